@@ -1,0 +1,258 @@
+"""`inventory.yaml`: the town's villages and cameras, written by people and kept in version control.
+
+`load` gives a validated Inventory or raises InventoryError with one sentence (file, line, remedy)
+for every problem at once. Passwords never stand in the file: a camera names a credential, the
+password lies in the vault.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from shapely.geometry import Polygon
+
+from cameras.geometry import area_km2
+from core.errors import InventoryError
+
+Loc = tuple[str | int, ...]
+Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+Point = tuple[Annotated[float, Field(ge=-180, le=180)], Annotated[float, Field(ge=-90, le=90)]]
+
+
+def _subnet(text: str) -> str:
+    ipaddress.ip_network(text)
+    return text
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Funding(Strict):
+    source: str = Field(description="Who gave it: village committee, enterprise, town government")
+    amount: float = Field(ge=0, description="Yuan")
+    on: date | None = Field(None, description="Date received")
+    purpose: str = ""
+
+
+class VillageEntry(Strict):
+    code: Identifier
+    name: str = Field(min_length=1, max_length=60)
+    boundary: list[Point] = Field(default_factory=list, description="Polygon, longitude and latitude (WGS 84)")
+    area_km2: float | None = Field(None, gt=0, description="Official area; else computed from the boundary")
+    population: int | None = Field(None, ge=0)
+    subnets: list[Annotated[str, AfterValidator(_subnet)]] = Field(default_factory=list)
+    funding: list[Funding] = Field(default_factory=list)
+
+    @field_validator("boundary")
+    @classmethod
+    def _is_polygon(cls, points: list[Point]) -> list[Point]:
+        if not points:
+            return points
+        if len(points) < 3:
+            raise ValueError(f"a boundary needs at least 3 points, this one has {len(points)}")
+        if not Polygon(points).is_valid:
+            raise ValueError("the boundary crosses itself; list its corners in order, going round once")
+        return points
+
+    @property
+    def area(self) -> float | None:
+        """Square kilometres, stated or computed; None where neither is possible."""
+        return self.area_km2 or (area_km2(self.boundary) if self.boundary else None)
+
+
+class StreamEntry(Strict):
+    url: str | None = Field(None, description="rtsp://host[:port]/path without credentials; else from ONVIF")
+    engine: Literal["auto", "native", "ffmpeg"] | None = None
+    record: bool = True
+
+    @field_validator("url")
+    @classmethod
+    def _plain_rtsp(cls, url: str | None) -> str | None:
+        if url is None:
+            return url
+        if not re.match(r"rtsps?://[^\s]+$", url):
+            raise ValueError("a stream address begins with rtsp:// or rtsps://")
+        if "@" in url.split("//", 1)[1].split("/", 1)[0]:
+            raise ValueError("remove user and password from the address; name a credential instead")
+        return url
+
+
+class Streams(Strict):
+    main: StreamEntry = StreamEntry()
+    sub: StreamEntry | None = None
+
+
+class CameraEntry(Strict):
+    id: Identifier
+    name: str = Field(min_length=1, max_length=80)
+    village: Identifier
+    address: str | None = Field(None, description="Host or host:port of the ONVIF service")
+    credential: Identifier | None = Field(None, description="Name of the credential in the vault")
+    position: Point | None = Field(None, description="Longitude and latitude (WGS 84)")
+    height_m: float | None = Field(None, ge=0, le=200)
+    azimuth: float | None = Field(None, ge=0, lt=360, description="Degrees clockwise from north")
+    field_of_view: float | None = Field(None, gt=0, le=360, description="Degrees")
+    range_m: float | None = Field(None, gt=0, le=5000)
+    owner_kind: Literal["village", "government", "enterprise"] = "village"
+    sponsor: str | None = None
+    cost: float | None = Field(None, ge=0, description="Yuan, all in")
+    installed: date | None = None
+    purpose: str = ""
+    streams: Streams = Streams()
+
+    @field_validator("address")
+    @classmethod
+    def _host(cls, address: str | None) -> str | None:
+        if address is not None and not re.match(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?$", address):
+            raise ValueError("an address is a host or host:port, without http:// and path")
+        return address
+
+
+class CredentialEntry(Strict):
+    name: Identifier
+    username: str = Field(min_length=1, max_length=60)
+
+
+class Inventory(Strict):
+    town: str = Field(min_length=1)
+    credentials: list[CredentialEntry] = Field(default_factory=list)
+    villages: list[VillageEntry] = Field(min_length=1)
+    cameras: list[CameraEntry] = Field(default_factory=list)
+
+
+def load(path: Path) -> Inventory:
+    """Read and check an inventory file. Raises InventoryError listing every problem found."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as e:
+        raise InventoryError([f"{path}: no such file; copy inventory.yaml of the project and edit it"]) from e
+    except (OSError, UnicodeDecodeError) as e:
+        raise InventoryError([f"{path}: cannot be read as UTF-8 text ({e}); save it as UTF-8"]) from e
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str = "inventory.yaml") -> Inventory:
+    loader = yaml.CSafeLoader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            raise InventoryError([f"{name}:1: the file is empty; it needs town, villages and cameras"])
+        duplicates = list(_duplicate_keys(root, name))
+        values = loader.construct_document(root)
+    except yaml.MarkedYAMLError as e:
+        raise InventoryError([_yaml_sentence(e, name, text)]) from e
+    finally:
+        loader.dispose()
+    if duplicates:
+        raise InventoryError(duplicates)
+    try:
+        inventory = Inventory.model_validate(values)
+    except ValidationError as e:
+        raise InventoryError([f"{name}:{_line(root, err['loc'])}: {_error_sentence(err)}" for err in e.errors()]) from e
+    problems = [f"{name}:{_line(root, loc)}: {sentence}" for loc, sentence in _cross_checks(inventory)]
+    if problems:
+        raise InventoryError(problems)
+    return inventory
+
+
+def dump(inventory: Inventory) -> str:
+    """The inventory as YAML text that `parse` reads back to the same thing."""
+    values = inventory.model_dump(mode="json", exclude_defaults=True)
+    return yaml.safe_dump(values, allow_unicode=True, sort_keys=False, default_flow_style=None, width=100)
+
+
+def _cross_checks(inventory: Inventory) -> Iterator[tuple[Loc, str]]:
+    yield from _repeated("villages", "code", [v.code for v in inventory.villages])
+    yield from _repeated("credentials", "name", [c.name for c in inventory.credentials])
+    yield from _repeated("cameras", "id", [c.id for c in inventory.cameras])
+    villages = {v.code for v in inventory.villages}
+    credentials = {c.name for c in inventory.credentials}
+    for i, camera in enumerate(inventory.cameras):
+        if camera.village not in villages:
+            yield (
+                ("cameras", i, "village"),
+                f"camera '{camera.id}': there is no village '{camera.village}'; add it under villages or correct the code",
+            )
+        if camera.credential and camera.credential not in credentials:
+            yield (
+                ("cameras", i, "credential"),
+                f"camera '{camera.id}': there is no credential '{camera.credential}'; add it under credentials",
+            )
+        if camera.address is None and camera.streams.main.url is None:
+            yield ("cameras", i), f"camera '{camera.id}': give an address (for ONVIF) or streams.main.url"
+
+
+def _repeated(section: str, key: str, values: Sequence[str]) -> Iterator[tuple[Loc, str]]:
+    first: dict[str, int] = {}
+    for i, value in enumerate(values):
+        if value in first:
+            yield (
+                (section, i, key),
+                f"duplicate {key} '{value}': entry {first[value] + 1} of {section} has it already; give each its own",
+            )
+        first.setdefault(value, i)
+
+
+def _duplicate_keys(node: yaml.Node, name: str) -> Iterator[str]:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                yield f"{name}:{key.start_mark.line + 1}: the key '{key.value}' stands twice in one entry; keep one"
+            seen.add(key.value)
+            yield from _duplicate_keys(value, name)
+    elif isinstance(node, yaml.SequenceNode):
+        for child in node.value:
+            if not isinstance(child, yaml.ScalarNode):
+                yield from _duplicate_keys(child, name)
+
+
+def _line(root: yaml.Node, loc: Sequence[str | int]) -> int:
+    """1-based line of the innermost node on the path that exists."""
+    node, line = root, root.start_mark.line
+    for step in loc:
+        child = _child(node, step)
+        if child is None:
+            break
+        key, node = child
+        line = key.start_mark.line
+    return line + 1
+
+
+def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        return next(((k, v) for k, v in node.value if k.value == step), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step], node.value[step]
+    return None
+
+
+def _yaml_sentence(error: yaml.MarkedYAMLError, name: str, text: str) -> str:
+    mark = error.problem_mark or error.context_mark
+    line = mark.line + 1 if mark else 1
+    lines = text.splitlines()
+    if line <= len(lines) and "\t" in lines[line - 1]:
+        return f"{name}:{line}: there is a tab in this line; indent with spaces"
+    return f"{name}:{line}: not valid YAML: {error.problem}; check indentation, colons and quotes here"
+
+
+def _error_sentence(error: Any) -> str:
+    where = ".".join(str(s + 1 if isinstance(s, int) else s) for s in error["loc"])
+    match error["type"]:
+        case "extra_forbidden":
+            return f"'{where}': unknown key; remove it or correct its name"
+        case "missing":
+            return f"'{where}' is missing; add it"
+        case "value_error":
+            return f"'{where}': {error['ctx']['error']}"
+        case "string_pattern_mismatch":
+            return f"'{where}': '{error['input']}' may hold only small letters, digits and '-', 40 at most"
+    return f"'{where}': {error['msg']} (found: {str(error['input'])[:60]!r})"

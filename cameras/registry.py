@@ -1,0 +1,205 @@
+"""The registry: what the inventory says, brought into the database and read from there.
+
+`plan` compares, `apply` makes it so in one transaction, `export` writes an inventory back.
+A camera that leaves the inventory is retired, never deleted: its footage and history stay.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.inventory import CameraEntry, Inventory, VillageEntry
+from cameras.tables import Camera, Credential, Stream, Village, profile_of
+from core import audit, events
+from core.errors import NotFoundError
+from core.secrets import Vault
+
+KINDS = ("main", "sub")
+
+
+@dataclass(slots=True)
+class Plan:
+    """What `apply` would change: ids, and for changed ones the fields as 'field: old → new'."""
+
+    added: list[str] = field(default_factory=list)
+    changed: dict[str, list[str]] = field(default_factory=dict)
+    retired: list[str] = field(default_factory=list)
+
+    @property
+    def empty(self) -> bool:
+        return not (self.added or self.changed or self.retired)
+
+
+async def plan(session: AsyncSession, inventory: Inventory) -> Plan:
+    result = Plan()
+    villages = {v.code: v for v in await session.scalars(select(Village))}
+    for village in inventory.villages:
+        _compare(result, f"village {village.code}", villages.get(village.code), _village_values(village))
+    cameras = {c.id: c for c in await session.scalars(select(Camera))}
+    for entry in inventory.cameras:
+        _compare(result, f"camera {entry.id}", cameras.get(entry.id), _camera_values(entry))
+        if row := cameras.get(entry.id):
+            _compare_streams(result, entry, row)
+    wanted = {c.id for c in inventory.cameras}
+    result.retired = [f"camera {c.id}" for c in cameras.values() if c.id not in wanted and not c.retired]
+    return result
+
+
+async def apply(session: AsyncSession, inventory: Inventory, at: datetime, actor: str) -> Plan:
+    """Make the registry equal to the inventory; returns what changed."""
+    changes = await plan(session, inventory)
+    for credential in inventory.credentials:
+        row = await session.get(Credential, credential.name)
+        if row is None:
+            session.add(Credential(name=credential.name, username=credential.username))
+        else:
+            row.username = credential.username
+    for village in inventory.villages:
+        await session.merge(Village(code=village.code, **_village_values(village)))
+    await session.flush()
+    for entry in inventory.cameras:
+        await _apply_camera(session, entry)
+    wanted = {c.id for c in inventory.cameras}
+    for camera in await session.scalars(select(Camera).where(Camera.retired.is_(False))):
+        if camera.id not in wanted:
+            camera.retired = True
+    if not changes.empty:
+        events.append(session, at, "inventory.applied", added=len(changes.added), changed=len(changes.changed))
+        await audit.record(
+            session, at, actor, "inventory.apply", inventory.town,
+            added=len(changes.added), changed=len(changes.changed), retired=changes.retired,
+        )  # fmt: skip
+    return changes
+
+
+async def export(session: AsyncSession, town: str) -> Inventory:
+    """The registry as an inventory."""
+    villages = [
+        VillageEntry(
+            code=v.code, name=v.name, boundary=v.boundary, area_km2=v.area_km2, population=v.population,
+            subnets=v.subnets, funding=v.funding,
+        )
+        for v in await session.scalars(select(Village).order_by(Village.code))
+    ]  # fmt: skip
+    credentials = [
+        {"name": c.name, "username": c.username} for c in await session.scalars(select(Credential).order_by(Credential.name))
+    ]
+    cameras = [_entry(c) for c in await session.scalars(select(Camera).where(Camera.retired.is_(False)).order_by(Camera.id))]
+    return Inventory.model_validate({"town": town, "credentials": credentials, "villages": villages, "cameras": cameras})
+
+
+async def set_password(session: AsyncSession, vault: Vault, name: str, password: str, at: datetime, actor: str) -> None:
+    """Seal a credential's password; cameras that had refused it may be tried again."""
+    row = await session.get(Credential, name)
+    if row is None:
+        raise NotFoundError(f"there is no credential '{name}'; add it to the inventory and apply that first")
+    row.sealed = vault.seal(password, f"credential:{name}")
+    for camera in await session.scalars(select(Camera).where(Camera.credential == name)):
+        camera.refused_at = None
+    await audit.record(session, at, actor, "credential.set", name)
+
+
+async def login(session: AsyncSession, vault: Vault, name: str | None) -> tuple[str, str] | None:
+    """User and password of a credential; None where the camera names none or it has no password yet.
+
+    `MINWANG_CREDENTIAL_<NAME>` in the environment stands in for the vault (foreground recording).
+    """
+    if name is None:
+        return None
+    row = await session.get(Credential, name)
+    if row is None:
+        return None
+    from_environment = os.environ.get(f"MINWANG_CREDENTIAL_{name.upper().replace('-', '_')}")
+    if from_environment is not None:
+        return row.username, from_environment
+    return (row.username, vault.open(row.sealed, f"credential:{name}")) if row.sealed else None
+
+
+async def cameras(session: AsyncSession, villages: Sequence[str] | None = None) -> list[Camera]:
+    """Cameras in use, within a scope of villages (None: all)."""
+    query = select(Camera).where(Camera.retired.is_(False)).order_by(Camera.village, Camera.id)
+    if villages is not None:
+        query = query.where(Camera.village.in_(villages))
+    return list(await session.scalars(query))
+
+
+async def _apply_camera(session: AsyncSession, entry: CameraEntry) -> None:
+    camera = await session.get(Camera, entry.id)
+    values = _camera_values(entry)
+    if camera is None:
+        camera = Camera(id=entry.id, **values)
+        session.add(camera)
+        camera.streams = []
+    else:
+        for key, value in values.items():
+            setattr(camera, key, value)
+    rows = {s.kind: s for s in camera.streams}
+    for kind in KINDS:
+        wanted = getattr(entry.streams, kind)
+        if wanted is None:
+            continue
+        row = rows.get(kind)
+        if row is None:
+            row = Stream(id=f"{entry.id}/{kind}", camera=entry.id, kind=kind)
+            camera.streams.append(row)
+        row.engine, row.record = wanted.engine, wanted.record
+        if wanted.url is not None:
+            row.url, row.from_inventory = wanted.url, True
+
+
+def _village_values(entry: VillageEntry) -> dict[str, Any]:
+    values = entry.model_dump(mode="json", exclude={"code"})
+    values["area_km2"] = entry.area
+    return values
+
+
+def _camera_values(entry: CameraEntry) -> dict[str, Any]:
+    return {
+        "name": entry.name, "village": entry.village, "address": entry.address, "credential": entry.credential,
+        "profile": profile_of(entry.model_dump(mode="json", exclude_none=True)), "retired": False,
+    }  # fmt: skip
+
+
+def _compare(result: Plan, name: str, row: Any, values: dict[str, Any]) -> None:
+    if row is None:
+        result.added.append(name)
+        return
+    differences = [f"{k}: {getattr(row, k)!r} → {v!r}" for k, v in values.items() if getattr(row, k) != v]
+    if differences:
+        result.changed.setdefault(name, []).extend(differences)
+
+
+def _compare_streams(result: Plan, entry: CameraEntry, camera: Camera) -> None:
+    rows = {s.kind: s for s in camera.streams}
+    for kind in KINDS:
+        wanted, row = getattr(entry.streams, kind), rows.get(kind)
+        if wanted is None:
+            continue
+        if row is None:
+            result.changed.setdefault(f"camera {entry.id}", []).append(f"streams.{kind}: added")
+            continue
+        pairs = [("engine", row.engine, wanted.engine), ("record", row.record, wanted.record)]
+        if wanted.url is not None:
+            pairs.append(("url", row.url, wanted.url))
+        for key, old, new in pairs:
+            if old != new:
+                result.changed.setdefault(f"camera {entry.id}", []).append(f"streams.{kind}.{key}: {old!r} → {new!r}")
+
+
+def _entry(camera: Camera) -> CameraEntry:
+    streams = {
+        s.kind: {"url": s.url if s.from_inventory else None, "engine": s.engine, "record": s.record} for s in camera.streams
+    }
+    return CameraEntry.model_validate(
+        {
+            "id": camera.id, "name": camera.name, "village": camera.village, "address": camera.address,
+            "credential": camera.credential, **camera.profile, "streams": streams,
+        }
+    )  # fmt: skip

@@ -1,0 +1,116 @@
+"""The one database: engine, sessions, base class and column types.
+
+SQLite in WAL mode is the embedded default; PostgreSQL (`postgresql+psycopg://…`) is the same code.
+Times are UTC; a naive datetime is refused by the column type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime, timezone
+from typing import Any
+
+from sqlalchemy import DateTime, Dialect, MetaData, event, types
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+
+from core.errors import StorageError
+
+BUSY_TIMEOUT_SECONDS = 15
+
+
+class UtcDateTime(types.TypeDecorator[datetime]):
+    """A UTC-aware datetime; naive values are refused on the way in."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a datetime without a time zone cannot be stored")
+        return value.astimezone(timezone.utc)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
+
+
+class Base(DeclarativeBase):
+    """Parent of every room's tables."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime()}
+
+
+class Database:
+    """An engine and its sessions; one a process."""
+
+    def __init__(self, url: str):
+        self.url = url
+        self.engine = _engine(url)
+        # SQLite cannot upgrade a reading transaction once another process has written: writers say so at once.
+        writing = self.engine.execution_options(sqlite_begin="IMMEDIATE")
+        self._writing = async_sessionmaker(writing, expire_on_commit=False)
+        self._reading = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    def session(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """A transaction that may write: commits at the end of the block, rolls back on an error."""
+        return self._transaction(self._writing)
+
+    def reading(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """A transaction that only reads: never waits for a writer."""
+        return self._transaction(self._reading)
+
+    @asynccontextmanager
+    async def _transaction(self, sessions: async_sessionmaker[AsyncSession]) -> AsyncIterator[AsyncSession]:
+        try:
+            async with sessions() as session, session.begin():
+                yield session
+        except OperationalError as e:
+            if "locked" in str(e):
+                raise StorageError(
+                    f"the database was locked by another process for {BUSY_TIMEOUT_SECONDS} s; "
+                    "end the process that holds it, then try again"
+                ) from e
+            raise
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def _engine(url: str) -> AsyncEngine:
+    if not url.startswith("sqlite"):
+        return create_async_engine(url, pool_pre_ping=True)
+    engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
+    event.listen(engine.sync_engine, "connect", _sqlite_pragmas)
+    event.listen(engine.sync_engine, "begin", _begin)
+    return engine
+
+
+def _sqlite_pragmas(connection: Any, _record: Any) -> None:
+    # pysqlite's own transaction handling begins late and breaks snapshots: we say BEGIN ourselves.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin(connection: Any) -> None:
+    mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+    connection.exec_driver_sql(f"BEGIN {mode}")

@@ -1,0 +1,93 @@
+"""Every error that Minwang raises on purpose.
+
+    MinwangError                 one sentence for a person: what, where, what to do
+    ├── UsageError               the command or request was wrong (exit status 2, HTTP 400)
+    │   ├── SettingsError        minwang.toml
+    │   └── InventoryError       inventory.yaml; carries every problem found, not only the first
+    ├── NotFoundError            no such camera, case, user … (HTTP 404)
+    ├── ForbiddenError           the account may not do this (HTTP 403)
+    ├── ConflictError            the thing is not in a state that allows it (HTTP 409)
+    ├── SecretError              key file missing, unreadable or not the one that sealed the value
+    ├── StorageError             a disk or the database refuses
+    │   └── DiskFullError
+    ├── CameraError              a camera did not do what it should; carries a gap cause
+    │   ├── CameraUnreachable    no TCP connection, or no answer in time
+    │   ├── CameraRefused        credential refused: nobody tries again until a person acts
+    │   ├── ProtocolError        it answered, but not in the protocol
+    │   └── StreamStalled        no complete picture for too long
+    └── DetectorError            a model cannot be loaded or run
+
+A worker raises; only the outermost loop of a task decides on a retry.
+"""
+
+from __future__ import annotations
+
+
+class MinwangError(Exception):
+    """Base of all errors that carry a sentence meant for a person."""
+
+
+class UsageError(MinwangError):
+    pass
+
+
+class SettingsError(UsageError):
+    pass
+
+
+class InventoryError(UsageError):
+    """All problems of an inventory file at once, one sentence each."""
+
+    def __init__(self, problems: list[str]):
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class NotFoundError(MinwangError):
+    pass
+
+
+class ForbiddenError(MinwangError):
+    pass
+
+
+class ConflictError(MinwangError):
+    pass
+
+
+class SecretError(MinwangError):
+    pass
+
+
+class StorageError(MinwangError):
+    pass
+
+
+class DiskFullError(StorageError):
+    pass
+
+
+class CameraError(MinwangError):
+    """A camera failed. `cause` is the gap cause that the archive records for it."""
+
+    cause = "unreachable"
+
+
+class CameraUnreachable(CameraError):
+    cause = "unreachable"
+
+
+class CameraRefused(CameraError):
+    cause = "auth_refused"
+
+
+class ProtocolError(CameraError):
+    cause = "protocol_error"
+
+
+class StreamStalled(CameraError):
+    cause = "no_packets"
+
+
+class DetectorError(MinwangError):
+    pass

@@ -1,0 +1,54 @@
+"""Roles and what each may do. A route or command names one permission; nothing else decides."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Permission(StrEnum):
+    PUBLIC = "public"  # no account needed
+    SIGNED_IN = "signed_in"  # any account
+    CAMERA_VIEW = "camera.view"
+    CAMERA_MANAGE = "camera.manage"
+    LIVE_VIEW = "live.view"
+    PLAYBACK_VIEW = "playback.view"
+    PATROL_VIEW = "patrol.view"
+    PATROL_RUN = "patrol.run"
+    SEARCH = "search"
+    CASE_VIEW = "case.view"
+    CASE_MANAGE = "case.manage"
+    WATCH_PROPOSE = "watch.propose"
+    WATCH_APPROVE = "watch.approve"
+    ALERT_VIEW = "alert.view"
+    ALERT_CONFIRM = "alert.confirm"
+    ALERT_ANSWER = "alert.answer"
+    REPORT_VIEW = "report.view"
+    ACCOUNT_MANAGE = "account.manage"
+    AUDIT_VIEW = "audit.view"
+
+
+class Role(StrEnum):
+    VIDEO_OFFICER = "video_officer"
+    INVESTIGATOR = "investigator"
+    APPROVER = "approver"
+    PATROL_OFFICER = "patrol_officer"
+    FUNDER = "funder"
+    ADMINISTRATOR = "administrator"
+    AUDITOR = "auditor"
+
+
+P = Permission
+_OFFICER = {P.CAMERA_VIEW, P.LIVE_VIEW, P.PLAYBACK_VIEW, P.PATROL_VIEW, P.SEARCH, P.CASE_VIEW, P.ALERT_VIEW, P.REPORT_VIEW}
+GRANTS: dict[Role, frozenset[Permission]] = {
+    Role.VIDEO_OFFICER: frozenset(_OFFICER | {P.PATROL_RUN, P.WATCH_PROPOSE, P.ALERT_CONFIRM, P.CASE_MANAGE}),
+    Role.INVESTIGATOR: frozenset(_OFFICER | {P.WATCH_PROPOSE, P.ALERT_CONFIRM, P.CASE_MANAGE}),
+    Role.APPROVER: frozenset(_OFFICER | {P.WATCH_APPROVE, P.ALERT_CONFIRM}),
+    Role.PATROL_OFFICER: frozenset({P.ALERT_VIEW, P.ALERT_ANSWER}),
+    Role.FUNDER: frozenset({P.REPORT_VIEW}),
+    Role.ADMINISTRATOR: frozenset({P.CAMERA_VIEW, P.CAMERA_MANAGE, P.PATROL_VIEW, P.ACCOUNT_MANAGE, P.REPORT_VIEW}),
+    Role.AUDITOR: frozenset({P.AUDIT_VIEW}),
+}
+
+
+def allows(role: Role, permission: Permission) -> bool:
+    return permission in (P.PUBLIC, P.SIGNED_IN) or permission in GRANTS[role]

@@ -1,0 +1,78 @@
+"""Secrets at rest: AES-256-GCM under a key file of mode 600 that is made at first start.
+
+A sealed value is bound to its owner's name (associated data): a ciphertext copied to another row
+does not open there.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from core.errors import SecretError
+
+_NONCE_BYTES = 12
+
+
+class Vault:
+    """Seals and opens short texts."""
+
+    def __init__(self, key: bytes):
+        self._cipher = AESGCM(key)
+
+    @classmethod
+    def open_or_create(cls, path: Path) -> Vault:
+        """Read the key file, or make it. Raises SecretError where others could read it."""
+        try:
+            key = _read_key(path)
+        except FileNotFoundError:
+            key = _create_key(path)
+        return cls(key)
+
+    def seal(self, text: str, owner: str) -> str:
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        sealed = self._cipher.encrypt(nonce, text.encode(), owner.encode())
+        return base64.b64encode(nonce + sealed).decode()
+
+    def open(self, sealed: str, owner: str) -> str:
+        raw = base64.b64decode(sealed)
+        try:
+            return self._cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], owner.encode()).decode()
+        except InvalidTag as e:
+            raise SecretError(
+                f"the secret of '{owner}' was sealed with another key; restore the key file from the backup"
+            ) from e
+
+
+def _read_key(path: Path) -> bytes:
+    mode = path.stat().st_mode & 0o777
+    if mode & 0o077:
+        raise SecretError(f"{path}: others can read the key (mode {mode:o}); run: chmod 600 {path}")
+    key = path.read_bytes()
+    if len(key) != 32:
+        raise SecretError(f"{path}: not a key of 32 bytes; restore it from the backup")
+    return key
+
+
+def _create_key(path: Path) -> bytes:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    key = secrets.token_bytes(32)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(descriptor, key)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    try:
+        os.link(temporary, path)  # fails where another process was faster: then its key counts
+    except FileExistsError:
+        key = _read_key(path)
+    finally:
+        temporary.unlink()
+    return key

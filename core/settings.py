@@ -1,0 +1,186 @@
+"""Settings: one `minwang.toml`, every key documented here, unknown keys refused by name and line.
+
+The file is read once at start. Environment variables `MINWANG_<SECTION>__<KEY>` override it.
+`minwang.toml.example` in docs/ is generated from these descriptions.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from core.errors import SettingsError
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class StationSettings(Section):
+    name: str = Field("西店派出所", description="Name of the station, shown in the console and on reports.")
+    timezone: str = Field("Asia/Shanghai", description="IANA zone in which days begin and times are shown.")
+
+
+class DataSettings(Section):
+    dir: Path = Field(Path("data"), description="Folder of the database, the key file and small files.")
+    database: str = Field("", description="SQLAlchemy address; empty: SQLite in `dir`.")
+    volumes: list[Path] = Field(default_factory=list, description="Folders for recordings; empty: `dir`/video.")
+
+
+class WebSettings(Section):
+    host: str = Field("127.0.0.1", description="Address on which the console listens.")
+    port: int = Field(8080, ge=0, le=65535, description="Port of the console; 0 takes any free one.")
+    tls: bool = Field(False, description="True behind TLS: the session cookie is then sent over TLS only.")
+    idle_minutes: int = Field(30, ge=1, description="A session without a request for this long ends.")
+
+
+class RecorderSettings(Section):
+    workers: int = Field(1, ge=1, le=64, description="Recorder processes; cameras are spread over them.")
+    engine: Literal["auto", "native", "ffmpeg"] = Field("auto", description="Engine where a stream names none.")
+    segment_seconds: float = Field(60.0, gt=1, description="Length of a segment file.")
+    fragment_seconds: float = Field(0.4, gt=0.05, le=0.5, description="Longest stretch held in memory.")
+    sync_interval: float = Field(10.0, gt=0, description="Seconds between flushes to the disk's platter.")
+    stall_seconds: float = Field(5.0, gt=0.5, description="No complete picture for this long: reconnect.")
+    connect_rate: float = Field(20.0, gt=0, description="Connection attempts a second, all cameras together.")
+    connects_per_subnet: int = Field(4, ge=1, description="Simultaneous attempts into one /24 (or /64).")
+
+
+class RetentionSettings(Section):
+    main_days: float = Field(31, gt=0, description="Days that main streams are kept.")
+    sub_days: float = Field(3, gt=0, description="Days that sub-streams are kept.")
+    min_free_bytes: int = Field(2_000_000_000, ge=0, description="Oldest footage goes when less is free.")
+
+
+class PatrolSettings(Section):
+    interval_minutes: float = Field(60, gt=0, description="Minutes between two patrol rounds.")
+    look_again_seconds: float = Field(30, ge=0, description="A suspicious camera is looked at again after this.")
+    frozen_seconds: float = Field(10, gt=0, description="Identical keyframes over this span look frozen.")
+
+
+class SearchSettings(Section):
+    detector: Literal["builtin", "openvino", "ultralytics"] = Field("builtin", description="Which detector runs.")
+    model: Path | None = Field(None, description="Model file (.xml of OpenVINO, .pt of ultralytics).")
+    threshold: float = Field(0.3, ge=0, le=1, description="Lowest score that becomes a sighting.")
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="MINWANG_", env_nested_delimiter="__", extra="forbid")
+    file: ClassVar[Path | None] = None
+
+    station: StationSettings = StationSettings()
+    data: DataSettings = DataSettings()
+    web: WebSettings = WebSettings()
+    recorder: RecorderSettings = RecorderSettings()
+    retention: RetentionSettings = RetentionSettings()
+    patrol: PatrolSettings = PatrolSettings()
+    search: SearchSettings = SearchSettings()
+    inventory: Path = Field(Path("inventory.yaml"), description="The town's inventory file.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+    @property
+    def database_url(self) -> str:
+        return self.data.database or f"sqlite+aiosqlite:///{(self.data.dir / 'minwang.db').absolute()}"
+
+    @property
+    def volumes(self) -> list[Path]:
+        return self.data.volumes or [self.data.dir / "video"]
+
+
+def load(path: Path | None = None) -> Settings:
+    """Read settings from `path`, or from ./minwang.toml where that exists, or the defaults.
+
+    Raises SettingsError with file, line and remedy for each bad or unknown key.
+    """
+    if path is None:
+        path = Path("minwang.toml")
+        if not path.exists():
+            return _build({}, None, "")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as e:
+        raise SettingsError(f"{path}: cannot be read ({e.strerror}); give the right file with --config") from e
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as e:
+        raise SettingsError(f"{path}: not valid TOML: {e}") from e
+    return _build(values, path, text)
+
+
+def _build(values: dict[str, Any], path: Path | None, text: str) -> Settings:
+    try:
+        return Settings(**values)
+    except ValidationError as e:
+        raise SettingsError("\n".join(_sentence(err, path, text) for err in e.errors())) from e
+
+
+def _sentence(error: Any, path: Path | None, text: str) -> str:
+    keys = [str(k) for k in error["loc"]]
+    where = f"{path}:{_line_of(text, keys)}" if path else "environment"
+    if error["type"] == "extra_forbidden":
+        known = ", ".join(_known_keys(keys[:-1]))
+        return f"{where}: unknown key '{'.'.join(keys)}'; remove it or use one of: {known}"
+    return f"{where}: '{'.'.join(keys)}': {error['msg']}"
+
+
+def _known_keys(section: list[str]) -> list[str]:
+    model: Any = Settings
+    for name in section:
+        model = model.model_fields[name].annotation
+    return sorted(model.model_fields)
+
+
+def _line_of(text: str, keys: list[str]) -> int:
+    """1-based line on which the key (or its section) stands; tomllib keeps no positions."""
+    section, found = "", 1
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line)
+        if header:
+            section = header.group(1)
+            if section == keys[0]:
+                found = number
+            continue
+        key = re.match(r"\s*\"?([\w.-]+)\"?\s*=", line)
+        if key and ".".join(filter(None, [section, key.group(1)])) == ".".join(keys[: section.count(".") + 2 if section else 1]):
+            return number
+    return found
+
+
+def document() -> str:
+    """The example file: every section and key with its description and default."""
+    lines = ["# Every key with its default. Unknown keys are refused.", ""]
+    defaults = Settings()
+    lines += [f"# {Settings.model_fields['inventory'].description}", f'# inventory = "{defaults.inventory}"', ""]
+    for name, field in Settings.model_fields.items():
+        section = getattr(defaults, name)
+        if not isinstance(section, Section):
+            continue
+        lines.append(f"[{name}]")
+        for key, info in type(section).model_fields.items():
+            lines += [f"# {info.description}", f"# {key} = {_toml(getattr(section, key))}"]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    if isinstance(value, (int, float)):
+        return str(value)
+    return '""' if value is None else f'"{value}"'
