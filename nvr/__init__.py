@@ -1,0 +1,1 @@
+"""Video recorder: ingest, archive, live, playback, clips."""

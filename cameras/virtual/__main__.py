@@ -1,0 +1,77 @@
+"""`python -m cameras.virtual`: virtual cameras for demos and load runs, in the foreground.
+
+    --streams N      N streams of one clip at rtsp://127.0.0.1:PORT/cam0 …: a load farm without ONVIF
+    --town FILE      a JSON list of {name, host, seed, variants}: full cameras with ONVIF and discovery
+
+Prints one line 'ready …' once everything listens.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+
+from cameras.virtual.clip import Clip, Frame, encode
+from cameras.virtual.rtsp_server import Mount, RtspServer
+from cameras.virtual.town import Plan, VirtualTown
+
+
+def load_clip(codec: str, bitrate: int, size: tuple[int, int], fps: float, seconds: float) -> Clip:
+    """A busy synthetic clip whose coded size is close to `bitrate`."""
+    random = np.random.default_rng(7)
+    small = random.integers(60, 190, (size[1] // 8, size[0] // 8, 3), dtype=np.uint8)
+    base: Frame = np.kron(small, np.ones((8, 8, 1), np.uint8)).astype(np.uint8)
+    frames = (np.roll(base, i * 4, axis=1) for i in range(int(fps * seconds)))
+    return encode(frames, codec=codec, fps=fps, gop=int(fps * 2), bitrate=bitrate)
+
+
+async def serve_streams(args: argparse.Namespace) -> None:
+    clip = load_clip(args.codec, args.bitrate, (1280, 720), 25.0, 10.0)
+    login = (args.user, os.environ["MINWANG_VIRTUAL_PASSWORD"]) if args.user else None
+    mounts = [Mount(f"/cam{i}", {"healthy": clip}, phase=i * 0.37, login=login) for i in range(args.streams)]
+    server = RtspServer(mounts)
+    port = await server.start("127.0.0.1", args.port)
+    print("ready", port, round(clip.offsets[-1] * 8 / (clip.frames / clip.fps)), flush=True)
+    await _until_stopped()
+    await server.stop()
+
+
+async def serve_town(args: argparse.Namespace) -> None:
+    entries = json.loads(args.town.read_text(encoding="utf-8"))
+    plans = [Plan(e["name"], e["host"], e["seed"], tuple(e.get("variants", ()))) for e in entries]
+    password = os.environ.get("MINWANG_VIRTUAL_PASSWORD")
+    town = VirtualTown(plans, (args.user, password) if args.user and password else None, args.http_port, args.port)
+    await town.start()
+    print("ready", len(town.devices), flush=True)
+    await _until_stopped()
+    await town.stop()
+
+
+async def _until_stopped() -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--streams", type=int, default=10)
+    parser.add_argument("--town", type=Path)
+    parser.add_argument("--port", type=int, default=8554)
+    parser.add_argument("--http-port", type=int, default=8899)
+    parser.add_argument("--codec", choices=("h264", "h265"), default="h264")
+    parser.add_argument("--bitrate", type=int, default=2_000_000)
+    parser.add_argument("--user")
+    args = parser.parse_args()
+    asyncio.run(serve_town(args) if args.town else serve_streams(args))
+
+
+if __name__ == "__main__":
+    main()

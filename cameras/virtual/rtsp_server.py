@@ -1,0 +1,309 @@
+"""The virtual cameras' RTSP server: TCP-interleaved, Basic and Digest, sender reports, switchable faults.
+
+One ticker serves every player: at each tick a player whose next pictures are due gets them as one
+slice of its clip's prepared packets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import logging
+import random
+import re
+import secrets
+import struct
+import time
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from cameras.virtual.clip import CLOCK_RATE, Clip
+
+log = logging.getLogger(__name__)
+
+TICK = 0.04
+SESSION_TIMEOUT = 60
+SENDER_REPORT_SECONDS = 5.0
+MAX_BUFFERED = 4_000_000
+NTP_EPOCH = 2_208_988_800  # seconds from 1900 to 1970
+VARIANTS = ("black", "frozen", "blurred", "moved")
+FAULTS = (*VARIANTS, "dead", "stalled", "wrong_password", "clock_wrong", "packet_loss", "garbage", "silent")
+
+
+@dataclass(slots=True)
+class Mount:
+    """One stream of a virtual camera: its healthy clip, faulty variants of it, and what is wrong now."""
+
+    path: str
+    clips: dict[str, Clip]  # 'healthy' and, where prepared, the variants
+    phase: float = 0.0  # seconds into the loop at the server's start
+    login: tuple[str, str] | None = None
+    basic: bool = False
+    faults: set[str] = field(default_factory=set)
+    loss: float = 0.05  # share of packets lost under 'packet_loss'
+    clock_error: float = 3600.0  # seconds under 'clock_wrong'
+    sent_pictures: int = 0
+
+    def clip(self) -> Clip:
+        wanted = next((f for f in VARIANTS if f in self.faults and f in self.clips), "healthy")
+        return self.clips[wanted]
+
+
+class Player(asyncio.Protocol):
+    """One client connection."""
+
+    def __init__(self, server: RtspServer):
+        self._server = server
+        self._buffer = bytearray()
+        self._nonce = secrets.token_hex(16)
+        self._mount: Mount | None = None
+        self._clip: Clip | None = None
+        self._next = 0  # index of the next picture of the clip, counted through all passes
+        self._seq_shift = self._ts_shift = 0
+        self._report_due = 0.0
+        self._pictures = self._octets = self._packets = 0
+        self.playing = False
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self._server.players.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.playing = False
+        self._server.players.discard(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while self._buffer:
+            if self._buffer[0] == 0x24:  # a receiver report
+                if len(self._buffer) < 4 or len(self._buffer) < 4 + int.from_bytes(self._buffer[2:4], "big"):
+                    return
+                del self._buffer[: 4 + int.from_bytes(self._buffer[2:4], "big")]
+                continue
+            end = self._buffer.find(b"\r\n\r\n")
+            if end < 0:
+                if len(self._buffer) > 65536 and self.transport:
+                    self.transport.close()
+                return
+            head = self._buffer[:end].decode("utf-8", "replace")
+            del self._buffer[: end + 4]
+            self._answer(head)
+
+    def _answer(self, head: str) -> None:
+        lines = head.split("\r\n")
+        method, _, rest = lines[0].partition(" ")
+        url = rest.partition(" ")[0]
+        headers = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in lines[1:])}
+        cseq = headers.get("cseq", "0")
+        mount = self._server.mount(urlsplit(url).path) or self._mount
+        if mount is not None and "silent" in mount.faults:
+            return
+        if method == "OPTIONS":
+            self._reply(cseq, "200 OK", {"Public": "OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, TEARDOWN"})
+        elif mount is None or "dead" in mount.faults:
+            self._reply(cseq, "404 Not Found")
+        elif "garbage" in mount.faults and method == "DESCRIBE":
+            self._send(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html><body>camera</body></html>")
+        elif not self._authorised(mount, method, headers.get("authorization", "")):
+            challenge = "Basic" if mount.basic else f'Digest nonce="{self._nonce}", algorithm=MD5'
+            scheme, _, more = challenge.partition(" ")
+            self._reply(cseq, "401 Unauthorized", {"WWW-Authenticate": f'{scheme} realm="virtual"' + (f", {more}" if more else "")})
+        else:
+            self._serve(method, url, cseq, mount)
+
+    def _serve(self, method: str, url: str, cseq: str, mount: Mount) -> None:
+        session = {"Session": f"{id(self):x};timeout={SESSION_TIMEOUT}"}
+        if method == "DESCRIBE":
+            body = describe(mount.clip()).encode()
+            self._reply(cseq, "200 OK", {"Content-Type": "application/sdp", "Content-Base": url.rstrip("/") + "/"}, body)
+        elif method == "SETUP":
+            self._mount = mount
+            self._reply(cseq, "200 OK", {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1;ssrc=4D574E47", **session})
+        elif method == "PLAY" and self._mount:
+            self._reply(cseq, "200 OK", {"Range": "npt=now-", **session})
+            self._start(self._mount)
+        elif method == "GET_PARAMETER":
+            self._reply(cseq, "200 OK", session)
+        elif method == "TEARDOWN":
+            self._reply(cseq, "200 OK")
+            if self.transport:
+                self.transport.close()
+        else:
+            self._reply(cseq, "455 Method Not Valid in This State")
+
+    def _authorised(self, mount: Mount, method: str, given: str) -> bool:
+        if mount.login is None:
+            return True
+        if "wrong_password" in mount.faults:
+            return False
+        user, password = mount.login
+        if mount.basic:
+            return hmac.compare_digest(given, "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode())
+        return check_digest(given, method, user, password, self._nonce)
+
+    def _reply(self, cseq: str, status: str, headers: dict[str, str] | None = None, body: bytes = b"") -> None:
+        lines = [f"RTSP/1.0 {status}", f"CSeq: {cseq}", *(f"{k}: {v}" for k, v in (headers or {}).items())]
+        if body:
+            lines.append(f"Content-Length: {len(body)}")
+        self._send("\r\n".join([*lines, "", ""]).encode() + body)
+
+    def _send(self, data: bytes | memoryview) -> None:
+        if self.transport and not self.transport.is_closing():
+            self.transport.write(data)
+
+    def _start(self, mount: Mount) -> None:
+        self._clip = clip = mount.clip()
+        live = self._server.elapsed() + mount.phase
+        index = int(live * clip.fps)
+        number, frame = divmod(index, clip.frames)
+        # A real camera begins with a keyframe when somebody connects.
+        self._next = number * clip.frames + max(k for k in clip.keyframes if k <= frame)
+        self._base = time.monotonic() - self._next / clip.fps
+        self._report_due = 0.0
+        self.playing = True
+
+    def tick(self, now: float) -> None:
+        """Send every picture that is due."""
+        mount, clip = self._mount, self._clip
+        assert mount is not None and clip is not None and self.transport is not None
+        if mount.faults and self._misbehave(mount):
+            return
+        if mount.clip() is not clip:
+            clip = self._change_clip(mount, clip)
+        due = int((now - self._base) * clip.fps) + 1
+        if due - self._next > 10 * clip.fps:  # after a stall: go on with the present, as a camera does
+            self._next = due - due % clip.frames
+        if self.transport.get_write_buffer_size() > MAX_BUFFERED:
+            self._next = due  # a client that does not read loses pictures
+            return
+        while self._next < due:
+            count = min(due - self._next, clip.frames - self._next % clip.frames)
+            if "packet_loss" in mount.faults:
+                count = 1
+                for packet in clip.packet_slices(self._next, self._seq_shift, self._ts_shift):
+                    if random.random() >= mount.loss:
+                        self._send(packet)
+            else:
+                data = clip.interleaved(self._next, count, self._seq_shift, self._ts_shift)
+                self._octets += len(data)
+                self._send(data)
+            self._next += count
+            mount.sent_pictures += count
+        if now >= self._report_due:
+            self._report(mount, clip, now)
+
+    def _misbehave(self, mount: Mount) -> bool:
+        if "dead" in mount.faults and self.transport:
+            self.transport.abort()
+            return True
+        if "garbage" in mount.faults:
+            self._send(random.randbytes(2000))
+            return True
+        return bool(mount.faults & {"stalled", "silent"})
+
+    def _change_clip(self, mount: Mount, old: Clip) -> Clip:
+        """Go over to a variant at its first keyframe, sequence numbers and timestamps running on."""
+        new = mount.clip()
+        seq = old.sequence(self._next) + self._seq_shift
+        ts = old.timestamp(self._next) + self._ts_shift
+        now = time.monotonic()
+        self._next = 0
+        self._base = now
+        self._seq_shift = (seq - new.sequence(0)) & 0xFFFF
+        self._ts_shift = (ts - new.timestamp(0)) & 0xFFFFFFFF
+        self._clip = new
+        return new
+
+    def _report(self, mount: Mount, clip: Clip, now: float) -> None:
+        self._report_due = now + SENDER_REPORT_SECONDS
+        wall = time.time() + (mount.clock_error if "clock_wrong" in mount.faults else 0.0)
+        wall -= now - (self._base + self._next / clip.fps)
+        seconds = int(wall)
+        fraction = int((wall - seconds) * 2**32)
+        ts = (clip.timestamp(self._next) + self._ts_shift) & 0xFFFFFFFF
+        report = struct.pack(
+            ">BBHIIIIII", 0x80, 200, 6, 0x4D574E47, (seconds + NTP_EPOCH) & 0xFFFFFFFF, fraction, ts, 0, self._octets & 0xFFFFFFFF
+        )
+        self._send(struct.pack(">cBH", b"$", 1, len(report)) + report)
+
+
+class RtspServer:
+    """Serves mounts on one address. `ticker` must run while it does."""
+
+    def __init__(self, mounts: list[Mount]):
+        self._mounts = {m.path: m for m in mounts}
+        self.players: set[Player] = set()
+        self._started = time.monotonic()
+        self._server: asyncio.Server | None = None
+        self._ticker: asyncio.Task[None] | None = None
+
+    @property
+    def mounts(self) -> list[Mount]:
+        return list(self._mounts.values())
+
+    def mount(self, path: str) -> Mount | None:
+        path = path.rstrip("/")
+        return self._mounts.get(path) or self._mounts.get(path.rsplit("/", 1)[0])  # SETUP asks for …/trackID=0
+
+    def elapsed(self) -> float:
+        return time.monotonic() - self._started
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; returns the port (0 asks for a free one)."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Player(self), host, port, backlog=1024)
+        self._ticker = asyncio.create_task(self._tick_for_ever())
+        chosen: int = self._server.sockets[0].getsockname()[1]
+        return chosen
+
+    async def stop(self) -> None:
+        if self._ticker:
+            self._ticker.cancel()
+        if self._server:
+            self._server.close()
+        for player in list(self.players):
+            if player.transport:
+                player.transport.abort()
+
+    async def _tick_for_ever(self) -> None:
+        due = time.monotonic()
+        while True:
+            now = time.monotonic()
+            for player in list(self.players):
+                if player.playing:
+                    player.tick(now)
+            due = max(due + TICK, now)
+            await asyncio.sleep(due - time.monotonic())
+
+
+def describe(clip: Clip) -> str:
+    """SDP of a clip; parameter sets as in RFC 6184 section 8.1 and RFC 7798 section 7.1."""
+    sets = [base64.b64encode(n).decode() for n in clip.parameter_sets]
+    if clip.codec == "h264":
+        profile = clip.parameter_sets[0][1:4].hex()
+        name, fmtp = "H264", f"packetization-mode=1;profile-level-id={profile};sprop-parameter-sets={','.join(sets)}"
+    else:
+        name, fmtp = "H265", ";".join(f"{k}={v}" for k, v in zip(("sprop-vps", "sprop-sps", "sprop-pps"), sets, strict=True))
+    return "\r\n".join(
+        ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=virtual camera", "t=0 0", "a=control:*", "m=video 0 RTP/AVP 96",
+         "c=IN IP4 0.0.0.0", f"a=rtpmap:96 {name}/{CLOCK_RATE}", f"a=fmtp:96 {fmtp}", f"a=framerate:{clip.fps:g}",
+         "a=control:trackID=0", ""]
+    )  # fmt: skip
+
+
+def check_digest(given: str, method: str, user: str, password: str, nonce: str) -> bool:
+    """RFC 2069/2617 Digest with MD5, with or without qop."""
+    if not given.lower().startswith("digest "):
+        return False
+    fields = dict(re.findall(r'(\w+)="?([^",]*)"?', given[7:]))
+    if fields.get("username") != user or fields.get("nonce") != nonce:
+        return False
+    ha1 = hashlib.md5(f"{user}:{fields.get('realm', '')}:{password}".encode()).hexdigest()
+    ha2 = hashlib.md5(f"{method}:{fields.get('uri', '')}".encode()).hexdigest()
+    middle = f"{nonce}:{fields['nc']}:{fields['cnonce']}:{fields['qop']}" if "qop" in fields else nonce
+    expected = hashlib.md5(f"{ha1}:{middle}:{ha2}".encode()).hexdigest()
+    return hmac.compare_digest(expected, fields.get("response", ""))

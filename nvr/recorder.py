@@ -1,0 +1,248 @@
+"""The recorder: a set of wanted streams, each kept recording by its own small task.
+
+`want` is the desired state; calling it again with another set starts, stops or restarts only what
+differs. Reconnects follow a ladder with jitter under one connection budget; a refused credential is
+not tried again until the stream's description changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import random
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from core.clock import Clock, to_microseconds
+from core.errors import CameraError, CameraRefused, ProtocolError
+from core.settings import RecorderSettings
+from nvr.access_units import Counters
+from nvr.archive import ArchiveDatabase
+from nvr.ffmpeg_engine import FfmpegEngine
+from nvr.native import NativeEngine, Ticker
+from nvr.segments import LiveTap, SegmentSink
+from nvr.writer import Writer
+
+log = logging.getLogger(__name__)
+
+LADDER = (1, 2, 5, 10, 30, 60)  # seconds before the next attempt
+STEADY_SECONDS = 30  # recording this long starts the ladder anew
+FALL_BACK_AFTER = 2  # protocol failures before 'auto' tries ffmpeg
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSpec:
+    """A stream to be recorded."""
+
+    id: str  # <camera>/<kind>
+    url: str
+    login: tuple[str, str] | None = None
+    engine: str = "auto"
+
+    def __repr__(self) -> str:  # the login must not reach a log
+        return f"StreamSpec({self.id})"
+
+
+class Engine(Protocol):
+    name: str
+
+    async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[], None]) -> None: ...
+
+
+@dataclass(slots=True, eq=False)
+class StreamState:
+    """What is known of one stream while the recorder runs."""
+
+    spec: StreamSpec
+    sink: SegmentSink
+    counters: Counters
+    task: asyncio.Task[None] | None = None
+    state: str = "connecting"
+    cause: str = ""
+    detail: str = ""
+    engine: str = "native"
+    since: float = 0.0
+    reconnects: int = -1
+    protocol_failures: int = 0
+    failures: int = 0
+    gap_causes: dict[str, int] = field(default_factory=dict)
+
+
+class ConnectionBudget:
+    """At most `rate` attempts a second in all, and `per_subnet` at once in one /24 (IPv6: /64)."""
+
+    def __init__(self, clock: Clock, rate: float, per_subnet: int):
+        self._clock = clock
+        self._gap = 1.0 / rate
+        self._free_at = 0.0
+        self._subnets: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(per_subnet))
+
+    @asynccontextmanager
+    async def attempt(self, url: str) -> AsyncIterator[None]:
+        async with self._subnets[subnet_of(url)]:
+            now = self._clock.monotonic()
+            at = max(now, self._free_at)
+            self._free_at = at + self._gap
+            if at > now:
+                await self._clock.sleep(at - now)
+            yield
+
+
+def subnet_of(url: str) -> str:
+    host = urlsplit(url).hostname or ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))
+
+
+class Recorder:
+    def __init__(self, settings: RecorderSettings, volume: Path, archive: ArchiveDatabase, clock: Clock):
+        self._settings = settings
+        self._volume = volume.absolute()
+        self._archive = archive
+        self._clock = clock
+        self.writer = Writer(settings.sync_interval)
+        self._ticker = Ticker(clock, self.writer.submit)
+        self._budget = ConnectionBudget(clock, settings.connect_rate, settings.connects_per_subnet)
+        self._engines: dict[str, Engine] = {
+            "native": NativeEngine(self._ticker, settings.fragment_seconds, settings.stall_seconds),
+            "ffmpeg": FfmpegEngine(clock, settings.fragment_seconds, settings.stall_seconds, self.writer.submit),
+        }
+        self.streams: dict[str, StreamState] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        self.writer.start()
+        self._tasks = [asyncio.create_task(self._ticker.run()), asyncio.create_task(self._archive.run())]
+
+    async def stop(self) -> None:
+        """End every stream, write out everything, store the last facts."""
+        await self._end([s for s in self.streams.values() if s.task])
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self.writer.stop)
+        await asyncio.sleep(0)  # facts that the writer thread handed over
+        await self._archive.drain()
+
+    async def want(self, specs: Iterable[StreamSpec], covered: dict[str, tuple[int, bool]] | None = None) -> None:
+        """Make these the recorded streams. `covered` says where each one's archive ended (nvr.recovery)."""
+        wanted = {s.id: s for s in specs}
+        gone = [state for key, state in self.streams.items() if wanted.get(key) != state.spec]
+        await self._end(gone)
+        for state in gone:
+            del self.streams[state.spec.id]
+            # Kept for a changed description: its time line goes on where it was.
+            if state.spec.id in wanted and state.sink.covered_until is not None:
+                covered = {**(covered or {}), state.spec.id: (state.sink.covered_until, state.sink.in_gap)}
+            elif state.sink.covered_until is not None:
+                state.sink.start_gap("schedule", "no longer recorded", to_microseconds(self._clock.now()))
+        for key, spec in wanted.items():
+            if key not in self.streams:
+                self._add(spec, (covered or {}).get(key))
+
+    async def _end(self, states: list[StreamState]) -> None:
+        tasks = [s.task for s in states if s.task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def tap(self, stream: str, tap: LiveTap | None) -> bool:
+        state = self.streams.get(stream)
+        if state is not None:
+            state.sink.live = tap
+        return state is not None
+
+    def _add(self, spec: StreamSpec, covered: tuple[int, bool] | None) -> None:
+        loop = asyncio.get_running_loop()
+        counters = Counters()
+        sink = SegmentSink(
+            spec.id, self._volume, self.writer, self._archive, counters, self._settings.segment_seconds, loop.call_soon_threadsafe
+        )
+        if covered is not None:
+            sink.covered_until, sink.in_gap = covered
+            if not sink.in_gap:
+                sink.start_gap("recorder_down", "", covered[0])
+        state = StreamState(spec, sink, counters, since=self._clock.monotonic())
+        self.streams[spec.id] = state
+        state.task = asyncio.create_task(self._keep_recording(state), name=f"record {spec.id}")
+
+    async def _keep_recording(self, state: StreamState) -> None:
+        while True:
+            error = await self._record_once(state)
+            now_us = to_microseconds(self._clock.now())
+            state.sink.start_gap(error.cause, str(error), now_us)
+            state.gap_causes[error.cause] = state.gap_causes.get(error.cause, 0) + 1
+            refused = isinstance(error, CameraRefused)
+            self._enter(state, "refused" if refused else "waiting", error.cause, str(error))
+            log.info("%s: %s", state.spec.id, error, extra={"stream": state.spec.id})
+            if refused:
+                self._archive.announce("camera.refused", state.spec.id.partition("/")[0])
+                await asyncio.Event().wait()  # until a person acts: a changed description restarts this task
+            await self._clock.sleep(self._pause(state))
+
+    async def _record_once(self, state: StreamState) -> CameraError:
+        """Connect and record until it fails; returns why."""
+        self._enter(state, "connecting", state.cause, state.detail)
+        engine = self._engines[self._choose(state)]
+        state.engine = engine.name
+        async with self._budget.attempt(state.spec.url):
+            connected = asyncio.Event()
+            recording = asyncio.create_task(engine.record(state.spec, state.sink, state.counters, connected.set))
+            waiting = asyncio.create_task(connected.wait())
+            try:
+                await asyncio.wait((recording, waiting), return_when=asyncio.FIRST_COMPLETED)
+            except asyncio.CancelledError:
+                recording.cancel()
+                await asyncio.gather(recording, return_exceptions=True)
+                raise
+            finally:
+                waiting.cancel()
+        if connected.is_set():
+            state.reconnects += 1
+            self._enter(state, "recording", "", "")
+        try:
+            await recording
+        except CameraError as e:
+            self._count(state, e)
+            return e
+        finally:
+            recording.cancel()
+        return CameraError("the stream ended")
+
+    def _count(self, state: StreamState, error: CameraError) -> None:
+        steady = state.state == "recording" and self._clock.monotonic() - state.since > STEADY_SECONDS
+        state.failures = 0 if steady else state.failures + 1
+        if isinstance(error, ProtocolError):
+            state.protocol_failures += 1
+
+    def _choose(self, state: StreamState) -> str:
+        wanted = state.spec.engine
+        if wanted != "auto":
+            return wanted
+        native_speaks_it = urlsplit(state.spec.url).scheme == "rtsp"
+        if native_speaks_it and state.protocol_failures < FALL_BACK_AFTER:
+            return "native"
+        if state.engine != "ffmpeg":
+            log.warning("%s: the native engine cannot record it, ffmpeg takes over", state.spec.id)
+            self._archive.announce("stream.fell_back", state.spec.id.partition("/")[0], stream=state.spec.id)
+        return "ffmpeg"
+
+    def _pause(self, state: StreamState) -> float:
+        step = LADDER[min(max(state.failures - 1, 0), len(LADDER) - 1)]
+        return step * random.uniform(0.8, 1.2)
+
+    def _enter(self, state: StreamState, name: str, cause: str, detail: str) -> None:
+        if state.state != name:
+            state.state, state.since = name, self._clock.monotonic()
+        state.cause, state.detail = cause, detail
+
+

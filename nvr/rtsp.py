@@ -1,0 +1,283 @@
+"""RTSP 1.0 client, TCP-interleaved: from an address to a playing socket.
+
+`open_session` does OPTIONS, DESCRIBE, SETUP, PLAY with a deadline on every step and hands over the
+raw socket; reading RTP from it is the native engine's affair. Interleaved frames that arrive before
+the PLAY reply are kept. One refused credential raises CameraRefused and is not tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import re
+import secrets
+import socket
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from core.errors import CameraRefused, CameraUnreachable, ProtocolError
+from nvr.sdp import VideoTrack, video_track
+
+CONNECT_SECONDS = 5.0
+REPLY_SECONDS = 8.0
+MAX_HEAD = 65_536
+MAX_BODY = 262_144
+RECEIVE_BUFFER = 1_048_576
+USER_AGENT = "Minwang"
+
+
+@dataclass(slots=True)
+class Reply:
+    status: int
+    headers: dict[str, str]
+    challenges: list[str]
+    body: bytes
+
+
+@dataclass(slots=True)
+class RtspSession:
+    """A playing session. `early` holds bytes that came after the PLAY reply."""
+
+    sock: socket.socket
+    url: str
+    track: VideoTrack
+    session_id: str
+    timeout: int  # seconds after which the camera forgets us
+    keepalive: str  # method to send
+    rtp_channel: int
+    early: bytes
+    auth: Authenticator
+    cseq: int
+
+    def request(self, method: str) -> bytes:
+        """A request to send on the playing socket (keep-alive, TEARDOWN)."""
+        self.cseq += 1
+        headers = [f"CSeq: {self.cseq}", f"Session: {self.session_id}", f"User-Agent: {USER_AGENT}"]
+        authorization = self.auth.header(method, self.url)
+        if authorization:
+            headers.append(f"Authorization: {authorization}")
+        return "\r\n".join([f"{method} {self.url} RTSP/1.0", *headers, "", ""]).encode()
+
+
+@dataclass(slots=True)
+class Authenticator:
+    """Basic and Digest (MD5, SHA-256; RFC 7616), remembering the last challenge."""
+
+    login: tuple[str, str] | None
+    _fields: dict[str, str] = field(default_factory=dict)
+    _scheme: str = ""
+    _count: int = 0
+
+    def challenge(self, challenges: list[str]) -> bool:
+        """Take a challenge; True where answering it (again) makes sense."""
+        known = {c.partition(" ")[0].lower(): c for c in challenges}
+        chosen = self._best_digest([c for c in challenges if c.lower().startswith("digest ")]) or known.get("basic")
+        if chosen is None or self.login is None:
+            return False
+        fields = {k.lower(): q or p for k, q, p in re.findall(r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]+))', chosen.partition(" ")[2])}
+        first = not self._scheme
+        stale = fields.get("stale", "").lower() == "true"
+        self._scheme, self._fields, self._count = chosen.partition(" ")[0].lower(), fields, 0
+        return first or stale
+
+    def _best_digest(self, offers: list[str]) -> str | None:
+        supported = [o for o in offers if _hash_name(o) is not None]
+        return max(supported, key=lambda o: "sha-256" in o.lower(), default=None)
+
+    def header(self, method: str, uri: str) -> str:
+        if self.login is None or not self._scheme:
+            return ""
+        user, password = self.login
+        if self._scheme == "basic":
+            return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+        realm, nonce = self._fields.get("realm", ""), self._fields.get("nonce", "")
+        algorithm = self._fields.get("algorithm", "MD5")
+        digest = hashlib.sha256 if "sha-256" in algorithm.lower() else hashlib.md5
+        ha1 = digest(f"{user}:{realm}:{password}".encode()).hexdigest()
+        ha2 = digest(f"{method}:{uri}".encode()).hexdigest()
+        parts = [f'username="{user}"', f'realm="{realm}"', f'nonce="{nonce}"', f'uri="{uri}"']
+        if "auth" in re.split(r"[\s,]+", self._fields.get("qop", "")):
+            self._count += 1
+            cnonce = secrets.token_hex(8)
+            response = digest(f"{ha1}:{nonce}:{self._count:08x}:{cnonce}:auth:{ha2}".encode()).hexdigest()
+            parts += ["qop=auth", f"nc={self._count:08x}", f'cnonce="{cnonce}"']
+        else:
+            response = digest(f"{ha1}:{nonce}:{ha2}".encode()).hexdigest()
+        parts.append(f'response="{response}"')
+        parts += [f'{k}="{self._fields[k]}"' for k in ("opaque",) if k in self._fields]
+        if "algorithm" in self._fields:
+            parts.append(f"algorithm={algorithm}")
+        return "Digest " + ", ".join(parts)
+
+
+def _hash_name(offer: str) -> str | None:
+    found = re.search(r'algorithm\s*=\s*"?([\w-]+)', offer, re.IGNORECASE)
+    name = found.group(1).upper() if found else "MD5"
+    return name if name in ("MD5", "SHA-256") else None
+
+
+class _Dialogue:
+    """Requests and replies on one socket while the session is being set up."""
+
+    def __init__(self, sock: socket.socket, login: tuple[str, str] | None):
+        self.sock = sock
+        self.auth = Authenticator(login)
+        self.buffer = bytearray()
+        self.early = bytearray()
+        self.cseq = 0
+
+    async def request(self, method: str, url: str, extra: dict[str, str] | None = None) -> Reply:
+        reply = await self._once(method, url, extra)
+        for _ in range(2):  # the first challenge, and one stale nonce
+            if reply.status != 401:
+                break
+            if not self.auth.challenge(reply.challenges):
+                raise CameraRefused("the camera refused the credential" if self.auth.login else "the camera wants a user and password")
+            reply = await self._once(method, url, extra)
+        if reply.status == 401:
+            raise CameraRefused("the camera refused the credential")
+        if reply.status == 403:
+            raise CameraRefused("the camera forbids this stream to the credential")
+        if reply.status != 200:
+            raise ProtocolError(f"{method} was answered with {reply.status}")
+        return reply
+
+    async def _once(self, method: str, url: str, extra: dict[str, str] | None) -> Reply:
+        self.cseq += 1
+        headers = {"CSeq": str(self.cseq), "User-Agent": USER_AGENT, **(extra or {})}
+        authorization = self.auth.header(method, url)
+        if authorization:
+            headers["Authorization"] = authorization
+        text = "\r\n".join([f"{method} {url} RTSP/1.0", *(f"{k}: {v}" for k, v in headers.items()), "", ""])
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(REPLY_SECONDS):
+                await loop.sock_sendall(self.sock, text.encode())
+                while True:
+                    reply = await self._read_reply()
+                    if reply.headers.get("cseq", str(self.cseq)) == str(self.cseq):
+                        return reply
+        except TimeoutError as e:
+            raise CameraUnreachable(f"no answer to {method} within {REPLY_SECONDS:g} s") from e
+        except OSError as e:
+            raise CameraUnreachable(f"connection lost at {method}: {e.strerror or type(e).__name__}") from e
+
+    async def _read_reply(self) -> Reply:
+        while True:
+            if self.buffer[:1] == b"$":
+                if len(self.buffer) >= 4:
+                    size = 4 + int.from_bytes(self.buffer[2:4], "big")
+                    if len(self.buffer) >= size:
+                        self.early += self.buffer[:size]
+                        del self.buffer[:size]
+                        continue
+            elif self.buffer:
+                reply = self._parse()
+                if reply is not None:
+                    return reply
+            if len(self.early) > 4_000_000:
+                raise ProtocolError("the camera sends media but never answers")
+            await self._receive()
+
+    async def _receive(self) -> None:
+        data = await asyncio.get_running_loop().sock_recv(self.sock, 65_536)
+        if not data:
+            raise CameraUnreachable("the camera closed the connection")
+        self.buffer += data
+
+    def _parse(self) -> Reply | None:
+        while self.buffer[:2] == b"\r\n":
+            del self.buffer[:2]
+        if self.buffer and not b"RTSP/1.0 ".startswith(bytes(self.buffer[:9])) and not self.buffer.startswith(b"RTSP/"):
+            raise ProtocolError(f"the camera does not speak RTSP: {bytes(self.buffer[:24])!r}")
+        end = self.buffer.find(b"\r\n\r\n")
+        if end < 0:
+            if len(self.buffer) > MAX_HEAD:
+                raise ProtocolError("a reply's head does not end")
+            return None
+        lines = self.buffer[:end].decode("utf-8", "replace").split("\r\n")
+        pairs = [(k.strip().lower(), v.strip()) for k, _, v in (line.partition(":") for line in lines[1:])]
+        headers = dict(pairs)
+        try:
+            length = int(headers.get("content-length", "0"))
+            status = int(lines[0].split()[1])
+        except (ValueError, IndexError) as e:
+            raise ProtocolError(f"an unreadable reply: {lines[0][:60]!r}") from e
+        if not 0 <= length <= MAX_BODY:
+            raise ProtocolError(f"a reply states a body of {length} bytes")
+        if len(self.buffer) < end + 4 + length:
+            return None
+        body = bytes(self.buffer[end + 4 : end + 4 + length])
+        del self.buffer[: end + 4 + length]
+        return Reply(status, headers, [v for k, v in pairs if k == "www-authenticate"], body)
+
+
+async def open_session(url: str, login: tuple[str, str] | None) -> RtspSession:
+    """Connect, authenticate, and start playing the first video track.
+
+    Raises CameraUnreachable, CameraRefused or ProtocolError; the socket is closed then.
+    """
+    sock = await _connect(url)
+    try:
+        return await _negotiate(_Dialogue(sock, login), url)
+    except BaseException:
+        sock.close()
+        raise
+
+
+async def _connect(url: str) -> socket.socket:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or 554
+    except ValueError as e:
+        raise ProtocolError(f"'{url}' is not an RTSP address") from e
+    if parts.scheme != "rtsp" or not host:
+        raise ProtocolError(f"the native engine speaks rtsp:// only, not {parts.scheme}://")
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            family, _, _, _, address = infos[0]
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            sock.setblocking(False)
+            # Room for about two seconds of an 4 Mb/s stream: the engine empties it five times a second.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            try:
+                await loop.sock_connect(sock, address)
+            except BaseException:
+                sock.close()
+                raise
+            return sock
+    except TimeoutError as e:
+        raise CameraUnreachable(f"no connection to {host}:{port} within {CONNECT_SECONDS:g} s") from e
+    except OSError as e:
+        raise CameraUnreachable(f"no connection to {host}:{port}: {e.strerror or type(e).__name__}") from e
+
+
+async def _negotiate(dialogue: _Dialogue, url: str) -> RtspSession:
+    options = await dialogue.request("OPTIONS", url)
+    described = await dialogue.request("DESCRIBE", url, {"Accept": "application/sdp"})
+    base = described.headers.get("content-base") or described.headers.get("content-location") or url
+    base = base if "://" in base else url
+    track = video_track(described.body.decode("utf-8", "replace"), base)
+    setup = await dialogue.request("SETUP", track.control, {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1"})
+    session_id, _, parameters = setup.headers.get("session", "").partition(";")
+    if not session_id.strip():
+        raise ProtocolError("SETUP was answered without a session")
+    timeout = re.search(r"timeout\s*=\s*(\d+)", parameters)
+    channels = re.search(r"interleaved=(\d+)-(\d+)", setup.headers.get("transport", ""))
+    await dialogue.request("PLAY", base, {"Session": session_id.strip(), "Range": "npt=0.000-"})
+    return RtspSession(
+        sock=dialogue.sock,
+        url=base,
+        track=track,
+        session_id=session_id.strip(),
+        timeout=max(10, int(timeout.group(1))) if timeout else 60,
+        keepalive="GET_PARAMETER" if "GET_PARAMETER" in options.headers.get("public", "") else "OPTIONS",
+        rtp_channel=int(channels.group(1)) if channels else 0,
+        early=bytes(dialogue.early + dialogue.buffer),
+        auth=dialogue.auth,
+        cseq=dialogue.cseq,
+    )

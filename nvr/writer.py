@@ -1,0 +1,170 @@
+"""The writer thread: all file writing of a recorder, so that a slow disk never stops the reading.
+
+The event loop submits one batch of operations per tick. A write that fails is cut back to the last
+good length, the owner is told once, and its further writes to that file are dropped and counted.
+A second thread flushes to the platter every `sync_interval`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+MAX_BACKLOG = 256_000_000  # bytes waiting for the disk in one recorder
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@dataclass(slots=True, eq=False)
+class SegmentFile:
+    """A file being written. `size` counts what was submitted, `written` what the disk has taken."""
+
+    path: Path
+    failed: Callable[[OSError], Any]  # called in the writer thread, once
+    size: int = 0
+    written: int = 0
+    descriptor: int = -1
+    error: OSError | None = None
+    closed: Callable[[], Any] | None = None
+
+
+@dataclass(slots=True)
+class _Batch:
+    appends: list[tuple[SegmentFile, Sequence[bytes | bytearray]]] = field(default_factory=list)
+    bytes: int = 0
+
+
+class Writer:
+    """One a recorder process. `append` and `close` only collect; `submit` hands over."""
+
+    def __init__(self, sync_interval: float = 10.0):
+        self._queue: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
+        self._batch = _Batch()
+        self._backlog = 0
+        self._lock = threading.Lock()
+        self._open: set[SegmentFile] = set()
+        self._stop = threading.Event()
+        self._sync_interval = sync_interval
+        self.dropped_bytes = 0
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._syncer = threading.Thread(target=self._sync_for_ever, name="sync", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+        self._syncer.start()
+
+    def append(self, file: SegmentFile, *parts: bytes | bytearray) -> bool:
+        """Queue bytes for a file; False where the disk is so far behind that they are dropped."""
+        size = sum(len(p) for p in parts)
+        if file.error is not None or self._backlog > MAX_BACKLOG:
+            self.dropped_bytes += size
+            return False
+        self._batch.appends.append((file, parts))
+        self._batch.bytes += size
+        file.size += size
+        return True
+
+    def close(self, file: SegmentFile, closed: Callable[[], Any]) -> None:
+        """Close after everything queued is written; `closed` is called in the writer thread."""
+        file.closed = closed
+        self._batch.appends.append((file, ()))
+
+    def submit(self) -> None:
+        """Hand the collected batch to the thread."""
+        if not self._batch.appends:
+            return
+        with self._lock:
+            self._backlog += self._batch.bytes
+        self._queue.put(self._batch)
+        self._batch = _Batch()
+
+    def stop(self) -> None:
+        """Write out what is queued and end both threads."""
+        self.submit()
+        self._queue.put(None)
+        self._thread.join()
+        self._stop.set()
+        self._syncer.join()
+        for file in list(self._open):
+            self._finish(file)
+
+    def _run(self) -> None:
+        while (batch := self._queue.get()) is not None:
+            for file, parts in batch.appends:
+                if parts:
+                    self._write(file, parts)
+                else:
+                    self._finish(file)
+            with self._lock:
+                self._backlog -= batch.bytes
+
+    def _write(self, file: SegmentFile, parts: Sequence[bytes | bytearray]) -> None:
+        if file.error is not None:
+            return
+        try:
+            if file.descriptor < 0:
+                file.path.parent.mkdir(parents=True, exist_ok=True)
+                file.descriptor = os.open(file.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+                self._open.add(file)
+            wanted = sum(len(p) for p in parts)
+            done = os.writev(file.descriptor, parts)
+            if done != wanted:  # a disk that fills up takes a part
+                rest = b"".join(parts)[done:]
+                while rest:
+                    rest = rest[os.write(file.descriptor, rest) :]
+            file.written += wanted
+        except OSError as e:
+            file.error = e
+            self._cut_back(file)
+            file.failed(e)
+
+    def _cut_back(self, file: SegmentFile) -> None:
+        if file.descriptor < 0:
+            return
+        try:
+            os.ftruncate(file.descriptor, file.written)
+        except OSError:
+            log.warning("cannot cut %s back to its last whole fragment; recovery will", file.path)
+
+    def _finish(self, file: SegmentFile) -> None:
+        if file.descriptor >= 0:
+            os.close(file.descriptor)
+            file.descriptor = -1
+            self._open.discard(file)
+        if file.closed is not None:
+            file.closed()
+
+    def _sync_for_ever(self) -> None:
+        while not self._stop.wait(self._sync_interval):
+            for folder in {f.path.parents[3] for f in list(self._open) if len(f.path.parents) > 3}:
+                sync_file_system(folder)
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def sync_file_system(folder: Path) -> None:
+    """Flush the file system that holds `folder`: one call for all files of a volume (syncfs(2))."""
+    started = time.monotonic()
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as e:
+        log.warning("cannot flush %s: %s", folder, e.strerror)
+        return
+    try:
+        if _libc.syncfs(descriptor) != 0:
+            log.warning("flushing %s failed: %s", folder, os.strerror(ctypes.get_errno()))
+    finally:
+        os.close(descriptor)
+    if time.monotonic() - started > 5:
+        log.warning("the disk of %s took %.1f s to flush", folder, time.monotonic() - started)
