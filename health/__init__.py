@@ -1,0 +1,1 @@
+"""Patrol (巡检): which feeds are faulty and why; faults opened and closed on evidence."""

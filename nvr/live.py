@@ -1,0 +1,185 @@
+"""Live viewing: every fragment, as the recorder makes it, to each viewer's bounded queue.
+
+A viewer begins with the newest GOP, read from the open segment file, so the first picture does not
+wait for a keyframe. A viewer too slow for its queue loses fragments up to the next keyframe; the
+loss is counted and hurts nobody else.
+
+Messages: a text `{"codecs", "width", "height", "start"}` with `start` in seconds of the session's
+time line, then the init segment, then fragments (`moof` + `mdat`); again at each new file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import os
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import WSMsgType, web
+
+from nvr import fmp4
+from nvr.access_units import Assembled
+from nvr.fmp4 import TIMESCALE
+from nvr.recorder import Recorder
+from nvr.segments import OpenSegment
+
+QUEUE_FRAGMENTS = 50  # ten seconds
+TOKEN_HEADER = "X-Node-Token"
+_Message = str | bytes
+
+
+@dataclass(eq=False, slots=True)
+class Viewer:
+    queue: asyncio.Queue[_Message] = field(default_factory=lambda: asyncio.Queue(QUEUE_FRAGMENTS))
+    path: Path | None = None  # file of the last fragment queued
+    waiting_for_key: bool = False
+    dropped: int = 0
+
+    def offer(self, run: Assembled, segment: OpenSegment, head: bytes) -> None:
+        """Queue a fragment, or drop it where the viewer is too slow."""
+        if self.waiting_for_key and not run.key:
+            self.dropped += 1
+            return
+        announce = self.path != segment.file.path
+        if self.queue.qsize() + (3 if announce else 1) > QUEUE_FRAGMENTS:
+            self.waiting_for_key = True
+            self.dropped += 1
+            return
+        self.waiting_for_key = False
+        if announce:
+            self.path = segment.file.path
+            for message in announcement(segment):
+                self.queue.put_nowait(message)
+        self.queue.put_nowait(head + run.data)
+
+
+def announcement(segment: OpenSegment) -> tuple[str, bytes]:
+    init = fmp4.init_segment(segment.video)
+    facts = {
+        "codecs": fmp4.codec_string(init),
+        "width": segment.video.width,
+        "height": segment.video.height,
+        "start": segment.base / TIMESCALE,
+        "wall": segment.start_us / 1e6,
+    }
+    return json.dumps(facts), init
+
+
+class LiveHub:
+    """Fans the recorder's fragments out to viewers; also the recorder's small HTTP server."""
+
+    def __init__(self, recorder: Recorder, token: str):
+        self._recorder = recorder
+        self._token = token
+        self._viewers: dict[str, set[Viewer]] = defaultdict(set)
+
+    def application(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get("/live/{camera}/{kind}", self._serve)
+        return app
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        if not hmac.compare_digest(request.headers.get(TOKEN_HEADER, ""), self._token):
+            raise web.HTTPForbidden
+        stream = f"{request.match_info['camera']}/{request.match_info['kind']}"
+        if stream not in self._recorder.streams:
+            raise web.HTTPNotFound
+        socket = web.WebSocketResponse(heartbeat=20, compress=False)
+        await socket.prepare(request)
+        viewer = self._join(stream)
+        # A handler that only sends would never see the close frame.
+        closing = asyncio.create_task(_until_closed(socket))
+        try:
+            for message in await self._newest_gop(stream, viewer):
+                await _send(socket, message)
+            await self._forward(socket, viewer, closing)
+        except (ConnectionError, TimeoutError):
+            pass  # the viewer left
+        finally:
+            closing.cancel()
+            self._leave(stream, viewer)
+        return socket
+
+    async def _forward(self, socket: web.WebSocketResponse, viewer: Viewer, closing: asyncio.Task[None]) -> None:
+        while not socket.closed:
+            getting = asyncio.create_task(viewer.queue.get())
+            done, _ = await asyncio.wait({getting, closing}, return_when=asyncio.FIRST_COMPLETED)
+            if getting not in done:
+                getting.cancel()
+                return
+            await _send(socket, getting.result())
+
+    def _join(self, stream: str) -> Viewer:
+        viewer = Viewer()
+        self._viewers[stream].add(viewer)
+        self._recorder.tap(stream, lambda run, segment, head: self._offer(stream, run, segment, head))
+        return viewer
+
+    def _leave(self, stream: str, viewer: Viewer) -> None:
+        self._viewers[stream].discard(viewer)
+        if not self._viewers[stream]:
+            del self._viewers[stream]
+            self._recorder.tap(stream, None)
+
+    def _offer(self, stream: str, run: Assembled, segment: OpenSegment, head: bytes) -> None:
+        for viewer in self._viewers.get(stream, ()):
+            viewer.offer(run, segment, head)
+
+    async def _newest_gop(self, stream: str, viewer: Viewer) -> list[_Message]:
+        """What of the present GOP went to disk before the viewer's first fragment."""
+        segment = self._recorder.streams[stream].sink.segment
+        if segment is None or not segment.gops:
+            viewer.waiting_for_key = True
+            return []
+        start, end = segment.gops[-1].offset, segment.file.size
+        viewer.path = segment.file.path
+        deadline = time.monotonic() + 2
+        while segment.file.written < end and segment.file.error is None:
+            if time.monotonic() > deadline:
+                viewer.waiting_for_key = True
+                return list(announcement(segment))
+            await asyncio.sleep(0.005)
+        data = await asyncio.to_thread(_read, segment.file.path, start, end)
+        return [*announcement(segment), data]
+
+
+def _read(path: Path, start: int, end: int) -> bytes:
+    with path.open("rb") as f:
+        f.seek(start)
+        return f.read(end - start)
+
+
+async def _until_closed(socket: web.WebSocketResponse) -> None:
+    async for message in socket:
+        if message.type in (WSMsgType.CLOSE, WSMsgType.ERROR):
+            return
+
+
+async def _send(socket: web.WebSocketResponse, message: _Message) -> None:
+    async with asyncio.timeout(20):
+        if isinstance(message, str):
+            await socket.send_str(message)
+        else:
+            await socket.send_bytes(message)
+
+
+def node_token(data_dir: Path) -> str:
+    """The secret that the station's processes show each other; made at first start, mode 600."""
+    path = data_dir / "node.token"
+    if not path.exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.name}.{os.getpid()}")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        os.write(descriptor, os.urandom(32).hex().encode())
+        os.close(descriptor)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            pass
+        finally:
+            temporary.unlink()
+    return path.read_text().strip()

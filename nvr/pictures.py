@@ -1,0 +1,34 @@
+"""Decoding single keyframes with PyAV. Only disposable workers call this: odd data can crash libav."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from core.errors import ProtocolError
+from nvr.reader import Keyframe
+
+Picture = npt.NDArray[np.uint8]
+
+
+def decode(frame: Keyframe, width: int | None = None) -> Picture:
+    """The picture as H×W×3 BGR, scaled to `width` where given. Raises ProtocolError where it does not decode."""
+    codec: Any = av.CodecContext.create("hevc" if frame.codec == "h265" else "h264", "r")
+    codec.extradata = frame.configuration
+    codec.thread_count = 1
+    try:
+        pictures = codec.decode(av.Packet(frame.data)) + codec.decode(None)
+    except av.FFmpegError as e:
+        raise ProtocolError(f"the keyframe does not decode: {e.strerror}") from e
+    if not pictures:
+        raise ProtocolError("the keyframe does not decode to a picture")
+    picture = pictures[0]
+    if width is not None and width < picture.width:
+        height = round(picture.height * width / picture.width / 2) * 2
+        array: Picture = picture.reformat(width, height, format="bgr24").to_ndarray()
+    else:
+        array = picture.to_ndarray(format="bgr24")
+    return array
