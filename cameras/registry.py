@@ -130,6 +130,15 @@ async def cameras(session: AsyncSession, villages: Sequence[str] | None = None) 
     return list(await session.scalars(query))
 
 
+def watched_stream(camera: Camera) -> Stream | None:
+    """The stream that patrol and search read: the sub-stream where it is recorded, else the main stream.
+
+    A sub-stream's keyframes cost a fifth to decode.
+    """
+    recorded = {s.kind: s for s in camera.streams if s.record and s.url}
+    return recorded.get("sub") or recorded.get("main")
+
+
 async def _apply_camera(session: AsyncSession, entry: CameraEntry) -> None:
     camera = await session.get(Camera, entry.id)
     values = _camera_values(entry)

@@ -96,7 +96,7 @@ class Patrol:
     async def look(self, number: int, camera: Camera) -> bool:
         """One look at one camera; True where another look is needed to decide."""
         now = self._clock.now()
-        stream = watched_stream(camera)
+        stream = registry.watched_stream(camera)
         async with self._database.reading() as session:
             status = await session.get(StreamStatus, stream.id) if stream else None
             accepted = await _accepted(session, camera.id)
@@ -185,12 +185,6 @@ class Patrol:
             row.finished_at, row.cameras = now, cameras
             row.faulty = await session.scalar(select(func.count(Fault.camera.distinct())).where(Fault.state.in_((OPEN, RECOVERING)))) or 0
             events.append(session, now, "patrol.finished", round=number, cameras=cameras, faulty=row.faulty)
-
-
-def watched_stream(camera: Camera) -> Stream | None:
-    """The stream that patrol and search read: the sub-stream where it is recorded, else the main stream."""
-    recorded = {s.kind: s for s in camera.streams if s.record and s.url}
-    return recorded.get("sub") or recorded.get("main")
 
 
 async def _accepted(session: AsyncSession, camera: str) -> list[dict[str, Any]]:
