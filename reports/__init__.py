@@ -1,0 +1,1 @@
+"""Accounting: coverage, uptime, completeness, faults and money for those who paid. Figures, never pictures."""

@@ -1,0 +1,68 @@
+"""The way of an alert: new → dispatched → acked → answered; or new → rejected. Every step an audit row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cases.tables import Alert, WatchSubject
+from cases.watch import dispatch
+from core import audit, events
+from core.errors import ConflictError, NotFoundError, UsageError
+
+ANSWERS = ("caught", "not_seen", "false_alarm")
+
+
+async def get(session: AsyncSession, number: int, villages: Sequence[str] | None) -> Alert:
+    """An alert within a scope. Raises NotFoundError, also where it lies outside."""
+    alert = await session.get(Alert, number)
+    if alert is None or (villages is not None and alert.village not in villages):
+        raise NotFoundError("there is no such alert")
+    return alert
+
+
+async def recent(
+    session: AsyncSession, villages: Sequence[str] | None, states: Sequence[str] | None = None, before: int | None = None, limit: int = 50
+) -> list[tuple[Alert, WatchSubject]]:
+    """Alerts with their subjects, newest first, within a scope; `before` is the id that ended the last page."""
+    query = select(Alert, WatchSubject).join(WatchSubject, WatchSubject.id == Alert.subject).order_by(Alert.id.desc()).limit(limit)
+    if villages is not None:
+        query = query.where(Alert.village.in_(villages))
+    if states is not None:
+        query = query.where(Alert.state.in_(states))
+    if before is not None:
+        query = query.where(Alert.id < before)
+    return [(a, s) for a, s in await session.execute(query)]
+
+
+async def confirm(session: AsyncSession, now: datetime, actor: str, alert: Alert, *, yes: bool) -> None:
+    """A video officer looked: send it out, or reject it."""
+    if yes:
+        await dispatch(session, now, actor, alert)
+        return
+    if alert.state != "new":
+        raise ConflictError("this alert was decided on already")
+    alert.state, alert.confirmed_by, alert.confirmed_at = "rejected", actor, now
+    events.append(session, now, "alert.rejected", village=alert.village, camera=alert.camera, alert=alert.id)
+    await audit.record(session, now, actor, "alert.reject", str(alert.id))
+
+
+async def acknowledge(session: AsyncSession, now: datetime, actor: str, alert: Alert) -> None:
+    if alert.state != "dispatched":
+        raise ConflictError(f"this alert was taken by {alert.acked_by}" if alert.acked_by else "this alert was not sent out")
+    alert.state, alert.acked_by, alert.acked_at = "acked", actor, now
+    events.append(session, now, "alert.acked", village=alert.village, camera=alert.camera, alert=alert.id, by=actor)
+    await audit.record(session, now, actor, "alert.ack", str(alert.id))
+
+
+async def answer(session: AsyncSession, now: datetime, actor: str, alert: Alert, result: str, note: str = "") -> None:
+    if result not in ANSWERS:
+        raise UsageError(f"an answer is one of: {', '.join(ANSWERS)}")
+    if alert.state != "acked" or alert.acked_by != actor:
+        raise ConflictError("only the officer who took the alert answers it, once")
+    alert.state, alert.answer, alert.note, alert.answered_by, alert.answered_at = "answered", result, note[:400], actor, now
+    events.append(session, now, "alert.answered", village=alert.village, camera=alert.camera, alert=alert.id, result=result)
+    await audit.record(session, now, actor, "alert.answer", str(alert.id), result=result)

@@ -1,0 +1,79 @@
+"""Tables of cases: cases, watch-list subjects, alerts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.database import Base
+from core.events import BigId
+
+
+class Case(Base):
+    __tablename__ = "case_file"
+    __table_args__ = ({"comment": "Case register"},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(String(40), unique=True, comment="The station's case number")
+    title: Mapped[str] = mapped_column(String(120))
+    village: Mapped[str | None] = mapped_column(String(40))
+    opened_at: Mapped[datetime] = mapped_column()
+    opened_by: Mapped[str] = mapped_column(String(60))
+    closed_at: Mapped[datetime | None] = mapped_column()
+
+
+class WatchSubject(Base):
+    __tablename__ = "watch_subject"
+    __table_args__ = (
+        CheckConstraint("approved_by IS NULL OR approved_by <> proposed_by", name="second_person"),
+        {"comment": "Whom or what to look out for: class and colours, approved by a second person, expiring"},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case: Mapped[int] = mapped_column(ForeignKey("case_file.id"), index=True)
+    title: Mapped[str] = mapped_column(String(120))
+    cls: Mapped[str] = mapped_column(String(16))
+    upper: Mapped[str | None] = mapped_column(String(10))
+    lower: Mapped[str | None] = mapped_column(String(10))
+    villages: Mapped[list[str] | None] = mapped_column(JSON, comment="Where; null: the whole town")
+    reason: Mapped[str] = mapped_column(String(400))
+    state: Mapped[str] = mapped_column(String(10), comment="proposed, active, refused, ended")
+    proposed_by: Mapped[str] = mapped_column(String(60))
+    proposed_at: Mapped[datetime] = mapped_column()
+    approved_by: Mapped[str | None] = mapped_column(String(60))
+    approved_at: Mapped[datetime | None] = mapped_column()
+    expires_at: Mapped[datetime] = mapped_column(comment="Matches nothing from here on")
+    auto_dispatch: Mapped[bool] = mapped_column(default=False, comment="The approver lets alerts go out unconfirmed")
+
+
+class Alert(Base):
+    __tablename__ = "alert"
+    __table_args__ = (Index(None, "state", "id"), Index(None, "subject", "camera", "at_us"), {"comment": "A sighting that fits a subject"})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    subject: Mapped[int] = mapped_column(ForeignKey("watch_subject.id"))
+    sighting: Mapped[int] = mapped_column(BigInteger)
+    camera: Mapped[str] = mapped_column(String(40))
+    village: Mapped[str] = mapped_column(String(40))
+    at_us: Mapped[int] = mapped_column(BigInteger, comment="When it was seen, µs UTC")
+    thumbnail: Mapped[str] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(12), comment="new, dispatched, acked, answered, rejected")
+    raised_at: Mapped[datetime] = mapped_column()
+    confirmed_by: Mapped[str | None] = mapped_column(String(60), comment="Who looked and sent it out; 'auto' by the approver's rule")
+    confirmed_at: Mapped[datetime | None] = mapped_column()
+    acked_by: Mapped[str | None] = mapped_column(String(60))
+    acked_at: Mapped[datetime | None] = mapped_column()
+    answer: Mapped[str | None] = mapped_column(String(20), comment="caught, not_seen, false_alarm")
+    note: Mapped[str] = mapped_column(String(400), default="")
+    answered_by: Mapped[str | None] = mapped_column(String(60))
+    answered_at: Mapped[datetime | None] = mapped_column()
+
+
+class WatchPosition(Base):
+    __tablename__ = "watch_position"
+    __table_args__ = ({"comment": "How far the matcher has read the sightings"},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(BigId, comment="Id of the last sighting looked at")
