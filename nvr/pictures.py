@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -32,3 +33,9 @@ def decode(frame: Keyframe, width: int | None = None) -> Picture:
     else:
         array = picture.to_ndarray(format="bgr24")
     return array
+
+
+def snapshot(frame: Keyframe, width: int) -> bytes:
+    """The keyframe as JPEG, at most `width` wide."""
+    _, jpeg = cv2.imencode(".jpg", decode(frame, width), [cv2.IMWRITE_JPEG_QUALITY, 82])
+    return jpeg.tobytes()

@@ -1,0 +1,1 @@
+"""The face: HTTP API, console, phone page, funders' pages."""

@@ -1,0 +1,121 @@
+"""The village tree and each camera's file."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import select
+
+from cameras import registry
+from cameras.tables import Camera, Village
+from core.errors import NotFoundError
+from core.permissions import Permission
+from health.faults import OPEN, RECOVERING
+from health.tables import Fault
+from nvr.tables import StreamStatus
+from web.routing import Context, route
+
+
+class StreamView(BaseModel):
+    id: str
+    kind: str
+    codec: str | None
+    width: int | None
+    height: int | None
+    state: str
+    engine: str
+    cause: str
+    fps: float
+    bitrate: float
+    clock_offset: float | None
+    last_picture: datetime | None
+
+
+class CameraView(BaseModel):
+    id: str
+    name: str
+    village: str
+    state: str  # ok, attention, fault, offline
+    faults: list[str]
+    streams: list[StreamView]
+
+
+class CameraFile(CameraView):
+    address: str | None
+    device: dict[str, Any] | None
+    profile: dict[str, Any]
+
+
+class VillageView(BaseModel):
+    code: str
+    name: str
+    online: int
+    total: int
+    state: str
+    cameras: list[CameraView]
+
+
+@route("GET", "/api/tree", Permission.CAMERA_VIEW, reply=list[VillageView])
+async def tree(c: Context) -> list[VillageView]:
+    """Villages with their cameras and what is known of them now."""
+    scope = c.identity.villages
+    async with c.services.database.reading() as session:
+        villages = (await session.scalars(select(Village).order_by(Village.code))).all()
+        cameras = await registry.cameras(session, scope)
+        statuses = {s.stream: s for s in await session.scalars(select(StreamStatus))}
+        faults: dict[str, list[str]] = {}
+        for fault in await session.scalars(select(Fault).where(Fault.state.in_((OPEN, RECOVERING)))):
+            faults.setdefault(fault.camera, []).append(fault.family)
+    views: dict[str, list[CameraView]] = {}
+    for camera in cameras:
+        views.setdefault(camera.village, []).append(CameraView(**_common(camera, statuses, faults.get(camera.id, []))))
+    return [_village(v, views.get(v.code, [])) for v in villages if scope is None or v.code in scope]
+
+
+@route("GET", "/api/cameras/{camera}", Permission.CAMERA_VIEW, reply=CameraFile)
+async def camera_file(c: Context) -> CameraFile:
+    """One file a camera (一机一档)."""
+    async with c.services.database.reading() as session:
+        camera = await session.get(Camera, c.path("camera"))
+        if camera is None or not c.identity.sees_village(camera.village):
+            raise NotFoundError("there is no such camera")
+        statuses = {s.stream: s for s in await session.scalars(select(StreamStatus).where(StreamStatus.stream.in_([s.id for s in camera.streams])))}
+        faults = await session.scalars(select(Fault.family).where(Fault.camera == camera.id, Fault.state.in_((OPEN, RECOVERING))))
+        common = _common(camera, statuses, list(faults))
+    return CameraFile(**common, address=camera.address, device=camera.device, profile=camera.profile)
+
+
+def _village(village: Village, cameras: list[CameraView]) -> VillageView:
+    order = ("ok", "attention", "fault", "offline")
+    worst = max((c.state for c in cameras), key=order.index, default="ok")
+    online = sum(1 for c in cameras if c.state != "offline")
+    return VillageView(code=village.code, name=village.name, online=online, total=len(cameras), state=worst, cameras=cameras)
+
+
+def _common(camera: Camera, statuses: dict[str, StreamStatus], faults: list[str]) -> dict[str, Any]:
+    streams = []
+    for s in camera.streams:
+        status = statuses.get(s.id)
+        streams.append(
+            StreamView(
+                id=s.id, kind=s.kind, codec=s.codec, width=s.width, height=s.height,
+                state=status.state if status else "unknown", engine=status.engine if status else "", cause=status.cause if status else "",
+                fps=status.fps if status else 0.0, bitrate=status.bitrate if status else 0.0,
+                clock_offset=status.clock_offset if status else None, last_picture=status.last_picture if status else None,
+            )
+        )  # fmt: skip
+    return {
+        "id": camera.id, "name": camera.name, "village": camera.village, "faults": sorted(faults),
+        "streams": streams, "state": _state(streams, faults),
+    }  # fmt: skip
+
+
+def _state(streams: list[StreamView], faults: list[str]) -> str:
+    main = next((s for s in streams if s.kind == "main"), None)
+    if main is None or main.state != "recording":
+        return "offline"
+    if faults:
+        return "fault"
+    return "ok" if all(s.state == "recording" for s in streams) else "attention"

@@ -1,0 +1,203 @@
+"""Cases, watch lists, alerts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from aiohttp import web
+from pydantic import BaseModel, Field
+from sqlalchemy import select
+
+from cameras.tables import Camera
+from cases import alerts, watch
+from cases.tables import Alert, Case, WatchSubject
+from core import audit
+from core.clock import from_microseconds
+from core.errors import UsageError
+from core.permissions import Permission
+from web.files import picture
+from web.routing import Context, route
+
+
+class CaseBody(BaseModel):
+    number: str = Field(min_length=1, max_length=40)
+    title: str = Field(min_length=1, max_length=120)
+    village: str | None = None
+
+
+class CaseView(BaseModel):
+    id: int
+    number: str
+    title: str
+    village: str | None
+    opened_at: datetime
+    opened_by: str
+
+
+class SubjectBody(BaseModel):
+    case: int
+    title: str = Field(min_length=1, max_length=120)
+    cls: str
+    upper: str | None = None
+    lower: str | None = None
+    villages: list[str] | None = None
+    reason: str = Field(min_length=2, max_length=400)
+    expires_at: datetime
+
+
+class DecisionBody(BaseModel):
+    approve: bool
+    auto_dispatch: bool = False
+
+
+class SubjectView(BaseModel):
+    id: int
+    case: int
+    title: str
+    cls: str
+    upper: str | None
+    lower: str | None
+    villages: list[str] | None
+    reason: str
+    state: str
+    proposed_by: str
+    approved_by: str | None
+    expires_at: datetime
+    auto_dispatch: bool
+
+
+class AlertView(BaseModel):
+    id: int
+    title: str
+    cls: str
+    upper: str | None
+    lower: str | None
+    camera: str
+    camera_name: str
+    village: str
+    seen_at: datetime
+    state: str
+    acked_by: str | None
+    acked_at: datetime | None
+    answer: str | None
+    note: str
+
+
+class AlertQuery(BaseModel):
+    before: int | None = None
+    limit: int = Field(50, ge=1, le=200)
+
+
+class ConfirmBody(BaseModel):
+    send: bool
+
+
+class AnswerBody(BaseModel):
+    result: str
+    note: str = Field("", max_length=400)
+
+
+@route("GET", "/api/cases", Permission.CASE_VIEW, reply=list[CaseView])
+async def list_cases(c: Context) -> list[CaseView]:
+    """The newest cases."""
+    query = select(Case).order_by(Case.id.desc()).limit(200)
+    if c.identity.villages is not None:
+        query = query.where(Case.village.in_(c.identity.villages) | Case.village.is_(None))
+    async with c.services.database.reading() as session:
+        return [_case(r) for r in await session.scalars(query)]
+
+
+@route("POST", "/api/cases", Permission.CASE_MANAGE, body=CaseBody, reply=CaseView)
+async def open_case(c: Context) -> CaseView:
+    """Open a case."""
+    async with c.services.database.session() as session:
+        return _case(await watch.open_case(session, c.services.clock.now(), c.identity.name, c.body.number, c.body.title, c.body.village))
+
+
+@route("GET", "/api/watch", Permission.CASE_VIEW, reply=list[SubjectView])
+async def list_watch(c: Context) -> list[SubjectView]:
+    """Subjects of the watch list, newest first."""
+    async with c.services.database.reading() as session:
+        return [_subject(r) for r in await session.scalars(select(WatchSubject).order_by(WatchSubject.id.desc()).limit(200))]
+
+
+@route("POST", "/api/watch", Permission.WATCH_PROPOSE, body=SubjectBody, reply=SubjectView)
+async def propose_watch(c: Context) -> SubjectView:
+    """Propose a subject; a second person decides."""
+    if c.body.expires_at.tzinfo is None:
+        raise UsageError("times need a zone, like 2026-11-21T08:00:00+08:00")
+    async with c.services.database.session() as session:
+        return _subject(await watch.propose(session, c.services.clock.now(), c.identity.name, **c.body.model_dump()))
+
+
+@route("POST", "/api/watch/{subject}/decision", Permission.WATCH_APPROVE, body=DecisionBody, reply=SubjectView)
+async def decide_watch(c: Context) -> SubjectView:
+    """Approve or refuse a proposed subject."""
+    async with c.services.database.session() as session:
+        row = await watch.approve(
+            session, c.services.clock.now(), c.identity.name, c.number("subject"), yes=c.body.approve, auto_dispatch=c.body.auto_dispatch
+        )
+        return _subject(row)
+
+
+@route("GET", "/api/alerts", Permission.ALERT_VIEW, query=AlertQuery, reply=list[AlertView])
+async def list_alerts(c: Context) -> list[AlertView]:
+    """Alerts, newest first; patrol officers see those that were sent out."""
+    states = None if c.identity.may(Permission.ALERT_CONFIRM) else ("dispatched", "acked", "answered")
+    async with c.services.database.reading() as session:
+        rows = await alerts.recent(session, c.identity.villages, states, c.query.before, c.query.limit)
+        names = {i: n for i, n in await session.execute(select(Camera.id, Camera.name).where(Camera.id.in_({a.camera for a, _ in rows})))}
+    return [_alert(a, s, names.get(a.camera, a.camera)) for a, s in rows]
+
+
+@route("POST", "/api/alerts/{alert}/confirm", Permission.ALERT_CONFIRM, body=ConfirmBody)
+async def confirm_alert(c: Context) -> None:
+    """Send an alert out, or reject it."""
+    async with c.services.database.session() as session:
+        alert = await alerts.get(session, c.number("alert"), c.identity.villages)
+        await alerts.confirm(session, c.services.clock.now(), c.identity.name, alert, yes=c.body.send)
+
+
+@route("POST", "/api/alerts/{alert}/ack", Permission.ALERT_ANSWER)
+async def acknowledge_alert(c: Context) -> None:
+    """Take an alert: on my way."""
+    async with c.services.database.session() as session:
+        alert = await alerts.get(session, c.number("alert"), c.identity.villages)
+        await alerts.acknowledge(session, c.services.clock.now(), c.identity.name, alert)
+
+
+@route("POST", "/api/alerts/{alert}/answer", Permission.ALERT_ANSWER, body=AnswerBody)
+async def answer_alert(c: Context) -> None:
+    """Report what came of it."""
+    async with c.services.database.session() as session:
+        alert = await alerts.get(session, c.number("alert"), c.identity.villages)
+        await alerts.answer(session, c.services.clock.now(), c.identity.name, alert, c.body.result, c.body.note)
+
+
+@route("GET", "/api/alerts/{alert}/thumbnail", Permission.ALERT_VIEW, kind="file")
+async def alert_thumbnail(c: Context) -> web.Response:
+    """JPEG of what was seen; looking at it is audited."""
+    async with c.services.database.session() as session:
+        alert = await alerts.get(session, c.number("alert"), c.identity.villages)
+        if alert.state in ("new", "rejected") and not c.identity.may(Permission.ALERT_CONFIRM):
+            raise UsageError("this alert was not sent out")
+        await audit.record(session, c.services.clock.now(), c.identity.name, "alert.view", str(alert.id))
+    return await picture(c.services.data_dir, alert.thumbnail)
+
+
+def _case(r: Case) -> CaseView:
+    return CaseView(id=r.id, number=r.number, title=r.title, village=r.village, opened_at=r.opened_at, opened_by=r.opened_by)
+
+
+def _subject(r: WatchSubject) -> SubjectView:
+    return SubjectView(
+        id=r.id, case=r.case, title=r.title, cls=r.cls, upper=r.upper, lower=r.lower, villages=r.villages, reason=r.reason, state=r.state,
+        proposed_by=r.proposed_by, approved_by=r.approved_by, expires_at=r.expires_at, auto_dispatch=bool(r.auto_dispatch),
+    )  # fmt: skip
+
+
+def _alert(a: Alert, s: WatchSubject, camera_name: str) -> AlertView:
+    return AlertView(
+        id=a.id, title=s.title, cls=s.cls, upper=s.upper, lower=s.lower, camera=a.camera, camera_name=camera_name, village=a.village,
+        seen_at=from_microseconds(a.at_us), state=a.state, acked_by=a.acked_by, acked_at=a.acked_at, answer=a.answer, note=a.note,
+    )  # fmt: skip

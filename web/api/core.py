@@ -1,0 +1,168 @@
+"""Sign-in, events, audit, the API's own description."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import datetime
+
+from aiohttp import WSMsgType, web
+from pydantic import BaseModel, Field
+from sqlalchemy import select
+
+from core import audit, events
+from core.accounts import Identity
+from core.permissions import GRANTS, Permission
+from web import openapi
+from web.routing import COOKIE, Context, route
+
+# Which events reach whom: by the first word of the kind. What is not listed needs CAMERA_VIEW.
+_NEEDS = {
+    "alert": Permission.ALERT_VIEW, "fault": Permission.PATROL_VIEW, "patrol": Permission.PATROL_VIEW,
+    "watch": Permission.CASE_VIEW,
+}  # fmt: skip
+
+
+class SignInBody(BaseModel):
+    name: str = Field(max_length=60)
+    password: str = Field(max_length=200)
+
+
+class PurposeBody(BaseModel):
+    purpose: str = Field(min_length=2, max_length=200)
+
+
+class Me(BaseModel):
+    name: str
+    display_name: str
+    role: str
+    villages: list[str] | None
+    permissions: list[str]
+    purpose: str
+    station: str
+
+
+class AuditQuery(BaseModel):
+    before: int | None = None
+    limit: int = Field(50, ge=1, le=200)
+    actor: str | None = None
+
+
+class AuditEntry(BaseModel):
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    object: str
+    reason: str
+
+
+class AuditPage(BaseModel):
+    rows: list[AuditEntry]
+    next: int | None
+    broken_at: int | None = Field(description="First row that does not fit the chain; null where all fit")
+
+
+@route("POST", "/api/session", Permission.PUBLIC, body=SignInBody, reply=Me)
+async def sign_in(c: Context) -> web.Response:
+    """Open a session."""
+    accounts = c.services.accounts
+    token = await accounts.sign_in(c.body.name, c.body.password)
+    identity = await accounts.resolve(token)
+    assert identity is not None
+    response = web.Response(text=_me(c, identity).model_dump_json(), content_type="application/json")
+    response.set_cookie(COOKIE, token, httponly=True, samesite="Strict", secure=c.services.settings.web.tls, path="/")
+    return response
+
+
+@route("DELETE", "/api/session", Permission.SIGNED_IN)
+async def sign_out(c: Context) -> web.Response:
+    """End the session."""
+    await c.services.accounts.sign_out(c.request.cookies[COOKIE], c.identity.name)
+    response = web.json_response({})
+    response.del_cookie(COOKIE, path="/")
+    return response
+
+
+@route("POST", "/api/session/purpose", Permission.SIGNED_IN, body=PurposeBody, reply=Me)
+async def set_purpose(c: Context) -> Me:
+    """State the purpose or case number under which this session looks at footage."""
+    token = c.request.cookies[COOKIE]
+    await c.services.accounts.set_purpose(token, c.body.purpose, c.identity.name)
+    identity = await c.services.accounts.resolve(token)
+    assert identity is not None
+    return _me(c, identity)
+
+
+@route("GET", "/api/me", Permission.SIGNED_IN, reply=Me)
+async def me(c: Context) -> Me:
+    """Who is signed in and what they may do."""
+    return _me(c, c.identity)
+
+
+@route("GET", "/api/openapi.json", Permission.SIGNED_IN, kind="file")
+async def describe_api(c: Context) -> web.Response:
+    """This document."""
+    return web.json_response(openapi.document())
+
+
+@route("GET", "/api/audit", Permission.AUDIT_VIEW, query=AuditQuery, reply=AuditPage)
+async def audit_trail(c: Context) -> AuditPage:
+    """The audit trail, newest first, and whether its chain holds."""
+    query = select(audit.AuditRow).order_by(audit.AuditRow.id.desc()).limit(c.query.limit)
+    if c.query.before is not None:
+        query = query.where(audit.AuditRow.id < c.query.before)
+    if c.query.actor is not None:
+        query = query.where(audit.AuditRow.actor == c.query.actor)
+    async with c.services.database.reading() as session:
+        rows = (await session.scalars(query)).all()
+        broken = await audit.verify(session) if c.query.before is None else None
+    entries = [AuditEntry(id=r.id, at=r.at, actor=r.actor, action=r.action, object=r.object, reason=r.reason) for r in rows]
+    return AuditPage(rows=entries, next=rows[-1].id if len(rows) == c.query.limit else None, broken_at=broken)
+
+
+@route("GET", "/api/events", Permission.SIGNED_IN, kind="socket")
+async def event_socket(c: Context) -> web.WebSocketResponse:
+    """Events as they happen, resumed after the id given as `?after=`."""
+    socket = web.WebSocketResponse(heartbeat=20)
+    await socket.prepare(c.request)
+    c.services.sockets.add(socket)
+    after = c.request.query.get("after", "")
+    position = int(after) if after.isdigit() and len(after) < 18 else c.services.feed.position
+    sending = asyncio.create_task(_send_events(c, socket, position))
+    try:
+        async for message in socket:
+            if message.type in (WSMsgType.ERROR, WSMsgType.CLOSE):
+                break
+    finally:
+        sending.cancel()
+        c.services.sockets.discard(socket)
+    return socket
+
+
+async def _send_events(c: Context, socket: web.WebSocketResponse, position: int) -> None:
+    identity = c.identity
+    while not socket.closed:
+        async with c.services.database.reading() as session:
+            rows = await events.read_after(session, position)
+        for row in rows:
+            position = row.id
+            if visible(identity, row):
+                body = {"id": row.id, "at": row.at.isoformat(), "kind": row.kind, "camera": row.camera, "village": row.village, "data": row.data}
+                async with asyncio.timeout(20):
+                    await socket.send_str(json.dumps(body, ensure_ascii=False))
+        if not rows:
+            await c.services.feed.beyond(position)
+
+
+def visible(identity: Identity, row: events.Event) -> bool:
+    needed = _NEEDS.get(row.kind.partition(".")[0], Permission.CAMERA_VIEW)
+    return identity.may(needed) and (row.village is None or identity.sees_village(row.village))
+
+
+def _me(c: Context, identity: Identity) -> Me:
+    return Me(
+        name=identity.name, display_name=identity.display_name, role=identity.role, purpose=identity.purpose,
+        villages=None if identity.villages is None else list(identity.villages),
+        permissions=sorted(p.value for p in GRANTS[identity.role]), station=c.services.settings.station.name,
+    )  # fmt: skip

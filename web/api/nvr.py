@@ -1,0 +1,210 @@
+"""Watching: live sockets behind single-use tickets, playback over the files, snapshots."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+import aiohttp
+from aiohttp import WSMsgType, web
+from pydantic import BaseModel
+from sqlalchemy import select
+
+from cameras.tables import Camera
+from core import audit
+from core.clock import from_microseconds, to_microseconds
+from core.errors import ForbiddenError, NotFoundError, UsageError
+from core.permissions import Permission, Role
+from nvr import playback
+from nvr.archive import segments_between
+from nvr.live import TOKEN_HEADER
+from nvr.pictures import snapshot
+from nvr.tables import CLOSED, OPEN, Segment, StreamStatus, Worker
+from web.routing import Context, route
+
+OPERATOR_LIMIT = timedelta(hours=24)
+Kind = Literal["main", "sub"]
+
+
+class TicketBody(BaseModel):
+    camera: str
+    kind: Kind = "sub"
+
+
+class TicketReply(BaseModel):
+    ticket: str
+    stream: str
+
+
+class RangeQuery(BaseModel):
+    start: datetime
+    end: datetime
+
+
+class SnapshotQuery(BaseModel):
+    at: datetime | None = None
+    width: int = 640
+
+
+class SpanView(BaseModel):
+    start: datetime
+    end: datetime
+    cause: str
+
+
+@route("POST", "/api/live/ticket", Permission.LIVE_VIEW, body=TicketBody, reply=TicketReply)
+async def live_ticket(c: Context) -> TicketReply:
+    """Leave to open one live socket within 30 s."""
+    camera = await _camera(c, c.body.camera)
+    kinds = {s.kind for s in camera.streams if s.record}
+    kind = c.body.kind if c.body.kind in kinds else "main"
+    stream = f"{camera.id}/{kind}"
+    async with c.services.database.session() as session:
+        await audit.record(session, c.services.clock.now(), c.identity.name, "live.open", stream, reason=c.identity.purpose)
+    return TicketReply(ticket=c.services.tickets.issue(c.identity.user_id, stream), stream=stream)
+
+
+@route("GET", "/api/live/{ticket}", Permission.LIVE_VIEW, kind="socket")
+async def live_socket(c: Context) -> web.StreamResponse:
+    """Live fragments of the ticket's stream."""
+    stream = c.services.tickets.redeem(c.path("ticket"), c.identity.user_id)
+    if stream is None:
+        raise ForbiddenError("this ticket is used, too old or not yours; ask for another")
+    async with c.services.database.reading() as session:
+        status = await session.get(StreamStatus, stream)
+        worker = await session.get(Worker, status.worker) if status else None
+    if worker is None or not worker.url:
+        raise NotFoundError("no recorder has this stream at the moment")
+    socket = web.WebSocketResponse(heartbeat=20, compress=False)
+    await socket.prepare(c.request)
+    started = c.services.clock.now()
+    c.services.sockets.add(socket)
+    try:
+        await _relay(c, socket, f"{worker.url}/live/{stream}")
+    finally:
+        c.services.sockets.discard(socket)
+        seconds = (c.services.clock.now() - started).total_seconds()
+        async with c.services.database.session() as session:
+            await audit.record(session, c.services.clock.now(), c.identity.name, "live.close", stream, seconds=round(seconds, 1))
+    return socket
+
+
+async def _relay(c: Context, socket: web.WebSocketResponse, url: str) -> None:
+    """Carry the recorder's messages to the viewer until either side ends."""
+    assert c.services.http is not None
+    try:
+        async with c.services.http.ws_connect(url, headers={TOKEN_HEADER: c.services.node_token}, max_msg_size=32_000_000, compress=0) as source:
+            watching = asyncio.create_task(_until_closed(socket, source))
+            try:
+                async for message in source:
+                    async with asyncio.timeout(20):
+                        if message.type is WSMsgType.BINARY:
+                            await socket.send_bytes(message.data)
+                        elif message.type is WSMsgType.TEXT:
+                            await socket.send_str(message.data)
+            finally:
+                watching.cancel()
+    except (aiohttp.ClientError, ConnectionError, TimeoutError):
+        await socket.close(code=1013, message=b"the recorder does not answer")
+
+
+async def _until_closed(socket: web.WebSocketResponse, source: aiohttp.ClientWebSocketResponse) -> None:
+    async for _ in socket:
+        pass
+    await source.close()
+
+
+@route("GET", "/api/playback/{camera}/{kind}/coverage", Permission.PLAYBACK_VIEW, query=RangeQuery, reply=list[SpanView])
+async def coverage(c: Context) -> list[SpanView]:
+    """What is recorded and what is missing, with the cause."""
+    stream = await _stream(c)
+    start, end = _range(c.query)
+    spans = await c.services.reader.coverage(stream, start, end)
+    return [SpanView(start=from_microseconds(s.start_us), end=from_microseconds(s.end_us), cause=s.cause) for s in spans]
+
+
+@route("GET", "/api/playback/{camera}/{kind}/index.m3u8", Permission.PLAYBACK_VIEW, query=RangeQuery, kind="file")
+async def playlist(c: Context) -> web.Response:
+    """HLS playlist over the segment files; needs a stated purpose."""
+    stream = await _stream(c)
+    start, end = _range(c.query)
+    now = c.services.clock.now()
+    _may_play_back(c, from_microseconds(start), now)
+    if end - start > playback.MAX_HLS_US:
+        raise UsageError("ask for at most 6 hours at once")
+    gops = await c.services.reader.gops(stream, start, end)
+    if not gops:
+        raise NotFoundError("nothing is recorded in this range")
+    async with c.services.database.session() as session:
+        rows = await segments_between(session, stream, start, end)
+        await audit.record(
+            session, now, c.identity.name, "playback.open", stream, reason=c.purpose, start=c.query.start.isoformat(), end=c.query.end.isoformat()
+        )
+    text = await asyncio.to_thread(playback.playlist, gops, {Path(r.path): r.id for r in rows}, end, live=False)
+    return web.Response(text=text, content_type="application/vnd.apple.mpegurl", headers={"Cache-Control": "no-store"})
+
+
+@route("GET", "/api/playback/{camera}/{kind}/segment/{segment}", Permission.PLAYBACK_VIEW, kind="file")
+async def segment_file(c: Context) -> web.StreamResponse:
+    """Bytes of a segment file (with Range); needs a stated purpose."""
+    stream = await _stream(c)
+    async with c.services.database.reading() as session:
+        row = await session.scalar(select(Segment).where(Segment.id == c.number("segment"), Segment.stream == stream, Segment.state.in_((OPEN, CLOSED))))
+    if row is None or not await asyncio.to_thread(Path(row.path).is_file):
+        raise NotFoundError("this footage is no longer kept")
+    _may_play_back(c, from_microseconds(row.end_us), c.services.clock.now())
+    return web.FileResponse(row.path, headers={"Content-Type": "video/mp4", "Cache-Control": "no-store"})
+
+
+@route("GET", "/api/cameras/{camera}/snapshot", Permission.LIVE_VIEW, query=SnapshotQuery, kind="file")
+async def camera_snapshot(c: Context) -> web.Response:
+    """JPEG of the newest keyframe, or of the one at a time (then with a stated purpose)."""
+    camera = await _camera(c, c.path("camera"))
+    kinds = {s.kind for s in camera.streams if s.record}
+    stream = f"{camera.id}/{'sub' if 'sub' in kinds else 'main'}"
+    if c.query.at is not None:
+        _may_play_back(c, c.query.at, c.services.clock.now())
+        frame = await c.services.reader.keyframe_at(stream, to_microseconds(c.query.at))
+    else:
+        frames = await c.services.reader.latest_keyframes(stream, 20, 1)
+        frame = frames[-1] if frames else None
+    if frame is None:
+        raise NotFoundError("there is no picture")
+    jpeg = await c.services.pool.run(snapshot, frame, max(64, min(c.query.width, 1920)))
+    async with c.services.database.session() as session:
+        await audit.record(session, c.services.clock.now(), c.identity.name, "snapshot.view", stream, reason=c.identity.purpose)
+    return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
+
+
+def _may_play_back(c: Context, start: datetime, now: datetime) -> None:
+    """R-VIEW-1 and R-VIEW-3: a purpose always; footage older than a day only for investigators and approvers."""
+    _ = c.purpose
+    if c.identity.role is Role.VIDEO_OFFICER and now - start > OPERATOR_LIMIT + timedelta(minutes=5):
+        raise ForbiddenError("video officers see the last 24 hours; ask an investigator for older footage")
+
+
+def _range(query: RangeQuery) -> tuple[int, int]:
+    if query.start.tzinfo is None or query.end.tzinfo is None:
+        raise UsageError("times need a zone, like 2026-11-21T08:00:00+08:00")
+    start, end = to_microseconds(query.start), to_microseconds(query.end)
+    if not start < end <= start + 32 * 86_400_000_000:
+        raise UsageError("the end must lie after the start, at most 32 days")
+    return start, end
+
+
+async def _camera(c: Context, number: str) -> Camera:
+    async with c.services.database.reading() as session:
+        camera = await session.get(Camera, number)
+    if camera is None or not c.identity.sees_village(camera.village):
+        raise NotFoundError("there is no such camera")
+    return camera
+
+
+async def _stream(c: Context) -> str:
+    camera = await _camera(c, c.path("camera"))
+    kind = c.path("kind")
+    if kind not in ("main", "sub"):
+        raise NotFoundError("there is no such stream")
+    return f"{camera.id}/{kind}"

@@ -1,0 +1,54 @@
+"""Reports for those who paid: figures, and the same as a printed page."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from aiohttp import web
+from pydantic import BaseModel
+from sqlalchemy import select
+
+from cameras.tables import Village
+from core.errors import NotFoundError
+from core.permissions import Permission
+from reports.coverage import VillageReport, render
+from web.routing import Context, route
+
+
+class ReportQuery(BaseModel):
+    month: str | None = None
+    lang: Literal["zh", "en"] = "zh"
+
+
+class VillageName(BaseModel):
+    code: str
+    name: str
+
+
+@route("GET", "/api/reports", Permission.REPORT_VIEW, reply=list[VillageName])
+async def list_reports(c: Context) -> list[VillageName]:
+    """Villages whose report the account may read."""
+    async with c.services.database.reading() as session:
+        rows = await session.scalars(select(Village).order_by(Village.code))
+        return [VillageName(code=v.code, name=v.name) for v in rows if c.identity.sees_village(v.code)]
+
+
+@route("GET", "/api/reports/{village}", Permission.REPORT_VIEW, query=ReportQuery, reply=VillageReport)
+async def village_report(c: Context) -> VillageReport:
+    """One village's figures of a month."""
+    return await _report(c)
+
+
+@route("GET", "/report/{village}", Permission.REPORT_VIEW, query=ReportQuery, kind="page")
+async def village_report_page(c: Context) -> web.Response:
+    """The same as a page to print (A4)."""
+    html = render(await _report(c), c.services.settings.station.name, c.query.lang)
+    return web.Response(text=html, content_type="text/html", headers={"Cache-Control": "no-store"})
+
+
+async def _report(c: Context) -> VillageReport:
+    code = c.path("village")
+    if not c.identity.sees_village(code):
+        raise NotFoundError("there is no such village")
+    month = c.query.month or c.services.clock.now().strftime("%Y-%m")
+    return await c.services.reports.village(code, month)

@@ -1,0 +1,183 @@
+"""The one enforcement point: a route states its permission, its input and its reply.
+
+`@route` registers a handler; `install` puts all of them into an application. Before a handler runs,
+the session is resolved, the permission checked, cross-site requests refused, query and body
+validated. A route cannot be written without a permission.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from core.accounts import Identity
+from core.errors import ConflictError, ForbiddenError, MinwangError, NotFoundError, UsageError
+from core.permissions import Permission
+from web.services import SERVICES, Services
+
+log = logging.getLogger(__name__)
+
+COOKIE = "minwang_session"
+CSRF_HEADER = "X-Minwang"
+_STATUS: tuple[tuple[type[MinwangError], int], ...] = (
+    (UsageError, 400), (ForbiddenError, 403), (NotFoundError, 404), (ConflictError, 409), (MinwangError, 503),
+)  # fmt: skip
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
+        "worker-src 'self' blob:; connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+
+Q = TypeVar("Q", bound=BaseModel)
+
+
+@dataclass(slots=True)
+class Context:
+    """One request, checked."""
+
+    request: web.Request
+    services: Services
+    who: Identity | None
+    query: Any
+    body: Any
+
+    @property
+    def identity(self) -> Identity:
+        if self.who is None:
+            raise ForbiddenError("sign in first")
+        return self.who
+
+    def path(self, name: str) -> str:
+        return self.request.match_info[name]
+
+    def number(self, name: str) -> int:
+        text = self.request.match_info[name]
+        if not text.isdigit() or len(text) > 18:
+            raise NotFoundError("there is no such thing")
+        return int(text)
+
+    @property
+    def purpose(self) -> str:
+        """The purpose stated for this session. Raises ForbiddenError where none is."""
+        if not self.identity.purpose:
+            raise ForbiddenError("state a purpose or case number first")
+        return self.identity.purpose
+
+
+Handler = Callable[[Context], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    method: str
+    path: str
+    permission: Permission
+    handler: Handler
+    summary: str
+    query: type[BaseModel] | None
+    body: type[BaseModel] | None
+    reply: Any
+    kind: str  # 'json', 'file', 'socket', 'page'
+
+
+ROUTES: list[Route] = []
+
+
+def route(
+    method: str, path: str, permission: Permission, *, query: type[BaseModel] | None = None, body: type[BaseModel] | None = None,
+    reply: Any = None, kind: str = "json",
+) -> Callable[[Handler], Handler]:  # fmt: skip
+    """Register a handler. `reply` is the type of its result (for JSON)."""
+
+    def register(handler: Handler) -> Handler:
+        summary = (handler.__doc__ or "").strip().splitlines()[0]
+        ROUTES.append(Route(method, path, permission, handler, summary, query, body, reply, kind))
+        return handler
+
+    return register
+
+
+def install(app: web.Application) -> None:
+    for r in ROUTES:
+        app.router.add_route(r.method, r.path, _enforced(r))
+
+
+def _enforced(r: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    adapter: TypeAdapter[Any] | None = TypeAdapter(r.reply) if r.reply is not None else None
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        services = request.app[SERVICES]
+        try:
+            who = await _identify(request, services)
+            if r.permission is not Permission.PUBLIC and who is None:
+                return _refusal(r, request, 401, "sign in first")
+            if who is not None and not who.may(r.permission):
+                return _refusal(r, request, 403, "this account may not do this")
+            if (r.method != "GET" or r.kind == "socket") and not _same_site(request, r.kind):
+                return _error(403, "the request comes from another site")
+            query = r.query.model_validate(dict(request.query)) if r.query else None
+            body = r.body.model_validate(await _json(request)) if r.body else None
+            result = await r.handler(Context(request, services, who, query, body))
+        except ValidationError as e:
+            return _error(422, "; ".join(f"{'.'.join(map(str, x['loc']))}: {x['msg']}" for x in e.errors()[:5]))
+        except MinwangError as e:
+            return _error(next(status for kind, status in _STATUS if isinstance(e, kind)), str(e))
+        if isinstance(result, web.StreamResponse):
+            return result
+        content = adapter.dump_json(result) if adapter is not None else b"{}"
+        return web.Response(body=content, content_type="application/json", headers={"Cache-Control": "no-store"})
+
+    return serve
+
+
+async def _identify(request: web.Request, services: Services) -> Identity | None:
+    token = request.cookies.get(COOKIE)
+    return await services.accounts.resolve(token) if token else None
+
+
+def _same_site(request: web.Request, kind: str) -> bool:
+    """Origin check plus a header that a foreign page cannot set (a socket cannot carry one)."""
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        return False
+    return kind == "socket" or CSRF_HEADER in request.headers
+
+
+async def _json(request: web.Request) -> Any:
+    try:
+        return json.loads(await request.text() or "{}")
+    except (json.JSONDecodeError, UnicodeDecodeError) as e:
+        raise UsageError("the body is not JSON") from e
+
+
+def _refusal(r: Route, request: web.Request, status: int, sentence: str) -> web.Response:
+    if r.kind == "page" and status == 401:
+        return web.Response(status=302, headers={"Location": f"/login?next={request.path_qs}"})
+    return _error(status, sentence)
+
+
+def _error(status: int, sentence: str) -> web.Response:
+    return web.json_response({"error": sentence}, status=status, headers={"Cache-Control": "no-store"})
+
+
+@web.middleware
+async def headers(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
+    """Security headers on everything, errors included."""
+    try:
+        response = await handler(request)
+    except web.HTTPException as e:
+        e.headers.update(SECURITY_HEADERS)
+        raise
+    if not response.prepared:
+        response.headers.update(SECURITY_HEADERS)
+    return response

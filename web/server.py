@@ -1,0 +1,70 @@
+"""The controller's HTTP server: API, console, printed pages."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+
+from core.accounts import Accounts
+from core.clock import Clock
+from core.database import Database
+from core.settings import Settings
+from nvr.decode_pool import DecodePool
+from nvr.live import node_token
+from nvr.reader import ArchiveReader
+from reports.coverage import Reports
+from web import api, routing
+from web.services import SERVICES, EventFeed, Services, Tickets
+
+DIST = Path(__file__).parent / "console" / "dist"
+STATIC = Path(__file__).parent / "static"
+# Addresses of the console's own pages: each is answered with index.html.
+PAGES = ("/", "/login", "/live", "/playback", "/patrol", "/search", "/watch", "/reports", "/m")
+
+
+def build(settings: Settings, database: Database, accounts: Accounts, clock: Clock) -> web.Application:
+    """The application, ready to run; needs a running event loop."""
+    assert api.__all__
+    app = web.Application(middlewares=[routing.headers], client_max_size=1_000_000)
+    data_dir = settings.data.dir.absolute()
+    services = Services(
+        settings=settings, database=database, clock=clock, accounts=accounts, reader=ArchiveReader(database, clock),
+        reports=Reports(database, clock, settings.station.timezone), feed=EventFeed(database, clock), tickets=Tickets(clock),
+        pool=DecodePool(1), node_token=node_token(data_dir), data_dir=data_dir,
+    )  # fmt: skip
+    app[SERVICES] = services
+    routing.install(app)
+    for page in PAGES:
+        app.router.add_get(page, _index)
+    if (DIST / "assets").is_dir():
+        app.router.add_static("/assets", DIST / "assets")
+    app.router.add_static("/static", STATIC)
+    app.cleanup_ctx.append(_background)
+    app.on_shutdown.append(_close_sockets)
+    return app
+
+
+async def _index(request: web.Request) -> web.StreamResponse:
+    page = DIST / "index.html"
+    if not await asyncio.to_thread(page.is_file):
+        return web.Response(status=503, text="The console is not built; start with ./minwang, which builds it.\n")
+    return web.FileResponse(page, headers={"Cache-Control": "no-cache"})
+
+
+async def _background(app: web.Application):  # type: ignore[no-untyped-def]
+    services = app[SERVICES]
+    services.http = aiohttp.ClientSession()
+    feed = asyncio.create_task(services.feed.run())
+    yield
+    feed.cancel()
+    await asyncio.gather(feed, return_exceptions=True)
+    await services.http.close()
+    await services.pool.close()
+
+
+async def _close_sockets(app: web.Application) -> None:
+    for socket in list(app[SERVICES].sockets):
+        await socket.close(code=1001, message=b"the station is shutting down")

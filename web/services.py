@@ -1,0 +1,97 @@
+"""What the handlers work with, made once by the controller process."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+
+from core import events
+from core.accounts import Accounts
+from core.clock import Clock
+from core.database import Database
+from core.settings import Settings
+from nvr.decode_pool import DecodePool
+from nvr.reader import ArchiveReader
+from reports.coverage import Reports
+
+TICKET_SECONDS = 30.0
+MAX_TICKETS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """Single-use leave to open one media socket."""
+
+    user_id: int
+    stream: str
+    expires: float
+
+
+class Tickets:
+    def __init__(self, clock: Clock):
+        self._clock = clock
+        self._open: dict[str, Ticket] = {}
+
+    def issue(self, user_id: int, stream: str) -> str:
+        now = self._clock.monotonic()
+        self._open = {k: t for k, t in self._open.items() if t.expires > now}
+        while len(self._open) >= MAX_TICKETS:
+            self._open.pop(next(iter(self._open)))
+        key = secrets.token_urlsafe(24)
+        self._open[key] = Ticket(user_id, stream, now + TICKET_SECONDS)
+        return key
+
+    def redeem(self, key: str, user_id: int) -> str | None:
+        """The stream that the ticket opens for this user, once; None where it does not."""
+        ticket = self._open.pop(key, None)
+        if ticket is None or ticket.user_id != user_id or ticket.expires < self._clock.monotonic():
+            return None
+        return ticket.stream
+
+
+class EventFeed:
+    """Tells waiting sockets that the event table has grown: one tail for all of them."""
+
+    def __init__(self, database: Database, clock: Clock):
+        self._database = database
+        self._clock = clock
+        self._changed = asyncio.Condition()
+        self.position = 0
+
+    async def run(self) -> None:
+        async with self._database.reading() as session:
+            self.position = await events.last_id(session)
+        async for row in events.tail(self._database, self._clock, self.position):
+            async with self._changed:
+                self.position = row.id
+                self._changed.notify_all()
+
+    async def beyond(self, position: int) -> None:
+        """Return once there is an event after `position`."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.position > position)
+
+
+@dataclass
+class Services:
+    settings: Settings
+    database: Database
+    clock: Clock
+    accounts: Accounts
+    reader: ArchiveReader
+    reports: Reports
+    feed: EventFeed
+    tickets: Tickets
+    pool: DecodePool
+    node_token: str
+    data_dir: Path
+    http: aiohttp.ClientSession | None = None
+    sockets: set[web.WebSocketResponse] = field(default_factory=set)
+
+
+SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
