@@ -11,7 +11,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import DDL, JSON, String, event, select, text
+from sqlalchemy import JSON, String, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -37,23 +37,20 @@ class AuditRow(Base):
     hash: Mapped[str] = mapped_column(String(64), comment="SHA-256 over all of the above")
 
 
-def _guard(operation: str) -> DDL:
-    return DDL(
+# Run by the migration that makes the table.
+GUARDS: dict[str, tuple[str, ...]] = {
+    "sqlite": tuple(
         f"CREATE TRIGGER audit_no_{operation.lower()} BEFORE {operation} ON audit "
         "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
-    )
-
-
-POSTGRES_GUARD = (
-    "CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-    "$$ BEGIN RAISE EXCEPTION 'the audit trail is append-only'; END $$",
-    "CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_refuse()",
-)
-_table: Any = AuditRow.__table__
-for _operation in ("UPDATE", "DELETE"):
-    event.listen(_table, "after_create", _guard(_operation).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
-for _statement in POSTGRES_GUARD:
-    event.listen(_table, "after_create", DDL(_statement.replace("%", "%%")).execute_if(dialect="postgresql"))  # type: ignore[no-untyped-call]
+        for operation in ("UPDATE", "DELETE")
+    ),
+    "postgresql": (
+        "CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'the audit trail is append-only'; END $$",
+        "CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_refuse()",
+        "CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse()",
+    ),
+}
 
 
 async def record(

@@ -44,6 +44,7 @@ class StreamSpec:
     url: str
     login: tuple[str, str] | None = None
     engine: str = "auto"
+    refused: bool = False  # the credential was refused before: do not even try
 
     def __repr__(self) -> str:  # the login must not reach a log
         return f"StreamSpec({self.id})"
@@ -177,7 +178,7 @@ class Recorder:
 
     async def _keep_recording(self, state: StreamState) -> None:
         while True:
-            error = await self._record_once(state)
+            error = await self._record_once(state) if not state.spec.refused else CameraRefused("the camera refused the credential")
             now_us = to_microseconds(self._clock.now())
             state.sink.start_gap(error.cause, str(error), now_us)
             state.gap_causes[error.cause] = state.gap_causes.get(error.cause, 0) + 1
@@ -185,7 +186,8 @@ class Recorder:
             self._enter(state, "refused" if refused else "waiting", error.cause, str(error))
             log.info("%s: %s", state.spec.id, error, extra={"stream": state.spec.id})
             if refused:
-                self._archive.announce("camera.refused", state.spec.id.partition("/")[0])
+                if not state.spec.refused:
+                    self._archive.announce("camera.refused", state.spec.id.partition("/")[0])
                 await asyncio.Event().wait()  # until a person acts: a changed description restarts this task
             await self._clock.sleep(self._pause(state))
 

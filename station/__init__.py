@@ -1,0 +1,1 @@
+"""Composition: command line, supervisor of processes, scheduler, demo."""

@@ -1,0 +1,76 @@
+"""Desired against observed: the recorder's wanted streams from the database, its state back into it."""
+
+from __future__ import annotations
+
+import zlib
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras import registry
+from cameras.tables import Camera
+from core.clock import Clock, from_microseconds
+from core.secrets import Vault
+from nvr.access_units import Counters
+from nvr.recorder import Recorder, StreamSpec, StreamState
+from nvr.tables import StreamStatus, Worker
+
+
+def shard(camera: str, workers: int) -> int:
+    return zlib.crc32(camera.encode()) % workers
+
+
+async def desired(session: AsyncSession, vault: Vault, default_engine: str, worker: int = 0, workers: int = 1) -> list[StreamSpec]:
+    """Streams that recorder `worker` of `workers` has to record now."""
+    logins: dict[str | None, tuple[str, str] | None] = {}
+    specs = []
+    for camera in await registry.cameras(session):
+        if shard(camera.id, workers) != worker:
+            continue
+        if camera.credential not in logins:
+            logins[camera.credential] = await registry.login(session, vault, camera.credential)
+        for stream in camera.streams:
+            if stream.record and stream.url:
+                engine = stream.engine or default_engine
+                specs.append(StreamSpec(stream.id, stream.url, logins[camera.credential], engine, camera.refused_at is not None))
+    return specs
+
+
+class StatusWriter:
+    """Writes each stream's observed state, with rates since the last time."""
+
+    def __init__(self, recorder: Recorder, clock: Clock, worker: str):
+        self._recorder = recorder
+        self._clock = clock
+        self._worker = worker
+        self._before: dict[str, tuple[float, Counters]] = {}
+
+    async def write(self, session: AsyncSession, url: str, pid: int) -> None:
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        await session.merge(Worker(name=self._worker, role="recorder", url=url, pid=pid, seen_at=now))
+        refused = [s.spec.id.partition("/")[0] for s in self._recorder.streams.values() if s.state == "refused" and not s.spec.refused]
+        if refused:
+            for camera in await session.scalars(select(Camera).where(Camera.id.in_(refused), Camera.refused_at.is_(None))):
+                camera.refused_at = now
+        for state in list(self._recorder.streams.values()):
+            await session.merge(self._row(state, now, monotonic))
+
+    def _row(self, state: StreamState, now: datetime, monotonic: float) -> StreamStatus:
+        c = state.counters
+        before_at, before = self._before.get(state.spec.id, (monotonic - 1e9, Counters()))
+        seconds = max(monotonic - before_at, 1e-3)
+        packets, lost = c.packets - before.packets, c.lost_packets - before.lost_packets
+        snapshot = Counters(c.packets, c.bytes, c.frames, c.keyframes, c.lost_packets, c.damaged_units, c.timestamp_jumps)
+        self._before[state.spec.id] = (monotonic, snapshot)
+        sink = state.sink
+        return StreamStatus(
+            stream=state.spec.id, worker=self._worker, state=state.state, engine=state.engine, cause=state.cause[:20], detail=state.detail[:200],
+            at=now, since=now - timedelta(seconds=monotonic - state.since),
+            last_picture=from_microseconds(sink.covered_until) if sink.covered_until and sink.segments_made else None,
+            fps=(c.frames - before.frames) / seconds, bitrate=(c.bytes - before.bytes) * 8 / seconds,
+            packets=c.packets, lost_packets=c.lost_packets, loss=lost / (packets + lost) if packets + lost > 0 else 0.0,
+            reconnects=max(state.reconnects, 0), clock_offset=sink.clock_offset_us / 1e6 if sink.clock_offset_us is not None else None,
+        )  # fmt: skip
+
+

@@ -1,0 +1,214 @@
+"""The three kinds of processes: controller, recorder, analyst. Each runs until SIGTERM.
+
+They share nothing but the database, the data folder and the volumes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+from aiohttp import web
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from sqlalchemy import select
+
+from cameras.onboarding import Onboarding
+from cameras.tables import Camera
+from core import logs
+from core.accounts import Accounts
+from core.clock import SystemClock
+from core.database import Database
+from core.errors import StorageError
+from core.secrets import Vault
+from core.settings import Settings
+from nvr import recovery
+from nvr.archive import ArchiveDatabase
+from nvr.reconcile import StatusWriter, desired
+from nvr.recorder import Recorder
+from station import database as station_database
+
+log = logging.getLogger(__name__)
+
+RECONCILE_SECONDS = 5.0
+STATUS_SECONDS = 4.0
+KEY_FILE = "secret.key"
+
+
+def vault_of(settings: Settings) -> Vault:
+    return Vault.open_or_create(settings.data.dir / KEY_FILE)
+
+
+def die_with_parent() -> None:
+    """Ask the kernel for SIGTERM when the supervisor is gone, however it went (prctl PR_SET_PDEATHSIG)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+async def until_stopped() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+async def repeat(seconds: float, step: Callable[[], Awaitable[object]], name: str) -> None:
+    """Run a step for ever; one that fails is logged and tried again, so that one bad minute ends nothing."""
+    while True:
+        try:
+            await step()
+        except Exception:
+            log.exception("%s failed; it is tried again", name)
+        await asyncio.sleep(seconds)
+
+
+async def controller(settings: Settings) -> None:
+    from web import server  # the console's libraries are the controller's alone
+
+    database = await station_database.ready(settings)
+    clock = SystemClock()
+    accounts = Accounts(database, clock)
+    runner = web.AppRunner(server.build(settings, database, accounts, clock), access_log=None, shutdown_timeout=3)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.web.host, settings.web.port).start()
+    except OSError as e:
+        raise StorageError(f"port {settings.web.port} of {settings.web.host} cannot be used ({e.strerror}); set web.port to another") from e
+    async with aiohttp.ClientSession() as http:
+        scheduler = schedule(settings, database, clock, http)
+        scheduler.start()
+        log.info("console at http://%s:%d", settings.web.host, settings.web.port)
+        await until_stopped()
+        scheduler.shutdown(wait=False)
+    await runner.cleanup()
+    await database.close()
+
+
+def schedule(settings: Settings, database: Database, clock: SystemClock, http: aiohttp.ClientSession) -> AsyncIOScheduler:
+    """The controller's timed work: one job a duty, never one a camera."""
+    from health.patrol import ask
+    from nvr.retention import Retention
+
+    retention = Retention(database, clock, settings.retention, settings.volumes)
+    onboarding = Onboarding(database, vault_of(settings), clock, http)
+
+    async def ask_for_patrol() -> None:
+        async with database.session() as session:
+            await ask(session, clock.now(), "schedule")
+
+    async def onboard_missing() -> None:
+        async with database.reading() as session:
+            query = select(Camera).where(Camera.retired.is_(False), Camera.device.is_(None), Camera.refused_at.is_(None))
+            missing = (await session.scalars(query)).all()
+        await onboarding.run(missing)
+
+    scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 600}, timezone="UTC")
+    scheduler.add_job(ask_for_patrol, "interval", minutes=settings.patrol.interval_minutes, id="patrol", next_run_time=clock.now())
+    scheduler.add_job(retention.run_once, "interval", minutes=1, id="retention")
+    scheduler.add_job(onboard_missing, "interval", minutes=10, id="onboarding", next_run_time=clock.now())
+    return scheduler
+
+
+async def recorder(settings: Settings, index: int = 0) -> None:
+    database = await station_database.ready(settings)
+    clock = SystemClock()
+    vault = vault_of(settings)
+    name = f"recorder-{index}"
+    archive = ArchiveDatabase(database, clock)
+    machine = Recorder(settings.recorder, settings.volumes[0], archive, clock)
+    status = StatusWriter(machine, clock, name)
+
+    async def wanted() -> list[object]:
+        async with database.reading() as session:
+            return list(await desired(session, vault, settings.recorder.engine, index, settings.recorder.workers))
+
+    specs = await wanted()
+    streams = {s.id for s in specs}  # type: ignore[attr-defined]
+    findings = await recovery.recover(database, [v.absolute() for v in settings.volumes], streams=streams)
+    if not findings.clean:
+        log.warning("recovery: %s", findings.as_dict())
+    covered = await recovery.last_covered(database, streams)
+    await machine.start()
+
+    async def reconcile() -> None:
+        await machine.want(await wanted(), covered)  # type: ignore[arg-type]
+        covered.clear()
+
+    url, runner = await _serve_live(machine, settings)
+
+    async def write_status() -> None:
+        async with database.session() as session:
+            await status.write(session, url, os.getpid())
+
+    tasks = [asyncio.create_task(repeat(RECONCILE_SECONDS, reconcile, "reconciling")), asyncio.create_task(repeat(STATUS_SECONDS, write_status, "status"))]
+    await until_stopped()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await runner.cleanup()
+    await machine.stop()
+    await database.close()
+
+
+async def _serve_live(machine: Recorder, settings: Settings) -> tuple[str, web.AppRunner]:
+    from nvr.live import LiveHub, node_token
+
+    runner = web.AppRunner(LiveHub(machine, node_token(settings.data.dir.absolute())).application(), access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    return f"http://{host}:{port}", runner
+
+
+async def analyst(settings: Settings) -> None:
+    from cases.watch import Matcher
+    from health.patrol import Patrol
+    from nvr.decode_pool import DecodePool
+    from search import worker
+    from search.detectors import load
+    from search.indexer import Indexer
+
+    load(settings.search)  # a missing model is said at once, by this process, not by its worker
+    database = await station_database.ready(settings)
+    clock = SystemClock()
+    data_dir = settings.data.dir.absolute()
+    pictures, objects = DecodePool(1), DecodePool(1, 60.0, worker.prepare, (settings.search,))
+    patrol = Patrol(database, clock, settings.patrol, data_dir, pictures)
+    indexer, matcher = Indexer(database, clock, data_dir, objects), Matcher(database, clock)
+
+    async def index_and_match() -> None:
+        await indexer.run_once()
+        while await matcher.run_once():
+            pass
+
+    tasks = [
+        asyncio.create_task(repeat(1.0, patrol.run_waiting, "patrol")),
+        asyncio.create_task(repeat(1.0, index_and_match, "indexing")),
+    ]
+    await until_stopped()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(pictures.close(), objects.close())
+    await database.close()
+
+
+def run(role: str, settings: Settings, index: int = 0) -> None:
+    """Body of a worker process."""
+    logs.configure(f"{role}-{index}" if role == "recorder" else role)
+    die_with_parent()
+    bodies: dict[str, Callable[[], Awaitable[None]]] = {
+        "controller": lambda: controller(settings),
+        "recorder": lambda: recorder(settings, index),
+        "analyst": lambda: analyst(settings),
+    }
+    asyncio.run(bodies[role]())  # type: ignore[arg-type]
+
+
