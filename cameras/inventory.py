@@ -38,7 +38,7 @@ class Strict(BaseModel):
 class Funding(Strict):
     source: str = Field(description="Who gave it: village committee, enterprise, town government")
     amount: float = Field(ge=0, description="Yuan")
-    on: date | None = Field(None, description="Date received")
+    received: date | None = Field(None, description="Date received")
     purpose: str = ""
 
 

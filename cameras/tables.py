@@ -21,7 +21,7 @@ class Village(Base):
     area_km2: Mapped[float | None] = mapped_column(comment="Stated, else computed from the boundary")
     population: Mapped[int | None] = mapped_column()
     subnets: Mapped[list[str]] = mapped_column(JSON, comment="CIDR blocks in which its cameras live")
-    funding: Mapped[list[Any]] = mapped_column(JSON, comment="Money raised: source, amount (yuan), on, purpose")
+    funding: Mapped[list[Any]] = mapped_column(JSON, comment="Money raised: source, amount (yuan), received, purpose")
 
 
 class Credential(Base):

@@ -13,6 +13,7 @@
     ├── CameraError              a camera did not do what it should; carries a gap cause
     │   ├── CameraUnreachable    no TCP connection, or no answer in time
     │   ├── CameraRefused        credential refused: nobody tries again until a person acts
+    │   ├── CameraDeclined       it answered in the protocol, with a no: no such stream, busy, internal error
     │   ├── ProtocolError        it answered, but not in the protocol
     │   └── StreamStalled        no complete picture for too long
     └── DetectorError            a model cannot be loaded or run
@@ -79,6 +80,10 @@ class CameraUnreachable(CameraError):
 
 class CameraRefused(CameraError):
     cause = "auth_refused"
+
+
+class CameraDeclined(CameraError):
+    cause = "protocol_error"
 
 
 class ProtocolError(CameraError):

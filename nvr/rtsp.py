@@ -16,7 +16,7 @@ import socket
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from core.errors import CameraRefused, CameraUnreachable, ProtocolError
+from core.errors import CameraDeclined, CameraRefused, CameraUnreachable, ProtocolError
 from nvr.sdp import VideoTrack, video_track
 
 CONNECT_SECONDS = 5.0
@@ -139,8 +139,10 @@ class _Dialogue:
             raise CameraRefused("the camera refused the credential")
         if reply.status == 403:
             raise CameraRefused("the camera forbids this stream to the credential")
+        if reply.status == 461:
+            raise ProtocolError("the camera does not offer RTP over the RTSP connection")  # ffmpeg tries UDP
         if reply.status != 200:
-            raise ProtocolError(f"{method} was answered with {reply.status}")
+            raise CameraDeclined(f"{method} was answered with {reply.status}")
         return reply
 
     async def _once(self, method: str, url: str, extra: dict[str, str] | None) -> Reply:

@@ -120,7 +120,7 @@ class Reports:
             faults_closed=sum(1 for f in faults if f.state == "closed"),
             mean_repair_hours=_mean_repair(faults),
             raised=sum(float(f["amount"]) for f in village.funding),
-            funding=[{"source": f["source"], "amount": f["amount"], "on": f.get("on") or ""} for f in village.funding],
+            funding=[{"source": f["source"], "amount": f["amount"], "received": f.get("received") or ""} for f in village.funding],
             spent=spent,
             cost_per_channel=round(spent / len(costed), 2) if costed else None,
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ctypes
 import json
 import os
 import signal
@@ -60,7 +61,13 @@ async def _until_stopped() -> None:
     await stop.wait()
 
 
+def _die_with_parent() -> None:
+    """SIGTERM from the kernel when whoever started us is gone (prctl PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
 def main() -> None:
+    _die_with_parent()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--streams", type=int, default=10)
     parser.add_argument("--town", type=Path)

@@ -228,43 +228,61 @@ class OnvifService:
         )
 
 
-class DiscoveryAnswer(asyncio.DatagramProtocol):
-    """Answers probes for a group of devices on one socket."""
+class DiscoveryAnswer:
+    """Answers probes for devices: each on its own address, as real cameras do, plus one ear on the group."""
 
-    def __init__(self, devices: list[Device]):
-        self._devices = devices
-        self._transport: asyncio.DatagramTransport | None = None
+    def __init__(self) -> None:
+        self._transports: list[asyncio.DatagramTransport] = []
 
     @classmethod
-    async def start(cls, devices: list[Device], interface: str = "127.0.0.1", port: int = PORT) -> asyncio.DatagramTransport:
+    async def start(cls, devices: list[Device], interface: str = "127.0.0.1", port: int = PORT) -> DiscoveryAnswer:
+        answer = cls()
+        mouths = [(d, await answer._open(_Ear([]), (d.host, port))) for d in devices]
+        for device, transport in mouths:
+            _ear_of(transport).mouths.append((device, transport))
+        group = await answer._open(_Ear(mouths), (GROUP, port))
+        membership = struct.pack("4s4s", socket.inet_aton(GROUP), socket.inet_aton(interface))
+        group.get_extra_info("socket").setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
+        return answer
+
+    async def _open(self, ear: _Ear, address: tuple[str, int]) -> asyncio.DatagramTransport:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.setblocking(False)
-        sock.bind(("", port))
-        membership = struct.pack("4s4s", socket.inet_aton(GROUP), socket.inet_aton(interface))
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_datagram_endpoint(lambda: cls(devices), sock=sock)
+        sock.bind(address)
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: ear, sock=sock)
+        self._transports.append(transport)
         return transport
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+    def close(self) -> None:
+        for transport in self._transports:
+            transport.close()
+
+
+class _Ear(asyncio.DatagramProtocol):
+    """Hears probes and lets its devices answer."""
+
+    def __init__(self, mouths: list[tuple[Device, asyncio.DatagramTransport]]):
+        self.mouths = mouths
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         try:
             probe = parse(data)
         except ProtocolError:
             return
-        types = (probe.text("Types") or "").split()
-        wanted = {t.rpartition(":")[2] for t in types}
+        wanted = {t.rpartition(":")[2] for t in (probe.text("Types") or "").split()}
         if probe.name != "Probe" or (wanted and not wanted & {"NetworkVideoTransmitter", "Device"}):
             return
         message_id = re.search(rb"<(?:\w+:)?MessageID\b[^>]*>([^<]+)<", data)
-        for device in self._devices:
-            if "dead" not in device.faults and self._transport:
-                self._transport.sendto(_match(device, message_id.group(1).decode() if message_id else ""), addr)
+        for device, transport in self.mouths:
+            if "dead" not in device.faults:
+                transport.sendto(_match(device, message_id.group(1).decode() if message_id else ""), addr)
+
+
+def _ear_of(transport: asyncio.DatagramTransport) -> _Ear:
+    protocol = transport.get_protocol()  # type: ignore[attr-defined]
+    assert isinstance(protocol, _Ear)
+    return protocol
 
 
 def _match(device: Device, relates_to: str) -> bytes:

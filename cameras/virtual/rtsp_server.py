@@ -70,6 +70,9 @@ class Player(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        if all("dead" in m.faults for m in self._server.mounts):
+            transport.abort()
+            return
         self._server.players.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -37,7 +37,8 @@ class Street:
         self.width, self.height = size
         self._random = np.random.default_rng(seed)
         self._background = self._draw_background()
-        self._noise = [self._random.normal(0, 2.2, (self.height, self.width, 1)).astype(np.int16) for _ in range(5)]
+        noise = [self._random.normal(0, 2.2, (self.height, self.width, 1)).repeat(3, axis=2) for _ in range(3)]
+        self._noise = [(np.clip(n, 0, 255).astype(np.uint8), np.clip(-n, 0, 255).astype(np.uint8)) for n in noise]
         self.walkers = walkers if walkers is not None else self._some_walkers()
 
     def _some_walkers(self) -> list[Walker]:
@@ -77,8 +78,8 @@ class Street:
         picture = self._background.copy()
         for walker in sorted(self.walkers, key=lambda p: p.ground):
             self._draw_walker(picture, walker, (t - walker.phase) % 1.0)
-        noisy: Frame = np.clip(picture + self._noise[number % len(self._noise)], 0, 255).astype(np.uint8)
-        return noisy
+        brighter, darker = self._noise[number % len(self._noise)]
+        return np.asarray(cv2.subtract(cv2.add(picture, brighter), darker), np.uint8)
 
     def _draw_walker(self, picture: Frame, walker: Walker, t: float) -> None:
         tall = walker.height * self.height

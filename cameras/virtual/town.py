@@ -16,8 +16,9 @@ from cameras.virtual.clip import Clip, Frame, encode, read_frames
 from cameras.virtual.onvif_service import Device, DiscoveryAnswer, OnvifService
 from cameras.virtual.rtsp_server import Mount, RtspServer
 
-FPS = 10.0
-LOOP_SECONDS = 16
+FPS = 8.0
+LOOP_SECONDS = 12
+GOP = 16
 MAIN, SUB = (1280, 720), (640, 360)
 VARIANT_OF: dict[str, Callable[[Frame], Frame]] = {
     "black": scene.blackened,
@@ -48,7 +49,9 @@ def build_clips(plan: Plan) -> dict[str, dict[str, Clip]]:
         for variant in plan.variants:
             # A faulty sensor gives a dull picture: a short loop shows it as well as a long one.
             short = frames[: int(FPS * 4)]
-            faulty = [short[0]] * len(short) if variant == "frozen" else [VARIANT_OF[variant](f) for f in short]
+            # A frozen camera repeats one GOP to the letter (an encoder that hangs); one whose sensor alone
+            # stands still is coded a little differently each time and cannot be told in a minute.
+            faulty = [short[0]] * GOP if variant == "frozen" else [VARIANT_OF[variant](f) for f in short]
             result[profile][variant] = _encode(faulty, codec)
     return result
 
@@ -60,7 +63,7 @@ def _pictures(plan: Plan) -> list[Frame]:
 
 
 def _encode(frames: list[Frame], codec: str) -> Clip:
-    return encode(frames, codec=codec, fps=FPS, gop=int(FPS * 2))
+    return encode(frames, codec=codec, fps=FPS, gop=GOP)
 
 
 class VirtualTown:
@@ -73,7 +76,7 @@ class VirtualTown:
         self.devices: list[Device] = []
         self._rtsp: list[RtspServer] = []
         self._runners: list[web.AppRunner] = []
-        self._discovery: asyncio.DatagramTransport | None = None
+        self._discovery: DiscoveryAnswer | None = None
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()

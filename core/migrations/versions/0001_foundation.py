@@ -219,7 +219,7 @@ def upgrade() -> None:
         sa.Column("area_km2", sa.Double(), nullable=True, comment="Stated, else computed from the boundary"),
         sa.Column("population", sa.Integer(), nullable=True),
         sa.Column("subnets", sa.JSON(), nullable=False, comment="CIDR blocks in which its cameras live"),
-        sa.Column("funding", sa.JSON(), nullable=False, comment="Money raised: source, amount (yuan), on, purpose"),
+        sa.Column("funding", sa.JSON(), nullable=False, comment="Money raised: source, amount (yuan), received, purpose"),
         sa.PrimaryKeyConstraint("code", name=op.f("pk_village")),
         comment="Villages of the town",
     )

@@ -1,0 +1,308 @@
+"""`minwang demo`: the whole station over a small town of virtual cameras.
+
+Nothing in it is staged: the cameras are found by WS-Discovery, asked over ONVIF, recorded from RTSP;
+then three of them are made to fail, and the patrol has to notice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from sqlalchemy import func, select
+
+from cameras import inventory, onboarding, registry
+from cameras.tables import Village
+from cases import watch
+from cases.tables import Alert
+from core import events
+from core.accounts import Accounts
+from core.clock import SystemClock, to_microseconds
+from core.database import Database
+from core.errors import StorageError
+from core.permissions import Role
+from core.settings import Settings
+from health.faults import OPEN
+from health.tables import Fault
+from nvr.reader import ArchiveReader
+from nvr.tables import Segment, StreamStatus
+from search.tables import Sighting
+from station import database as station_database
+from station.processes import until_stopped, vault_of
+from station.supervisor import Supervisor, roles
+
+ROOT = Path(__file__).parent.parent
+FAULTS = {"wj-02": "black", "yj-02": "frozen", "xd-03": "dead"}
+EXPECTED = {"wj-02": "black", "yj-02": "frozen", "xd-03": "no_stream"}
+PASSWORD = "minwang-demo"
+ACCOUNTS = (
+    ("video", "张视频", Role.VIDEO_OFFICER, None), ("investigator", "李侦查", Role.INVESTIGATOR, None), ("leader", "陈所长", Role.APPROVER, None),
+    ("patrol", "王巡逻", Role.PATROL_OFFICER, None), ("wangjia", "王家村委", Role.FUNDER, ["wangjia"]),
+    ("admin", "系统管理", Role.ADMINISTRATOR, None), ("auditor", "审计员", Role.AUDITOR, None),
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Progress:
+    """Prints a line a step, with the seconds since the start, on stderr (stdout holds the summary)."""
+
+    started: float = field(default_factory=time.monotonic)
+
+    def say(self, text: str) -> None:
+        sys.stderr.write(f"[{time.monotonic() - self.started:5.1f} s] {text}\n")
+        sys.stderr.flush()
+
+
+async def run(seconds: float | None, port: int) -> int:
+    """Returns the exit status: 0 where everything that the demo promises really happened."""
+    _check_port(port)
+    progress = Progress()
+    folder = ROOT / ".demo"
+    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    config = _write_settings(folder, port)
+    settings = Settings(**_values(folder, port))
+    town = inventory.load(ROOT / "inventory.yaml")
+    stopping = asyncio.create_task(until_stopped())
+    camera_password = secrets.token_urlsafe(12)
+    progress.say("starting 8 virtual cameras (they draw and encode their streets first)")
+    cameras = await _start_cameras(folder, town, camera_password)
+    database = await station_database.ready(settings)
+    supervisor = Supervisor(roles(settings), config, SystemClock(), folder / "station.log")
+    story = Story(settings, database, town, camera_password, progress)
+    telling = asyncio.create_task(story.tell(supervisor, port))
+    try:
+        left = None if seconds is None else max(1.0, seconds - (time.monotonic() - progress.started))
+        await asyncio.wait({stopping, telling}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        if telling.done():
+            telling.result()  # it tells for ever; where it ended, it failed
+    finally:
+        telling.cancel()
+        stopping.cancel()
+        await asyncio.gather(telling, stopping, return_exceptions=True)
+        summary = await story.summary()
+        progress.say("stopping")
+        await supervisor.stop()
+        await _stop_cameras(cameras)
+        await database.close()
+    if seconds is None:
+        return 0
+    sys.stdout.write(json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
+    return 0 if summary["complete"] else 1
+
+
+class Story:
+    """What happens in the demo, in order, and what of it came true."""
+
+    def __init__(self, settings: Settings, database: Database, town: inventory.Inventory, camera_password: str, progress: Progress):
+        self._settings = settings
+        self._database = database
+        self._town = town
+        self._password = camera_password
+        self._progress = progress
+        self._clock = SystemClock()
+        self._discovered = 0
+        self._identified = 0
+
+    async def tell(self, supervisor: Supervisor, port: int) -> None:
+        await self._prepare()
+        await self._find_cameras()
+        await supervisor.start()
+        watching = asyncio.create_task(self._report_events())
+        try:
+            await self._until(self._all_recording, 30)
+            self._progress.say(f"all {self._identified} cameras record, main and sub-stream")
+            self._progress.say(f"console: http://127.0.0.1:{port}")
+            self._progress.say("log-ins: " + ", ".join(a[0] for a in ACCOUNTS) + f"; password of each: {PASSWORD}")
+            self._progress.say(f"phone page of the patrol officer: http://127.0.0.1:{port}/m")
+            await self._until(self._first_patrol, 40)
+            await self._break_cameras()
+            await watching
+        finally:
+            watching.cancel()
+
+    async def _prepare(self) -> None:
+        now = self._clock.now()
+        vault = vault_of(self._settings)
+        async with self._database.session() as session:
+            await registry.apply(session, self._town, now, "demo")
+            await registry.set_password(session, vault, "village", self._password, now, "demo")
+        accounts = Accounts(self._database, self._clock)
+        for name, display, role, villages in ACCOUNTS:
+            await accounts.create(name, PASSWORD, role, display_name=display, villages=villages, actor="demo")
+        async with self._database.session() as session:
+            case = await watch.open_case(session, now, "video", "西店-2026-0087", "电动自行车被盗", "wangjia")
+            subject = await watch.propose(
+                session, now, "video", case=case.id, title="红上衣男子", cls="person", upper="red", lower=None, villages=None,
+                reason="监控显示嫌疑人着红色上衣", expires_at=now + timedelta(days=10),
+            )  # fmt: skip
+            await watch.approve(session, now, "leader", subject.id, yes=True, auto_dispatch=True)
+        self._progress.say("registry filled: 3 villages, 8 expected cameras; one watch-list subject approved by a second person")
+
+    async def _find_cameras(self) -> None:
+        async with self._database.reading() as session:
+            cameras = await registry.cameras(session)
+            villages = (await session.scalars(select(Village))).all()
+        found = await onboarding.discover(cameras, villages, ["127.0.0.1"], wait=1.0)
+        self._discovered = len(found.known)
+        self._progress.say(f"WS-Discovery: {len(found.known)} of {len(cameras)} expected cameras answered, {len(found.strangers)} strangers")
+        async with aiohttp.ClientSession() as http:
+            outcome = await onboarding.Onboarding(self._database, vault_of(self._settings), self._clock, http).run(
+                [c for c in cameras if c.id in found.known]
+            )
+        self._identified = len(outcome.identified)
+        self._progress.say(f"ONVIF: {self._identified} cameras told their identity and streams")
+        for camera, reason in outcome.failed.items():
+            self._progress.say(f"{camera}: {reason}")
+
+    async def _all_recording(self) -> bool:
+        async with self._database.reading() as session:
+            count = await session.scalar(select(func.count(StreamStatus.stream)).where(StreamStatus.state == "recording"))
+        return bool(self._identified) and (count or 0) >= 2 * self._identified
+
+    async def _first_patrol(self) -> bool:
+        async with self._database.reading() as session:
+            looks = await session.scalar(select(func.count(events.Event.id)).where(events.Event.kind == "patrol.finished"))
+        return bool(looks)
+
+    async def _until(self, true: Any, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not await true():
+            await asyncio.sleep(0.5)
+
+    async def _break_cameras(self) -> None:
+        addresses = {c.id: c.address for c in self._town.cameras}
+        async with aiohttp.ClientSession() as http:
+            for camera, fault in FAULTS.items():
+                async with http.post(f"http://{addresses[camera]}/virtual/faults", json={"fault": fault, "on": True}) as reply:
+                    reply.raise_for_status()
+        self._progress.say("now three cameras fail: " + ", ".join(f"{c} ({f})" for c, f in FAULTS.items()))
+
+    async def _report_events(self) -> None:
+        async for row in events.tail(self._database, self._clock, 0):
+            text = self._describe(row)
+            if text:
+                self._progress.say(text)
+
+    def _describe(self, row: events.Event) -> str:
+        data = row.data
+        match row.kind:
+            case "patrol.finished":
+                return f"patrol round {data['round']}: {data['cameras']} cameras looked at, {data['faulty']} faulty"
+            case "fault.opened":
+                return f"fault opened: {row.camera} {data['family']}: {data['detail']}"
+            case "fault.closed":
+                return f"fault closed: {row.camera} {data['family']}"
+            case "alert.raised":
+                return f"alert {data['alert']}: watch-list subject seen by {row.camera}"
+            case "alert.dispatched":
+                return f"alert {data['alert']} is on the patrol officers' phones"
+            case "alert.acked" | "alert.answered":
+                return f"{row.kind}: alert {data['alert']}"
+        return ""
+
+    async def summary(self) -> dict[str, Any]:
+        now_us = to_microseconds(self._clock.now())
+        reader = ArchiveReader(self._database, self._clock)
+        async with self._database.reading() as session:
+            first = await session.scalar(select(func.min(Segment.start_us))) or now_us
+            faults = [
+                {"camera": f.camera, "family": f.family, "detail": f.detail}
+                for f in await session.scalars(select(Fault).where(Fault.state == OPEN).order_by(Fault.camera))
+            ]
+            people = await session.scalar(select(func.count(Sighting.id)).where(Sighting.cls == "person")) or 0
+            sightings = await session.scalar(select(func.count(Sighting.id))) or 0
+            alerts = await session.scalar(select(func.count(Alert.id))) or 0
+            cameras = await registry.cameras(session)
+        recorded, gaps = 0.0, []
+        for camera in cameras:
+            spans = await reader.coverage(f"{camera.id}/main", first, now_us)
+            recorded += sum((s.end_us - s.start_us) / 1e6 for s in spans if not s.cause)
+            gaps += [{"camera": camera.id, "seconds": round((s.end_us - s.start_us) / 1e6, 1), "cause": s.cause} for s in spans if s.cause]
+        flagged = {f["camera"]: f["family"] for f in faults}
+        happened = {
+            "discovered": self._discovered == len(cameras) and self._identified == len(cameras),
+            "recorded": recorded > 5 * len(cameras),
+            "patrolled": flagged == EXPECTED,
+            "searched": people > 0,
+            "alerted": alerts > 0,
+        }
+        return {
+            "complete": all(happened.values()), "happened": happened, "cameras_found": self._discovered, "villages": len(self._town.villages),
+            "recorded_seconds": round(recorded, 1), "gaps": gaps, "faults": faults, "sightings": sightings, "people": people, "alerts": alerts,
+        }  # fmt: skip
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind(("127.0.0.1", port))
+        except OSError as e:
+            raise StorageError(f"port {port} cannot be used ({e.strerror}); choose another with --port") from e
+
+
+def _values(folder: Path, port: int) -> dict[str, Any]:
+    return {
+        "station": {"name": "西店派出所(演示)"},
+        "data": {"dir": str(folder)},
+        "web": {"port": port},
+        "recorder": {"segment_seconds": 20.0},
+        "retention": {"min_free_bytes": 100_000_000},
+        "patrol": {"interval_minutes": 0.25, "look_again_seconds": 4.0},
+        "inventory": str(ROOT / "inventory.yaml"),
+    }
+
+
+def _write_settings(folder: Path, port: int) -> Path:
+    values = _values(folder, port)
+    lines = [f"inventory = {json.dumps(values.pop('inventory'))}"]
+    for section, keys in values.items():
+        lines += ["", f"[{section}]", *(f"{k} = {json.dumps(v, ensure_ascii=False)}" for k, v in keys.items())]
+    path = folder / "minwang.toml"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+async def _start_cameras(folder: Path, town: inventory.Inventory, password: str) -> asyncio.subprocess.Process:
+    entries = [
+        {"name": c.id, "host": (c.address or "").partition(":")[0], "seed": i + 1, "variants": [f] if (f := FAULTS.get(c.id, "dead")) != "dead" else []}
+        for i, c in enumerate(town.cameras)
+    ]
+    plan = folder / "town.json"
+    await asyncio.to_thread(plan.write_text, json.dumps(entries))
+    log = await asyncio.to_thread((folder / "cameras.log").open, "wb")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "cameras.virtual", "--town", str(plan), "--user", "minwang",
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log, start_new_session=True,
+        env={**os.environ, "MINWANG_VIRTUAL_PASSWORD": password, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    log.close()
+    assert process.stdout is not None
+    line = await asyncio.wait_for(process.stdout.readline(), 120)
+    if not line.startswith(b"ready"):
+        await _stop_cameras(process)
+        raise StorageError(f"the virtual cameras did not start; {folder / 'cameras.log'} says why")
+    return process
+
+
+async def _stop_cameras(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), 5)
+        except TimeoutError:
+            process.kill()
+            await process.wait()

@@ -1,0 +1,72 @@
+"""`minwang test`, `check` and `bench`: what CI runs is what a person runs."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.errors import NotFoundError, UsageError
+
+ROOT = Path(__file__).parent.parent
+# Debian packages that the tests need: program or file to look for → packages.
+NEEDED = {
+    "ffmpeg": ["ffmpeg"],
+    "chromium": ["chromium", "fonts-noto-cjk"],
+}
+RTSP_SERVER = ["python3-gi", "gir1.2-gst-rtsp-server-1.0", "gir1.2-gstreamer-1.0", "gir1.2-gst-plugins-base-1.0",
+               "gstreamer1.0-plugins-base", "gstreamer1.0-plugins-good", "gstreamer1.0-plugins-bad"]  # fmt: skip
+
+
+def test(arguments: Sequence[str]) -> int:
+    """Install what the tests need where we may, then run pytest. Returns its status."""
+    install_packages()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.call([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment)
+
+
+def check() -> int:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    commands = (
+        [sys.executable, "-m", "ruff", "check", "."],
+        [sys.executable, "-m", "ruff", "format", "--check", "."],
+        [sys.executable, "-m", "mypy"],
+    )
+    return max(subprocess.call(c, cwd=ROOT, env=environment) for c in commands)
+
+
+def bench(name: str, quick: bool, arguments: Sequence[str]) -> int:
+    if importlib.util.find_spec(f"bench.{name}") is None:
+        there = ", ".join(sorted(p.stem for p in (ROOT / "bench").glob("[!_]*.py")))
+        raise UsageError(f"there is no bench '{name}'; there are: {there}")
+    command = [sys.executable, "-m", f"bench.{name}", *(["--quick"] if quick else []), *arguments]
+    return subprocess.call(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+
+def missing_packages() -> list[str]:
+    missing = [p for program, packages in NEEDED.items() if shutil.which(program) is None for p in packages]
+    probe = "import gi; gi.require_version('GstRtspServer', '1.0')"
+    python = "/usr/bin/python3"
+    if not Path(python).exists() or subprocess.run([python, "-c", probe], capture_output=True, check=False).returncode != 0:
+        missing += RTSP_SERVER
+    return missing
+
+
+def install_packages() -> None:
+    """Raises NotFoundError with the exact command where we may not install."""
+    missing = missing_packages()
+    if not missing:
+        return
+    command = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise NotFoundError(f"the tests need packages of the system; run: sudo {' '.join(command)}")
+    sys.stderr.write(f"minwang: installing {', '.join(missing)}\n")
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for step in (["apt-get", "-qq", "update"], command):
+        done = subprocess.run(step, env=quiet, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+        if done.returncode != 0:
+            raise NotFoundError(f"'{' '.join(step)}' failed: {done.stderr.strip()[-300:]}")
