@@ -1,0 +1,176 @@
+/** The station's HTTP API. Shapes follow /api/openapi.json. */
+
+export interface Me {
+  name: string;
+  display_name: string;
+  role: string;
+  villages: string[] | null;
+  permissions: string[];
+  purpose: string;
+  station: string;
+}
+
+export interface StreamView {
+  id: string;
+  kind: "main" | "sub";
+  codec: string | null;
+  width: number | null;
+  height: number | null;
+  state: string;
+  engine: string;
+  cause: string;
+  fps: number;
+  bitrate: number;
+  clock_offset: number | null;
+  last_picture: string | null;
+}
+
+export type State = "ok" | "attention" | "fault" | "offline";
+
+export interface CameraView {
+  id: string;
+  name: string;
+  village: string;
+  state: State;
+  faults: string[];
+  streams: StreamView[];
+}
+
+export interface VillageView {
+  code: string;
+  name: string;
+  online: number;
+  total: number;
+  state: State;
+  cameras: CameraView[];
+}
+
+export interface Span {
+  start: string;
+  end: string;
+  cause: string;
+}
+
+export interface FaultView {
+  id: number;
+  camera: string;
+  camera_name: string;
+  village: string;
+  family: string;
+  chinese: string;
+  state: string;
+  severity: number;
+  detail: string;
+  first_seen: string;
+  opened_at: string | null;
+  closed_at: string | null;
+  has_picture: boolean;
+  has_reference: boolean;
+}
+
+export interface PatrolRound {
+  id: number;
+  asked_at: string;
+  asked_by: string;
+  started_at: string | null;
+  finished_at: string | null;
+  cameras: number;
+  faulty: number;
+}
+
+export interface SightingView {
+  id: number;
+  at: string;
+  camera: string;
+  village: string;
+  cls: string;
+  score: number;
+  box: [number, number, number, number];
+  upper: string[];
+  lower: string[];
+}
+
+export interface CaseView {
+  id: number;
+  number: string;
+  title: string;
+  village: string | null;
+  opened_at: string;
+  opened_by: string;
+}
+
+export interface SubjectView {
+  id: number;
+  case: number;
+  title: string;
+  cls: string;
+  upper: string | null;
+  lower: string | null;
+  villages: string[] | null;
+  reason: string;
+  state: string;
+  proposed_by: string;
+  approved_by: string | null;
+  expires_at: string;
+  auto_dispatch: boolean;
+}
+
+export interface AlertView {
+  id: number;
+  title: string;
+  cls: string;
+  upper: string | null;
+  lower: string | null;
+  camera: string;
+  camera_name: string;
+  village: string;
+  seen_at: string;
+  state: string;
+  acked_by: string | null;
+  acked_at: string | null;
+  answer: string | null;
+  note: string;
+}
+
+export interface AuditEntry {
+  id: number;
+  at: string;
+  actor: string;
+  action: string;
+  object: string;
+  reason: string;
+}
+
+/** A refusal, with the server's own sentence. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const headers: Record<string, string> = { "X-Minwang": "1" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const reply = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  if (!reply.ok) {
+    const text = await reply.json().catch(() => ({ error: reply.statusText }));
+    throw new ApiError(reply.status, String(text.error));
+  }
+  return (await reply.json()) as T;
+}
+
+export const api = {
+  get: <T>(path: string, query: Record<string, string | undefined> = {}) => call<T>("GET", withQuery(path, query)),
+  post: <T>(path: string, body: unknown = {}) => call<T>("POST", path, body),
+  delete: (path: string) => call<unknown>("DELETE", path),
+};
+
+export function withQuery(path: string, query: Record<string, string | undefined>): string {
+  const given = Object.entries(query).filter((pair): pair is [string, string] => Boolean(pair[1]));
+  return given.length ? `${path}?${new URLSearchParams(given)}` : path;
+}
+
+export const socketAddress = (path: string): string => `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`;

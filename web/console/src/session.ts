@@ -1,0 +1,45 @@
+import { defineStore } from "pinia";
+import { computed, ref } from "vue";
+
+import { api, ApiError, type Me } from "./api";
+
+/** Who is signed in, and what they may do. The server decides again on every request. */
+export const useSession = defineStore("session", () => {
+  const me = ref<Me | null>(null);
+  const permissions = computed(() => new Set(me.value?.permissions ?? []));
+
+  async function load(): Promise<boolean> {
+    if (me.value) return true;
+    try {
+      me.value = await api.get<Me>("/api/me");
+      return true;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) return false;
+      throw error;
+    }
+  }
+
+  async function signIn(name: string, password: string): Promise<void> {
+    me.value = await api.post<Me>("/api/session", { name, password });
+  }
+
+  async function signOut(): Promise<void> {
+    await api.delete("/api/session");
+    me.value = null;
+  }
+
+  async function statePurpose(purpose: string): Promise<void> {
+    me.value = await api.post<Me>("/api/session/purpose", { purpose });
+  }
+
+  const may = (permission: string): boolean => permissions.value.has(permission);
+
+  function home(): string {
+    if (may("camera.view")) return "/live";
+    if (may("alert.view")) return "/m";
+    if (may("report.view")) return "/reports";
+    return may("audit.view") ? "/audit" : "/";
+  }
+
+  return { me, load, signIn, signOut, statePurpose, may, home };
+});
