@@ -45,7 +45,7 @@ def probe_message(types: str) -> bytes:
         '<?xml version="1.0" encoding="UTF-8"?>'
         '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" '
         'xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing">'
-        "<s:Header><a:Action s:mustUnderstand=\"1\">http://schemas.xmlsoap.org/ws/2005/04/discovery/Probe</a:Action>"
+        '<s:Header><a:Action s:mustUnderstand="1">http://schemas.xmlsoap.org/ws/2005/04/discovery/Probe</a:Action>'
         f"<a:MessageID>uuid:{uuid.uuid4()}</a:MessageID>"
         "<a:ReplyTo><a:Address>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</a:Address></a:ReplyTo>"
         '<a:To s:mustUnderstand="1">urn:schemas-xmlsoap-org:ws:2005:04:discovery</a:To></s:Header>'
@@ -78,7 +78,13 @@ def read_match(match: Node, source: str) -> Found | None:
     address = f"{host}:{port}" if port else host
     endpoint = re.sub(r"^(urn:)?uuid:", "", (match.text("EndpointReference/Address") or "").strip().lower())
     scopes = [unquote(s) for s in (match.text("Scopes") or "").split()]
-    return Found(endpoint or address, address, f"{parts.scheme}://{address}{parts.path}", _scope(scopes, "name"), _scope(scopes, "hardware"))
+    return Found(
+        endpoint or address,
+        address,
+        f"{parts.scheme}://{address}{parts.path}",
+        _scope(scopes, "name"),
+        _scope(scopes, "hardware"),
+    )
 
 
 def _scope(scopes: list[str], kind: str) -> str:

@@ -42,7 +42,9 @@ class Discovered:
     strangers: list[Found] = field(default_factory=list)
 
 
-async def discover(cameras: Sequence[Camera], villages: Sequence[Village], interfaces: Sequence[str], wait: float = 2.0) -> Discovered:
+async def discover(
+    cameras: Sequence[Camera], villages: Sequence[Village], interfaces: Sequence[str], wait: float = 2.0
+) -> Discovered:
     """Probe by multicast on the interfaces and by unicast in the villages' subnets, then match by address."""
     subnets = sorted({s for v in villages for s in v.subnets})
     found = await asyncio.gather(discovery.multicast(interfaces, wait), discovery.sweep(subnets, wait))

@@ -25,10 +25,16 @@ async def get(session: AsyncSession, number: int, villages: Sequence[str] | None
 
 
 async def recent(
-    session: AsyncSession, villages: Sequence[str] | None, states: Sequence[str] | None = None, before: int | None = None, limit: int = 50
+    session: AsyncSession,
+    villages: Sequence[str] | None,
+    states: Sequence[str] | None = None,
+    before: int | None = None,
+    limit: int = 50,
 ) -> list[tuple[Alert, WatchSubject]]:
     """Alerts with their subjects, newest first, within a scope; `before` is the id that ended the last page."""
-    query = select(Alert, WatchSubject).join(WatchSubject, WatchSubject.id == Alert.subject).order_by(Alert.id.desc()).limit(limit)
+    query = (
+        select(Alert, WatchSubject).join(WatchSubject, WatchSubject.id == Alert.subject).order_by(Alert.id.desc()).limit(limit)
+    )
     if villages is not None:
         query = query.where(Alert.village.in_(villages))
     if states is not None:

@@ -50,7 +50,11 @@ class WatchSubject(Base):
 
 class Alert(Base):
     __tablename__ = "alert"
-    __table_args__ = (Index(None, "state", "id"), Index(None, "subject", "camera", "at_us"), {"comment": "A sighting that fits a subject"})
+    __table_args__ = (
+        Index(None, "state", "id"),
+        Index(None, "subject", "camera", "at_us"),
+        {"comment": "A sighting that fits a subject"},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     subject: Mapped[int] = mapped_column(ForeignKey("watch_subject.id"))
@@ -61,7 +65,9 @@ class Alert(Base):
     thumbnail: Mapped[str] = mapped_column(String(200))
     state: Mapped[str] = mapped_column(String(12), comment="new, dispatched, acked, answered, rejected")
     raised_at: Mapped[datetime] = mapped_column()
-    confirmed_by: Mapped[str | None] = mapped_column(String(60), comment="Who looked and sent it out; 'auto' by the approver's rule")
+    confirmed_by: Mapped[str | None] = mapped_column(
+        String(60), comment="Who looked and sent it out; 'auto' by the approver's rule"
+    )
     confirmed_at: Mapped[datetime | None] = mapped_column()
     acked_by: Mapped[str | None] = mapped_column(String(60))
     acked_at: Mapped[datetime | None] = mapped_column()

@@ -26,7 +26,9 @@ QUIET_US = 600 * 1_000_000  # one alert a subject and camera in this time
 BATCH = 500
 
 
-async def open_case(session: AsyncSession, at: datetime, actor: str, number: str, title: str, village: str | None = None) -> Case:
+async def open_case(
+    session: AsyncSession, at: datetime, actor: str, number: str, title: str, village: str | None = None
+) -> Case:
     if await session.scalar(select(Case.id).where(Case.number == number)):
         raise ConflictError(f"there is a case '{number}' already")
     row = Case(number=number, title=title, village=village, opened_at=at, opened_by=actor)
@@ -59,7 +61,9 @@ async def propose(
     return row
 
 
-async def approve(session: AsyncSession, at: datetime, actor: str, subject: int, *, yes: bool, auto_dispatch: bool = False) -> WatchSubject:
+async def approve(
+    session: AsyncSession, at: datetime, actor: str, subject: int, *, yes: bool, auto_dispatch: bool = False
+) -> WatchSubject:
     """Decide on a proposal. Raises ForbiddenError where the proposer is the one who decides."""
     row = await session.get(WatchSubject, subject)
     if row is None:
@@ -71,7 +75,9 @@ async def approve(session: AsyncSession, at: datetime, actor: str, subject: int,
     row.state = "active" if yes else "refused"
     row.approved_by, row.approved_at, row.auto_dispatch = actor, at, yes and auto_dispatch
     events.append(session, at, "watch.approved" if yes else "watch.refused", subject=subject)
-    await audit.record(session, at, actor, "watch.approve" if yes else "watch.refuse", str(subject), auto_dispatch=row.auto_dispatch)
+    await audit.record(
+        session, at, actor, "watch.approve" if yes else "watch.refuse", str(subject), auto_dispatch=row.auto_dispatch
+    )
     return row
 
 
@@ -86,12 +92,16 @@ class Matcher:
         """Look at the next batch of sightings; returns the number of alerts raised."""
         async with self._database.reading() as session:
             position = await session.scalar(select(WatchPosition.position)) or 0
-            sightings = (await session.scalars(select(Sighting).where(Sighting.id > position).order_by(Sighting.id).limit(BATCH))).all()
+            sightings = (
+                await session.scalars(select(Sighting).where(Sighting.id > position).order_by(Sighting.id).limit(BATCH))
+            ).all()
         if not sightings:
             return 0
         now = self._clock.now()
         async with self._database.session() as session:
-            subjects = (await session.scalars(select(WatchSubject).where(WatchSubject.state == "active", WatchSubject.expires_at > now))).all()
+            subjects = (
+                await session.scalars(select(WatchSubject).where(WatchSubject.state == "active", WatchSubject.expires_at > now))
+            ).all()
             raised = 0
             for sighting in sightings:
                 for subject in subjects:
@@ -141,4 +151,6 @@ async def dispatch(session: AsyncSession, now: datetime, actor: str, alert: Aler
 
 
 async def active_subjects(session: AsyncSession, now: datetime) -> Sequence[WatchSubject]:
-    return (await session.scalars(select(WatchSubject).where(WatchSubject.state == "active", WatchSubject.expires_at > now))).all()
+    return (
+        await session.scalars(select(WatchSubject).where(WatchSubject.state == "active", WatchSubject.expires_at > now))
+    ).all()

@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlalchemy import JSON, ForeignKey, String, delete, select
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core import audit
@@ -92,9 +91,7 @@ class Accounts:
         async with self._database.session() as session:
             if await session.scalar(select(User.id).where(User.name == name)):
                 raise ConflictError(f"there is a user '{name}' already; choose another name or run 'user reset'")
-            session.add(
-                User(name=name, display_name=display_name or name, role=role, villages=villages, password_hash=hashed)
-            )
+            session.add(User(name=name, display_name=display_name or name, role=role, villages=villages, password_hash=hashed))
             await audit.record(session, self._clock.now(), actor, "user.create", name, role=role, villages=villages)
 
     async def reset_password(self, name: str, password: str, *, actor: str) -> None:

@@ -11,17 +11,29 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection
+from sqlalchemy import Connection, create_engine, event
 
-from core.database import Database
+from core.database import Database, sqlite_pragmas
 
 SCRIPTS = Path(__file__).parent / "migrations"
 
 
 async def upgrade(database: Database) -> None:
-    """Bring the schema to the newest version; does nothing where it is there."""
-    async with database.engine.begin() as connection:
-        await connection.run_sync(_upgrade)
+    """Bring the schema to the newest version, in a thread; does nothing where it is there."""
+    await asyncio.to_thread(upgrade_blocking, database.url)
+
+
+def upgrade_blocking(url: str) -> None:
+    """`upgrade` for callers without an event loop."""
+    engine = create_engine(url.replace("+aiosqlite", ""))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", sqlite_pragmas)
+        event.listen(engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
+    try:
+        with engine.begin() as connection:
+            _upgrade(connection)
+    finally:
+        engine.dispose()
 
 
 def _upgrade(connection: Connection) -> None:
@@ -29,16 +41,3 @@ def _upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(SCRIPTS))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-
-
-def upgrade_blocking(url: str) -> None:
-    """`upgrade` for commands that have no event loop yet."""
-
-    async def run() -> None:
-        database = Database(url)
-        try:
-            await upgrade(database)
-        finally:
-            await database.close()
-
-    asyncio.run(run())

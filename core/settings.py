@@ -155,7 +155,9 @@ def _line_of(text: str, keys: list[str]) -> int:
                 found = number
             continue
         key = re.match(r"\s*\"?([\w.-]+)\"?\s*=", line)
-        if key and ".".join(filter(None, [section, key.group(1)])) == ".".join(keys[: section.count(".") + 2 if section else 1]):
+        if key and ".".join(filter(None, [section, key.group(1)])) == ".".join(
+            keys[: section.count(".") + 2 if section else 1]
+        ):
             return number
     return found
 
@@ -165,7 +167,7 @@ def document() -> str:
     lines = ["# Every key with its default. Unknown keys are refused.", ""]
     defaults = Settings()
     lines += [f"# {Settings.model_fields['inventory'].description}", f'# inventory = "{defaults.inventory}"', ""]
-    for name, field in Settings.model_fields.items():
+    for name in Settings.model_fields:
         section = getattr(defaults, name)
         if not isinstance(section, Section):
             continue

@@ -59,7 +59,7 @@ def advance(state: str | None, looks: int, found: bool | None) -> tuple[str | No
     return state, looks, "none"
 
 
-def judge(raw: dict[str, str | None], unknown: set[str]) -> dict[str, bool | None]:
+def judge(raw: dict[str, str], unknown: set[str]) -> dict[str, bool | None]:
     """Per family: found, not found, or None where it cannot be judged in this look.
 
     `raw` maps the families that were found to sentences; `unknown` names those that could not be tested.

@@ -63,7 +63,9 @@ class Patrol:
     async def run_waiting(self) -> bool:
         """Do the oldest round that waits; False where none does."""
         async with self._database.session() as session:
-            row = await session.scalar(select(PatrolRound).where(PatrolRound.finished_at.is_(None)).order_by(PatrolRound.id).limit(1))
+            row = await session.scalar(
+                select(PatrolRound).where(PatrolRound.finished_at.is_(None)).order_by(PatrolRound.id).limit(1)
+            )
             if row is None:
                 return False
             row.started_at = row.started_at or self._clock.now()
@@ -107,7 +109,7 @@ class Patrol:
             jpeg = await self._look_at_picture(stream, accepted, figures, found, unknown)
         else:
             unknown |= {"black", "frozen", "blurred"}
-        verdict = judge({k: v for k, v in found.items()}, unknown)
+        verdict = judge(found, unknown)
         return await self._store(number, camera, now, found, verdict, figures, jpeg)
 
     async def _look_at_picture(
@@ -150,7 +152,9 @@ class Patrol:
             }
             undecided = False
             for family in FAMILIES:
-                undecided |= self._move(session, camera, now, family, faults.get(family), verdict[family], found, look.picture, reference)
+                undecided |= self._move(
+                    session, camera, now, family, faults.get(family), verdict[family], found, look.picture, reference
+                )
         return undecided
 
     def _move(
@@ -163,7 +167,13 @@ class Patrol:
             return False
         if fault is None:
             fault = Fault(
-                camera=camera.id, family=family, severity=FAMILIES[family].severity, first_seen=now, reference=reference, detail="", state=state
+                camera=camera.id,
+                family=family,
+                severity=FAMILIES[family].severity,
+                first_seen=now,
+                reference=reference,
+                detail="",
+                state=state,
             )
             session.add(fault)
         fault.state, fault.looks = state, looks
@@ -175,7 +185,9 @@ class Patrol:
         elif step in ("closed", "dismissed"):
             fault.closed_at = now
         if step in ("opened", "closed", "relapsed"):
-            events.append(session, now, f"fault.{step}", village=camera.village, camera=camera.id, family=family, detail=fault.detail)
+            events.append(
+                session, now, f"fault.{step}", village=camera.village, camera=camera.id, family=family, detail=fault.detail
+            )
         return state in ("suspect", RECOVERING)
 
     async def _finish(self, number: int, cameras: int) -> None:
@@ -183,7 +195,10 @@ class Patrol:
         async with self._database.session() as session:
             row = await session.get_one(PatrolRound, number)
             row.finished_at, row.cameras = now, cameras
-            row.faulty = await session.scalar(select(func.count(Fault.camera.distinct())).where(Fault.state.in_((OPEN, RECOVERING)))) or 0
+            row.faulty = (
+                await session.scalar(select(func.count(Fault.camera.distinct())).where(Fault.state.in_((OPEN, RECOVERING))))
+                or 0
+            )
             events.append(session, now, "patrol.finished", round=number, cameras=cameras, faulty=row.faulty)
 
 
@@ -194,12 +209,12 @@ async def _accepted(session: AsyncSession, camera: str) -> list[dict[str, Any]]:
 
 
 async def _reference(session: AsyncSession, camera: str) -> str | None:
-    query = select(Look.picture, Look.findings).where(Look.camera == camera, Look.picture.is_not(None)).order_by(Look.id).limit(50)
+    query = (
+        select(Look.picture, Look.findings).where(Look.camera == camera, Look.picture.is_not(None)).order_by(Look.id).limit(50)
+    )
     return next((picture for picture, findings in await session.execute(query) if not findings), None)
 
 
 def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
-
-

@@ -35,7 +35,9 @@ class Look(Base):
     at: Mapped[datetime] = mapped_column()
     findings: Mapped[dict[str, Any]] = mapped_column(JSON, comment="Fault family → sentence; empty: nothing found")
     figures: Mapped[dict[str, Any]] = mapped_column(JSON, comment="What was measured (health.picture, health.stream)")
-    picture: Mapped[str | None] = mapped_column(String(300), comment="JPEG kept as evidence or reference, below the data folder")
+    picture: Mapped[str | None] = mapped_column(
+        String(300), comment="JPEG kept as evidence or reference, below the data folder"
+    )
 
 
 class Fault(Base):

@@ -48,7 +48,16 @@ class ArchiveDatabase:
         self._put(lambda s: s.execute(insert(Segment).values(**values)))
 
     def closed(
-        self, path: Path, *, end_us: int, media_us: int, size: int, frames: int, lost: int, clock_offset_us: int | None, gops: bytes
+        self,
+        path: Path,
+        *,
+        end_us: int,
+        media_us: int,
+        size: int,
+        frames: int,
+        lost: int,
+        clock_offset_us: int | None,
+        gops: bytes,
     ) -> None:
         if frames == 0:  # nothing was written: the file, if any, holds no picture
             self._put(lambda s: s.execute(delete(Segment).where(Segment.path == str(path))))
@@ -62,9 +71,7 @@ class ArchiveDatabase:
         self._put(lambda s: s.execute(insert(Gap).values(stream=stream, start_us=start_us, cause=cause, detail=detail)))
 
     def gap_ended(self, stream: str, end_us: int) -> None:
-        self._put(
-            lambda s: s.execute(update(Gap).where(Gap.stream == stream, Gap.end_us.is_(None)).values(end_us=end_us))
-        )
+        self._put(lambda s: s.execute(update(Gap).where(Gap.stream == stream, Gap.end_us.is_(None)).values(end_us=end_us)))
 
     def disk_failed(self, stream: str, path: Path, full: bool, detail: str) -> None:
         kind = "disk.full" if full else "disk.failed"
@@ -75,7 +82,9 @@ class ArchiveDatabase:
         log.error("writing %s failed: %s", path, detail)
 
         async def announce(session: AsyncSession) -> None:
-            events.append(session, self._clock.now(), kind, camera=stream.partition("/")[0], detail=detail, folder=str(path.parents[3]))
+            events.append(
+                session, self._clock.now(), kind, camera=stream.partition("/")[0], detail=detail, folder=str(path.parents[3])
+            )
 
         self._put(announce)
 
@@ -130,7 +139,9 @@ class Span:
     cause: str = ""  # empty: recorded
 
 
-async def segments_between(session: AsyncSession, stream: str, start_us: int, end_us: int, limit: int = 5000) -> Sequence[Segment]:
+async def segments_between(
+    session: AsyncSession, stream: str, start_us: int, end_us: int, limit: int = 5000
+) -> Sequence[Segment]:
     """Segments that touch [start, end), oldest first; the open one counts as lasting on."""
     query = (
         select(Segment)
@@ -173,7 +184,7 @@ def merge(spans: Sequence[Span], joint_us: int = 1_000_000) -> list[Span]:
     return merged
 
 
-async def mark_deleting(session: AsyncSession, segments: Sequence[Segment]) -> None:
+def mark_deleting(segments: Sequence[Segment]) -> None:
     for segment in segments:
         segment.state = DELETING
 

@@ -21,7 +21,13 @@ TASKS_PER_WORKER = 500
 
 
 class DecodePool:
-    def __init__(self, workers: int = 1, timeout: float = 20.0, initializer: Callable[..., object] | None = None, initargs: tuple[Any, ...] = ()):
+    def __init__(
+        self,
+        workers: int = 1,
+        timeout: float = 20.0,
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+    ):
         self._workers = workers
         self._timeout = timeout
         self._initializer, self._initargs = initializer, initargs

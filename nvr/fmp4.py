@@ -59,9 +59,22 @@ _MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 
 def init_segment(video: VideoFormat) -> bytes:
     """`ftyp` and `moov` for a video format."""
-    mvhd = full_box(b"mvhd", 0, 0, struct.pack(">IIIIIHHII", 0, 0, TIMESCALE, 0, 0x10000, 0x100, 0, 0, 0), _MATRIX, bytes(24), struct.pack(">I", 2))
+    mvhd = full_box(
+        b"mvhd",
+        0,
+        0,
+        struct.pack(">IIIIIHHII", 0, 0, TIMESCALE, 0, 0x10000, 0x100, 0, 0, 0),
+        _MATRIX,
+        bytes(24),
+        struct.pack(">I", 2),
+    )
     tkhd = full_box(
-        b"tkhd", 0, 3, struct.pack(">IIIIIIIHHHH", 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0), _MATRIX, struct.pack(">II", video.width << 16, video.height << 16)
+        b"tkhd",
+        0,
+        3,
+        struct.pack(">IIIIIIIHHHH", 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0),
+        _MATRIX,
+        struct.pack(">II", video.width << 16, video.height << 16),
     )
     mdhd = full_box(b"mdhd", 0, 0, struct.pack(">IIIIHH", 0, 0, TIMESCALE, 0, 0x55C4, 0))
     hdlr = full_box(b"hdlr", 0, 0, struct.pack(">I4s12x", 0, b"vide"), b"video\0")
@@ -76,13 +89,15 @@ def init_segment(video: VideoFormat) -> bytes:
 
 
 def _sample_entry(video: VideoFormat) -> bytes:
-    common = struct.pack(">6xH16xHHIII", 1, video.width, video.height, 0x480000, 0x480000, 0) + struct.pack(">H32xHh", 1, 24, -1)
+    common = struct.pack(">6xH16xHHIII", 1, video.width, video.height, 0x480000, 0x480000, 0) + struct.pack(
+        ">H32xHh", 1, 24, -1
+    )
     if video.codec == "h264":
         return box(b"avc1", common, box(b"avcC", video.configuration()))
     return box(b"hvc1", common, box(b"hvcC", video.configuration()))
 
 
-_MOOF_HEAD = struct.Struct(">I4s" "I4sII" "I4s" "I4sII" "I4sIQ" "I4sIIi")
+_MOOF_HEAD = struct.Struct(">I4sI4sIII4sI4sIII4sIQI4sIIi")
 
 
 def moof(sequence: int, time: int, samples: Sequence[Sample], data_size: int) -> bytes:
@@ -139,7 +154,9 @@ def _scan(descriptor: int, position: int, end: int) -> Iterator[Fragment]:
                 if sum(s.size for s in samples) != size - 8 or not samples:
                     return
                 duration = sum(s.duration for s in samples)
-                yield Fragment(at, position + size - at, time, duration, len(samples), samples[0].key, at + data_offset, samples[0].size)
+                yield Fragment(
+                    at, position + size - at, time, duration, len(samples), samples[0].key, at + data_offset, samples[0].size
+                )
             pending = None
         elif kind not in (b"ftyp", b"moov", b"styp", b"sidx", b"free", b"mfra"):
             return

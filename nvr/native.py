@@ -36,7 +36,13 @@ class NativeSession:
     """A playing camera between two ticks."""
 
     def __init__(
-        self, rtsp: RtspSession, sink: SegmentSink, counters: Counters, fragment_seconds: float, stall_seconds: float, now: float
+        self,
+        rtsp: RtspSession,
+        sink: SegmentSink,
+        counters: Counters,
+        fragment_seconds: float,
+        stall_seconds: float,
+        now: float,
     ):
         self._rtsp = rtsp
         self._sink = sink
@@ -237,7 +243,9 @@ class NativeEngine:
         rtsp = await open_session(spec.url, spec.login)
         connected()
         sink.begin_session()
-        session = NativeSession(rtsp, sink, counters, self._fragment_seconds, self._stall_seconds, asyncio.get_running_loop().time())
+        session = NativeSession(
+            rtsp, sink, counters, self._fragment_seconds, self._stall_seconds, asyncio.get_running_loop().time()
+        )
         self._ticker.add(session)
         try:
             await session.done
@@ -245,5 +253,3 @@ class NativeEngine:
             self._ticker.remove(session)
             session.close()
             sink.end_session()
-
-

@@ -21,16 +21,27 @@ MAX_HLS_US = 6 * 3600 * 1_000_000
 GAP_US = 1_000_000
 
 
-def playlist(gops: Sequence[LocatedGop], segment_ids: dict[Path, int], end_us: int, *, live: bool) -> str:
+def playlist(gops: Sequence[LocatedGop], segment_ids: dict[Path, int], *, live: bool) -> str:
     """HLS playlist of GOPs in order. `segment_ids` gives each file its public name; `live` leaves it open."""
     longest = max((g.end_us - g.start_us for g in gops), default=2_000_000)
-    lines = ["#EXTM3U", "#EXT-X-VERSION:8", f"#EXT-X-TARGETDURATION:{-(-longest // 1_000_000) or 1}", "#EXT-X-INDEPENDENT-SEGMENTS"]
+    lines = [
+        "#EXTM3U",
+        "#EXT-X-VERSION:8",
+        f"#EXT-X-TARGETDURATION:{-(-longest // 1_000_000) or 1}",
+        "#EXT-X-INDEPENDENT-SEGMENTS",
+    ]
     lines += ["#EXT-X-PLAYLIST-TYPE:" + ("EVENT" if live else "VOD")]
     current: Path | None = None
     previous_end: int | None = None
     for gop in gops:
         if previous_end is not None and gop.start_us - previous_end > GAP_US:
-            lines += ["#EXT-X-DISCONTINUITY", _moment(previous_end), "#EXT-X-GAP", f"#EXTINF:{(gop.start_us - previous_end) / 1e6:.3f},", "gap"]
+            lines += [
+                "#EXT-X-DISCONTINUITY",
+                _moment(previous_end),
+                "#EXT-X-GAP",
+                f"#EXTINF:{(gop.start_us - previous_end) / 1e6:.3f},",
+                "gap",
+            ]
             current = None
         name = f"segment/{segment_ids[gop.path]}"
         if gop.path != current:
@@ -60,13 +71,15 @@ def write_clip(gops: Sequence[LocatedGop], target: Path) -> int:
         raise NotFoundError("nothing is recorded in this range")
     first_init = fmp4.read_init(gops[0].path)
     pictures = 0
-    with av.open(str(target), "w", format="mp4", options={"movflags": "faststart", "video_track_timescale": str(fmp4.TIMESCALE)}) as output:
+    with av.open(
+        str(target), "w", format="mp4", options={"movflags": "faststart", "video_track_timescale": str(fmp4.TIMESCALE)}
+    ) as output:
         stream = None
         for gop in gops:
             init = fmp4.read_init(gop.path)
             if fmp4.codec_configuration(init) != fmp4.codec_configuration(first_init):
                 break
-            with av.open(io.BytesIO(init + _bytes(gop))) as source:
+            with av.open(io.BytesIO(init + _bytes(gop)), "r") as source:
                 track = source.streams.video[0]
                 if stream is None:
                     stream = output.add_stream_from_template(track)

@@ -21,7 +21,9 @@ def shard(camera: str, workers: int) -> int:
     return zlib.crc32(camera.encode()) % workers
 
 
-async def desired(session: AsyncSession, vault: Vault, default_engine: str, worker: int = 0, workers: int = 1) -> list[StreamSpec]:
+async def desired(
+    session: AsyncSession, vault: Vault, default_engine: str, worker: int = 0, workers: int = 1
+) -> list[StreamSpec]:
     """Streams that recorder `worker` of `workers` has to record now."""
     logins: dict[str | None, tuple[str, str] | None] = {}
     specs = []
@@ -33,7 +35,9 @@ async def desired(session: AsyncSession, vault: Vault, default_engine: str, work
         for stream in camera.streams:
             if stream.record and stream.url:
                 engine = stream.engine or default_engine
-                specs.append(StreamSpec(stream.id, stream.url, logins[camera.credential], engine, camera.refused_at is not None))
+                specs.append(
+                    StreamSpec(stream.id, stream.url, logins[camera.credential], engine, camera.refused_at is not None)
+                )
     return specs
 
 
@@ -49,7 +53,9 @@ class StatusWriter:
     async def write(self, session: AsyncSession, url: str, pid: int) -> None:
         now, monotonic = self._clock.now(), self._clock.monotonic()
         await session.merge(Worker(name=self._worker, role="recorder", url=url, pid=pid, seen_at=now))
-        refused = [s.spec.id.partition("/")[0] for s in self._recorder.streams.values() if s.state == "refused" and not s.spec.refused]
+        refused = [
+            s.spec.id.partition("/")[0] for s in self._recorder.streams.values() if s.state == "refused" and not s.spec.refused
+        ]
         if refused:
             for camera in await session.scalars(select(Camera).where(Camera.id.in_(refused), Camera.refused_at.is_(None))):
                 camera.refused_at = now
@@ -72,5 +78,3 @@ class StatusWriter:
             packets=c.packets, lost_packets=c.lost_packets, loss=lost / (packets + lost) if packets + lost > 0 else 0.0,
             reconnects=max(state.reconnects, 0), clock_offset=sink.clock_offset_us / 1e6 if sink.clock_offset_us is not None else None,
         )  # fmt: skip
-
-

@@ -166,7 +166,13 @@ class Recorder:
         loop = asyncio.get_running_loop()
         counters = Counters()
         sink = SegmentSink(
-            spec.id, self._volume, self.writer, self._archive, counters, self._settings.segment_seconds, loop.call_soon_threadsafe
+            spec.id,
+            self._volume,
+            self.writer,
+            self._archive,
+            counters,
+            self._settings.segment_seconds,
+            loop.call_soon_threadsafe,
         )
         if covered is not None:
             sink.covered_until, sink.in_gap = covered
@@ -178,7 +184,9 @@ class Recorder:
 
     async def _keep_recording(self, state: StreamState) -> None:
         while True:
-            error = await self._record_once(state) if not state.spec.refused else CameraRefused("the camera refused the credential")
+            error = (
+                await self._record_once(state) if not state.spec.refused else CameraRefused("the camera refused the credential")
+            )
             now_us = to_microseconds(self._clock.now())
             state.sink.start_gap(error.cause, str(error), now_us)
             state.gap_causes[error.cause] = state.gap_causes.get(error.cause, 0) + 1
@@ -246,5 +254,3 @@ class Recorder:
         if state.state != name:
             state.state, state.since = name, self._clock.monotonic()
         state.cause, state.detail = cause, detail
-
-

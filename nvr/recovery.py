@@ -8,15 +8,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import to_microseconds
 from core.database import Database
@@ -51,65 +51,89 @@ class Findings:
         return asdict(self) | {"clean": self.clean}
 
 
-async def recover(database: Database, volumes: Iterable[Path], *, repair: bool = True, streams: set[str] | None = None) -> Findings:
+async def recover(
+    database: Database, volumes: Iterable[Path], *, repair: bool = True, streams: set[str] | None = None
+) -> Findings:
     """Compare rows and files in both directions; mend what is wrong where `repair` is set.
 
     Must run while nothing records the streams concerned (`streams`: None means all).
     """
+    async with database.reading() as session:
+        rows = (await session.scalars(select(Segment))).all()
     findings = Findings(repaired=repair)
-    async with database.session() as session:
-        known = await _check_rows(session, findings, repair, streams)
-        for volume in volumes:
-            for path in _files(volume):
-                stream = stream_of(volume, path)
-                if streams is not None and stream not in streams:
-                    continue
-                findings.files += 1
-                if str(path) not in known:
-                    _take_in(session, findings, volume, path, stream, repair)
+    changes = await asyncio.to_thread(_inspect, findings, rows, list(volumes), repair, streams)
+    if repair and not findings.clean:
+        async with database.session() as session:
+            for row in changes.gone:
+                await session.delete(row)
+            for row in changes.closed:
+                await session.merge(row)
+            session.add_all(changes.new)
     return findings
 
 
-async def _check_rows(session: AsyncSession, findings: Findings, repair: bool, streams: set[str] | None) -> set[str]:
-    known: set[str] = set()
-    for row in await session.scalars(select(Segment)):
-        if streams is not None and row.stream not in streams:
-            known.add(row.path)
-            continue
-        findings.rows += 1
-        known.add(row.path)
-        path = Path(row.path)
-        if row.state == DELETING:
-            findings.half_deleted.append(row.path)
-            if repair:
-                path.unlink(missing_ok=True)
-                await session.delete(row)
-        elif not path.exists():
-            findings.missing_files.append(row.path)
-            if repair:
-                await session.delete(row)
-                if row.end_us > row.start_us:
-                    session.add(Gap(stream=row.stream, start_us=row.start_us, end_us=row.end_us, cause="disk_error", detail="file missing"))
-        elif row.state == OPEN:
-            findings.left_open.append(row.path)
-            if repair:
-                await _close(session, row, path)
-        elif row.state == CLOSED and (row.size_bytes != path.stat().st_size or not row.gops):
-            findings.wrong_size.append(row.path)
-            if repair:
-                await _close(session, row, path)
-    return known
+@dataclass(slots=True)
+class _Changes:
+    """What the database has to learn after the files were mended."""
+
+    gone: list[Segment] = field(default_factory=list)
+    closed: list[Segment] = field(default_factory=list)
+    new: list[Segment | Gap] = field(default_factory=list)
 
 
-async def _close(session: AsyncSession, row: Segment, path: Path) -> None:
+def _inspect(
+    findings: Findings, rows: Sequence[Segment], volumes: list[Path], repair: bool, streams: set[str] | None
+) -> _Changes:
+    """All file work, in a thread of its own."""
+    changes = _Changes()
+    for row in rows:
+        if streams is None or row.stream in streams:
+            findings.rows += 1
+            _check_row(findings, changes, row, repair)
+    known = {row.path for row in rows}
+    for volume in volumes:
+        for path in _files(volume):
+            stream = stream_of(volume, path)
+            if streams is None or stream in streams:
+                findings.files += 1
+                if str(path) not in known:
+                    _take_in(findings, changes, volume, path, stream, repair)
+    return changes
+
+
+def _check_row(findings: Findings, changes: _Changes, row: Segment, repair: bool) -> None:
+    path = Path(row.path)
+    if row.state == DELETING:
+        findings.half_deleted.append(row.path)
+        if repair:
+            path.unlink(missing_ok=True)
+            changes.gone.append(row)
+    elif not path.exists():
+        findings.missing_files.append(row.path)
+        changes.gone.append(row)
+        if row.end_us > row.start_us:
+            lost = Gap(stream=row.stream, start_us=row.start_us, end_us=row.end_us, cause="disk_error", detail="file missing")
+            changes.new.append(lost)
+    elif row.state == OPEN:
+        findings.left_open.append(row.path)
+        if repair:
+            _close(changes, row, path)
+    elif row.state == CLOSED and (row.size_bytes != path.stat().st_size or not row.gops):
+        findings.wrong_size.append(row.path)
+        if repair:
+            _close(changes, row, path)
+
+
+def _close(changes: _Changes, row: Segment, path: Path) -> None:
     """Cut the file back to its last whole fragment and complete its row."""
     fragments = list(fmp4.scan(path))
     if not fragments:
         path.unlink()
-        await session.delete(row)
+        changes.gone.append(row)
         return
     _cut(path, fragments)
     _fill(row, fragments)
+    changes.closed.append(row)
 
 
 def _cut(path: Path, fragments: list[Fragment]) -> None:
@@ -128,7 +152,7 @@ def _fill(row: Segment, fragments: list[Fragment]) -> None:
     row.gops = gop_index.pack(gop_index.from_fragments(fragments))
 
 
-def _take_in(session: AsyncSession, findings: Findings, volume: Path, path: Path, stream: str, repair: bool) -> None:
+def _take_in(findings: Findings, changes: _Changes, volume: Path, path: Path, stream: str, repair: bool) -> None:
     start = start_of(path)
     fragments = list(fmp4.scan(path)) if start is not None else []
     if start is not None and fragments:
@@ -137,7 +161,7 @@ def _take_in(session: AsyncSession, findings: Findings, volume: Path, path: Path
             _cut(path, fragments)
             row = Segment(stream=stream, path=str(path), start_us=start, lost_packets=0)
             _fill(row, fragments)
-            session.add(row)
+            changes.new.append(row)
         return
     findings.quarantined.append(str(path))
     if repair:
@@ -146,8 +170,18 @@ def _take_in(session: AsyncSession, findings: Findings, volume: Path, path: Path
         path.rename(target)
         now = to_microseconds(datetime.fromtimestamp(target.stat().st_mtime, timezone.utc))
         size = target.stat().st_size
-        session.add(
-            Segment(stream=stream, path=str(target), state=QUARANTINED, start_us=now, end_us=now, size_bytes=size, media_us=0, frames=0, lost_packets=0)
+        changes.new.append(
+            Segment(
+                stream=stream,
+                path=str(target),
+                state=QUARANTINED,
+                start_us=now,
+                end_us=now,
+                size_bytes=size,
+                media_us=0,
+                frames=0,
+                lost_packets=0,
+            )
         )
         log.warning("put %s in quarantine: nobody knows it", target)
 
@@ -183,7 +217,9 @@ async def last_covered(database: Database, streams: Iterable[str]) -> dict[str, 
         for i in range(0, len(wanted), 500):
             part = wanted[i : i + 500]
             ends = await session.execute(
-                select(Segment.stream, func.max(Segment.end_us)).where(Segment.stream.in_(part), Segment.state == CLOSED).group_by(Segment.stream)
+                select(Segment.stream, func.max(Segment.end_us))
+                .where(Segment.stream.in_(part), Segment.state == CLOSED)
+                .group_by(Segment.stream)
             )
             result |= {stream: (end, False) for stream, end in ends}
             gaps = await session.execute(select(Gap.stream, Gap.start_us).where(Gap.stream.in_(part), Gap.end_us.is_(None)))

@@ -33,7 +33,7 @@ class Retention:
         self._database = database
         self._clock = clock
         self._settings = settings
-        self._volumes = volumes
+        self._volumes = [v.absolute() for v in volumes]
 
     async def run_once(self) -> int:
         """Delete what is too old, then what must go for lack of space; returns the number of segments."""
@@ -50,7 +50,7 @@ class Retention:
     async def _make_room(self, volume: Path) -> int:
         deleted = 0
         while await asyncio.to_thread(_free_bytes, volume) < self._settings.min_free_bytes:
-            count = await self._delete(Segment.path.like(f"{volume.absolute()}/%"))
+            count = await self._delete(Segment.path.like(f"{volume}/%"))
             if count == 0:
                 break
             deleted += count
@@ -64,7 +64,7 @@ class Retention:
         async with self._database.session() as session:
             query = select(Segment).where(Segment.state == CLOSED, *conditions)  # type: ignore[arg-type]
             rows = (await session.scalars(query.order_by(Segment.start_us).limit(BATCH))).all()
-            await mark_deleting(session, rows)
+            mark_deleting(rows)
         if not rows:
             return 0
         await asyncio.to_thread(_unlink, [Path(r.path) for r in rows])
@@ -79,7 +79,12 @@ async def _remember(session: AsyncSession, row: Segment) -> None:
     """Extend the stream's retention gap over a deleted segment."""
     gap = await session.scalar(
         select(Gap)
-        .where(Gap.stream == row.stream, Gap.cause == "retention", Gap.end_us <= row.start_us, Gap.end_us > row.start_us - 2_000_000)
+        .where(
+            Gap.stream == row.stream,
+            Gap.cause == "retention",
+            Gap.end_us <= row.start_us,
+            Gap.end_us > row.start_us - 2_000_000,
+        )
         .order_by(Gap.end_us.desc())
         .limit(1)
     )

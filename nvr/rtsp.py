@@ -133,7 +133,9 @@ class _Dialogue:
             if reply.status != 401:
                 break
             if not self.auth.challenge(reply.challenges):
-                raise CameraRefused("the camera refused the credential" if self.auth.login else "the camera wants a user and password")
+                raise CameraRefused(
+                    "the camera refused the credential" if self.auth.login else "the camera wants a user and password"
+                )
             reply = await self._once(method, url, extra)
         if reply.status == 401:
             raise CameraRefused("the camera refused the credential")

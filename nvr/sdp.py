@@ -70,7 +70,11 @@ def _join(base: str, control: str) -> str:
     """RFC 2326 C.1.1 as cameras practise it: absolute, or appended to the base after a slash."""
     if "://" in control:
         return control
-    return urljoin("http:" + base.partition(":")[2], control).replace("http", "rtsp", 1) if control.startswith("/") else base.rstrip("/") + "/" + control
+    return (
+        urljoin("http:" + base.partition(":")[2], control).replace("http", "rtsp", 1)
+        if control.startswith("/")
+        else base.rstrip("/") + "/" + control
+    )
 
 
 def _sets(fields: dict[str, str]) -> list[bytes]:

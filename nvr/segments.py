@@ -49,7 +49,16 @@ class ArchiveLog(Protocol):
     def opened(self, stream: str, path: Path, start_us: int) -> None: ...
 
     def closed(
-        self, path: Path, *, end_us: int, media_us: int, size: int, frames: int, lost: int, clock_offset_us: int | None, gops: bytes
+        self,
+        path: Path,
+        *,
+        end_us: int,
+        media_us: int,
+        size: int,
+        frames: int,
+        lost: int,
+        clock_offset_us: int | None,
+        gops: bytes,
     ) -> None: ...
 
     def gap(self, stream: str, start_us: int, cause: str, detail: str) -> None:
@@ -138,7 +147,9 @@ class SegmentSink:
             segment.gops.append(gop_index.Gop(time_us, length_us, offset, size))
         else:
             last = segment.gops[-1]
-            segment.gops[-1] = gop_index.Gop(last.time_us, time_us + length_us - last.time_us, last.offset, offset + size - last.offset)
+            segment.gops[-1] = gop_index.Gop(
+                last.time_us, time_us + length_us - last.time_us, last.offset, offset + size - last.offset
+            )
         segment.fragments += 1
         segment.frames += len(run.samples)
         segment.end = run.time + duration
@@ -213,7 +224,7 @@ class SegmentSink:
         end = max(self._wall(segment.end), segment.start_us)
         if segment.fragments and segment.file.error is None:
             self.covered_until = end
-        facts = {
+        facts: dict[str, object] = {
             "end_us": end,
             "media_us": (segment.end - segment.base) * 100 // 9,
             "size": segment.file.size,

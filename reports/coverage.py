@@ -23,7 +23,7 @@ from cameras.tables import Camera, Village
 from core.clock import Clock, to_microseconds
 from core.database import Database
 from core.errors import NotFoundError, UsageError
-from health.faults import OPEN, RECOVERING
+from health.faults import FAMILIES, OPEN, RECOVERING
 from health.tables import Fault
 from nvr.archive import Span
 from nvr.reader import ArchiveReader
@@ -116,11 +116,22 @@ class Reports:
             completeness=round(recorded / required, 4) if required else None,
             required_hours=round(required / 3600, 2),
             recorded_hours=round(recorded / 3600, 2),
-            open_faults=[{"camera": f.camera, "family": f.family, "since": f"{f.first_seen:%Y-%m-%d}"} for f in faults if f.state in (OPEN, RECOVERING)],
+            open_faults=[
+                {
+                    "camera": f.camera,
+                    "family": f.family,
+                    "chinese": FAMILIES[f.family].chinese,
+                    "since": f"{f.first_seen:%Y-%m-%d}",
+                }
+                for f in faults
+                if f.state in (OPEN, RECOVERING)
+            ],
             faults_closed=sum(1 for f in faults if f.state == "closed"),
             mean_repair_hours=_mean_repair(faults),
             raised=sum(float(f["amount"]) for f in village.funding),
-            funding=[{"source": f["source"], "amount": f["amount"], "received": f.get("received") or ""} for f in village.funding],
+            funding=[
+                {"source": f["source"], "amount": f["amount"], "received": f.get("received") or ""} for f in village.funding
+            ],
             spent=spent,
             cost_per_channel=round(spent / len(costed), 2) if costed else None,
         )
@@ -161,11 +172,18 @@ async def _online_now(session: AsyncSession, cameras: Sequence[str]) -> int:
 
 async def _faults(session: AsyncSession, cameras: Sequence[str], start: datetime, end: datetime) -> Sequence[Fault]:
     query = select(Fault).where(
-        Fault.camera.in_(cameras), Fault.opened_at.is_not(None), Fault.opened_at < end, (Fault.closed_at >= start) | Fault.closed_at.is_(None)
+        Fault.camera.in_(cameras),
+        Fault.opened_at.is_not(None),
+        Fault.opened_at < end,
+        (Fault.closed_at >= start) | Fault.closed_at.is_(None),
     )
     return (await session.scalars(query.order_by(Fault.id))).all()
 
 
 def _mean_repair(faults: Sequence[Fault]) -> float | None:
-    hours = [(f.closed_at - f.opened_at).total_seconds() / 3600 for f in faults if f.closed_at and f.opened_at and f.state == "closed"]
+    hours = [
+        (f.closed_at - f.opened_at).total_seconds() / 3600
+        for f in faults
+        if f.closed_at and f.opened_at and f.state == "closed"
+    ]
     return round(sum(hours) / len(hours), 1) if hours else None

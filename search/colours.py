@@ -70,7 +70,7 @@ def vehicle_colour(crop: Picture) -> list[str]:
 def _strongest(names: npt.NDArray[np.uint8], column: npt.NDArray[np.float64], rows: tuple[float, float]) -> list[str]:
     part = names[int(rows[0] * SIZE[1]) : int(rows[1] * SIZE[1])]
     weights = np.bincount(part.ravel(), weights=np.tile(column, len(part)), minlength=len(NAMES))
-    weights /= weights.sum()
+    weights = weights / weights.sum()
     return [NAMES[i] for i in np.argsort(-weights)[:2] if weights[i] >= MIN_SHARE]
 
 

@@ -75,7 +75,9 @@ class Indexer:
         await self._store(camera, stream, frames, name, seen)
         return len(seen)
 
-    async def _store(self, camera: Camera, stream: Stream, frames: Sequence[Keyframe], name: str, seen: Sequence[worker.SeenObject]) -> None:
+    async def _store(
+        self, camera: Camera, stream: Stream, frames: Sequence[Keyframe], name: str, seen: Sequence[worker.SeenObject]
+    ) -> None:
         paths = [f"thumbs/{from_microseconds(o.at_us):%Y%m%d}/{camera.id}/{o.at_us}-{secrets.token_hex(3)}.jpg" for o in seen]
         await asyncio.to_thread(_write_all, self._data_dir, paths, [o.thumbnail for o in seen])
         async with self._database.session() as session:
@@ -97,7 +99,9 @@ class Indexer:
             row.position_us, row.strikes = frames[-1].at_us, row.strikes + 1
             await session.merge(row)
             if row.strikes >= STRIKES:
-                events.append(session, self._clock.now(), "stream.quarantined", village=camera.village, camera=camera.id, reason=reason)
+                events.append(
+                    session, self._clock.now(), "stream.quarantined", village=camera.village, camera=camera.id, reason=reason
+                )
 
 
 async def rewind(database: Database, start_us: int, streams: Sequence[str] | None = None) -> None:

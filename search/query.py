@@ -28,7 +28,9 @@ class Query:
     min_score: float = 0.0
 
 
-async def find(session: AsyncSession, query: Query, limit: int = 50, after: str | None = None) -> tuple[list[Sighting], str | None]:
+async def find(
+    session: AsyncSession, query: Query, limit: int = 50, after: str | None = None
+) -> tuple[list[Sighting], str | None]:
     """A page of sightings and the key of the next page (None: this was the last)."""
     if query.cls is not None and query.cls not in CLASSES:
         raise UsageError(f"there is no class '{query.cls}'; classes are: {', '.join(CLASSES)}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import cameras.tables
 import cases.tables
 import core.accounts
@@ -22,9 +24,11 @@ METADATA = Base.metadata
 async def ready(settings: Settings) -> Database:
     """The database, made and migrated where needed. Raises StorageError where the folder cannot be written."""
     try:
-        settings.data.dir.mkdir(parents=True, exist_ok=True, mode=0o750)
+        await asyncio.to_thread(settings.data.dir.mkdir, parents=True, exist_ok=True, mode=0o750)
     except OSError as e:
-        raise StorageError(f"{settings.data.dir}: cannot be made ({e.strerror}); set data.dir to a folder that can be written") from e
+        raise StorageError(
+            f"{settings.data.dir}: cannot be made ({e.strerror}); set data.dir to a folder that can be written"
+        ) from e
     database = Database(settings.database_url)
     await migrate.upgrade(database)
     return database

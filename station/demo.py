@@ -106,7 +106,9 @@ async def run(seconds: float | None, port: int) -> int:
 class Story:
     """What happens in the demo, in order, and what of it came true."""
 
-    def __init__(self, settings: Settings, database: Database, town: inventory.Inventory, camera_password: str, progress: Progress):
+    def __init__(
+        self, settings: Settings, database: Database, town: inventory.Inventory, camera_password: str, progress: Progress
+    ):
         self._settings = settings
         self._database = database
         self._town = town
@@ -149,7 +151,9 @@ class Story:
                 reason="监控显示嫌疑人着红色上衣", expires_at=now + timedelta(days=10),
             )  # fmt: skip
             await watch.approve(session, now, "leader", subject.id, yes=True, auto_dispatch=True)
-        self._progress.say("registry filled: 3 villages, 8 expected cameras; one watch-list subject approved by a second person")
+        self._progress.say(
+            "registry filled: 3 villages, 8 expected cameras; one watch-list subject approved by a second person"
+        )
 
     async def _find_cameras(self) -> None:
         async with self._database.reading() as session:
@@ -157,7 +161,9 @@ class Story:
             villages = (await session.scalars(select(Village))).all()
         found = await onboarding.discover(cameras, villages, ["127.0.0.1"], wait=1.0)
         self._discovered = len(found.known)
-        self._progress.say(f"WS-Discovery: {len(found.known)} of {len(cameras)} expected cameras answered, {len(found.strangers)} strangers")
+        self._progress.say(
+            f"WS-Discovery: {len(found.known)} of {len(cameras)} expected cameras answered, {len(found.strangers)} strangers"
+        )
         async with aiohttp.ClientSession() as http:
             outcome = await onboarding.Onboarding(self._database, vault_of(self._settings), self._clock, http).run(
                 [c for c in cameras if c.id in found.known]
@@ -180,7 +186,7 @@ class Story:
     async def _until(self, true: Any, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not await true():
-            await asyncio.sleep(0.5)
+            await self._clock.sleep(0.5)
 
     async def _break_cameras(self) -> None:
         addresses = {c.id: c.address for c in self._town.cameras}
@@ -230,7 +236,11 @@ class Story:
         for camera in cameras:
             spans = await reader.coverage(f"{camera.id}/main", first, now_us)
             recorded += sum((s.end_us - s.start_us) / 1e6 for s in spans if not s.cause)
-            gaps += [{"camera": camera.id, "seconds": round((s.end_us - s.start_us) / 1e6, 1), "cause": s.cause} for s in spans if s.cause]
+            gaps += [
+                {"camera": camera.id, "seconds": round((s.end_us - s.start_us) / 1e6, 1), "cause": s.cause}
+                for s in spans
+                if s.cause
+            ]
         flagged = {f["camera"]: f["family"] for f in faults}
         happened = {
             "discovered": self._discovered == len(cameras) and self._identified == len(cameras),
@@ -278,7 +288,12 @@ def _write_settings(folder: Path, port: int) -> Path:
 
 async def _start_cameras(folder: Path, town: inventory.Inventory, password: str) -> asyncio.subprocess.Process:
     entries = [
-        {"name": c.id, "host": (c.address or "").partition(":")[0], "seed": i + 1, "variants": [f] if (f := FAULTS.get(c.id, "dead")) != "dead" else []}
+        {
+            "name": c.id,
+            "host": (c.address or "").partition(":")[0],
+            "seed": i + 1,
+            "variants": [f] if (f := FAULTS.get(c.id, "dead")) != "dead" else [],
+        }
         for i, c in enumerate(town.cameras)
     ]
     plan = folder / "town.json"

@@ -93,7 +93,9 @@ async def _onboard(database: Database, vault: Any, clock: SystemClock) -> None:
 async def _stream_summary(database: Database, stream: str, state: Any, began_us: int, ended_us: int) -> dict[str, Any]:
     async with database.reading() as session:
         segments = (await session.scalars(select(Segment).where(Segment.stream == stream, Segment.end_us > began_us))).all()
-        gaps = (await session.scalars(select(Gap).where(Gap.stream == stream, Gap.end_us.is_(None) | (Gap.end_us > began_us)))).all()
+        gaps = (
+            await session.scalars(select(Gap).where(Gap.stream == stream, Gap.end_us.is_(None) | (Gap.end_us > began_us)))
+        ).all()
     return {
         "segments": len(segments),
         "bytes": sum(s.size_bytes for s in segments),
@@ -102,7 +104,10 @@ async def _stream_summary(database: Database, stream: str, state: Any, began_us:
         "lost_packets": state.counters.lost_packets,
         "engine": state.engine,
         "reconnects": max(state.reconnects, 0),
-        "gaps": [{"seconds": round(((g.end_us or ended_us) - g.start_us) / 1e6, 3), "cause": g.cause, "detail": g.detail} for g in gaps],
+        "gaps": [
+            {"seconds": round(((g.end_us or ended_us) - g.start_us) / 1e6, 3), "cause": g.cause, "detail": g.detail}
+            for g in gaps
+        ],
     }
 
 
@@ -152,7 +157,9 @@ async def patrol(database: Database, settings: Settings) -> list[dict[str, Any]]
         await pool.close()
     async with database.reading() as session:
         rows = await session.scalars(select(Fault).where(Fault.state.in_((OPEN, RECOVERING))).order_by(Fault.camera))
-        return [{"camera": f.camera, "family": f.family, "state": f.state, "detail": f.detail, "since": f.first_seen} for f in rows]
+        return [
+            {"camera": f.camera, "family": f.family, "state": f.state, "detail": f.detail, "since": f.first_seen} for f in rows
+        ]
 
 
 async def index(database: Database, settings: Settings, since: str | None) -> dict[str, Any]:
@@ -179,7 +186,8 @@ async def _positions(database: Database) -> dict[str, int]:
     from search.tables import IndexPosition
 
     async with database.reading() as session:
-        return {s: p for s, p in await session.execute(select(IndexPosition.stream, IndexPosition.position_us))}
+        rows = await session.execute(select(IndexPosition.stream, IndexPosition.position_us))
+        return {row.stream: row.position_us for row in rows}
 
 
 async def search(database: Database, options: dict[str, Any]) -> dict[str, Any]:
@@ -222,5 +230,3 @@ def _time(text: str) -> int:
         return to_microseconds(parse_time(text))
     except ValueError as e:
         raise UsageError(f"'{text}' is not a time; write it like 2026-11-21T08:00:00+08:00") from e
-
-

@@ -79,7 +79,9 @@ async def controller(settings: Settings) -> None:
     try:
         await web.TCPSite(runner, settings.web.host, settings.web.port).start()
     except OSError as e:
-        raise StorageError(f"port {settings.web.port} of {settings.web.host} cannot be used ({e.strerror}); set web.port to another") from e
+        raise StorageError(
+            f"port {settings.web.port} of {settings.web.host} cannot be used ({e.strerror}); set web.port to another"
+        ) from e
     async with aiohttp.ClientSession() as http:
         scheduler = schedule(settings, database, clock, http)
         scheduler.start()
@@ -109,7 +111,9 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, http: a
         await onboarding.run(missing)
 
     scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 600}, timezone="UTC")
-    scheduler.add_job(ask_for_patrol, "interval", minutes=settings.patrol.interval_minutes, id="patrol", next_run_time=clock.now())
+    scheduler.add_job(
+        ask_for_patrol, "interval", minutes=settings.patrol.interval_minutes, id="patrol", next_run_time=clock.now()
+    )
     scheduler.add_job(retention.run_once, "interval", minutes=1, id="retention")
     scheduler.add_job(onboard_missing, "interval", minutes=10, id="onboarding", next_run_time=clock.now())
     return scheduler
@@ -146,7 +150,10 @@ async def recorder(settings: Settings, index: int = 0) -> None:
         async with database.session() as session:
             await status.write(session, url, os.getpid())
 
-    tasks = [asyncio.create_task(repeat(RECONCILE_SECONDS, reconcile, "reconciling")), asyncio.create_task(repeat(STATUS_SECONDS, write_status, "status"))]
+    tasks = [
+        asyncio.create_task(repeat(RECONCILE_SECONDS, reconcile, "reconciling")),
+        asyncio.create_task(repeat(STATUS_SECONDS, write_status, "status")),
+    ]
     await until_stopped()
     for task in tasks:
         task.cancel()
@@ -159,7 +166,9 @@ async def recorder(settings: Settings, index: int = 0) -> None:
 async def _serve_live(machine: Recorder, settings: Settings) -> tuple[str, web.AppRunner]:
     from nvr.live import LiveHub, node_token
 
-    runner = web.AppRunner(LiveHub(machine, node_token(settings.data.dir.absolute())).application(), access_log=None, shutdown_timeout=1)
+    runner = web.AppRunner(
+        LiveHub(machine, node_token(settings.data.dir.absolute())).application(), access_log=None, shutdown_timeout=1
+    )
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -210,5 +219,3 @@ def run(role: str, settings: Settings, index: int = 0) -> None:
         "analyst": lambda: analyst(settings),
     }
     asyncio.run(bodies[role]())  # type: ignore[arg-type]
-
-

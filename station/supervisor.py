@@ -69,18 +69,21 @@ class Supervisor:
 
     async def _keep(self, role: Role) -> None:
         failures = 0
-        while not self._stopping:
+        while not self._ending():
             started = self._clock.monotonic()
             process = self.children[role] = await self._spawn(role)
             code = await process.wait()
             _kill_group(process)  # its own disposable workers, where it died without ending them
-            if self._stopping:
+            if self._ending():
                 return
             failures = 0 if self._clock.monotonic() - started > STEADY_SECONDS else failures + 1
             self.restarts[role] = self.restarts.get(role, 0) + 1
             pause = PAUSES[min(max(failures - 1, 0), len(PAUSES) - 1)]
             log.error("%s-%d ended with status %d; it is started again in %d s", role.name, role.index, code, pause)
             await self._clock.sleep(pause)
+
+    def _ending(self) -> bool:
+        return self._stopping
 
     async def _spawn(self, role: Role) -> asyncio.subprocess.Process:
         config = ["--config", str(self._config)] if self._config else []

@@ -36,8 +36,13 @@ def _operation(r: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         "summary": r.summary,
         "x-permission": r.permission.value,
         "x-roles": _roles(r.permission),
-        "parameters": [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in re.findall(r"{(\w+)", r.path)],
-        "responses": {"200": _reply(r, schemas), "default": {"description": "Refused or failed", "content": _json({"$ref": "#/components/schemas/Error"})}},
+        "parameters": [
+            {"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in re.findall(r"{(\w+)", r.path)
+        ],
+        "responses": {
+            "200": _reply(r, schemas),
+            "default": {"description": "Refused or failed", "content": _json({"$ref": "#/components/schemas/Error"})},
+        },
     }
     if r.permission is not Permission.PUBLIC:
         operation["security"] = [{"session": []}]
@@ -45,7 +50,8 @@ def _operation(r: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         schema = _collect(r.query, schemas, "validation")
         fields = schemas[r.query.__name__]
         operation["parameters"] += [
-            {"name": n, "in": "query", "required": n in fields.get("required", []), "schema": s} for n, s in fields["properties"].items()
+            {"name": n, "in": "query", "required": n in fields.get("required", []), "schema": s}
+            for n, s in fields["properties"].items()
         ]
         del schema
     if r.body is not None:

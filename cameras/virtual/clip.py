@@ -182,7 +182,7 @@ def read_frames(path: str, size: tuple[int, int], fps: float, seconds: float) ->
             if i + 1e-6 < due:
                 continue
             due += step
-            pictures.append(frame.reformat(*size, format="bgr24").to_ndarray())
+            pictures.append(np.asarray(frame.reformat(*size, format="bgr24").to_ndarray(), np.uint8))
             if len(pictures) >= seconds * fps:
                 break
     return pictures

@@ -125,7 +125,9 @@ class OnvifService:
         return self._token_is_good(raw.decode("utf-8", "replace"), user, password)
 
     def _token_is_good(self, envelope: str, user: str, password: str) -> bool:
-        found = {k: re.search(rf"<(?:\w+:)?{k}\b[^>]*>([^<]*)<", envelope) for k in ("Username", "Password", "Nonce", "Created")}
+        found = {
+            k: re.search(rf"<(?:\w+:)?{k}\b[^>]*>([^<]*)<", envelope) for k in ("Username", "Password", "Nonce", "Created")
+        }
         fields = {k: m.group(1) for k, m in found.items() if m}
         if len(fields) < 4 or fields["Username"] != user:
             return False
@@ -280,7 +282,7 @@ class _Ear(asyncio.DatagramProtocol):
 
 
 def _ear_of(transport: asyncio.DatagramTransport) -> _Ear:
-    protocol = transport.get_protocol()  # type: ignore[attr-defined]
+    protocol = transport.get_protocol()
     assert isinstance(protocol, _Ear)
     return protocol
 

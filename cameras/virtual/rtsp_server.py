@@ -114,7 +114,9 @@ class Player(asyncio.Protocol):
         elif not self._authorised(mount, method, headers.get("authorization", "")):
             challenge = "Basic" if mount.basic else f'Digest nonce="{self._nonce}", algorithm=MD5'
             scheme, _, more = challenge.partition(" ")
-            self._reply(cseq, "401 Unauthorized", {"WWW-Authenticate": f'{scheme} realm="virtual"' + (f", {more}" if more else "")})
+            self._reply(
+                cseq, "401 Unauthorized", {"WWW-Authenticate": f'{scheme} realm="virtual"' + (f", {more}" if more else "")}
+            )
         else:
             self._serve(method, url, cseq, mount)
 
@@ -229,7 +231,16 @@ class Player(asyncio.Protocol):
         fraction = int((wall - seconds) * 2**32)
         ts = (clip.timestamp(self._next) + self._ts_shift) & 0xFFFFFFFF
         report = struct.pack(
-            ">BBHIIIIII", 0x80, 200, 6, 0x4D574E47, (seconds + NTP_EPOCH) & 0xFFFFFFFF, fraction, ts, 0, self._octets & 0xFFFFFFFF
+            ">BBHIIIIII",
+            0x80,
+            200,
+            6,
+            0x4D574E47,
+            (seconds + NTP_EPOCH) & 0xFFFFFFFF,
+            fraction,
+            ts,
+            0,
+            self._octets & 0xFFFFFFFF,
         )
         self._send(struct.pack(">cBH", b"$", 1, len(report)) + report)
 

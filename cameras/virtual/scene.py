@@ -14,7 +14,14 @@ import numpy as np
 
 from cameras.virtual.clip import Frame
 
-COLOURS = {"red": (40, 40, 205), "blue": (190, 80, 30), "green": (70, 150, 60), "yellow": (40, 200, 230), "black": (35, 35, 35), "white": (235, 235, 235)}
+COLOURS = {
+    "red": (40, 40, 205),
+    "blue": (190, 80, 30),
+    "green": (70, 150, 60),
+    "yellow": (40, 200, 230),
+    "black": (35, 35, 35),
+    "white": (235, 235, 235),
+}
 SKIN = (150, 180, 215)
 
 
@@ -67,7 +74,7 @@ class Street:
             x += width
         cv2.rectangle(picture, (0, int(h * 0.48)), (w, int(h * 0.5)), (140, 140, 142), -1)
         texture = cv2.resize(rng.normal(0, 7, (h // 4, w // 4, 1)).astype(np.float32), (w, h))[..., None]
-        return np.clip(picture.astype(np.float32) + texture, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(picture.astype(np.float32) + texture, 0, 255), np.uint8)
 
     def frames(self, count: int) -> Iterator[Frame]:
         for i in range(count):
@@ -99,7 +106,12 @@ class Street:
                 picture, points((-0.055 + 0.045 * side, 0.5), (0.055 + 0.045 * side, 0.5), (foot + 0.035, 0.02), (foot - 0.035, 0.02)),
                 trousers, cv2.LINE_AA,
             )  # fmt: skip
-            cv2.fillConvexPoly(picture, points((foot - 0.035, 0.035), (foot + 0.05, 0.035), (foot + 0.05, 0), (foot - 0.035, 0)), (40, 40, 45), cv2.LINE_AA)
+            cv2.fillConvexPoly(
+                picture,
+                points((foot - 0.035, 0.035), (foot + 0.05, 0.035), (foot + 0.05, 0), (foot - 0.035, 0)),
+                (40, 40, 45),
+                cv2.LINE_AA,
+            )
         for side in (-1.0, 1.0):
             hand = 0.125 * side - 0.05 * swing * side
             cv2.fillConvexPoly(
@@ -107,11 +119,34 @@ class Street:
                 tuple(int(c * 0.8) for c in jacket), cv2.LINE_AA,
             )  # fmt: skip
         cv2.fillConvexPoly(
-            picture, points((-0.12, 0.79), (-0.09, 0.83), (0.09, 0.83), (0.12, 0.79), (0.1, 0.46), (-0.1, 0.46)), jacket, cv2.LINE_AA
+            picture,
+            points((-0.12, 0.79), (-0.09, 0.83), (0.09, 0.83), (0.12, 0.79), (0.1, 0.46), (-0.1, 0.46)),
+            jacket,
+            cv2.LINE_AA,
         )
         centre = points((0.0, 0.915))[0]
-        cv2.ellipse(picture, (int(centre[0]), int(centre[1])), (round(tall * 0.055), round(tall * 0.075)), 0, 0, 360, SKIN, -1, cv2.LINE_AA)
-        cv2.ellipse(picture, (int(centre[0]), int(centre[1] - tall * 0.02)), (round(tall * 0.058), round(tall * 0.062)), 0, 180, 360, (30, 30, 35), -1, cv2.LINE_AA)
+        cv2.ellipse(
+            picture,
+            (int(centre[0]), int(centre[1])),
+            (round(tall * 0.055), round(tall * 0.075)),
+            0,
+            0,
+            360,
+            SKIN,
+            -1,
+            cv2.LINE_AA,
+        )
+        cv2.ellipse(
+            picture,
+            (int(centre[0]), int(centre[1] - tall * 0.02)),
+            (round(tall * 0.058), round(tall * 0.062)),
+            0,
+            180,
+            360,
+            (30, 30, 35),
+            -1,
+            cv2.LINE_AA,
+        )
 
 
 def blackened(picture: Frame) -> Frame:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import numpy as np
 from aiohttp import web
 
 from cameras.virtual import scene
@@ -42,7 +43,7 @@ class Plan:
 def build_clips(plan: Plan) -> dict[str, dict[str, Clip]]:
     """Clips by profile ('main', 'sub') and variant."""
     pictures = _pictures(plan)
-    small = [cv2.resize(p, SUB, interpolation=cv2.INTER_AREA) for p in pictures]
+    small = [np.asarray(cv2.resize(p, SUB, interpolation=cv2.INTER_AREA), np.uint8) for p in pictures]
     result: dict[str, dict[str, Clip]] = {}
     for profile, frames, codec in (("main", pictures, plan.codec), ("sub", small, "h264")):
         result[profile] = {"healthy": _encode(frames, codec)}
@@ -89,7 +90,14 @@ class VirtualTown:
     async def _start_camera(self, plan: Plan, clips: dict[str, dict[str, Clip]], number: int) -> None:
         mounts = {p: Mount(f"/{p}", clips[p], phase=number * 1.7, login=self._login) for p in clips}
         device = Device(
-            plan.name, f"{0xC0000 + number:06x}", plan.host, self._ports[0], self._ports[1], mounts, {"main": MAIN, "sub": SUB}, self._login
+            plan.name,
+            f"{0xC0000 + number:06x}",
+            plan.host,
+            self._ports[0],
+            self._ports[1],
+            mounts,
+            {"main": MAIN, "sub": SUB},
+            self._login,
         )
         server = RtspServer(list(mounts.values()))
         await server.start(plan.host, self._ports[1])

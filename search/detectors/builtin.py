@@ -59,7 +59,10 @@ class BuiltinDetector:
         mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
         mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((11, 5), np.uint8))
         contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-        boxes = sorted((cv2.boundingRect(c) for c in contours if cv2.contourArea(c) >= MIN_AREA * SMALL[0] * SMALL[1]), key=lambda b: -b[2] * b[3])
+        boxes = sorted(
+            (cv2.boundingRect(c) for c in contours if cv2.contourArea(c) >= MIN_AREA * SMALL[0] * SMALL[1]),
+            key=lambda b: -b[2] * b[3],
+        )
         return [(x / SMALL[0], y / SMALL[1], (x + w) / SMALL[0], (y + h) / SMALL[1]) for x, y, w, h in boxes[:MAX_REGIONS]]
 
     def _people(self, picture: Picture, region: tuple[float, float, float, float]) -> list[Detection]:
@@ -69,7 +72,13 @@ class BuiltinDetector:
         left, right = int(max(0.0, x1 - margin_x) * width), math.ceil(min(1.0, x2 + margin_x) * width)
         top, bottom = int(max(0.0, y1 - margin_y) * height), math.ceil(min(1.0, y2 + margin_y) * height)
         scale = PERSON_PIXELS / max(1.0, (y2 - y1) * height)
-        crop = cv2.resize(picture[top:bottom, left:right], None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        crop = cv2.resize(
+            picture[top:bottom, left:right],
+            None,
+            fx=scale,
+            fy=scale,
+            interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR,
+        )
         if crop.shape[0] < 128 or crop.shape[1] < 64:
             crop = cv2.copyMakeBorder(crop, 0, max(0, 130 - crop.shape[0]), 0, max(0, 66 - crop.shape[1]), cv2.BORDER_REPLICATE)
         boxes, weights = self._hog.detectMultiScale(crop, hitThreshold=0.0, winStride=(8, 8), padding=(16, 16), scale=1.06)
@@ -77,7 +86,12 @@ class BuiltinDetector:
         for (bx, by, bw, bh), weight in zip(boxes, np.ravel(weights), strict=True):
             # HOG's window has a margin of about an eighth around the person.
             x, y, w, h = bx + bw * 0.16, by + bh * 0.08, bw * 0.68, bh * 0.84
-            corners = [(left + x / scale) / width, (top + y / scale) / height, (left + (x + w) / scale) / width, (top + (y + h) / scale) / height]
+            corners = [
+                (left + x / scale) / width,
+                (top + y / scale) / height,
+                (left + (x + w) / scale) / width,
+                (top + (y + h) / scale) / height,
+            ]
             detection = clipped("person", 1 / (1 + math.exp(-float(weight))), *corners)
             if detection and detection.score > 0.55:
                 found.append(detection)

@@ -19,7 +19,10 @@ from core.errors import DetectorError
 from nvr.pictures import Picture
 from search.detectors.base import Detection, clipped
 
-_KNOWN = {"person-vehicle-bike-detection-crossroad": ("bike", "vehicle", "person"), "person-vehicle-bike-detection-2": ("vehicle", "person", "bike")}
+_KNOWN = {
+    "person-vehicle-bike-detection-crossroad": ("bike", "vehicle", "person"),
+    "person-vehicle-bike-detection-2": ("vehicle", "person", "bike"),
+}
 
 
 class OpenVinoDetector:

@@ -81,4 +81,6 @@ def _stand_in_for_torchvision() -> None:
 
     ops.nms = nms  # type: ignore[attr-defined]
     original = importlib.metadata.version
-    importlib.metadata.version = lambda name: "0.28.0" if name == "torchvision" else original(name)
+    importlib.metadata.version = lambda distribution_name: (
+        "0.28.0" if distribution_name == "torchvision" else original(distribution_name)
+    )

@@ -81,8 +81,13 @@ async def camera_file(c: Context) -> CameraFile:
         camera = await session.get(Camera, c.path("camera"))
         if camera is None or not c.identity.sees_village(camera.village):
             raise NotFoundError("there is no such camera")
-        statuses = {s.stream: s for s in await session.scalars(select(StreamStatus).where(StreamStatus.stream.in_([s.id for s in camera.streams])))}
-        faults = await session.scalars(select(Fault.family).where(Fault.camera == camera.id, Fault.state.in_((OPEN, RECOVERING))))
+        statuses = {
+            s.stream: s
+            for s in await session.scalars(select(StreamStatus).where(StreamStatus.stream.in_([s.id for s in camera.streams])))
+        }
+        faults = await session.scalars(
+            select(Fault.family).where(Fault.camera == camera.id, Fault.state.in_((OPEN, RECOVERING)))
+        )
         common = _common(camera, statuses, list(faults))
     return CameraFile(**common, address=camera.address, device=camera.device, profile=camera.profile)
 

@@ -111,7 +111,9 @@ async def list_cases(c: Context) -> list[CaseView]:
 async def open_case(c: Context) -> CaseView:
     """Open a case."""
     async with c.services.database.session() as session:
-        return _case(await watch.open_case(session, c.services.clock.now(), c.identity.name, c.body.number, c.body.title, c.body.village))
+        return _case(
+            await watch.open_case(session, c.services.clock.now(), c.identity.name, c.body.number, c.body.title, c.body.village)
+        )
 
 
 @route("GET", "/api/watch", Permission.CASE_VIEW, reply=list[SubjectView])
@@ -135,7 +137,12 @@ async def decide_watch(c: Context) -> SubjectView:
     """Approve or refuse a proposed subject."""
     async with c.services.database.session() as session:
         row = await watch.approve(
-            session, c.services.clock.now(), c.identity.name, c.number("subject"), yes=c.body.approve, auto_dispatch=c.body.auto_dispatch
+            session,
+            c.services.clock.now(),
+            c.identity.name,
+            c.number("subject"),
+            yes=c.body.approve,
+            auto_dispatch=c.body.auto_dispatch,
         )
         return _subject(row)
 
@@ -146,7 +153,8 @@ async def list_alerts(c: Context) -> list[AlertView]:
     states = None if c.identity.may(Permission.ALERT_CONFIRM) else ("dispatched", "acked", "answered")
     async with c.services.database.reading() as session:
         rows = await alerts.recent(session, c.identity.villages, states, c.query.before, c.query.limit)
-        names = {i: n for i, n in await session.execute(select(Camera.id, Camera.name).where(Camera.id.in_({a.camera for a, _ in rows})))}
+        found = await session.execute(select(Camera.id, Camera.name).where(Camera.id.in_({a.camera for a, _ in rows})))
+        names = {row.id: row.name for row in found}
     return [_alert(a, s, names.get(a.camera, a.camera)) for a, s in rows]
 
 

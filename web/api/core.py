@@ -101,7 +101,7 @@ async def me(c: Context) -> Me:
 
 
 @route("GET", "/api/openapi.json", Permission.SIGNED_IN, kind="file")
-async def describe_api(c: Context) -> web.Response:
+async def describe_api(_c: Context) -> web.Response:
     """This document."""
     return web.json_response(openapi.document())
 
@@ -148,7 +148,14 @@ async def _send_events(c: Context, socket: web.WebSocketResponse, position: int)
         for row in rows:
             position = row.id
             if visible(identity, row):
-                body = {"id": row.id, "at": row.at.isoformat(), "kind": row.kind, "camera": row.camera, "village": row.village, "data": row.data}
+                body = {
+                    "id": row.id,
+                    "at": row.at.isoformat(),
+                    "kind": row.kind,
+                    "camera": row.camera,
+                    "village": row.village,
+                    "data": row.data,
+                }
                 async with asyncio.timeout(20):
                     await socket.send_str(json.dumps(body, ensure_ascii=False))
         if not rows:

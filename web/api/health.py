@@ -61,7 +61,9 @@ class PatrolView(BaseModel):
 async def patrol(c: Context) -> PatrolView:
     """The newest round and the faults, open ones or closed ones, newest first."""
     states = ("closed",) if c.query.closed else (OPEN, RECOVERING)
-    query = select(Fault, Camera).join(Camera, Camera.id == Fault.camera).where(Fault.state.in_(states)).order_by(Fault.id.desc())
+    query = (
+        select(Fault, Camera).join(Camera, Camera.id == Fault.camera).where(Fault.state.in_(states)).order_by(Fault.id.desc())
+    )
     if c.query.before is not None:
         query = query.where(Fault.id < c.query.before)
     if c.identity.villages is not None:
@@ -107,7 +109,13 @@ async def _visible(c: Context) -> Fault:
 
 def _round(r: PatrolRound) -> RoundView:
     return RoundView(
-        id=r.id, asked_at=r.asked_at, asked_by=r.asked_by, started_at=r.started_at, finished_at=r.finished_at, cameras=r.cameras or 0, faulty=r.faulty or 0
+        id=r.id,
+        asked_at=r.asked_at,
+        asked_by=r.asked_by,
+        started_at=r.started_at,
+        finished_at=r.finished_at,
+        cameras=r.cameras or 0,
+        faulty=r.faulty or 0,
     )
 
 

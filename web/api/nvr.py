@@ -87,7 +87,9 @@ async def live_socket(c: Context) -> web.StreamResponse:
         c.services.sockets.discard(socket)
         seconds = (c.services.clock.now() - started).total_seconds()
         async with c.services.database.session() as session:
-            await audit.record(session, c.services.clock.now(), c.identity.name, "live.close", stream, seconds=round(seconds, 1))
+            await audit.record(
+                session, c.services.clock.now(), c.identity.name, "live.close", stream, seconds=round(seconds, 1)
+            )
     return socket
 
 
@@ -95,7 +97,9 @@ async def _relay(c: Context, socket: web.WebSocketResponse, url: str) -> None:
     """Carry the recorder's messages to the viewer until either side ends."""
     assert c.services.http is not None
     try:
-        async with c.services.http.ws_connect(url, headers={TOKEN_HEADER: c.services.node_token}, max_msg_size=32_000_000, compress=0) as source:
+        async with c.services.http.ws_connect(
+            url, headers={TOKEN_HEADER: c.services.node_token}, max_msg_size=32_000_000, compress=0
+        ) as source:
             watching = asyncio.create_task(_until_closed(socket, source))
             try:
                 async for message in source:
@@ -140,9 +144,16 @@ async def playlist(c: Context) -> web.Response:
     async with c.services.database.session() as session:
         rows = await segments_between(session, stream, start, end)
         await audit.record(
-            session, now, c.identity.name, "playback.open", stream, reason=c.purpose, start=c.query.start.isoformat(), end=c.query.end.isoformat()
+            session,
+            now,
+            c.identity.name,
+            "playback.open",
+            stream,
+            reason=c.purpose,
+            start=c.query.start.isoformat(),
+            end=c.query.end.isoformat(),
         )
-    text = await asyncio.to_thread(playback.playlist, gops, {Path(r.path): r.id for r in rows}, end, live=False)
+    text = await asyncio.to_thread(playback.playlist, gops, {Path(r.path): r.id for r in rows}, live=False)
     return web.Response(text=text, content_type="application/vnd.apple.mpegurl", headers={"Cache-Control": "no-store"})
 
 
@@ -151,7 +162,11 @@ async def segment_file(c: Context) -> web.StreamResponse:
     """Bytes of a segment file (with Range); needs a stated purpose."""
     stream = await _stream(c)
     async with c.services.database.reading() as session:
-        row = await session.scalar(select(Segment).where(Segment.id == c.number("segment"), Segment.stream == stream, Segment.state.in_((OPEN, CLOSED))))
+        row = await session.scalar(
+            select(Segment).where(
+                Segment.id == c.number("segment"), Segment.stream == stream, Segment.state.in_((OPEN, CLOSED))
+            )
+        )
     if row is None or not await asyncio.to_thread(Path(row.path).is_file):
         raise NotFoundError("this footage is no longer kept")
     _may_play_back(c, from_microseconds(row.end_us), c.services.clock.now())

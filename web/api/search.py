@@ -63,7 +63,9 @@ async def search_sightings(c: Context) -> SightingPage:
         rows, key = await find(session, query, q.limit, q.after)
         if q.after is None:
             what = q.model_dump(mode="json", exclude_none=True, exclude={"limit"})
-            await audit.record(session, c.services.clock.now(), c.identity.name, "search.run", q.cls or "any", reason=reason, query=what)
+            await audit.record(
+                session, c.services.clock.now(), c.identity.name, "search.run", q.cls or "any", reason=reason, query=what
+            )
     return SightingPage(rows=[_view(r) for r in rows], next=key)
 
 

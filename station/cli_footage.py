@@ -1,0 +1,133 @@
+"""`minwang record`, `patrol`, `index`, `search`, `clip`, `archive`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from core.settings import Settings
+from station.cli_base import as_json, cli, run, settings_of, show, with_database
+
+
+@cli.command()
+@click.option("--inventory", "file", type=click.Path(path_type=Path), required=True, help="Inventory file.")
+@click.option("--seconds", type=click.FloatRange(min=1), required=True, help="How long to record.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), default=Path("data"), show_default=True, help="Folder for footage and its index."
+)
+@click.option("--engine", type=click.Choice(["auto", "native", "ffmpeg"]), help="Engine where the inventory names none.")
+@click.option("--segment-seconds", type=float, help="Length of a segment file.")
+@click.pass_context
+def record(
+    ctx: click.Context, file: Path, seconds: float, data: Path, engine: str | None, segment_seconds: float | None
+) -> None:
+    """Record an inventory's cameras in the foreground and print a JSON summary."""
+    from station import foreground
+
+    summary = run(foreground.record(settings_of(ctx), file, seconds, data, engine, segment_seconds))
+    click.echo(json.dumps(summary, ensure_ascii=False, indent=1))
+    sys.exit(0 if all(c["segments"] for c in summary["streams"].values()) else 1)
+
+
+@cli.command()
+@as_json
+@click.pass_context
+def patrol(ctx: click.Context, json_output: bool) -> None:
+    """Look at every camera now (needs a running recorder) and print the open faults."""
+    from station import foreground
+
+    faults = with_database(ctx, foreground.patrol)
+    show(
+        faults,
+        json_output,
+        lambda: "\n".join(f"{f['camera']:12} {f['family']:12} {f['state']:10} {f['detail']}" for f in faults) or "no faults",
+    )
+
+
+@cli.command()
+@click.option("--since", help="Begin here (ISO time; default: where indexing stopped).")
+@as_json
+@click.pass_context
+def index(ctx: click.Context, since: str | None, json_output: bool) -> None:
+    """Index recorded footage up to the present."""
+    from station import foreground
+
+    facts = with_database(ctx, lambda d, s: foreground.index(d, s, since))
+    show(facts, json_output, lambda: f"{facts['sightings']} sightings written")
+
+
+@cli.command()
+@click.option("--class", "cls", help="person, vehicle, bike, moving")
+@click.option("--upper", help="Colour of the upper part")
+@click.option("--lower", help="Colour of the lower part")
+@click.option("--camera", multiple=True)
+@click.option("--village", multiple=True)
+@click.option("--start", help="ISO time")
+@click.option("--end", help="ISO time")
+@click.option("--limit", default=20, show_default=True)
+@click.option("--after", help="Key of the next page")
+@as_json
+@click.pass_context
+def search(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
+    """Find sightings, newest first."""
+    from station import foreground
+
+    facts = with_database(ctx, lambda d, _: foreground.search(d, options))
+
+    def text() -> str:
+        lines = [
+            f"{r['at']}  {r['camera']:12} {r['cls']:8} {r['score']:.2f}  {','.join(r['upper'])}/{','.join(r['lower'])}"
+            for r in facts["rows"]
+        ]
+        return "\n".join(lines) or "nothing found"
+
+    show(facts, json_output, text)
+
+
+@cli.command()
+@click.argument("camera")
+@click.argument("start")
+@click.argument("end")
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--kind", type=click.Choice(["main", "sub"]), default="main", show_default=True)
+@as_json
+@click.pass_context
+def clip(ctx: click.Context, camera: str, start: str, end: str, target: Path, kind: str, json_output: bool) -> None:
+    """Write what CAMERA recorded from START to END (ISO times) to TARGET, an MP4 file, without re-encoding."""
+    from station import foreground
+
+    facts = with_database(ctx, lambda d, _: foreground.clip(d, f"{camera}/{kind}", start, end, target))
+    show(facts, json_output, lambda: f"{target}: {facts['pictures']} pictures, from {facts['start']} to {facts['end']}")
+
+
+@cli.group()
+def archive() -> None:
+    """The archive of footage."""
+
+
+@archive.command("verify")
+@click.option("--repair", is_flag=True, help="Mend what is found; only while no recorder runs.")
+@as_json
+@click.pass_context
+def archive_verify(ctx: click.Context, repair: bool, json_output: bool) -> None:
+    """Compare rows and files in both directions."""
+    from nvr import recovery
+
+    async def work(database: Any, settings: Settings) -> recovery.Findings:
+        return await recovery.recover(database, [v.absolute() for v in settings.volumes], repair=repair)
+
+    findings = with_database(ctx, work)
+
+    def text() -> str:
+        lines = [f"{findings.rows} rows, {findings.files} files"]
+        for name, paths in findings.as_dict().items():
+            if isinstance(paths, list):
+                lines += [f"{name}: {p}" for p in paths]
+        return "\n".join(lines)
+
+    show(findings.as_dict(), json_output, text)
+    sys.exit(0 if findings.clean or repair else 1)

@@ -1,0 +1,74 @@
+"""Shared fixtures: a database, clocks, virtual cameras on loopback, and the watch for blocking calls."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+
+import station.database
+from cameras.virtual.clip import Clip, encode
+from cameras.virtual.rtsp_server import Mount, RtspServer
+from cameras.virtual.scene import Street
+from core import migrate
+from core.clock import ManualClock
+from core.database import Database
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"
+FOOTAGE = SHARED / "data" / "footage"
+MODELS = SHARED / "data" / "models"
+ONVIF_REPLIES = SHARED / "data" / "onvif"
+
+needs_footage = pytest.mark.skipif(not FOOTAGE.is_dir(), reason=f"real footage is not here: {FOOTAGE} is missing")
+needs_models = pytest.mark.skipif(not MODELS.is_dir(), reason=f"detector models are not here: {MODELS} is missing")
+
+
+@pytest.fixture(autouse=True)
+def _no_blocking_calls() -> Iterator[BlockBuster]:
+    """A blocking call inside the event loop fails the test."""
+    with blockbuster_ctx() as buster:
+        buster.functions["os.path.abspath"].deactivate()  # asks for the working directory, never for the disk
+        yield buster
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    assert station.database.ROOMS
+    db = Database(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}")
+    await migrate.upgrade(db)
+    yield db
+    await db.close()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+def street_clip(
+    seed: int = 1, *, codec: str = "h264", seconds: float = 4.0, fps: float = 10.0, size: tuple[int, int] = (320, 180)
+) -> Clip:
+    return encode(Street(seed, size).frames(int(seconds * fps)), codec=codec, fps=fps, gop=int(fps))
+
+
+@pytest.fixture(scope="session")
+def clip() -> Clip:
+    return street_clip()
+
+
+@pytest.fixture(scope="session")
+def clip_h265() -> Clip:
+    return street_clip(codec="h265")
+
+
+@pytest.fixture
+async def rtsp_camera(clip: Clip) -> AsyncIterator[tuple[Mount, str]]:
+    """One virtual camera with Digest authentication: (mount, address)."""
+    mount = Mount("/cam", {"healthy": clip}, login=("minwang", "geheim-123"))
+    server = RtspServer([mount])
+    port = await server.start("127.0.0.1", 0)
+    yield mount, f"rtsp://127.0.0.1:{port}/cam"
+    await server.stop()

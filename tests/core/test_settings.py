@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core import settings
+from core.errors import SettingsError
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "minwang.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_defaults_without_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert settings.load().web.port == 8080
+
+
+def test_values_are_read(tmp_path: Path) -> None:
+    path = write(tmp_path, '[web]\nport = 9000\n[recorder]\nengine = "ffmpeg"\n')
+    loaded = settings.load(path)
+    assert loaded.web.port == 9000
+    assert loaded.recorder.engine == "ffmpeg"
+
+
+def test_unknown_key_is_refused_by_name_and_line(tmp_path: Path) -> None:
+    path = write(tmp_path, "[web]\nport = 9000\n\n[patrol]\ninterval = 5\n")
+    with pytest.raises(SettingsError) as caught:
+        settings.load(path)
+    assert f"{path}:5" in str(caught.value)
+    assert "patrol.interval" in str(caught.value)
+    assert "interval_minutes" in str(caught.value)  # the remedy lists what is known
+
+
+def test_wrong_value_names_key_and_line(tmp_path: Path) -> None:
+    path = write(tmp_path, '[web]\nport = "many"\n')
+    with pytest.raises(SettingsError, match=r"minwang\.toml:2: 'web\.port'"):
+        settings.load(path)
+
+
+def test_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINWANG_WEB__PORT", "7000")
+    assert settings.load(write(tmp_path, "[web]\nport = 9000\n")).web.port == 7000
+
+
+def test_broken_toml_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="not valid TOML"):
+        settings.load(write(tmp_path, "[web\nport=1"))
+
+
+def test_every_key_is_documented() -> None:
+    text = settings.document()
+    for name in settings.Settings.model_fields:
+        section = getattr(settings.Settings(), name)
+        if isinstance(section, settings.Section):
+            for key, info in type(section).model_fields.items():
+                assert info.description, f"{name}.{key} has no description"
+                assert f"# {key} = " in text
+
+
+def test_the_example_file_is_up_to_date() -> None:
+    example = Path(__file__).parents[2] / "docs" / "minwang.toml.example"
+    assert example.read_text(encoding="utf-8") == settings.document()
