@@ -60,7 +60,7 @@ class UnitAssembler:
 
     __slots__ = (
         "_broken", "_codec", "_complete", "_damaged", "_data", "_emit", "_last_time", "_limit", "_marker_seen", "_nal_start",
-        "_pending", "_sets", "_sets_changed", "_step", "_time", "_ts", "_unit_key", "_unit_start", "_video", "_wait_key",
+        "_pending", "_sets", "_sets_changed", "_step", "_suspect", "_time", "_ts", "_unit_key", "_unit_start", "_video", "_wait_key",
         "counters", "next_seq", "units",
     )  # fmt: skip
 
@@ -88,6 +88,7 @@ class UnitAssembler:
         self._nal_start = -1
         self._unit_key = False
         self._damaged = False
+        self._suspect = False  # packets went missing before this picture: was its head among them?
         self._marker_seen = True
         self._wait_key = True
         self._broken = False
@@ -171,16 +172,20 @@ class UnitAssembler:
         size = len(data) - start - 4
         if self._codec == "h264":
             kind = data[start + 4] & 31
-            key, is_set, drop = kind == 5, kind in (7, 8), kind in (9, 12)
+            key, is_set, drop, picture, head = kind == 5, kind in (7, 8), kind in (9, 12), kind in (1, 2, 5), 1
         else:
             kind = (data[start + 4] >> 1) & 63
-            key, is_set, drop = 16 <= kind <= 21, kind in (32, 33, 34), kind in (35, 38)
+            key, is_set, drop, picture, head = 16 <= kind <= 21, kind in (32, 33, 34), kind in (35, 38), kind < 32, 2
         if is_set:
             self._keep_set(bytes(data[start + 4 :]))
         if is_set or drop:
             del data[start:]
             return
         data[start : start + 4] = size.to_bytes(4, "big")
+        if self._suspect and picture:
+            # A picture's first slice says so in its first bit: then only other pictures were lost.
+            self._suspect = False
+            self._damaged = self._damaged or (size <= head or not data[start + 4 + head] & 0x80)
         if key:
             self._unit_key = True
         if len(data) - self._unit_start > MAX_UNIT:
@@ -217,7 +222,7 @@ class UnitAssembler:
             delta = self._step
         self._ts = ts
         self._time += delta
-        self._damaged = carried
+        self._damaged, self._suspect = False, carried
         self._marker_seen = False
         self._unit_key = False
         self._unit_start = len(self._data)
@@ -232,12 +237,12 @@ class UnitAssembler:
         size = len(data) - start
         if self._nal_start >= 0:
             self._damaged, self._nal_start = True, -1
-        if self._damaged:
+        if self._damaged or self._suspect:
             self.counters.damaged_units += 1
             # A delta picture that we miss garbles a few pictures; a missing keyframe garbles the GOP.
             self._wait_key = self._wait_key or self._unit_key or size == 0
             del data[start:]
-            self._damaged = False
+            self._damaged = self._suspect = False
             return
         if size == 0:
             return
