@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -81,12 +80,7 @@ class FfmpegEngine:
 
     async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[], None]) -> None:
         """Raises CameraError when the stream ends, for whatever reason."""
-        if shutil.which("ffmpeg") is None:
-            raise ProtocolError("the ffmpeg engine needs the program ffmpeg; install it: apt-get install ffmpeg")
-        process = await asyncio.create_subprocess_exec(
-            *command(self._fragment_seconds),
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, limit=2**20,
-        )  # fmt: skip
+        process = await _start(command(self._fragment_seconds))
         assert process.stdin and process.stdout and process.stderr
         errors = asyncio.create_task(process.stderr.read(65_536))
         try:
@@ -132,6 +126,19 @@ class FfmpegEngine:
         counters.bytes += len(run.data)
         sink.fragment(run, to_microseconds(self._clock.now()))
         self._after_fragment()
+
+
+async def _start(arguments: list[str]) -> asyncio.subprocess.Process:
+    try:
+        return await asyncio.create_subprocess_exec(
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=2**20,
+        )
+    except FileNotFoundError as e:
+        raise ProtocolError("the ffmpeg engine needs the program ffmpeg; install it: apt-get install ffmpeg") from e
 
 
 def _video_format(moov: bytes) -> VideoFormat:

@@ -219,14 +219,18 @@ class Recorder:
         if connected.is_set():
             state.reconnects += 1
             self._enter(state, "recording", "", "")
+        error = CameraError("the stream ended")
         try:
             await recording
         except CameraError as e:
-            self._count(state, e)
-            return e
+            error = e
+        except Exception as e:
+            log.exception("%s: the recorder itself failed", state.spec.id)
+            error = ProtocolError(f"the recorder itself failed: {type(e).__name__}")
         finally:
             recording.cancel()
-        return CameraError("the stream ended")
+        self._count(state, error)
+        return error
 
     def _count(self, state: StreamState, error: CameraError) -> None:
         steady = state.state == "recording" and self._clock.monotonic() - state.since > STEADY_SECONDS

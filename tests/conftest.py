@@ -34,6 +34,14 @@ def _no_blocking_calls() -> Iterator[BlockBuster]:
         yield buster
 
 
+@pytest.fixture(autouse=True)
+def _no_hidden_failures(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """An exception that the product only logged fails the test as well."""
+    yield
+    hidden = [r.getMessage() for r in caplog.get_records("call") if r.exc_info]
+    assert not hidden, hidden
+
+
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     assert station.database.ROOMS

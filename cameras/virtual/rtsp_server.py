@@ -282,6 +282,7 @@ class RtspServer:
         for player in list(self.players):
             if player.transport:
                 player.transport.abort()
+        await asyncio.sleep(0)  # the transports close in the loop's next turn
 
     async def _tick_for_ever(self) -> None:
         due = time.monotonic()

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.clock import SystemClock
+from core.database import Database
+from core.settings import RecorderSettings
+from nvr.archive import ArchiveDatabase
+from nvr.recorder import Recorder, StreamSpec
+
+LOGIN = ("minwang", "geheim-123")
+Recording = Callable[..., AbstractAsyncContextManager[Recorder]]
+
+
+@pytest.fixture
+def recording(database: Database, tmp_path: Path) -> Recording:
+    """`async with recording(spec, …) as recorder:` records until the block ends."""
+
+    @asynccontextmanager
+    async def record(*specs: StreamSpec, covered: Any = None, **changes: Any) -> AsyncIterator[Recorder]:
+        settings = RecorderSettings(segment_seconds=2.0, **{"stall_seconds": 1.5, **changes})
+        archive = ArchiveDatabase(database, SystemClock())
+        machine = Recorder(settings, tmp_path / "video", archive, SystemClock())
+        await machine.start()
+        await machine.want(specs, covered)
+        try:
+            yield machine
+        finally:
+            await machine.stop()
+
+    return record
+
+
+async def eventually(true: Callable[[], Any], seconds: float = 10.0) -> None:
+    """Wait for something that another task brings about."""
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.05)
+
+
+async def probe(path: Path, *, decode: bool = True) -> dict[str, Any]:
+    """What ffprobe says of a file; a warning fails the test (unless `decode` is off)."""
+    count = ["-v", "warning", "-count_frames"] if decode else ["-v", "fatal", "-count_packets"]
+    entries = "stream=codec_name,nb_read_frames,nb_read_packets,width,height"
+    process = await asyncio.create_subprocess_exec(
+        "ffprobe", *count, "-show_entries", entries, "-of", "json", str(path),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, errors = await process.communicate()
+    assert not errors, errors.decode()
+    stream: dict[str, Any] = json.loads(out)["streams"][0]
+    return stream
