@@ -127,7 +127,7 @@ class Patrol:
             log.warning("%s: %s", stream.id, e)
             unknown |= pictures
             return b""
-        references = [a for a in accepted if "r01" in a]
+        references = [a for a in accepted if "fine" in a]
         more, untestable = picture_checks.findings(measured, references, self._settings.frozen_seconds)
         figures |= measured.as_dict()
         found |= more

@@ -27,12 +27,12 @@ MIN_REFERENCES = 5
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Measured on one look. Levels 0…255; r01, r12: log ratios of octave band energies."""
+    """Measured on one look. Levels 0…255; fine, middle: log energy of two octave bands against the contrast."""
 
     p2: float
     p98: float
-    r01: float
-    r12: float
+    fine: float
+    middle: float
     still_seconds: float  # span of the newest keyframes that are all alike
     span_seconds: float  # span of all keyframes that were compared
 
@@ -46,21 +46,25 @@ def examine(frames: Sequence[Keyframe]) -> tuple[Figures, bytes]:
     picture = decode(frames[-1], WIDTH)
     grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     p2, p98 = (float(v) for v in np.percentile(grey, (2, 98)))
-    r01, r12 = band_ratios(np.asarray(grey, np.uint8))
-    figures = Figures(p2, p98, r01, r12, _still_seconds(frames, picture), (frames[-1].at_us - frames[0].at_us) / 1e6)
+    fine, middle = detail(np.asarray(grey, np.uint8))
+    figures = Figures(p2, p98, fine, middle, _still_seconds(frames, picture), (frames[-1].at_us - frames[0].at_us) / 1e6)
     _, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 82])
     return figures, jpeg.tobytes()
 
 
-def band_ratios(grey: Picture) -> tuple[float, float]:
-    """ln(e0/e1) and ln(e1/e2) of the energies of three octave bands: blur removes the finest first."""
+def detail(grey: Picture) -> tuple[float, float]:
+    """ln(e0/σ²) and ln(e1/σ²): the energies of the two finest octave bands against the picture's variance.
+
+    Blur removes the fine bands and leaves the variance; fog and darkness shrink all of them alike.
+    """
     level = grey.astype(np.float32)
+    variance = float(np.var(level)) + 1.0
     energies = []
-    for _ in range(3):
+    for _ in range(2):
         low = cv2.GaussianBlur(level, (0, 0), 1.0)
-        energies.append(float(np.mean((level - low) ** 2)) + 0.05)
+        energies.append(float(np.mean((level - low) ** 2)) + 0.02)
         level = np.asarray(cv2.resize(low, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.float32)
-    return math.log(energies[0] / energies[1]), math.log(energies[1] / energies[2])
+    return math.log(energies[0] / variance), math.log(energies[1] / variance)
 
 
 def _still_seconds(frames: Sequence[Keyframe], newest: Picture) -> float:
@@ -105,9 +109,9 @@ def _blur(figures: Figures, accepted: Sequence[dict[str, float]]) -> str | None:
     """A sentence where the finest detail is lost against the camera's own looks; '' where not; None: still learning."""
     if len(accepted) < MIN_REFERENCES:
         return None
-    z01, z12 = (robust_z(getattr(figures, k), [a[k] for a in accepted], 0.12) for k in ("r01", "r12"))
-    if z01 < -BLUR_Z and z01 + min(z12, 0.0) < -BLUR_SUM:
-        return f"fine detail is lost: {z01:.1f} deviations below this camera's own looks"
+    fine, middle = (robust_z(getattr(figures, k), [a[k] for a in accepted], 0.12) for k in ("fine", "middle"))
+    if fine < -BLUR_Z and fine + min(middle, 0.0) < -BLUR_SUM:
+        return f"fine detail is lost: {fine:.1f} deviations below this camera's own looks"
     return ""
 
 

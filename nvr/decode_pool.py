@@ -36,7 +36,8 @@ class DecodePool:
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a module-level function in a worker. Raises ProtocolError where it crashes or hangs."""
         executor = self._executor = self._executor or self._make()
-        future = executor.submit(function, *args, **kwargs)
+        # Submitting starts a process the first time: not in the loop.
+        future = await asyncio.to_thread(executor.submit, function, *args, **kwargs)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), self._timeout)
         except BrokenProcessPool as e:

@@ -7,6 +7,7 @@ required seconds (docs/reports.md).
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ from nvr.tables import StreamStatus
 # Gaps that are the camera's, its line's or its power's; the others are ours.
 CAMERA_CAUSES = {"unreachable", "no_packets", "protocol_error", "auth_refused", "packet_loss"}
 _TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape())
+_PAGE = _TEMPLATES.get_template("village.html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,10 @@ class VillageReport:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def month_bounds(month: str, zone: str) -> tuple[datetime, datetime]:
+def month_bounds(month: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """First instant of a month 'YYYY-MM' and of the next one, in the station's zone."""
     try:
-        start = datetime.strptime(month, "%Y-%m").replace(tzinfo=ZoneInfo(zone))
+        start = datetime.strptime(month, "%Y-%m").replace(tzinfo=zone)
     except ValueError as e:
         raise UsageError(f"'{month}' is not a month; write it like 2026-11") from e
     return start, (start + timedelta(days=32)).replace(day=1)
@@ -86,7 +88,8 @@ class Reports:
 
     async def village(self, code: str, month: str) -> VillageReport:
         """Raises NotFoundError for an unknown village, UsageError for a malformed month."""
-        start, end = month_bounds(month, self._zone)
+        zone = await asyncio.to_thread(ZoneInfo, self._zone)  # the first time it reads a file
+        start, end = month_bounds(month, zone)
         async with self._database.reading() as session:
             village = await session.get(Village, code)
             if village is None:
@@ -103,7 +106,7 @@ class Reports:
             village=code,
             name=village.name,
             month=month,
-            generated_at=self._clock.now().astimezone(ZoneInfo(self._zone)).strftime("%Y-%m-%d %H:%M:%S"),
+            generated_at=self._clock.now().astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"),
             population=village.population,
             area_km2=round(village.area_km2, 3) if village.area_km2 else None,
             cameras=len(cameras),
@@ -156,7 +159,7 @@ class Reports:
 
 def render(report: VillageReport, station: str, language: str = "zh") -> str:
     """The report as a printable A4 page (HTML)."""
-    return _TEMPLATES.get_template("village.html").render(r=report, station=station, zh=language == "zh")
+    return _PAGE.render(r=report, station=station, zh=language == "zh")
 
 
 def _seconds(spans: Sequence[Span], causes: set[str]) -> float:

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from cases import alerts, watch
+from cases.tables import Alert, WatchSubject
+from core import audit
+from core.clock import ManualClock, to_microseconds
+from core.database import Database
+from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError
+from search.tables import Sighting
+
+
+async def active_subject(database: Database, clock: ManualClock, *, auto: bool = False) -> int:
+    now = clock.now()
+    async with database.session() as session:
+        case = await watch.open_case(session, now, "zhang", "2026-1", "电动车被盗")
+        subject = await watch.propose(
+            session, now, "zhang", case=case.id, title="红衣", cls="person", upper="red", lower=None, villages=["v"], reason="监控",
+            expires_at=now + timedelta(days=7),
+        )  # fmt: skip
+        await watch.approve(session, now, "chen", subject.id, yes=True, auto_dispatch=auto)
+        return subject.id
+
+
+async def see(database: Database, clock: ManualClock, upper: str = ",red,", camera: str = "c1", village: str = "v") -> None:
+    async with database.session() as session:
+        session.add(
+            Sighting(
+                at_us=to_microseconds(clock.now()), camera=camera, stream=f"{camera}/main", village=village, cls="person", score=0.9,
+                x=0, y=0, w=0.1, h=0.1, upper=upper, lower="", thumbnail="t.jpg", detector="d",
+            )
+        )  # fmt: skip
+
+
+async def all_alerts(database: Database) -> list[Alert]:
+    async with database.reading() as session:
+        return list(await session.scalars(select(Alert).order_by(Alert.id)))
+
+
+async def test_a_matching_sighting_becomes_one_alert(database: Database, clock: ManualClock) -> None:
+    await active_subject(database, clock)
+    matcher = watch.Matcher(database, clock)
+    await see(database, clock)
+    await see(database, clock, upper=",blue,")
+    await see(database, clock, village="elsewhere")
+    await see(database, clock)  # the same person, the same camera: quiet for ten minutes
+    assert await matcher.run_once() == 1
+    assert await matcher.run_once() == 0
+    clock.advance(700)
+    await see(database, clock)
+    assert await matcher.run_once() == 1
+    assert [a.state for a in await all_alerts(database)] == ["new", "new"]
+
+
+async def test_an_expired_subject_stops_matching_at_once(database: Database, clock: ManualClock) -> None:
+    await active_subject(database, clock)
+    clock.advance(7 * 86_400 + 1)
+    await see(database, clock)
+    assert await watch.Matcher(database, clock).run_once() == 0
+
+
+async def test_a_second_person_must_approve(database: Database, clock: ManualClock) -> None:
+    now = clock.now()
+    async with database.session() as session:
+        case = await watch.open_case(session, now, "zhang", "2026-1", "x")
+        subject = await watch.propose(
+            session, now, "zhang", case=case.id, title="x", cls="person", upper=None, lower=None, villages=None, reason="grund",
+            expires_at=now + timedelta(days=1),
+        )  # fmt: skip
+    async with database.session() as session:
+        with pytest.raises(ForbiddenError, match="second person"):
+            await watch.approve(session, now, "zhang", subject.id, yes=True)
+    await see(database, clock)
+    assert await watch.Matcher(database, clock).run_once() == 0  # proposed is not active
+    async with database.session() as session:
+        row = await session.get_one(WatchSubject, subject.id)
+        row.approved_by = "zhang"  # the database refuses it as well
+        with pytest.raises(Exception, match="second_person"):
+            await session.flush()
+        await session.rollback()
+
+
+async def test_nothing_stays_on_the_list_for_ever(database: Database, clock: ManualClock) -> None:
+    now = clock.now()
+    async with database.session() as session:
+        case = await watch.open_case(session, now, "zhang", "2026-1", "x")
+        with pytest.raises(UsageError, match="30 days"):
+            await watch.propose(
+                session, now, "zhang", case=case.id, title="x", cls="person", upper=None, lower=None, villages=None, reason="grund",
+                expires_at=now + timedelta(days=31),
+            )  # fmt: skip
+
+
+async def test_the_way_of_an_alert_and_its_audit(database: Database, clock: ManualClock) -> None:
+    await active_subject(database, clock)
+    await see(database, clock)
+    await watch.Matcher(database, clock).run_once()
+    now = clock.now()
+    async with database.session() as session:
+        alert = await alerts.get(session, 1, None)
+        with pytest.raises(ConflictError):
+            await alerts.acknowledge(session, now, "wang", alert)  # nobody confirmed it yet
+        await alerts.confirm(session, now, "zhang", alert, yes=True)
+        await alerts.acknowledge(session, now, "wang", alert)
+        with pytest.raises(ConflictError, match="wang"):
+            await alerts.acknowledge(session, now, "li", alert)
+        with pytest.raises(ConflictError):
+            await alerts.answer(session, now, "li", alert, "caught")
+        with pytest.raises(UsageError):
+            await alerts.answer(session, now, "wang", alert, "vanished")
+        await alerts.answer(session, now, "wang", alert, "caught", "交所里")
+    async with database.reading() as session:
+        actions = [
+            r.action
+            for r in await session.scalars(select(audit.AuditRow).order_by(audit.AuditRow.id))
+            if r.action.startswith("alert.")
+        ]
+        assert actions == ["alert.raise", "alert.dispatch", "alert.ack", "alert.answer"]
+        assert await audit.verify(session) is None
+
+
+async def test_direct_dispatch_only_where_the_approver_said_so(database: Database, clock: ManualClock) -> None:
+    await active_subject(database, clock, auto=True)
+    await see(database, clock)
+    await watch.Matcher(database, clock).run_once()
+    (alert,) = await all_alerts(database)
+    assert (alert.state, alert.confirmed_by) == ("dispatched", "auto")
+
+
+async def test_an_alert_outside_the_scope_does_not_exist(database: Database, clock: ManualClock) -> None:
+    await active_subject(database, clock)
+    await see(database, clock)
+    await watch.Matcher(database, clock).run_once()
+    async with database.reading() as session:
+        with pytest.raises(NotFoundError):
+            await alerts.get(session, 1, ["other"])
+        assert await alerts.recent(session, ["other"]) == []
+        assert len(await alerts.recent(session, ["v"])) == 1
