@@ -32,11 +32,15 @@ class DecodePool:
         self._timeout = timeout
         self._initializer, self._initargs = initializer, initargs
         self._executor: ProcessPoolExecutor | None = None
+        self._making = asyncio.Lock()
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a module-level function in a worker. Raises ProtocolError where it crashes or hangs."""
-        executor = self._executor = self._executor or self._make()
-        # Submitting starts a process the first time: not in the loop.
+        # Making the pool and starting its processes is not for the loop.
+        async with self._making:
+            if self._executor is None:
+                self._executor = await asyncio.to_thread(self._make)
+            executor = self._executor
         future = await asyncio.to_thread(executor.submit, function, *args, **kwargs)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), self._timeout)

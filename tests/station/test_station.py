@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.clock import SystemClock
+from station.supervisor import Role, Supervisor
+from tests.conftest import ROOT
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+COMMANDS = (
+    "serve", "demo", "test", "check", "discover", "inventory check", "inventory plan", "inventory apply", "inventory export", "record", "patrol",
+    "index", "search", "clip", "archive verify", "bench", "user add", "user list", "user reset", "version",
+)  # fmt: skip
+
+
+def station(*arguments: str, cwd: Path, **kwargs: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # type: ignore[call-overload, no-any-return]
+        [sys.executable, "-m", "station", *arguments],
+        cwd=cwd,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+        **kwargs,
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str) -> None:
+    from click.testing import CliRunner
+
+    from station.cli import cli
+
+    result = CliRunner().invoke(cli, [*command.split(), "--help"])
+    assert result.exit_code == 0
+    assert len(result.output.splitlines()) > 3
+
+
+def test_status_two_for_wrong_use_and_one_for_failure(tmp_path: Path) -> None:
+    assert station("record", cwd=tmp_path).returncode == 2  # options missing
+    assert station("fly", cwd=tmp_path).returncode == 2
+    bad = station("inventory", "check", "--file", "none.yaml", cwd=tmp_path)
+    assert bad.returncode == 2
+    assert "none.yaml: no such file" in bad.stderr
+    assert "Traceback" not in bad.stderr
+    none = station("clip", "cam", "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z", "o.mp4", cwd=tmp_path)
+    assert none.returncode == 1
+    assert "nothing of cam/main is recorded" in none.stderr
+    (tmp_path / "minwang.toml").write_text("[web]\nprot = 1\n")
+    assert "minwang.toml:2: unknown key 'web.prot'" in station("user", "list", cwd=tmp_path).stderr
+
+
+def test_inventory_and_users_from_the_command_line(tmp_path: Path) -> None:
+    inventory = str(ROOT / "inventory.yaml")
+    checked = json.loads(station("inventory", "check", "--file", inventory, "--json", cwd=tmp_path).stdout)
+    assert (checked["villages"], checked["cameras"]) == (3, 8)
+    assert len(json.loads(station("inventory", "plan", "--file", inventory, "--json", cwd=tmp_path).stdout)["added"]) == 11
+    assert station("inventory", "apply", "--file", inventory, cwd=tmp_path).returncode == 0
+    assert station("inventory", "plan", "--file", inventory, cwd=tmp_path).stdout == "nothing to change\n"
+    assert "wj-01" in station("inventory", "export", cwd=tmp_path).stdout
+    sealed = station("inventory", "password", "village", "--password-file", "-", cwd=tmp_path, input="geheim\n")
+    assert sealed.returncode == 0, sealed.stderr
+    added = station(
+        "user", "add", "zhang", "--role", "video_officer", "--password-file", "-", cwd=tmp_path, input="a long password\n"
+    )
+    assert added.returncode == 0, added.stderr
+    assert json.loads(station("user", "list", "--json", cwd=tmp_path).stdout)[0]["name"] == "zhang"
+    again = station(
+        "user", "add", "zhang", "--role", "auditor", "--password-file", "-", cwd=tmp_path, input="a long password\n"
+    )
+    assert again.returncode == 1 and "already" in again.stderr
+
+
+def alive(pids: list[int]) -> list[int]:
+    return [p for p in pids if psutil.pid_exists(p) and psutil.Process(p).status() != psutil.STATUS_ZOMBIE]
+
+
+async def until(true: object, seconds: float = 20.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not true():  # type: ignore[operator]
+            await asyncio.sleep(0.1)
+
+
+async def test_one_worker_s_crash_hurts_no_other_and_stop_ends_all(tmp_path: Path) -> None:
+    config = tmp_path / "minwang.toml"
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    text = f'inventory = "none.yaml"\n[data]\ndir = "{tmp_path / "d"}"\n[web]\nport = {port}\n'
+    await asyncio.to_thread(config.write_text, text)
+    recorder, analyst = Role("recorder"), Role("analyst")
+    supervisor = Supervisor([recorder, analyst], config, SystemClock(), tmp_path / "log")
+    await supervisor.start()
+    await until(lambda: len(supervisor.children) == 2)
+    await asyncio.sleep(3)
+    first = {role: p.pid for role, p in supervisor.children.items()}
+    os.kill(first[recorder], signal.SIGKILL)
+    await until(lambda: supervisor.children[recorder].pid != first[recorder])
+    assert supervisor.children[analyst].pid == first[analyst]
+    assert supervisor.children[analyst].returncode is None
+    assert supervisor.restarts == {recorder: 1}
+    await asyncio.sleep(2)
+    pids = [p.pid for p in supervisor.children.values()]
+    await supervisor.stop()
+    assert alive(pids) == []
+
+
+def test_the_demo_does_what_it_promises_and_leaves_nothing_behind() -> None:
+    """The whole main job, with the exit status that the demo itself gives."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    started = time.monotonic()
+    done = station("demo", "--seconds", "64", "--port", str(port), cwd=ROOT, timeout=150)
+    summary = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert summary["complete"] is True
+    assert summary["cameras_found"] == 8
+    assert summary["recorded_seconds"] > 200
+    assert {f["camera"]: f["family"] for f in summary["faults"]} == {"wj-02": "black", "yj-02": "frozen", "xd-03": "no_stream"}
+    assert {g["camera"]: g["cause"] for g in summary["gaps"]} == {"xd-03": "unreachable"}
+    assert summary["people"] > 10 and summary["alerts"] >= 1
+    assert time.monotonic() - started < 100
+    commands = [" ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])]
+    left = [c for c in commands if "cameras.virtual --town" in c or ("station --config" in c and str(ROOT / ".demo") in c)]
+    assert left == []
+    log = (ROOT / ".demo" / "station.log").read_text()
+    assert '"level": "error"' not in log, log[-3000:]
+
+
+def test_a_busy_port_is_one_sentence() -> None:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        done = station("demo", "--seconds", "20", "--port", str(s.getsockname()[1]), cwd=ROOT)
+    assert done.returncode == 1
+    assert "choose another with --port" in done.stderr

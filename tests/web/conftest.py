@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from cameras import inventory, registry
+from core.accounts import Accounts
+from core.clock import SystemClock
+from core.database import Database
+from core.permissions import Role
+from core.settings import DataSettings, Settings
+from tests.conftest import ROOT
+from web import server
+
+PASSWORD = "a long password"
+Client = TestClient  # type: ignore[type-arg]
+SignIn = Callable[..., Awaitable[Client]]
+HEADERS = {"X-Minwang": "1"}
+
+
+@pytest.fixture
+async def station_settings(tmp_path: Path) -> Settings:
+    return Settings(data=DataSettings(dir=tmp_path))
+
+
+@pytest.fixture
+async def sign_in(database: Database, station_settings: Settings) -> AsyncIterator[SignIn]:
+    """`await sign_in(role)` gives a client with that role's session; None: nobody's."""
+    clock = SystemClock()
+    accounts = Accounts(database, clock)
+    town = await asyncio.to_thread(inventory.load, ROOT / "inventory.yaml")
+    async with database.session() as session:
+        await registry.apply(session, town, clock.now(), "test")
+    app = await asyncio.to_thread(server.build, station_settings, database, accounts, clock)
+    test_server = TestServer(app)
+    await test_server.start_server()
+    clients: list[Client] = []
+    known: set[str] = set()
+
+    async def make(role: Role | None, villages: list[str] | None = None) -> Client:
+        client = TestClient(test_server)
+        clients.append(client)
+        if role is not None:
+            name = f"{role.value}-{'-'.join(villages or ['all'])}"
+            if name not in known:
+                known.add(name)
+                await accounts.create(name, PASSWORD, role, villages=villages, actor="test")
+            reply = await client.post("/api/session", json={"name": name, "password": PASSWORD}, headers=HEADERS)
+            assert reply.status == 200, await reply.text()
+        return client
+
+    yield make
+    for client in clients:
+        await client.session.close()
+    await test_server.close()

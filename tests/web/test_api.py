@@ -1,0 +1,226 @@
+"""The API: who may call what, what it refuses, what it gives."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core import events
+from core.clock import SystemClock, to_microseconds
+from core.database import Database
+from core.permissions import GRANTS, Permission, Role
+from search.tables import Sighting
+from tests.web.conftest import HEADERS, PASSWORD, SignIn
+from web import openapi
+from web.routing import ROUTES, Route
+
+EXPECTED = json.loads((Path(__file__).parent / "permissions.json").read_text(encoding="utf-8"))
+SAMPLES = {"camera": "wj-01", "kind": "main", "segment": "1", "ticket": "x", "fault": "1", "sighting": "1"} | {
+    "subject": "1",
+    "alert": "1",
+    "village": "wangjia",
+}
+
+
+def path_of(route: Route) -> str:
+    return re.sub(r"{(\w+)}", lambda m: SAMPLES[m.group(1)], route.path)
+
+
+def test_every_route_states_a_permission_and_stands_in_the_matrix() -> None:
+    """The matrix is a file that a reviewer reads: a new route changes it or fails here."""
+    assert {f"{r.method} {r.path}": r.permission.value for r in ROUTES} == EXPECTED
+
+
+@pytest.mark.parametrize("role", [None, *Role])
+async def test_each_route_as_each_role(role: Role | None, sign_in: SignIn) -> None:
+    client = await sign_in(role)
+    for route in ROUTES:
+        if route.permission is Permission.PUBLIC or (route.method, route.path) == ("DELETE", "/api/session"):
+            continue
+        reply = await client.request(
+            route.method, path_of(route), headers=HEADERS, json={} if route.body else None, allow_redirects=False
+        )
+        allowed = role is not None and (route.permission is Permission.SIGNED_IN or route.permission in GRANTS[role])
+        name = f"{route.method} {route.path} as {role}: {reply.status}"
+        if role is None:
+            assert reply.status == (302 if route.kind == "page" else 401), name
+        elif not allowed:
+            assert reply.status == 403, name
+        else:
+            # Let in: it may still miss a purpose or the thing asked for.
+            refused = reply.status == 403 and "may not do this" in await reply.text()
+            assert not refused and reply.status < 500, name
+
+
+async def test_a_request_from_another_site_is_refused(sign_in: SignIn) -> None:
+    client = await sign_in(Role.VIDEO_OFFICER)
+    assert (await client.post("/api/patrol/rounds")).status == 403  # the header that a foreign form cannot set
+    assert (await client.post("/api/patrol/rounds", headers={**HEADERS, "Origin": "http://evil.example"})).status == 403
+    assert (await client.post("/api/patrol/rounds", headers=HEADERS)).status == 200
+
+
+async def test_cookie_and_page_are_hardened(sign_in: SignIn) -> None:
+    client = await sign_in(None)
+    await (await sign_in(Role.AUDITOR)).get("/api/me")
+    reply = await client.post("/api/session", json={"name": "auditor-all", "password": PASSWORD}, headers=HEADERS)
+    cookie = reply.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie and "SameSite=Strict" in cookie
+    page = await client.get("/")
+    assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+
+
+async def test_bad_input_is_one_sentence(sign_in: SignIn) -> None:
+    client = await sign_in(Role.VIDEO_OFFICER)
+    broken = await client.post("/api/cases", data="{", headers=HEADERS)
+    assert (broken.status, (await broken.json())["error"]) == (400, "the body is not JSON")
+    missing = await client.post("/api/cases", json={}, headers=HEADERS)
+    assert missing.status == 422 and "number" in (await missing.json())["error"]
+    assert (await client.get("/api/cameras/none")).status == 404
+    assert (await client.get("/api/faults/99999999999999999999/picture")).status == 404
+
+
+async def purpose(client: Any) -> None:
+    assert (await client.post("/api/session/purpose", json={"purpose": "案件 2026-1"}, headers=HEADERS)).status == 200
+
+
+async def test_search_and_playback_need_a_purpose_and_leave_a_trail(sign_in: SignIn, database: Database) -> None:
+    client = await sign_in(Role.VIDEO_OFFICER)
+    assert (await client.get("/api/sightings")).status == 403
+    await purpose(client)
+    assert (await client.get("/api/sightings?cls=person")).status == 200
+    auditor = await sign_in(Role.AUDITOR)
+    page = await (await auditor.get("/api/audit")).json()
+    (row,) = [r for r in page["rows"] if r["action"] == "search.run"]
+    assert (row["actor"], row["reason"]) == ("video_officer-all", "案件 2026-1")
+    assert page["broken_at"] is None
+
+
+async def test_video_officers_do_not_see_the_day_before_yesterday(sign_in: SignIn) -> None:
+    now = SystemClock().now()
+    query = {"start": (now - timedelta(days=2)).isoformat(), "end": (now - timedelta(days=2, hours=-1)).isoformat()}
+    path = "/api/playback/wj-01/main/index.m3u8"
+    for role, status in ((Role.VIDEO_OFFICER, 403), (Role.INVESTIGATOR, 404)):  # 404: nothing is recorded there
+        client = await sign_in(role)
+        await purpose(client)
+        assert (await client.get(path, params=query)).status == status
+
+
+async def test_a_village_s_officer_sees_his_village_only(sign_in: SignIn, database: Database) -> None:
+    async with database.session() as session:
+        for camera, village in (("wj-01", "wangjia"), ("xd-01", "xidian")):
+            session.add(
+                Sighting(
+                    at_us=to_microseconds(SystemClock().now()), camera=camera, stream=f"{camera}/sub", village=village, cls="person",
+                    score=1, x=0, y=0, w=1, h=1, upper="", lower="", thumbnail="none.jpg", detector="d",
+                )
+            )  # fmt: skip
+    client = await sign_in(Role.VIDEO_OFFICER, ["wangjia"])
+    await purpose(client)
+    assert [v["code"] for v in await (await client.get("/api/tree")).json()] == ["wangjia"]
+    assert [r["camera"] for r in (await (await client.get("/api/sightings")).json())["rows"]] == ["wj-01"]
+    for path in (
+        "/api/cameras/xd-01",
+        "/api/sightings?village=xidian",
+        "/api/cameras/xd-01/snapshot",
+        "/api/sightings/2/thumbnail",
+    ):
+        assert (await client.get(path)).status == 404, path
+    assert (await client.post("/api/live/ticket", json={"camera": "xd-01"}, headers=HEADERS)).status == 404
+
+
+async def test_a_funder_reads_his_village_s_figures_and_nothing_else(sign_in: SignIn) -> None:
+    client = await sign_in(Role.FUNDER, ["wangjia"])
+    assert [v["code"] for v in await (await client.get("/api/reports")).json()] == ["wangjia"]
+    assert (await client.get("/report/xidian")).status == 404
+    page = await client.get("/report/wangjia")
+    assert page.status == 200 and "<img" not in await page.text()
+    report = await (await client.get("/api/reports/wangjia")).json()
+    assert not [k for k in keys(report) if re.search(r"rtsp|snapshot|thumb|plate|face|person|lng|lat$", k)]
+
+
+def keys(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [*value, *(k for v in value.values() for k in keys(v))]
+    return [k for v in value for k in keys(v)] if isinstance(value, list) else []
+
+
+async def test_live_tickets_open_once_and_for_one_person(sign_in: SignIn) -> None:
+    officer, other = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.INVESTIGATOR)
+    async with await officer.post("/api/live/ticket", json={"camera": "wj-01"}, headers=HEADERS) as reply:
+        ticket = (await reply.json())["ticket"]
+    assert (await other.get(f"/api/live/{ticket}")).status == 403  # and it is spent now
+    assert (await officer.get(f"/api/live/{ticket}")).status == 403
+
+
+async def test_events_arrive_by_scope_and_resume(sign_in: SignIn, database: Database) -> None:
+    clock = SystemClock()
+
+    async def announce(kind: str, village: str) -> None:
+        async with database.session() as session:
+            events.append(session, clock.now(), kind, village=village, camera="c")
+
+    async def texts(socket: Any, count: int) -> list[str]:
+        return [json.loads((await socket.receive(timeout=5)).data)["kind"] for _ in range(count)]
+
+    officer, patrol = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.PATROL_OFFICER, ["wangjia"])
+    mine, his = await officer.ws_connect("/api/events"), await patrol.ws_connect("/api/events")
+    await asyncio.sleep(0.3)
+    for kind, village in (("fault.opened", "wangjia"), ("alert.dispatched", "xidian"), ("alert.dispatched", "wangjia")):
+        await announce(kind, village)
+    assert await texts(mine, 3) == ["fault.opened", "alert.dispatched", "alert.dispatched"]
+    assert await texts(his, 1) == ["alert.dispatched"]  # neither the fault nor the other village's alert
+    await mine.close()
+    await his.close()
+    async with database.reading() as session:
+        last = await events.last_id(session)
+    again = await officer.ws_connect(f"/api/events?after={last - 2}")
+    assert await texts(again, 2) == ["alert.dispatched", "alert.dispatched"]
+    await again.close()
+
+
+async def test_the_api_document_names_roles_and_models(sign_in: SignIn) -> None:
+    document = openapi.document()
+    operations = [o for p in document["paths"].values() for o in p.values()]
+    assert len(operations) == len(ROUTES)
+    assert all(o["summary"] and o["x-permission"] for o in operations)
+    references = re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document))
+    assert set(references) <= set(document["components"]["schemas"])
+    client = await sign_in(Role.AUDITOR)
+    assert (await (await client.get("/api/openapi.json")).json())["openapi"] == "3.1.0"
+
+
+async def test_a_case_from_proposal_to_decision(sign_in: SignIn) -> None:
+    officer, leader = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.APPROVER)
+    case = await (await officer.post("/api/cases", json={"number": "1", "title": "t"}, headers=HEADERS)).json()
+    body = {
+        "case": case["id"],
+        "title": "红衣",
+        "cls": "person",
+        "upper": "red",
+        "reason": "监控",
+        "expires_at": "2099-01-01T00:00:00Z",
+    }
+    assert (await officer.post("/api/watch", json=body, headers=HEADERS)).status == 400  # longer than 30 days
+    body["expires_at"] = (SystemClock().now() + timedelta(days=3)).isoformat()
+    subject = await (await officer.post("/api/watch", json=body, headers=HEADERS)).json()
+    assert (await officer.post(f"/api/watch/{subject['id']}/decision", json={"approve": True}, headers=HEADERS)).status == 403
+    decided = await leader.post(f"/api/watch/{subject['id']}/decision", json={"approve": True}, headers=HEADERS)
+    assert (await decided.json())["state"] == "active"
+
+
+async def test_files_outside_the_data_folder_are_not_served(sign_in: SignIn, database: Database) -> None:
+    async with database.session() as session:
+        session.add(
+            Sighting(
+                at_us=1, camera="wj-01", stream="wj-01/sub", village="wangjia", cls="person", score=1, x=0, y=0, w=1, h=1,
+                upper="", lower="", thumbnail="../../../../etc/hostname", detector="d",
+            )
+        )  # fmt: skip
+    client = await sign_in(Role.VIDEO_OFFICER)
+    assert (await client.get("/api/sightings/1/thumbnail")).status == 404
