@@ -28,7 +28,9 @@ def load_clip(codec: str, bitrate: int, size: tuple[int, int], fps: float, secon
     random = np.random.default_rng(7)
     small = random.integers(60, 190, (size[1] // 8, size[0] // 8, 3), dtype=np.uint8)
     base: Frame = np.kron(small, np.ones((8, 8, 1), np.uint8)).astype(np.uint8)
-    frames = (np.roll(base, i * 4, axis=1) for i in range(int(fps * seconds)))
+    # Sensor noise keeps the encoder busy: without it the stream stays far below the rate asked for.
+    noise = [random.integers(0, 24, base.shape, dtype=np.uint8) for _ in range(7)]
+    frames = (np.roll(base, i * 4, axis=1) + noise[i % len(noise)] for i in range(int(fps * seconds)))
     return encode(frames, codec=codec, fps=fps, gop=int(fps * 2), bitrate=bitrate)
 
 

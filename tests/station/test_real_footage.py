@@ -28,23 +28,10 @@ def farm(request: pytest.FixtureRequest) -> Iterator[str]:
     )
     if gi.returncode != 0:
         pytest.skip("GStreamer's RTSP server is not installed; ./minwang test names the packages")
-    clip = FOOTAGE / "one-by-one-person-detection.mp4"
-    command = [
-        "/usr/bin/python3",
-        str(FARM),
-        str(clip),
-        "--mounts",
-        "2",
-        "--port",
-        str(PORT),
-        "--codec",
-        request.param,
-        "--bitrate",
-        "1M",
-    ]
-    process = subprocess.Popen(
-        [*command, "--user", "farm", "--password", "pass word/1"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
+    clip = FOOTAGE / {"h264": "one-by-one-person-detection.mp4", "h265": "vtest_480x360.avi"}[request.param]
+    command = ["/usr/bin/python3", str(FARM), str(clip), "--mounts", "2", "--port", str(PORT), "--codec", request.param]
+    command += ["--bitrate", "1M", "--user", "farm", "--password", "pass word/1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdout is not None
     assert process.stdout.readline().startswith("ready")
     yield request.param

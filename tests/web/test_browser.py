@@ -199,6 +199,7 @@ def test_the_page_loads_nothing_from_outside() -> None:
             "router.vuejs.org",
             "vue-i18n.intlify.dev",
             "github.com",
+            "aomedia.org",
         }, (path, hosts)
 
 

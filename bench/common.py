@@ -1,0 +1,97 @@
+"""What benches share: the virtual farm, process accounting, the JSON line."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).parent.parent
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured value; `bar` says in words what it must reach, `ok` whether it did (None: no bar)."""
+
+    name: str
+    value: float
+    unit: str
+    bar: str = ""
+    ok: bool = True
+
+
+def report(bench: str, figures: list[Figure]) -> int:
+    """Print the JSON line; returns the exit status."""
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, Linux {platform.release()}"
+    print(json.dumps({"bench": bench, "machine": machine, "figures": [asdict(f) for f in figures]}, ensure_ascii=False))
+    return 0 if all(f.ok for f in figures) else 1
+
+
+@contextlib.contextmanager
+def farm(streams: int, port: int, bitrate: int = 2_000_000) -> Iterator[subprocess.Popen[str]]:
+    """`streams` virtual cameras on one port, in a process of their own."""
+    command = [
+        sys.executable,
+        "-m",
+        "cameras.virtual",
+        "--streams",
+        str(streams),
+        "--port",
+        str(port),
+        "--bitrate",
+        str(bitrate),
+    ]
+    process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        if not line.startswith("ready"):
+            raise RuntimeError("the virtual farm did not start")
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+def tree(pid: int) -> list[psutil.Process]:
+    with contextlib.suppress(psutil.Error):
+        me = psutil.Process(pid)
+        return [me, *me.children(recursive=True)]
+    return []
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system CPU of a process tree, its ended children included."""
+    total = 0.0
+    for process in tree(pid):
+        with contextlib.suppress(psutil.Error):
+            t = process.cpu_times()
+            total += t.user + t.system + t.children_user + t.children_system
+    return total
+
+
+def pss(pid: int) -> int:
+    """Proportional memory of a process tree, bytes."""
+    total = 0
+    for process in tree(pid):
+        with contextlib.suppress(psutil.Error):
+            total += process.memory_full_info().pss
+    return total
+
+
+def inventory(path: Path, streams: int, port: int, engine: str) -> None:
+    rows = "".join(
+        f"- {{id: c{i}, name: c, village: v, streams: {{main: {{url: 'rtsp://127.0.0.1:{port}/cam{i}', engine: {engine}}}}}}}\n"
+        for i in range(streams)
+    )
+    path.write_text(f"town: bench\nvillages:\n- {{code: v, name: v}}\ncameras:\n{rows}")
