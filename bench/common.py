@@ -50,7 +50,7 @@ def farm(streams: int, port: int, bitrate: int = 2_000_000) -> Iterator[subproce
         "--bitrate",
         str(bitrate),
     ]
-    process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, env={**ENVIRONMENT, "MINWANG_DIE_WITH_PARENT": "1"}, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         line = process.stdout.readline()

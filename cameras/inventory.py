@@ -16,7 +16,6 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
-from shapely.geometry import Polygon
 
 from cameras.geometry import area_km2
 from core.errors import InventoryError
@@ -58,6 +57,8 @@ class VillageEntry(Strict):
             return points
         if len(points) < 3:
             raise ValueError(f"a boundary needs at least 3 points, this one has {len(points)}")
+        from shapely.geometry import Polygon  # with numpy it weighs 25 MB, and recorders read inventories too
+
         if not Polygon(points).is_valid:
             raise ValueError("the boundary crosses itself; list its corners in order, going round once")
         return points

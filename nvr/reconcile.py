@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import zlib
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import registry
@@ -49,6 +50,7 @@ class StatusWriter:
         self._clock = clock
         self._worker = worker
         self._before: dict[str, tuple[float, Counters]] = {}
+        self._written: set[str] = set()
 
     async def write(self, session: AsyncSession, url: str, pid: int) -> None:
         now, monotonic = self._clock.now(), self._clock.monotonic()
@@ -59,10 +61,15 @@ class StatusWriter:
         if refused:
             for camera in await session.scalars(select(Camera).where(Camera.id.in_(refused), Camera.refused_at.is_(None))):
                 camera.refused_at = now
-        for state in list(self._recorder.streams.values()):
-            await session.merge(self._row(state, now, monotonic))
+        rows = [self._row(state, now, monotonic) for state in list(self._recorder.streams.values())]
+        for row in rows:
+            if row["stream"] not in self._written:  # another worker may have had it before
+                await session.merge(StreamStatus(**row))
+                self._written.add(row["stream"])
+        if rows:
+            await session.execute(update(StreamStatus), rows)  # one statement for all, by primary key
 
-    def _row(self, state: StreamState, now: datetime, monotonic: float) -> StreamStatus:
+    def _row(self, state: StreamState, now: datetime, monotonic: float) -> dict[str, Any]:
         c = state.counters
         before_at, before = self._before.get(state.spec.id, (monotonic - 1e9, Counters()))
         seconds = max(monotonic - before_at, 1e-3)
@@ -70,11 +77,12 @@ class StatusWriter:
         snapshot = Counters(c.packets, c.bytes, c.frames, c.keyframes, c.lost_packets, c.damaged_units, c.timestamp_jumps)
         self._before[state.spec.id] = (monotonic, snapshot)
         sink = state.sink
-        return StreamStatus(
-            stream=state.spec.id, worker=self._worker, state=state.state, engine=state.engine, cause=state.cause[:20], detail=state.detail[:200],
-            at=now, since=now - timedelta(seconds=monotonic - state.since),
-            last_picture=from_microseconds(sink.covered_until) if sink.covered_until and sink.segments_made else None,
-            fps=(c.frames - before.frames) / seconds, bitrate=(c.bytes - before.bytes) * 8 / seconds,
-            packets=c.packets, lost_packets=c.lost_packets, loss=lost / (packets + lost) if packets + lost > 0 else 0.0,
-            reconnects=max(state.reconnects, 0), clock_offset=sink.clock_offset_us / 1e6 if sink.clock_offset_us is not None else None,
-        )  # fmt: skip
+        return {
+            "stream": state.spec.id, "worker": self._worker, "state": state.state, "engine": state.engine, "cause": state.cause[:20],
+            "detail": state.detail[:200],
+            "at": now, "since": now - timedelta(seconds=monotonic - state.since),
+            "last_picture": from_microseconds(sink.covered_until) if sink.covered_until and sink.segments_made else None,
+            "fps": (c.frames - before.frames) / seconds, "bitrate": (c.bytes - before.bytes) * 8 / seconds,
+            "packets": c.packets, "lost_packets": c.lost_packets, "loss": lost / (packets + lost) if packets + lost > 0 else 0.0,
+            "reconnects": max(state.reconnects, 0), "clock_offset": sink.clock_offset_us / 1e6 if sink.clock_offset_us is not None else None,
+        }  # fmt: skip

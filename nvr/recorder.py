@@ -139,16 +139,16 @@ class Recorder:
         wanted = {s.id: s for s in specs}
         gone = [state for key, state in self.streams.items() if wanted.get(key) != state.spec]
         await self._end(gone)
+        changed: dict[str, SegmentSink] = {}
         for state in gone:
             del self.streams[state.spec.id]
-            # Kept for a changed description: its time line goes on where it was.
-            if state.spec.id in wanted and state.sink.covered_until is not None:
-                covered = {**(covered or {}), state.spec.id: (state.sink.covered_until, state.sink.in_gap)}
+            if state.spec.id in wanted:
+                changed[state.spec.id] = state.sink  # another description: its time line goes on where it was
             elif state.sink.covered_until is not None:
                 state.sink.start_gap("schedule", "no longer recorded", to_microseconds(self._clock.now()))
         for key, spec in wanted.items():
             if key not in self.streams:
-                self._add(spec, (covered or {}).get(key))
+                self._add(spec, (covered or {}).get(key), changed.get(key))
 
     async def _end(self, states: list[StreamState]) -> None:
         tasks = [s.task for s in states if s.task]
@@ -162,7 +162,7 @@ class Recorder:
             state.sink.live = tap
         return state is not None
 
-    def _add(self, spec: StreamSpec, covered: tuple[int, bool] | None) -> None:
+    def _add(self, spec: StreamSpec, covered: tuple[int, bool] | None, before: SegmentSink | None) -> None:
         loop = asyncio.get_running_loop()
         counters = Counters()
         sink = SegmentSink(
@@ -174,7 +174,9 @@ class Recorder:
             self._settings.segment_seconds,
             loop.call_soon_threadsafe,
         )
-        if covered is not None:
+        if before is not None:
+            sink.covered_until, sink.in_gap, sink.last_cause = before.covered_until, before.in_gap, before.last_cause
+        elif covered is not None:
             sink.covered_until, sink.in_gap = covered
             if not sink.in_gap:
                 sink.start_gap("recorder_down", "", covered[0])

@@ -26,9 +26,9 @@ def record(
     ctx: click.Context, file: Path, seconds: float, data: Path, engine: str | None, segment_seconds: float | None
 ) -> None:
     """Record an inventory's cameras in the foreground and print a JSON summary."""
-    from station import foreground
+    from station import recording
 
-    summary = run(foreground.record(settings_of(ctx), file, seconds, data, engine, segment_seconds))
+    summary = run(recording.record(settings_of(ctx), file, seconds, data, engine, segment_seconds))
     click.echo(json.dumps(summary, ensure_ascii=False, indent=1))
     sys.exit(0 if all(c["segments"] for c in summary["streams"].values()) else 1)
 

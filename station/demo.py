@@ -302,7 +302,7 @@ async def _start_cameras(folder: Path, town: inventory.Inventory, password: str)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "cameras.virtual", "--town", str(plan), "--user", "minwang",
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log, start_new_session=True,
-        env={**os.environ, "MINWANG_VIRTUAL_PASSWORD": password, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "MINWANG_VIRTUAL_PASSWORD": password, "MINWANG_DIE_WITH_PARENT": "1", "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     log.close()
     assert process.stdout is not None

@@ -12,19 +12,10 @@ import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from typing import Any
 
-import aiohttp
-from aiohttp import web
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from sqlalchemy import select
-
-from cameras.onboarding import Onboarding
-from cameras.tables import Camera
 from core import logs
-from core.accounts import Accounts
 from core.clock import SystemClock
-from core.database import Database
-from core.errors import StorageError
 from core.secrets import Vault
 from core.settings import Settings
 from nvr import recovery
@@ -42,6 +33,12 @@ KEY_FILE = "secret.key"
 
 def vault_of(settings: Settings) -> Vault:
     return Vault.open_or_create(settings.data.dir / KEY_FILE)
+
+
+def spare_memory() -> None:
+    """One arena for all threads: the writer thread frees what the loop allocated (mallopt M_ARENA_MAX)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(-8, 1)
 
 
 def die_with_parent() -> None:
@@ -68,58 +65,8 @@ async def repeat(seconds: float, step: Callable[[], Awaitable[object]], name: st
         await asyncio.sleep(seconds)
 
 
-async def controller(settings: Settings) -> None:
-    from web import server  # the console's libraries are the controller's alone
-
-    database = await station_database.ready(settings)
-    clock = SystemClock()
-    accounts = Accounts(database, clock)
-    runner = web.AppRunner(server.build(settings, database, accounts, clock), access_log=None, shutdown_timeout=3)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, settings.web.host, settings.web.port).start()
-    except OSError as e:
-        raise StorageError(
-            f"port {settings.web.port} of {settings.web.host} cannot be used ({e.strerror}); set web.port to another"
-        ) from e
-    async with aiohttp.ClientSession() as http:
-        scheduler = schedule(settings, database, clock, http)
-        scheduler.start()
-        log.info("console at http://%s:%d", settings.web.host, settings.web.port)
-        await until_stopped()
-        scheduler.shutdown(wait=False)
-    await runner.cleanup()
-    await database.close()
-
-
-def schedule(settings: Settings, database: Database, clock: SystemClock, http: aiohttp.ClientSession) -> AsyncIOScheduler:
-    """The controller's timed work: one job a duty, never one a camera."""
-    from health.patrol import ask
-    from nvr.retention import Retention
-
-    retention = Retention(database, clock, settings.retention, settings.volumes)
-    onboarding = Onboarding(database, vault_of(settings), clock, http)
-
-    async def ask_for_patrol() -> None:
-        async with database.session() as session:
-            await ask(session, clock.now(), "schedule")
-
-    async def onboard_missing() -> None:
-        async with database.reading() as session:
-            query = select(Camera).where(Camera.retired.is_(False), Camera.device.is_(None), Camera.refused_at.is_(None))
-            missing = (await session.scalars(query)).all()
-        await onboarding.run(missing)
-
-    scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 600}, timezone="UTC")
-    scheduler.add_job(
-        ask_for_patrol, "interval", minutes=settings.patrol.interval_minutes, id="patrol", next_run_time=clock.now()
-    )
-    scheduler.add_job(retention.run_once, "interval", minutes=1, id="retention")
-    scheduler.add_job(onboard_missing, "interval", minutes=10, id="onboarding", next_run_time=clock.now())
-    return scheduler
-
-
-async def recorder(settings: Settings, index: int = 0) -> None:
+async def _recorder(settings: Settings, index: int = 0) -> None:
+    spare_memory()
     database = await station_database.ready(settings)
     clock = SystemClock()
     vault = vault_of(settings)
@@ -163,7 +110,9 @@ async def recorder(settings: Settings, index: int = 0) -> None:
     await database.close()
 
 
-async def _serve_live(machine: Recorder, settings: Settings) -> tuple[str, web.AppRunner]:
+async def _serve_live(machine: Recorder, settings: Settings) -> tuple[str, Any]:
+    from aiohttp import web
+
     from nvr.live import LiveHub, node_token
 
     runner = web.AppRunner(
@@ -176,7 +125,7 @@ async def _serve_live(machine: Recorder, settings: Settings) -> tuple[str, web.A
     return f"http://{host}:{port}", runner
 
 
-async def analyst(settings: Settings) -> None:
+async def _analyst(settings: Settings) -> None:
     from cases.watch import Matcher
     from health.patrol import Patrol
     from nvr.decode_pool import DecodePool
@@ -209,13 +158,20 @@ async def analyst(settings: Settings) -> None:
     await database.close()
 
 
+async def _controller(settings: Settings) -> None:
+    from station import controller
+
+    await controller.run(settings)
+
+
 def run(role: str, settings: Settings, index: int = 0) -> None:
     """Body of a worker process."""
     logs.configure(f"{role}-{index}" if role == "recorder" else role)
     die_with_parent()
+    # Each kind imports its own rooms only: a recorder carries no web server and no picture libraries.
     bodies: dict[str, Callable[[], Awaitable[None]]] = {
-        "controller": lambda: controller(settings),
-        "recorder": lambda: recorder(settings, index),
-        "analyst": lambda: analyst(settings),
+        "controller": lambda: _controller(settings),
+        "recorder": lambda: _recorder(settings, index),
+        "analyst": lambda: _analyst(settings),
     }
     asyncio.run(bodies[role]())  # type: ignore[arg-type]

@@ -64,8 +64,9 @@ async def _until_stopped() -> None:
 
 
 def _die_with_parent() -> None:
-    """SIGTERM from the kernel when whoever started us is gone (prctl PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    """SIGTERM from the kernel when the demo or bench that started us is gone (prctl PR_SET_PDEATHSIG)."""
+    if os.environ.get("MINWANG_DIE_WITH_PARENT"):
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def main() -> None:

@@ -1,0 +1,71 @@
+"""The controller process: web server and timed work."""
+
+from __future__ import annotations
+
+import logging
+
+import aiohttp
+from aiohttp import web
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from sqlalchemy import select
+
+from cameras.onboarding import Onboarding
+from cameras.tables import Camera
+from core.accounts import Accounts
+from core.clock import SystemClock
+from core.database import Database
+from core.errors import StorageError
+from core.settings import Settings
+from health.patrol import ask
+from nvr.retention import Retention
+from station import database as station_database
+from station.processes import until_stopped, vault_of
+from web import server
+
+log = logging.getLogger(__name__)
+
+
+async def run(settings: Settings) -> None:
+    database = await station_database.ready(settings)
+    clock = SystemClock()
+    accounts = Accounts(database, clock)
+    runner = web.AppRunner(server.build(settings, database, accounts, clock), access_log=None, shutdown_timeout=3)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.web.host, settings.web.port).start()
+    except OSError as e:
+        raise StorageError(
+            f"port {settings.web.port} of {settings.web.host} cannot be used ({e.strerror}); set web.port to another"
+        ) from e
+    async with aiohttp.ClientSession() as http:
+        scheduler = schedule(settings, database, clock, http)
+        scheduler.start()
+        log.info("console at http://%s:%d", settings.web.host, settings.web.port)
+        await until_stopped()
+        scheduler.shutdown(wait=False)
+    await runner.cleanup()
+    await database.close()
+
+
+def schedule(settings: Settings, database: Database, clock: SystemClock, http: aiohttp.ClientSession) -> AsyncIOScheduler:
+    """The controller's timed work: one job a duty, never one a camera."""
+    retention = Retention(database, clock, settings.retention, settings.volumes)
+    onboarding = Onboarding(database, vault_of(settings), clock, http)
+
+    async def ask_for_patrol() -> None:
+        async with database.session() as session:
+            await ask(session, clock.now(), "schedule")
+
+    async def onboard_missing() -> None:
+        async with database.reading() as session:
+            query = select(Camera).where(Camera.retired.is_(False), Camera.device.is_(None), Camera.refused_at.is_(None))
+            missing = (await session.scalars(query)).all()
+        await onboarding.run(missing)
+
+    scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 600}, timezone="UTC")
+    scheduler.add_job(
+        ask_for_patrol, "interval", minutes=settings.patrol.interval_minutes, id="patrol", next_run_time=clock.now()
+    )
+    scheduler.add_job(retention.run_once, "interval", minutes=1, id="retention")
+    scheduler.add_job(onboard_missing, "interval", minutes=10, id="onboarding", next_run_time=clock.now())
+    return scheduler
