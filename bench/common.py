@@ -37,7 +37,7 @@ def report(bench: str, figures: list[Figure]) -> int:
 
 
 @contextlib.contextmanager
-def farm(streams: int, port: int, bitrate: int = 2_000_000) -> Iterator[subprocess.Popen[str]]:
+def farm(streams: int, port: int, loop: float = 10.0) -> Iterator[subprocess.Popen[str]]:
     """`streams` virtual cameras on one port, in a process of their own."""
     command = [
         sys.executable,
@@ -47,8 +47,8 @@ def farm(streams: int, port: int, bitrate: int = 2_000_000) -> Iterator[subproce
         str(streams),
         "--port",
         str(port),
-        "--bitrate",
-        str(bitrate),
+        "--loop",
+        str(loop),
     ]
     process = subprocess.Popen(command, env={**ENVIRONMENT, "MINWANG_DIE_WITH_PARENT": "1"}, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

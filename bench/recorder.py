@@ -40,10 +40,10 @@ class Cost:
     farm: float  # CPU-seconds of the virtual farm a stream-minute
 
 
-def record(engine: str, streams: int, seconds: float, folder: Path, farm_pid: int) -> Cost:
+def record(engine: str, streams: int, seconds: float, folder: Path, farm_pid: int, warm_up: float = WARM_UP) -> Cost:
     """Measure the product with one engine after a warm-up."""
     inventory(folder / f"{engine}.yaml", streams, PORT, engine)
-    warm = WARM_UP + (streams * 0.12 if engine == "ffmpeg" else streams * 0.06)
+    warm = warm_up + (streams * 0.12 if engine == "ffmpeg" else streams * 0.06)
     command = [
         sys.executable,
         "-m",
@@ -55,7 +55,7 @@ def record(engine: str, streams: int, seconds: float, folder: Path, farm_pid: in
         str(folder / engine),
     ]
     process = subprocess.Popen(
-        [*command, "--seconds", str(warm + seconds + 2)], env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
+        [*command, "--seconds", str(warm + seconds + 1)], env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
     )
     time.sleep(warm)
     before, farm_before, started = cpu_seconds(process.pid), cpu_seconds(farm_pid), time.monotonic()
@@ -77,7 +77,7 @@ def record(engine: str, streams: int, seconds: float, folder: Path, farm_pid: in
 def plain(streams: int, seconds: float, folder: Path) -> float:
     """CPU-seconds a camera-minute of receive-and-write."""
     (folder / "plain").mkdir()
-    command = [sys.executable, "-m", "bench.plain_writer", str(streams), str(PORT), str(seconds + 3), str(folder / "plain")]
+    command = [sys.executable, "-m", "bench.plain_writer", str(streams), str(PORT), str(seconds + 1.5), str(folder / "plain")]
     process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     process.stdout.readline()
@@ -147,13 +147,17 @@ def main() -> int:
     parser.add_argument("--kills", type=int)
     args = parser.parse_args()
     streams = args.streams or (10 if args.quick else 50)
-    seconds = args.seconds or (4.0 if args.quick else 60.0)
+    seconds = args.seconds or (3.0 if args.quick else 60.0)
+    warm_up = 2.5 if args.quick else WARM_UP
     kills = args.kills if args.kills is not None else (1 if args.quick else 20)
-    with tempfile.TemporaryDirectory(prefix="minwang-bench-") as name, farm(streams, PORT) as source:
+    with (
+        tempfile.TemporaryDirectory(prefix="minwang-bench-") as name,
+        farm(streams, PORT, 4.0 if args.quick else 10.0) as source,
+    ):
         folder = Path(name)
-        native = record("native", streams, seconds, folder, source.pid)
+        native = record("native", streams, seconds, folder, source.pid, warm_up)
         limit = plain(streams, seconds, folder)
-        ffmpeg = record("ffmpeg", streams, seconds, folder, source.pid)
+        ffmpeg = record("ffmpeg", streams, seconds, folder, source.pid, warm_up)
         losses = [kill_once(folder, seed) for seed in range(kills)]
     full = streams >= 50  # the bars hold for 50 streams; with fewer the process's own share weighs more
     worst = max(losses, default=0.0)

@@ -35,7 +35,7 @@ def load_clip(codec: str, bitrate: int, size: tuple[int, int], fps: float, secon
 
 
 async def serve_streams(args: argparse.Namespace) -> None:
-    clip = load_clip(args.codec, args.bitrate, (1280, 720), 25.0, 10.0)
+    clip = load_clip(args.codec, args.bitrate, (1280, 720), 25.0, args.loop)
     login = (args.user, os.environ["MINWANG_VIRTUAL_PASSWORD"]) if args.user else None
     mounts = [Mount(f"/cam{i}", {"healthy": clip}, phase=i * 0.37, login=login) for i in range(args.streams)]
     server = RtspServer(mounts)
@@ -78,6 +78,7 @@ def main() -> None:
     parser.add_argument("--http-port", type=int, default=8899)
     parser.add_argument("--codec", choices=("h264", "h265"), default="h264")
     parser.add_argument("--bitrate", type=int, default=2_000_000)
+    parser.add_argument("--loop", type=float, default=10.0, help="seconds of the clip")
     parser.add_argument("--user")
     args = parser.parse_args()
     asyncio.run(serve_town(args) if args.town else serve_streams(args))
