@@ -11,6 +11,7 @@ import importlib.machinery
 import importlib.metadata
 import os
 import sys
+import tempfile
 import types
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,10 @@ class UltralyticsDetector:
 
 
 def _tame() -> None:
-    for key, value in {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "YOLO_VERBOSE": "false"}.items():
+    # Its settings file goes to a folder of its own, not into somebody's home.
+    folder = str(Path(tempfile.gettempdir()) / f"minwang-ultralytics-{os.getuid()}")
+    wanted = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "YOLO_VERBOSE": "false", "YOLO_CONFIG_DIR": folder}
+    for key, value in wanted.items():
         os.environ.setdefault(key, value)
     if not _torchvision_works():
         _stand_in_for_torchvision()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,8 @@ def test_the_built_in_detector_sees_people_move_in_real_footage() -> None:
 
 def test_ultralytics_adapter(tmp_path: Path) -> None:
     """An untrained network through the real library: the adapter, not the weights, is tested."""
-    pytest.importorskip("ultralytics", reason="the ultralytics extra is not installed (MINWANG_EXTRAS=ultralytics)")
+    if importlib.util.find_spec("ultralytics") is None:
+        pytest.skip("the ultralytics extra is not installed (MINWANG_EXTRAS=ultralytics)")
     from search.detectors import ultralytics_yolo
 
     ultralytics_yolo._tame()
