@@ -40,6 +40,14 @@ class Cost:
     farm: float  # CPU-seconds of the virtual farm a stream-minute
 
 
+def measure(seconds: float, *pids: int) -> list[float]:
+    """CPU-seconds a minute of each process tree, over `seconds`."""
+    before, started = [cpu_seconds(p) for p in pids], time.monotonic()
+    time.sleep(seconds)
+    after, minutes = [cpu_seconds(p) for p in pids], (time.monotonic() - started) / 60
+    return [(b - a) / minutes for a, b in zip(before, after, strict=True)]
+
+
 def record(engine: str, streams: int, seconds: float, folder: Path, farm_pid: int, warm_up: float = WARM_UP) -> Cost:
     """Measure the product with one engine after a warm-up."""
     inventory(folder / f"{engine}.yaml", streams, PORT, engine)
@@ -58,9 +66,7 @@ def record(engine: str, streams: int, seconds: float, folder: Path, farm_pid: in
         [*command, "--seconds", str(warm + seconds + 1)], env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
     )
     time.sleep(warm)
-    before, farm_before, started = cpu_seconds(process.pid), cpu_seconds(farm_pid), time.monotonic()
-    time.sleep(seconds)
-    used, farm_used, took = cpu_seconds(process.pid) - before, cpu_seconds(farm_pid) - farm_before, time.monotonic() - started
+    used, farm_used = measure(seconds, process.pid, farm_pid)
     memory = pss(process.pid)
     out, _ = process.communicate()
     summary = json.loads(out)
@@ -69,9 +75,7 @@ def record(engine: str, streams: int, seconds: float, folder: Path, farm_pid: in
     )
     rate = summary["bytes"] * 8 / sum(s["recorded_seconds"] for s in summary["streams"].values())
     shutil.rmtree(folder / engine)
-    return Cost(
-        used / streams / (took / 60), memory / streams, summary["lost_packets"], rate, farm_used / streams / (took / 60)
-    )
+    return Cost(used / streams, memory / streams, summary["lost_packets"], rate, farm_used / streams)
 
 
 def plain(streams: int, seconds: float, folder: Path) -> float:
@@ -82,13 +86,11 @@ def plain(streams: int, seconds: float, folder: Path) -> float:
     assert process.stdout is not None
     process.stdout.readline()
     time.sleep(1)
-    before, started = cpu_seconds(process.pid), time.monotonic()
-    time.sleep(seconds)
-    used, took = cpu_seconds(process.pid) - before, time.monotonic() - started
+    (used,) = measure(seconds, process.pid)
     process.wait()
     process.stdout.close()
     shutil.rmtree(folder / "plain")
-    return used / streams / (took / 60)
+    return used / streams
 
 
 def kill_once(folder: Path, seed: int) -> float:

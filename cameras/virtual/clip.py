@@ -11,8 +11,10 @@ import struct
 from collections import OrderedDict
 from collections.abc import Iterable
 from fractions import Fraction
+from typing import Any
 
 import av
+import cv2
 import numpy as np
 import numpy.typing as npt
 from av.video.stream import VideoStream
@@ -37,6 +39,7 @@ class Clip:
         self.keyframes = [i for i, unit in enumerate(units) if any(self._is_key(n) for n in unit)]
         if not self.keyframes or self.keyframes[0] != 0:
             raise ValueError("a clip must begin with a keyframe")
+        self._first_unit = units[0]
         self.parameter_sets = [n for n in units[0] if self._is_parameter_set(n)]
         self._ticks_per_frame = round(CLOCK_RATE / fps)
         self._build(units)
@@ -64,6 +67,14 @@ class Clip:
         self.offsets = np.concatenate([[0], np.cumsum([len(p) for p in packets])]).astype(np.int64)
         self._template = np.frombuffer(b"".join(packets), dtype=np.uint8)
         self._frame_of = np.array(frame_of, dtype=np.int64)
+
+    def snapshot(self) -> bytes:
+        """The first picture as JPEG."""
+        codec: Any = av.CodecContext.create("h264" if self.codec == "h264" else "hevc", "r")
+        data = b"".join(b"\x00\x00\x00\x01" + nal for nal in self._first_unit)
+        picture = [*codec.decode(av.Packet(data)), *codec.decode(None)][0]
+        _, jpeg = cv2.imencode(".jpg", picture.to_ndarray(format="bgr24"))
+        return jpeg.tobytes()
 
     def timestamp(self, index: int) -> int:
         """RTP timestamp (90 kHz, 32 bit) of the picture number `index`, counted on through all passes."""

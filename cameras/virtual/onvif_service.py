@@ -81,6 +81,7 @@ class OnvifService:
     def application(self) -> web.Application:
         app = web.Application(client_max_size=100_000)
         app.router.add_post("/onvif/{service}", self._handle)
+        app.router.add_get("/snapshot.jpg", self._snapshot)
         app.router.add_post("/virtual/faults", self._switch)
         return app
 
@@ -90,6 +91,15 @@ class OnvifService:
             raise web.HTTPBadRequest(text=f"faults are: {', '.join(FAULTS)}\n")
         self.device.switch(body["fault"], bool(body.get("on", True)))
         return web.json_response({"faults": sorted(self.device.faults)})
+
+    async def _snapshot(self, request: web.Request) -> web.Response:
+        if not self._authorised(request, b""):
+            raise web.HTTPUnauthorized(headers=self._challenge())
+        clip = next(iter(self.device.mounts.values())).clip()
+        return web.Response(body=await asyncio.to_thread(clip.snapshot), content_type="image/jpeg")
+
+    def _challenge(self) -> dict[str, str]:
+        return {"WWW-Authenticate": f'Digest realm="virtual", nonce="{self._nonce}", algorithm=MD5, qop="auth"'}
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         if "dead" in self.device.faults:
@@ -108,8 +118,7 @@ class OnvifService:
             return self._fault("ter:ActionNotSupported", 500)
         if not self._authorised(request, raw):
             # The answer offers Digest; a WS-UsernameToken in the body is accepted as well.
-            headers = {"WWW-Authenticate": f'Digest realm="virtual", nonce="{self._nonce}", algorithm=MD5, qop="auth"'}
-            return self._fault("ter:NotAuthorized", 401, headers)
+            return self._fault("ter:NotAuthorized", 401, self._challenge())
         media = operation.name in ("GetProfiles", "GetStreamUri", "GetSnapshotUri")
         return self._reply(handler(operation), MEDIA if media else DEVICE)
 
@@ -121,7 +130,7 @@ class OnvifService:
         user, password = self.device.login
         given = request.headers.get("Authorization", "")
         if given:
-            return check_digest(given, "POST", user, password, self._nonce)
+            return check_digest(given, request.method, user, password, self._nonce)
         return self._token_is_good(raw.decode("utf-8", "replace"), user, password)
 
     def _token_is_good(self, envelope: str, user: str, password: str) -> bool:

@@ -67,6 +67,16 @@ async def test_identify_reads_identity_clock_and_streams(device: Device, http: a
     assert (identity.profiles[0].width, identity.profiles[0].height) == (1280, 720)
 
 
+async def test_the_snapshot_address_gives_a_picture_to_who_may(device: Device, http: aiohttp.ClientSession) -> None:
+    clock = SystemClock()
+    url = (await onvif.identify(SoapClient(http, clock, LOGIN), device.service, clock)).profiles[0].snapshot_url
+    assert url is not None
+    async with http.get(url) as refused:
+        assert refused.status == 401
+    async with http.get(url, middlewares=(aiohttp.DigestAuthMiddleware(*LOGIN),)) as reply:
+        assert (reply.status, (await reply.read())[:2]) == (200, b"\xff\xd8")
+
+
 async def test_wrong_clock_is_measured_and_does_not_stop_us(device: Device, http: aiohttp.ClientSession) -> None:
     device.switch("clock_wrong", True)
     clock = SystemClock()
