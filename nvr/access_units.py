@@ -18,6 +18,7 @@ from nvr.parameter_sets import VideoFormat
 
 CLOCK = 90_000
 MAX_UNIT = 8_000_000  # bytes; a larger "picture" is an attack or garbage
+MAX_REORDER = 8  # pictures by which decoding may run ahead of showing
 MAX_JUMP = 10 * CLOCK  # a larger step of the timestamp is a break, not a pause
 _LENGTH = b"\0\0\0\0"
 
@@ -50,6 +51,7 @@ class Assembled:
 @dataclass(slots=True)
 class _Pending:
     times: list[int] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)  # shown minus decoded
     sizes: list[int] = field(default_factory=list)
     key: bool = False
     video: VideoFormat | None = None
@@ -59,9 +61,34 @@ class UnitAssembler:
     """One track of one session. `emit` is called with each finished fragment."""
 
     __slots__ = (
-        "_broken", "_codec", "_complete", "_damaged", "_data", "_emit", "_last_time", "_limit", "_marker_seen", "_nal_start",
-        "_pending", "_sets", "_sets_changed", "_step", "_suspect", "_time", "_ts", "_unit_key", "_unit_start", "_video", "_wait_key",
-        "counters", "next_seq", "units",
+        "_broken",
+        "_codec",
+        "_complete",
+        "_damaged",
+        "_data",
+        "_emit",
+        "_finest",
+        "_last_time",
+        "_limit",
+        "_marker_seen",
+        "_nal_start",
+        "_newest",
+        "_pending",
+        "_reordered",
+        "_sets",
+        "_sets_changed",
+        "_shown",
+        "_step",
+        "_suspect",
+        "_time",
+        "_ts",
+        "_unit_key",
+        "_unit_start",
+        "_video",
+        "_wait_key",
+        "counters",
+        "next_seq",
+        "units",
     )  # fmt: skip
 
     def __init__(
@@ -79,7 +106,11 @@ class UnitAssembler:
         self.next_seq = -1
         self.units = 0  # complete pictures in this session
         self._ts = -1  # RTP timestamp of the picture being received
-        self._time = 0  # the same, unwrapped
+        self._time = 0  # its place in the order of decoding, 90 kHz, unwrapped
+        self._shown = 0  # when it is shown
+        self._newest = 0  # the latest `_shown`
+        self._finest = CLOCK  # smallest distance of two timestamps seen
+        self._reordered = False  # B-frames were seen
         self._last_time = 0
         self._step = CLOCK // 25
         self._pending = _Pending()
@@ -98,7 +129,7 @@ class UnitAssembler:
         if seq != self.next_seq:
             self._sequence_break(seq)
         self.next_seq = (seq + 1) & 0xFFFF
-        if ts != self._ts:
+        if ts != self._ts or self._marker_seen:
             self._begin(ts)
         if start < end:
             if self._codec == "h264":
@@ -213,15 +244,7 @@ class UnitAssembler:
         carried = self._damaged if self._marker_seen else False
         if not self._marker_seen:
             self._finish()
-        delta = ((ts - self._ts + 0x80000000) & 0xFFFFFFFF) - 0x80000000 if self._ts >= 0 else 0
-        if self._ts >= 0 and not 0 < delta <= MAX_JUMP:
-            if delta < -MAX_JUMP or delta > MAX_JUMP:
-                self.counters.timestamp_jumps += 1
-                self.flush()
-                self._broken = self._wait_key = True
-            delta = self._step
-        self._ts = ts
-        self._time += delta
+        self._advance(ts)
         self._damaged, self._suspect = False, carried
         self._marker_seen = False
         self._unit_key = False
@@ -229,6 +252,30 @@ class UnitAssembler:
         times = self._pending.times
         if times and self._time - times[0] >= self._limit:
             self._flush_until(self._time)
+
+    def _advance(self, ts: int) -> None:
+        """Place a picture: `_shown` is when it is shown, `_time` its place in the order of decoding.
+
+        Both are the same until a timestamp goes back: then the camera sends B-frames, and decoding
+        times step on evenly, a few pictures behind the newest time shown.
+        """
+        delta = ((ts - self._ts + 0x80000000) & 0xFFFFFFFF) - 0x80000000 if self._ts >= 0 else 0
+        if abs(delta) > MAX_JUMP:
+            self.counters.timestamp_jumps += 1
+            self.flush()
+            self._broken = self._wait_key = True
+            self._time = self._shown = self._newest = max(self._newest, self._time) + self._step
+        elif self._ts >= 0:
+            self._shown += delta
+            self._newest = max(self._newest, self._shown)
+            self._reordered = self._reordered or delta < 0
+            if delta:
+                self._finest = min(self._finest, abs(delta))
+            if self._reordered:
+                self._time = max(self._time + self._finest, self._newest - MAX_REORDER * self._finest)
+            else:
+                self._time = max(self._time + 1, self._shown)
+        self._ts = ts
 
     def _finish(self) -> None:
         """The open picture is complete (or has to be given up)."""
@@ -255,6 +302,7 @@ class UnitAssembler:
         if not pending.times:
             pending.key, pending.video = self._unit_key, self._video
         pending.times.append(self._time)
+        pending.offsets.append(self._shown - self._time)
         pending.sizes.append(size)
         if self._time > self._last_time:
             self._step = min(self._time - self._last_time, CLOCK)
@@ -281,8 +329,10 @@ class UnitAssembler:
             return
         ends = [*pending.times[1:], max(end, pending.times[-1] + 1)]
         samples = [
-            Sample(size, max(1, stop - start), pending.key and i == 0)
-            for i, (size, start, stop) in enumerate(zip(pending.sizes, pending.times, ends, strict=True))
+            Sample(size, max(1, stop - start), pending.key and i == 0, offset)
+            for i, (size, start, stop, offset) in enumerate(
+                zip(pending.sizes, pending.times, ends, pending.offsets, strict=True)
+            )
         ]
         fragment = Assembled(video, pending.times[0], samples, self._data, pending.key, self._broken)
         self._broken = False
@@ -298,4 +348,4 @@ class UnitAssembler:
 
     def unwrapped(self, ts: int) -> int:
         """Time of an RTP timestamp near the present one (for sender reports), 90 kHz."""
-        return self._time + ((ts - self._ts + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+        return self._shown + ((ts - self._ts + 0x80000000) & 0xFFFFFFFF) - 0x80000000

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import Clip, packetise, split_annexb
 from cameras.virtual.rtsp_server import describe
+from cameras.virtual.scene import Street
 from core.errors import MinwangError, ProtocolError
 from nvr import fmp4, gop_index, sdp
 from nvr.access_units import Assembled, Counters, UnitAssembler
@@ -108,6 +109,39 @@ def test_a_lost_keyframe_costs_its_gop(clip: Clip) -> None:
     gop = clip.keyframes[2] - clip.keyframes[1]
     assert counters.frames == clip.frames - gop
     assert decoded(to_file(runs)) == counters.frames
+
+
+def test_b_frames_keep_time_and_order() -> None:
+    """Timestamps that go back are B-frames: nothing is lost, time runs at its own pace, pictures show in order."""
+    made = []
+    with av.open("/dev/null", "w", format="h264") as container:
+        stream = container.add_stream(
+            "libx264", rate=25, options={"x264-params": "bframes=2:b-adapt=0:keyint=25:scenecut=0:repeat-headers=1"}
+        )
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        view = Street(3, (320, 180))
+        frames = [av.VideoFrame.from_ndarray(view.frame(i / 100, i), format="bgr24") for i in range(100)]
+        for frame in [*frames, None]:
+            made += [(p.pts, split_annexb(bytes(p))) for p in stream.encode(frame)]
+    assert [m[0] for m in made] != sorted(m[0] for m in made)
+    feed: list[Packet] = []
+    for pts, nals in made:
+        payloads = [p for nal in nals for p in packetise(nal, "h264")]
+        feed += [(len(feed) + i, pts * 3600 + 7200, 0x80 if i == len(payloads) - 1 else 0, p) for i, p in enumerate(payloads)]
+    runs: list[Assembled] = []
+    assembler = UnitAssembler("h264", [], Counters(), runs.append, 0.2)
+    for seq, ts, marker, payload in feed:
+        assembler.push(memoryview(payload), 0, len(payload), seq & 0xFFFF, ts, marker)
+    assembler.flush()
+    samples = [s for r in runs for s in r.samples]
+    assert len(samples) == 100
+    total = sum(s.duration for s in samples)
+    assert total == pytest.approx(4 * fmp4.TIMESCALE, rel=0.1)
+    with av.open(io.BytesIO(to_file(runs))) as container:
+        times = [float(f.time) for f in container.decode(video=0)]
+    assert times == sorted(times) and len(times) == 100
+    steps = [b - a for a, b in itertools.pairwise(times)]
+    assert max(steps) < 0.0401 and min(steps) > 0.0399
 
 
 def test_a_timestamp_jump_is_a_break(clip: Clip) -> None:
