@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, String
@@ -73,8 +73,3 @@ class Stream(Base):
 def profile_of(entry: dict[str, Any]) -> dict[str, Any]:
     """The part of an inventory entry that is kept as JSON."""
     return {k: v for k, v in entry.items() if k not in ("id", "name", "village", "address", "credential", "streams")}
-
-
-def installed_on(camera: Camera) -> date | None:
-    text = camera.profile.get("installed")
-    return date.fromisoformat(text) if text else None

@@ -99,9 +99,7 @@ class Matcher:
             return 0
         now = self._clock.now()
         async with self._database.session() as session:
-            subjects = (
-                await session.scalars(select(WatchSubject).where(WatchSubject.state == "active", WatchSubject.expires_at > now))
-            ).all()
+            subjects = await active_subjects(session, now)
             raised = 0
             for sighting in sightings:
                 for subject in subjects:

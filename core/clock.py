@@ -7,7 +7,6 @@ import time
 from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
-MICROSECOND = 1
 SECOND = 1_000_000  # microseconds
 
 

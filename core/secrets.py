@@ -60,19 +60,27 @@ def _read_key(path: Path) -> bytes:
 
 
 def _create_key(path: Path) -> bytes:
-    path.parent.mkdir(parents=True, exist_ok=True)
     key = secrets.token_bytes(32)
+    return key if create_private(path, key) else _read_key(path)
+
+
+def create_private(path: Path, content: bytes) -> bool:
+    """Write a new file of mode 600, whole or not at all; False where it is there already.
+
+    Of several processes that start at once exactly one succeeds: then its content counts.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        os.write(descriptor, key)
+        os.write(descriptor, content)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
     try:
-        os.link(temporary, path)  # fails where another process was faster: then its key counts
+        os.link(temporary, path)
     except FileExistsError:
-        key = _read_key(path)
+        return False
     finally:
         temporary.unlink()
-    return key
+    return True

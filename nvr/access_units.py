@@ -63,7 +63,6 @@ class UnitAssembler:
     __slots__ = (
         "_broken",
         "_codec",
-        "_complete",
         "_damaged",
         "_data",
         "_emit",

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core import events
-from core.clock import Clock, from_microseconds
+from core.clock import Clock
 from core.database import Database
 from core.errors import StorageError
 from nvr.tables import CLOSED, DELETING, OPEN, Gap, Segment
@@ -187,7 +187,3 @@ def merge(spans: Sequence[Span], joint_us: int = 1_000_000) -> list[Span]:
 def mark_deleting(segments: Sequence[Segment]) -> None:
     for segment in segments:
         segment.state = DELETING
-
-
-def describe(segment: Segment) -> str:
-    return f"{segment.stream} {from_microseconds(segment.start_us):%Y-%m-%d %H:%M:%S}"

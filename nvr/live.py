@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-import os
+import secrets
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -21,6 +21,7 @@ from pathlib import Path
 
 from aiohttp import WSMsgType, web
 
+from core.secrets import create_private
 from nvr import fmp4
 from nvr.access_units import Assembled
 from nvr.fmp4 import TIMESCALE
@@ -171,15 +172,5 @@ def node_token(data_dir: Path) -> str:
     """The secret that the station's processes show each other; made at first start, mode 600."""
     path = data_dir / "node.token"
     if not path.exists():
-        data_dir.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        os.write(descriptor, os.urandom(32).hex().encode())
-        os.close(descriptor)
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            pass
-        finally:
-            temporary.unlink()
+        create_private(path, secrets.token_hex(32).encode())
     return path.read_text().strip()

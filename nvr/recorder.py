@@ -14,7 +14,7 @@ import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -72,7 +72,6 @@ class StreamState:
     reconnects: int = -1
     protocol_failures: int = 0
     failures: int = 0
-    gap_causes: dict[str, int] = field(default_factory=dict)
 
 
 class ConnectionBudget:
@@ -191,7 +190,6 @@ class Recorder:
             )
             now_us = to_microseconds(self._clock.now())
             state.sink.start_gap(error.cause, str(error), now_us)
-            state.gap_causes[error.cause] = state.gap_causes.get(error.cause, 0) + 1
             refused = isinstance(error, CameraRefused)
             self._enter(state, "refused" if refused else "waiting", error.cause, str(error))
             log.info("%s: %s", state.spec.id, error, extra={"stream": state.spec.id})
