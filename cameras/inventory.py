@@ -30,6 +30,9 @@ def _subnet(text: str) -> str:
     return text
 
 
+_SPAN = r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d"
+
+
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -49,6 +52,7 @@ class VillageEntry(Strict):
     population: int | None = Field(None, ge=0)
     subnets: list[Annotated[str, AfterValidator(_subnet)]] = Field(default_factory=list)
     funding: list[Funding] = Field(default_factory=list)
+    quota_bytes: int | None = Field(None, gt=0, description="Most that its recordings may take; the oldest go first")
 
     @field_validator("boundary")
     @classmethod
@@ -73,6 +77,15 @@ class StreamEntry(Strict):
     url: str | None = Field(None, description="rtsp://host[:port]/path without credentials; else from ONVIF")
     engine: Literal["auto", "native", "ffmpeg"] | None = None
     record: bool = True
+    schedule: str = Field("", description="Empty: always; hours like 07:00-19:00,22:00-02:00; or 'event'")
+    audio: bool = Field(False, description="Record sound as well; only where the law allows it")
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_schedule(cls, text: str) -> str:
+        if text not in ("", "event") and not re.fullmatch(rf"{_SPAN}(,{_SPAN})*", text):
+            raise ValueError("a schedule is empty, 'event', or hours like 07:00-19:00,22:00-02:00")
+        return text
 
     @field_validator("url")
     @classmethod
@@ -107,6 +120,9 @@ class CameraEntry(Strict):
     cost: float | None = Field(None, ge=0, description="Yuan, all in")
     installed: date | None = None
     purpose: str = ""
+    retention_days: float | None = Field(
+        None, ge=1, le=3650, description="Days that the main stream is kept; else the station's"
+    )
     streams: Streams = Streams()
 
     @field_validator("address")

@@ -22,6 +22,7 @@ from core.errors import NotFoundError
 from core.secrets import Vault
 
 KINDS = ("main", "sub")
+_STREAM_KEYS = ("engine", "record", "schedule", "audio")
 
 
 @dataclass(slots=True)
@@ -84,7 +85,7 @@ async def export(session: AsyncSession, town: str) -> Inventory:
     villages = [
         VillageEntry(
             code=v.code, name=v.name, boundary=v.boundary, area_km2=v.area_km2, population=v.population,
-            subnets=v.subnets, funding=v.funding,
+            subnets=v.subnets, funding=v.funding, quota_bytes=v.quota_bytes,
         )
         for v in await session.scalars(select(Village).order_by(Village.code))
     ]  # fmt: skip
@@ -158,7 +159,8 @@ async def _apply_camera(session: AsyncSession, entry: CameraEntry) -> None:
         if row is None:
             row = Stream(id=f"{entry.id}/{kind}", camera=entry.id, kind=kind)
             camera.streams.append(row)
-        row.engine, row.record = wanted.engine, wanted.record
+        for key in _STREAM_KEYS:
+            setattr(row, key, getattr(wanted, key))
         if wanted.url is not None:
             row.url, row.from_inventory = wanted.url, True
 
@@ -194,7 +196,7 @@ def _compare_streams(result: Plan, entry: CameraEntry, camera: Camera) -> None:
         if row is None:
             result.changed.setdefault(f"camera {entry.id}", []).append(f"streams.{kind}: added")
             continue
-        pairs = [("engine", row.engine, wanted.engine), ("record", row.record, wanted.record)]
+        pairs = [(key, getattr(row, key), getattr(wanted, key)) for key in _STREAM_KEYS]
         if wanted.url is not None:
             pairs.append(("url", row.url, wanted.url))
         for key, old, new in pairs:
@@ -204,7 +206,8 @@ def _compare_streams(result: Plan, entry: CameraEntry, camera: Camera) -> None:
 
 def _entry(camera: Camera) -> CameraEntry:
     streams = {
-        s.kind: {"url": s.url if s.from_inventory else None, "engine": s.engine, "record": s.record} for s in camera.streams
+        s.kind: {"url": s.url if s.from_inventory else None, **{key: getattr(s, key) for key in _STREAM_KEYS}}
+        for s in camera.streams
     }
     return CameraEntry.model_validate(
         {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy import JSON, BigInteger, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from core.database import Base
@@ -22,6 +22,7 @@ class Village(Base):
     population: Mapped[int | None] = mapped_column()
     subnets: Mapped[list[str]] = mapped_column(JSON, comment="CIDR blocks in which its cameras live")
     funding: Mapped[list[Any]] = mapped_column(JSON, comment="Money raised: source, amount (yuan), received, purpose")
+    quota_bytes: Mapped[int | None] = mapped_column(BigInteger, comment="Most that its recordings may take")
 
 
 class Credential(Base):
@@ -61,6 +62,8 @@ class Stream(Base):
     url: Mapped[str | None] = mapped_column(String(400), comment="RTSP address without credentials")
     engine: Mapped[str | None] = mapped_column(String(10), comment="auto, native, ffmpeg; null: station default")
     record: Mapped[bool] = mapped_column(default=True)
+    schedule: Mapped[str] = mapped_column(String(120), default="", comment="Empty: always; hours of the day; 'event'")
+    audio: Mapped[bool] = mapped_column(default=False, comment="Sound is recorded too")
     from_inventory: Mapped[bool] = mapped_column(default=False, comment="Address given by hand, ONVIF does not change it")
     snapshot_url: Mapped[str | None] = mapped_column(String(400))
     codec: Mapped[str | None] = mapped_column(String(10), comment="As ONVIF states it: H264, H265")

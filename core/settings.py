@@ -43,6 +43,7 @@ class RecorderSettings(Section):
     workers: int = Field(1, ge=1, le=64, description="Recorder processes; cameras are spread over them.")
     engine: Literal["auto", "native", "ffmpeg"] = Field("auto", description="Engine where a stream names none.")
     segment_seconds: float = Field(60.0, gt=1, description="Length of a segment file.")
+    hashing: bool = Field(True, description="SHA-256 of every file while it is written; evidence needs it.")
     fragment_seconds: float = Field(0.4, gt=0.05, le=0.5, description="Longest stretch held in memory.")
     sync_interval: float = Field(10.0, gt=0, description="Seconds between flushes to the disk's platter.")
     stall_seconds: float = Field(5.0, gt=0.5, description="No complete picture for this long: reconnect.")

@@ -1,19 +1,20 @@
 """From RTP packets to fragments of access units: H.264 (RFC 6184) and H.265 (RFC 7798).
 
-Payloads go straight into the fragment's `mdat` bytes, NAL units with 4-byte lengths. Parameter sets
-are kept aside (they belong to the file's head), access unit delimiters are dropped. A picture that
+Payloads are cut out of the receive buffer once and joined once into the fragment's `mdat`, NAL units
+with 4-byte lengths. Parameter sets are kept aside (they belong to the file's head), access unit delimiters are dropped. A picture that
 lost a packet is dropped whole; a lost keyframe drops everything up to the next one.
 
-This is the hot path: per packet a handful of integer operations and one slice copy.
+`push` understands every packet. What most cameras send most of the time, nvr.bulk takes apart for many
+cameras at once and hands over as whole pictures (`extend`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from core.errors import ProtocolError
-from nvr.fmp4 import Sample
 from nvr.parameter_sets import VideoFormat
 
 CLOCK = 90_000
@@ -41,10 +42,12 @@ class Assembled:
     """A run of access units that becomes one fragment. Times in 90 kHz, counted on without wrapping."""
 
     video: VideoFormat
-    time: int
-    samples: list[Sample]
-    data: bytearray
-    key: bool
+    time: int  # of the first picture, in the order of decoding
+    durations: list[int]
+    sizes: list[int]  # bytes of each picture
+    offsets: list[int]  # shown minus decoded; empty: all 0
+    parts: list[bytes]  # the pictures' bytes, in order
+    key: bool  # begins with a keyframe
     broken: bool = False  # the timestamps jumped before it: no continuity with what went before
 
 
@@ -64,14 +67,14 @@ class UnitAssembler:
         "_broken",
         "_codec",
         "_damaged",
-        "_data",
         "_emit",
         "_finest",
         "_last_time",
-        "_limit",
         "_marker_seen",
-        "_nal_start",
+        "_nal_at",
+        "_nal_bytes",
         "_newest",
+        "_parts",
         "_pending",
         "_reordered",
         "_sets",
@@ -81,8 +84,9 @@ class UnitAssembler:
         "_suspect",
         "_time",
         "_ts",
+        "_unit_at",
+        "_unit_bytes",
         "_unit_key",
-        "_unit_start",
         "_video",
         "_wait_key",
         "counters",
@@ -91,11 +95,14 @@ class UnitAssembler:
     )  # fmt: skip
 
     def __init__(
-        self, codec: str, sets: list[bytes], counters: Counters, emit: Callable[[Assembled], None], fragment_seconds: float
+        self,
+        codec: str,
+        sets: list[bytes],
+        counters: Counters,
+        emit: Callable[[Assembled], None],
     ):
         self._codec = codec
         self._emit = emit
-        self._limit = int(fragment_seconds * CLOCK)
         self._sets: dict[tuple[int, int], bytes] = {}
         self._video: VideoFormat | None = None  # of the GOP being received
         self._sets_changed = True
@@ -113,9 +120,11 @@ class UnitAssembler:
         self._last_time = 0
         self._step = CLOCK // 25
         self._pending = _Pending()
-        self._data = bytearray()
-        self._unit_start = 0
-        self._nal_start = -1
+        self._parts: list[bytes] = []  # of the fragment, in order
+        self._unit_at = 0  # where in `_parts` the picture being received begins
+        self._unit_bytes = 0
+        self._nal_at = -1  # where its NAL unit being received begins; -1: between two
+        self._nal_bytes = 0
         self._unit_key = False
         self._damaged = False
         self._suspect = False  # packets went missing before this picture: was its head among them?
@@ -138,10 +147,80 @@ class UnitAssembler:
         if marker:
             self._finish()
 
+    @property
+    def between_pictures(self) -> bool:
+        """Nothing is half received, lost or waited for: the next packet begins a picture."""
+        return (
+            self._marker_seen
+            and not self._wait_key
+            and not self._damaged
+            and self._nal_at < 0
+            and self.next_seq >= 0
+            and self._video is not None
+            and not self._sets_changed
+        )
+
+    def knows_set(self, nal: bytes) -> bool:
+        """The parameter set is the one in use."""
+        return self._sets.get(self._set_key(nal)) == nal
+
+    @property
+    def rtp_time(self) -> int:
+        """RTP timestamp of the newest picture."""
+        return self._ts
+
+    def extend(self, times: list[int], sizes: list[int], key: bool, data: bytes, packets: int, next_seq: int) -> None:
+        """Whole pictures in order: their RTP timestamps and sizes, whether the first is a keyframe (no other
+        is), and their bytes. Only while `between_pictures`; no timestamp may jump."""
+        if key:
+            self._advance(times[0])
+            self._unit_key = True
+            self._start_gop(len(self._parts))
+            self._append(sizes[0], key=True)
+            times, sizes = times[1:], sizes[1:]
+        if not self._reordered:
+            times, sizes = self._extend_in_order(times, sizes)
+        for ts, size in zip(times, sizes, strict=True):
+            self._advance(ts)
+            self._append(size, key=False)
+        self._parts.append(data)
+        self.next_seq = next_seq
+        self.counters.packets += packets
+
+    def _extend_in_order(self, times: list[int], sizes: list[int]) -> tuple[list[int], list[int]]:
+        """Take pictures as long as their timestamps grow; returns the rest."""
+        ts, shown, count, placed = self._ts, self._shown, len(times), list[int]()
+        for following in times:
+            delta = (following - ts) & 0xFFFFFFFF
+            if not 0 < delta < 0x80000000:
+                break
+            shown += delta
+            ts = following
+            placed.append(shown)
+        taken = len(placed)
+        if taken == 0 or shown - self._shown < taken:
+            return times, sizes
+        pending = self._pending
+        if not pending.times:
+            pending.key, pending.video = False, self._video
+        before = placed[-2] if taken > 1 else self._last_time
+        self._finest = min(self._finest, placed[-1] - before)
+        pending.times += placed
+        pending.offsets += [0] * taken
+        pending.sizes += sizes[:taken]
+        self._ts, self._shown = ts, shown
+        self._newest, self._time = max(self._newest, shown), shown
+        self._step = min(max(shown - before, 1), CLOCK)
+        self._last_time = shown
+        self.units += taken
+        self.counters.frames += taken
+        return (times, sizes) if taken == 0 else (times[taken:], sizes[taken:]) if taken < count else ([], [])
+
     def _h264(self, buffer: memoryview, start: int, end: int) -> None:
         kind = buffer[start] & 31
         if kind == 28 and end - start > 2:
-            self._fragment(buffer, buffer[start + 1], bytes((buffer[start] & 0xE0 | buffer[start + 1] & 31,)), start + 2, end)
+            flags = buffer[start + 1]
+            self._fragment(buffer, flags, bytes((buffer[start] & 0xE0 | flags & 31,)), start + 2, end)
         elif 0 < kind < 24:
             self._whole(buffer, start, end)
         elif kind == 24:
@@ -165,27 +244,35 @@ class UnitAssembler:
             self._damaged = True
 
     def _fragment(self, buffer: memoryview, flags: int, header: bytes, start: int, end: int) -> None:
-        data = self._data
         if flags & 0x80:
-            if self._nal_start >= 0:
+            if self._nal_at >= 0:
                 self._damaged = True
-            self._nal_start = len(data)
-            data += _LENGTH
-            data += header
-        elif self._nal_start < 0:
+            self._open_nal(header)
+        elif self._nal_at < 0:
             self._damaged = True
             return
-        data += buffer[start:end]
+        self._parts.append(bytes(buffer[start:end]))
+        self._grow(end - start)
         if flags & 0x40:
             self._close_nal()
 
     def _whole(self, buffer: memoryview, start: int, end: int) -> None:
-        if self._nal_start >= 0:
+        if self._nal_at >= 0:
             self._damaged = True
-        self._nal_start = len(self._data)
-        self._data += _LENGTH
-        self._data += buffer[start:end]
+        self._open_nal(bytes(buffer[start:end]))
         self._close_nal()
+
+    def _open_nal(self, begin: bytes) -> None:
+        self._nal_at = len(self._parts)
+        self._nal_bytes = 0
+        self._parts.append(_LENGTH)
+        self._parts.append(begin)
+        self._grow(len(begin))
+
+    def _grow(self, size: int) -> None:
+        self._nal_bytes += size
+        if self._nal_bytes + self._unit_bytes > MAX_UNIT:
+            raise ProtocolError(f"a picture of more than {MAX_UNIT} bytes")
 
     def _aggregate(self, buffer: memoryview, position: int, end: int) -> None:
         while position + 2 < end:
@@ -197,37 +284,40 @@ class UnitAssembler:
             position += 2 + size
 
     def _close_nal(self) -> None:
-        start, data = self._nal_start, self._data
-        self._nal_start = -1
-        size = len(data) - start - 4
+        at, parts, size = self._nal_at, self._parts, self._nal_bytes
+        self._nal_at = -1
+        first = parts[at + 1]
         if self._codec == "h264":
-            kind = data[start + 4] & 31
+            kind = first[0] & 31
             key, is_set, drop, picture, head = kind == 5, kind in (7, 8), kind in (9, 12), kind in (1, 2, 5), 1
         else:
-            kind = (data[start + 4] >> 1) & 63
+            kind = (first[0] >> 1) & 63
             key, is_set, drop, picture, head = 16 <= kind <= 21, kind in (32, 33, 34), kind in (35, 38), kind < 32, 2
         if is_set:
-            self._keep_set(bytes(data[start + 4 :]))
+            self._keep_set(b"".join(parts[at + 1 :]))
         if is_set or drop:
-            del data[start:]
+            del parts[at:]
             return
-        data[start : start + 4] = size.to_bytes(4, "big")
+        parts[at] = size.to_bytes(4, "big")
+        self._unit_bytes += size + 4
         if self._suspect and picture:
             # A picture's first slice says so in its first bit: then only other pictures were lost.
             self._suspect = False
-            self._damaged = self._damaged or (size <= head or not data[start + 4 + head] & 0x80)
+            start = b"".join(parts[at + 1 : at + 3])
+            self._damaged = self._damaged or (len(start) <= head or not start[head] & 0x80)
         if key:
             self._unit_key = True
-        if len(data) - self._unit_start > MAX_UNIT:
-            raise ProtocolError(f"a picture of more than {MAX_UNIT} bytes")
 
     def _keep_set(self, nal: bytes) -> None:
+        key = self._set_key(nal)
+        if self._sets.get(key) != nal:
+            self._sets[key] = nal
+            self._sets_changed = True
+
+    def _set_key(self, nal: bytes) -> tuple[int, int]:
         kind = nal[0] & 31 if self._codec == "h264" else (nal[0] >> 1) & 63
         # A second PPS with another id is kept beside the first; the id is the first bits of the body.
-        identifier = nal[1] >> 4 if kind == 8 and len(nal) > 1 else 0
-        if self._sets.get((kind, identifier)) != nal:
-            self._sets[(kind, identifier)] = nal
-            self._sets_changed = True
+        return kind, nal[1] >> 4 if kind == 8 and len(nal) > 1 else 0
 
     def _sequence_break(self, seq: int) -> None:
         if self.next_seq < 0:
@@ -247,10 +337,8 @@ class UnitAssembler:
         self._damaged, self._suspect = False, carried
         self._marker_seen = False
         self._unit_key = False
-        self._unit_start = len(self._data)
-        times = self._pending.times
-        if times and self._time - times[0] >= self._limit:
-            self._flush_until(self._time)
+        self._unit_at = len(self._parts)
+        self._unit_bytes = 0
 
     def _advance(self, ts: int) -> None:
         """Place a picture: `_shown` is when it is shown, `_time` its place in the order of decoding.
@@ -279,71 +367,83 @@ class UnitAssembler:
     def _finish(self) -> None:
         """The open picture is complete (or has to be given up)."""
         self._marker_seen = True
-        data, start = self._data, self._unit_start
-        size = len(data) - start
-        if self._nal_start >= 0:
-            self._damaged, self._nal_start = True, -1
+        at, size = self._unit_at, self._unit_bytes
+        if self._nal_at >= 0:
+            self._damaged, self._nal_at = True, -1
         if self._damaged or self._suspect:
             self.counters.damaged_units += 1
             # A delta picture that we miss garbles a few pictures; a missing keyframe garbles the GOP.
             self._wait_key = self._wait_key or self._unit_key or size == 0
-            del data[start:]
+            del self._parts[at:]
             self._damaged = self._suspect = False
             return
         if size == 0:
             return
         if self._wait_key and not self._unit_key:
-            del data[start:]
+            del self._parts[at:]
             return
         if self._unit_key:
-            self._start_gop(start)
-        pending = self._pending
+            self._start_gop(at)
+        self._append(size, key=self._unit_key)
+
+    def _append(self, size: int, *, key: bool) -> None:
+        pending, time = self._pending, self._time
         if not pending.times:
-            pending.key, pending.video = self._unit_key, self._video
-        pending.times.append(self._time)
-        pending.offsets.append(self._shown - self._time)
+            pending.key, pending.video = key, self._video
+        pending.times.append(time)
+        pending.offsets.append(self._shown - time)
         pending.sizes.append(size)
-        if self._time > self._last_time:
-            self._step = min(self._time - self._last_time, CLOCK)
-        self._last_time = self._time
+        if time > self._last_time:
+            self._step = min(time - self._last_time, CLOCK)
+        self._last_time = time
         self.units += 1
         self.counters.frames += 1
 
-    def _start_gop(self, start: int) -> None:
+    def _start_gop(self, at: int) -> None:
         self.counters.keyframes += 1
         self._wait_key = False
         if self._pending.times:
-            unit = self._data[start:]
-            del self._data[start:]
+            unit = self._parts[at:]
+            del self._parts[at:]
             self._flush_until(self._time)
-            self._data += unit
+            self._parts += unit
         if self._sets_changed:
             self._video = VideoFormat.from_sets(self._codec, list(self._sets.values()))
             self._sets_changed = False
-        self._unit_start = 0
+        self._unit_at = 0
 
     def _flush_until(self, end: int) -> None:
         pending, video = self._pending, self._pending.video
         if not pending.times or video is None:
             return
-        ends = [*pending.times[1:], max(end, pending.times[-1] + 1)]
-        samples = [
-            Sample(size, max(1, stop - start), pending.key and i == 0, offset)
-            for i, (size, start, stop, offset) in enumerate(
-                zip(pending.sizes, pending.times, ends, pending.offsets, strict=True)
-            )
-        ]
-        fragment = Assembled(video, pending.times[0], samples, self._data, pending.key, self._broken)
+        times = pending.times
+        durations = [b - a if b > a else 1 for a, b in pairwise((*times, max(end, times[-1] + 1)))]
+        offsets = pending.offsets if self._reordered else []
+        fragment = Assembled(video, times[0], durations, pending.sizes, offsets, self._parts, pending.key, self._broken)
         self._broken = False
-        self._data = bytearray()
-        self._unit_start = 0
+        self._parts = []
+        self._unit_at = 0
         self._pending = _Pending()
         self._emit(fragment)
 
-    def flush(self) -> None:
-        """Emit what is complete; the last picture lasts as long as the one before it."""
-        del self._data[self._unit_start if not self._marker_seen else len(self._data) :]
+    def flush_ready(self) -> None:
+        """Emit the pictures that are complete; the one being received stays. The last one's duration is
+        taken to be that of the one before: the next fragment says its own time."""
+        if not self._pending.times:
+            return
+        at = len(self._parts) if self._marker_seen else self._unit_at
+        tail = self._parts[at:]
+        del self._parts[at:]
         self._flush_until(self._last_time + self._step)
+        self._parts = tail
+        if self._nal_at >= 0:
+            self._nal_at -= at
+
+    def flush(self) -> None:
+        """Emit what is complete and give up the picture being received."""
+        self.flush_ready()
+        self._parts = []
+        self._unit_at, self._nal_at = 0, -1
 
     def unwrapped(self, ts: int) -> int:
         """Time of an RTP timestamp near the present one (for sender reports), 90 kHz."""

@@ -20,7 +20,8 @@ from core.clock import Clock, to_microseconds
 from core.errors import CameraRefused, CameraUnreachable, ProtocolError, StreamStalled
 from core.logs import redact
 from nvr.access_units import Assembled, Counters
-from nvr.fmp4 import TIMESCALE, codec_configuration, parse_moof
+from nvr.boxes import BoxReader
+from nvr.fmp4 import TIMESCALE, Sample, codec_configuration, parse_moof
 from nvr.parameter_sets import VideoFormat
 from nvr.segments import SegmentSink
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FIRST_PICTURE_SECONDS = 20.0
-MAX_BOX = 32_000_000
 PROTOCOLS = "pipe,file,rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,httpproxy,crypto,data"
 
 
@@ -55,20 +55,6 @@ def script(url: str, login: tuple[str, str] | None, transport: str = "tcp") -> b
     return f"ffconcat version 1.0\nfile '{address}'\noption rtsp_transport {transport}\noption timeout 5000000\n".encode()
 
 
-class _Boxes:
-    """MP4 boxes from a pipe."""
-
-    def __init__(self, reader: asyncio.StreamReader):
-        self._reader = reader
-
-    async def next(self) -> tuple[bytes, bytes]:
-        header = await self._reader.readexactly(8)
-        size, kind = struct.unpack(">I4s", header)
-        if not 8 <= size <= MAX_BOX:
-            raise ProtocolError("ffmpeg's output is not MP4")
-        return kind, await self._reader.readexactly(size - 8)
-
-
 class FfmpegEngine:
     name = "ffmpeg"
 
@@ -87,7 +73,7 @@ class FfmpegEngine:
             process.stdin.write(script(spec.url, spec.login))
             process.stdin.close()
             sink.begin_session()
-            await self._copy(_Boxes(process.stdout), sink, counters, connected)
+            await self._copy(BoxReader(process.stdout), sink, counters, connected)
         except asyncio.IncompleteReadError as e:
             raise _reason((await asyncio.wait_for(errors, 5)).decode("utf-8", "replace")) from e
         finally:
@@ -97,9 +83,9 @@ class FfmpegEngine:
                 process.kill()
             await process.wait()
 
-    async def _copy(self, boxes: _Boxes, sink: SegmentSink, counters: Counters, connected: Callable[[], None]) -> None:
+    async def _copy(self, boxes: BoxReader, sink: SegmentSink, counters: Counters, connected: Callable[[], None]) -> None:
         video: VideoFormat | None = None
-        moof: tuple[int, list[object], int] | None = None
+        moof: tuple[int, list[Sample], int] | None = None
         patience = FIRST_PICTURE_SECONDS
         while True:
             try:
@@ -111,21 +97,33 @@ class FfmpegEngine:
                 video = _video_format(body)
                 connected()
             elif kind == b"moof":
-                moof = parse_moof(struct.pack(">I4s", 8 + len(body), b"moof") + body)  # type: ignore[assignment]
+                moof = parse_moof(struct.pack(">I4s", 8 + len(body), b"moof") + body)
             elif kind == b"mdat" and moof is not None and video is not None:
                 time, samples, _ = moof
                 if samples:
-                    run = Assembled(video, time, samples, bytearray(body), samples[0].key)  # type: ignore[arg-type, attr-defined]
-                    self._take(run, sink, counters)
+                    self._take(_run(video, time, samples, body), sink, counters)
                     patience = self._stall_seconds
                 moof = None
 
     def _take(self, run: Assembled, sink: SegmentSink, counters: Counters) -> None:
-        counters.frames += len(run.samples)
+        counters.frames += len(run.sizes)
         counters.keyframes += run.key
-        counters.bytes += len(run.data)
+        counters.bytes += sum(run.sizes)
         sink.fragment(run, to_microseconds(self._clock.now()))
         self._after_fragment()
+
+
+def _run(video: VideoFormat, time: int, samples: list[Sample], body: bytes) -> Assembled:
+    offsets = [s.composition_offset for s in samples]
+    return Assembled(
+        video,
+        time,
+        [s.duration for s in samples],
+        [s.size for s in samples],
+        offsets if any(offsets) else [],
+        [body],
+        samples[0].key,
+    )
 
 
 async def _start(arguments: list[str]) -> asyncio.subprocess.Process:

@@ -11,14 +11,19 @@ import os
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
+from nvr import audio
 from nvr.parameter_sets import VideoFormat
+from nvr.sdp import AudioTrack
 
 TIMESCALE = 90_000
 KEY_FLAGS = 0x02000000  # depends on nothing
 DELTA_FLAGS = 0x01010000  # depends on others, not a sync sample
 _MAX_MOOF = 1_000_000
+MAX_GOP = 256_000_000  # bytes; no GOP of ours is larger
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +40,8 @@ class Fragment:
     first_size: int  # bytes of the first sample
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One access unit as a fragment describes it."""
+class Sample(NamedTuple):
+    """One access unit as a fragment describes it; durations and offsets in the track's time scale."""
 
     size: int
     duration: int
@@ -57,8 +61,8 @@ def full_box(kind: bytes, version: int, flags: int, *payload: bytes) -> bytes:
 _MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 
 
-def init_segment(video: VideoFormat) -> bytes:
-    """`ftyp` and `moov` for a video format."""
+def init_segment(video: VideoFormat, sound: AudioTrack | None = None) -> bytes:
+    """`ftyp` and `moov`: track 1 for the pictures, track 2 for sound where there is some."""
     mvhd = full_box(
         b"mvhd",
         0,
@@ -66,26 +70,38 @@ def init_segment(video: VideoFormat) -> bytes:
         struct.pack(">IIIIIHHII", 0, 0, TIMESCALE, 0, 0x10000, 0x100, 0, 0, 0),
         _MATRIX,
         bytes(24),
-        struct.pack(">I", 2),
+        struct.pack(">I", 3 if sound else 2),
     )
+    picture = _track(
+        1, b"vide", TIMESCALE, (video.width, video.height), full_box(b"vmhd", 0, 1, bytes(8)), _sample_entry(video)
+    )
+    tracks = [picture]
+    defaults = [full_box(b"trex", 0, 0, struct.pack(">IIIII", 1, 1, 0, 0, DELTA_FLAGS))]
+    if sound is not None:
+        header = full_box(b"smhd", 0, 0, bytes(4))
+        tracks.append(_track(audio.TRACK, b"soun", sound.rate, (0, 0), header, audio.sample_entry(sound)))
+        defaults.append(full_box(b"trex", 0, 0, struct.pack(">IIIII", audio.TRACK, 1, 0, 0, KEY_FLAGS)))
+    moov = box(b"moov", mvhd, *tracks, box(b"mvex", *defaults))
+    return box(b"ftyp", b"iso6", struct.pack(">I", 0), b"iso6cmfcmp41") + moov
+
+
+def _track(number: int, handler: bytes, scale: int, size: tuple[int, int], header: bytes, entry: bytes) -> bytes:
+    volume = 0x100 if handler == b"soun" else 0
     tkhd = full_box(
         b"tkhd",
         0,
         3,
-        struct.pack(">IIIIIIIHHHH", 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0),
+        struct.pack(">IIIIIIIHHHH", 0, 0, number, 0, 0, 0, 0, 0, 0, volume, 0),
         _MATRIX,
-        struct.pack(">II", video.width << 16, video.height << 16),
+        struct.pack(">II", size[0] << 16, size[1] << 16),
     )
-    mdhd = full_box(b"mdhd", 0, 0, struct.pack(">IIIIHH", 0, 0, TIMESCALE, 0, 0x55C4, 0))
-    hdlr = full_box(b"hdlr", 0, 0, struct.pack(">I4s12x", 0, b"vide"), b"video\0")
+    mdhd = full_box(b"mdhd", 0, 0, struct.pack(">IIIIHH", 0, 0, scale, 0, 0x55C4, 0))
+    hdlr = full_box(b"hdlr", 0, 0, struct.pack(">I4s12x", 0, handler), b"camera\0")
     dinf = box(b"dinf", full_box(b"dref", 0, 0, struct.pack(">I", 1), full_box(b"url ", 0, 1)))
-    stsd = full_box(b"stsd", 0, 0, struct.pack(">I", 1), _sample_entry(video))
+    stsd = full_box(b"stsd", 0, 0, struct.pack(">I", 1), entry)
     empty = [full_box(kind, 0, 0, struct.pack(">I", 0)) for kind in (b"stts", b"stsc", b"stco")]
     stbl = box(b"stbl", stsd, *empty, full_box(b"stsz", 0, 0, struct.pack(">II", 0, 0)))
-    minf = box(b"minf", full_box(b"vmhd", 0, 1, bytes(8)), dinf, stbl)
-    trak = box(b"trak", tkhd, box(b"mdia", mdhd, hdlr, minf))
-    mvex = box(b"mvex", full_box(b"trex", 0, 0, struct.pack(">IIIII", 1, 1, 0, 0, DELTA_FLAGS)))
-    return box(b"ftyp", b"iso6", struct.pack(">I", 0), b"iso6cmfcmp41") + box(b"moov", mvhd, trak, mvex)
+    return box(b"trak", tkhd, box(b"mdia", mdhd, hdlr, box(b"minf", header, dinf, stbl)))
 
 
 def _sample_entry(video: VideoFormat) -> bytes:
@@ -100,14 +116,25 @@ def _sample_entry(video: VideoFormat) -> bytes:
 _MOOF_HEAD = struct.Struct(">I4sI4sIII4sI4sIII4sIQI4sIIi")
 
 
-def moof(sequence: int, time: int, samples: Sequence[Sample], data_size: int) -> bytes:
-    """`moof` for samples whose bytes follow in the `mdat`; ends with the mdat's own header.
+def moof(
+    sequence: int, time: int, durations: Sequence[int], sizes: Sequence[int], key: bool, offsets: Sequence[int] = ()
+) -> bytes:
+    """`moof` for pictures whose bytes follow in the `mdat`; ends with the mdat's own header.
 
-    `time` is the media time of the first sample in 90 kHz units.
+    `time` is the media time of the first picture, `durations` and composition `offsets` (empty: all 0) are in
+    90 kHz units, `sizes` in bytes. With `key` the first picture is a keyframe; no other is.
     """
-    with_offsets = any(s.composition_offset for s in samples)
-    per_sample = 16 if with_offsets else 12
-    trun = 20 + per_sample * len(samples)
+    count = len(sizes)
+    flags = [DELTA_FLAGS] * count
+    if key:
+        flags[0] = KEY_FLAGS
+    if offsets:
+        per_sample, kind = 16, 0x01000F01
+        table = chain.from_iterable(zip(durations, sizes, flags, [o & 0xFFFFFFFF for o in offsets], strict=True))
+    else:
+        per_sample, kind = 12, 0x01000701
+        table = chain.from_iterable(zip(durations, sizes, flags, strict=True))
+    trun = 20 + per_sample * count
     traf = 8 + 16 + 20 + trun
     size = 8 + 16 + traf
     head = _MOOF_HEAD.pack(
@@ -116,20 +143,13 @@ def moof(sequence: int, time: int, samples: Sequence[Sample], data_size: int) ->
         traf, b"traf",
         16, b"tfhd", 0x020000, 1,
         20, b"tfdt", 0x01000000, time,
-        trun, b"trun", 0x01000F01 if with_offsets else 0x01000701, len(samples), size + 8,
+        trun, b"trun", kind, count, size + 8,
     )  # fmt: skip
-    table = bytearray()
-    for s in samples:
-        flags = KEY_FLAGS if s.key else DELTA_FLAGS
-        if with_offsets:
-            table += struct.pack(">IIIi", s.duration, s.size, flags, s.composition_offset)
-        else:
-            table += struct.pack(">III", s.duration, s.size, flags)
-    return head + bytes(table) + struct.pack(">I4s", data_size + 8, b"mdat")
+    return head + struct.pack(f">{per_sample // 4 * count}II4s", *table, sum(sizes) + 8, b"mdat")
 
 
 def scan(path: Path, start: int = 0) -> Iterator[Fragment]:
-    """Complete fragments of a file from byte `start` (a fragment's or the file's beginning)."""
+    """Complete video fragments of a file from byte `start` (a fragment's or the file's beginning)."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         yield from _scan(descriptor, start, os.fstat(descriptor).st_size)
@@ -146,7 +166,8 @@ def _scan(descriptor: int, position: int, end: int) -> Iterator[Fragment]:
         if kind == b"moof":
             if size > _MAX_MOOF:
                 return
-            parsed = parse_moof(os.pread(descriptor, size, position))
+            head = os.pread(descriptor, size, position)
+            parsed = parse_moof(head) if track_of(head) == 1 else None
             pending = (position, *parsed) if parsed else None
         elif kind == b"mdat":
             if pending is not None:
@@ -161,6 +182,12 @@ def _scan(descriptor: int, position: int, end: int) -> Iterator[Fragment]:
         elif kind not in (b"ftyp", b"moov", b"styp", b"sidx", b"free", b"mfra"):
             return
         position += size
+
+
+def track_of(moof: bytes) -> int:
+    """Track of a fragment (ours hold one each); 1 where it cannot be read."""
+    at = moof.find(b"tfhd", 0, 200)
+    return int.from_bytes(moof[at + 8 : at + 12], "big") if at > 0 else 1
 
 
 def parse_moof(data: bytes) -> tuple[int, list[Sample], int] | None:
@@ -241,6 +268,22 @@ def read_init(path: Path) -> bytes:
         if kind == b"moov":
             return head[:position]
     return b""
+
+
+def has_foreign_sound(init: bytes) -> bool:
+    """There is a sound track that browsers do not play (G.711)."""
+    return b"alaw" in init or b"ulaw" in init
+
+
+def without_sound(init: bytes) -> bytes:
+    """The init segment without its sound track."""
+    at = init.find(b"moov") - 4
+    if at < 0 or b"soun" not in init:
+        return init
+    kept = [box(k, init[s:e]) for k, s, e in _children(init, at + 8, len(init)) if k not in (b"trak", b"mvex")]
+    tracks = [box(k, init[s:e]) for k, s, e in _children(init, at + 8, len(init)) if k == b"trak"]
+    trex = full_box(b"trex", 0, 0, struct.pack(">IIIII", 1, 1, 0, 0, DELTA_FLAGS))
+    return init[:at] + box(b"moov", *kept, tracks[0], box(b"mvex", trex))
 
 
 def codec_configuration(init: bytes) -> tuple[str, bytes]:

@@ -26,7 +26,7 @@ from nvr import fmp4
 from nvr.access_units import Assembled
 from nvr.fmp4 import TIMESCALE
 from nvr.recorder import Recorder
-from nvr.segments import OpenSegment
+from nvr.segments import Writing
 
 QUEUE_FRAGMENTS = 50  # ten seconds
 TOKEN_HEADER = "X-Node-Token"
@@ -40,7 +40,7 @@ class Viewer:
     waiting_for_key: bool = False
     dropped: int = 0
 
-    def offer(self, run: Assembled, segment: OpenSegment, head: bytes) -> None:
+    def offer(self, run: Assembled, segment: Writing, head: bytes) -> None:
         """Queue a fragment, or drop it where the viewer is too slow."""
         if self.waiting_for_key and not run.key:
             self.dropped += 1
@@ -55,10 +55,10 @@ class Viewer:
             self.path = segment.file.path
             for message in announcement(segment):
                 self.queue.put_nowait(message)
-        self.queue.put_nowait(head + run.data)
+        self.queue.put_nowait(b"".join((head, *run.parts)))
 
 
-def announcement(segment: OpenSegment) -> tuple[str, bytes]:
+def announcement(segment: Writing) -> tuple[str, bytes]:
     init = fmp4.init_segment(segment.video)
     facts = {
         "codecs": fmp4.codec_string(init),
@@ -126,7 +126,7 @@ class LiveHub:
             del self._viewers[stream]
             self._recorder.tap(stream, None)
 
-    def _offer(self, stream: str, run: Assembled, segment: OpenSegment, head: bytes) -> None:
+    def _offer(self, stream: str, run: Assembled, segment: Writing, head: bytes) -> None:
         for viewer in self._viewers.get(stream, ()):
             viewer.offer(run, segment, head)
 

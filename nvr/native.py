@@ -8,14 +8,19 @@ are what recording costs (docs/design/recorder.md).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import mmap
+import socket
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.clock import Clock, to_microseconds
 from core.errors import CameraUnreachable, MinwangError, ProtocolError, StreamStalled
-from nvr.access_units import Counters, UnitAssembler
+from nvr.access_units import Assembled, Counters, UnitAssembler
+from nvr.audio import AudioAssembler
+from nvr.bulk import Arena, Region, take_apart
 from nvr.rtsp import RtspSession, open_session
 from nvr.segments import SegmentSink
 
@@ -25,73 +30,104 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TICK = 0.2
-CHUNK = 512 * 1024
-MAX_LEFTOVER = 65_536 + 4
+GROUP = 32  # cameras taken apart at once, at most
+ROOM = 512 * 1024  # bytes of one camera at once
+ARENA = 24 * 1024 * 1024
+ROUNDS = 4  # how often a socket that fills its room is read again in one tick
+MAX_LEFTOVER = ROOM - 65_536
 NTP_EPOCH = 2_208_988_800
+KEYFRAME_SECONDS = 60.0  # pictures without a keyframe for this long are no footage
+REPORT_SECONDS = 8.0
+BUFFER_SECONDS = 3.0  # of the stream that the socket must be able to hold
+MIN_BUFFER, MAX_BUFFER = 256 * 1024, 4 * 1024 * 1024
 _RTP = struct.Struct(">cBHBBHI")  # $, channel, length, V P X CC, M PT, sequence, timestamp
-_RECEIVER_REPORT_SECONDS = 8.0
+_SSRC = 0x4D574E47
 
 
 class NativeSession:
     """A playing camera between two ticks."""
 
     def __init__(
-        self,
-        rtsp: RtspSession,
-        sink: SegmentSink,
-        counters: Counters,
-        fragment_seconds: float,
-        stall_seconds: float,
-        now: float,
+        self, rtsp: RtspSession, sink: SegmentSink, counters: Counters, *, stall_seconds: float, fragment_ticks: int, now: float
     ):
         self._rtsp = rtsp
         self._sink = sink
         self._counters = counters
-        self._arrival_us = 0
+        self.arrival_us = 0
         self._leftover = rtsp.early
-        self._assembler = UnitAssembler(rtsp.track.codec, rtsp.track.parameter_sets, counters, self._emit, fragment_seconds)
+        track = rtsp.track
+        self._assembler = UnitAssembler(track.codec, track.parameter_sets, counters, self._emit)
+        self._audio = AudioAssembler(rtsp.audio) if rtsp.audio else None
         self._stall = stall_seconds
+        self._fragment_ticks = fragment_ticks
+        self._ticks = id(self) >> 4 & 0xFF  # cameras do not all write at the same tick
         self._units = 0
-        self._last_picture = now
+        self._last_picture = self._last_key = now
+        self._keyframes = counters.keyframes
         self._keepalive_due = now + rtsp.timeout / 2
-        self._report_due = now + _RECEIVER_REPORT_SECONDS
-        self._payload_type = rtsp.track.payload_type
+        self._report_due = now + REPORT_SECONDS
+        self._reported_lost, self._reported_packets = counters.lost_packets, counters.packets
+        self._sized_at = counters.bytes
+        self._payload_type = track.payload_type
         self._channel = rtsp.rtp_channel
+        self._ssrc = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def _emit(self, run: object) -> None:
-        self._sink.fragment(run, self._arrival_us)  # type: ignore[arg-type]
+    def _emit(self, run: Assembled) -> None:
+        self._sink.fragment(run, self.arrival_us)
 
-    def tick(self, buffer: bytearray, view: memoryview, now: float, arrival_us: int) -> None:
-        """Read all there is, parse it, watch for a stall. Raises CameraError."""
-        self._arrival_us = arrival_us
-        sock = self._rtsp.sock
-        while True:
-            kept = len(self._leftover)
-            view[:kept] = self._leftover
-            try:
-                size = sock.recv_into(view[kept:])
-            except BlockingIOError:
-                break
-            except OSError as e:
-                raise CameraUnreachable(f"connection lost: {e.strerror or type(e).__name__}") from e
-            if size == 0:
-                raise CameraUnreachable("the camera closed the connection")
-            self._counters.bytes += size
-            end = kept + size
-            used = self._parse(buffer, view, end)
-            self._leftover = bytes(view[used:end])
-            if len(self._leftover) > MAX_LEFTOVER:
-                raise ProtocolError("the camera sends bytes that are no media")
-            if end < len(view):
-                break
+    def receive(self, view: memoryview, at: int, room: int) -> int:
+        """Read what has come into view[at : at + room], behind what was left of the last tick; returns the end
+        of both. Raises CameraUnreachable."""
+        kept = len(self._leftover)
+        view[at : at + kept] = self._leftover
+        try:
+            size = self._rtsp.sock.recv_into(view[at + kept : at + room])
+        except BlockingIOError:
+            return at + kept
+        except OSError as e:
+            raise CameraUnreachable(f"connection lost: {e.strerror or type(e).__name__}") from e
+        if size == 0:
+            raise CameraUnreachable("the camera closed the connection")
+        self._counters.bytes += size
+        return at + kept + size
+
+    def region(self, begin: int, end: int) -> Region | None:
+        """The bytes as a region for nvr.bulk; None where they must be read packet by packet."""
+        if not self._assembler.between_pictures or end - begin < 20:
+            return None
+        track = self._rtsp.track
+        return Region(self._assembler, begin, end, self._channel, track.payload_type, track.codec == "h265")
+
+    def taken(self, arena: Arena, region: Region) -> None:
+        """nvr.bulk has taken the pictures: keep the rest, read sound and reports."""
+        for at in region.others:
+            length = arena.buffer[at + 2] << 8 | arena.buffer[at + 3]
+            self._other(arena.buffer, arena.view, at + 4, at + 4 + length, arena.buffer[at + 1])
+        self._keep(arena.view, region.used, region.end)
+
+    def parse(self, arena: Arena, begin: int, end: int) -> None:
+        """Read the bytes packet by packet."""
+        self._keep(arena.view, self._parse(arena.buffer, arena.view, begin, end), end)
+
+    def _keep(self, view: memoryview, begin: int, end: int) -> None:
+        self._leftover = bytes(view[begin:end])
+
+    def finish_tick(self, now: float) -> None:
+        """Hand on what is due and watch for a stall. Raises CameraError."""
+        if len(self._leftover) > MAX_LEFTOVER:
+            raise ProtocolError("the camera sends bytes that are no media")
+        self._ticks += 1
+        # Whoever watches gets every tick's pictures at once; the disk is content with longer fragments.
+        if self._ticks % self._fragment_ticks == 0 or self._sink.live is not None:
+            self._assembler.flush_ready()
+            if self._audio is not None:
+                self._flush_audio(self._audio)
         self._watch(now)
 
-    def _parse(self, buffer: bytearray, view: memoryview, end: int) -> int:
-        """Take every whole interleaved frame in buffer[:end]; returns the bytes used."""
-        position, packets = 0, 0
-        unpack, push, channel = _RTP.unpack_from, self._assembler.push, self._channel
-        payload_type = self._payload_type
+    def _parse(self, buffer: Any, view: memoryview, position: int, end: int) -> int:
+        """Take every whole interleaved frame in buffer[position:end]; returns where the rest begins."""
+        push, unpack, channel, payload_type = self._assembler.push, _RTP.unpack_from, self._channel, self._payload_type
         while position + 12 <= end:
             mark, on, length, first, second, seq, ts = unpack(buffer, position)
             if mark != b"$":
@@ -107,21 +143,37 @@ class NativeSession:
                     continue
                 break
             if on == channel and second & 0x7F == payload_type and length >= 12:
-                packets += 1
-                if first == 0x80:
-                    push(view, position + 16, following, seq, ts, second & 0x80)
-                else:
-                    start, stop = payload_bounds(buffer, position + 4, following)
-                    push(view, start, stop, seq, ts, second & 0x80)
-            elif on == channel + 1 and second == 200 and length >= 20:
-                self._sender_report(buffer, position + 4)
+                self._counters.packets += 1
+                start, stop = (position + 16, following) if first == 0x80 else payload_bounds(buffer, position + 4, following)
+                push(view, start, stop, seq, ts, second & 0x80)
+            elif length >= 12:
+                self._other(buffer, view, position + 4, following, on)
             position = following
-        self._counters.packets += packets
         return position
 
-    def _foreign(self, buffer: bytearray, position: int, end: int) -> int:
+    def _other(self, buffer: Any, view: memoryview, at: int, end: int, channel: int) -> None:
+        """Sound, and the sender reports of both tracks."""
+        audio = self._audio
+        if channel == self._channel + 1:
+            if buffer[at + 1] == 200 and end - at >= 20:
+                self._sender_report(buffer, at)
+        elif audio is not None and channel == self._rtsp.audio_channel:
+            if buffer[at + 1] & 0x7F == audio.track.payload_type:
+                start, stop = payload_bounds(buffer, at, end)
+                audio.push(view[start:stop], int.from_bytes(buffer[at + 4 : at + 8], "big"))
+        elif audio is not None and channel == self._rtsp.audio_channel + 1 and buffer[at + 1] == 200 and end - at >= 20:
+            camera_us, ts = _report(buffer, at)
+            if camera_us:
+                self._sink.audio_report(camera_us, audio.unwrapped(ts))
+
+    def _flush_audio(self, audio: AudioAssembler) -> None:
+        run = audio.take()
+        if run is not None:
+            self._sink.audio(run, audio.track, self.arrival_us)
+
+    def _foreign(self, buffer: Any, position: int, end: int) -> int:
         """Skip an RTSP reply, or resynchronise; -1 where more bytes are needed."""
-        if buffer[position] == 0x52 and buffer.startswith(b"RTSP/", position):
+        if buffer[position : position + 5] == b"RTSP/":
             head = buffer.find(b"\r\n\r\n", position, end)
             if head < 0:
                 return -1
@@ -130,9 +182,9 @@ class NativeSession:
             length = text[at + 15 :].split(b"\r\n", 1)[0].strip() if at >= 0 else b"0"
             if text[9:12] == b"401":
                 self._answer_challenge(bytes(buffer[position:head]))
-            return min(end, head + 4 + (int(length) if length.isdigit() else 0))
+            return int(min(end, head + 4 + (int(length) if length.isdigit() and len(length) < 8 else 0)))
         pattern = b"$" + bytes((self._channel,))
-        found = buffer.find(pattern, position + 1, end)
+        found: int = buffer.find(pattern, position + 1, end)
         return found if found >= 0 else end - 1
 
     def _answer_challenge(self, head: bytes) -> None:
@@ -142,28 +194,56 @@ class NativeSession:
         if self._rtsp.auth.challenge(offers):
             self._send(self._rtsp.request(self._rtsp.keepalive))
 
-    def _sender_report(self, buffer: bytearray, at: int) -> None:
-        seconds, fraction, ts = struct.unpack_from(">III", buffer, at + 8)
-        if seconds:
-            camera_us = (seconds - NTP_EPOCH) * 1_000_000 + (fraction * 1_000_000 >> 32)
-            self._sink.sender_report(camera_us, self._assembler.unwrapped(ts), self._arrival_us)
+    def _sender_report(self, buffer: Any, at: int) -> None:
+        self._ssrc = int.from_bytes(buffer[at + 4 : at + 8], "big")
+        camera_us, ts = _report(buffer, at)
+        if camera_us:
+            self._sink.sender_report(camera_us, self._assembler.unwrapped(ts), self.arrival_us)
 
     def _watch(self, now: float) -> None:
-        if self._assembler.units != self._units:
-            self._units = self._assembler.units
+        """Only complete pictures prove that a stream lives, and only keyframes that it can be kept."""
+        assembler, counters = self._assembler, self._counters
+        if assembler.units != self._units:
+            self._units = assembler.units
             self._last_picture = now
         elif now - self._last_picture > self._stall:
             raise StreamStalled(f"no complete picture for {self._stall:g} s")
+        if counters.keyframes != self._keyframes:
+            self._keyframes = counters.keyframes
+            self._last_key = now
+        elif now - self._last_key > KEYFRAME_SECONDS:
+            raise StreamStalled(f"no keyframe for {KEYFRAME_SECONDS:g} s")
         if now >= self._keepalive_due:
             self._keepalive_due = now + self._rtsp.timeout / 2
             self._send(self._rtsp.request(self._rtsp.keepalive))
         if now >= self._report_due:
-            self._report_due = now + _RECEIVER_REPORT_SECONDS
+            self._report_due = now + REPORT_SECONDS
             self._send(self._receiver_report())
+            self._size_buffer()
 
     def _receiver_report(self) -> bytes:
-        report = struct.pack(">BBHI", 0x80, 201, 1, 0x4D57)
+        """RFC 3550 6.4.2, one block: share lost since the last report, all lost, highest sequence number."""
+        c = self._counters
+        lost, packets = c.lost_packets - self._reported_lost, c.packets - self._reported_packets
+        self._reported_lost, self._reported_packets = c.lost_packets, c.packets
+        share = min(255, 256 * lost // (lost + packets)) if lost > 0 else 0
+        block = struct.pack(
+            ">IIIIII",
+            self._ssrc,
+            share << 24 | min(c.lost_packets, 0x7FFFFF),
+            (self._assembler.next_seq - 1) & 0xFFFF,
+            0,
+            0,
+            0,
+        )
+        report = struct.pack(">BBHI", 0x81, 201, 7, _SSRC) + block
         return struct.pack(">cBH", b"$", self._channel + 1, len(report)) + report
+
+    def _size_buffer(self) -> None:
+        """Room in the socket for what comes while the recorder is held up, and no more."""
+        came, self._sized_at = self._counters.bytes - self._sized_at, self._counters.bytes
+        wanted = int(came / REPORT_SECONDS * BUFFER_SECONDS)
+        self._rtsp.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, max(MIN_BUFFER, min(MAX_BUFFER, wanted)))
 
     def _send(self, data: bytes) -> None:
         try:
@@ -173,12 +253,23 @@ class NativeSession:
 
     def close(self) -> None:
         """Store what is complete, say goodbye, release the socket."""
+        rest = bytearray(self._leftover)
+        with contextlib.suppress(MinwangError):  # the session is over anyway
+            self._parse(rest, memoryview(rest), 0, len(rest))
         self._assembler.flush()
+        if self._audio is not None:
+            self._flush_audio(self._audio)
         self._send(self._rtsp.request("TEARDOWN"))
         self._rtsp.sock.close()
 
 
-def payload_bounds(buffer: bytearray, start: int, end: int) -> tuple[int, int]:
+def _report(buffer: Any, at: int) -> tuple[int, int]:
+    """(the camera's wall time in µs UTC, RTP timestamp) of a sender report; 0 where it states no time."""
+    seconds, fraction, ts = struct.unpack_from(">III", buffer, at + 8)
+    return (seconds - NTP_EPOCH) * 1_000_000 + (fraction * 1_000_000 >> 32) if seconds else 0, ts
+
+
+def payload_bounds(buffer: Any, start: int, end: int) -> tuple[int, int]:
     """Where the payload of an RTP packet lies: behind CSRCs and extension, before the padding."""
     first = buffer[start]
     at = start + 12 + 4 * (first & 15)
@@ -196,7 +287,10 @@ class Ticker:
         self._clock = clock
         self._after_tick = after_tick
         self._sessions: set[NativeSession] = set()
-        self._buffer = bytearray(CHUNK)
+        # Anonymous memory: pages that no camera needs are never touched.
+        self._arena = Arena(mmap.mmap(-1, ARENA))
+        self.busy_seconds = 0.0
+        self.late_ticks = 0
 
     def add(self, session: NativeSession) -> None:
         self._sessions.add(session)
@@ -207,20 +301,73 @@ class Ticker:
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         due = loop.time()
-        view = memoryview(self._buffer)
         while True:
-            now, arrival_us = loop.time(), to_microseconds(self._clock.now())
-            for session in list(self._sessions):
-                try:
-                    session.tick(self._buffer, view, now, arrival_us)
-                except MinwangError as e:
-                    self._end(session, e)
-                except Exception as e:
-                    log.exception("a stream broke the parser")
-                    self._end(session, ProtocolError(f"the stream broke the parser: {type(e).__name__}"))
+            now = loop.time()
+            self.tick(now, to_microseconds(self._clock.now()))
             self._after_tick()
-            due = max(due + TICK, loop.time())
-            await asyncio.sleep(due - loop.time())
+            ended = loop.time()
+            self.busy_seconds += ended - now
+            self.late_ticks += ended > due + TICK
+            due = max(due + TICK, ended)
+            await asyncio.sleep(due - ended)
+
+    def tick(self, now: float, arrival_us: int) -> None:
+        """Empty every socket and hand on what came."""
+        waiting = list(self._sessions)
+        for _ in range(ROUNDS):
+            queue, waiting = waiting, []
+            while queue:
+                queue, more = self._read(queue, arrival_us)
+                waiting += more
+        for session in list(self._sessions):
+            try:
+                session.finish_tick(now)
+            except MinwangError as e:
+                self._end(session, e)
+
+    def _read(self, queue: list[NativeSession], arrival_us: int) -> tuple[list[NativeSession], list[NativeSession]]:
+        """Read as many sockets as the arena holds and take their bytes apart; returns the sessions not yet
+        read, and those that had more to say than there was room for."""
+        arena, at = self._arena, 0
+        read: list[tuple[NativeSession, int, int]] = []
+        full: list[NativeSession] = []
+        for count, session in enumerate(queue):
+            if count == GROUP or at + ROOM > ARENA - 64:
+                queue = queue[count:]
+                break
+            session.arrival_us = arrival_us
+            try:
+                end = session.receive(arena.view, at, ROOM)
+            except MinwangError as e:
+                self._end(session, e)
+                continue
+            if end == at + ROOM:
+                full.append(session)
+            if end > at:
+                read.append((session, at, end))
+            at = end
+        else:
+            queue = []
+        self._take_apart(read)
+        return queue, full
+
+    def _take_apart(self, read: list[tuple[NativeSession, int, int]]) -> None:
+        arena = self._arena
+        regions = [session.region(begin, end) for session, begin, end in read]
+        wanted = [r for r in regions if r is not None]
+        if wanted:
+            take_apart(arena, wanted)
+        for (session, begin, end), region in zip(read, regions, strict=True):
+            try:
+                if region is not None and region.used >= 0:
+                    session.taken(arena, region)
+                else:
+                    session.parse(arena, begin, end)
+            except MinwangError as e:
+                self._end(session, e)
+            except Exception as e:  # one camera's bytes end its own session, never another's
+                log.exception("a stream broke the parser")
+                self._end(session, ProtocolError(f"the stream broke the parser: {type(e).__name__}"))
 
     def _end(self, session: NativeSession, error: BaseException) -> None:
         self._sessions.discard(session)
@@ -235,16 +382,21 @@ class NativeEngine:
 
     def __init__(self, ticker: Ticker, fragment_seconds: float, stall_seconds: float):
         self._ticker = ticker
-        self._fragment_seconds = fragment_seconds
+        self._fragment_ticks = max(1, round(fragment_seconds / TICK))
         self._stall_seconds = stall_seconds
 
     async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[], None]) -> None:
         """Raises CameraError when the stream ends, for whatever reason."""
-        rtsp = await open_session(spec.url, spec.login)
+        rtsp = await open_session(spec.url, spec.login, audio=spec.audio)
         connected()
-        sink.begin_session()
+        sink.begin_session(rtsp.audio)
         session = NativeSession(
-            rtsp, sink, counters, self._fragment_seconds, self._stall_seconds, asyncio.get_running_loop().time()
+            rtsp,
+            sink,
+            counters,
+            stall_seconds=self._stall_seconds,
+            fragment_ticks=self._fragment_ticks,
+            now=asyncio.get_running_loop().time(),
         )
         self._ticker.add(session)
         try:

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import Clock, to_microseconds
 from core.database import Database
-from nvr import fmp4, gop_index
-from nvr.archive import Span, gaps_between, merge, segments_between
+from nvr import fmp4, footage, gop_index
+from nvr.archive import Span, gaps_between, merge
+from nvr.footage import Segment
 from nvr.gop_index import Gop
-from nvr.tables import CLOSED, OPEN, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class LocatedGop:
     path: Path
     offset: int
     size: int
+    segment_us: int  # start of its segment: with the stream, the segment's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,30 +49,36 @@ class ArchiveReader:
         self._database = database
         self._clock = clock
 
+    async def segments(self, stream: str, start_us: int, end_us: int) -> list[tuple[Segment, Path]]:
+        """Segments that touch [start, end), oldest first, with the places of their files."""
+        async with self._database.reading() as session:
+            return await self._located(session, stream, start_us, end_us)
+
+    async def _located(self, session: AsyncSession, stream: str, start_us: int, end_us: int) -> list[tuple[Segment, Path]]:
+        volumes = await footage.volume_paths(session)
+        found = await footage.between(session, [stream], start_us, end_us)
+        return [(s, footage.path_of(volumes, s)) for s in found if s.volume in volumes]
+
     async def coverage(self, stream: str, start_us: int, end_us: int) -> list[Span]:
         """Recorded spans and gaps with cause in [start, end), in order of time."""
         now_us = to_microseconds(self._clock.now())
         async with self._database.reading() as session:
-            rows = await segments_between(session, stream, start_us, end_us)
+            rows = await footage.between(session, [stream], start_us, end_us)
             gaps = await gaps_between(session, stream, start_us, end_us, now_us)
+            volumes = await footage.volume_paths(session) if any(s.open for s in rows) else {}
         spans = []
-        for row in rows:
-            end = row.end_us if row.state == CLOSED else await asyncio.to_thread(_open_end, row)
-            if end > start_us and row.start_us < end_us:
-                spans.append(Span(max(row.start_us, start_us), min(end, end_us)))
+        for segment in rows:
+            end = segment.end_us
+            if segment.open and segment.volume in volumes:
+                end = await asyncio.to_thread(_open_end, segment, footage.path_of(volumes, segment))
+            if end > start_us and segment.start_us < end_us:
+                spans.append(Span(max(segment.start_us, start_us), min(end, end_us)))
         return sorted(merge(spans) + gaps, key=lambda s: s.start_us)
 
     async def gops(self, stream: str, start_us: int, end_us: int, limit: int = 5000) -> list[LocatedGop]:
         """GOPs that touch [start, end), oldest first."""
-        async with self._database.reading() as session:
-            rows = await segments_between(session, stream, start_us, end_us)
-        found: list[LocatedGop] = []
-        for row in rows:
-            gops = gop_index.unpack(row.gops) if row.gops else await asyncio.to_thread(_scan_gops, Path(row.path))
-            found += [g for g in _locate(row, gops) if g.end_us > start_us and g.start_us < end_us]
-            if len(found) >= limit:
-                break
-        return found[:limit]
+        rows = await self.segments(stream, start_us, end_us)
+        return await asyncio.to_thread(_all_gops, rows, start_us, end_us, limit)
 
     async def keyframes(self, stream: str, start_us: int, end_us: int, limit: int = 50) -> list[Keyframe]:
         """Keyframes with start <= time < end, oldest first."""
@@ -92,37 +99,48 @@ class ArchiveReader:
         return frames[0] if frames else None
 
     async def newest_end(self, stream: str) -> int | None:
-        """Wall time at which the newest segment begins or ends; None where nothing is recorded."""
+        """Wall time at which the newest segment ends; None where nothing is recorded."""
         async with self._database.reading() as session:
-            query = select(Segment).where(Segment.stream == stream, Segment.state.in_((OPEN, CLOSED)))
-            row = await session.scalar(query.order_by(Segment.start_us.desc()).limit(1))
-        if row is None:
+            segment = await footage.newest(session, stream)
+            volumes = await footage.volume_paths(session)
+        if segment is None or segment.volume not in volumes:
             return None
-        return row.end_us if row.state == CLOSED else await asyncio.to_thread(_open_end, row)
+        path = footage.path_of(volumes, segment)
+        return await asyncio.to_thread(_open_end, segment, path) if segment.open else segment.end_us
 
 
-def _open_end(row: Segment) -> int:
-    gops = _scan_gops(Path(row.path))
-    return row.start_us + gops[-1].time_us + gops[-1].duration_us if gops else row.start_us
+def _open_end(segment: Segment, path: Path) -> int:
+    gops = _gops_of(segment, path)
+    return segment.start_us + gops[-1].time_us + gops[-1].duration_us if gops else segment.start_us
 
 
-def _scan_gops(path: Path) -> list[Gop]:
+def _gops_of(segment: Segment, path: Path) -> list[Gop]:
     try:
-        return list(gop_index.from_fragments(fmp4.scan(path)))
+        return gop_index.read(path, segment.media_us)
     except FileNotFoundError:
         return []
 
 
-def _locate(row: Segment, gops: Sequence[Gop]) -> list[LocatedGop]:
+def _all_gops(rows: Sequence[tuple[Segment, Path]], start_us: int, end_us: int, limit: int) -> list[LocatedGop]:
+    found: list[LocatedGop] = []
+    for segment, path in rows:
+        gops = _locate(segment, path, _gops_of(segment, path))
+        found += [g for g in gops if g.end_us > start_us and g.start_us < end_us]
+        if len(found) >= limit:
+            break
+    return found[:limit]
+
+
+def _locate(segment: Segment, path: Path, gops: Sequence[Gop]) -> list[LocatedGop]:
     # Wall and media clocks differ by parts per thousand: the difference is spread over the file.
-    stretch = (row.end_us - row.start_us) / row.media_us if row.state == CLOSED and row.media_us else 1.0
+    start = segment.start_us
+    stretch = (segment.end_us - start) / segment.media_us if segment.media_us and not segment.open else 1.0
     return [
         LocatedGop(
-            row.start_us + int(g.time_us * stretch), row.start_us + int((g.time_us + g.duration_us) * stretch),
-            Path(row.path), g.offset, g.size,
+            start + int(g.time_us * stretch), start + int((g.time_us + g.duration_us) * stretch), path, g.offset, g.size, start
         )
         for g in gops
-    ]  # fmt: skip
+    ]
 
 
 def _read_keyframes(stream: str, gops: Sequence[LocatedGop]) -> list[Keyframe]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,20 +13,32 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras import registry
 from cameras.tables import Camera
 from core.clock import Clock, from_microseconds
+from core.database import Database
 from core.secrets import Vault
+from nvr import schedule, volumes
 from nvr.access_units import Counters
 from nvr.recorder import Recorder, StreamSpec, StreamState
 from nvr.tables import StreamStatus, Worker
 
 
 def shard(camera: str, workers: int) -> int:
-    return zlib.crc32(camera.encode()) % workers
+    """Rendezvous hashing: another number of workers moves as few cameras as can be."""
+    return max(range(workers), key=lambda w: zlib.crc32(f"{camera}/{w}".encode()))
 
 
 async def desired(
-    session: AsyncSession, vault: Vault, default_engine: str, worker: int = 0, workers: int = 1
+    session: AsyncSession,
+    vault: Vault,
+    default_engine: str,
+    *,
+    now: datetime,
+    zone: ZoneInfo,
+    worker: int = 0,
+    workers: int = 1,
 ) -> list[StreamSpec]:
-    """Streams that recorder `worker` of `workers` has to record now."""
+    """Streams that recorder `worker` of `workers` has to record at `now`."""
+    fell_back = await session.execute(select(StreamStatus.stream, StreamStatus.fell_back_at))
+    fallen = {stream: at for stream, at in fell_back if at is not None}
     logins: dict[str | None, tuple[str, str] | None] = {}
     specs = []
     for camera in await registry.cameras(session):
@@ -34,12 +47,27 @@ async def desired(
         if camera.credential not in logins:
             logins[camera.credential] = await registry.login(session, vault, camera.credential)
         for stream in camera.streams:
-            if stream.record and stream.url:
-                engine = stream.engine or default_engine
+            if stream.record and stream.url and schedule.includes(stream.schedule, now, zone):
                 specs.append(
-                    StreamSpec(stream.id, stream.url, logins[camera.credential], engine, camera.refused_at is not None)
+                    StreamSpec(
+                        stream.id,
+                        stream.url,
+                        logins[camera.credential],
+                        stream.engine or default_engine,
+                        refused=camera.refused_at is not None,
+                        audio=stream.audio,
+                        on_event=stream.schedule == schedule.ON_EVENT,
+                        fell_back_at=fallen.get(stream.id),
+                    )
                 )
     return specs
+
+
+async def recorders_alive(database: Database, clock: Clock) -> bool:
+    """A recorder wrote its state within the last quarter of a minute."""
+    async with database.reading() as session:
+        query = select(Worker.name).where(Worker.role == "recorder", Worker.seen_at > clock.now() - timedelta(seconds=15))
+        return (await session.scalars(query)).first() is not None
 
 
 class StatusWriter:
@@ -55,6 +83,7 @@ class StatusWriter:
     async def write(self, session: AsyncSession, url: str, pid: int) -> None:
         now, monotonic = self._clock.now(), self._clock.monotonic()
         await session.merge(Worker(name=self._worker, role="recorder", url=url, pid=pid, seen_at=now))
+        await volumes.store_state(session, self._clock, self._recorder.volumes.disks)
         refused = [
             s.spec.id.partition("/")[0] for s in self._recorder.streams.values() if s.state == "refused" and not s.spec.refused
         ]
@@ -79,10 +108,11 @@ class StatusWriter:
         sink = state.sink
         return {
             "stream": state.spec.id, "worker": self._worker, "state": state.state, "engine": state.engine, "cause": state.cause[:20],
+            "fell_back_at": state.fell_back_at,
             "detail": state.detail[:200],
             "at": now, "since": now - timedelta(seconds=monotonic - state.since),
             "last_picture": from_microseconds(sink.covered_until) if sink.covered_until and sink.segments_made else None,
             "fps": (c.frames - before.frames) / seconds, "bitrate": (c.bytes - before.bytes) * 8 / seconds,
             "packets": c.packets, "lost_packets": c.lost_packets, "loss": lost / (packets + lost) if packets + lost > 0 else 0.0,
-            "reconnects": max(state.reconnects, 0), "clock_offset": sink.clock_offset_us / 1e6 if sink.clock_offset_us is not None else None,
+            "reconnects": max(state.reconnects, 0), "clock_offset": sink.clock.offset_us / 1e6 if sink.clock.offset_us is not None else None,
         }  # fmt: skip

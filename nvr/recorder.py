@@ -1,21 +1,18 @@
 """The recorder: a set of wanted streams, each kept recording by its own small task.
 
 `want` is the desired state; calling it again with another set starts, stops or restarts only what
-differs. Reconnects follow a ladder with jitter under one connection budget; a refused credential is
-not tried again until the stream's description changes.
+differs. Reconnects follow a ladder with jitter under one connection budget (nvr.connecting); a refused
+credential is not tried again until the stream's description changes.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import random
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -24,16 +21,18 @@ from core.errors import CameraError, CameraRefused, ProtocolError
 from core.settings import RecorderSettings
 from nvr.access_units import Counters
 from nvr.archive import ArchiveDatabase
-from nvr.ffmpeg_engine import FfmpegEngine
+from nvr.connecting import ConnectionBudget, StallGuard, subnet_of
 from nvr.native import NativeEngine, Ticker
+from nvr.preroll import EventSink
 from nvr.segments import LiveTap, SegmentSink
-from nvr.writer import Writer
+from nvr.volumes import Disk, VolumeSet
 
 log = logging.getLogger(__name__)
 
 LADDER = (1, 2, 5, 10, 30, 60)  # seconds before the next attempt
 STEADY_SECONDS = 30  # recording this long starts the ladder anew
 FALL_BACK_AFTER = 2  # protocol failures before 'auto' tries ffmpeg
+NATIVE_AGAIN = timedelta(days=1)  # then the native engine gets another chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +44,9 @@ class StreamSpec:
     login: tuple[str, str] | None = None
     engine: str = "auto"
     refused: bool = False  # the credential was refused before: do not even try
+    audio: bool = False
+    on_event: bool = False  # kept only around events (`Recorder.trigger`)
+    fell_back_at: datetime | None = None  # ffmpeg has it because the native engine could not
 
     def __repr__(self) -> str:  # the login must not reach a log
         return f"StreamSpec({self.id})"
@@ -72,56 +74,29 @@ class StreamState:
     reconnects: int = -1
     protocol_failures: int = 0
     failures: int = 0
-
-
-class ConnectionBudget:
-    """At most `rate` attempts a second in all, and `per_subnet` at once in one /24 (IPv6: /64)."""
-
-    def __init__(self, clock: Clock, rate: float, per_subnet: int):
-        self._clock = clock
-        self._gap = 1.0 / rate
-        self._free_at = 0.0
-        self._subnets: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(per_subnet))
-
-    @asynccontextmanager
-    async def attempt(self, url: str) -> AsyncIterator[None]:
-        async with self._subnets[subnet_of(url)]:
-            now = self._clock.monotonic()
-            at = max(now, self._free_at)
-            self._free_at = at + self._gap
-            if at > now:
-                await self._clock.sleep(at - now)
-            yield
-
-
-def subnet_of(url: str) -> str:
-    host = urlsplit(url).hostname or ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))
+    fell_back_at: datetime | None = None
 
 
 class Recorder:
-    def __init__(self, settings: RecorderSettings, volume: Path, archive: ArchiveDatabase, clock: Clock):
+    def __init__(self, settings: RecorderSettings, volumes: VolumeSet, archive: ArchiveDatabase, clock: Clock):
         self._settings = settings
-        self._volume = volume.absolute()
+        self.volumes = volumes
         self._archive = archive
         self._clock = clock
-        self.writer = Writer(settings.sync_interval)
-        self._ticker = Ticker(clock, self.writer.submit)
+        volumes.on_change = self._volume_changed
+        archive.paths = {d.number: d.path for d in volumes.disks}
+        self.ticker = Ticker(clock, volumes.submit)
         self._budget = ConnectionBudget(clock, settings.connect_rate, settings.connects_per_subnet)
-        self._engines: dict[str, Engine] = {
-            "native": NativeEngine(self._ticker, settings.fragment_seconds, settings.stall_seconds),
-            "ffmpeg": FfmpegEngine(clock, settings.fragment_seconds, settings.stall_seconds, self.writer.submit),
-        }
+        self.guard = StallGuard(clock)
+        self._native = NativeEngine(self.ticker, settings.fragment_seconds, settings.stall_seconds)
+        self._ffmpeg: Engine | None = None
         self.streams: dict[str, StreamState] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        self.writer.start()
-        self._tasks = [asyncio.create_task(self._ticker.run()), asyncio.create_task(self._archive.run())]
+        await asyncio.to_thread(self.volumes.start)
+        work = (self.ticker.run(), self._archive.run(), self.volumes.watch())
+        self._tasks = [asyncio.create_task(w) for w in work]
 
     async def stop(self) -> None:
         """End every stream, write out everything, store the last facts."""
@@ -129,9 +104,19 @@ class Recorder:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.to_thread(self.writer.stop)
-        await asyncio.sleep(0)  # facts that the writer thread handed over
+        await asyncio.to_thread(self.volumes.stop)
+        await asyncio.sleep(0)  # facts that the writer threads handed over
         await self._archive.drain()
+
+    def _volume_changed(self, disk: Disk) -> None:
+        self._archive.announce("volume." + disk.state, None, volume=disk.number, folder=str(disk.path), detail=disk.detail)
+
+    def trigger(self, camera: str, until_us: int) -> None:
+        """An event: keep the camera's on-event streams from their pre-roll up to `until_us`."""
+        for kind in ("main", "sub"):
+            state = self.streams.get(f"{camera}/{kind}")
+            if state is not None and isinstance(state.sink, EventSink):
+                state.sink.trigger(until_us)
 
     async def want(self, specs: Iterable[StreamSpec], covered: dict[str, tuple[int, bool]] | None = None) -> None:
         """Make these the recorded streams. `covered` says where each one's archive ended (nvr.recovery)."""
@@ -164,10 +149,10 @@ class Recorder:
     def _add(self, spec: StreamSpec, covered: tuple[int, bool] | None, before: SegmentSink | None) -> None:
         loop = asyncio.get_running_loop()
         counters = Counters()
-        sink = SegmentSink(
+        make = EventSink if spec.on_event else SegmentSink
+        sink = make(
             spec.id,
-            self._volume,
-            self.writer,
+            self.volumes,
             self._archive,
             counters,
             self._settings.segment_seconds,
@@ -179,7 +164,7 @@ class Recorder:
             sink.covered_until, sink.in_gap = covered
             if not sink.in_gap:
                 sink.start_gap("recorder_down", "", covered[0])
-        state = StreamState(spec, sink, counters, since=self._clock.monotonic())
+        state = StreamState(spec, sink, counters, since=self._clock.monotonic(), fell_back_at=spec.fell_back_at)
         self.streams[spec.id] = state
         state.task = asyncio.create_task(self._keep_recording(state), name=f"record {spec.id}")
 
@@ -197,12 +182,14 @@ class Recorder:
                 if not state.spec.refused:
                     self._archive.announce("camera.refused", state.spec.id.partition("/")[0])
                 await asyncio.Event().wait()  # until a person acts: a changed description restarts this task
-            await self._clock.sleep(self._pause(state))
+            if self.guard.failed(state.spec.id, sum(s.state == "recording" for s in self.streams.values())):
+                self._archive.announce("recorder.stalled", None, streams=self.guard.size)
+            await self.guard.wait(subnet_of(state.spec.url), self._pause(state))
 
     async def _record_once(self, state: StreamState) -> CameraError:
         """Connect and record until it fails; returns why."""
         self._enter(state, "connecting", state.cause, state.detail)
-        engine = self._engines[self._choose(state)]
+        engine = self._engine(self._choose(state))
         state.engine = engine.name
         async with self._budget.attempt(state.spec.url):
             connected = asyncio.Event()
@@ -219,6 +206,7 @@ class Recorder:
         if connected.is_set():
             state.reconnects += 1
             self._enter(state, "recording", "", "")
+            self.guard.answered(subnet_of(state.spec.url))
         error = CameraError("the stream ended")
         try:
             await recording
@@ -238,16 +226,30 @@ class Recorder:
         if isinstance(error, ProtocolError):
             state.protocol_failures += 1
 
+    def _engine(self, name: str) -> Engine:
+        if name == "native":
+            return self._native
+        if self._ffmpeg is None:
+            from nvr.ffmpeg_engine import FfmpegEngine  # with its command builder 8 MB, which most recorders never need
+
+            seconds, stall = self._settings.fragment_seconds, self._settings.stall_seconds
+            self._ffmpeg = FfmpegEngine(self._clock, seconds, stall, self.volumes.submit)
+        return self._ffmpeg
+
     def _choose(self, state: StreamState) -> str:
         wanted = state.spec.engine
         if wanted != "auto":
             return wanted
-        native_speaks_it = urlsplit(state.spec.url).scheme == "rtsp"
-        if native_speaks_it and state.protocol_failures < FALL_BACK_AFTER:
+        now = self._clock.now()
+        if state.fell_back_at is not None and now - state.fell_back_at > NATIVE_AGAIN:
+            state.fell_back_at, state.protocol_failures = None, FALL_BACK_AFTER - 1  # one more chance
+        if state.fell_back_at is not None:
+            return "ffmpeg"
+        if urlsplit(state.spec.url).scheme == "rtsp" and state.protocol_failures < FALL_BACK_AFTER:
             return "native"
-        if state.engine != "ffmpeg":
-            log.warning("%s: the native engine cannot record it, ffmpeg takes over", state.spec.id)
-            self._archive.announce("stream.fell_back", state.spec.id.partition("/")[0], stream=state.spec.id)
+        log.warning("%s: the native engine cannot record it, ffmpeg takes over", state.spec.id)
+        state.fell_back_at = now
+        self._archive.announce("stream.fell_back", state.spec.id.partition("/")[0], stream=state.spec.id, why=state.detail)
         return "ffmpeg"
 
     def _pause(self, state: StreamState) -> float:

@@ -1,227 +1,205 @@
-"""Start-up recovery and `archive verify`: every file owned by exactly one row, every row by a file.
+"""What a recorder does before it records: bring its streams' files and index together after a crash.
 
-- an open row left by a crash: its file is cut back to the last whole fragment and closed;
-- a row without its file: removed, the time becomes a gap;
-- a row marked 'deleting': the deletion is finished;
-- a file without a row: adopted where its name and content are ours, else put in quarantine.
+- a file that was being written is cut back to its last whole fragment, gets its index and its hash, and an entry;
+- a removal that was under way is finished;
+- a file of the last two days without an entry (the database was locked, or lost) is adopted.
+
+It looks only at what a crash can have touched, so a station with a month of footage starts in seconds.
+`archive verify` (nvr.verify) compares everything.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import func, select
 
 from core.clock import to_microseconds
 from core.database import Database
-from nvr import fmp4, gop_index
-from nvr.fmp4 import TIMESCALE, Fragment
-from nvr.tables import CLOSED, DELETING, OPEN, QUARANTINED, Gap, Segment
+from nvr import fmp4, footage, gop_index
+from nvr.fmp4 import TIMESCALE
+from nvr.footage import Segment
+from nvr.tables import Footage, Gap, OpenSegment, StreamUsage
 
 log = logging.getLogger(__name__)
 
-QUARANTINE = "quarantine"
+LOOK_BACK_DAYS = 2
 
 
 @dataclass(slots=True)
-class Findings:
-    """What was found (and, with repair, mended); lists hold paths."""
+class Recovered:
+    """What start-up recovery found and mended; lists hold paths."""
 
-    rows: int = 0
-    files: int = 0
-    left_open: list[str] = field(default_factory=list)
-    missing_files: list[str] = field(default_factory=list)
-    half_deleted: list[str] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+    vanished: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
     adopted: list[str] = field(default_factory=list)
-    quarantined: list[str] = field(default_factory=list)
-    wrong_size: list[str] = field(default_factory=list)
-    repaired: bool = False
 
     @property
     def clean(self) -> bool:
-        return not any((self.left_open, self.missing_files, self.half_deleted, self.adopted, self.quarantined, self.wrong_size))
+        return not (self.closed or self.vanished or self.removed or self.adopted)
 
     def as_dict(self) -> dict[str, object]:
-        return asdict(self) | {"clean": self.clean}
+        return asdict(self)
 
 
-async def recover(
-    database: Database, volumes: Iterable[Path], *, repair: bool = True, streams: set[str] | None = None
-) -> Findings:
-    """Compare rows and files in both directions; mend what is wrong where `repair` is set.
-
-    Must run while nothing records the streams concerned (`streams`: None means all).
-    """
+async def recover(database: Database, streams: Iterable[str], now: datetime) -> Recovered:
+    """Mend the streams' archive. Nothing may record them meanwhile."""
+    wanted = set(streams)
+    found = Recovered()
     async with database.reading() as session:
-        rows = (await session.scalars(select(Segment))).all()
-    findings = Findings(repaired=repair)
-    changes = await asyncio.to_thread(_inspect, findings, rows, list(volumes), repair, streams)
-    if repair and not findings.clean:
-        async with database.session() as session:
-            for row in changes.gone:
-                await session.delete(row)
-            for row in changes.closed:
-                await session.merge(row)
-            session.add_all(changes.new)
-    return findings
+        volumes = await footage.volume_paths(session)
+        open_rows = [o for o in await session.scalars(select(OpenSegment)) if o.stream in wanted]
+        halves = [r.id for r in await session.scalars(select(Footage).where(Footage.deleting)) if r.stream in wanted]
+    for number in halves:
+        await finish_deletion(database, volumes, number, found)
+    for row in open_rows:
+        if row.volume in volumes:
+            await _close(database, volumes, Segment(row.stream, row.volume, row.start_us, row.start_us, open=True), found)
+    await _adopt_recent(database, volumes, wanted, now, found)
+    return found
 
 
-@dataclass(slots=True)
-class _Changes:
-    """What the database has to learn after the files were mended."""
-
-    gone: list[Segment] = field(default_factory=list)
-    closed: list[Segment] = field(default_factory=list)
-    new: list[Segment | Gap] = field(default_factory=list)
-
-
-def _inspect(
-    findings: Findings, rows: Sequence[Segment], volumes: list[Path], repair: bool, streams: set[str] | None
-) -> _Changes:
-    """All file work, in a thread of its own."""
-    changes = _Changes()
-    for row in rows:
-        if streams is None or row.stream in streams:
-            findings.rows += 1
-            _check_row(findings, changes, row, repair)
-    known = {row.path for row in rows}
-    for volume in volumes:
-        for path in _files(volume):
-            stream = stream_of(volume, path)
-            if streams is None or stream in streams:
-                findings.files += 1
-                if str(path) not in known:
-                    _take_in(findings, changes, volume, path, stream, repair)
-    return changes
+async def _close(database: Database, volumes: dict[int, Path], left_open: Segment, found: Recovered) -> None:
+    path = footage.path_of(volumes, left_open)
+    segment = await asyncio.to_thread(complete, left_open, path)
+    async with database.session() as session:
+        if segment is not None:
+            await footage.append(session, [segment])
+        else:
+            await footage.forget_open(session, left_open.stream, left_open.start_us)
+    (found.closed if segment is not None else found.vanished).append(str(path))
 
 
-def _check_row(findings: Findings, changes: _Changes, row: Segment, repair: bool) -> None:
-    path = Path(row.path)
-    if row.state == DELETING:
-        findings.half_deleted.append(row.path)
-        if repair:
-            path.unlink(missing_ok=True)
-            changes.gone.append(row)
-    elif not path.exists():
-        findings.missing_files.append(row.path)
-        changes.gone.append(row)
-        if row.end_us > row.start_us:
-            lost = Gap(stream=row.stream, start_us=row.start_us, end_us=row.end_us, cause="disk_error", detail="file missing")
-            changes.new.append(lost)
-    elif row.state == OPEN:
-        findings.left_open.append(row.path)
-        if repair:
-            _close(changes, row, path)
-    elif row.state == CLOSED and (row.size_bytes != path.stat().st_size or not row.gops):
-        findings.wrong_size.append(row.path)
-        if repair:
-            _close(changes, row, path)
+def complete(segment: Segment, path: Path) -> Segment | None:
+    """Close a file whose writer died: cut it back to its last whole fragment, add its index, hash it.
 
-
-def _close(changes: _Changes, row: Segment, path: Path) -> None:
-    """Cut the file back to its last whole fragment and complete its row."""
-    fragments = list(fmp4.scan(path))
+    None where it holds no picture; then it is removed.
+    """
+    try:
+        fragments = list(fmp4.scan(path))
+    except FileNotFoundError:
+        return None
     if not fragments:
         path.unlink()
-        changes.gone.append(row)
-        return
-    _cut(path, fragments)
-    _fill(row, fragments)
-    changes.closed.append(row)
-
-
-def _cut(path: Path, fragments: list[Fragment]) -> None:
-    end = fragments[-1].offset + fragments[-1].size
-    if path.stat().st_size > end:
-        os.truncate(path, end)
-
-
-def _fill(row: Segment, fragments: list[Fragment]) -> None:
-    last = fragments[-1]
-    row.state = CLOSED
-    row.media_us = (last.time + last.duration) * 1_000_000 // TIMESCALE
-    row.end_us = row.start_us + row.media_us
-    row.size_bytes = last.offset + last.size
-    row.frames = sum(f.samples for f in fragments)
-    row.gops = gop_index.pack(gop_index.from_fragments(fragments))
-
-
-def _take_in(findings: Findings, changes: _Changes, volume: Path, path: Path, stream: str, repair: bool) -> None:
-    start = start_of(path)
-    fragments = list(fmp4.scan(path)) if start is not None else []
-    if start is not None and fragments:
-        findings.adopted.append(str(path))
-        if repair:
-            _cut(path, fragments)
-            row = Segment(stream=stream, path=str(path), start_us=start, lost_packets=0)
-            _fill(row, fragments)
-            changes.new.append(row)
-        return
-    findings.quarantined.append(str(path))
-    if repair:
-        target = volume / QUARANTINE / path.relative_to(volume)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        path.rename(target)
-        now = to_microseconds(datetime.fromtimestamp(target.stat().st_mtime, timezone.utc))
-        size = target.stat().st_size
-        changes.new.append(
-            Segment(
-                stream=stream,
-                path=str(target),
-                state=QUARANTINED,
-                start_us=now,
-                end_us=now,
-                size_bytes=size,
-                media_us=0,
-                frames=0,
-                lost_packets=0,
-            )
-        )
-        log.warning("put %s in quarantine: nobody knows it", target)
-
-
-def _files(volume: Path) -> Iterator[Path]:
-    if not volume.is_dir():
-        return
-    for path in sorted(volume.rglob("*.mp4")):
-        if path.relative_to(volume).parts[0] != QUARANTINE:
-            yield path
-
-
-def stream_of(volume: Path, path: Path) -> str:
-    """<volume>/<camera>/<kind>/<day>/<time>.mp4 → '<camera>/<kind>'; '' where it does not fit."""
-    parts = path.relative_to(volume).parts
-    return "/".join(parts[:2]) if len(parts) == 4 else ""
-
-
-def start_of(path: Path) -> int | None:
-    """Start time in the file's name, µs UTC."""
-    try:
-        moment = datetime.strptime(f"{path.parent.name} {path.stem[:6]}", "%Y%m%d %H%M%S").replace(tzinfo=timezone.utc)
-        return to_microseconds(moment) + int(path.stem[7:]) * 1000
-    except ValueError:
         return None
+    last = fragments[-1]
+    end = last.offset + last.size
+    if not gop_index.is_closed(path):
+        os.truncate(path, end)
+        with path.open("ab") as f:
+            f.write(gop_index.box(list(gop_index.from_fragments(fragments))))
+    media = (last.time + last.duration) * 1_000_000 // TIMESCALE
+    flags = footage.RECOVERED | (segment.flags & footage.BACKFILLED)
+    if b"soun" in fmp4.read_init(path):
+        flags |= footage.AUDIO
+    return Segment(
+        segment.stream, segment.volume, segment.start_us, segment.start_us + media, media, path.stat().st_size,
+        sum(f.samples for f in fragments), 0, segment.clock_offset_us, flags, sha256_of(path),
+    )  # fmt: skip
+
+
+def sha256_of(path: Path) -> bytes:
+    with path.open("rb") as f:
+        return hashlib.file_digest(f, "sha256").digest()
+
+
+async def finish_deletion(
+    database: Database, volumes: dict[int, Path], number: int, found: Recovered | None = None
+) -> list[Segment]:
+    """Unlink the files of a row's flagged entries, then drop the entries; returns them."""
+    async with database.reading() as session:
+        row = await session.get(Footage, number)
+    if row is None or row.volume not in volumes:
+        return []
+    entries = footage.unpack(row.stream, row.hour, row.volume, row.entries)
+    going = [s for s in entries if s.flags & footage.DELETING]
+    paths = [footage.path_of(volumes, s) for s in going]
+    await asyncio.to_thread(_unlink, paths)
+    async with database.session() as session:
+        row = await footage.locked(session, number)
+        if row is not None:
+            entries = footage.unpack(row.stream, row.hour, row.volume, row.entries)
+            await footage.rewrite(session, row, [s for s in entries if not s.flags & footage.DELETING])
+    if found is not None:
+        found.removed += [str(p) for p in paths]
+    return going
+
+
+def _unlink(paths: Iterable[Path]) -> None:
+    folders = set()
+    for path in paths:
+        path.unlink(missing_ok=True)
+        folders.add(path.parent)
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:
+            continue  # other files lie there
+
+
+async def _adopt_recent(
+    database: Database, volumes: dict[int, Path], streams: set[str], now: datetime, found: Recovered
+) -> None:
+    since = now - timedelta(days=LOOK_BACK_DAYS)
+    days = [f"{since + timedelta(days=i):%Y%m%d}" for i in range(LOOK_BACK_DAYS + 2)]
+    for stream in sorted(streams):
+        files = await asyncio.to_thread(lambda s: list(_files(volumes, s, days)), stream)
+        if not files:
+            continue
+        async with database.reading() as session:
+            known = {
+                (s.volume, s.start_us)
+                for s in await footage.between(session, [stream], to_microseconds(since) - 86_400_000_000, 2**62)
+            }
+        for volume, start, path in files:
+            if (volume, start) not in known:
+                segment = await asyncio.to_thread(complete, Segment(stream, volume, start, start), path)
+                if segment is not None:
+                    async with database.session() as session:
+                        await footage.append(session, [segment])
+                    found.adopted.append(str(path))
+
+
+def _files(volumes: dict[int, Path], stream: str, days: list[str]) -> Iterator[tuple[int, int, Path]]:
+    for number, volume in volumes.items():
+        for day in days:
+            try:
+                entries = list(os.scandir(volume / stream / day))
+            except FileNotFoundError:
+                continue
+            for entry in entries:
+                start = footage.start_of(Path(entry.path)) if entry.name.endswith(".mp4") else None
+                if start is not None:
+                    yield number, start, Path(entry.path)
 
 
 async def last_covered(database: Database, streams: Iterable[str]) -> dict[str, tuple[int, bool]]:
     """For each stream with footage: (end of its newest segment or gap, whether a gap is open). Times µs UTC."""
-    wanted = list(streams)
+    wanted = set(streams)
     result: dict[str, tuple[int, bool]] = {}
     async with database.reading() as session:
-        for i in range(0, len(wanted), 500):
-            part = wanted[i : i + 500]
-            ends = await session.execute(
-                select(Segment.stream, func.max(Segment.end_us))
-                .where(Segment.stream.in_(part), Segment.state == CLOSED)
-                .group_by(Segment.stream)
-            )
-            result |= {stream: (end, False) for stream, end in ends}
-            gaps = await session.execute(select(Gap.stream, Gap.start_us).where(Gap.stream.in_(part), Gap.end_us.is_(None)))
-            result |= {stream: (start, True) for stream, start in gaps}
+        newest_hour = (
+            select(Footage.stream, func.max(Footage.hour).label("hour"))
+            .where(Footage.stream.in_(select(StreamUsage.stream)))
+            .group_by(Footage.stream)
+            .subquery()
+        )
+        query = select(Footage).join(
+            newest_hour, (Footage.stream == newest_hour.c.stream) & (Footage.hour == newest_hour.c.hour)
+        )
+        for row in await session.scalars(query):
+            if row.stream in wanted:
+                end = max(s.end_us for s in footage.unpack(row.stream, row.hour, row.volume, row.entries))
+                result[row.stream] = (max(end, result.get(row.stream, (0, False))[0]), False)
+        for gap in await session.scalars(select(Gap).where(Gap.end_us.is_(None))):
+            if gap.stream in wanted:
+                result[gap.stream] = (gap.start_us, True)
     return result

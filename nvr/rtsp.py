@@ -2,7 +2,8 @@
 
 `open_session` does OPTIONS, DESCRIBE, SETUP, PLAY with a deadline on every step and hands over the
 raw socket; reading RTP from it is the native engine's affair. Interleaved frames that arrive before
-the PLAY reply are kept. One refused credential raises CameraRefused and is not tried again.
+the PLAY reply are kept. One refused credential raises CameraRefused and is not tried again. A
+redirection is followed up to three times; the credential goes along only to the same host.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from core.errors import CameraDeclined, CameraRefused, CameraUnreachable, ProtocolError
-from nvr.sdp import VideoTrack, video_track
+from nvr.sdp import AudioTrack, VideoTrack, audio_track, video_track
 
 CONNECT_SECONDS = 5.0
 REPLY_SECONDS = 8.0
 MAX_HEAD = 65_536
 MAX_BODY = 262_144
-RECEIVE_BUFFER = 1_048_576
+MAX_REDIRECTS = 3
+RECEIVE_BUFFER = 1_048_576  # until the stream's rate is known
 USER_AGENT = "Minwang"
 
 
@@ -49,6 +51,8 @@ class RtspSession:
     early: bytes
     auth: Authenticator
     cseq: int
+    audio: AudioTrack | None = None
+    audio_channel: int = -1
 
     def request(self, method: str) -> bytes:
         """A request to send on the playing socket (keep-alive, TEARDOWN)."""
@@ -58,6 +62,19 @@ class RtspSession:
         if authorization:
             headers.append(f"Authorization: {authorization}")
         return "\r\n".join([f"{method} {self.url} RTSP/1.0", *headers, "", ""]).encode()
+
+
+class _Redirected(Exception):
+    def __init__(self, url: str):
+        self.url = url
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A stretch of a camera's own recording (ONVIF Profile G, Streaming Specification 6)."""
+
+    start: str  # ISO 8601 basic, UTC: 20261121T080000.000Z
+    end: str
 
 
 @dataclass(slots=True)
@@ -141,6 +158,8 @@ class _Dialogue:
             raise CameraRefused("the camera refused the credential")
         if reply.status == 403:
             raise CameraRefused("the camera forbids this stream to the credential")
+        if reply.status in (301, 302, 303, 305, 307) and "://" in reply.headers.get("location", ""):
+            raise _Redirected(reply.headers["location"])
         if reply.status == 461:
             raise ProtocolError("the camera does not offer RTP over the RTSP connection")  # ffmpeg tries UDP
         if reply.status != 200:
@@ -217,17 +236,28 @@ class _Dialogue:
         return Reply(status, headers, [v for k, v in pairs if k == "www-authenticate"], body)
 
 
-async def open_session(url: str, login: tuple[str, str] | None) -> RtspSession:
-    """Connect, authenticate, and start playing the first video track.
+async def open_session(
+    url: str, login: tuple[str, str] | None, *, audio: bool = False, replay: Replay | None = None
+) -> RtspSession:
+    """Connect, authenticate, and start playing the first video track (with `audio`, the first audio track too).
 
-    Raises CameraUnreachable, CameraRefused or ProtocolError; the socket is closed then.
+    `replay` asks for a stretch of the camera's own recording, as fast as it can send it. Raises
+    CameraUnreachable, CameraRefused or ProtocolError; the socket is closed then.
     """
-    sock = await _connect(url)
-    try:
-        return await _negotiate(_Dialogue(sock, login), url)
-    except BaseException:
-        sock.close()
-        raise
+    first = url
+    for _ in range(MAX_REDIRECTS + 1):
+        sock = await _connect(url)
+        try:
+            # A hostile camera must not send the credential to a host of its choice.
+            same = urlsplit(url).hostname == urlsplit(first).hostname
+            return await _negotiate(_Dialogue(sock, login if same else None), url, audio, replay)
+        except _Redirected as e:
+            sock.close()
+            url = e.url
+        except BaseException:
+            sock.close()
+            raise
+    raise ProtocolError(f"the camera redirects more than {MAX_REDIRECTS} times")
 
 
 async def _connect(url: str) -> socket.socket:
@@ -260,28 +290,54 @@ async def _connect(url: str) -> socket.socket:
         raise CameraUnreachable(f"no connection to {host}:{port}: {e.strerror or type(e).__name__}") from e
 
 
-async def _negotiate(dialogue: _Dialogue, url: str) -> RtspSession:
+async def _negotiate(dialogue: _Dialogue, url: str, audio: bool, replay: Replay | None) -> RtspSession:
     options = await dialogue.request("OPTIONS", url)
     described = await dialogue.request("DESCRIBE", url, {"Accept": "application/sdp"})
     base = described.headers.get("content-base") or described.headers.get("content-location") or url
     base = base if "://" in base else url
-    track = video_track(described.body.decode("utf-8", "replace"), base)
-    setup = await dialogue.request("SETUP", track.control, {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1"})
+    text = described.body.decode("utf-8", "replace")
+    track = video_track(text, base)
+    sound = audio_track(text, base) if audio else None
+    require = {"Require": "onvif-replay"} if replay else {}
+    setup = await dialogue.request("SETUP", track.control, {"Transport": _transport(0), **require})
     session_id, _, parameters = setup.headers.get("session", "").partition(";")
+    session = {"Session": session_id.strip()}
     if not session_id.strip():
         raise ProtocolError("SETUP was answered without a session")
+    sound_channel = -1
+    if sound is not None:
+        try:
+            answer = await dialogue.request("SETUP", sound.control, {"Transport": _transport(2), **session})
+            sound_channel = _channel(answer, 2)
+        except CameraDeclined:  # a camera that describes sound and does not give it: its pictures are what counts
+            sound = None
+    play = {"Range": "npt=0.000-"}
+    if replay:
+        play = {"Range": f"clock={replay.start}-{replay.end}", "Rate-Control": "no", "Immediate": "yes", **require}
+    await dialogue.request("PLAY", base, {**session, **play})
     timeout = re.search(r"timeout\s*=\s*(\d+)", parameters)
-    channels = re.search(r"interleaved=(\d+)-(\d+)", setup.headers.get("transport", ""))
-    await dialogue.request("PLAY", base, {"Session": session_id.strip(), "Range": "npt=0.000-"})
+    allowed = options.headers.get("public", "")
     return RtspSession(
         sock=dialogue.sock,
         url=base,
         track=track,
         session_id=session_id.strip(),
         timeout=max(10, int(timeout.group(1))) if timeout else 60,
-        keepalive="GET_PARAMETER" if "GET_PARAMETER" in options.headers.get("public", "") else "OPTIONS",
-        rtp_channel=int(channels.group(1)) if channels else 0,
+        keepalive=next((m for m in ("GET_PARAMETER", "SET_PARAMETER") if re.search(rf"(?<!\w){m}\b", allowed)), "OPTIONS"),
+        rtp_channel=_channel(setup, 0),
         early=bytes(dialogue.early + dialogue.buffer),
         auth=dialogue.auth,
         cseq=dialogue.cseq,
+        audio=sound,
+        audio_channel=sound_channel,
     )
+
+
+def _transport(channel: int) -> str:
+    return f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}"
+
+
+def _channel(setup: Reply, asked: int) -> int:
+    """The channel that the camera chose, which need not be the one asked for."""
+    chosen = re.search(r"interleaved=(\d+)-(\d+)", setup.headers.get("transport", ""))
+    return int(chosen.group(1)) if chosen and int(chosen.group(1)) < 255 else asked

@@ -1,15 +1,18 @@
-"""The video track in an SDP answer (RFC 8866, RFC 6184, RFC 7798)."""
+"""The tracks in an SDP answer that we can record: RFC 8866, RFC 6184, RFC 7798, RFC 3640, RFC 3551."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
 from core.errors import ProtocolError
 
 CODECS = {"H264": "h264", "H265": "h265", "HEVC": "h265"}
+G711 = {"PCMU": "pcmu", "PCMA": "pcma"}
+STATIC_AUDIO = {"0": "PCMU/8000", "8": "PCMA/8000"}  # payload types that need no rtpmap (RFC 3551)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,34 +24,85 @@ class VideoTrack:
     fps: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class AudioTrack:
+    codec: str  # 'aac', 'pcma' or 'pcmu'
+    payload_type: int
+    control: str
+    rate: int  # RTP clock and samples a second
+    channels: int
+    configuration: bytes = b""  # AudioSpecificConfig of AAC
+    size_bits: int = 13  # of an AU header (RFC 3640)
+    index_bits: int = 3
+
+
 def video_track(sdp: str, base: str) -> VideoTrack:
     """The first video track that we can record. Raises ProtocolError where there is none."""
     sections = _sections(sdp)
-    session_control = _attribute(sections[0], "control")
-    aggregate = base if session_control in (None, "*") else _join(base, session_control or "")
-    for section in sections[1:]:
-        words = section[0][2:].split()
-        if words[:1] != ["video"] or len(words) < 4:
+    aggregate = _aggregate(sections, base)
+    for section, payload_type in _offers(sections, "video"):
+        codec = CODECS.get((_attribute(section, "rtpmap", payload_type) or "").partition("/")[0].upper())
+        if codec is None:
             continue
-        for payload_type in words[3:]:
-            track = _track(section, payload_type, aggregate)
-            if track:
-                return track
+        framerate = _float(_attribute(section, "framerate"))
+        sets = _sets(_fields(section, payload_type))
+        return VideoTrack(codec, int(payload_type), _control(section, aggregate), sets, framerate)
     raise ProtocolError("the camera offers no H.264 or H.265 video")
 
 
-def _track(section: list[str], payload_type: str, aggregate: str) -> VideoTrack | None:
-    rtpmap = _attribute(section, "rtpmap", payload_type)
-    codec = CODECS.get((rtpmap or "").partition("/")[0].upper())
-    if codec is None:
+def audio_track(sdp: str, base: str) -> AudioTrack | None:
+    """The first audio track that we can record: AAC (mpeg4-generic) or G.711."""
+    sections = _sections(sdp)
+    aggregate = _aggregate(sections, base)
+    for section, payload_type in _offers(sections, "audio"):
+        rtpmap = _attribute(section, "rtpmap", payload_type) or STATIC_AUDIO.get(payload_type, "")
+        name, _, rest = rtpmap.partition("/")
+        rate, _, channels = rest.partition("/")
+        if not rate.isdigit() or not 1000 <= int(rate) <= 192_000:
+            continue
+        count = int(channels) if channels in ("1", "2") else 1
+        control = _control(section, aggregate)
+        if name.upper() in G711:
+            return AudioTrack(G711[name.upper()], int(payload_type), control, int(rate), count)
+        if name.lower() == "mpeg4-generic":
+            track = _aac(_fields(section, payload_type), int(payload_type), control, int(rate), count)
+            if track is not None:
+                return track
+    return None
+
+
+def _aac(fields: dict[str, str], payload_type: int, control: str, rate: int, channels: int) -> AudioTrack | None:
+    try:
+        configuration = bytes.fromhex(fields.get("config", ""))
+        size, index = int(fields.get("sizelength", "13")), int(fields.get("indexlength", "3"))
+    except ValueError:
         return None
-    fmtp = _attribute(section, "fmtp", payload_type) or ""
-    fields = {k.strip(): v for k, _, v in (p.partition("=") for p in fmtp.split(";"))}
+    if not 2 <= len(configuration) <= 64 or not 0 < size <= 16 or not 0 <= index <= 16:
+        return None
+    return AudioTrack("aac", payload_type, control, rate, channels, configuration, size, index)
+
+
+def _aggregate(sections: list[list[str]], base: str) -> str:
+    control = _attribute(sections[0], "control")
+    return base if control in (None, "*") else _join(base, control or "")
+
+
+def _control(section: list[str], aggregate: str) -> str:
     control = _attribute(section, "control")
-    framerate = _attribute(section, "framerate")
-    return VideoTrack(
-        codec, int(payload_type), _join(aggregate, control) if control else aggregate, _sets(fields), _float(framerate)
-    )
+    return _join(aggregate, control) if control else aggregate
+
+
+def _offers(sections: list[list[str]], kind: str) -> Iterator[tuple[list[str], str]]:
+    """(section, payload type) of each format offered for a kind of media."""
+    for section in sections[1:]:
+        words = section[0][2:].split()
+        if words[:1] == [kind]:
+            yield from ((section, word) for word in words[3:] if word.isdigit() and int(word) < 128)
+
+
+def _fields(section: list[str], payload_type: str) -> dict[str, str]:
+    fmtp = _attribute(section, "fmtp", payload_type) or ""
+    return {k.strip().lower(): v.strip() for k, _, v in (p.partition("=") for p in fmtp.split(";"))}
 
 
 def _sections(sdp: str) -> list[list[str]]:

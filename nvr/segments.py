@@ -10,33 +10,35 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
-from pathlib import Path
 from typing import Protocol
 
-from core.clock import SECOND
-from nvr import fmp4, gop_index
+from nvr import audio, fmp4, footage, gop_index
 from nvr.access_units import Assembled, Counters
 from nvr.fmp4 import TIMESCALE
+from nvr.footage import Segment
 from nvr.parameter_sets import VideoFormat
-from nvr.writer import FULL, SegmentFile, Writer
+from nvr.sdp import AudioTrack
+from nvr.volumes import Disk, VolumeSet
+from nvr.wall_clock import WallClock
+from nvr.writer import FULL, SegmentFile
 
 GAP_MIN_US = 1_000_000  # a shorter hole is jitter
-MAX_SLEW_US = 50_000  # correction of wall time at a segment's end
 DISK_PAUSE_US = 10_000_000
-GOOD_CLOCK_US = 500_000  # a camera clock within this is trusted
 
 
 @dataclass(slots=True, eq=False)
-class OpenSegment:
+class Writing:
     """A segment while it is being written."""
 
     file: SegmentFile
+    disk: Disk
     start_us: int
     base: int  # stream time of its first picture, 90 kHz
     video: VideoFormat
     init_size: int
     lost_before: int
+    sound: AudioTrack | None = None
+    sound_end: int = 0  # units of the sound's rate
     frames: int = 0
     fragments: int = 0
     end: int = 0  # stream time, 90 kHz
@@ -46,20 +48,10 @@ class OpenSegment:
 class ArchiveLog(Protocol):
     """Takes the facts of recording; must not block."""
 
-    def opened(self, stream: str, path: Path, start_us: int) -> None: ...
+    def opened(self, segment: Segment) -> None: ...
 
-    def closed(
-        self,
-        path: Path,
-        *,
-        end_us: int,
-        media_us: int,
-        size: int,
-        frames: int,
-        lost: int,
-        clock_offset_us: int | None,
-        gops: bytes,
-    ) -> None: ...
+    def closed(self, segment: Segment) -> None:
+        """The file is complete on its volume, or (no frames) holds nothing and goes."""
 
     def gap(self, stream: str, start_us: int, cause: str, detail: str) -> None:
         """A gap begins."""
@@ -67,26 +59,22 @@ class ArchiveLog(Protocol):
     def gap_ended(self, stream: str, end_us: int) -> None:
         """The stream's open gap, if any, ends."""
 
-    def disk_failed(self, stream: str, path: Path, full: bool, detail: str) -> None: ...
 
-
-LiveTap = Callable[[Assembled, OpenSegment, bytes], None]
+LiveTap = Callable[[Assembled, Writing, bytes], None]
 
 
 class SegmentSink:
     def __init__(
         self,
         stream: str,
-        folder: Path,
-        writer: Writer,
+        volumes: VolumeSet,
         archive: ArchiveLog,
         counters: Counters,
         segment_seconds: float,
         in_loop: Callable[[Callable[[], None]], object],
     ):
         self.stream = stream
-        self._folder = folder
-        self._writer = writer
+        self._volumes = volumes
         self._archive = archive
         self._counters = counters
         # Rotation is staggered: cameras that started together do not all change files together.
@@ -94,109 +82,128 @@ class SegmentSink:
         self._first_seconds = segment_seconds * (0.5 + zlib.crc32(stream.encode()) % 1000 / 2000)
         self._in_loop = in_loop
         self._rotations = 0
-        self.segment: OpenSegment | None = None
+        self.segment: Writing | None = None
         self.live: LiveTap | None = None
         self.covered_until: int | None = None  # wall time, µs
         self.in_gap = False
         self.last_cause = "no_packets"
-        self.clock_offset_us: int | None = None
-        self._offset: int | None = None  # wall µs minus stream time µs
-        self._best: int | None = None  # smallest seen in this segment: the least delayed arrival
+        self.clock = WallClock()
         self._blocked_until_us = 0  # after a disk error nothing is written before this
+        self._disk: Disk | None = None
+        self._sound: AudioTrack | None = None
         self.segments_made = 0
 
-    def begin_session(self) -> None:
+    def begin_session(self, sound: AudioTrack | None = None) -> None:
         """A new connection: times start over, so does the file."""
         self.end_session()
-        self._offset = self._best = None
+        self.clock.restart()
+        self._sound = sound
 
     def sender_report(self, camera_us: int, stream_time: int, arrival_us: int) -> None:
         """The camera says that its clock read `camera_us` at `stream_time` (90 kHz)."""
-        if self._offset is not None:
-            self.clock_offset_us = camera_us - (stream_time * 100 // 9 + self._offset)
+        self.clock.report(camera_us, stream_time)
+
+    def audio_report(self, camera_us: int, sound_time: int) -> None:
+        """The same of the sound, in units of its rate."""
+        if self._sound is not None:
+            self.clock.sound_report(camera_us, sound_time, self._sound.rate)
 
     def fragment(self, run: Assembled, arrival_us: int) -> None:
         """Take a run of pictures that had all arrived at `arrival_us` (µs UTC)."""
-        duration = sum(s.duration for s in run.samples)
-        self._observe_delay(run.time + duration - run.samples[-1].duration, arrival_us)
+        duration = sum(run.durations)
+        last = run.time + duration - run.durations[-1]
+        self.clock.observe(last, arrival_us)
         segment = self.segment
-        if segment is not None and (self._must_rotate(segment, run) or run.broken):
+        if segment is not None and (run.broken or (run.key and self._must_rotate(segment, run))):
             self._close(slew=not run.broken)
             segment = None
             if run.broken:
-                self._offset = self._best = None
-                self._observe_delay(run.time + duration - run.samples[-1].duration, arrival_us)
+                self.clock.restart()
+                self.clock.observe(last, arrival_us)
         if segment is None:
             if not run.key or arrival_us < self._blocked_until_us:
                 return
-            segment = self._open(run)
-        self._note_hole(segment, run)
-        head = fmp4.moof(segment.fragments + 1, run.time - segment.base, run.samples, len(run.data))
-        if not self._writer.append(segment.file, head, run.data):
+            segment = self._open(run, arrival_us)
+            if segment is None:
+                return
+        if segment.fragments and run.time - segment.end >= TIMESCALE:
+            self._note_hole(segment, run.time)
+        head = fmp4.moof(segment.fragments + 1, run.time - segment.base, run.durations, run.sizes, run.key, run.offsets)
+        if not segment.disk.writer.append(segment.file, head, *run.parts):
             self._disk_behind(segment)
             return
-        self._index(segment, run, len(head) + len(run.data), duration)
+        self._index(segment, run, duration)
         if self.live is not None:
             self.live(run, segment, head)
 
-    def _index(self, segment: OpenSegment, run: Assembled, size: int, duration: int) -> None:
-        time_us = (run.time - segment.base) * 100 // 9
-        offset = segment.file.size - size
-        length_us = duration * 100 // 9
-        if run.key or not segment.gops:
-            segment.gops.append(gop_index.Gop(time_us, length_us, offset, size))
-        else:
-            last = segment.gops[-1]
-            segment.gops[-1] = gop_index.Gop(
-                last.time_us, time_us + length_us - last.time_us, last.offset, offset + size - last.offset
-            )
-        segment.fragments += 1
-        segment.frames += len(run.samples)
+    def _index(self, segment: Writing, run: Assembled, duration: int) -> None:
         segment.end = run.time + duration
-        self.covered_until = self._wall(segment.end)
+        if run.key or not segment.gops:
+            begin = segment.gops[-1].offset + segment.gops[-1].size if segment.gops else segment.init_size
+            segment.gops.append(gop_index.Gop((run.time - segment.base) * 100 // 9, 0, begin, 0))
+        gop = segment.gops[-1]
+        gop.duration_us = (segment.end - segment.base) * 100 // 9 - gop.time_us
+        gop.size = segment.file.size - gop.offset
+        segment.fragments += 1
+        segment.frames += len(run.sizes)
+        self.covered_until = self.clock.wall(segment.end)
 
-    def _must_rotate(self, segment: OpenSegment, run: Assembled) -> bool:
-        if not run.key:
-            return False
+    def audio(self, run: audio.AudioRun, track: AudioTrack, arrival_us: int) -> None:
+        """Take sound; it lies behind the pictures that came with it."""
+        self.clock.observe_sound(run.time + sum(run.durations), track.rate, arrival_us)
+        segment = self.segment
+        if segment is None or segment.sound is not track or not segment.fragments:
+            return
+        time = max(segment.sound_end, self.clock.sound_wall(run.time, track.rate, segment.start_us) * track.rate // 1_000_000)
+        head = audio.moof(segment.fragments + 1, time, run)
+        if segment.disk.writer.append(segment.file, head, bytes(run.data)):
+            segment.fragments += 1
+            segment.sound_end = time + sum(run.durations)
+            segment.gops[-1].size = segment.file.size - segment.gops[-1].offset
+
+    def _must_rotate(self, segment: Writing, run: Assembled) -> bool:
         limit = self._first_seconds if self._rotations == 0 else self._seconds
         long_enough = run.time - segment.base >= limit * TIMESCALE - TIMESCALE // 10
-        return long_enough or run.video != segment.video or segment.file.error is not None
+        return long_enough or run.video != segment.video or segment.file.error is not None or not segment.disk.usable
 
-    def _open(self, run: Assembled) -> OpenSegment:
-        start = self._wall(run.time)
+    def _open(self, run: Assembled, arrival_us: int) -> Writing | None:
+        disk = self._volumes.place(self.stream, self._disk)
+        if disk is None:
+            self._blocked_until_us = arrival_us + DISK_PAUSE_US // 10
+            states = {d.state for d in self._volumes.disks}
+            self.start_gap("disk_full" if states == {"full"} else "disk_error", "no disk can be used", arrival_us)
+            return None
+        start = self.clock.wall(run.time)
         if self.covered_until is not None and start < self.covered_until:
             start = self.covered_until  # the time line never runs backwards
-            self._offset = start - run.time * 100 // 9
+            self.clock.place(run.time, start)
+        self._end_gap(start)
+        self._disk = disk
+        fact = Segment(self.stream, disk.number, start, start, open=True)
+        path = disk.path / self.stream / footage.name_of(start)
+        file = SegmentFile(path, lambda e: self._in_loop(lambda: self._failed(file, disk, e)))
+        init = fmp4.init_segment(run.video, self._sound)
+        disk.writer.append(file, init)
+        self.segment = Writing(
+            file, disk, start, run.time, run.video, len(init), self._counters.lost_packets, self._sound, end=run.time
+        )
+        self.segments_made += 1
+        self._archive.opened(fact)
+        return self.segment
+
+    def _end_gap(self, start: int) -> None:
         if self.in_gap:
             self.in_gap = False
             self._archive.gap_ended(self.stream, start)
         elif self.covered_until is not None and start - self.covered_until >= GAP_MIN_US:
             self._archive.gap(self.stream, self.covered_until, self.last_cause, "")
             self._archive.gap_ended(self.stream, start)
-        moment = datetime.fromtimestamp(start / SECOND, timezone.utc)
-        name = f"{moment:%H%M%S}-{start % SECOND // 1000:03d}.mp4"
-        path = self._folder / self.stream / f"{moment:%Y%m%d}" / name
-        file = SegmentFile(path, lambda e: self._in_loop(lambda: self._failed(file, e)))
-        init = fmp4.init_segment(run.video)
-        self._writer.append(file, init)
-        self.segment = OpenSegment(file, start, run.time, run.video, len(init), self._counters.lost_packets, end=run.time)
-        self.segments_made += 1
-        self._archive.opened(self.stream, path, start)
-        return self.segment
 
-    def _note_hole(self, segment: OpenSegment, run: Assembled) -> None:
-        """Pictures that never came, between two fragments or behind the last picture of this one."""
-        lost = self._counters.lost_packets > segment.lost_before
-        cause = "packet_loss" if lost else "no_packets"
-        holes = [(segment.end, run.time)] if segment.fragments else []
-        last = run.samples[-1].duration
-        if last >= 2 * TIMESCALE:
-            end = run.time + sum(s.duration for s in run.samples)
-            holes.append((end - last, end))
-        for start, end in holes:
-            if (end - start) * 100 // 9 >= GAP_MIN_US:
-                self._archive.gap(self.stream, self._wall(start), cause, "")
-                self._archive.gap_ended(self.stream, self._wall(end))
+    def _note_hole(self, segment: Writing, until: int) -> None:
+        """Pictures that never came, in the middle of a file."""
+        cause = "packet_loss" if self._counters.lost_packets > segment.lost_before else "no_packets"
+        self._archive.gap(self.stream, self.clock.wall(segment.end), cause, "")
+        self._archive.gap_ended(self.stream, self.clock.wall(until))
 
     def end_session(self) -> None:
         """The connection ended: close the file; what was recorded stays recorded."""
@@ -220,61 +227,48 @@ class SegmentSink:
             return
         self._rotations += 1
         if slew:
-            self._slew()
-        end = max(self._wall(segment.end), segment.start_us)
+            self.clock.slew()
+        end = max(self.clock.wall(segment.end), segment.start_us)
         if segment.fragments and segment.file.error is None:
             self.covered_until = end
-        facts: dict[str, object] = {
-            "end_us": end,
-            "media_us": (segment.end - segment.base) * 100 // 9,
-            "size": segment.file.size,
-            "frames": segment.frames,
-            "lost": self._counters.lost_packets - segment.lost_before,
-            "clock_offset_us": self.clock_offset_us,
-            "gops": gop_index.pack(segment.gops),
-        }
-        self._writer.close(segment.file, lambda: self._in_loop(lambda: self._closed(segment, facts)))
+            segment.disk.writer.append(segment.file, gop_index.box(segment.gops))
+        lost = self._counters.lost_packets - segment.lost_before
+        clock = self.clock.offset_us
+        segment.disk.writer.close(segment.file, lambda: self._in_loop(lambda: self._closed(segment, end, lost, clock)))
 
-    def _closed(self, segment: OpenSegment, facts: dict[str, object]) -> None:
-        if segment.file.error is not None:
-            # The index of a file that was cut back is made anew from the file itself.
-            frames = segment.frames if segment.file.written > segment.init_size else 0
-            facts = {**facts, "size": segment.file.written, "gops": b"", "frames": frames}
-        self._archive.closed(segment.file.path, **facts)  # type: ignore[arg-type]
+    def _closed(self, segment: Writing, end_us: int, lost: int, clock_offset_us: int | None) -> None:
+        file = segment.file
+        media = (segment.end - segment.base) * 100 // 9
+        frames = segment.frames
+        flags = footage.AUDIO if segment.sound is not None else 0
+        if file.error is not None:  # cut back: what was written of it counts
+            media = _written_us(segment)
+            end_us = segment.start_us + media
+            frames = frames if media else 0
+            flags |= footage.RECOVERED
+        digest = file.sha256
+        self._archive.closed(
+            Segment(
+                self.stream, segment.disk.number, segment.start_us, end_us, media, file.written, frames, lost,
+                clock_offset_us, flags if digest else flags | footage.UNHASHED, digest or footage.NO_HASH,
+            )
+        )  # fmt: skip
 
-    def _failed(self, file: SegmentFile, error: OSError) -> None:
-        full = error.errno in FULL
-        self._archive.disk_failed(self.stream, file.path, full, error.strerror or str(error))
+    def _failed(self, file: SegmentFile, disk: Disk, error: OSError) -> None:
+        self._volumes.report(disk, error)
         if self.segment is not None and self.segment.file is file:
-            self.covered_until = self.segment.start_us + self._written_us(self.segment)
-            self._blocked_until_us = self._wall(self.segment.end) + DISK_PAUSE_US
+            self.covered_until = self.segment.start_us + _written_us(self.segment)
+            if len(self._volumes.disks) == 1:
+                self._blocked_until_us = self.clock.wall(self.segment.end) + DISK_PAUSE_US
             self._close(slew=False)
-            self.start_gap("disk_full" if full else "disk_error", error.strerror or "", self.covered_until)
+            self.start_gap("disk_full" if error.errno in FULL else "disk_error", error.strerror or "", self.covered_until)
 
-    def _written_us(self, segment: OpenSegment) -> int:
-        done = [g for g in segment.gops if g.offset + g.size <= segment.file.written]
-        return done[-1].time_us + done[-1].duration_us if done else 0
-
-    def _disk_behind(self, segment: OpenSegment) -> None:
-        self.covered_until = self._wall(segment.end)
+    def _disk_behind(self, segment: Writing) -> None:
+        self.covered_until = self.clock.wall(segment.end)
         self._close(slew=False)
         self.start_gap("disk_error", "the disk does not keep up", self.covered_until)
 
-    def _observe_delay(self, time: int, arrival_us: int) -> None:
-        offset = arrival_us - time * 100 // 9
-        self._best = offset if self._best is None else min(self._best, offset)
-        if self._offset is None:
-            self._offset = offset
 
-    def _slew(self) -> None:
-        """Draw wall time towards the least delayed arrival of the segment, or a good camera clock."""
-        if self._offset is None or self._best is None:
-            return
-        wanted = self._best
-        if self.clock_offset_us is not None and abs(self.clock_offset_us) < GOOD_CLOCK_US:
-            wanted = self._offset + self.clock_offset_us
-        self._offset += max(-MAX_SLEW_US, min(MAX_SLEW_US, wanted - self._offset))
-        self._best = None
-
-    def _wall(self, time: int) -> int:
-        return time * 100 // 9 + (self._offset or 0)
+def _written_us(segment: Writing) -> int:
+    done = [g for g in segment.gops if g.offset + g.size <= segment.file.written]
+    return done[-1].time_us + done[-1].duration_us if done else 0

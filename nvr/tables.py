@@ -1,4 +1,4 @@
-"""Tables of the archive: volumes, segments, gaps, and the recorder's view of each stream.
+"""Tables of the archive: volumes, footage, holds, gaps, and the recorder's view of each stream.
 
 Times on the time line are integer microseconds since 1970 UTC: the archive compares and adds them
 by the million.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, LargeBinary, String
+from sqlalchemy import BigInteger, Index, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base
@@ -18,35 +18,89 @@ GAP_CAUSES = (
     "unreachable", "auth_refused", "no_packets", "packet_loss", "protocol_error",
     "recorder_down", "disk_full", "disk_error", "schedule", "retention",
 )  # fmt: skip
-# Life of a segment's row. A row says 'deleting' before its file is unlinked and vanishes after.
-OPEN, CLOSED, DELETING, QUARANTINED = "open", "closed", "deleting", "quarantined"
 
 
-class Segment(Base):
-    __tablename__ = "segment"
+class Volume(Base):
+    __tablename__ = "volume"
+    __table_args__ = ({"comment": "Disks (folders) for recordings; each carries a file with its identity"},)
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="What the index calls it")
+    identity: Mapped[str] = mapped_column(String(36), unique=True, comment="UUID, also in the file on the disk")
+    path: Mapped[str] = mapped_column(String(300), comment="Absolute path of the folder")
+    state: Mapped[str] = mapped_column(String(10), default="ok", comment="ok, full, failed, slow, missing")
+    detail: Mapped[str] = mapped_column(String(200), default="")
+    total_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    free_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    checked_at: Mapped[datetime | None] = mapped_column()
+
+
+class OpenSegment(Base):
+    __tablename__ = "open_segment"
+    __table_args__ = ({"comment": "Segment files that are being written, or were when a recorder died"},)
+
+    stream: Mapped[str] = mapped_column(String(50), primary_key=True, comment="<camera>/<kind>")
+    start_us: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False, comment="Wall time, µs UTC")
+    volume: Mapped[int] = mapped_column()
+
+
+class Footage(Base):
+    __tablename__ = "footage"
     __table_args__ = (
-        Index(None, "stream", "start_us"),
-        Index(None, "state", "start_us"),
-        {"comment": "Segment files; each file is owned by exactly one row"},
+        Index(None, "stream", "hour", "volume", unique=True),
+        Index(None, "volume", "hour"),
+        Index(None, "deleting", sqlite_where=text("deleting"), postgresql_where=text("deleting")),
+        {"comment": "Closed segment files, an hour of a stream a row (docs/design/archive.md)"},
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     stream: Mapped[str] = mapped_column(String(50), comment="<camera>/<kind>")
-    path: Mapped[str] = mapped_column(String(300), unique=True, comment="Absolute path of the file")
-    state: Mapped[str] = mapped_column(String(12), comment="open, closed, deleting, quarantined")
-    start_us: Mapped[int] = mapped_column(BigInteger, comment="Wall time of the first picture, µs UTC")
-    end_us: Mapped[int] = mapped_column(BigInteger, comment="Wall time at which the last picture ends; start while open")
-    media_us: Mapped[int] = mapped_column(BigInteger, default=0, comment="Duration by the camera's media clock, µs")
-    size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
-    frames: Mapped[int] = mapped_column(default=0)
-    lost_packets: Mapped[int] = mapped_column(default=0)
-    clock_offset_us: Mapped[int | None] = mapped_column(BigInteger, comment="Camera's clock minus ours, from sender reports")
-    gops: Mapped[bytes | None] = mapped_column(LargeBinary, comment="Packed index of GOPs (nvr.gop_index); null while open")
+    hour: Mapped[int] = mapped_column(comment="Hours since 1970 UTC in which the segments begin")
+    volume: Mapped[int] = mapped_column()
+    deleting: Mapped[bool] = mapped_column(default=False, comment="Some entries are flagged: their files are being removed")
+    entries: Mapped[bytes] = mapped_column(LargeBinary, comment="Packed entries (nvr.footage), in the order of closing")
+
+
+class StreamUsage(Base):
+    __tablename__ = "stream_usage"
+    __table_args__ = ({"comment": "What each stream holds in the archive, kept up with every entry"},)
+
+    stream: Mapped[str] = mapped_column(String(50), primary_key=True)
+    bytes_held: Mapped[int] = mapped_column(BigInteger, default=0)
+    files: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class Hold(Base):
+    __tablename__ = "hold"
+    __table_args__ = (
+        Index(None, "camera", "end_us"),
+        {"comment": "Footage that retention must not remove (R-RET-2)"},
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    camera: Mapped[str] = mapped_column(String(40))
+    start_us: Mapped[int] = mapped_column(BigInteger, comment="µs UTC")
+    end_us: Mapped[int] = mapped_column(BigInteger, comment="µs UTC")
+    owner: Mapped[str] = mapped_column(String(60), comment="Account that asked for it")
+    reason: Mapped[str] = mapped_column(String(200), comment="Case number or ground")
+    created_at: Mapped[datetime] = mapped_column()
+    expires_at: Mapped[datetime] = mapped_column(comment="Holds nothing after this; extended by a new hold")
+    released_at: Mapped[datetime | None] = mapped_column()
+
+
+class Shortfall(Base):
+    __tablename__ = "shortfall"
+    __table_args__ = ({"comment": "Footage removed before its time: who holds fewer days than required, a row a day"},)
+
+    stream: Mapped[str] = mapped_column(String(50), primary_key=True)
+    day: Mapped[str] = mapped_column(String(10), primary_key=True, comment="UTC day of the removal")
+    held_days: Mapped[float] = mapped_column(comment="Days that the stream still held after it, the least of the day")
+    required_days: Mapped[float] = mapped_column()
+    reason: Mapped[str] = mapped_column(String(20), comment="disk_full, quota")
 
 
 class Gap(Base):
     __tablename__ = "gap"
-    __table_args__ = (Index(None, "stream", "start_us"), {"comment": "Stretches without recording, each with its cause"})
+    __table_args__ = (Index(None, "stream", "end_us"), {"comment": "Stretches without recording, each with its cause"})
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     stream: Mapped[str] = mapped_column(String(50))
@@ -64,6 +118,7 @@ class StreamStatus(Base):
     worker: Mapped[str] = mapped_column(String(40), comment="Recorder that has it")
     state: Mapped[str] = mapped_column(String(16), comment="connecting, recording, waiting, refused, quarantined")
     engine: Mapped[str] = mapped_column(String(10))
+    fell_back_at: Mapped[datetime | None] = mapped_column(comment="When ffmpeg took over because native could not")
     cause: Mapped[str] = mapped_column(String(20), default="", comment="Gap cause while not recording")
     detail: Mapped[str] = mapped_column(String(200), default="")
     at: Mapped[datetime] = mapped_column(comment="When this was observed")

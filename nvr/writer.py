@@ -1,14 +1,17 @@
 """The writer thread: all file writing of a recorder, so that a slow disk never stops the reading.
 
-The event loop submits one batch of operations per tick. A write that fails is cut back to the last
-good length, the owner is told once, and its further writes to that file are dropped and counted.
-A second thread flushes to the platter every `sync_interval`.
+One writer a volume: a failing disk stops no other. The event loop submits one batch of operations per
+tick. A write that fails is cut back to the last good length, the owner is told once, and its further
+writes to that file are dropped and counted. What is written is hashed (SHA-256) while it is still in
+the processor's cache; where the disk or the processor falls behind, hashing is left for later
+(nvr.recovery), writing is not. A second thread flushes to the platter every `sync_interval`.
 """
 
 from __future__ import annotations
 
 import ctypes
 import errno
+import hashlib
 import logging
 import os
 import queue
@@ -21,7 +24,9 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-MAX_BACKLOG = 256_000_000  # bytes waiting for the disk in one recorder
+MAX_BACKLOG = 256_000_000  # bytes waiting for one disk in one recorder
+HASH_BACKLOG = 48_000_000  # with more than this waiting, files go unhashed
+STOP_SECONDS = 30.0
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -36,18 +41,25 @@ class SegmentFile:
     descriptor: int = -1
     error: OSError | None = None
     closed: Callable[[], Any] | None = None
+    hasher: Any = None
+
+    @property
+    def sha256(self) -> bytes | None:
+        """Of the whole file once it is closed; None where hashing was left out."""
+        return self.hasher.digest() if self.hasher is not None and self.error is None else None
 
 
 @dataclass(slots=True)
 class _Batch:
     appends: list[tuple[SegmentFile, Sequence[bytes | bytearray]]] = field(default_factory=list)
     bytes: int = 0
+    submitted: float = 0.0
 
 
 class Writer:
-    """One a recorder process. `append` and `close` only collect; `submit` hands over."""
+    """`append` and `close` only collect; `submit` hands over."""
 
-    def __init__(self, sync_interval: float = 10.0):
+    def __init__(self, sync_interval: float = 10.0, *, hashing: bool = True):
         self._queue: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
         self._batch = _Batch()
         self._backlog = 0
@@ -55,17 +67,23 @@ class Writer:
         self._open: set[SegmentFile] = set()
         self._stop = threading.Event()
         self._sync_interval = sync_interval
+        self._hashing = hashing
+        self._folder = Path()
+        self._working_since: float | None = None  # when the batch in hand was submitted
         self.dropped_bytes = 0
+        self.unhashed_files = 0
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._syncer = threading.Thread(target=self._sync_for_ever, name="sync", daemon=True)
 
-    def start(self) -> None:
+    def start(self, folder: Path) -> None:
+        """`folder` lies on the volume: its file system is flushed."""
+        self._folder = folder
         self._thread.start()
         self._syncer.start()
 
     def append(self, file: SegmentFile, *parts: bytes | bytearray) -> bool:
         """Queue bytes for a file; False where the disk is so far behind that they are dropped."""
-        size = sum(len(p) for p in parts)
+        size = sum(map(len, parts))
         if file.error is not None or self._backlog > MAX_BACKLOG:
             self.dropped_bytes += size
             return False
@@ -83,28 +101,39 @@ class Writer:
         """Hand the collected batch to the thread."""
         if not self._batch.appends:
             return
+        self._batch.submitted = time.monotonic()
         with self._lock:
             self._backlog += self._batch.bytes
         self._queue.put(self._batch)
         self._batch = _Batch()
 
+    def lag(self) -> float:
+        """Seconds since what the disk is taking now was handed over."""
+        since = self._working_since
+        return time.monotonic() - since if since is not None else 0.0
+
     def stop(self) -> None:
-        """Write out what is queued and end both threads."""
+        """Write out what is queued and end both threads; a disk that hangs is left alone."""
         self.submit()
         self._queue.put(None)
-        self._thread.join()
+        self._thread.join(STOP_SECONDS)
         self._stop.set()
-        self._syncer.join()
+        if self._thread.is_alive():
+            log.error("the disk of %s does not take what it was given; recovery will look at its files", self._folder)
+            return
+        self._syncer.join(STOP_SECONDS)
         for file in list(self._open):
             self._finish(file)
 
     def _run(self) -> None:
         while (batch := self._queue.get()) is not None:
+            self._working_since = batch.submitted
             for file, parts in batch.appends:
                 if parts:
                     self._write(file, parts)
                 else:
                     self._finish(file)
+            self._working_since = None
             with self._lock:
                 self._backlog -= batch.bytes
 
@@ -116,17 +145,29 @@ class Writer:
                 file.path.parent.mkdir(parents=True, exist_ok=True)
                 file.descriptor = os.open(file.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
                 self._open.add(file)
-            wanted = sum(len(p) for p in parts)
+                file.hasher = hashlib.sha256() if self._hashing else None
+            wanted = sum(map(len, parts))
             done = os.writev(file.descriptor, parts)
             if done != wanted:  # a disk that fills up takes a part
                 rest = b"".join(parts)[done:]
                 while rest:
                     rest = rest[os.write(file.descriptor, rest) :]
             file.written += wanted
+            self._hash(file, parts)
         except OSError as e:
             file.error = e
             self._cut_back(file)
             file.failed(e)
+
+    def _hash(self, file: SegmentFile, parts: Sequence[bytes | bytearray]) -> None:
+        if file.hasher is None:
+            return
+        if self._backlog > HASH_BACKLOG:
+            file.hasher = None
+            self.unhashed_files += 1
+            return
+        for part in parts:
+            file.hasher.update(part)
 
     def _cut_back(self, file: SegmentFile) -> None:
         if file.descriptor < 0:
@@ -146,8 +187,8 @@ class Writer:
 
     def _sync_for_ever(self) -> None:
         while not self._stop.wait(self._sync_interval):
-            for folder in {f.path.parents[3] for f in list(self._open) if len(f.path.parents) > 3}:
-                sync_file_system(folder)
+            if self._open:
+                sync_file_system(self._folder)
 
 
 _libc = ctypes.CDLL(None, use_errno=True)

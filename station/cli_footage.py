@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from core.clock import SystemClock
+from core.errors import UsageError
 from core.settings import Settings
 from station.cli_base import as_json, cli, run, settings_of, show, with_database
 
@@ -111,19 +113,24 @@ def archive() -> None:
 
 @archive.command("verify")
 @click.option("--repair", is_flag=True, help="Mend what is found; only while no recorder runs.")
+@click.option("--hash", "hash_files", is_flag=True, help="Read every file and compare its SHA-256.")
 @as_json
 @click.pass_context
-def archive_verify(ctx: click.Context, repair: bool, json_output: bool) -> None:
-    """Compare rows and files in both directions."""
-    from nvr import recovery
+def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, json_output: bool) -> None:
+    """Compare index and files in both directions."""
+    from nvr import reconcile, verify, volumes
 
-    async def work(database: Any, settings: Settings) -> recovery.Findings:
-        return await recovery.recover(database, [v.absolute() for v in settings.volumes], repair=repair)
+    async def work(database: Any, settings: Settings) -> verify.Findings:
+        await volumes.prepare(database, settings.volumes)
+        recording = await reconcile.recorders_alive(database, SystemClock())
+        if repair and recording:
+            raise UsageError("a recorder is running; end the station before repairing its archive")
+        return await verify.verify(database, repair=repair, hash_files=hash_files, recording=recording)
 
     findings = with_database(ctx, work)
 
     def text() -> str:
-        lines = [f"{findings.rows} rows, {findings.files} files"]
+        lines = [f"{findings.rows} entries, {findings.files} files, {findings.unhashed} not yet hashed"]
         for name, paths in findings.as_dict().items():
             if isinstance(paths, list):
                 lines += [f"{name}: {p}" for p in paths]

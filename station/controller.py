@@ -49,7 +49,7 @@ async def run(settings: Settings) -> None:
 
 def schedule(settings: Settings, database: Database, clock: SystemClock, http: aiohttp.ClientSession) -> AsyncIOScheduler:
     """The controller's timed work: one job a duty, never one a camera."""
-    retention = Retention(database, clock, settings.retention, settings.volumes)
+    retention = Retention(database, clock, settings.retention)
     onboarding = Onboarding(database, vault_of(settings), clock, http)
 
     async def ask_for_patrol() -> None:

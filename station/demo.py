@@ -36,8 +36,9 @@ from core.permissions import Role
 from core.settings import Settings
 from health.faults import OPEN
 from health.tables import Fault
+from nvr import footage
 from nvr.reader import ArchiveReader
-from nvr.tables import Segment, StreamStatus
+from nvr.tables import StreamStatus
 from search.tables import Sighting
 from station import database as station_database
 from station.processes import until_stopped, vault_of
@@ -223,7 +224,7 @@ class Story:
         now_us = to_microseconds(self._clock.now())
         reader = ArchiveReader(self._database, self._clock)
         async with self._database.reading() as session:
-            first = await session.scalar(select(func.min(Segment.start_us))) or now_us
+            first = await footage.first_start(session) or now_us
             faults = [
                 {"camera": f.camera, "family": f.family, "detail": f.detail}
                 for f in await session.scalars(select(Fault).where(Fault.state == OPEN).order_by(Fault.camera))

@@ -15,10 +15,10 @@ from core.settings import Settings
 from health.faults import OPEN, RECOVERING
 from health.patrol import Patrol, ask
 from health.tables import Fault
-from nvr import playback
+from nvr import clip as write_clip
+from nvr import footage
 from nvr.decode_pool import DecodePool
 from nvr.reader import ArchiveReader
-from nvr.tables import Segment
 from search import worker
 from search.indexer import Indexer
 from search.indexer import rewind as rewind_index
@@ -50,7 +50,7 @@ async def index(database: Database, settings: Settings, since: str | None) -> di
     pool = DecodePool(1, 60.0, worker.prepare, (settings.search,))
     indexer = Indexer(database, clock, settings.data.dir.absolute(), pool)
     async with database.reading() as session:
-        earliest = await session.scalar(select(Segment.start_us).order_by(Segment.start_us).limit(1))
+        earliest = await footage.first_start(session)
     total = 0
     try:
         while True:
@@ -98,10 +98,11 @@ async def clip(database: Database, stream: str, start: str, end: str, target: Pa
     gops = await ArchiveReader(database, SystemClock()).gops(stream, start_us, end_us, 200_000)
     if not gops:
         raise NotFoundError(f"nothing of {stream} is recorded in this range")
-    pictures = await asyncio.to_thread(playback.write_clip, gops, target)
+    made = await asyncio.to_thread(write_clip.plan, gops)
+    size = await asyncio.to_thread(write_clip.write, made, target)
     return {
-        "file": str(target), "pictures": pictures,
-        "start": from_microseconds(gops[0].start_us).isoformat(), "end": from_microseconds(gops[-1].end_us).isoformat(),
+        "file": str(target), "pictures": made.pictures, "bytes": size,
+        "start": from_microseconds(made.start_us).isoformat(), "end": from_microseconds(made.end_us).isoformat(),
     }  # fmt: skip
 
 

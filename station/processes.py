@@ -13,15 +13,18 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from core import logs
-from core.clock import SystemClock
+from core.clock import Clock, SystemClock
+from core.database import Database
 from core.secrets import Vault
 from core.settings import Settings
-from nvr import recovery
+from nvr import recovery, volumes
 from nvr.archive import ArchiveDatabase
 from nvr.reconcile import StatusWriter, desired
 from nvr.recorder import Recorder
+from nvr.volumes import VolumeSet
 from station import database as station_database
 
 log = logging.getLogger(__name__)
@@ -35,10 +38,22 @@ def vault_of(settings: Settings) -> Vault:
     return Vault.open_or_create(settings.data.dir / KEY_FILE)
 
 
+async def volume_set(settings: Settings, database: Database, clock: Clock) -> VolumeSet:
+    """The configured volumes as this process sees them."""
+    rows = await volumes.prepare(database, settings.volumes)
+    recorder = settings.recorder
+    return VolumeSet.of(
+        rows, clock, sync_interval=recorder.sync_interval, min_free=settings.retention.min_free_bytes, hashing=recorder.hashing
+    )
+
+
 def spare_memory() -> None:
-    """One arena for all threads: the writer thread frees what the loop allocated (mallopt M_ARENA_MAX)."""
+    """One arena for all threads (the writer thread frees what the loop allocated), which keeps the memory of
+    the last fragments for the next ones: fresh pages from the kernel cost as much as all parsing."""
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(-8, 1)
+        libc = ctypes.CDLL(None)
+        for option, value in ((-8, 1), (-1, 64 << 20), (-3, 16 << 20)):  # M_ARENA_MAX, M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
+            libc.mallopt(option, value)
 
 
 def die_with_parent() -> None:
@@ -70,18 +85,27 @@ async def _recorder(settings: Settings, index: int = 0) -> None:
     database = await station_database.ready(settings)
     clock = SystemClock()
     vault = vault_of(settings)
-    name = f"recorder-{index}"
+    name, zone = f"recorder-{index}", ZoneInfo(settings.station.timezone)
     archive = ArchiveDatabase(database, clock)
-    machine = Recorder(settings.recorder, settings.volumes[0], archive, clock)
+    machine = Recorder(settings.recorder, await volume_set(settings, database, clock), archive, clock)
     status = StatusWriter(machine, clock, name)
 
     async def wanted() -> list[object]:
         async with database.reading() as session:
-            return list(await desired(session, vault, settings.recorder.engine, index, settings.recorder.workers))
+            wanted = await desired(
+                session,
+                vault,
+                settings.recorder.engine,
+                now=clock.now(),
+                zone=zone,
+                worker=index,
+                workers=settings.recorder.workers,
+            )
+            return list(wanted)
 
     specs = await wanted()
     streams = {s.id for s in specs}  # type: ignore[attr-defined]
-    findings = await recovery.recover(database, [v.absolute() for v in settings.volumes], streams=streams)
+    findings = await recovery.recover(database, streams, clock.now())
     if not findings.clean:
         log.warning("recovery: %s", findings.as_dict())
     covered = await recovery.last_covered(database, streams)

@@ -10,6 +10,7 @@ import contextlib
 import os
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psutil
 from sqlalchemy import select
@@ -18,13 +19,13 @@ from cameras import inventory, registry
 from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.settings import Settings
-from nvr import recovery
+from nvr import footage, recovery
 from nvr.archive import ArchiveDatabase
 from nvr.reconcile import desired
 from nvr.recorder import Recorder
-from nvr.tables import Gap, Segment
+from nvr.tables import Gap
 from station import database as station_database
-from station.processes import spare_memory, vault_of
+from station.processes import spare_memory, vault_of, volume_set
 
 
 async def record(
@@ -46,11 +47,13 @@ async def record(
         await registry.apply(session, wanted, clock.now(), "record")
     await _onboard(database, vault, clock)
     async with database.reading() as session:
-        specs = await desired(session, vault, settings.recorder.engine)
-    volumes = [v.absolute() for v in settings.volumes]
-    await recovery.recover(database, volumes, streams={s.id for s in specs})
+        specs = await desired(
+            session, vault, settings.recorder.engine, now=clock.now(), zone=ZoneInfo(settings.station.timezone)
+        )
+    volumes = await volume_set(settings, database, clock)
+    await recovery.recover(database, [s.id for s in specs], clock.now())
     archive = ArchiveDatabase(database, clock)
-    machine = Recorder(settings.recorder, volumes[0], archive, clock)
+    machine = Recorder(settings.recorder, volumes, archive, clock)
     began_us = to_microseconds(clock.now())
     cpu_before = _cpu_seconds()
     await machine.start()
@@ -88,13 +91,13 @@ async def _onboard(database: Database, vault: Any, clock: SystemClock) -> None:
 
 async def _stream_summary(database: Database, stream: str, state: Any, began_us: int, ended_us: int) -> dict[str, Any]:
     async with database.reading() as session:
-        segments = (await session.scalars(select(Segment).where(Segment.stream == stream, Segment.end_us > began_us))).all()
+        segments = await footage.between(session, [stream], began_us, ended_us + 1)
         gaps = (
             await session.scalars(select(Gap).where(Gap.stream == stream, Gap.end_us.is_(None) | (Gap.end_us > began_us)))
         ).all()
     return {
         "segments": len(segments),
-        "bytes": sum(s.size_bytes for s in segments),
+        "bytes": sum(s.size for s in segments),
         "frames": sum(s.frames for s in segments),
         "recorded_seconds": round(sum(s.end_us - s.start_us for s in segments) / 1e6, 3),
         "lost_packets": state.counters.lost_packets,

@@ -15,9 +15,10 @@ from core.settings import Settings
 from nvr.decode_pool import DecodePool
 from nvr.live import node_token
 from nvr.reader import ArchiveReader
+from nvr.transcode import Transcoders
 from reports.coverage import Reports
 from web import api, routing
-from web.services import SERVICES, EventFeed, Services, Tickets
+from web.services import SERVICES, EventFeed, Services, Snapshots, Tickets
 
 DIST = Path(__file__).parent / "console" / "dist"
 STATIC = Path(__file__).parent / "static"
@@ -30,10 +31,11 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
     assert api.__all__
     app = web.Application(middlewares=[routing.headers], client_max_size=1_000_000)
     data_dir = settings.data.dir.absolute()
+    pool = DecodePool(1)
     services = Services(
         settings=settings, database=database, clock=clock, accounts=accounts, reader=ArchiveReader(database, clock),
         reports=Reports(database, clock, settings.station.timezone), feed=EventFeed(database, clock), tickets=Tickets(clock),
-        pool=DecodePool(1), node_token=node_token(data_dir), data_dir=data_dir,
+        pool=pool, snapshots=Snapshots(pool), transcoders=Transcoders(), node_token=node_token(data_dir), data_dir=data_dir,
     )  # fmt: skip
     app[SERVICES] = services
     routing.install(app)
@@ -62,6 +64,7 @@ async def _background(app: web.Application):  # type: ignore[no-untyped-def]
     feed.cancel()
     await asyncio.gather(feed, return_exceptions=True)
     await services.http.close()
+    await services.transcoders.close()
     await services.pool.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,13 +15,17 @@ from core import events
 from core.accounts import Accounts
 from core.clock import Clock
 from core.database import Database
+from core.errors import ProtocolError
 from core.settings import Settings
 from nvr.decode_pool import DecodePool
-from nvr.reader import ArchiveReader
+from nvr.pictures import snapshot
+from nvr.reader import ArchiveReader, Keyframe
+from nvr.transcode import Transcoders
 from reports.coverage import Reports
 
 TICKET_SECONDS = 30.0
 MAX_TICKETS = 10_000
+MAX_SNAPSHOTS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,7 @@ class Ticket:
     user_id: int
     stream: str
     expires: float
+    transcode: bool = False
 
 
 class Tickets:
@@ -37,21 +43,42 @@ class Tickets:
         self._clock = clock
         self._open: dict[str, Ticket] = {}
 
-    def issue(self, user_id: int, stream: str) -> str:
+    def issue(self, user_id: int, stream: str, transcode: bool = False) -> str:
         now = self._clock.monotonic()
         self._open = {k: t for k, t in self._open.items() if t.expires > now}
         while len(self._open) >= MAX_TICKETS:
             self._open.pop(next(iter(self._open)))
         key = secrets.token_urlsafe(24)
-        self._open[key] = Ticket(user_id, stream, now + TICKET_SECONDS)
+        self._open[key] = Ticket(user_id, stream, now + TICKET_SECONDS, transcode)
         return key
 
-    def redeem(self, key: str, user_id: int) -> str | None:
-        """The stream that the ticket opens for this user, once; None where it does not."""
+    def redeem(self, key: str, user_id: int) -> Ticket | None:
+        """The ticket, if it opens something for this user; once."""
         ticket = self._open.pop(key, None)
         if ticket is None or ticket.user_id != user_id or ticket.expires < self._clock.monotonic():
             return None
-        return ticket.stream
+        return ticket
+
+
+class Snapshots:
+    """JPEGs of keyframes: each is decoded once, however many look at it."""
+
+    def __init__(self, pool: DecodePool):
+        self._pool = pool
+        self._kept: OrderedDict[tuple[str, int, int], asyncio.Future[bytes]] = OrderedDict()
+
+    async def of(self, frame: Keyframe, width: int) -> bytes:
+        """Raises ProtocolError where the keyframe does not decode."""
+        key = (frame.stream, frame.at_us, width)
+        if key not in self._kept:
+            self._kept[key] = asyncio.ensure_future(self._pool.run(snapshot, frame, width))
+            while len(self._kept) > MAX_SNAPSHOTS:
+                self._kept.popitem(last=False)
+        try:
+            return await asyncio.shield(self._kept[key])
+        except ProtocolError:
+            self._kept.pop(key, None)
+            raise
 
 
 class EventFeed:
@@ -88,6 +115,8 @@ class Services:
     feed: EventFeed
     tickets: Tickets
     pool: DecodePool
+    snapshots: Snapshots
+    transcoders: Transcoders
     node_token: str
     data_dir: Path
     http: aiohttp.ClientSession | None = None

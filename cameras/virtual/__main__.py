@@ -37,7 +37,7 @@ def load_clip(codec: str, bitrate: int, size: tuple[int, int], fps: float, secon
 async def serve_streams(args: argparse.Namespace) -> None:
     clip = load_clip(args.codec, args.bitrate, (1280, 720), 25.0, args.loop)
     login = (args.user, os.environ["MINWANG_VIRTUAL_PASSWORD"]) if args.user else None
-    mounts = [Mount(f"/cam{i}", {"healthy": clip}, phase=i * 0.37, login=login) for i in range(args.streams)]
+    mounts = [Mount(f"/cam{i}", {"healthy": clip}, phase=i * 0.37 % args.loop, login=login) for i in range(args.streams)]
     server = RtspServer(mounts)
     port = await server.start("127.0.0.1", args.port)
     print("ready", port, round(clip.offsets[-1] * 8 / (clip.frames / clip.fps)), flush=True)

@@ -13,7 +13,9 @@ from core.clock import SystemClock
 from core.database import Database
 from core.settings import RecorderSettings
 from nvr.archive import ArchiveDatabase
+from nvr.footage import Segment, between, path_of, volume_paths
 from nvr.recorder import Recorder, StreamSpec
+from nvr.volumes import VolumeSet, prepare
 
 LOGIN = ("minwang", "geheim-123")
 Recording = Callable[..., AbstractAsyncContextManager[Recorder]]
@@ -24,10 +26,13 @@ def recording(database: Database, tmp_path: Path) -> Recording:
     """`async with recording(spec, …) as recorder:` records until the block ends."""
 
     @asynccontextmanager
-    async def record(*specs: StreamSpec, covered: Any = None, **changes: Any) -> AsyncIterator[Recorder]:
+    async def record(*specs: StreamSpec, covered: Any = None, volumes: Any = None, **changes: Any) -> AsyncIterator[Recorder]:
         settings = RecorderSettings(segment_seconds=2.0, **{"stall_seconds": 1.5, **changes})
         archive = ArchiveDatabase(database, SystemClock())
-        machine = Recorder(settings, tmp_path / "video", archive, SystemClock())
+        disks = VolumeSet.of(
+            await prepare(database, volumes or [tmp_path / "video"]), SystemClock(), sync_interval=10, min_free=0
+        )
+        machine = Recorder(settings, disks, archive, SystemClock())
         await machine.start()
         await machine.want(specs, covered)
         try:
@@ -36,6 +41,17 @@ def recording(database: Database, tmp_path: Path) -> Recording:
             await machine.stop()
 
     return record
+
+
+async def segments_of(database: Database, stream: str = "cam/main") -> list[Segment]:
+    """All segments of a stream, oldest first."""
+    async with database.reading() as session:
+        return await between(session, [stream], 0, 2**62)
+
+
+async def place_of(database: Database, segment: Segment) -> Path:
+    async with database.reading() as session:
+        return path_of(await volume_paths(session), segment)
 
 
 async def eventually(true: Callable[[], Any], seconds: float = 10.0) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import io
 import os
 import random
 import re
@@ -10,25 +12,33 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
+import av
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import select
 
+from cameras.tables import Camera as CameraRow
+from cameras.tables import Village
 from cameras.virtual.rtsp_server import Mount
 from core.clock import ManualClock, SystemClock, from_microseconds
 from core.database import Database
 from core.errors import NotFoundError
+from core.events import Event
 from core.settings import RetentionSettings
-from nvr import fmp4, playback
+from nvr import clip, fmp4, footage, playback
+from nvr.footage import Segment
 from nvr.reader import ArchiveReader
 from nvr.recorder import StreamSpec
-from nvr.recovery import recover, start_of
+from nvr.recovery import recover
 from nvr.retention import Retention
-from nvr.tables import Gap, Segment
+from nvr.tables import Footage, Gap, Hold, OpenSegment, Shortfall, StreamUsage
+from nvr.verify import verify
 from tests.conftest import ROOT
-from tests.nvr.conftest import LOGIN, Recording, eventually, probe
+from tests.nvr.conftest import LOGIN, Recording, eventually, place_of, probe, segments_of
 
 Camera = tuple[Mount, str]
 
@@ -38,51 +48,71 @@ async def recorded(rtsp_camera: Camera, recording: Recording, database: Database
     """Three short segments of cam/main."""
     async with recording(StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")) as machine:
         await eventually(lambda: machine.streams["cam/main"].counters.frames >= 45, 20)
-    return await segments(database)
+    return await segments_of(database)
 
 
-async def segments(database: Database) -> list[Segment]:
-    async with database.reading() as session:
-        return list(await session.scalars(select(Segment).order_by(Segment.start_us)))
-
-
-async def change(database: Database, number: int, **values: Any) -> None:
+async def change(database: Database, segment: Segment, changed: Segment | None) -> None:
+    """Give a segment's entry other values, or take it away."""
     async with database.session() as session:
-        row = await session.get_one(Segment, number)
-        for key, value in values.items():
-            setattr(row, key, value)
+        for number in await session.scalars(select(Footage.id)):
+            row = await footage.locked(session, number)
+            assert row is not None
+            entries = footage.unpack(row.stream, row.hour, row.volume, row.entries)
+            kept = [changed if s == segment else s for s in entries]
+            await footage.rewrite(session, row, [s for s in kept if s is not None])
 
 
-async def test_a_clean_archive_is_clean(recorded: list[Segment], database: Database, tmp_path: Path) -> None:
-    findings = await recover(database, [tmp_path / "video"], repair=False)
+async def reopen(database: Database, segment: Segment) -> None:
+    """As a crash leaves it: an open row, no entry."""
+    await change(database, segment, None)
+    async with database.session() as session:
+        session.add(OpenSegment(stream=segment.stream, start_us=segment.start_us, volume=segment.volume))
+
+
+async def test_a_clean_archive_is_clean(recorded: list[Segment], database: Database) -> None:
+    findings = await verify(database, hash_files=True)
     assert findings.clean
     assert findings.rows == findings.files == len(recorded)
+    assert findings.unhashed == 0
 
 
-async def test_an_open_row_is_closed_at_its_last_whole_fragment(
-    recorded: list[Segment], database: Database, tmp_path: Path
+async def test_hash_in_the_index_is_the_file_s(recorded: list[Segment], database: Database) -> None:
+    for segment in recorded:
+        data = await asyncio.to_thread((await place_of(database, segment)).read_bytes)
+        assert hashlib.sha256(data).digest() == segment.sha256
+
+
+@pytest.mark.parametrize("way", ["start", "verify"])
+async def test_a_file_left_open_is_closed_at_its_last_whole_fragment(
+    way: str, recorded: list[Segment], database: Database
 ) -> None:
-    row, path = recorded[0], Path(recorded[0].path)
+    path = await place_of(database, recorded[0])
     fragments = await asyncio.to_thread(lambda: list(fmp4.scan(path)))
     await asyncio.to_thread(os.truncate, path, fragments[5].offset + fragments[5].size + 1234)
-    await change(database, row.id, state="open", gops=None, frames=0, end_us=row.start_us)
-    findings = await recover(database, [tmp_path / "video"])
-    assert findings.left_open == [row.path]
-    mended = (await segments(database))[0]
+    await reopen(database, recorded[0])
+    if way == "start":
+        assert (await recover(database, ["cam/main"], SystemClock().now())).closed == [str(path)]
+    else:
+        assert (await verify(database, repair=True)).left_open == [str(path)]
+    mended = (await segments_of(database))[0]
     assert mended.frames == sum(f.samples for f in fragments[:6])
     assert int((await probe(path))["nb_read_frames"]) == mended.frames
-    assert (await recover(database, [tmp_path / "video"], repair=False)).clean
+    assert mended.flags & footage.RECOVERED
+    assert (await verify(database, hash_files=True)).clean
 
 
-async def test_a_file_without_a_row_is_adopted(recorded: list[Segment], database: Database, tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["start", "verify"])
+async def test_a_file_without_an_entry_is_adopted(way: str, recorded: list[Segment], database: Database) -> None:
     lost = recorded[1]
-    async with database.session() as session:
-        await session.delete(await session.get_one(Segment, lost.id))
-    findings = await recover(database, [tmp_path / "video"])
-    assert findings.adopted == [lost.path]
-    found = (await segments(database))[1]
-    assert (found.stream, found.frames, found.size_bytes) == ("cam/main", lost.frames, lost.size_bytes)
-    assert abs(found.start_us - lost.start_us) < 1000
+    path = str(await place_of(database, lost))
+    await change(database, lost, None)
+    if way == "start":
+        assert (await recover(database, ["cam/main"], SystemClock().now())).adopted == [path]
+    else:
+        assert (await verify(database, repair=True)).adopted == [path]
+    found = (await segments_of(database))[1]
+    assert (found.stream, found.frames, found.size, found.start_us) == ("cam/main", lost.frames, lost.size, lost.start_us)
+    assert found.sha256 == lost.sha256
 
 
 async def test_a_strange_file_goes_to_quarantine_and_is_not_deleted(
@@ -91,54 +121,129 @@ async def test_a_strange_file_goes_to_quarantine_and_is_not_deleted(
     strange = tmp_path / "video" / "cam" / "main" / "20260101" / "holiday.mp4"
     await asyncio.to_thread(strange.parent.mkdir, parents=True)
     await asyncio.to_thread(strange.write_bytes, b"not ours")
-    findings = await recover(database, [tmp_path / "video"])
-    assert findings.quarantined == [str(strange)]
+    findings = await verify(database, repair=True)
+    assert findings.quarantined == [str(strange)] and not findings.adopted
     kept = tmp_path / "video" / "quarantine" / "cam" / "main" / "20260101" / "holiday.mp4"
     assert await asyncio.to_thread(kept.read_bytes) == b"not ours"
 
 
-async def test_a_row_without_a_file_becomes_a_gap(recorded: list[Segment], database: Database, tmp_path: Path) -> None:
-    await asyncio.to_thread(os.unlink, recorded[1].path)
-    findings = await recover(database, [tmp_path / "video"])
-    assert findings.missing_files == [recorded[1].path]
+async def test_a_file_of_an_older_version_is_taken_in(recorded: list[Segment], database: Database) -> None:
+    """Version 0001 named files to the millisecond and kept no index in them."""
+    old = await place_of(database, recorded[0])
+    await change(database, recorded[0], None)
+    fragments = await asyncio.to_thread(lambda: list(fmp4.scan(old)))
+    await asyncio.to_thread(os.truncate, old, fragments[-1].offset + fragments[-1].size)
+    await asyncio.to_thread(old.rename, old.with_name(old.stem[:10] + ".mp4"))
+    await verify(database, repair=True)
+    again = (await segments_of(database))[0]
+    assert again.start_us == recorded[0].start_us // 1000 * 1000
+    assert (await verify(database, hash_files=True)).clean
+
+
+async def test_an_entry_without_a_file_becomes_a_gap(recorded: list[Segment], database: Database) -> None:
+    path = await place_of(database, recorded[1])
+    await asyncio.to_thread(os.unlink, path)
+    assert not (await verify(database)).clean
+    findings = await verify(database, repair=True)
+    assert findings.missing_files == [str(path)]
     spans = await ArchiveReader(database, SystemClock()).coverage("cam/main", recorded[0].start_us, recorded[-1].end_us)
     assert [s.cause for s in spans] == ["", "disk_error", ""]
 
 
-async def test_a_half_done_deletion_is_finished(recorded: list[Segment], database: Database, tmp_path: Path) -> None:
-    await change(database, recorded[0].id, state="deleting")
-    await recover(database, [tmp_path / "video"])
-    assert not await asyncio.to_thread(os.path.exists, recorded[0].path)
-    assert len(await segments(database)) == len(recorded) - 1
+async def test_a_changed_byte_is_found_by_its_hash_only(recorded: list[Segment], database: Database) -> None:
+    path = await place_of(database, recorded[1])
+
+    def change_a_byte() -> None:
+        with path.open("r+b") as f:
+            f.seek(5000)
+            byte = f.read(1)
+            f.seek(5000)
+            f.write(bytes([byte[0] ^ 1]))
+
+    await asyncio.to_thread(change_a_byte)
+    assert (await verify(database)).clean
+    assert (await verify(database, hash_files=True)).wrong_hash == [str(path)]
 
 
-async def test_retention_by_age_leaves_a_gap_that_says_so(recorded: list[Segment], database: Database, tmp_path: Path) -> None:
+async def test_a_half_done_deletion_is_finished(recorded: list[Segment], database: Database) -> None:
+    path = await place_of(database, recorded[0])
+    await change(database, recorded[0], footage.flagged(recorded[0], footage.DELETING))
+    assert [s.start_us for s in await segments_of(database)] == [s.start_us for s in recorded[1:]]
+    await recover(database, ["cam/main"], SystemClock().now())
+    assert not await asyncio.to_thread(path.exists)
+    assert (await verify(database)).clean
+
+
+async def usage(database: Database) -> tuple[int, int]:
+    async with database.reading() as session:
+        row = await session.get_one(StreamUsage, "cam/main")
+        return row.files, row.bytes_held
+
+
+async def test_retention_by_age_leaves_a_gap_that_says_so(recorded: list[Segment], database: Database) -> None:
     later = ManualClock(from_microseconds(recorded[1].end_us))
-    later.advance(31 * 86_400 + 0.05)
-    retention = Retention(database, later, RetentionSettings(min_free_bytes=0), [tmp_path / "video"])
-    assert await retention.run_once() == 2
-    assert [s.id for s in await segments(database)] == [recorded[2].id]
+    later.advance(31 * 86_400 + 3600)
+    rest = recorded[2:]
+    assert await Retention(database, later, RetentionSettings(min_free_bytes=0)).run_once() == len(recorded)
+    assert await segments_of(database) == [] and rest
     async with database.reading() as session:
         (gap,) = (await session.scalars(select(Gap))).all()
-    assert (gap.cause, gap.start_us, gap.end_us) == ("retention", recorded[0].start_us, recorded[1].end_us)
+    assert (gap.cause, gap.start_us, gap.end_us) == ("retention", recorded[0].start_us, recorded[-1].end_us)
+    assert await usage(database) == (0, 0)
 
 
-async def test_a_full_disk_loses_the_oldest_first(
-    recorded: list[Segment], database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_full_disk_loses_the_oldest_first_and_says_who_holds_too_little(
+    recorded: list[Segment], database: Database
 ) -> None:
-    monkeypatch.setattr("nvr.retention.BATCH", 1)
-    free = iter([0, 0, 10_000])
-    monkeypatch.setattr("nvr.retention._free_bytes", lambda _: next(free))
-    retention = Retention(database, SystemClock(), RetentionSettings(min_free_bytes=5000), [tmp_path / "video"])
+    later = ManualClock(from_microseconds(recorded[-1].end_us))
+    later.advance(22 * 86_400)
+    retention = Retention(database, later, RetentionSettings(min_free_bytes=recorded[0].size))
+    retention.measure_free = lambda _: 0
+    assert await retention.run_once() == 1
+    assert await segments_of(database) == recorded[1:]
+    assert await usage(database) == (len(recorded) - 1, sum(s.size for s in recorded[1:]))
+    async with database.reading() as session:
+        (fact,) = (await session.scalars(select(Shortfall))).all()
+        said = (await session.scalars(select(Event.kind).where(Event.kind == "retention.short"))).all()
+    assert (fact.stream, round(fact.held_days), fact.required_days, fact.reason) == ("cam/main", 22, 31, "disk_full")
+    assert said == ["retention.short"]
+
+
+async def test_a_hold_outlives_age_and_a_full_disk_until_it_expires(recorded: list[Segment], database: Database) -> None:
+    later = ManualClock(from_microseconds(recorded[-1].end_us))
+    async with database.session() as session:
+        hold = Hold(
+            camera="cam", start_us=recorded[1].start_us + 1, end_us=recorded[1].end_us - 1, owner="case", reason="A123",
+            created_at=later.now(), expires_at=later.now() + timedelta(days=60),
+        )  # fmt: skip
+        session.add(hold)
+    later.advance(40 * 86_400)
+    retention = Retention(database, later, RetentionSettings(min_free_bytes=10**9))
+    retention.measure_free = lambda _: 0
     await retention.run_once()
-    assert [s.id for s in await segments(database)] == [r.id for r in recorded[2:]]
+    assert await segments_of(database) == [recorded[1]]
+    later.advance(30 * 86_400)
+    await retention.run_once()
+    assert await segments_of(database) == []
+
+
+async def test_a_village_s_quota_is_kept(recorded: list[Segment], database: Database) -> None:
+    later = ManualClock(from_microseconds(recorded[-1].end_us))
+    later.advance(3600)
+    async with database.session() as session:
+        quota = sum(s.size for s in recorded[1:])
+        session.add(Village(code="v", name="v", boundary=[], subnets=[], funding=[], quota_bytes=quota))
+        await session.flush()
+        session.add(CameraRow(id="cam", name="c", village="v", profile={}))
+    assert await Retention(database, later, RetentionSettings(min_free_bytes=0)).run_once() == 1
+    assert await segments_of(database) == recorded[1:]
 
 
 async def test_keyframes_are_found_in_open_and_closed_files(recorded: list[Segment], database: Database) -> None:
     reader = ArchiveReader(database, SystemClock())
     whole = await reader.keyframes("cam/main", recorded[0].start_us, recorded[-1].end_us)
     assert len(whole) >= 4
-    await change(database, recorded[-1].id, state="open", gops=None)
+    await reopen(database, recorded[-1])
     again = await reader.keyframes("cam/main", recorded[0].start_us, recorded[-1].end_us)
     assert [k.data for k in again] == [k.data for k in whole]
     inside = await reader.keyframe_at("cam/main", whole[2].at_us + 10_000)
@@ -148,12 +253,12 @@ async def test_keyframes_are_found_in_open_and_closed_files(recorded: list[Segme
 async def test_playlist_points_into_the_files(recorded: list[Segment], database: Database, tmp_path: Path) -> None:
     reader = ArchiveReader(database, SystemClock())
     gops = await reader.gops("cam/main", recorded[0].start_us, recorded[-1].end_us)
-    text = await asyncio.to_thread(playback.playlist, gops, {Path(s.path): s.id for s in recorded}, live=False)
+    text = await asyncio.to_thread(playback.playlist, gops, live=False)
     total = sum(float(x) for x in re.findall(r"#EXTINF:([\d.]+)", text))
     assert total == pytest.approx((gops[-1].end_us - gops[0].start_us) / 1e6, abs=0.02)
     assert text.count("#EXT-X-MAP") == len(recorded)
     size, offset, number = re.findall(r"#EXT-X-BYTERANGE:(\d+)@(\d+)\nsegment/(\d+)", text)[1]
-    path = Path(next(s.path for s in recorded if s.id == int(number)))
+    path = await place_of(database, next(s for s in recorded if s.start_us == int(number)))
     data = (await asyncio.to_thread(path.read_bytes))[int(offset) : int(offset) + int(size)]
     assert data[4:8] == b"moof"
 
@@ -161,28 +266,72 @@ async def test_playlist_points_into_the_files(recorded: list[Segment], database:
 async def test_playlist_marks_gaps(recorded: list[Segment], database: Database) -> None:
     reader = ArchiveReader(database, SystemClock())
     gops = await reader.gops("cam/main", recorded[0].start_us, recorded[-1].end_us)
-    text = await asyncio.to_thread(playback.playlist, [gops[0], gops[-1]], {Path(s.path): s.id for s in recorded}, live=False)
+    text = await asyncio.to_thread(playback.playlist, [gops[0], gops[-1]], live=False)
     assert "#EXT-X-GAP" in text
 
 
 async def test_clip_holds_the_recorded_samples_bit_for_bit(recorded: list[Segment], database: Database, tmp_path: Path) -> None:
     reader, target = ArchiveReader(database, SystemClock()), tmp_path / "clip.mp4"
     gops = await reader.gops("cam/main", recorded[0].start_us, recorded[-1].end_us)
-    pictures = await asyncio.to_thread(playback.write_clip, gops, target)
-    assert pictures == sum(s.frames for s in recorded)
-    assert int((await probe(target))["nb_read_frames"]) == pictures
+    made = await asyncio.to_thread(clip.plan, gops)
+    size = await asyncio.to_thread(clip.write, made, target)
+    assert made.pictures == sum(s.frames for s in recorded)
+    assert int((await probe(target))["nb_read_frames"]) == made.pictures
+    assert size == (await asyncio.to_thread(target.stat)).st_size
+    data = await asyncio.to_thread(target.read_bytes)
+    assert data.find(b"moov") < data.find(b"mdat")  # faststart: a browser can begin at once
     keyframe = (await reader.keyframes("cam/main", recorded[0].start_us, recorded[-1].end_us))[1]
     assert keyframe.data in await asyncio.to_thread(target.read_bytes)
 
 
-async def test_an_empty_range_has_no_clip(tmp_path: Path) -> None:
+async def test_a_clip_lasts_as_long_as_the_time_it_shows(recorded: list[Segment], database: Database, tmp_path: Path) -> None:
+    """A gap in the range is not cut out: the picture before it stands until the next one."""
+    reader, target = ArchiveReader(database, SystemClock()), tmp_path / "clip.mp4"
+    gops = await reader.gops("cam/main", recorded[0].start_us, recorded[-1].end_us)
+    without = [gops[0], *gops[-1:]]
+    await asyncio.to_thread(lambda: clip.write(clip.plan(without), target))
+
+    def duration() -> float:
+        with av.open(str(target)) as container:
+            return float(container.streams.video[0].duration * container.streams.video[0].time_base)
+
+    assert await asyncio.to_thread(duration) == pytest.approx((gops[-1].end_us - gops[0].start_us) / 1e6, abs=0.15)
+
+
+async def test_fast_playback_is_keyframes_only_and_keeps_time(recorded: list[Segment], database: Database) -> None:
+    reader = ArchiveReader(database, SystemClock())
+    gops = await reader.gops("cam/main", recorded[0].start_us, recorded[-1].end_us)
+    text = await asyncio.to_thread(lambda: playback.playlist(gops, live=False, keyframes=True))
+    assert text.count("/keyframes") == len(recorded)
+    path = await place_of(database, recorded[0])
+    init = await asyncio.to_thread(playback.part, path, recorded[0].media_us, "init")
+    data = await asyncio.to_thread(playback.part, path, recorded[0].media_us, "keyframes")
+
+    def decoded() -> list[float]:
+        with av.open(io.BytesIO(init + data)) as container:
+            return [float(f.time) for f in container.decode(video=0)]
+
+    times = await asyncio.to_thread(decoded)
+    wanted = [(g.start_us - recorded[0].start_us) / 1e6 for g in gops if g.segment_us == recorded[0].start_us]
+    assert times == pytest.approx(wanted, abs=0.06)
+
+
+async def test_an_empty_range_has_no_clip() -> None:
     with pytest.raises(NotFoundError):
-        playback.write_clip([], tmp_path / "x.mp4")
+        clip.plan([])
 
 
 def test_start_time_is_in_the_name() -> None:
-    assert start_of(Path("/v/cam/main/20261121/083005-250.mp4")) == 1795249805250000
-    assert start_of(Path("/v/cam/main/20261121/other.mp4")) is None
+    assert footage.start_of(Path("/v/cam/main/20261121/083005-250.mp4")) == 1795249805250000
+    assert footage.start_of(Path("/v/cam/main/20261121/083005-250123.mp4")) == 1795249805250123
+    assert footage.name_of(1795249805250123) == "20261121/083005-250123.mp4"
+    assert footage.start_of(Path("/v/cam/main/20261121/other.mp4")) is None
+
+
+@given(st.integers(0, 2**51), st.integers(0, 900_000_000), st.integers(0, 2**31), st.none() | st.integers(-(2**62), 2**62))
+def test_an_entry_survives_packing(start: int, duration: int, size: int, clock: int | None) -> None:
+    segment = Segment("c/main", 3, start, start + duration, duration, size, 7, 2, clock, 4, bytes(range(32)))
+    assert footage.unpack("c/main", segment.hour, 3, footage.pack(segment)) == [segment]
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -227,7 +376,7 @@ def test_kill_minus_nine_loses_half_a_second_at_most(seed: int, tmp_path: Path) 
     assert len(files) == 2
     for path in files:
         fragments = list(fmp4.scan(path))
-        start = start_of(path)
+        start = footage.start_of(path)
         assert start is not None
         last = start / 1e6 + (fragments[-1].time + fragments[-1].duration) / fmp4.TIMESCALE
         assert killed - last <= 0.5 + 0.1  # wall time of a file may be off by one tick at its start

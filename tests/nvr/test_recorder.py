@@ -21,11 +21,13 @@ from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.errors import CameraError
 from nvr import rtsp
+from nvr.connecting import ConnectionBudget
+from nvr.footage import NO_HASH
 from nvr.reader import ArchiveReader
-from nvr.recorder import ConnectionBudget, StreamSpec
+from nvr.recorder import StreamSpec
 from nvr.recovery import last_covered, recover
-from nvr.tables import Gap, Segment
-from tests.nvr.conftest import LOGIN, Recording, eventually, probe
+from nvr.tables import Gap
+from tests.nvr.conftest import LOGIN, Recording, eventually, place_of, probe, segments_of
 
 Camera = tuple[Mount, str]
 
@@ -45,16 +47,16 @@ async def test_record_and_read_back(
     async with recording(StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/cam", LOGIN, engine)) as machine:
         await eventually(lambda: machine.streams["cam/main"].counters.frames >= 45, 20)
     await server.stop()
-    segments = await rows(database, Segment)
+    segments = await segments_of(database)
     assert len(segments) >= 2
-    assert all(s.state == "closed" and s.gops for s in segments)
+    assert all(not s.open and s.sha256 != NO_HASH for s in segments)
     for before, after in itertools.pairwise(segments):
         assert before.end_us == after.start_us  # no seam on the time line
     for segment in segments:
-        seen = await probe(Path(segment.path))
+        seen = await probe(await place_of(database, segment))
         assert seen["codec_name"] == {"h264": "h264", "h265": "hevc"}[codec]
         assert int(seen["nb_read_frames"]) == segment.frames
-        assert os.stat is not None and segment.size_bytes == await asyncio.to_thread(os.path.getsize, segment.path)
+        assert segment.size == await asyncio.to_thread(os.path.getsize, await place_of(database, segment))
     assert await rows(database, Gap) == []
     start, end = segments[0].start_us, segments[-1].end_us
     spans = await ArchiveReader(database, SystemClock()).coverage("cam/main", start, end)
@@ -66,7 +68,7 @@ async def test_wall_time_is_right(rtsp_camera: Camera, recording: Recording, dat
     async with recording(StreamSpec("cam/main", rtsp_camera[1], LOGIN)) as machine:
         await eventually(lambda: machine.streams["cam/main"].counters.frames >= 20)
     after = to_microseconds(SystemClock().now())
-    segments = await rows(database, Segment)
+    segments = await segments_of(database)
     assert before <= segments[0].start_us <= before + 1_500_000
     assert after - 1_500_000 <= segments[-1].end_us <= after + 400_000
 
@@ -75,8 +77,8 @@ async def test_camera_clock_error_is_measured(rtsp_camera: Camera, recording: Re
     mount, url = rtsp_camera
     mount.faults.add("clock_wrong")
     async with recording(StreamSpec("cam/main", url, LOGIN)) as machine:
-        await eventually(lambda: machine.streams["cam/main"].sink.clock_offset_us is not None)
-        offset = machine.streams["cam/main"].sink.clock_offset_us
+        await eventually(lambda: machine.streams["cam/main"].sink.clock.offset_us is not None)
+        offset = machine.streams["cam/main"].sink.clock.offset_us
     assert offset == pytest.approx(3600e6, abs=1e6)
 
 
@@ -87,10 +89,10 @@ async def test_a_refused_credential_is_tried_once(clip: Clip, recording: Recordi
     tries = 0
     original = rtsp.open_session
 
-    async def counted(*args: Any) -> Any:
+    async def counted(*args: Any, **options: Any) -> Any:
         nonlocal tries
         tries += 1
-        return await original(*args)
+        return await original(*args, **options)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nvr.native.open_session", counted)
@@ -207,8 +209,8 @@ async def test_garbage_in_the_stream_ends_in_a_gap_and_recovers(
     gaps = await rows(database, Gap)
     assert len(gaps) == 1
     assert gaps[0].cause in ("no_packets", "protocol_error")
-    for segment in await rows(database, Segment):
-        assert int((await probe(Path(segment.path)))["nb_read_frames"]) == segment.frames
+    for segment in await segments_of(database):
+        assert int((await probe(await place_of(database, segment)))["nb_read_frames"]) == segment.frames
 
 
 async def test_a_stall_is_a_gap_without_overlap(rtsp_camera: Camera, recording: Recording, database: Database) -> None:
@@ -224,7 +226,7 @@ async def test_a_stall_is_a_gap_without_overlap(rtsp_camera: Camera, recording: 
         await eventually(lambda: state.counters.frames > frames + 10)
     (gap,) = await rows(database, Gap)
     assert gap.cause == "no_packets"
-    segments = await rows(database, Segment)
+    segments = await segments_of(database)
     before = [s for s in segments if s.end_us <= gap.start_us]
     after = [s for s in segments if s.start_us >= gap.end_us]
     assert len(before) + len(after) == len(segments)  # recorded or gap, never both
@@ -244,10 +246,10 @@ async def test_packet_loss_is_counted_and_files_stay_good(
         mount.faults.clear()
         frames = state.counters.frames
         await eventually(lambda: state.counters.frames > frames + 20)
-    assert sum(s.lost_packets for s in await rows(database, Segment)) > 0
-    for segment in await rows(database, Segment):
+    assert sum(s.lost for s in await segments_of(database)) > 0
+    for segment in await segments_of(database):
         # Pictures that refer to a lost one may not decode; each one that arrived is in the file.
-        assert int((await probe(Path(segment.path), decode=False))["nb_read_packets"]) == segment.frames
+        assert int((await probe(await place_of(database, segment), decode=False))["nb_read_packets"]) == segment.frames
 
 
 async def test_a_full_disk_costs_a_gap_and_nothing_that_was_written(
@@ -271,14 +273,14 @@ async def test_a_full_disk_costs_a_gap_and_nothing_that_was_written(
         assert state.state == "recording"  # the camera is not to blame and stays connected
         full = False
         monkeypatch.setattr(state.sink, "_blocked_until_us", 0)
-        await eventually(lambda: not state.sink.in_gap)
+        await eventually(lambda: not state.sink.in_gap, 20)
         frames = state.counters.frames
         await eventually(lambda: state.counters.frames > frames + 10)
     assert "disk_full" in {g.cause for g in await rows(database, Gap)}
-    await recover(database, [])
-    for segment in await rows(database, Segment):
-        await probe(Path(segment.path))
-    assert sum(s.frames for s in await rows(database, Segment)) >= 20
+    await recover(database, ["cam/main"], SystemClock().now())
+    for segment in await segments_of(database):
+        await probe(await place_of(database, segment))
+    assert sum(s.frames for s in await segments_of(database)) >= 20
 
 
 async def test_a_locked_database_delays_rows_and_loses_none(
@@ -292,15 +294,15 @@ async def test_a_locked_database_delays_rows_and_loses_none(
         other.execute("BEGIN IMMEDIATE")
         return other
 
-    other = await asyncio.to_thread(lock)
     async with recording(StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")) as machine:
+        other = await asyncio.to_thread(lock)
         await eventually(lambda: machine.streams["cam/main"].counters.frames >= 40, 20)
-        assert await rows(database, Segment) == []
+        assert await segments_of(database) == []
         await asyncio.to_thread(other.rollback)
         await asyncio.to_thread(other.close)
-    segments = await rows(database, Segment)
+    segments = await segments_of(database)
     assert sum(s.frames for s in segments) >= 40
-    assert all(s.state == "closed" for s in segments)
+    assert not any(s.open for s in segments)
 
 
 async def test_other_streams_are_not_interrupted_by_a_change(clip: Clip, recording: Recording, database: Database) -> None:

@@ -14,7 +14,8 @@ from core.clock import ManualClock, to_microseconds
 from core.database import Database
 from core.errors import NotFoundError, UsageError
 from health.tables import Fault
-from nvr.tables import Gap, Segment
+from nvr.footage import Segment, append
+from nvr.tables import Gap
 from reports.coverage import Reports, month_bounds, render
 
 ROOT = Path(__file__).parents[2]
@@ -29,10 +30,7 @@ async def town(database: Database, clock: ManualClock) -> Reports:
 
 
 def segment(stream: str, start: int, end: int) -> Segment:
-    return Segment(
-        stream=stream, path=f"/{stream}/{start}", state="closed", start_us=start, end_us=end, media_us=end - start, size_bytes=1, frames=1,
-        lost_packets=0, gops=b"",
-    )  # fmt: skip
+    return Segment(stream, 1, start, end, end - start, 1, 1)
 
 
 async def test_figures_of_a_village(database: Database, clock: ManualClock) -> None:
@@ -43,7 +41,7 @@ async def test_figures_of_a_village(database: Database, clock: ManualClock) -> N
         for hour in range(8):
             for quarter in range(4):
                 at = start + hour * HOUR + quarter * HOUR // 4
-                session.add(segment("wj-01/main", at, at + HOUR // 4))
+                await append(session, [segment("wj-01/main", at, at + HOUR // 4)])
         session.add(
             Gap(stream="wj-01/main", start_us=start + 8 * HOUR, end_us=start + 9 * HOUR, cause="unreachable", detail="")
         )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-import aiohttp
 from aiohttp import WSMsgType, web
 from pydantic import BaseModel
-from sqlalchemy import select
 
 from cameras.tables import Camera
 from core import audit
@@ -18,10 +18,9 @@ from core.clock import from_microseconds, to_microseconds
 from core.errors import ForbiddenError, NotFoundError, UsageError
 from core.permissions import Permission, Role
 from nvr import playback
-from nvr.archive import segments_between
+from nvr.footage import Segment
 from nvr.live import TOKEN_HEADER
-from nvr.pictures import snapshot
-from nvr.tables import CLOSED, OPEN, Segment, StreamStatus, Worker
+from nvr.tables import StreamStatus, Worker
 from web.routing import Context, route
 
 OPERATOR_LIMIT = timedelta(hours=24)
@@ -31,6 +30,7 @@ Kind = Literal["main", "sub"]
 class TicketBody(BaseModel):
     camera: str
     kind: Kind = "sub"
+    transcode: bool = False  # to H.264, where the browser cannot play the stream
 
 
 class TicketReply(BaseModel):
@@ -41,6 +41,14 @@ class TicketReply(BaseModel):
 class RangeQuery(BaseModel):
     start: datetime
     end: datetime
+
+
+class PlaylistQuery(RangeQuery):
+    keyframes: bool = False  # for speeds above 4×
+
+
+class StripQuery(RangeQuery):
+    count: int = 24
 
 
 class SnapshotQuery(BaseModel):
@@ -63,26 +71,30 @@ async def live_ticket(c: Context) -> TicketReply:
     stream = f"{camera.id}/{kind}"
     async with c.services.database.session() as session:
         await audit.record(session, c.services.clock.now(), c.identity.name, "live.open", stream, reason=c.identity.purpose)
-    return TicketReply(ticket=c.services.tickets.issue(c.identity.user_id, stream), stream=stream)
+    return TicketReply(ticket=c.services.tickets.issue(c.identity.user_id, stream, c.body.transcode), stream=stream)
 
 
 @route("GET", "/api/live/{ticket}", Permission.LIVE_VIEW, kind="socket")
 async def live_socket(c: Context) -> web.StreamResponse:
     """Live fragments of the ticket's stream."""
-    stream = c.services.tickets.redeem(c.path("ticket"), c.identity.user_id)
-    if stream is None:
+    ticket = c.services.tickets.redeem(c.path("ticket"), c.identity.user_id)
+    if ticket is None:
         raise ForbiddenError("this ticket is used, too old or not yours; ask for another")
+    stream = ticket.stream
     async with c.services.database.reading() as session:
         status = await session.get(StreamStatus, stream)
         worker = await session.get(Worker, status.worker) if status else None
     if worker is None or not worker.url:
         raise NotFoundError("no recorder has this stream at the moment")
+    messages = _from_recorder(c, f"{worker.url}/live/{stream}")
+    if ticket.transcode:
+        messages = c.services.transcoders.of(stream, messages).watch()
     socket = web.WebSocketResponse(heartbeat=20, compress=False)
     await socket.prepare(c.request)
     started = c.services.clock.now()
     c.services.sockets.add(socket)
     try:
-        await _relay(c, socket, f"{worker.url}/live/{stream}")
+        await _relay(socket, messages)
     finally:
         c.services.sockets.discard(socket)
         seconds = (c.services.clock.now() - started).total_seconds()
@@ -93,31 +105,42 @@ async def live_socket(c: Context) -> web.StreamResponse:
     return socket
 
 
-async def _relay(c: Context, socket: web.WebSocketResponse, url: str) -> None:
-    """Carry the recorder's messages to the viewer until either side ends."""
+async def _from_recorder(c: Context, url: str) -> AsyncIterator[str | bytes]:
+    """The recorder's messages of a stream until it ends."""
     assert c.services.http is not None
-    try:
-        async with c.services.http.ws_connect(
-            url, headers={TOKEN_HEADER: c.services.node_token}, max_msg_size=32_000_000, compress=0
-        ) as source:
-            watching = asyncio.create_task(_until_closed(socket, source))
-            try:
-                async for message in source:
-                    async with asyncio.timeout(20):
-                        if message.type is WSMsgType.BINARY:
-                            await socket.send_bytes(message.data)
-                        elif message.type is WSMsgType.TEXT:
-                            await socket.send_str(message.data)
-            finally:
-                watching.cancel()
-    except (aiohttp.ClientError, ConnectionError, TimeoutError):
+    headers = {TOKEN_HEADER: c.services.node_token}
+    async with c.services.http.ws_connect(url, headers=headers, max_msg_size=32_000_000, compress=0) as source:
+        async for message in source:
+            if message.type in (WSMsgType.BINARY, WSMsgType.TEXT):
+                yield message.data
+
+
+async def _relay(socket: web.WebSocketResponse, messages: AsyncIterator[str | bytes]) -> None:
+    """Carry messages to the viewer until either side ends."""
+    sending = asyncio.create_task(_send_all(socket, messages))
+    closing = asyncio.create_task(_until_closed(socket))
+    await asyncio.wait((sending, closing), return_when=asyncio.FIRST_COMPLETED)
+    failed = sending.done() and sending.exception() is not None
+    for task in (sending, closing):
+        task.cancel()
+    await asyncio.gather(sending, closing, return_exceptions=True)
+    if failed:
         await socket.close(code=1013, message=b"the recorder does not answer")
 
 
-async def _until_closed(socket: web.WebSocketResponse, source: aiohttp.ClientWebSocketResponse) -> None:
+async def _send_all(socket: web.WebSocketResponse, messages: AsyncIterator[str | bytes]) -> None:
+    async with aclosing(messages):  # type: ignore[type-var]
+        async for message in messages:
+            async with asyncio.timeout(20):
+                if isinstance(message, str):
+                    await socket.send_str(message)
+                else:
+                    await socket.send_bytes(message)
+
+
+async def _until_closed(socket: web.WebSocketResponse) -> None:
     async for _ in socket:
         pass
-    await source.close()
 
 
 @route("GET", "/api/playback/{camera}/{kind}/coverage", Permission.PLAYBACK_VIEW, query=RangeQuery, reply=list[SpanView])
@@ -129,7 +152,7 @@ async def coverage(c: Context) -> list[SpanView]:
     return [SpanView(start=from_microseconds(s.start_us), end=from_microseconds(s.end_us), cause=s.cause) for s in spans]
 
 
-@route("GET", "/api/playback/{camera}/{kind}/index.m3u8", Permission.PLAYBACK_VIEW, query=RangeQuery, kind="file")
+@route("GET", "/api/playback/{camera}/{kind}/index.m3u8", Permission.PLAYBACK_VIEW, query=PlaylistQuery, kind="file")
 async def playlist(c: Context) -> web.Response:
     """HLS playlist over the segment files; needs a stated purpose."""
     stream = await _stream(c)
@@ -138,11 +161,10 @@ async def playlist(c: Context) -> web.Response:
     _may_play_back(c, from_microseconds(start), now)
     if end - start > playback.MAX_HLS_US:
         raise UsageError("ask for at most 6 hours at once")
-    gops = await c.services.reader.gops(stream, start, end)
+    gops = await c.services.reader.gops(stream, start, end, 20_000)
     if not gops:
         raise NotFoundError("nothing is recorded in this range")
     async with c.services.database.session() as session:
-        rows = await segments_between(session, stream, start, end)
         await audit.record(
             session,
             now,
@@ -153,7 +175,7 @@ async def playlist(c: Context) -> web.Response:
             start=c.query.start.isoformat(),
             end=c.query.end.isoformat(),
         )
-    text = await asyncio.to_thread(playback.playlist, gops, {Path(r.path): r.id for r in rows}, live=False)
+    text = await asyncio.to_thread(playback.playlist, gops, live=False, keyframes=c.query.keyframes)
     return web.Response(text=text, content_type="application/vnd.apple.mpegurl", headers={"Cache-Control": "no-store"})
 
 
@@ -161,16 +183,35 @@ async def playlist(c: Context) -> web.Response:
 async def segment_file(c: Context) -> web.StreamResponse:
     """Bytes of a segment file (with Range); needs a stated purpose."""
     stream = await _stream(c)
-    async with c.services.database.reading() as session:
-        row = await session.scalar(
-            select(Segment).where(
-                Segment.id == c.number("segment"), Segment.stream == stream, Segment.state.in_((OPEN, CLOSED))
-            )
-        )
-    if row is None or not await asyncio.to_thread(Path(row.path).is_file):
+    _, path = await _segment(c, stream)
+    return web.FileResponse(path, headers={"Content-Type": "video/mp4", "Cache-Control": "no-store"})
+
+
+@route("GET", "/api/playback/{camera}/{kind}/segment/{segment}/{part}", Permission.PLAYBACK_VIEW, kind="file")
+async def segment_part(c: Context) -> web.Response:
+    """A segment's keyframes alone, its init segment, or a range without sound; needs a stated purpose."""
+    segment, path = await _segment(c, await _stream(c))
+    data = await asyncio.to_thread(playback.part, path, segment.media_us, c.path("part"))
+    return web.Response(body=data, content_type="video/mp4", headers={"Cache-Control": "no-store"})
+
+
+async def _segment(c: Context, stream: str) -> tuple[Segment, Path]:
+    start = c.number("segment")
+    found = [(s, p) for s, p in await c.services.reader.segments(stream, start, start + 1) if s.start_us == start]
+    if not found or not await asyncio.to_thread(found[0][1].is_file):
         raise NotFoundError("this footage is no longer kept")
-    _may_play_back(c, from_microseconds(row.end_us), c.services.clock.now())
-    return web.FileResponse(row.path, headers={"Content-Type": "video/mp4", "Cache-Control": "no-store"})
+    _may_play_back(c, from_microseconds(found[0][0].end_us), c.services.clock.now())
+    return found[0]
+
+
+@route("GET", "/api/playback/{camera}/{kind}/strip", Permission.PLAYBACK_VIEW, query=StripQuery, reply=list[datetime])
+async def strip(c: Context) -> list[datetime]:
+    """Times of keyframes spread over a range, for a strip of thumbnails (each from /snapshot?at=…)."""
+    stream = await _stream(c)
+    start, end = _range(c.query)
+    _may_play_back(c, from_microseconds(start), c.services.clock.now())
+    gops = await c.services.reader.gops(stream, start, min(end, start + playback.MAX_HLS_US), 20_000)
+    return [from_microseconds(t) for t in playback.strip_times(gops, max(1, min(c.query.count, 100)))]
 
 
 @route("GET", "/api/cameras/{camera}/snapshot", Permission.LIVE_VIEW, query=SnapshotQuery, kind="file")
@@ -187,7 +228,7 @@ async def camera_snapshot(c: Context) -> web.Response:
         frame = frames[-1] if frames else None
     if frame is None:
         raise NotFoundError("there is no picture")
-    jpeg = await c.services.pool.run(snapshot, frame, max(64, min(c.query.width, 1920)))
+    jpeg = await c.services.snapshots.of(frame, max(64, min(c.query.width, 1920)))
     async with c.services.database.session() as session:
         await audit.record(session, c.services.clock.now(), c.identity.name, "snapshot.view", stream, reason=c.identity.purpose)
     return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "no-store"})

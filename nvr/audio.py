@@ -1,0 +1,129 @@
+"""Audio access units: G.711 (RFC 3551) and AAC (RFC 3640, AAC-hbr), and their place in fragmented MP4.
+
+Sound is recorded only where a camera's entry asks for it. It lies in fragments of its own (track 2)
+between the video fragments of the same file, so that the video can be taken out by boxes alone.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from nvr.sdp import AudioTrack
+
+AAC_FRAME = 1024  # samples
+MAX_WAITING = 1_000_000  # bytes between two flushes
+MAX_STEP_SECONDS = 10
+TRACK = 2
+
+
+@dataclass(slots=True)
+class AudioRun:
+    """Consecutive sound. `time` in units of the track's rate, unwrapped; sizes in bytes, durations in samples."""
+
+    time: int
+    sizes: list[int]
+    durations: list[int]
+    data: bytearray
+
+
+class AudioAssembler:
+    """One audio track of one session."""
+
+    def __init__(self, track: AudioTrack):
+        self.track = track
+        self.frames = 0
+        self._ts = -1
+        self._time = 0
+        self._run: AudioRun | None = None
+
+    def push(self, payload: memoryview, ts: int) -> None:
+        """One RTP payload; what cannot be read is dropped."""
+        self._advance(ts)
+        if self.track.codec == "aac":
+            self._aac(payload)
+        elif len(payload):
+            self._add(payload, len(payload) // self.track.channels)
+
+    def _advance(self, ts: int) -> None:
+        delta = ((ts - self._ts + 0x80000000) & 0xFFFFFFFF) - 0x80000000 if self._ts >= 0 else 0
+        if abs(delta) <= MAX_STEP_SECONDS * self.track.rate:
+            self._time += delta
+        self._ts = ts
+
+    def _aac(self, payload: memoryview) -> None:
+        if len(payload) < 2:
+            return
+        bits = payload[0] << 8 | payload[1]
+        width = self.track.size_bits + self.track.index_bits
+        headers = bits // width
+        at = 2 + (bits + 7) // 8
+        packed = int.from_bytes(payload[2:at], "big")
+        total = (at - 2) * 8
+        for i in range(headers):
+            size = packed >> (total - i * width - self.track.size_bits) & (1 << self.track.size_bits) - 1
+            if size == 0 or at + size > len(payload):
+                return
+            self._add(payload[at : at + size], AAC_FRAME)
+            self._time += AAC_FRAME
+            at += size
+        # The next packet's timestamp says where it stands; what was added here is taken back.
+        self._time -= AAC_FRAME * headers
+
+    def _add(self, data: memoryview, duration: int) -> None:
+        if self._run is None:
+            self._run = AudioRun(self._time, [], [], bytearray())
+        run = self._run
+        if duration <= 0 or len(run.data) + len(data) > MAX_WAITING:
+            return
+        run.sizes.append(len(data))
+        run.durations.append(duration)
+        run.data += data
+        self.frames += 1
+
+    def take(self) -> AudioRun | None:
+        """What came since the last call."""
+        run, self._run = self._run, None
+        return run
+
+    def unwrapped(self, ts: int) -> int:
+        """Time of an RTP timestamp near the present one, in units of the rate."""
+        return self._time + ((ts - self._ts + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+
+
+def sample_entry(track: AudioTrack) -> bytes:
+    """`mp4a` with `esds`, or `alaw`/`ulaw` (ISO/IEC 14496-12 12.2.3, 14496-14 5.6)."""
+    kind = {"aac": b"mp4a", "pcma": b"alaw", "pcmu": b"ulaw"}[track.codec]
+    body = struct.pack(">6xH8xHH4xI", 1, track.channels, 16, track.rate << 16 & 0xFFFFFFFF)
+    if track.codec == "aac":
+        body += _esds(track.configuration)
+    return struct.pack(">I4s", 8 + len(body), kind) + body
+
+
+def _esds(configuration: bytes) -> bytes:
+    specific = _descriptor(5, configuration)
+    decoder = _descriptor(4, struct.pack(">BBBHII", 0x40, 0x15, 0, 0, 0, 0) + specific)
+    body = struct.pack(">I", 0) + _descriptor(3, struct.pack(">HB", TRACK, 0) + decoder + _descriptor(6, b"\x02"))
+    return struct.pack(">I4s", 8 + len(body), b"esds") + body
+
+
+def _descriptor(tag: int, body: bytes) -> bytes:
+    return bytes((tag, 0x80, 0x80, 0x80, len(body))) + body
+
+
+def moof(sequence: int, time: int, run: AudioRun) -> bytes:
+    """`moof` for a run of sound at `time` of the track; ends with the mdat's own header."""
+    trun = 20 + 8 * len(run.sizes)
+    traf = 8 + 16 + 20 + trun
+    size = 8 + 16 + traf
+    head = struct.pack(
+        ">I4sI4sIII4sI4sIII4sIQI4sIIi",
+        size, b"moof",
+        16, b"mfhd", 0, sequence,
+        traf, b"traf",
+        16, b"tfhd", 0x020000, TRACK,
+        20, b"tfdt", 0x01000000, time,
+        trun, b"trun", 0x00000301, len(run.sizes), size + 8,
+    )  # fmt: skip
+    table = [value for pair in zip(run.durations, run.sizes, strict=True) for value in pair]
+    return head + struct.pack(f">{len(table)}II4s", *table, len(run.data) + 8, b"mdat")

@@ -1,0 +1,23 @@
+"""MP4 boxes from a pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+
+from core.errors import ProtocolError
+
+MAX_BOX = 32_000_000
+
+
+class BoxReader:
+    def __init__(self, reader: asyncio.StreamReader):
+        self._reader = reader
+
+    async def next(self) -> tuple[bytes, bytes]:
+        """(kind, body) of the next box. Raises ProtocolError, asyncio.IncompleteReadError at the end."""
+        header = await self._reader.readexactly(8)
+        size, kind = struct.unpack(">I4s", header)
+        if not 8 <= size <= MAX_BOX:
+            raise ProtocolError("ffmpeg's output is not MP4")
+        return kind, await self._reader.readexactly(size - 8)

@@ -1,0 +1,261 @@
+"""Taking apart what many cameras sent since the last tick, all at once, with NumPy.
+
+Interpreting RTP packets one by one in Python costs three times as much as everything else in a
+recorder. So what some dozens of cameras sent lies in one arena (small enough for the processor's
+cache); their packets' headers are gathered into columns, and the checks are comparisons of columns.
+Per camera and tick there remains one join of payload slices.
+
+Only the ordinary is understood here: plain RTP headers, no loss, single NAL units and fragmented
+ones (RFC 6184 FU-A, RFC 7798 FU), known parameter sets, whole pictures that end with the marker.
+A camera with anything else in its bytes is left untouched for the packet-by-packet way
+(nvr.access_units), which understands everything. Both give the same pictures (tests/nvr/test_bulk.py).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nvr.access_units import MAX_JUMP, UnitAssembler
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+_HEAD = 20  # bytes of an interleaved frame that are looked at
+_LEAST = _HEAD - 4
+_LENGTH = struct.Struct(">xxH")
+_FU, _SINGLE = 28, 24  # H.264: the type of FU-A, and the first type that is no single NAL unit
+_FU5, _SINGLE5 = 49, 48
+
+
+@dataclass(slots=True)
+class Region:
+    """One camera's bytes in the arena and where its media are to be found."""
+
+    assembler: UnitAssembler
+    begin: int
+    end: int
+    channel: int
+    payload_type: int
+    h265: bool
+    used: int = 0  # set by `take_apart`: where the camera's unread bytes begin
+    others: Sequence[int] = ()  # frames on other channels before `used`: sound, reports
+
+
+class Arena:
+    """Bytes as Python and as NumPy see them."""
+
+    def __init__(self, buffer: Any):
+        self.buffer = buffer
+        self.view = memoryview(buffer)
+        self.bytes: npt.NDArray[np.uint8] = np.frombuffer(buffer, np.uint8)
+        # heads[p] are the _HEAD bytes from p on; the last positions have none.
+        size = len(self.bytes) - _HEAD + 1
+        self.heads = np.lib.stride_tricks.as_strided(self.bytes, (size, _HEAD), (1, 1), writeable=False)
+
+
+def take_apart(arena: Arena, regions: list[Region]) -> None:
+    """Hand the whole pictures in each region to its assembler; sets `used` and `others`.
+
+    `used` is -1 where nothing was taken because the region needs the other way; bytes from `used` on belong
+    to a picture that is not complete.
+    """
+    packets = _Packets(arena, regions)
+    packets.classify()
+    packets.judge()
+    packets.deliver()
+
+
+class _Packets:
+    """Columns, one row a packet, the packets of a region together and in order."""
+
+    def __init__(self, arena: Arena, regions: list[Region]):
+        self._arena = arena
+        self._regions = regions
+        self._bad = np.zeros(len(regions), bool)  # regions for the other way
+        self.at, self.lane = self._find()
+        self.head = arena.heads[self.at]
+        size = (self.head[:, 2].astype(np.int64) << 8) | self.head[:, 3]
+        self.following = self.at + 4 + size
+        self._bad[self.lane[(self.head[:, 0] != 0x24) | (size < _LEAST)]] = True  # out of step
+
+    def _find(self) -> tuple[Ints, Ints]:
+        """Every whole interleaved frame: where it begins, and of which region. A frame's place depends on the
+        length of the one before, so this is the one loop over packets."""
+        length, found, counts = _LENGTH.unpack_from, list[int](), list[int]()
+        buffer = self._arena.buffer
+        for region in self._regions:
+            position, known = region.begin, len(found)
+            last = region.end - _HEAD
+            while position <= last:
+                found.append(position)
+                position += 4 + length(buffer, position)[0]
+            if position > region.end and len(found) > known:
+                found.pop()  # it goes on in the next tick
+            counts.append(len(found) - known)
+        return np.array(found, np.int64), np.repeat(np.arange(len(counts)), counts)
+
+    def classify(self) -> None:
+        """Keep the video packets; remember where the others lie."""
+        regions, lane, head = self._regions, self.lane, self.head
+        channel = np.array([r.channel for r in regions], np.uint8)[lane]
+        kind = np.array([r.payload_type for r in regions], np.uint8)[lane]
+        on_channel = head[:, 1] == channel
+        video = on_channel & (head[:, 4] == 0x80) & (head[:, 5] & 0x7F == kind)
+        self._bad[lane[on_channel & ~video]] = True
+        self._others_at, self._others_lane = self.at[~video], lane[~video]
+        self.at, self.lane, self.following, self.head = self.at[video], lane[video], self.following[video], head[video]
+        self._header_fields()
+
+    def _header_fields(self) -> None:
+        head, lane = self.head, self.lane
+        self.marker: Bools = head[:, 5] >= 0x80
+        self.seq = (head[:, 6].astype(np.int64) << 8) | head[:, 7]
+        self.ts = np.ascontiguousarray(head[:, 8:12]).view(">u4")[:, 0].astype(np.int64)
+        h265: Bools = np.array([r.h265 for r in self._regions], bool)[lane]
+        indicator = np.where(h265, head[:, 16] >> 1 & 63, head[:, 16] & 31)
+        flags = np.where(h265, head[:, 18], head[:, 17])
+        self.fu: Bools = indicator == np.where(h265, _FU5, _FU)
+        self.single: Bools = (indicator < np.where(h265, _SINGLE5, _SINGLE)) & (h265 | (indicator > 0))
+        self.starts: Bools = self.single | (self.fu & (flags >= 0x80))
+        self.ends: Bools = self.single | (self.fu & (flags & 0x40 != 0))
+        self.nal = np.where(self.fu, np.where(h265, flags & 63, flags & 31), indicator)
+        self.h265 = h265
+        self.skip = np.where(self.fu, np.where(h265, 19, 18), 16)
+        h264 = ~h265
+        nal = self.nal
+        self.idr: Bools = (h264 & (nal == 5)) | (h265 & (nal >= 16) & (nal <= 21))
+        self.parameter_set: Bools = (h264 & ((nal == 7) | (nal == 8))) | (h265 & (nal >= 32) & (nal <= 34))
+        self.kept: Bools = ~(self.parameter_set | (h264 & ((nal == 9) | (nal == 12))) | (h265 & ((nal == 35) | (nal == 38))))
+
+    def judge(self) -> None:
+        """Find the regions in which something is out of the ordinary, and cut off unfinished pictures."""
+        lane, count = self.lane, len(self.lane)
+        first = np.ones(count, bool)
+        first[1:] = lane[1:] != lane[:-1]
+        before = np.arange(count) - 1
+        expected = (self.seq[before] + 1) & 0xFFFF
+        previous_ts = self.ts[before]
+        ended, marked = self.ends[before], self.marker[before]
+        where = np.flatnonzero(first)
+        assemblers = [self._regions[i].assembler for i in lane[where].tolist()]
+        expected[where] = [a.next_seq for a in assemblers]
+        previous_ts[where] = [a.rtp_time for a in assemblers]
+        ended[where] = marked[where] = True
+        step = ((self.ts - previous_ts + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+        odd = (
+            (self.seq != expected)
+            | (self.starts != ended)  # a NAL unit begins where the one before it ended
+            | ((step != 0) != marked)  # a picture begins where the one before it ended
+            | (self.marker & ~self.ends)
+            | ~(self.fu | self.single)
+            | (self.parameter_set & ~self.single)
+            | (self.following <= self.at + self.skip)
+            | (np.abs(step) > MAX_JUMP)
+        )
+        self._bad[lane[odd]] = True
+        for i in np.flatnonzero(self.parameter_set & ~self._bad[lane]).tolist():
+            region = self._regions[lane[i]]
+            if not region.assembler.knows_set(bytes(self._arena.view[self.at[i] + 16 : self.following[i]])):
+                self._bad[lane[i]] = True
+        self._drop_unfinished()
+
+    def _drop_unfinished(self) -> None:
+        """Only packets up to the last marker of a good region stay."""
+        lane, count = self.lane, len(self.lane)
+        last_marker = np.full(len(self._regions), -1)
+        marked = np.flatnonzero(self.marker)
+        last_marker[lane[marked]] = marked  # of equal indices the last assignment stays
+        keep = ~self._bad[lane] & (np.arange(count) <= last_marker[lane])
+        for name in ("at", "lane", "following", "marker", "seq", "ts", "fu", "starts", "nal", "h265", "skip", "idr", "kept"):
+            setattr(self, name, getattr(self, name)[keep])
+
+    def deliver(self) -> None:
+        for i, region in enumerate(self._regions):
+            region.used, region.others = region.begin, ()
+            if self._bad[i]:
+                region.used = -1
+        if len(self.at):
+            self._deliver_pictures()
+        self._assign_others()
+
+    def _assign_others(self) -> None:
+        for at, lane in zip(self._others_at.tolist(), self._others_lane.tolist(), strict=True):
+            region = self._regions[lane]
+            if at < region.used:
+                region.others = [*region.others, at]
+
+    def _deliver_pictures(self) -> None:
+        payload = self.following - self.at - self.skip
+        header = np.where(self.fu & self.starts, np.where(self.h265, 2, 1), 0)
+        self._write_lengths(payload + header)
+        # Where a packet's slice begins: at the length written before the NAL unit, or at its payload.
+        begin = self.at + np.where(self.starts, np.where(self.fu, 13, 12), self.skip)
+        share = np.where(self.kept, self.following - begin, 0)
+        picture_at = np.flatnonzero(np.concatenate(([True], self.marker[:-1])))
+        sizes = np.add.reduceat(share, picture_at)
+        keys = np.logical_or.reduceat(self.idr, picture_at)
+        picture_lane = self.lane[picture_at]
+        lanes, first_picture = np.unique(picture_lane, return_index=True)
+        edges = [*first_picture.tolist(), len(picture_at)]
+        kept = np.flatnonzero(self.kept)
+        columns = _Columns(
+            begin[kept].tolist(), self.following[kept].tolist(), np.searchsorted(kept, [*picture_at, len(self.at)]).tolist(),
+            [*picture_at.tolist(), len(self.at)], self.seq[np.append(picture_at[1:], len(self.at)) - 1].tolist(),
+            self.following[np.append(picture_at[1:], len(self.at)) - 1].tolist(),
+            self.ts[picture_at].tolist(), sizes.tolist(), keys.tolist(),
+        )  # fmt: skip
+        for i, lane in enumerate(lanes.tolist()):
+            columns.give(self._arena.view, self._regions[lane], edges[i], edges[i + 1])
+
+    def _write_lengths(self, sizes: Ints) -> None:
+        """Write each NAL unit's length (and rebuilt header) over the RTP header before its first payload byte."""
+        data = self._arena.bytes
+        at = np.flatnonzero(self.starts)
+        lengths = np.add.reduceat(sizes, at)
+        fu, position = self.fu[at], self.at[at]
+        # The indicator's first byte and the type in the FU header make the NAL unit's own header.
+        indicator, nal, h265 = data[position + 16], self.nal[at], self.h265[at]
+        second = data[position + 17]
+        old, new = fu & ~h265, fu & h265
+        data[position[old] + 17] = indicator[old] & 0xE0 | nal[old].astype(np.uint8)
+        data[position[new] + 17] = indicator[new] & 0x81 | nal[new].astype(np.uint8) << 1
+        data[position[new] + 18] = second[new]
+        target = position + np.where(fu, 13, 12)
+        for byte in range(4):
+            data[target + byte] = lengths >> (24 - 8 * byte) & 0xFF
+
+
+@dataclass(slots=True)
+class _Columns:
+    """The same as Python lists: slices of payload, and pictures."""
+
+    begin: list[int]  # of each slice
+    end: list[int]
+    slice_at: list[int]  # of each picture, its first slice; one more at the end
+    packet_at: list[int]  # of each picture, its first packet; one more at the end
+    seq: list[int]  # of each picture, its last packet's
+    stop: list[int]  # of each picture, where its last packet ends
+    ts: list[int]
+    sizes: list[int]
+    keys: list[bool]
+
+    def give(self, view: memoryview, region: Region, first: int, last: int) -> None:
+        """Hand pictures first … last-1 of a region to its assembler, from keyframe to keyframe."""
+        start = first
+        while start < last:
+            stop = last
+            if True in self.keys[start + 1 : last]:
+                stop = self.keys.index(True, start + 1, last)
+            a, b = self.slice_at[start], self.slice_at[stop]
+            data = b"".join(map(view.__getitem__, map(slice, self.begin[a:b], self.end[a:b])))
+            region.assembler.extend(
+                self.ts[start:stop], self.sizes[start:stop], self.keys[start], data,
+                self.packet_at[stop] - self.packet_at[start], (self.seq[stop - 1] + 1) & 0xFFFF,
+            )  # fmt: skip
+            start = stop
+        region.used = self.stop[last - 1]

@@ -1,0 +1,101 @@
+"""Who may connect when: the budget of connection attempts, and the guard against storms.
+
+A camera is never hammered, and neither is a village's up-link: at most `rate` attempts a second in all and
+`per_subnet` at once in one subnet. When most cameras fail within seconds of each other the cause is ours
+or the network's: that is one event, not hundreds, and nobody hurries. When the first camera of a subnet
+answers again, those that wait in the same subnet need not wait out their ladder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import random
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from core.clock import Clock
+
+WINDOW_SECONDS = 5.0
+SHARE = 0.5  # of the streams that recorded
+LEAST = 8  # fewer failures are single cameras' trouble
+CALM_SECONDS = 5.0  # shortest pause while everything is down
+HURRY_SECONDS = 2.0  # spread of those who hear that a neighbour answered
+
+
+class ConnectionBudget:
+    """At most `rate` attempts a second in all, and `per_subnet` at once in one /24 (IPv6: /64)."""
+
+    def __init__(self, clock: Clock, rate: float, per_subnet: int):
+        self._clock = clock
+        self._gap = 1.0 / rate
+        self._free_at = 0.0
+        self._subnets: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(per_subnet))
+
+    @asynccontextmanager
+    async def attempt(self, url: str) -> AsyncIterator[None]:
+        async with self._subnets[subnet_of(url)]:
+            now = self._clock.monotonic()
+            at = max(now, self._free_at)
+            self._free_at = at + self._gap
+            if at > now:
+                await self._clock.sleep(at - now)
+            yield
+
+
+class StallGuard:
+    """Sees failures and answers of all streams of a recorder."""
+
+    def __init__(self, clock: Clock):
+        self._clock = clock
+        self._failures: deque[tuple[float, str]] = deque()
+        self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self.systemic = False
+        self.size = 0  # streams that failed together
+
+    def failed(self, stream: str, still_recording: int) -> bool:
+        """A stream failed. True where this shows, for the first time, that most of them do."""
+        now = self._clock.monotonic()
+        self._failures.append((now, stream))
+        while self._failures and now - self._failures[0][0] > WINDOW_SECONDS:
+            self._failures.popleft()
+        together = len({s for _, s in self._failures})
+        if self.systemic or together < LEAST or together < SHARE * (together + still_recording):
+            self.size = max(self.size, together) if self.systemic else self.size
+            return False
+        self.systemic, self.size = True, together
+        return True
+
+    def answered(self, subnet: str) -> None:
+        """A camera of the subnet is there again: its neighbours may try soon."""
+        self.systemic = False
+        for event in self._waiting[subnet]:
+            event.set()
+
+    async def wait(self, subnet: str, seconds: float) -> None:
+        """Wait before the next attempt, at most `seconds`; shorter where a neighbour answers meanwhile."""
+        if self.systemic:
+            seconds = max(seconds, CALM_SECONDS * random.uniform(0.8, 1.2))
+        news = asyncio.Event()
+        self._waiting[subnet].add(news)
+        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
+        hearing = asyncio.ensure_future(news.wait())
+        try:
+            await asyncio.wait((sleeping, hearing), return_when=asyncio.FIRST_COMPLETED)
+            if not sleeping.done():
+                await self._clock.sleep(min(seconds, random.uniform(0, HURRY_SECONDS)))
+        finally:
+            self._waiting[subnet].discard(news)
+            sleeping.cancel()
+            hearing.cancel()
+
+
+def subnet_of(url: str) -> str:
+    host = urlsplit(url).hostname or ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))

@@ -1,0 +1,198 @@
+"""The index of closed segment files: packed entries, an hour of a stream a row.
+
+A town's month is 100 million files. As rows of their own they would need tens of gigabytes and, on
+PostgreSQL, a random page each; packed, an hour of a stream is one row of less than 4 kB, and a camera's day
+is 24 neighbouring rows. An entry is appended in the database by one upsert, without reading the row.
+Paths are not stored: they follow from volume, stream and start (`path_of`). docs/design/archive.md.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from sqlalchemy import delete, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.clock import SECOND
+from nvr.tables import Footage, OpenSegment, StreamUsage, Volume
+
+HOUR_US = 3600 * SECOND
+LONGEST_US = 900 * SECOND  # no segment lasts longer
+DELETING, BACKFILLED, AUDIO, RECOVERED, UNHASHED = 1, 2, 4, 8, 16
+NO_CLOCK = -(2**63)
+_ENTRY = struct.Struct("<IIIIIIqB32s")
+NO_HASH = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A segment file. Times in µs UTC, durations in µs. `end_us` of an open one is its start."""
+
+    stream: str
+    volume: int
+    start_us: int
+    end_us: int
+    media_us: int = 0  # by the camera's clock
+    size: int = 0
+    frames: int = 0
+    lost: int = 0
+    clock_offset_us: int | None = None
+    flags: int = 0
+    sha256: bytes = NO_HASH
+    open: bool = False
+
+    @property
+    def hour(self) -> int:
+        return self.start_us // HOUR_US
+
+
+def pack(segment: Segment) -> bytes:
+    clock = NO_CLOCK if segment.clock_offset_us is None else segment.clock_offset_us
+    return _ENTRY.pack(
+        segment.start_us % HOUR_US, min(segment.end_us - segment.start_us, 2**32 - 1), min(segment.media_us, 2**32 - 1),
+        segment.size, segment.frames, segment.lost, clock, segment.flags, segment.sha256,
+    )  # fmt: skip
+
+
+def unpack(stream: str, hour: int, volume: int, entries: bytes) -> list[Segment]:
+    base = hour * HOUR_US
+    return [
+        Segment(
+            stream, volume, base + start, base + start + duration, media, size, frames, lost,
+            None if clock == NO_CLOCK else clock, flags, sha,
+        )
+        for start, duration, media, size, frames, lost, clock, flags, sha in _ENTRY.iter_unpack(entries)
+    ]  # fmt: skip
+
+
+def name_of(start_us: int) -> str:
+    """<day>/<time>.mp4 of a segment that starts then."""
+    moment = datetime.fromtimestamp(start_us // SECOND, timezone.utc)
+    return f"{moment:%Y%m%d}/{moment:%H%M%S}-{start_us % SECOND:06d}.mp4"
+
+
+def start_of(path: Path) -> int | None:
+    """The start in a segment file's name; None where it is no such name."""
+    try:
+        moment = datetime.strptime(f"{path.parent.name} {path.stem[:6]}", "%Y%m%d %H%M%S").replace(tzinfo=timezone.utc)
+        fraction = path.stem[7:]
+        return int(moment.timestamp()) * SECOND + int(fraction.ljust(6, "0"))
+    except ValueError:
+        return None
+
+
+def path_of(volumes: dict[int, Path], segment: Segment) -> Path:
+    return volumes[segment.volume] / segment.stream / name_of(segment.start_us)
+
+
+async def volume_paths(session: AsyncSession) -> dict[int, Path]:
+    rows = await session.execute(select(Volume.number, Volume.path))
+    return {number: Path(path) for number, path in rows}
+
+
+_APPEND = {
+    "sqlite": "CAST(footage.entries || excluded.entries AS BLOB)",
+    "postgresql": "footage.entries || excluded.entries",
+}
+
+
+async def append(session: AsyncSession, segments: Sequence[Segment]) -> None:
+    """Add entries of closed segments; each one's open row goes in the same transaction."""
+    if not segments:
+        return
+    dialect = session.get_bind().dialect.name
+    statement = text(
+        "INSERT INTO footage (stream, hour, volume, deleting, entries) VALUES (:stream, :hour, :volume, false, :entries) "
+        f"ON CONFLICT (stream, hour, volume) DO UPDATE SET entries = {_APPEND[dialect]}"
+    )
+    usage = text(
+        "INSERT INTO stream_usage (stream, bytes_held, files) VALUES (:stream, :size, 1) "
+        "ON CONFLICT (stream) DO UPDATE SET bytes_held = stream_usage.bytes_held + :size, files = stream_usage.files + 1"
+    )
+    opened = text("DELETE FROM open_segment WHERE stream = :stream AND start_us = :start_us")
+    rows = [
+        {"stream": s.stream, "hour": s.hour, "volume": s.volume, "entries": pack(s), "size": s.size, "start_us": s.start_us}
+        for s in segments
+    ]
+    await session.execute(statement, [{k: r[k] for k in ("stream", "hour", "volume", "entries")} for r in rows])
+    await session.execute(usage, [{k: r[k] for k in ("stream", "size")} for r in rows])
+    await session.execute(opened, [{k: r[k] for k in ("stream", "start_us")} for r in rows])
+
+
+async def rewrite(session: AsyncSession, row: Footage, segments: Sequence[Segment]) -> None:
+    """Give a row (read with `locked` in this transaction) other entries; without any it goes."""
+    before = unpack(row.stream, row.hour, row.volume, row.entries)
+    held = sum(s.size for s in segments) - sum(s.size for s in before)
+    await session.execute(
+        update(StreamUsage)
+        .where(StreamUsage.stream == row.stream)
+        .values(bytes_held=StreamUsage.bytes_held + held, files=StreamUsage.files + len(segments) - len(before))
+    )
+    if not segments:
+        await session.delete(row)
+        return
+    row.entries = b"".join(pack(s) for s in segments)
+    row.deleting = any(s.flags & DELETING for s in segments)
+
+
+async def locked(session: AsyncSession, number: int) -> Footage | None:
+    """A row for rewriting: nobody appends to it meanwhile (SQLite: the transaction writes, so it is alone)."""
+    query = select(Footage).where(Footage.id == number).with_for_update().execution_options(populate_existing=True)
+    row: Footage | None = await session.scalar(query)
+    return row
+
+
+async def between(session: AsyncSession, streams: Iterable[str], start_us: int, end_us: int) -> list[Segment]:
+    """Segments of the streams that touch [start, end), open ones included, by stream and time."""
+    wanted = list(streams)
+    query = select(Footage.stream, Footage.hour, Footage.volume, Footage.entries).where(
+        Footage.stream.in_(wanted), Footage.hour.between((start_us - LONGEST_US) // HOUR_US, (end_us - 1) // HOUR_US)
+    )
+    found: dict[tuple[str, int], Segment] = {}
+    for stream, hour, volume, entries in await session.execute(query):
+        for segment in unpack(stream, hour, volume, entries):
+            if segment.end_us > start_us and segment.start_us < end_us and not segment.flags & DELETING:
+                found[(stream, segment.start_us)] = segment
+    query_open = select(OpenSegment).where(OpenSegment.stream.in_(wanted), OpenSegment.start_us < end_us)
+    for row in await session.scalars(query_open):
+        found.setdefault((row.stream, row.start_us), Segment(row.stream, row.volume, row.start_us, row.start_us, open=True))
+    return [found[key] for key in sorted(found)]
+
+
+async def newest(session: AsyncSession, stream: str) -> Segment | None:
+    row = await session.scalar(
+        select(OpenSegment).where(OpenSegment.stream == stream).order_by(OpenSegment.start_us.desc()).limit(1)
+    )
+    if row is not None:
+        return Segment(stream, row.volume, row.start_us, row.start_us, open=True)
+    last = await session.scalar(select(Footage).where(Footage.stream == stream).order_by(Footage.hour.desc()).limit(1))
+    return max(unpack(stream, last.hour, last.volume, last.entries), key=lambda s: s.start_us) if last else None
+
+
+async def oldest(session: AsyncSession) -> dict[str, int]:
+    """Start of each stream's oldest footage, to the hour, µs UTC: one index seek a stream."""
+    query = text(
+        "SELECT u.stream, (SELECT MIN(f.hour) FROM footage f WHERE f.stream = u.stream) FROM stream_usage u WHERE u.files > 0"
+    )
+    return {stream: hour * HOUR_US for stream, hour in await session.execute(query) if hour is not None}
+
+
+async def first_start(session: AsyncSession) -> int | None:
+    """Start of the oldest footage of all, to the hour, µs UTC."""
+    starts = [*(await oldest(session)).values()]
+    open_start = await session.scalar(select(OpenSegment.start_us).order_by(OpenSegment.start_us).limit(1))
+    if open_start is not None:
+        starts.append(open_start)
+    return min(starts, default=None)
+
+
+async def forget_open(session: AsyncSession, stream: str, start_us: int) -> None:
+    await session.execute(delete(OpenSegment).where(OpenSegment.stream == stream, OpenSegment.start_us == start_us))
+
+
+def flagged(segment: Segment, flag: int) -> Segment:
+    return replace(segment, flags=segment.flags | flag)

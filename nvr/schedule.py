@@ -1,0 +1,27 @@
+"""When a stream is recorded: always, in hours of the day, or around events."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
+
+ON_EVENT = "event"
+
+
+def hours(text: str) -> list[tuple[time, time]]:
+    """'07:00-19:00,22:00-02:00' as pairs of local times. Raises ValueError where it is no such text."""
+    pairs = []
+    for part in text.split(","):
+        start, dash, end = part.strip().partition("-")
+        if not dash:
+            raise ValueError(f"'{part}' is not a span of hours like 07:00-19:00")
+        pairs.append((time.fromisoformat(start), time.fromisoformat(end)))
+    return pairs
+
+
+def includes(schedule: str, now: datetime, zone: ZoneInfo) -> bool:
+    """The schedule asks for a connection now. A span whose end is not after its start goes over midnight."""
+    if schedule in ("", ON_EVENT):
+        return True
+    local = now.astimezone(zone).time()
+    return any(a <= local < b if a < b else local >= a or local < b for a, b in hours(schedule))

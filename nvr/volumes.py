@@ -1,0 +1,233 @@
+"""Volumes: the disks that recordings lie on, each marked with a file that says which one it is.
+
+`prepare` compares the configured folders with the database and the identity files: a disk that is not
+mounted, or another one in its place, is refused, because recording into an empty mount point would fill
+the system disk and hide last month's footage. `VolumeSet` belongs to a recorder: it chooses where a
+stream's next file goes, and takes a disk out of use as soon as it fails, is full or falls behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import math
+import os
+import uuid
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.clock import Clock
+from core.database import Database
+from core.errors import StorageError
+from nvr.tables import Volume
+from nvr.writer import FULL, Writer
+
+log = logging.getLogger(__name__)
+
+IDENTITY = ".minwang-volume.json"
+PROBE = ".minwang-probe"
+LAG_SECONDS = 5.0  # the disk has not taken what was handed over so long ago: it is slow
+RETRY_SECONDS = 10.0
+
+
+@dataclass(slots=True, eq=False)
+class Disk:
+    """A volume as a recorder sees it."""
+
+    number: int
+    path: Path
+    identity: str
+    writer: Writer
+    state: str = "ok"
+    detail: str = ""
+    total: int = 0
+    free: int = 0
+    since: float = 0.0
+
+    @property
+    def usable(self) -> bool:
+        return self.state == "ok"
+
+
+async def prepare(database: Database, paths: Sequence[Path]) -> list[Volume]:
+    """The rows of the configured volumes, new ones marked. Raises StorageError where none can be used."""
+    found = await asyncio.to_thread(lambda: [(p.absolute(), *_look(p.absolute())) for p in paths])
+    rows: list[Volume] = []
+    async with database.session() as session:
+        known = {v.identity: v for v in await session.scalars(select(Volume))}
+        by_path = {v.path: v for v in known.values()}
+        highest = await session.scalar(select(func.max(Volume.number))) or 0
+        for path, identity, problem in found:
+            row = known.get(identity) if identity else None
+            if row is None and (problem or (not identity and str(path) in by_path)):
+                row = by_path.get(str(path))
+                refusal = problem or f"{path} does not hold the volume that it held before: is its disk mounted?"
+                log.error("volume refused: %s", refusal)
+                if row is None:
+                    continue
+                row.state, row.detail = "missing", refusal[:200]
+            elif row is None:
+                highest += 1
+                identity = identity or await asyncio.to_thread(_mark, path)
+                row = Volume(number=highest, identity=identity, path=str(path), state="ok", detail="")
+                session.add(row)
+            else:
+                row.path, row.state, row.detail = str(path), "ok", ""
+            rows.append(row)
+    if not any(r.state == "ok" for r in rows):
+        raise StorageError(f"no volume can be used: {'; '.join(r.detail for r in rows) or 'none is there'}; mount the disks")
+    return rows
+
+
+def _look(path: Path) -> tuple[str, str]:
+    """(identity on the disk, why it cannot be used); makes the folder where its parent is there."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        return identity_of(path), ""
+    except OSError as e:
+        return "", f"{path}: {e.strerror}"
+
+
+def identity_of(path: Path) -> str:
+    """The identity in a folder; empty where it carries none."""
+    try:
+        return str(json.loads((path / IDENTITY).read_text())["identity"])
+    except (FileNotFoundError, ValueError, KeyError):
+        return ""
+
+
+def _mark(path: Path) -> str:
+    identity = str(uuid.uuid4())
+    try:
+        with (path / IDENTITY).open("x") as f:
+            json.dump({"identity": identity, "what": "recordings of a Minwang station; do not remove this file"}, f)
+            f.flush()
+            os.fsync(f.fileno())
+    except OSError as e:
+        raise StorageError(f"{path} cannot be written ({e.strerror}); give the station's user the right to write there") from e
+    return identity
+
+
+@dataclass(slots=True)
+class VolumeSet:
+    """The volumes of one recorder. `watch` must run; `on_change` hears of every change of state."""
+
+    disks: list[Disk]
+    clock: Clock
+    min_free: int = 0
+    on_change: Callable[[Disk], None] = lambda _: None
+    _by_number: dict[int, Disk] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, rows: Iterable[Volume], clock: Clock, *, sync_interval: float, min_free: int, hashing: bool = True
+    ) -> VolumeSet:
+        disks = [
+            Disk(r.number, Path(r.path), r.identity, Writer(sync_interval, hashing=hashing), r.state, r.detail) for r in rows
+        ]
+        return cls(disks, clock, min_free, _by_number={d.number: d for d in disks})
+
+    def __getitem__(self, number: int) -> Disk:
+        return self._by_number[number]
+
+    def start(self) -> None:
+        for disk in self.disks:
+            disk.writer.start(disk.path)
+        self.measure()
+
+    def submit(self) -> None:
+        for disk in self.disks:
+            disk.writer.submit()
+
+    def stop(self) -> None:
+        for disk in self.disks:
+            disk.writer.stop()
+
+    def place(self, stream: str, before: Disk | None) -> Disk | None:
+        """Where the stream's next file goes: where the last one went, else by weighted rendezvous hashing.
+
+        The weight is free space, so that disks fill evenly; each worker comes to the same answer without
+        asking the others. None: no disk can be used.
+        """
+        if before is not None and before.usable:
+            return before
+        usable = [d for d in self.disks if d.usable]
+        return max(usable, key=lambda d: _score(stream, d), default=None)
+
+    def report(self, disk: Disk, error: OSError) -> None:
+        """A write failed: the disk is out of use until a probe succeeds."""
+        self._change(disk, "full" if error.errno in FULL else "failed", error.strerror or str(error))
+
+    def _change(self, disk: Disk, state: str, detail: str) -> None:
+        if disk.state == state:
+            return
+        disk.state, disk.detail, disk.since = state, detail[:200], self.clock.monotonic()
+        (log.info if state == "ok" else log.error)("volume %d (%s): %s %s", disk.number, disk.path, state, detail)
+        self.on_change(disk)
+
+    async def watch(self) -> None:
+        while True:
+            await self.clock.sleep(1.0)
+            for disk in self.disks:
+                if disk.usable and disk.writer.lag() > LAG_SECONDS:
+                    self._change(disk, "slow", f"has not taken what was handed over {disk.writer.lag():.0f} s ago")
+                elif not disk.usable and self.clock.monotonic() - disk.since > RETRY_SECONDS:
+                    disk.since = self.clock.monotonic()
+                    await self._try_again(disk)
+            await asyncio.to_thread(self.measure)
+
+    async def _try_again(self, disk: Disk) -> None:
+        if disk.writer.lag() > LAG_SECONDS:
+            return  # a probe would hang as well
+        try:
+            async with asyncio.timeout(RETRY_SECONDS):
+                await asyncio.to_thread(probe, disk)
+        except (OSError, TimeoutError) as e:
+            disk.detail = str(e)[:200]
+            return
+        if disk.free >= min(self.min_free, disk.total // 20) or disk.state != "full":
+            self._change(disk, "ok", "")
+
+    def measure(self) -> None:
+        """Free space, and whether the disks are still the same (blocking)."""
+        for disk in self.disks:
+            try:
+                status = os.statvfs(disk.path)
+                disk.total, disk.free = status.f_blocks * status.f_frsize, status.f_bavail * status.f_frsize
+                present = (disk.path / IDENTITY).exists()
+            except OSError:
+                present = False
+            if disk.usable and not present:
+                self._change(disk, "missing", f"{disk.path} does not hold its volume any more: is the disk mounted?")
+
+
+def _score(stream: str, disk: Disk) -> float:
+    draw = (zlib.crc32(f"{stream}@{disk.identity}".encode()) + 1) / (2**32 + 1)
+    return -max(disk.free, disk.total // 100, 1) / math.log(draw)
+
+
+def probe(disk: Disk) -> None:
+    """Write, flush and remove a small file. Raises OSError."""
+    if identity_of(disk.path) != disk.identity:
+        raise OSError(f"{disk.path} does not hold this volume")
+    target = disk.path / f"{PROBE}-{os.getpid()}"
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+    try:
+        os.write(descriptor, bytes(65_536))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+        target.unlink()
+
+
+async def store_state(session: AsyncSession, clock: Clock, disks: Iterable[Disk]) -> None:
+    """Write what a recorder sees of its volumes into their rows."""
+    for d in disks:
+        values = {"state": d.state, "detail": d.detail, "total_bytes": d.total, "free_bytes": d.free, "checked_at": clock.now()}
+        await session.execute(update(Volume).where(Volume.number == d.number).values(**values))

@@ -1,0 +1,181 @@
+"""nvr.bulk against the packet-by-packet way: the same pictures, whatever is thrown at both."""
+
+from __future__ import annotations
+
+import asyncio
+import mmap
+import random
+import struct
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cameras.virtual.clip import Clip
+from core.clock import ManualClock
+from core.errors import MinwangError
+from nvr.access_units import Assembled, Counters
+from nvr.bulk import Arena, take_apart
+from nvr.native import NativeSession, Ticker
+from nvr.rtsp import Authenticator, RtspSession
+from nvr.sdp import VideoTrack
+
+ARENA = Arena(mmap.mmap(-1, 8 << 20))
+
+
+class Socket:
+    """Gives out prepared chunks, one a call, like a socket that is read once a tick."""
+
+    def __init__(self, chunks: list[bytes]):
+        self._chunks = chunks[::-1]
+        self.sent = b""
+
+    def recv_into(self, view: memoryview) -> int:
+        if not self._chunks or not self._chunks[-1]:
+            self._chunks = self._chunks[:-1]
+            raise BlockingIOError
+        chunk = self._chunks.pop()
+        taken = chunk[: len(view)]
+        view[: len(taken)] = taken
+        if len(taken) < len(chunk):
+            self._chunks.append(chunk[len(taken) :])
+        return len(taken)
+
+    def send(self, data: bytes) -> int:
+        self.sent += data
+        return len(data)
+
+    def setsockopt(self, *_: Any) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Sink:
+    """Takes fragments apart again, so that both ways can be compared picture by picture."""
+
+    def __init__(self) -> None:
+        self.live = None
+        self.pictures: list[tuple[int, int, bool, bytes]] = []
+        self.reports: list[tuple[int, int]] = []
+
+    def fragment(self, run: Assembled, _: int) -> None:
+        data, at, time = b"".join(run.parts), 0, run.time
+        for i, (size, duration) in enumerate(zip(run.sizes, run.durations, strict=True)):
+            self.pictures.append((time, size, run.key and i == 0, data[at : at + size]))
+            at, time = at + size, time + duration
+        assert at == len(data)
+
+    def sender_report(self, camera_us: int, time: int, _: int) -> None:
+        self.reports.append((camera_us, time))
+
+
+def session(clip: Clip, chunks: list[bytes]) -> tuple[NativeSession, Sink, Counters]:
+    track = VideoTrack(clip.codec, 96, "rtsp://h/t", clip.parameter_sets, None)
+    rtsp = RtspSession(Socket(chunks), "rtsp://h/", track, "1", 60, "OPTIONS", 0, b"", Authenticator(None), 1)  # type: ignore[arg-type]
+    sink, counters = Sink(), Counters()
+    made = NativeSession(rtsp, sink, counters, stall_seconds=1e9, fragment_ticks=2, now=0.0)  # type: ignore[arg-type]
+    return made, sink, counters
+
+
+async def both_ways(clip: Clip, streams: list[list[bytes]]) -> list[tuple[Any, Any]]:
+    """Feed every stream's chunks to a ticker (bulk where possible) and to the packet-by-packet way."""
+    ticker = Ticker(ManualClock(), lambda: None)
+    fast = [session(clip, chunks) for chunks in streams]
+    slow = [session(clip, chunks) for chunks in streams]
+    for made, _, _ in fast:
+        ticker.add(made)
+    for tick in range(max(map(len, streams)) + 1):
+        ticker.tick(tick * 0.2, tick * 200_000)
+        for made, _, _ in slow:
+            if made.done.done():
+                continue
+            try:
+                end = made.receive(ARENA.view, 0, 512 * 1024)
+                made.parse(ARENA, 0, end)
+                made.finish_tick(tick * 0.2)
+            except MinwangError as e:
+                made.done.set_exception(e)
+    for made, _, _ in (*fast, *slow):
+        if not made.done.done():
+            made.close()
+        else:
+            made.done.exception()
+    return [((f[1], f[2]), (s[1], s[2])) for f, s in zip(fast, slow, strict=True)]
+
+
+def compare(results: list[tuple[Any, Any]]) -> None:
+    for (fast, fast_counters), (slow, slow_counters) in results:
+        assert [p[1:] for p in fast.pictures] == [p[1:] for p in slow.pictures]
+        assert [p[0] for p in fast.pictures] == [p[0] for p in slow.pictures]
+        assert fast.reports == slow.reports
+        assert asdict(fast_counters) == asdict(slow_counters)
+
+
+def stream(clip: Clip, first: int, count: int, *, seq_shift: int = 0) -> bytes:
+    return b"".join(bytes(clip.interleaved(i, 1, seq_shift, 0)) for i in range(first, first + count))
+
+
+def cut(data: bytes, rng: random.Random, pieces: int) -> list[bytes]:
+    at = sorted(rng.randrange(len(data)) for _ in range(pieces))
+    return [data[a:b] for a, b in zip([0, *at], [*at, len(data)], strict=True)]
+
+
+@pytest.mark.parametrize("which", ["clip", "clip_h265"])
+async def test_a_healthy_stream_goes_the_fast_way(which: str, request: pytest.FixtureRequest) -> None:
+    clip: Clip = request.getfixturevalue(which)
+    streams = [[stream(clip, i, 3) for i in range(0, clip.frames, 3)] for _ in range(3)]
+    taken: list[int] = []
+
+    def counted(arena: Arena, regions: list[Any]) -> None:
+        take_apart(arena, regions)
+        taken.append(sum(r.used >= 0 for r in regions))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nvr.native.take_apart", counted)
+        results = await both_ways(clip, streams)
+    compare(results)
+    assert sum(taken) == 3 * (len(streams[0]) - 1)  # all but the first tick, before a keyframe was seen
+    assert len(results[0][0][0].pictures) == 3 * len(streams[0])
+
+
+REPORT = struct.pack(">cBH", b"$", 1, 28) + struct.pack(">BBHIIIIII", 0x80, 200, 6, 1, 3_900_000_000, 5, 90_000, 0, 0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_both_ways_see_the_same_pictures(clip: Clip, clip_h265: Clip, rng: random.Random) -> None:
+    """Chunks cut anywhere, packets lost, doubled, swapped, damaged; reports, replies and noise between them."""
+    chosen = rng.choice([clip, clip_h265])
+    streams = []
+    for _ in range(rng.randrange(1, 5)):
+        packets = [bytes(p) for i in range(rng.randrange(4, 40)) for p in chosen.packet_slices(i, 65_500, 0)]
+        for _ in range(rng.choice([0, 0, 1, 5])):
+            damage(packets, rng)
+        streams.append(cut(b"".join(packets) or b"$", rng, rng.randrange(1, 12)))
+    compare(asyncio.run(both_ways(chosen, streams)))
+
+
+def damage(packets: list[bytes], rng: random.Random) -> None:
+    at = rng.randrange(len(packets))
+    match rng.randrange(8):
+        case 0:
+            packets[at] = b""
+        case 1:
+            packets.insert(at, REPORT)
+        case 2:
+            packets.insert(at, b"RTSP/1.0 200 OK\r\nCSeq: 5\r\n\r\n")
+        case 3:
+            packets.insert(at, packets[at])
+        case 4:
+            packets.insert(at, rng.randbytes(rng.randrange(1, 50)))
+        case 5:
+            packets.insert(rng.randrange(len(packets)), packets.pop(at))
+        case 6 if len(packets[at]) > 30:
+            whole = bytearray(packets[at])
+            whole[rng.randrange(4, 20)] = rng.randrange(256)
+            packets[at] = bytes(whole)
+        case _:
+            payload = packets[at][4 : 4 + rng.randrange(max(1, len(packets[at]) - 4))]
+            packets[at] = struct.pack(">cBH", b"$", 0, len(payload)) + payload

@@ -1,0 +1,133 @@
+"""Several disks: identity, placement, and one that fails under the recorder."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from cameras.virtual.clip import Clip
+from cameras.virtual.rtsp_server import Mount, RtspServer
+from core.clock import SystemClock
+from core.database import Database
+from core.errors import StorageError
+from core.events import Event
+from nvr.recorder import StreamSpec
+from nvr.tables import Gap, Volume
+from nvr.verify import verify
+from nvr.volumes import IDENTITY, Disk, VolumeSet, prepare
+from nvr.writer import Writer
+from tests.nvr.conftest import Recording, eventually, segments_of
+
+
+async def test_a_volume_is_known_by_its_file_not_by_its_path(database: Database, tmp_path: Path) -> None:
+    (first,) = await prepare(database, [tmp_path / "a"])
+    await asyncio.to_thread((tmp_path / "a").rename, tmp_path / "b")
+    (again,) = await prepare(database, [tmp_path / "b"])
+    assert (again.number, again.path) == (first.number, str(tmp_path / "b"))
+
+
+async def test_an_unmounted_or_wrong_disk_is_refused(
+    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await prepare(database, [tmp_path / "a", tmp_path / "b"])
+    await asyncio.to_thread((tmp_path / "a" / IDENTITY).unlink)  # an empty mount point
+    first, second = await prepare(database, [tmp_path / "a", tmp_path / "b"])
+    assert (first.state, second.state) == ("missing", "ok")
+    assert "is its disk mounted?" in first.detail
+    assert not await asyncio.to_thread((tmp_path / "a" / IDENTITY).exists)
+    await asyncio.to_thread((tmp_path / "b" / IDENTITY).unlink)
+    with pytest.raises(StorageError, match="no volume can be used"):
+        await prepare(database, [tmp_path / "a", tmp_path / "b"])
+
+
+def disk(number: int, free: int) -> Disk:
+    return Disk(number, Path(f"/{number}"), f"disk-{number}", Writer(), total=1000, free=free)
+
+
+def test_streams_spread_by_free_space_and_stay_where_they_are() -> None:
+    disks = VolumeSet([disk(1, 100), disk(2, 300)], SystemClock())
+    chosen = {f"c{i}/main": disks.place(f"c{i}/main", None) for i in range(2000)}
+    share = sum(d is disks.disks[1] for d in chosen.values()) / len(chosen)
+    assert 0.71 < share < 0.79  # three quarters of the free space
+    disks.disks[0].free, disks.disks[1].free = 900, 10
+    assert all(disks.place(s, d) is d for s, d in chosen.items())
+    disks.disks[1].state = "failed"
+    assert all(disks.place(s, d) is disks.disks[0] for s, d in chosen.items())
+    disks.disks[0].state = "full"
+    assert disks.place("c1/main", None) is None
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EROFS])
+async def test_a_failing_disk_moves_its_cameras_to_the_others(
+    number: int, clip: Clip, recording: Recording, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = RtspServer([Mount(f"/cam{i}", {"healthy": clip}) for i in range(6)])
+    port = await server.start("127.0.0.1", 0)
+    specs = [StreamSpec(f"cam{i}/main", f"rtsp://127.0.0.1:{port}/cam{i}", None, "native") for i in range(6)]
+    broken: set[str] = set()
+    real = os.writev
+
+    def writev(descriptor: int, parts: Any) -> int:
+        if os.readlink(f"/proc/self/fd/{descriptor}").startswith(tuple(broken) or "\0"):
+            raise OSError(number, os.strerror(number))
+        return real(descriptor, parts)
+
+    monkeypatch.setattr("nvr.writer.os.writev", writev)
+    volumes = [tmp_path / "one", tmp_path / "two"]
+    async with recording(*specs, volumes=volumes, segment_seconds=30) as machine:
+        states = list(machine.streams.values())
+        await eventually(lambda: all(s.sink.segment and s.counters.frames > 12 for s in states))
+        used = {s.sink.segment.disk.number for s in states if s.sink.segment}
+        assert used == {1, 2}
+        broken.add(str(tmp_path / "one"))
+        await eventually(lambda: all(s.sink.segment and s.sink.segment.disk.number == 2 for s in states), 10)
+        frames = [s.counters.frames for s in states]
+        await eventually(lambda: all(s.counters.frames > f + 10 for s, f in zip(states, frames, strict=True)))
+    await server.stop()
+    async with database.reading() as session:
+        kinds = set(await session.scalars(select(Event.kind).where(Event.kind.startswith("volume."))))
+        gaps = (await session.scalars(select(Gap))).all()
+    assert kinds == {"volume.full" if number == errno.ENOSPC else "volume.failed"}
+    assert all(g.end_us is not None and g.end_us - g.start_us < 5_000_000 for g in gaps)
+    assert (await verify(database, hash_files=True)).clean
+    assert all(len(await segments_of(database, s.id)) >= 1 for s in specs)
+
+
+async def test_a_disk_that_hangs_is_left_and_comes_back(
+    clip: Clip, recording: Recording, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nvr.volumes.LAG_SECONDS", 0.5)
+    monkeypatch.setattr("nvr.volumes.RETRY_SECONDS", 1.0)
+    server = RtspServer([Mount(f"/cam{i}", {"healthy": clip}) for i in range(6)])
+    port = await server.start("127.0.0.1", 0)
+    specs = [StreamSpec(f"cam{i}/main", f"rtsp://127.0.0.1:{port}/cam{i}", None, "native") for i in range(6)]
+    import threading
+
+    answering = threading.Event()
+    answering.set()
+    real = os.writev
+
+    def writev(descriptor: int, parts: Any) -> int:
+        if not answering.is_set() and os.readlink(f"/proc/self/fd/{descriptor}").startswith(str(tmp_path / "one")):
+            answering.wait(20)
+        return real(descriptor, parts)
+
+    monkeypatch.setattr("nvr.writer.os.writev", writev)
+    async with recording(*specs, volumes=[tmp_path / "one", tmp_path / "two"], segment_seconds=30) as machine:
+        states = list(machine.streams.values())
+        await eventually(lambda: all(s.sink.segment and s.counters.frames > 12 for s in states))
+        answering.clear()
+        await eventually(lambda: all(s.sink.segment and s.sink.segment.disk.number == 2 for s in states), 10)
+        assert machine.volumes[1].state == "slow"
+        answering.set()
+        await eventually(lambda: machine.volumes[1].state == "ok", 10)
+    await server.stop()
+    async with database.reading() as session:
+        assert (await session.get_one(Volume, 1)).number == 1
+    assert (await verify(database, hash_files=True)).clean
