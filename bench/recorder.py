@@ -24,7 +24,7 @@ from pathlib import Path
 
 from bench.common import ENVIRONMENT, Figure, cpu_seconds, farm, inventory, pss, report
 from nvr import fmp4
-from nvr.recovery import start_of
+from nvr.footage import start_of
 
 PORT = 18740
 WARM_UP = 5.0

@@ -10,7 +10,7 @@ cameras at once and hands over as whole pictures (`extend`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -22,6 +22,7 @@ MAX_UNIT = 8_000_000  # bytes; a larger "picture" is an attack or garbage
 MAX_REORDER = 8  # pictures by which decoding may run ahead of showing
 MAX_JUMP = 10 * CLOCK  # a larger step of the timestamp is a break, not a pause
 _LENGTH = b"\0\0\0\0"
+Part = bytes | memoryview
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ class Assembled:
     durations: list[int]
     sizes: list[int]  # bytes of each picture
     offsets: list[int]  # shown minus decoded; empty: all 0
-    parts: list[bytes]  # the pictures' bytes, in order
+    parts: list[Part]  # the pictures' bytes, in order; slices of an arena are good until they are written
     key: bool  # begins with a keyframe
     broken: bool = False  # the timestamps jumped before it: no continuity with what went before
 
@@ -120,7 +121,7 @@ class UnitAssembler:
         self._last_time = 0
         self._step = CLOCK // 25
         self._pending = _Pending()
-        self._parts: list[bytes] = []  # of the fragment, in order
+        self._parts: list[Part] = []  # of the fragment, in order
         self._unit_at = 0  # where in `_parts` the picture being received begins
         self._unit_bytes = 0
         self._nal_at = -1  # where its NAL unit being received begins; -1: between two
@@ -169,7 +170,7 @@ class UnitAssembler:
         """RTP timestamp of the newest picture."""
         return self._ts
 
-    def extend(self, times: list[int], sizes: list[int], key: bool, data: bytes, packets: int, next_seq: int) -> None:
+    def extend(self, times: list[int], sizes: list[int], key: bool, parts: Sequence[Part], packets: int, next_seq: int) -> None:
         """Whole pictures in order: their RTP timestamps and sizes, whether the first is a keyframe (no other
         is), and their bytes. Only while `between_pictures`; no timestamp may jump."""
         if key:
@@ -183,7 +184,7 @@ class UnitAssembler:
         for ts, size in zip(times, sizes, strict=True):
             self._advance(ts)
             self._append(size, key=False)
-        self._parts.append(data)
+        self._parts += parts
         self.next_seq = next_seq
         self.counters.packets += packets
 

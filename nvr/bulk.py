@@ -1,9 +1,10 @@
 """Taking apart what many cameras sent since the last tick, all at once, with NumPy.
 
 Interpreting RTP packets one by one in Python costs three times as much as everything else in a
-recorder. So what some dozens of cameras sent lies in one arena (small enough for the processor's
-cache); their packets' headers are gathered into columns, and the checks are comparisons of columns.
-Per camera and tick there remains one join of payload slices.
+recorder. So what many cameras sent lies in one arena; their packets' headers are gathered into columns,
+and the checks are comparisons of columns. Nothing is copied: the pictures are slices of the arena, from
+which the writer thread hands them to the kernel (`writev`); the NAL units' lengths are written over the
+RTP headers in front of them. An arena is used again when all its pictures are written (`ArenaPool`).
 
 Only the ordinary is understood here: plain RTP headers, no loss, single NAL units and fragmented
 ones (RFC 6184 FU-A, RFC 7798 FU), known parameter sets, whole pictures that end with the marker.
@@ -13,7 +14,8 @@ A camera with anything else in its bytes is left untouched for the packet-by-pac
 
 from __future__ import annotations
 
-import struct
+import mmap
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +29,6 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 _HEAD = 20  # bytes of an interleaved frame that are looked at
 _LEAST = _HEAD - 4
-_LENGTH = struct.Struct(">xxH")
 _FU, _SINGLE = 28, 24  # H.264: the type of FU-A, and the first type that is no single NAL unit
 _FU5, _SINGLE5 = 49, 48
 
@@ -47,15 +48,49 @@ class Region:
 
 
 class Arena:
-    """Bytes as Python and as NumPy see them."""
+    """Bytes as Python and as NumPy see them, and how many batches of writing still need them."""
 
     def __init__(self, buffer: Any):
+        self.users = 0
         self.buffer = buffer
         self.view = memoryview(buffer)
         self.bytes: npt.NDArray[np.uint8] = np.frombuffer(buffer, np.uint8)
         # heads[p] are the _HEAD bytes from p on; the last positions have none.
         size = len(self.bytes) - _HEAD + 1
         self.heads = np.lib.stride_tricks.as_strided(self.bytes, (size, _HEAD), (1, 1), writeable=False)
+        self.words: npt.NDArray[np.uint32] = np.ndarray((size,), ">u4", buffer, strides=(1,))
+
+
+class ArenaPool:
+    """Arenas in anonymous memory, of which untouched pages cost nothing.
+
+    `take` for reading, `hold` once for each batch of writing that refers to it, `release` when that is done
+    (any thread).
+    """
+
+    def __init__(self, size: int):
+        self._size = size
+        self._free: list[Arena] = []
+        self._lock = threading.Lock()
+        self.made = 0
+
+    def take(self) -> Arena:
+        with self._lock:
+            if self._free:
+                return self._free.pop()
+            self.made += 1
+        return Arena(mmap.mmap(-1, self._size))
+
+    def hold(self, arena: Arena) -> None:
+        with self._lock:
+            arena.users += 1
+
+    def release(self, arena: Arena) -> None:
+        with self._lock:
+            arena.users -= 1
+            if arena.users <= 0:
+                arena.users = 0
+                self._free.append(arena)
 
 
 def take_apart(arena: Arena, regions: list[Region]) -> None:
@@ -81,23 +116,34 @@ class _Packets:
         self.head = arena.heads[self.at]
         size = (self.head[:, 2].astype(np.int64) << 8) | self.head[:, 3]
         self.following = self.at + 4 + size
-        self._bad[self.lane[(self.head[:, 0] != 0x24) | (size < _LEAST)]] = True  # out of step
 
-    def _find(self) -> tuple[Ints, Ints]:
-        """Every whole interleaved frame: where it begins, and of which region. A frame's place depends on the
-        length of the one before, so this is the one loop over packets."""
-        length, found, counts = _LENGTH.unpack_from, list[int](), list[int]()
-        buffer = self._arena.buffer
-        for region in self._regions:
-            position, known = region.begin, len(found)
-            last = region.end - _HEAD
-            while position <= last:
-                found.append(position)
-                position += 4 + length(buffer, position)[0]
-            if position > region.end and len(found) > known:
-                found.pop()  # it goes on in the next tick
-            counts.append(len(found) - known)
-        return np.array(found, np.int64), np.repeat(np.arange(len(counts)), counts)
+    def _find(self) -> tuple[Ints, npt.NDArray[np.int16]]:
+        """Every whole interleaved frame: where it begins, and of which region.
+
+        A frame's place depends on the length of the one before, so regions go in lock-step: the first frame
+        of each, then the second of each …
+        """
+        words = self._arena.words
+        position = np.array([r.begin for r in self._regions], np.int64)
+        ends = np.array([r.end for r in self._regions], np.int64)
+        active = np.arange(len(self._regions), dtype=np.int16)
+        places, lanes = list[Ints](), list[npt.NDArray[np.int16]]()
+        while active.size:
+            word = words[position].astype(np.int64)
+            size = word & 0xFFFF
+            following = position + size + 4
+            framed = (word >> 24 == 0x24) & (size >= _LEAST)
+            whole = framed & (following <= ends)
+            if not whole.all():
+                # The end of what was received, a frame that goes on in the next tick, or out of step?
+                self._bad[active[~framed & (position + _HEAD <= ends)]] = True
+                active, position, ends, following = active[whole], position[whole], ends[whole], following[whole]
+            places.append(position)
+            lanes.append(active)
+            position = following
+        place, lane = np.concatenate(places), np.concatenate(lanes)
+        order = np.argsort(lane, kind="stable")
+        return place[order], lane[order]
 
     def classify(self) -> None:
         """Keep the video packets; remember where the others lie."""
@@ -252,9 +298,9 @@ class _Columns:
             if True in self.keys[start + 1 : last]:
                 stop = self.keys.index(True, start + 1, last)
             a, b = self.slice_at[start], self.slice_at[stop]
-            data = b"".join(map(view.__getitem__, map(slice, self.begin[a:b], self.end[a:b])))
+            parts = list(map(view.__getitem__, map(slice, self.begin[a:b], self.end[a:b])))
             region.assembler.extend(
-                self.ts[start:stop], self.sizes[start:stop], self.keys[start], data,
+                self.ts[start:stop], self.sizes[start:stop], self.keys[start], parts,
                 self.packet_at[stop] - self.packet_at[start], (self.seq[stop - 1] + 1) & 0xFFFF,
             )  # fmt: skip
             start = stop

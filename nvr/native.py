@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import mmap
 import socket
 import struct
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from core.clock import Clock, to_microseconds
 from core.errors import CameraUnreachable, MinwangError, ProtocolError, StreamStalled
 from nvr.access_units import Assembled, Counters, UnitAssembler
 from nvr.audio import AudioAssembler
-from nvr.bulk import Arena, Region, take_apart
+from nvr.bulk import Arena, ArenaPool, Region, take_apart
 from nvr.rtsp import RtspSession, open_session
 from nvr.segments import SegmentSink
 
@@ -30,9 +29,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TICK = 0.2
-GROUP = 32  # cameras taken apart at once, at most
+GROUP = 256  # cameras taken apart at once, at most
 ROOM = 512 * 1024  # bytes of one camera at once
-ARENA = 24 * 1024 * 1024
+ARENA = 32 * 1024 * 1024
 ROUNDS = 4  # how often a socket that fills its room is read again in one tick
 MAX_LEFTOVER = ROOM - 65_536
 NTP_EPOCH = 2_208_988_800
@@ -60,7 +59,7 @@ class NativeSession:
         self._audio = AudioAssembler(rtsp.audio) if rtsp.audio else None
         self._stall = stall_seconds
         self._fragment_ticks = fragment_ticks
-        self._ticks = id(self) >> 4 & 0xFF  # cameras do not all write at the same tick
+        self.phase = 0  # at which of the ticks of a fragment it is read; set by the Ticker
         self._units = 0
         self._last_picture = self._last_key = now
         self._keyframes = counters.keyframes
@@ -113,16 +112,19 @@ class NativeSession:
     def _keep(self, view: memoryview, begin: int, end: int) -> None:
         self._leftover = bytes(view[begin:end])
 
+    @property
+    def due(self) -> bool:
+        """Whoever watches gets every tick's pictures at once; the disk is content with fewer, longer fragments."""
+        self.phase = (self.phase + 1) % self._fragment_ticks
+        return self.phase == 0 or self._sink.live is not None
+
     def finish_tick(self, now: float) -> None:
-        """Hand on what is due and watch for a stall. Raises CameraError."""
+        """Hand on what was read (its bytes are good for this tick only) and watch for a stall. Raises CameraError."""
         if len(self._leftover) > MAX_LEFTOVER:
             raise ProtocolError("the camera sends bytes that are no media")
-        self._ticks += 1
-        # Whoever watches gets every tick's pictures at once; the disk is content with longer fragments.
-        if self._ticks % self._fragment_ticks == 0 or self._sink.live is not None:
-            self._assembler.flush_ready()
-            if self._audio is not None:
-                self._flush_audio(self._audio)
+        self._assembler.flush_ready()
+        if self._audio is not None:
+            self._flush_audio(self._audio)
         self._watch(now)
 
     def _parse(self, buffer: Any, view: memoryview, position: int, end: int) -> int:
@@ -283,16 +285,17 @@ def payload_bounds(buffer: Any, start: int, end: int) -> tuple[int, int]:
 class Ticker:
     """Runs all native sessions of a worker."""
 
-    def __init__(self, clock: Clock, after_tick: Callable[[], None]):
+    def __init__(self, clock: Clock, submit: Callable[[ArenaPool, list[Arena]], None]):
         self._clock = clock
-        self._after_tick = after_tick
+        self._submit = submit  # hands what was collected to the writers, who release the arenas
         self._sessions: set[NativeSession] = set()
-        # Anonymous memory: pages that no camera needs are never touched.
-        self._arena = Arena(mmap.mmap(-1, ARENA))
+        self._pool = ArenaPool(ARENA)
         self.busy_seconds = 0.0
         self.late_ticks = 0
 
     def add(self, session: NativeSession) -> None:
+        # Hundreds are read at one tick and hundreds at the next; fewer together are cheaper than spread.
+        session.phase = len(self._sessions) // GROUP
         self._sessions.add(session)
 
     def remove(self, session: NativeSession) -> None:
@@ -304,7 +307,6 @@ class Ticker:
         while True:
             now = loop.time()
             self.tick(now, to_microseconds(self._clock.now()))
-            self._after_tick()
             ended = loop.time()
             self.busy_seconds += ended - now
             self.late_ticks += ended > due + TICK
@@ -312,28 +314,33 @@ class Ticker:
             await asyncio.sleep(due - ended)
 
     def tick(self, now: float, arrival_us: int) -> None:
-        """Empty every socket and hand on what came."""
-        waiting = list(self._sessions)
+        """Empty the sockets that are due and hand on what came."""
+        due = [s for s in self._sessions if s.due]
+        waiting, used = due, list[Arena]()
         for _ in range(ROUNDS):
             queue, waiting = waiting, []
             while queue:
-                queue, more = self._read(queue, arrival_us)
+                arena = self._pool.take()
+                used.append(arena)
+                queue, more = self._read(arena, queue, arrival_us)
                 waiting += more
-        for session in list(self._sessions):
-            try:
-                session.finish_tick(now)
-            except MinwangError as e:
-                self._end(session, e)
+        for session in due:
+            if session in self._sessions:
+                self._guarded(session, session.finish_tick, now)
+        self._submit(self._pool, used)
 
-    def _read(self, queue: list[NativeSession], arrival_us: int) -> tuple[list[NativeSession], list[NativeSession]]:
+    def _read(
+        self, arena: Arena, queue: list[NativeSession], arrival_us: int
+    ) -> tuple[list[NativeSession], list[NativeSession]]:
         """Read as many sockets as the arena holds and take their bytes apart; returns the sessions not yet
         read, and those that had more to say than there was room for."""
-        arena, at = self._arena, 0
+        at = 0
         read: list[tuple[NativeSession, int, int]] = []
         full: list[NativeSession] = []
+        left: list[NativeSession] = []
         for count, session in enumerate(queue):
             if count == GROUP or at + ROOM > ARENA - 64:
-                queue = queue[count:]
+                left = queue[count:]
                 break
             session.arrival_us = arrival_us
             try:
@@ -346,28 +353,29 @@ class Ticker:
             if end > at:
                 read.append((session, at, end))
             at = end
-        else:
-            queue = []
-        self._take_apart(read)
-        return queue, full
+        self._take_apart(arena, read)
+        return left, full
 
-    def _take_apart(self, read: list[tuple[NativeSession, int, int]]) -> None:
-        arena = self._arena
+    def _take_apart(self, arena: Arena, read: list[tuple[NativeSession, int, int]]) -> None:
         regions = [session.region(begin, end) for session, begin, end in read]
         wanted = [r for r in regions if r is not None]
         if wanted:
             take_apart(arena, wanted)
         for (session, begin, end), region in zip(read, regions, strict=True):
-            try:
-                if region is not None and region.used >= 0:
-                    session.taken(arena, region)
-                else:
-                    session.parse(arena, begin, end)
-            except MinwangError as e:
-                self._end(session, e)
-            except Exception as e:  # one camera's bytes end its own session, never another's
-                log.exception("a stream broke the parser")
-                self._end(session, ProtocolError(f"the stream broke the parser: {type(e).__name__}"))
+            if region is not None and region.used >= 0:
+                self._guarded(session, session.taken, arena, region)
+            else:
+                self._guarded(session, session.parse, arena, begin, end)
+
+    def _guarded(self, session: NativeSession, step: Callable[..., None], *arguments: Any) -> None:
+        """One camera's bytes may end its own session, never another's."""
+        try:
+            step(*arguments)
+        except MinwangError as e:
+            self._end(session, e)
+        except Exception as e:
+            log.exception("a stream broke the parser")
+            self._end(session, ProtocolError(f"the stream broke the parser: {type(e).__name__}"))
 
     def _end(self, session: NativeSession, error: BaseException) -> None:
         self._sessions.discard(session)

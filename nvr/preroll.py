@@ -42,6 +42,7 @@ class EventSink(SegmentSink):
                 return
             self.end_session()
             self.start_gap("schedule", "between events", arrival_us)
+        run.parts = [b"".join(run.parts)]  # slices of the receive buffer do not live so long
         self._memory.append((run, arrival_us))
         self._bytes += sum(run.sizes)
         self._forget(arrival_us)

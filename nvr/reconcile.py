@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,12 +17,13 @@ from core.secrets import Vault
 from nvr import schedule, volumes
 from nvr.access_units import Counters
 from nvr.recorder import Recorder, StreamSpec, StreamState
+from nvr.rendezvous import score
 from nvr.tables import StreamStatus, Worker
 
 
 def shard(camera: str, workers: int) -> int:
     """Rendezvous hashing: another number of workers moves as few cameras as can be."""
-    return max(range(workers), key=lambda w: zlib.crc32(f"{camera}/{w}".encode()))
+    return max(range(workers), key=lambda w: score(camera, f"worker {w}"))
 
 
 async def desired(

@@ -129,7 +129,7 @@ class SegmentSink:
         if segment.fragments and run.time - segment.end >= TIMESCALE:
             self._note_hole(segment, run.time)
         head = fmp4.moof(segment.fragments + 1, run.time - segment.base, run.durations, run.sizes, run.key, run.offsets)
-        if not segment.disk.writer.append(segment.file, head, *run.parts):
+        if not segment.disk.writer.append(segment.file, head, *run.parts, size=len(head) + sum(run.sizes)):
             self._disk_behind(segment)
             return
         self._index(segment, run, duration)

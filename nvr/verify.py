@@ -168,13 +168,12 @@ def _check(
     if size != segment.size:
         findings.wrong_size.append(str(path))
         _cut_back(result, segment, path, repair)
+    elif segment.flags & footage.UNHASHED:  # the disk failed under it, or hashing was left out under load
+        findings.unhashed += 1
+        _cut_back(result, segment, path, repair)
     elif not gop_index.is_closed(path):
         findings.wrong_structure.append(str(path))
         _cut_back(result, segment, path, repair)
-    elif segment.flags & footage.UNHASHED:
-        findings.unhashed += 1
-        if repair:
-            result.changed.append(replace(segment, sha256=sha256_of(path), flags=segment.flags & ~footage.UNHASHED))
     elif hash_files and sha256_of(path) != segment.sha256:
         findings.wrong_hash.append(str(path))
 
@@ -186,7 +185,9 @@ def _cut_back(result: _Stream, segment: Segment, path: Path, repair: bool) -> No
     if mended is None:
         result.gone.append(segment)
     else:
-        result.changed.append(mended)
+        result.changed.append(
+            replace(mended, end_us=segment.end_us, lost=segment.lost) if mended.frames == segment.frames else mended
+        )
 
 
 def _take_in(findings: Findings, result: _Stream, segment: Segment, path: Path, volume: Path, repair: bool) -> None:

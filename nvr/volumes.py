@@ -11,10 +11,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import math
 import os
 import uuid
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +23,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.clock import Clock
 from core.database import Database
 from core.errors import StorageError
+from nvr.bulk import Arena, ArenaPool
+from nvr.rendezvous import score
 from nvr.tables import Volume
 from nvr.writer import FULL, Writer
 
@@ -141,9 +141,19 @@ class VolumeSet:
             disk.writer.start(disk.path)
         self.measure()
 
-    def submit(self) -> None:
+    def submit(self, pool: ArenaPool | None = None, arenas: Sequence[Arena] = ()) -> None:
+        """Hand what was collected to the writers; the arenas are released when all of it is written."""
+        for arena in arenas:
+            if pool is not None:
+                pool.hold(arena)  # until all batches are handed over
         for disk in self.disks:
-            disk.writer.submit()
+            release = _release(pool, arenas) if pool is not None and arenas else None
+            if disk.writer.pending and release is not None and pool is not None:
+                for arena in arenas:
+                    pool.hold(arena)
+            disk.writer.submit(release)
+        if pool is not None:
+            _release(pool, arenas)()
 
     def stop(self) -> None:
         for disk in self.disks:
@@ -158,7 +168,7 @@ class VolumeSet:
         if before is not None and before.usable:
             return before
         usable = [d for d in self.disks if d.usable]
-        return max(usable, key=lambda d: _score(stream, d), default=None)
+        return max(usable, key=lambda d: score(stream, d.identity, max(d.free, d.total // 100, 1)), default=None)
 
     def report(self, disk: Disk, error: OSError) -> None:
         """A write failed: the disk is out of use until a probe succeeds."""
@@ -207,9 +217,12 @@ class VolumeSet:
                 self._change(disk, "missing", f"{disk.path} does not hold its volume any more: is the disk mounted?")
 
 
-def _score(stream: str, disk: Disk) -> float:
-    draw = (zlib.crc32(f"{stream}@{disk.identity}".encode()) + 1) / (2**32 + 1)
-    return -max(disk.free, disk.total // 100, 1) / math.log(draw)
+def _release(pool: ArenaPool, arenas: Sequence[Arena]) -> Callable[[], None]:
+    def release() -> None:
+        for arena in arenas:
+            pool.release(arena)
+
+    return release
 
 
 def probe(disk: Disk) -> None:

@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 MAX_BACKLOG = 256_000_000  # bytes waiting for one disk in one recorder
 HASH_BACKLOG = 48_000_000  # with more than this waiting, files go unhashed
 STOP_SECONDS = 30.0
+MAX_PARTS = 1000  # of one writev (IOV_MAX is 1024)
+SCRATCH = 256 * 1024
+Part = bytes | bytearray | memoryview
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -51,9 +54,10 @@ class SegmentFile:
 
 @dataclass(slots=True)
 class _Batch:
-    appends: list[tuple[SegmentFile, Sequence[bytes | bytearray]]] = field(default_factory=list)
+    appends: list[tuple[SegmentFile, Sequence[Part], int]] = field(default_factory=list)
     bytes: int = 0
     submitted: float = 0.0
+    done: Callable[[], None] | None = None  # nothing in the batch is needed any more
 
 
 class Writer:
@@ -69,6 +73,7 @@ class Writer:
         self._sync_interval = sync_interval
         self._hashing = hashing
         self._folder = Path()
+        self._scratch = memoryview(bytearray(SCRATCH))
         self._working_since: float | None = None  # when the batch in hand was submitted
         self.dropped_bytes = 0
         self.unhashed_files = 0
@@ -81,13 +86,14 @@ class Writer:
         self._thread.start()
         self._syncer.start()
 
-    def append(self, file: SegmentFile, *parts: bytes | bytearray) -> bool:
-        """Queue bytes for a file; False where the disk is so far behind that they are dropped."""
-        size = sum(map(len, parts))
+    def append(self, file: SegmentFile, *parts: Part, size: int | None = None) -> bool:
+        """Queue bytes (`size` of them) for a file; False where the disk is so far behind that they are dropped."""
+        if size is None:
+            size = sum(map(len, parts))
         if file.error is not None or self._backlog > MAX_BACKLOG:
             self.dropped_bytes += size
             return False
-        self._batch.appends.append((file, parts))
+        self._batch.appends.append((file, parts, size))
         self._batch.bytes += size
         file.size += size
         return True
@@ -95,17 +101,24 @@ class Writer:
     def close(self, file: SegmentFile, closed: Callable[[], Any]) -> None:
         """Close after everything queued is written; `closed` is called in the writer thread."""
         file.closed = closed
-        self._batch.appends.append((file, ()))
+        self._batch.appends.append((file, (), 0))
 
-    def submit(self) -> None:
-        """Hand the collected batch to the thread."""
+    def submit(self, done: Callable[[], None] | None = None) -> bool:
+        """Hand the collected batch to the thread; `done` is called there when it is written. False: there was none."""
         if not self._batch.appends:
-            return
+            return False
+        self._batch.done = done
         self._batch.submitted = time.monotonic()
         with self._lock:
             self._backlog += self._batch.bytes
         self._queue.put(self._batch)
         self._batch = _Batch()
+        return True
+
+    @property
+    def pending(self) -> bool:
+        """Something was collected and not yet submitted."""
+        return bool(self._batch.appends)
 
     def lag(self) -> float:
         """Seconds since what the disk is taking now was handed over."""
@@ -128,46 +141,55 @@ class Writer:
     def _run(self) -> None:
         while (batch := self._queue.get()) is not None:
             self._working_since = batch.submitted
-            for file, parts in batch.appends:
+            for file, parts, size in batch.appends:
                 if parts:
-                    self._write(file, parts)
+                    self._write(file, parts, size)
                 else:
                     self._finish(file)
+            if batch.done is not None:
+                batch.done()
             self._working_since = None
             with self._lock:
                 self._backlog -= batch.bytes
 
-    def _write(self, file: SegmentFile, parts: Sequence[bytes | bytearray]) -> None:
+    def _write(self, file: SegmentFile, parts: Sequence[Part], size: int) -> None:
         if file.error is not None:
             return
         try:
             if file.descriptor < 0:
                 file.path.parent.mkdir(parents=True, exist_ok=True)
-                file.descriptor = os.open(file.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+                file.descriptor = os.open(file.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
                 self._open.add(file)
                 file.hasher = hashlib.sha256() if self._hashing else None
-            wanted = sum(map(len, parts))
+            if len(parts) > MAX_PARTS:
+                parts = [b"".join(parts)]
             done = os.writev(file.descriptor, parts)
-            if done != wanted:  # a disk that fills up takes a part
+            if done != size:  # a disk that fills up takes a part
                 rest = b"".join(parts)[done:]
                 while rest:
                     rest = rest[os.write(file.descriptor, rest) :]
-            file.written += wanted
-            self._hash(file, parts)
+            self._hash(file, size)
+            file.written += size
         except OSError as e:
             file.error = e
             self._cut_back(file)
             file.failed(e)
 
-    def _hash(self, file: SegmentFile, parts: Sequence[bytes | bytearray]) -> None:
+    def _hash(self, file: SegmentFile, size: int) -> None:
+        """Hash what was just written, in one piece: hashing a thousand small ones would keep the GIL."""
         if file.hasher is None:
             return
         if self._backlog > HASH_BACKLOG:
             file.hasher = None
             self.unhashed_files += 1
             return
-        for part in parts:
-            file.hasher.update(part)
+        at = file.written
+        while size > 0:
+            read = os.preadv(file.descriptor, [self._scratch[: min(size, len(self._scratch))]], at)
+            if read == 0:
+                raise OSError(errno.EIO, "the disk does not give back what it took")
+            file.hasher.update(self._scratch[:read])
+            at, size = at + read, size - read
 
     def _cut_back(self, file: SegmentFile) -> None:
         if file.descriptor < 0:

@@ -27,7 +27,7 @@ def recording(database: Database, tmp_path: Path) -> Recording:
 
     @asynccontextmanager
     async def record(*specs: StreamSpec, covered: Any = None, volumes: Any = None, **changes: Any) -> AsyncIterator[Recorder]:
-        settings = RecorderSettings(segment_seconds=2.0, **{"stall_seconds": 1.5, **changes})
+        settings = RecorderSettings(**{"segment_seconds": 2.0, "stall_seconds": 1.5, **changes})
         archive = ArchiveDatabase(database, SystemClock())
         disks = VolumeSet.of(
             await prepare(database, volumes or [tmp_path / "video"]), SystemClock(), sync_interval=10, min_free=0

@@ -17,7 +17,7 @@ from cameras.virtual.clip import Clip
 from core.clock import ManualClock
 from core.errors import MinwangError
 from nvr.access_units import Assembled, Counters
-from nvr.bulk import Arena, take_apart
+from nvr.bulk import Arena, ArenaPool, take_apart
 from nvr.native import NativeSession, Ticker
 from nvr.rtsp import Authenticator, RtspSession
 from nvr.sdp import VideoTrack
@@ -75,13 +75,21 @@ def session(clip: Clip, chunks: list[bytes]) -> tuple[NativeSession, Sink, Count
     track = VideoTrack(clip.codec, 96, "rtsp://h/t", clip.parameter_sets, None)
     rtsp = RtspSession(Socket(chunks), "rtsp://h/", track, "1", 60, "OPTIONS", 0, b"", Authenticator(None), 1)  # type: ignore[arg-type]
     sink, counters = Sink(), Counters()
-    made = NativeSession(rtsp, sink, counters, stall_seconds=1e9, fragment_ticks=2, now=0.0)  # type: ignore[arg-type]
+    made = NativeSession(rtsp, sink, counters, stall_seconds=1e9, fragment_ticks=1, now=0.0)  # type: ignore[arg-type]
     return made, sink, counters
+
+
+def written(pool: ArenaPool, arenas: list[Arena]) -> None:
+    """Stands for the writers: all is written, and what lies in the arenas is overwritten at once."""
+    for arena in arenas:
+        arena.view[: 1 << 20] = b"\xee" * (1 << 20)
+        pool.hold(arena)
+        pool.release(arena)
 
 
 async def both_ways(clip: Clip, streams: list[list[bytes]]) -> list[tuple[Any, Any]]:
     """Feed every stream's chunks to a ticker (bulk where possible) and to the packet-by-packet way."""
-    ticker = Ticker(ManualClock(), lambda: None)
+    ticker = Ticker(ManualClock(), written)
     fast = [session(clip, chunks) for chunks in streams]
     slow = [session(clip, chunks) for chunks in streams]
     for made, _, _ in fast:

@@ -21,7 +21,7 @@ from web import openapi
 from web.routing import ROUTES, Route
 
 EXPECTED = json.loads((Path(__file__).parent / "permissions.json").read_text(encoding="utf-8"))
-SAMPLES = {"camera": "wj-01", "kind": "main", "segment": "1", "ticket": "x", "fault": "1", "sighting": "1"} | {
+SAMPLES = {"part": "init", "camera": "wj-01", "kind": "main", "segment": "1", "ticket": "x", "fault": "1", "sighting": "1"} | {
     "subject": "1",
     "alert": "1",
     "village": "wangjia",
