@@ -29,6 +29,18 @@ class Figure:
     ok: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a part of a bench is given."""
+
+    folder: Path
+    port: int
+    quick: bool
+    streams: int | None = None
+    seconds: float | None = None
+    count: int | None = None
+
+
 def report(bench: str, figures: list[Figure]) -> int:
     """Print the JSON line; returns the exit status."""
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, Linux {platform.release()}"
@@ -37,7 +49,9 @@ def report(bench: str, figures: list[Figure]) -> int:
 
 
 @contextlib.contextmanager
-def farm(streams: int, port: int, loop: float = 10.0) -> Iterator[subprocess.Popen[str]]:
+def farm(
+    streams: int, port: int, loop: float = 10.0, codec: str = "h264", bitrate: int = 2_000_000
+) -> Iterator[subprocess.Popen[str]]:
     """`streams` virtual cameras on one port, in a process of their own."""
     command = [
         sys.executable,
@@ -49,6 +63,10 @@ def farm(streams: int, port: int, loop: float = 10.0) -> Iterator[subprocess.Pop
         str(port),
         "--loop",
         str(loop),
+        "--codec",
+        codec,
+        "--bitrate",
+        str(bitrate),
     ]
     process = subprocess.Popen(command, env={**ENVIRONMENT, "MINWANG_DIE_WITH_PARENT": "1"}, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

@@ -64,37 +64,6 @@ class _Pending:
 class UnitAssembler:
     """One track of one session. `emit` is called with each finished fragment."""
 
-    __slots__ = (
-        "_broken",
-        "_codec",
-        "_damaged",
-        "_emit",
-        "_finest",
-        "_last_time",
-        "_marker_seen",
-        "_nal_at",
-        "_nal_bytes",
-        "_newest",
-        "_parts",
-        "_pending",
-        "_reordered",
-        "_sets",
-        "_sets_changed",
-        "_shown",
-        "_step",
-        "_suspect",
-        "_time",
-        "_ts",
-        "_unit_at",
-        "_unit_bytes",
-        "_unit_key",
-        "_video",
-        "_wait_key",
-        "counters",
-        "next_seq",
-        "units",
-    )  # fmt: skip
-
     def __init__(
         self,
         codec: str,

@@ -35,12 +35,16 @@ def load_clip(codec: str, bitrate: int, size: tuple[int, int], fps: float, secon
 
 
 async def serve_streams(args: argparse.Namespace) -> None:
-    clip = load_clip(args.codec, args.bitrate, (1280, 720), 25.0, args.loop)
+    codecs = ("h264", "h265") if args.codec == "mixed" else (args.codec,)
+    clips = [load_clip(codec, args.bitrate, (1280, 720), 25.0, args.loop) for codec in codecs]
     login = (args.user, os.environ["MINWANG_VIRTUAL_PASSWORD"]) if args.user else None
-    mounts = [Mount(f"/cam{i}", {"healthy": clip}, phase=i * 0.37 % args.loop, login=login) for i in range(args.streams)]
+    mounts = [
+        Mount(f"/cam{i}", {"healthy": clips[i % len(clips)]}, phase=i * 0.37 % args.loop, login=login)
+        for i in range(args.streams)
+    ]
     server = RtspServer(mounts)
     port = await server.start("127.0.0.1", args.port)
-    print("ready", port, round(clip.offsets[-1] * 8 / (clip.frames / clip.fps)), flush=True)
+    print("ready", port, *(round(c.offsets[-1] * 8 / (c.frames / c.fps)) for c in clips), flush=True)
     await _until_stopped()
     await server.stop()
 
@@ -76,7 +80,7 @@ def main() -> None:
     parser.add_argument("--town", type=Path)
     parser.add_argument("--port", type=int, default=8554)
     parser.add_argument("--http-port", type=int, default=8899)
-    parser.add_argument("--codec", choices=("h264", "h265"), default="h264")
+    parser.add_argument("--codec", choices=("h264", "h265", "mixed"), default="h264")
     parser.add_argument("--bitrate", type=int, default=2_000_000)
     parser.add_argument("--loop", type=float, default=10.0, help="seconds of the clip")
     parser.add_argument("--user")

@@ -266,7 +266,7 @@ class RtspServer:
     def elapsed(self) -> float:
         return time.monotonic() - self._started
 
-    async def start(self, host: str, port: int) -> int:
+    async def start(self, host: str | list[str], port: int) -> int:
         """Listen; returns the port (0 asks for a free one)."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: Player(self), host, port, backlog=1024)

@@ -1,0 +1,1 @@
+"""Parts of `./minwang bench recorder`: each has `run(context) -> list[Figure]`."""

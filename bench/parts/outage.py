@@ -1,0 +1,81 @@
+"""A whole network goes and comes back: how soon everything records again, and how hard the cameras are knocked at."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+
+from bench.common import Context, Figure
+from cameras.virtual.__main__ import load_clip
+from cameras.virtual.rtsp_server import Mount, Player, RtspServer
+from core.clock import SystemClock
+from core.database import Database
+from core.migrate import upgrade
+from core.settings import RecorderSettings
+from nvr.archive import ArchiveDatabase
+from nvr.recorder import Recorder, StreamSpec
+from nvr.volumes import VolumeSet, prepare
+from station.processes import spare_memory
+
+OUTAGE_SECONDS = 40.0
+
+
+async def measure(c: Context, streams: int, outage: float) -> tuple[float, int, int]:
+    """(seconds until all record again, most connections in one second, events of a systemic stall)."""
+    clip = load_clip("h264", 300_000, (640, 360), 12.5, 4.0)
+    server = RtspServer([Mount(f"/cam{i}", {"healthy": clip}, phase=i % 4) for i in range(streams)])
+    arrivals = Counter[int]()
+    made = Player.connection_made
+
+    def counted(self: Player, transport: asyncio.BaseTransport) -> None:
+        arrivals[int(time.monotonic())] += 1
+        made(self, transport)
+
+    Player.connection_made = counted  # type: ignore[method-assign]
+    port = await server.start([f"127.0.{i}.1" for i in range(20)], c.port + 5)
+    database = Database(f"sqlite+aiosqlite:///{c.folder / 'outage.db'}")
+    await upgrade(database)
+    clock = SystemClock()
+    disks = VolumeSet.of(await prepare(database, [c.folder / "outage"]), clock, sync_interval=10, min_free=0)
+    machine = Recorder(RecorderSettings(), disks, ArchiveDatabase(database, clock), clock)
+    await machine.start()
+    # Twenty subnets of a village each, as far as the budget is concerned.
+    await machine.want(
+        [StreamSpec(f"c{i}/main", f"rtsp://127.0.{i % 20}.1:{port}/cam{i}", None, "native") for i in range(streams)]
+    )
+    await _all_recording(machine, 120)
+    for mount in server.mounts:
+        mount.faults.add("dead")
+    await asyncio.sleep(outage)
+    for mount in server.mounts:
+        mount.faults.clear()
+    arrivals.clear()
+    back = time.monotonic()
+    await _all_recording(machine, 120)
+    took = time.monotonic() - back
+    stalls = machine.guard.size
+    await machine.stop()
+    await server.stop()
+    await database.close()
+    return took, max(arrivals.values()), stalls
+
+
+async def _all_recording(machine: Recorder, limit: float) -> None:
+    before = {k: s.counters.frames for k, s in machine.streams.items()}
+    async with asyncio.timeout(limit):
+        while not all(s.state == "recording" and s.counters.frames > before[k] for k, s in machine.streams.items()):
+            await asyncio.sleep(0.1)
+
+
+def run(c: Context) -> list[Figure]:
+    spare_memory()
+    streams, outage = (30, 6.0) if c.quick else (c.streams or 500, OUTAGE_SECONDS)
+    took, most, together = asyncio.run(measure(c, streams, outage))
+    return [
+        Figure("cameras gone and back", streams, "", "500", c.quick or streams >= 500),
+        Figure("outage", outage, "s"),
+        Figure("all recording again after", round(took, 1), "s", "≤ 60", took <= 60),
+        Figure("most connections in one second", most, "", "≤ 21 (20 and a second's edge)", most <= 21),
+        Figure("failures seen as one systemic stall", together, "cameras"),
+    ]

@@ -1,0 +1,40 @@
+"""`minwang record` that notes how much of every file had reached the platter: the ground for a simulated power cut.
+
+    python -m bench.parts.traced_record INVENTORY DATA TRACE SYNC_INTERVAL
+
+A file's bytes count as safe when syncfs(2) has returned after they were written. Directory entries and the
+database are taken to survive (both are journalled); file data that was not flushed is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from core.settings import Settings
+from nvr import writer
+from station import recording
+
+
+def main() -> None:
+    plan, data, trace, interval = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4])
+    real, safe = writer.sync_file_system, dict[str, int]()
+
+    def noted(folder: Path) -> None:
+        written = {str(p): p.stat().st_size for p in folder.rglob("*.mp4")}
+        real(folder)
+        safe.update(written)
+        with trace.open("a") as f:
+            f.write(json.dumps({"flushed": safe}) + "\n")
+
+    writer.sync_file_system = noted
+    settings = Settings()
+    settings.recorder.sync_interval = interval
+    settings.retention.min_free_bytes = 0
+    asyncio.run(recording.record(settings, plan, 120.0, data, None, 6.0))
+
+
+if __name__ == "__main__":
+    main()
