@@ -70,6 +70,12 @@ async def recorders_alive(database: Database, clock: Clock) -> bool:
         return (await session.scalars(query)).first() is not None
 
 
+async def bit_rates(session: AsyncSession) -> dict[str, float]:
+    """Bits a second of each stream that records, as last observed."""
+    rows = await session.execute(select(StreamStatus.stream, StreamStatus.bitrate).where(StreamStatus.state == "recording"))
+    return {row.stream: row.bitrate for row in rows}
+
+
 class StatusWriter:
     """Writes each stream's observed state, with rates since the last time."""
 

@@ -9,7 +9,8 @@ import click
 
 import core
 from core.errors import MinwangError, UsageError
-from station import cli_footage as _footage  # noqa: F401  # registers its commands
+from station import cli_archive as _archive  # noqa: F401  # registers its commands
+from station import cli_footage as _footage  # noqa: F401
 from station import cli_registry as _registry  # noqa: F401
 from station.cli_base import as_json, cli, run, settings_of, show
 
@@ -90,7 +91,7 @@ def check() -> None:
     sys.exit(develop.check())
 
 
-@cli.command()
+@cli.command(context_settings={"ignore_unknown_options": True})
 @click.argument("name")
 @click.option("--quick", is_flag=True, help="End within 45 s.")
 @click.argument("arguments", nargs=-1)

@@ -1,4 +1,4 @@
-"""`minwang record`, `patrol`, `index`, `search`, `clip`, `archive`."""
+"""`minwang record`, `patrol`, `index`, `search`, `clip`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from typing import Any
 
 import click
 
-from core.clock import SystemClock
-from core.errors import UsageError
-from core.settings import Settings
 from station.cli_base import as_json, cli, run, settings_of, show, with_database
 
 
@@ -104,37 +101,3 @@ def clip(ctx: click.Context, camera: str, start: str, end: str, target: Path, ki
 
     facts = with_database(ctx, lambda d, _: foreground.clip(d, f"{camera}/{kind}", start, end, target))
     show(facts, json_output, lambda: f"{target}: {facts['pictures']} pictures, from {facts['start']} to {facts['end']}")
-
-
-@cli.group()
-def archive() -> None:
-    """The archive of footage."""
-
-
-@archive.command("verify")
-@click.option("--repair", is_flag=True, help="Mend what is found; only while no recorder runs.")
-@click.option("--hash", "hash_files", is_flag=True, help="Read every file and compare its SHA-256.")
-@as_json
-@click.pass_context
-def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, json_output: bool) -> None:
-    """Compare index and files in both directions."""
-    from nvr import reconcile, verify, volumes
-
-    async def work(database: Any, settings: Settings) -> verify.Findings:
-        await volumes.prepare(database, settings.volumes)
-        recording = await reconcile.recorders_alive(database, SystemClock())
-        if repair and recording:
-            raise UsageError("a recorder is running; end the station before repairing its archive")
-        return await verify.verify(database, repair=repair, hash_files=hash_files, recording=recording)
-
-    findings = with_database(ctx, work)
-
-    def text() -> str:
-        lines = [f"{findings.rows} entries, {findings.files} files, {findings.unhashed} not yet hashed"]
-        for name, paths in findings.as_dict().items():
-            if isinstance(paths, list):
-                lines += [f"{name}: {p}" for p in paths]
-        return "\n".join(lines)
-
-    show(findings.as_dict(), json_output, text)
-    sys.exit(0 if findings.clean or repair else 1)

@@ -58,6 +58,7 @@ class Watcher:
         self.first: float | None = None
         self.ages: list[float] = []
         self.bytes = 0
+        self.seconds = 0.0
         self._wall = 0.0
 
     async def watch(self, http: aiohttp.ClientSession, url: str) -> None:
@@ -68,6 +69,7 @@ class Watcher:
                     self._wall = json.loads(message.data)["wall"]
                     continue
                 self.bytes += len(message.data)
+                self.seconds = time.monotonic() - started
                 if message.data[4:8] != b"moof":
                     continue
                 if self.first is None:
@@ -120,7 +122,7 @@ def run(c: Context) -> list[Figure]:
     first, age = firsts[int(len(firsts) * 0.95)], ages[int(len(ages) * 0.95)]
     return [
         Figure("viewers of one process", len(firsts), "", "300", len(firsts) == viewers and (c.quick or viewers >= 300)),
-        Figure("rate a viewer", round(sum(w.bytes for w in watchers) * 8 / viewers / (seconds + 2) / 1e6, 2), "Mb/s"),
+        Figure("rate a viewer", round(sum(w.bytes for w in watchers) * 8 / sum(w.seconds for w in watchers) / 1e6, 2), "Mb/s"),
         Figure("one more viewer", round(cost * 100, 3), "% of a core", "≤ 0.3", c.quick or cost <= 0.003),
         Figure("first picture, 95th percentile", round(first * 1000), "ms", "< 300", c.quick or first < 0.3),
         Figure("age of a fragment's first picture, 95th percentile", round(age * 1000), "ms", "< 1000", c.quick or age < 1.0),

@@ -24,18 +24,19 @@ from sqlalchemy import select
 from cameras.tables import Camera as CameraRow
 from cameras.tables import Village
 from cameras.virtual.rtsp_server import Mount
+from core.audit import AuditRow
 from core.clock import ManualClock, SystemClock, from_microseconds
 from core.database import Database
-from core.errors import NotFoundError
+from core.errors import ConflictError, NotFoundError, UsageError
 from core.events import Event
 from core.settings import RetentionSettings
-from nvr import clip, fmp4, footage, playback
+from nvr import clip, fmp4, footage, holds, playback
 from nvr.footage import Segment
 from nvr.reader import ArchiveReader
 from nvr.recorder import StreamSpec
 from nvr.recovery import recover
-from nvr.retention import Retention
-from nvr.tables import Footage, Gap, Hold, OpenSegment, Shortfall, StreamUsage
+from nvr.retention import Retention, active_holds, forecast
+from nvr.tables import Footage, Gap, Hold, OpenSegment, Shortfall, StreamUsage, Volume
 from nvr.verify import verify
 from tests.conftest import ROOT
 from tests.nvr.conftest import LOGIN, Recording, eventually, place_of, probe, segments_of
@@ -380,3 +381,40 @@ def test_kill_minus_nine_loses_half_a_second_at_most(seed: int, tmp_path: Path) 
         assert start is not None
         last = start / 1e6 + (fragments[-1].time + fragments[-1].duration) / fmp4.TIMESCALE
         assert killed - last <= 0.5 + 0.1  # wall time of a file may be off by one tick at its start
+
+
+async def test_a_hold_is_made_and_ended_with_a_trail(database: Database) -> None:
+    clock = ManualClock()
+    async with database.session() as session:
+        session.add(Village(code="v", name="v", boundary=[], subnets=[], funding=[]))
+        await session.flush()
+        session.add(CameraRow(id="cam", name="c", village="v", profile={}))
+    make = {"camera": "cam", "start_us": 10, "end_us": 20, "owner": "li", "reason": "A123", "lasts": timedelta(days=30)}
+    for wrong in ({"camera": "none"}, {"end_us": 10}, {"reason": " "}):
+        with pytest.raises((NotFoundError, UsageError)):
+            async with database.session() as session:
+                await holds.add(session, clock.now(), **{**make, **wrong})  # type: ignore[arg-type]
+    async with database.session() as session:
+        number = await holds.add(session, clock.now(), **make)  # type: ignore[arg-type]
+    async with database.session() as session:
+        assert [h.id for h in await active_holds(session, clock.now())] == [number]
+        await holds.release(session, clock.now(), number, "wang", "closed")
+        assert not await active_holds(session, clock.now())
+        with pytest.raises(ConflictError):
+            await holds.release(session, clock.now(), number, "wang", "closed")
+    async with database.reading() as session:
+        trail = [(a.actor, a.action, a.reason) for a in await session.scalars(select(AuditRow).order_by(AuditRow.id))]
+    assert trail == [("li", "hold.add", "A123"), ("wang", "hold.release", "closed")]
+
+
+async def test_forecast_shares_the_disks_by_rate(database: Database) -> None:
+    async with database.session() as session:
+        session.add_all(Village(code=v, name=v, boundary=[], subnets=[], funding=[]) for v in ("a", "b"))
+        session.add(Volume(number=1, identity="x", path="/x", total_bytes=10**12, free_bytes=10**11))
+        await session.flush()
+        session.add_all(CameraRow(id=f"{v}1", name="c", village=v, profile={}) for v in ("a", "b"))
+        session.add(StreamUsage(stream="a1/main", bytes_held=5, files=1))
+        found = {f.village: f for f in await forecast(session, {"a1/main": 2e6, "b1/main": 6e6})}
+    assert found["a"].bytes_held == 5 and found["a"].bytes_per_day == pytest.approx(2e6 / 8 * 86_400)
+    assert found["b"].days_possible == pytest.approx(1e12 / (8e6 / 8 * 86_400))
+    assert found["a"].days_until_full == pytest.approx(1e11 / (8e6 / 8 * 86_400))

@@ -20,7 +20,8 @@ from tests.conftest import ROOT
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 COMMANDS = (
     "serve", "demo", "test", "check", "discover", "inventory check", "inventory plan", "inventory apply", "inventory export", "record", "patrol",
-    "index", "search", "clip", "archive verify", "bench", "user add", "user list", "user reset", "version",
+    "index", "search", "clip", "archive verify",
+    "archive hold", "archive holds", "archive release", "archive forecast", "bench", "user add", "user list", "user reset", "version",
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""A camera that we did not write: GStreamer's RTSP server playing an MP4 file (H.264 or H.265), not re-encoded.
+"""A camera that we did not write: GStreamer's RTSP server playing an MP4 file (H.264 or H.265, and its sound
+where that is AAC or G.711 A-law), not re-encoded.
 
 Needs: apt-get install gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good gstreamer1.0-plugins-bad python3-gi
 Run it with the system's python3: gst_camera.py CLIP.mp4 [PORT]. Serves rtsp://127.0.0.1:PORT/camera
@@ -17,9 +18,15 @@ Gst.init(None)
 clip, port = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "8554"
 with open(clip, "rb") as f:
     codec = "h265" if b"hvc1" in (data := f.read()) or b"hev1" in data else "h264"
+sound = ""
+if b"mp4a" in data:
+    sound = "d.audio_0 ! queue ! aacparse ! rtpmp4gpay name=pay1 pt=97"
+elif b"alaw" in data:
+    sound = "d.audio_0 ! queue ! rtppcmapay name=pay1 pt=8"
 factory = GstRtspServer.RTSPMediaFactory()
 factory.set_launch(
-    f"( filesrc location={clip} ! qtdemux ! queue ! {codec}parse config-interval=-1 ! rtp{codec}pay name=pay0 pt=96 )"
+    f"( filesrc location={clip} ! qtdemux name=d d.video_0 ! queue ! {codec}parse config-interval=-1 ! "
+    f"rtp{codec}pay name=pay0 pt=96 {sound} )"
 )
 server = GstRtspServer.RTSPServer()
 server.set_address("127.0.0.1")

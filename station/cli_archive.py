@@ -1,0 +1,150 @@
+"""`minwang archive …`: verify, holds, forecast."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from core.clock import SystemClock, from_microseconds, parse_time, to_microseconds
+from core.errors import UsageError
+from core.settings import Settings
+from station.cli_base import as_json, cli, show, with_database
+
+
+@cli.group()
+def archive() -> None:
+    """The archive of footage."""
+
+
+@archive.command("verify")
+@click.option("--repair", is_flag=True, help="Mend what is found; only while no recorder runs.")
+@click.option("--hash", "hash_files", is_flag=True, help="Read every file and compare its SHA-256.")
+@as_json
+@click.pass_context
+def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, json_output: bool) -> None:
+    """Compare index and files in both directions."""
+    from nvr import reconcile, verify, volumes
+
+    async def work(database: Any, settings: Settings) -> verify.Findings:
+        await volumes.prepare(database, settings.volumes)
+        recording = await reconcile.recorders_alive(database, SystemClock())
+        if repair and recording:
+            raise UsageError("a recorder is running; end the station before repairing its archive")
+        return await verify.verify(database, repair=repair, hash_files=hash_files, recording=recording)
+
+    findings = with_database(ctx, work)
+
+    def text() -> str:
+        lines = [f"{findings.rows} entries, {findings.files} files, {findings.unhashed} not yet hashed"]
+        for name, paths in findings.as_dict().items():
+            if isinstance(paths, list):
+                lines += [f"{name}: {p}" for p in paths]
+        return "\n".join(lines)
+
+    show(findings.as_dict(), json_output, text)
+    sys.exit(0 if findings.clean or repair else 1)
+
+
+@archive.command("hold")
+@click.argument("camera")
+@click.argument("start")
+@click.argument("end")
+@click.option("--reason", required=True, help="Case number or ground.")
+@click.option("--days", default=180, show_default=True, type=click.IntRange(1, 3650), help="How long it holds.")
+@as_json
+@click.pass_context
+def archive_hold(ctx: click.Context, camera: str, start: str, end: str, reason: str, days: int, json_output: bool) -> None:
+    """Keep what CAMERA recorded from START to END (ISO times), whatever retention says."""
+    from nvr import holds
+
+    async def work(database: Any, _: Settings) -> int:
+        clock = SystemClock()
+        async with database.session() as session:
+            return await holds.add(
+                session, clock.now(), camera=camera, start_us=_time(start), end_us=_time(end), owner=getpass.getuser(),
+                reason=reason, lasts=timedelta(days=days),
+            )  # fmt: skip
+
+    number = with_database(ctx, work)
+    show({"hold": number}, json_output, lambda: f"hold {number} until it expires in {days} days")
+
+
+@archive.command("holds")
+@as_json
+@click.pass_context
+def archive_holds(ctx: click.Context, json_output: bool) -> None:
+    """List the holds in force."""
+    from nvr.retention import active_holds
+
+    async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
+        async with database.reading() as session:
+            return [
+                {
+                    "hold": h.id, "camera": h.camera, "start": from_microseconds(h.start_us), "end": from_microseconds(h.end_us),
+                    "owner": h.owner, "reason": h.reason, "expires": h.expires_at,
+                }
+                for h in await active_holds(session, SystemClock().now())
+            ]  # fmt: skip
+
+    rows = with_database(ctx, work)
+    lines = [
+        f"{r['hold']:5} {r['camera']:12} {r['start']} – {r['end']}  {r['owner']}: {r['reason']}, until {r['expires']}"
+        for r in rows
+    ]
+    show(rows, json_output, lambda: "\n".join(lines) or "no holds")
+
+
+@archive.command("release")
+@click.argument("hold", type=int)
+@click.option("--reason", required=True, help="Why it is not needed any more.")
+@as_json
+@click.pass_context
+def archive_release(ctx: click.Context, hold: int, reason: str, json_output: bool) -> None:
+    """End a hold; retention goes on with its footage."""
+    from nvr import holds
+
+    async def work(database: Any, _: Settings) -> None:
+        async with database.session() as session:
+            await holds.release(session, SystemClock().now(), hold, getpass.getuser(), reason)
+
+    with_database(ctx, work)
+    show({"released": hold}, json_output, lambda: f"hold {hold} is released")
+
+
+@archive.command("forecast")
+@as_json
+@click.pass_context
+def archive_forecast(ctx: click.Context, json_output: bool) -> None:
+    """Per village: what it holds, what it writes a day, how many days the disks can keep at this rate."""
+    from nvr import reconcile, retention
+
+    async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
+        async with database.reading() as session:
+            return [asdict(f) for f in await retention.forecast(session, await reconcile.bit_rates(session))]
+
+    rows = with_database(ctx, work)
+
+    def text() -> str:
+        lines = []
+        for r in rows:
+            kept = f"{r['days_possible']:.1f}" if r["days_possible"] is not None else "?"
+            full = f"{r['days_until_full']:.1f}" if r["days_until_full"] is not None else "?"
+            lines.append(
+                f"{r['village']:16} holds {r['bytes_held'] / 1e9:9.1f} GB, writes {r['bytes_per_day'] / 1e9:7.1f} GB a day; "
+                f"the disks keep {kept} days, first full in {full} days"
+            )
+        return "\n".join(lines) or "nothing is recorded yet"
+
+    show(rows, json_output, text)
+
+
+def _time(text: str) -> int:
+    try:
+        return to_microseconds(parse_time(text))
+    except ValueError as e:
+        raise UsageError(f"'{text}' is not a time; write it like 2026-11-21T08:00:00+08:00") from e
