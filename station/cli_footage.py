@@ -96,8 +96,17 @@ def search(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
 @as_json
 @click.pass_context
 def clip(ctx: click.Context, camera: str, start: str, end: str, target: Path, kind: str, json_output: bool) -> None:
-    """Write what CAMERA recorded from START to END (ISO times) to TARGET, an MP4 file, without re-encoding."""
+    """Write what CAMERA recorded from START to END (ISO times) to TARGET, an MP4 file, without re-encoding.
+
+    Several cameras (A,B,C) go into TARGET, a zip with one MP4 each and a manifest.
+    """
     from station import foreground
 
-    facts = with_database(ctx, lambda d, _: foreground.clip(d, f"{camera}/{kind}", start, end, target))
+    streams = [f"{c}/{kind}" for c in camera.split(",")]
+    if len(streams) > 1 or target.suffix == ".zip":
+        manifest = with_database(ctx, lambda d, _: foreground.bundle(d, streams, start, end, target))
+        files = [s["file"] for s in manifest["streams"] if s["file"]]
+        show(manifest, json_output, lambda: f"{target}: {', '.join(files)}")
+        return
+    facts = with_database(ctx, lambda d, _: foreground.clip(d, streams[0], start, end, target))
     show(facts, json_output, lambda: f"{target}: {facts['pictures']} pictures, from {facts['start']} to {facts['end']}")

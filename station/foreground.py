@@ -15,6 +15,7 @@ from core.settings import Settings
 from health.faults import OPEN, RECOVERING
 from health.patrol import Patrol, ask
 from health.tables import Fault
+from nvr import bundle as write_bundle
 from nvr import clip as write_clip
 from nvr import footage
 from nvr.decode_pool import DecodePool
@@ -104,6 +105,13 @@ async def clip(database: Database, stream: str, start: str, end: str, target: Pa
         "file": str(target), "pictures": made.pictures, "bytes": size,
         "start": from_microseconds(made.start_us).isoformat(), "end": from_microseconds(made.end_us).isoformat(),
     }  # fmt: skip
+
+
+async def bundle(database: Database, streams: list[str], start: str, end: str, target: Path) -> dict[str, Any]:
+    start_us, end_us = _time(start), _time(end)
+    if not start_us < end_us:
+        raise UsageError("the end must lie after the start")
+    return await write_bundle.write(ArchiveReader(database, SystemClock()), streams, start_us, end_us, target)
 
 
 def _time(text: str) -> int:

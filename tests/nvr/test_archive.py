@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import json
 import os
 import random
 import re
@@ -12,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -30,7 +32,7 @@ from core.database import Database
 from core.errors import ConflictError, NotFoundError, UsageError
 from core.events import Event
 from core.settings import RetentionSettings
-from nvr import clip, fmp4, footage, holds, playback
+from nvr import bundle, clip, fmp4, footage, holds, playback
 from nvr.footage import Segment
 from nvr.reader import ArchiveReader
 from nvr.recorder import StreamSpec
@@ -297,6 +299,28 @@ async def test_a_clip_lasts_as_long_as_the_time_it_shows(recorded: list[Segment]
             return float(container.streams.video[0].duration * container.streams.video[0].time_base)
 
     assert await asyncio.to_thread(duration) == pytest.approx((gops[-1].end_us - gops[0].start_us) / 1e6, abs=0.15)
+
+
+async def test_several_cameras_go_into_one_zip_with_what_is_missing(
+    recorded: list[Segment], database: Database, tmp_path: Path
+) -> None:
+    reader, target = ArchiveReader(database, SystemClock()), tmp_path / "all.zip"
+    start, end = recorded[0].start_us, recorded[-1].end_us
+    manifest = await bundle.write(reader, ["cam/main", "other/main"], start, end, target)
+
+    def read() -> tuple[list[str], bytes, dict[str, object]]:
+        with zipfile.ZipFile(target) as z:
+            return z.namelist(), z.read("cam-main.mp4"), json.loads(z.read("manifest.json"))
+
+    names, film, said = await asyncio.to_thread(read)
+    assert names == ["cam-main.mp4", "manifest.json"] and said == manifest
+    first, second = manifest["streams"]
+    assert first["sha256"] == hashlib.sha256(film).hexdigest()
+    assert [s["sha256"] for s in first["segments"]] == [s.sha256.hex() for s in recorded]
+    assert second["file"] is None
+    assert sorted(p.name for p in tmp_path.iterdir() if "part" in p.name) == []
+    with pytest.raises(NotFoundError):
+        await bundle.write(reader, ["other/main"], start, end, target)
 
 
 async def test_fast_playback_is_keyframes_only_and_keeps_time(recorded: list[Segment], database: Database) -> None:

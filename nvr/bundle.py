@@ -1,0 +1,80 @@
+"""Several cameras' clips of one range as a zip, with a manifest that says what is in it and what is missing.
+
+For looking at together; it is no evidence package (that one is sealed and approved). Clips are stored, not
+compressed: video does not get smaller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from core.clock import from_microseconds
+from core.errors import NotFoundError
+from nvr import clip
+from nvr.reader import ArchiveReader
+
+MANIFEST = "manifest.json"
+MAX_GOPS = 200_000
+
+
+async def write(reader: ArchiveReader, streams: Sequence[str], start_us: int, end_us: int, target: Path) -> dict[str, Any]:
+    """Write the zip; returns its manifest. Raises NotFoundError where none of the streams has anything in the range."""
+    entries: list[dict[str, Any]] = []
+    partial = target.with_name(target.name + ".part")
+    try:
+        for stream in streams:
+            gops = await reader.gops(stream, start_us, end_us, MAX_GOPS)
+            spans = await reader.coverage(stream, start_us, end_us)
+            segments = await reader.segments(stream, start_us, end_us)
+            entry: dict[str, Any] = {
+                "stream": stream,
+                "file": None,
+                "missing": [{"start": _text(s.start_us), "end": _text(s.end_us), "cause": s.cause} for s in spans if s.cause],
+                "segments": [{"start": _text(s.start_us), "sha256": s.sha256.hex()} for s, _ in segments if not s.open],
+            }
+            if gops:
+                name = f"{stream.replace('/', '-')}.mp4"
+                entry |= await asyncio.to_thread(
+                    _add, partial, target.parent, name, gops, new=not any(e["file"] for e in entries)
+                )
+            entries.append(entry)
+        if not any(e["file"] for e in entries):
+            raise NotFoundError("nothing is recorded in this range by any of these cameras")
+        manifest = {"start": _text(start_us), "end": _text(end_us), "streams": entries}
+        await asyncio.to_thread(_finish, partial, target, manifest)
+    finally:
+        await asyncio.to_thread(partial.unlink, missing_ok=True)
+    return manifest
+
+
+def _add(archive: Path, folder: Path, name: str, gops: Sequence[Any], *, new: bool) -> dict[str, Any]:
+    """Make one clip beside the archive and put it in."""
+    made, path = clip.plan(gops), folder / f".{name}.part"
+    try:
+        size = clip.write(made, path)
+        with path.open("rb") as f:
+            digest = hashlib.file_digest(f, "sha256").hexdigest()
+        with zipfile.ZipFile(archive, "w" if new else "a", zipfile.ZIP_STORED) as z:
+            z.write(path, name)
+    finally:
+        path.unlink(missing_ok=True)
+    return {
+        "file": name, "bytes": size, "sha256": digest, "pictures": made.pictures, "start": _text(made.start_us),
+        "end": _text(made.end_us),
+    }  # fmt: skip
+
+
+def _finish(partial: Path, target: Path, manifest: dict[str, Any]) -> None:
+    with zipfile.ZipFile(partial, "a", zipfile.ZIP_STORED) as z:
+        z.writestr(MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1))
+    partial.rename(target)
+
+
+def _text(us: int) -> str:
+    return from_microseconds(us).isoformat(timespec="milliseconds")
