@@ -29,7 +29,6 @@ from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.migrate import upgrade
 from nvr import clip, fmp4, footage, gop_index
-from nvr.archive import Span, merge
 from nvr.footage import HOUR_US, Segment
 from nvr.parameter_sets import VideoFormat
 from nvr.reader import LocatedGop
@@ -75,8 +74,8 @@ async def ask(database: Database, cameras: int, days: int, first_hour: int, coun
         start = (first_hour + rng.randrange(days) * DAY_HOURS) * HOUR_US
         began = time.perf_counter()
         async with database.reading() as session:
-            segments = await footage.between(session, streams, start, start + DAY_HOURS * HOUR_US)
-        spans = {s: merge([Span(x.start_us, x.end_us) for x in segments if x.stream == s]) for s in streams}
+            found = await footage.spans(session, streams, start, start + DAY_HOURS * HOUR_US)
+        spans = {s: footage.joined(pairs) for s, pairs in found.items()}
         took.append(time.perf_counter() - began)
         assert all(len(v) == 1 for v in spans.values())
     return sorted(took)

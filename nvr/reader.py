@@ -63,14 +63,16 @@ class ArchiveReader:
         """Recorded spans and gaps with cause in [start, end), in order of time."""
         now_us = to_microseconds(self._clock.now())
         async with self._database.reading() as session:
-            rows = await footage.between(session, [stream], start_us, end_us)
+            closed = (await footage.spans(session, [stream], start_us, end_us))[stream]
+            writing = await footage.still_open(session, stream, end_us)
             gaps = await gaps_between(session, stream, start_us, end_us, now_us)
-            volumes = await footage.volume_paths(session) if any(s.open for s in rows) else {}
-        spans = []
-        for segment in rows:
-            end = segment.end_us
-            if segment.open and segment.volume in volumes:
-                end = await asyncio.to_thread(_open_end, segment, footage.path_of(volumes, segment))
+            volumes = await footage.volume_paths(session) if writing else {}
+        spans = [Span(max(start, start_us), min(end, end_us)) for start, end in footage.joined(closed)]
+        known = {start for start, _ in closed}
+        for segment in writing:
+            if segment.volume not in volumes or segment.start_us in known:
+                continue
+            end = await asyncio.to_thread(_open_end, segment, footage.path_of(volumes, segment))
             if end > start_us and segment.start_us < end_us:
                 spans.append(Span(max(segment.start_us, start_us), min(end, end_us)))
         return sorted(merge(spans) + gaps, key=lambda s: s.start_us)
