@@ -1,7 +1,7 @@
 """From RTP packets to fragments of access units: H.264 (RFC 6184) and H.265 (RFC 7798).
 
-Payloads are cut out of the receive buffer once and joined once into the fragment's `mdat`, NAL units
-with 4-byte lengths. Parameter sets are kept aside (they belong to the file's head), access unit delimiters are dropped. A picture that
+Payloads are kept as the parts of the fragment's `mdat`, NAL units with 4-byte lengths. Parameter sets
+are kept aside (they belong to the file's head), access unit delimiters are dropped. A picture that
 lost a packet is dropped whole; a lost keyframe drops everything up to the next one.
 
 `push` understands every packet. What most cameras send most of the time, nvr.bulk takes apart for many
@@ -159,7 +159,7 @@ class UnitAssembler:
 
     def _extend_in_order(self, times: list[int], sizes: list[int]) -> tuple[list[int], list[int]]:
         """Take pictures as long as their timestamps grow; returns the rest."""
-        ts, shown, count, placed = self._ts, self._shown, len(times), list[int]()
+        ts, shown, placed = self._ts, self._shown, list[int]()
         for following in times:
             delta = (following - ts) & 0xFFFFFFFF
             if not 0 < delta < 0x80000000:
@@ -184,7 +184,7 @@ class UnitAssembler:
         self._last_time = shown
         self.units += taken
         self.counters.frames += taken
-        return (times, sizes) if taken == 0 else (times[taken:], sizes[taken:]) if taken < count else ([], [])
+        return times[taken:], sizes[taken:]
 
     def _h264(self, buffer: memoryview, start: int, end: int) -> None:
         kind = buffer[start] & 31

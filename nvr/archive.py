@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,17 +132,6 @@ async def gaps_between(session: AsyncSession, stream: str, start_us: int, end_us
     )
     spans = (Span(max(g.start_us, start_us), min(g.end_us if g.end_us is not None else now_us, end_us), g.cause) for g in rows)
     return [s for s in spans if s.end_us > s.start_us]
-
-
-def merge(spans: Sequence[Span], joint_us: int = 1_000_000) -> list[Span]:
-    """Neighbouring recorded spans as one where no more than `joint_us` lies between."""
-    merged: list[Span] = []
-    for span in spans:
-        if merged and span.start_us - merged[-1].end_us <= joint_us:
-            merged[-1] = Span(merged[-1].start_us, max(merged[-1].end_us, span.end_us))
-        else:
-            merged.append(span)
-    return merged
 
 
 def _remove(paths: list[Path]) -> None:

@@ -72,25 +72,24 @@ class ArenaPool:
         self._size = size
         self._free: list[Arena] = []
         self._lock = threading.Lock()
-        self.made = 0
 
     def take(self) -> Arena:
         with self._lock:
             if self._free:
                 return self._free.pop()
-            self.made += 1
         return Arena(mmap.mmap(-1, self._size))
 
-    def hold(self, arena: Arena) -> None:
+    def hold(self, arenas: Sequence[Arena]) -> None:
         with self._lock:
-            arena.users += 1
+            for arena in arenas:
+                arena.users += 1
 
-    def release(self, arena: Arena) -> None:
+    def release(self, arenas: Sequence[Arena]) -> None:
         with self._lock:
-            arena.users -= 1
-            if arena.users <= 0:
-                arena.users = 0
-                self._free.append(arena)
+            for arena in arenas:
+                arena.users -= 1
+                if arena.users == 0:
+                    self._free.append(arena)
 
 
 def take_apart(arena: Arena, regions: list[Region]) -> None:

@@ -86,20 +86,18 @@ def plan(gops: Sequence[LocatedGop]) -> Clip:
 def _add_file(clip: Clip, path: Path, gops: Sequence[LocatedGop]) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
+        rate = _rate(clip.init)
         for gop in gops:
-            shifts: dict[int, int] = {}
+            shift: int | None = None  # 90 kHz: media time counts from the file's beginning, the clip's by the wall clock
             for track, fragment, moof in _fragments(descriptor, gop):
                 parsed = fmp4.parse_moof(moof)
                 if parsed is None:
                     continue
                 time, samples, data_offset = parsed
-                rate = TIMESCALE if track == VIDEO else _rate(clip.init)
-                # Media time counts from the file's beginning; the clip's from its own, by the wall clock.
-                origin = (gop.start_us - clip.start_us) * rate // 1_000_000
-                shift = shifts.setdefault(VIDEO, origin * TIMESCALE // rate - time) if track == VIDEO else None
-                if shift is None:
-                    shift = shifts.get(VIDEO, 0) * rate // TIMESCALE
-                _add_samples(clip, track, time + shift, samples)
+                if track == VIDEO and shift is None:
+                    shift = (gop.start_us - clip.start_us) * 9 // 100 - time
+                moved = shift or 0
+                _add_samples(clip, track, time + (moved if track == VIDEO else moved * rate // TIMESCALE), samples)
                 clip.pieces.append(_Piece(path, fragment + data_offset, sum(s.size for s in samples)))
     finally:
         os.close(descriptor)
@@ -215,11 +213,7 @@ def _tables(track: _Track, start: int) -> list[bytes]:
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    position = 0
-    while position + 8 <= len(data):
-        size, kind = struct.unpack_from(">I4s", data, position)
-        yield kind, data[position + 8 : position + size]
-        position += size
+    return ((kind, data[start:end]) for kind, start, end in fmp4.children(data, 0, len(data)))
 
 
 def write(clip: Clip, target: Path) -> int:

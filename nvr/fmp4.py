@@ -195,10 +195,10 @@ def parse_moof(data: bytes) -> tuple[int, list[Sample], int] | None:
     time, samples, data_offset = 0, list[Sample](), 0
     default_duration = default_size = default_flags = 0
     try:
-        for kind, start, end in _children(data, 8, len(data)):
+        for kind, start, end in children(data, 8, len(data)):
             if kind != b"traf":
                 continue
-            for inner, s, e in _children(data, start, end):
+            for inner, s, e in children(data, start, end):
                 if inner == b"tfhd":
                     default_duration, default_size, default_flags = _read_tfhd(data, s)
                 elif inner == b"tfdt":
@@ -210,7 +210,8 @@ def parse_moof(data: bytes) -> tuple[int, list[Sample], int] | None:
     return time, samples, data_offset
 
 
-def _children(data: bytes, position: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+def children(data: bytes, position: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """(kind, begin and end of the body) of the boxes in data[position:end]; stops at a torn one."""
     while position + 8 <= end:
         size, kind = struct.unpack_from(">I4s", data, position)
         if size < 8 or position + size > end:
@@ -280,8 +281,8 @@ def without_sound(init: bytes) -> bytes:
     at = init.find(b"moov") - 4
     if at < 0 or b"soun" not in init:
         return init
-    kept = [box(k, init[s:e]) for k, s, e in _children(init, at + 8, len(init)) if k not in (b"trak", b"mvex")]
-    tracks = [box(k, init[s:e]) for k, s, e in _children(init, at + 8, len(init)) if k == b"trak"]
+    kept = [box(k, init[s:e]) for k, s, e in children(init, at + 8, len(init)) if k not in (b"trak", b"mvex")]
+    tracks = [box(k, init[s:e]) for k, s, e in children(init, at + 8, len(init)) if k == b"trak"]
     trex = full_box(b"trex", 0, 0, struct.pack(">IIIII", 1, 1, 0, 0, DELTA_FLAGS))
     return init[:at] + box(b"moov", *kept, tracks[0], box(b"mvex", trex))
 

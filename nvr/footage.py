@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import Result, delete, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import SECOND
@@ -150,18 +150,21 @@ async def locked(session: AsyncSession, number: int) -> Footage | None:
 async def between(session: AsyncSession, streams: Iterable[str], start_us: int, end_us: int) -> list[Segment]:
     """Segments of the streams that touch [start, end), open ones included, by stream and time."""
     wanted = list(streams)
-    query = select(Footage.stream, Footage.hour, Footage.volume, Footage.entries).where(
-        Footage.stream.in_(wanted), Footage.hour.between((start_us - LONGEST_US) // HOUR_US, (end_us - 1) // HOUR_US)
-    )
     found: dict[tuple[str, int], Segment] = {}
-    for stream, hour, volume, entries in await session.execute(query):
+    for stream, hour, volume, entries in await _rows(session, wanted, start_us, end_us):
         for segment in unpack(stream, hour, volume, entries):
             if segment.end_us > start_us and segment.start_us < end_us and not segment.flags & DELETING:
                 found[(stream, segment.start_us)] = segment
-    query_open = select(OpenSegment).where(OpenSegment.stream.in_(wanted), OpenSegment.start_us < end_us)
-    for row in await session.scalars(query_open):
-        found.setdefault((row.stream, row.start_us), Segment(row.stream, row.volume, row.start_us, row.start_us, open=True))
+    for segment in await still_open(session, wanted, end_us):
+        found.setdefault((segment.stream, segment.start_us), segment)
     return [found[key] for key in sorted(found)]
+
+
+async def _rows(session: AsyncSession, streams: Sequence[str], start_us: int, end_us: int) -> Result[str, int, int, bytes]:
+    """(stream, hour, volume, entries) of the rows that can hold a segment in [start, end)."""
+    hours = Footage.hour.between((start_us - LONGEST_US) // HOUR_US, (end_us - 1) // HOUR_US)
+    columns = select(Footage.stream, Footage.hour, Footage.volume, Footage.entries)
+    return await session.execute(columns.where(Footage.stream.in_(streams), hours))
 
 
 async def spans(session: AsyncSession, streams: Iterable[str], start_us: int, end_us: int) -> dict[str, list[tuple[int, int]]]:
@@ -170,11 +173,7 @@ async def spans(session: AsyncSession, streams: Iterable[str], start_us: int, en
     The question behind every time line: a day of nine cameras is 13,000 entries, so no object is made of one.
     """
     found: dict[str, list[tuple[int, int]]] = {stream: [] for stream in streams}
-    query = select(Footage.stream, Footage.hour, Footage.entries).where(
-        Footage.stream.in_(list(found)),
-        Footage.hour.between((start_us - LONGEST_US) // HOUR_US, (end_us - 1) // HOUR_US),
-    )
-    for stream, hour, entries in await session.execute(query):
+    for stream, hour, _, entries in await _rows(session, list(found), start_us, end_us):
         base = hour * HOUR_US
         found[stream] += [
             (base + start, base + start + duration)
@@ -202,9 +201,9 @@ def joined(pairs: Sequence[tuple[int, int]], joint_us: int = SECOND) -> list[tup
     return whole
 
 
-async def still_open(session: AsyncSession, stream: str, end_us: int) -> list[Segment]:
-    """The stream's segments that are being written and began before `end_us`."""
-    query = select(OpenSegment).where(OpenSegment.stream == stream, OpenSegment.start_us < end_us)
+async def still_open(session: AsyncSession, streams: Sequence[str], end_us: int) -> list[Segment]:
+    """The streams' segments that are being written and began before `end_us`."""
+    query = select(OpenSegment).where(OpenSegment.stream.in_(streams), OpenSegment.start_us < end_us)
     return [Segment(o.stream, o.volume, o.start_us, o.start_us, open=True) for o in await session.scalars(query)]
 
 

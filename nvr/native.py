@@ -291,7 +291,6 @@ class Ticker:
         self._submit = submit  # hands what was collected to the writers, who release the arenas
         self._sessions: set[NativeSession] = set()
         self._pool = ArenaPool(ARENA)
-        self.busy_seconds = 0.0
         self.late_ticks = 0
 
     def add(self, session: NativeSession) -> None:
@@ -309,7 +308,6 @@ class Ticker:
             now = loop.time()
             self.tick(now, to_microseconds(self._clock.now()))
             ended = loop.time()
-            self.busy_seconds += ended - now
             self.late_ticks += ended > due + TICK
             due = max(due + TICK, ended)
             await asyncio.sleep(due - ended)

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.clock import Clock, to_microseconds
 from core.database import Database
 from nvr import fmp4, footage, gop_index
-from nvr.archive import Span, gaps_between, merge
+from nvr.archive import Span, gaps_between
 from nvr.footage import Segment
 from nvr.gop_index import Gop
 
@@ -64,18 +64,18 @@ class ArchiveReader:
         now_us = to_microseconds(self._clock.now())
         async with self._database.reading() as session:
             closed = (await footage.spans(session, [stream], start_us, end_us))[stream]
-            writing = await footage.still_open(session, stream, end_us)
+            writing = await footage.still_open(session, [stream], end_us)
             gaps = await gaps_between(session, stream, start_us, end_us, now_us)
             volumes = await footage.volume_paths(session) if writing else {}
-        spans = [Span(max(start, start_us), min(end, end_us)) for start, end in footage.joined(closed)]
         known = {start for start, _ in closed}
         for segment in writing:
             if segment.volume not in volumes or segment.start_us in known:
                 continue
             end = await asyncio.to_thread(_open_end, segment, footage.path_of(volumes, segment))
             if end > start_us and segment.start_us < end_us:
-                spans.append(Span(max(segment.start_us, start_us), min(end, end_us)))
-        return sorted(merge(spans) + gaps, key=lambda s: s.start_us)
+                closed.append((segment.start_us, end))
+        spans = [Span(max(start, start_us), min(end, end_us)) for start, end in footage.joined(sorted(closed))]
+        return sorted(spans + gaps, key=lambda s: s.start_us)
 
     async def gops(self, stream: str, start_us: int, end_us: int, limit: int = 5000) -> list[LocatedGop]:
         """GOPs that touch [start, end), oldest first."""

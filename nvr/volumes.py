@@ -15,6 +15,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import func, select, update
@@ -143,17 +144,17 @@ class VolumeSet:
 
     def submit(self, pool: ArenaPool | None = None, arenas: Sequence[Arena] = ()) -> None:
         """Hand what was collected to the writers; the arenas are released when all of it is written."""
-        for arena in arenas:
-            if pool is not None:
-                pool.hold(arena)  # until all batches are handed over
+        if pool is None:
+            for disk in self.disks:
+                disk.writer.submit()
+            return
+        done = partial(pool.release, arenas)
+        pool.hold(arenas)  # until all batches are handed over
         for disk in self.disks:
-            release = _release(pool, arenas) if pool is not None and arenas else None
-            if disk.writer.pending and release is not None and pool is not None:
-                for arena in arenas:
-                    pool.hold(arena)
-            disk.writer.submit(release)
-        if pool is not None:
-            _release(pool, arenas)()
+            if disk.writer.pending:
+                pool.hold(arenas)
+                disk.writer.submit(done)
+        done()
 
     def stop(self) -> None:
         for disk in self.disks:
@@ -215,14 +216,6 @@ class VolumeSet:
                 present = False
             if disk.usable and not present:
                 self._change(disk, "missing", f"{disk.path} does not hold its volume any more: is the disk mounted?")
-
-
-def _release(pool: ArenaPool, arenas: Sequence[Arena]) -> Callable[[], None]:
-    def release() -> None:
-        for arena in arenas:
-            pool.release(arena)
-
-    return release
 
 
 def probe(disk: Disk) -> None:

@@ -103,17 +103,16 @@ class Writer:
         file.closed = closed
         self._batch.appends.append((file, (), 0))
 
-    def submit(self, done: Callable[[], None] | None = None) -> bool:
-        """Hand the collected batch to the thread; `done` is called there when it is written. False: there was none."""
+    def submit(self, done: Callable[[], None] | None = None) -> None:
+        """Hand the collected batch, if any, to the thread; `done` is called there when it is written."""
         if not self._batch.appends:
-            return False
+            return
         self._batch.done = done
         self._batch.submitted = time.monotonic()
         with self._lock:
             self._backlog += self._batch.bytes
         self._queue.put(self._batch)
         self._batch = _Batch()
-        return True
 
     @property
     def pending(self) -> bool:

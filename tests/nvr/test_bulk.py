@@ -83,8 +83,8 @@ def written(pool: ArenaPool, arenas: list[Arena]) -> None:
     """Stands for the writers: all is written, and what lies in the arenas is overwritten at once."""
     for arena in arenas:
         arena.view[: 1 << 20] = b"\xee" * (1 << 20)
-        pool.hold(arena)
-        pool.release(arena)
+    pool.hold(arenas)
+    pool.release(arenas)
 
 
 async def both_ways(clip: Clip, streams: list[list[bytes]]) -> list[tuple[Any, Any]]:
