@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
+import functools
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -42,13 +47,36 @@ def _no_hidden_failures(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert not hidden, hidden
 
 
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
+@functools.cache
+def _migrated() -> bytes:
+    """The file of an empty database; migrating takes a second, and every test wants one."""
     assert station.database.ROOMS
-    db = Database(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}")
-    await migrate.upgrade(db)
+
+    async def make(file: Path) -> None:
+        db = Database(f"sqlite+aiosqlite:///{file}")
+        await migrate.upgrade(db)
+        await db.close()
+
+    with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        file = Path(folder) / "empty.db"
+        pool.submit(asyncio.run, make(file)).result()  # a loop may be running here
+        return file.read_bytes()
+
+
+@asynccontextmanager
+async def open_database(folder: Path) -> AsyncIterator[Database]:
+    """A new database in a folder."""
+    file = folder / "test.db"
+    await asyncio.to_thread(lambda: file.write_bytes(_migrated()))
+    db = Database(f"sqlite+aiosqlite:///{file}")
     yield db
     await db.close()
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    async with open_database(tmp_path) as db:
+        yield db
 
 
 @pytest.fixture

@@ -21,26 +21,32 @@ LOGIN = ("minwang", "geheim-123")
 Recording = Callable[..., AbstractAsyncContextManager[Recorder]]
 
 
+@asynccontextmanager
+async def record(
+    database: Database, volumes: Path | list[Path], *specs: StreamSpec, covered: Any = None, **changes: Any
+) -> AsyncIterator[Recorder]:
+    """Record until the block ends."""
+    settings = RecorderSettings(**{"segment_seconds": 2.0, "stall_seconds": 1.5, **changes})
+    archive = ArchiveDatabase(database, SystemClock())
+    folders = [volumes] if isinstance(volumes, Path) else volumes
+    disks = VolumeSet.of(await prepare(database, folders), SystemClock(), sync_interval=10, min_free=0)
+    machine = Recorder(settings, disks, archive, SystemClock())
+    await machine.start()
+    await machine.want(specs, covered)
+    try:
+        yield machine
+    finally:
+        await machine.stop()
+
+
 @pytest.fixture
 def recording(database: Database, tmp_path: Path) -> Recording:
     """`async with recording(spec, …) as recorder:` records until the block ends."""
 
-    @asynccontextmanager
-    async def record(*specs: StreamSpec, covered: Any = None, volumes: Any = None, **changes: Any) -> AsyncIterator[Recorder]:
-        settings = RecorderSettings(**{"segment_seconds": 2.0, "stall_seconds": 1.5, **changes})
-        archive = ArchiveDatabase(database, SystemClock())
-        disks = VolumeSet.of(
-            await prepare(database, volumes or [tmp_path / "video"]), SystemClock(), sync_interval=10, min_free=0
-        )
-        machine = Recorder(settings, disks, archive, SystemClock())
-        await machine.start()
-        await machine.want(specs, covered)
-        try:
-            yield machine
-        finally:
-            await machine.stop()
+    def started(*specs: StreamSpec, volumes: Any = None, **changes: Any) -> AbstractAsyncContextManager[Recorder]:
+        return record(database, volumes or tmp_path / "video", *specs, **changes)
 
-    return record
+    return started
 
 
 async def segments_of(database: Database, stream: str = "cam/main") -> list[Segment]:

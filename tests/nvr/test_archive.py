@@ -7,28 +7,25 @@ import hashlib
 import io
 import json
 import os
-import random
 import re
-import signal
-import subprocess
-import sys
-import time
+import shutil
 import zipfile
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import insert, select, update
 
 from cameras.tables import Camera as CameraRow
 from cameras.tables import Village
-from cameras.virtual.rtsp_server import Mount
+from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.audit import AuditRow
 from core.clock import ManualClock, SystemClock, from_microseconds
-from core.database import Database
+from core.database import Base, Database
 from core.errors import ConflictError, NotFoundError, UsageError
 from core.events import Event
 from core.settings import RetentionSettings
@@ -40,17 +37,43 @@ from nvr.recovery import recover
 from nvr.retention import Retention, active_holds, forecast
 from nvr.tables import Footage, Gap, Hold, OpenSegment, Shortfall, StreamUsage, Volume
 from nvr.verify import verify
-from tests.conftest import ROOT
-from tests.nvr.conftest import LOGIN, Recording, eventually, place_of, probe, segments_of
+from tests.conftest import open_database, street_clip
+from tests.nvr.conftest import eventually, place_of, probe, record, segments_of
 
-Camera = tuple[Mount, str]
+
+@pytest.fixture(scope="module")
+def footage_made_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[dict[str, Any]]]]:
+    """Three short segments of cam/main: (folder of the volume, rows of the archive)."""
+    folder = tmp_path_factory.mktemp("made")
+    clip = street_clip()
+
+    async def make() -> dict[str, list[dict[str, Any]]]:
+        server = RtspServer([Mount("/cam", {"healthy": clip})])
+        port = await server.start("127.0.0.1", 0)
+        async with open_database(folder) as database:
+            stream = StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/cam", None, "native")
+            async with record(database, folder / "video", stream) as machine:
+                await eventually(lambda: machine.streams["cam/main"].counters.frames >= 45, 20)
+            await server.stop()
+            async with database.reading() as session:
+                tables = [t for t in Base.metadata.sorted_tables if t.name in ("volume", "footage", "stream_usage", "gap")]
+                return {t.name: [dict(r._mapping) for r in await session.execute(select(t))] for t in tables}
+
+    return folder / "video", asyncio.run(make())
 
 
 @pytest.fixture
-async def recorded(rtsp_camera: Camera, recording: Recording, database: Database) -> list[Segment]:
-    """Three short segments of cam/main."""
-    async with recording(StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")) as machine:
-        await eventually(lambda: machine.streams["cam/main"].counters.frames >= 45, 20)
+async def recorded(
+    footage_made_once: tuple[Path, dict[str, list[dict[str, Any]]]], database: Database, tmp_path: Path
+) -> list[Segment]:
+    """The same footage in a database and a folder of the test's own."""
+    folder, tables = footage_made_once
+    await asyncio.to_thread(shutil.copytree, folder, tmp_path / "video")
+    async with database.session() as session:
+        for name, rows in tables.items():
+            if rows:
+                await session.execute(insert(Base.metadata.tables[name]), rows)
+        await session.execute(update(Volume).values(path=str(tmp_path / "video")))
     return await segments_of(database)
 
 
@@ -357,54 +380,6 @@ def test_start_time_is_in_the_name() -> None:
 def test_an_entry_survives_packing(start: int, duration: int, size: int, clock: int | None) -> None:
     segment = Segment("c/main", 3, start, start + duration, duration, size, 7, 2, clock, 4, bytes(range(32)))
     assert footage.unpack("c/main", segment.hour, 3, footage.pack(segment)) == [segment]
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-def test_kill_minus_nine_loses_half_a_second_at_most(seed: int, tmp_path: Path) -> None:
-    """The long form, 20 kills, is in bench/recorder.py."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    farm = subprocess.Popen(
-        [sys.executable, "-m", "cameras.virtual", "--streams", "2", "--port", str(18600 + seed)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert farm.stdout is not None
-    try:
-        assert farm.stdout.readline().startswith("ready")
-        cameras = "".join(
-            f"- {{id: c{i}, name: c, village: v, streams: {{main: {{url: 'rtsp://127.0.0.1:{18600 + seed}/cam{i}'}}}}}}\n"
-            for i in range(2)
-        )
-        (tmp_path / "i.yaml").write_text(f"town: t\nvillages:\n- {{code: v, name: v}}\ncameras:\n{cameras}")
-        command = [
-            "-m",
-            "station",
-            "record",
-            "--inventory",
-            str(tmp_path / "i.yaml"),
-            "--seconds",
-            "60",
-            "--data",
-            str(tmp_path / "d"),
-        ]
-        recorder = subprocess.Popen([sys.executable, *command], env=environment, stdout=subprocess.DEVNULL)
-        time.sleep(6 + random.Random(seed).random() * 2)
-        recorder.send_signal(signal.SIGKILL)
-        killed = time.time()
-        recorder.wait()
-    finally:
-        farm.terminate()
-        farm.wait()
-        farm.stdout.close()
-    files = sorted((tmp_path / "d" / "video").rglob("*.mp4"))
-    assert len(files) == 2
-    for path in files:
-        fragments = list(fmp4.scan(path))
-        start = footage.start_of(path)
-        assert start is not None
-        last = start / 1e6 + (fragments[-1].time + fragments[-1].duration) / fmp4.TIMESCALE
-        assert killed - last <= 0.5 + 0.1  # wall time of a file may be off by one tick at its start
 
 
 async def test_a_hold_is_made_and_ended_with_a_trail(database: Database) -> None:
