@@ -108,13 +108,13 @@ async def _media_service(client: SoapClient, url: str) -> str:
             reply = await client.call(url, body)
         except ProtocolError:
             continue
-        found = reply.text(path) if path else _service_of(reply, MEDIA)
+        found = reply.text(path) if path else service_of(reply, MEDIA)
         if found:
             return repair_http(found, url)
     return url
 
 
-def _service_of(reply: Node, namespace: str) -> str | None:
+def service_of(reply: Node, namespace: str) -> str | None:
     return next((s.text("XAddr") for s in reply.all("Service") if s.text("Namespace") == namespace), None)
 
 

@@ -49,6 +49,8 @@ class RecorderSettings(Section):
     stall_seconds: float = Field(5.0, gt=0.5, description="No complete picture for this long: reconnect.")
     connect_rate: float = Field(20.0, gt=0, description="Connection attempts a second, all cameras together.")
     connects_per_subnet: int = Field(4, ge=1, description="Simultaneous attempts into one /24 (or /64).")
+    backfill: bool = Field(True, description="Fetch what was missed from the cameras' own cards (ONVIF Profile G).")
+    backfill_rate: int = Field(8_000_000, ge=100_000, description="Bits a second while a card is read; live video comes first.")
 
 
 class RetentionSettings(Section):

@@ -12,10 +12,11 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import case, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,12 +26,13 @@ from core.database import Database
 from core.errors import StorageError
 from nvr import footage
 from nvr.footage import Segment
-from nvr.tables import Gap, OpenSegment
+from nvr.tables import FILLABLE, Gap, OpenSegment
 
 log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 1.0
 MAX_WAITING = 200_000
+FIRST_ASK = timedelta(seconds=30)  # after a gap, for what the camera's card has of it: the camera has just come back
 _Write = Callable[[AsyncSession], Any]
 
 
@@ -54,7 +56,9 @@ class ArchiveDatabase:
         self._put(lambda s: s.execute(insert(Gap).values(stream=stream, start_us=start_us, cause=cause, detail=detail)))
 
     def gap_ended(self, stream: str, end_us: int) -> None:
-        self._put(lambda s: s.execute(update(Gap).where(Gap.stream == stream, Gap.end_us.is_(None)).values(end_us=end_us)))
+        ask_at = case((Gap.cause.in_(FILLABLE), self._clock.now() + FIRST_ASK), else_=None)
+        ended = update(Gap).where(Gap.stream == stream, Gap.end_us.is_(None)).values(end_us=end_us, ask_at=ask_at)
+        self._put(lambda s: s.execute(ended))
 
     def announce(self, kind: str, camera: str | None, **data: Any) -> None:
         """Queue an event row."""
@@ -63,6 +67,10 @@ class ArchiveDatabase:
             events.append(session, self._clock.now(), kind, camera=camera, **data)
 
         self._put(write)
+
+    def write(self, rows: _Write) -> None:
+        """Queue rows that must come behind the facts told before."""
+        self._put(rows)
 
     def _put(self, write: Segment | _Write) -> None:
         if len(self._waiting) >= MAX_WAITING:
@@ -100,7 +108,9 @@ class ArchiveDatabase:
 
     async def _store(self, session: AsyncSession, segments: list[Segment], empty: list[Segment]) -> None:
         """Three statements for all segments of the last second, however many."""
-        opened = [{"stream": s.stream, "start_us": s.start_us, "volume": s.volume} for s in segments if s.open]
+        opened = [
+            {"stream": s.stream, "start_us": s.start_us, "volume": s.volume, "flags": s.flags} for s in segments if s.open
+        ]
         if opened:
             await session.execute(insert(OpenSegment), opened)
         await footage.append(session, [s for s in segments if not s.open and s.frames])

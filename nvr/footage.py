@@ -204,7 +204,7 @@ def joined(pairs: Sequence[tuple[int, int]], joint_us: int = SECOND) -> list[tup
 async def still_open(session: AsyncSession, streams: Sequence[str], end_us: int) -> list[Segment]:
     """The streams' segments that are being written and began before `end_us`."""
     query = select(OpenSegment).where(OpenSegment.stream.in_(streams), OpenSegment.start_us < end_us)
-    return [Segment(o.stream, o.volume, o.start_us, o.start_us, open=True) for o in await session.scalars(query)]
+    return [Segment(o.stream, o.volume, o.start_us, o.start_us, flags=o.flags, open=True) for o in await session.scalars(query)]
 
 
 async def newest(session: AsyncSession, stream: str) -> Segment | None:

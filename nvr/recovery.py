@@ -62,7 +62,8 @@ async def recover(database: Database, streams: Iterable[str], now: datetime) -> 
         await finish_deletion(database, volumes, number, found)
     for row in open_rows:
         if row.volume in volumes:
-            await _close(database, volumes, Segment(row.stream, row.volume, row.start_us, row.start_us, open=True), found)
+            left = Segment(row.stream, row.volume, row.start_us, row.start_us, flags=row.flags, open=True)
+            await _close(database, volumes, left, found)
     await _adopt_recent(database, volumes, wanted, now, found)
     return found
 

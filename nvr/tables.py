@@ -18,6 +18,8 @@ GAP_CAUSES = (
     "unreachable", "auth_refused", "no_packets", "packet_loss", "protocol_error",
     "recorder_down", "disk_full", "disk_error", "schedule", "retention",
 )  # fmt: skip
+# Of these the camera's own card may know nothing.
+FILLABLE = ("unreachable", "no_packets", "packet_loss", "protocol_error", "recorder_down", "disk_full", "disk_error")
 
 
 class Volume(Base):
@@ -41,6 +43,7 @@ class OpenSegment(Base):
     stream: Mapped[str] = mapped_column(String(50), primary_key=True, comment="<camera>/<kind>")
     start_us: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False, comment="Wall time, µs UTC")
     volume: Mapped[int] = mapped_column()
+    flags: Mapped[int] = mapped_column(default=0, comment="As in the entry (nvr.footage)")
 
 
 class Footage(Base):
@@ -100,7 +103,11 @@ class Shortfall(Base):
 
 class Gap(Base):
     __tablename__ = "gap"
-    __table_args__ = (Index(None, "stream", "end_us"), {"comment": "Stretches without recording, each with its cause"})
+    __table_args__ = (
+        Index(None, "stream", "end_us"),
+        Index(None, "ask_at", sqlite_where=text("ask_at IS NOT NULL"), postgresql_where=text("ask_at IS NOT NULL")),
+        {"comment": "Stretches without recording, each with its cause"},
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     stream: Mapped[str] = mapped_column(String(50))
@@ -108,6 +115,7 @@ class Gap(Base):
     end_us: Mapped[int | None] = mapped_column(BigInteger, comment="µs UTC; null: goes on")
     cause: Mapped[str] = mapped_column(String(20), comment="One of nvr.tables.GAP_CAUSES")
     detail: Mapped[str] = mapped_column(String(200), default="", comment="What was seen, without secrets")
+    ask_at: Mapped[datetime | None] = mapped_column(comment="When the camera's card is asked for it; null: not (any more)")
 
 
 class StreamStatus(Base):
@@ -119,6 +127,8 @@ class StreamStatus(Base):
     state: Mapped[str] = mapped_column(String(16), comment="connecting, recording, waiting, refused, quarantined")
     engine: Mapped[str] = mapped_column(String(10))
     fell_back_at: Mapped[datetime | None] = mapped_column(comment="When ffmpeg took over because native could not")
+    strikes: Mapped[int] = mapped_column(default=0, comment="How often its recorder died over it")
+    quarantined_at: Mapped[datetime | None] = mapped_column(comment="Left alone since then; tried again after a day")
     cause: Mapped[str] = mapped_column(String(20), default="", comment="Gap cause while not recording")
     detail: Mapped[str] = mapped_column(String(200), default="")
     at: Mapped[datetime] = mapped_column(comment="When this was observed")

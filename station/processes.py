@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 RECONCILE_SECONDS = 5.0
 STATUS_SECONDS = 4.0
+BACKFILL_SECONDS = 5.0
 KEY_FILE = "secret.key"
 
 
@@ -84,6 +85,11 @@ async def repeat(seconds: float, step: Callable[[], Awaitable[object]], name: st
 
 
 async def _recorder(settings: Settings, index: int = 0) -> None:
+    import aiohttp
+
+    from cameras.soap import SoapClient
+    from nvr.backfill import Backfiller
+
     spare_memory()
     database = await station_database.ready(settings)
     clock = SystemClock()
@@ -124,14 +130,21 @@ async def _recorder(settings: Settings, index: int = 0) -> None:
         async with database.session() as session:
             await status.write(session, url, os.getpid())
 
+    http = aiohttp.ClientSession()
+    backfiller = Backfiller(
+        database, machine, archive, clock, vault, settings.recorder, lambda login: SoapClient(http, clock, login)
+    )
     tasks = [
         asyncio.create_task(repeat(RECONCILE_SECONDS, reconcile, "reconciling")),
         asyncio.create_task(repeat(STATUS_SECONDS, write_status, "status")),
     ]
+    if settings.recorder.backfill:
+        tasks.append(asyncio.create_task(repeat(BACKFILL_SECONDS, backfiller.run_once, "backfill")))
     await until_stopped()
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    await http.close()
     await runner.cleanup()
     await machine.stop()
     await database.close()

@@ -39,7 +39,7 @@ class Clip:
         self.keyframes = [i for i, unit in enumerate(units) if any(self._is_key(n) for n in unit)]
         if not self.keyframes or self.keyframes[0] != 0:
             raise ValueError("a clip must begin with a keyframe")
-        self._first_unit = units[0]
+        self.units = units
         self.parameter_sets = [n for n in units[0] if self._is_parameter_set(n)]
         self._ticks_per_frame = round(CLOCK_RATE / fps)
         self._build(units)
@@ -71,7 +71,7 @@ class Clip:
     def snapshot(self) -> bytes:
         """The first picture as JPEG."""
         codec: Any = av.CodecContext.create("h264" if self.codec == "h264" else "hevc", "r")
-        data = b"".join(b"\x00\x00\x00\x01" + nal for nal in self._first_unit)
+        data = b"".join(b"\x00\x00\x00\x01" + nal for nal in self.units[0])
         picture = [*codec.decode(av.Packet(data)), *codec.decode(None)][0]
         _, jpeg = cv2.imencode(".jpg", picture.to_ndarray(format="bgr24"))
         return jpeg.tobytes()

@@ -13,6 +13,7 @@ import re
 import secrets
 import socket
 import struct
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -22,7 +23,9 @@ from aiohttp import web
 
 from cameras.discovery import GROUP, PORT
 from cameras.onvif import DEVICE, MEDIA, SCHEMA
+from cameras.recordings import RECORDING, REPLAY, SEARCH
 from cameras.soap import Node, parse, password_digest
+from cameras.virtual.card import CardService
 from cameras.virtual.rtsp_server import FAULTS, Mount, check_digest
 from core.errors import ProtocolError
 
@@ -44,6 +47,7 @@ class Device:
     manufacturer: str = "Minwang"
     model: str = "Virtual-1"
     firmware: str = "1.0"
+    card: bool = True  # it has a card and offers Profile G
     faults: set[str] = field(default_factory=set)
 
     @property
@@ -59,8 +63,7 @@ class Device:
             (faults.add if on else faults.discard)(fault)
 
     def now(self) -> datetime:
-        error = next(iter(self.mounts.values())).clock_error if "clock_wrong" in self.faults else 0.0
-        return datetime.now(timezone.utc) + timedelta(seconds=error)
+        return datetime.now(timezone.utc) + timedelta(seconds=next(iter(self.mounts.values())).clock_offset)
 
 
 class OnvifService:
@@ -69,14 +72,18 @@ class OnvifService:
     def __init__(self, device: Device):
         self.device = device
         self._nonce = secrets.token_hex(16)
-        self._operations: dict[str, Callable[[Node], str]] = {
-            "GetDeviceInformation": self._information,
-            "GetCapabilities": self._capabilities,
-            "GetServices": self._services,
-            "GetProfiles": self._profiles,
-            "GetStreamUri": self._stream_uri,
-            "GetSnapshotUri": self._snapshot_uri,
+        self._operations: dict[str, tuple[str, Callable[[Node], str]]] = {
+            "GetDeviceInformation": (DEVICE, self._information),
+            "GetCapabilities": (DEVICE, self._capabilities),
+            "GetServices": (DEVICE, self._services),
+            "GetProfiles": (MEDIA, self._profiles),
+            "GetStreamUri": (MEDIA, self._stream_uri),
+            "GetSnapshotUri": (MEDIA, self._snapshot_uri),
         }
+        if device.card:
+            self._operations |= CardService(
+                device.host, device.rtsp_port, time.time(), device.now, lambda: "no_card" in device.faults
+            ).operations()
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=100_000)
@@ -113,14 +120,13 @@ class OnvifService:
             return self._fault("ter:WellFormed", 400)
         if operation.name == "GetSystemDateAndTime":
             return self._reply(self._time(), DEVICE)
-        handler = self._operations.get(operation.name)
+        namespace, handler = self._operations.get(operation.name, ("", None))
         if handler is None:
             return self._fault("ter:ActionNotSupported", 500)
         if not self._authorised(request, raw):
             # The answer offers Digest; a WS-UsernameToken in the body is accepted as well.
             return self._fault("ter:NotAuthorized", 401, self._challenge())
-        media = operation.name in ("GetProfiles", "GetStreamUri", "GetSnapshotUri")
-        return self._reply(handler(operation), MEDIA if media else DEVICE)
+        return self._reply(handler(operation), namespace)
 
     def _authorised(self, request: web.Request, raw: bytes) -> bool:
         if self.device.login is None:
@@ -200,7 +206,10 @@ class OnvifService:
                 "<t:Version><tt:Major>2</tt:Major><tt:Minor>60</tt:Minor></t:Version></t:Service>"
             )
 
-        return f"<t:GetServicesResponse>{service(DEVICE, 'device_service')}{service(MEDIA, 'media_service')}</t:GetServicesResponse>"
+        offered = [(DEVICE, "device_service"), (MEDIA, "media_service")]
+        if self.device.card:
+            offered += [(RECORDING, "recording_service"), (SEARCH, "search_service"), (REPLAY, "replay_service")]
+        return f"<t:GetServicesResponse>{''.join(service(n, p) for n, p in offered)}</t:GetServicesResponse>"
 
     def _profiles(self, _: Node) -> str:
         return f"<t:GetProfilesResponse>{''.join(self._profile(t) for t in self.device.mounts)}</t:GetProfilesResponse>"

@@ -19,6 +19,7 @@ import time
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from cameras.virtual import card
 from cameras.virtual.clip import CLOCK_RATE, Clip
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,8 @@ SENDER_REPORT_SECONDS = 5.0
 MAX_BUFFERED = 4_000_000
 NTP_EPOCH = 2_208_988_800  # seconds from 1900 to 1970
 VARIANTS = ("black", "frozen", "blurred", "moved")
-FAULTS = (*VARIANTS, "dead", "stalled", "wrong_password", "clock_wrong", "packet_loss", "garbage", "silent")
+FAULTS = (*VARIANTS, "dead", "stalled", "wrong_password", "clock_wrong", "packet_loss", "garbage", "silent", "no_card")
+REPLAY = "/replay"  # in front of a mount's path: what the card recorded of it
 
 
 @dataclass(slots=True)
@@ -45,6 +47,11 @@ class Mount:
     loss: float = 0.05  # share of packets lost under 'packet_loss'
     clock_error: float = 3600.0  # seconds under 'clock_wrong'
     sent_pictures: int = 0
+
+    @property
+    def clock_offset(self) -> float:
+        """Camera's clock minus the true time, seconds."""
+        return self.clock_error if "clock_wrong" in self.faults else 0.0
 
     def clip(self) -> Clip:
         wanted = next((f for f in VARIANTS if f in self.faults and f in self.clips), "healthy")
@@ -65,6 +72,10 @@ class Player(asyncio.Protocol):
         self._report_due = 0.0
         self._pictures = self._octets = self._packets = 0
         self.playing = False
+        self._from_card = False
+        self._replaying: asyncio.Task[None] | None = None
+        self._room = asyncio.Event()  # the receiver keeps up
+        self._room.set()
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -78,6 +89,14 @@ class Player(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.playing = False
         self._server.players.discard(self)
+        if self._replaying is not None:
+            self._replaying.cancel()
+
+    def pause_writing(self) -> None:
+        self._room.clear()
+
+    def resume_writing(self) -> None:
+        self._room.set()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -102,7 +121,10 @@ class Player(asyncio.Protocol):
         url = rest.partition(" ")[0]
         headers = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in lines[1:])}
         cseq = headers.get("cseq", "0")
-        mount = self._server.mount(urlsplit(url).path) or self._mount
+        path = urlsplit(url).path
+        if path.startswith(f"{REPLAY}/"):
+            self._from_card, path = True, path.removeprefix(REPLAY)
+        mount = self._server.mount(path) or self._mount
         if mount is not None and "silent" in mount.faults:
             return
         if method == "OPTIONS":
@@ -118,9 +140,10 @@ class Player(asyncio.Protocol):
                 cseq, "401 Unauthorized", {"WWW-Authenticate": f'{scheme} realm="virtual"' + (f", {more}" if more else "")}
             )
         else:
-            self._serve(method, url, cseq, mount)
+            self._serve(method, url, headers, mount)
 
-    def _serve(self, method: str, url: str, cseq: str, mount: Mount) -> None:
+    def _serve(self, method: str, url: str, headers: dict[str, str], mount: Mount) -> None:
+        cseq = headers.get("cseq", "0")
         session = {"Session": f"{id(self):x};timeout={SESSION_TIMEOUT}"}
         if method == "DESCRIBE":
             body = describe(mount.clip()).encode()
@@ -128,6 +151,8 @@ class Player(asyncio.Protocol):
         elif method == "SETUP":
             self._mount = mount
             self._reply(cseq, "200 OK", {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1;ssrc=4D574E47", **session})
+        elif method == "PLAY" and self._mount and self._from_card:
+            self._replay(cseq, headers, self._mount, session)
         elif method == "PLAY" and self._mount:
             self._reply(cseq, "200 OK", {"Range": "npt=now-", **session})
             self._start(self._mount)
@@ -139,6 +164,24 @@ class Player(asyncio.Protocol):
                 self.transport.close()
         else:
             self._reply(cseq, "455 Method Not Valid in This State")
+
+    def _replay(self, cseq: str, headers: dict[str, str], mount: Mount, session: dict[str, str]) -> None:
+        stretch = card.Stretch.parse(headers)
+        if stretch is None or "no_card" in mount.faults:
+            self._reply(cseq, "457 Invalid Range")
+            return
+        self._reply(cseq, "200 OK", {"Range": headers["range"], **session})
+
+        async def send(data: bytes) -> None:
+            await self._room.wait()
+            self._send(data)
+            await asyncio.sleep(0)
+
+        switched_on = self._server.switched_on - mount.phase
+        number = int(cseq) if cseq.isdigit() else 0
+        self._replaying = asyncio.create_task(
+            card.play(mount.clips["healthy"], stretch, switched_on, mount.clock_offset, number, send)
+        )
 
     def _authorised(self, mount: Mount, method: str, given: str) -> bool:
         if mount.login is None:
@@ -225,7 +268,7 @@ class Player(asyncio.Protocol):
 
     def _report(self, mount: Mount, clip: Clip, now: float) -> None:
         self._report_due = now + SENDER_REPORT_SECONDS
-        wall = time.time() + (mount.clock_error if "clock_wrong" in mount.faults else 0.0)
+        wall = time.time() + mount.clock_offset
         wall -= now - (self._base + self._next / clip.fps)
         seconds = int(wall)
         fraction = int((wall - seconds) * 2**32)
@@ -252,6 +295,7 @@ class RtspServer:
         self._mounts = {m.path: m for m in mounts}
         self.players: set[Player] = set()
         self._started = time.monotonic()
+        self.switched_on = time.time()
         self._server: asyncio.Server | None = None
         self._ticker: asyncio.Task[None] | None = None
 

@@ -1,0 +1,46 @@
+"""Backfill from cameras' cards, and quarantine of streams that kill their recorder."""
+
+import sqlalchemy as sa
+from alembic import op
+
+import core.database
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("gap", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column(
+                "ask_at",
+                core.database.UtcDateTime(timezone=True),
+                nullable=True,
+                comment="When the camera's card is asked for it; null: not (any more)",
+            )
+        )
+        batch_op.create_index(
+            batch_op.f("ix_gap_ask_at"),
+            ["ask_at"],
+            unique=False,
+            sqlite_where=sa.text("ask_at IS NOT NULL"),
+            postgresql_where=sa.text("ask_at IS NOT NULL"),
+        )
+    with op.batch_alter_table("open_segment", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("flags", sa.Integer(), nullable=False, server_default="0", comment="As in the entry (nvr.footage)")
+        )
+    with op.batch_alter_table("stream_status", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column(
+                "strikes", sa.Integer(), nullable=False, server_default="0", comment="How often its recorder died over it"
+            )
+        )
+        batch_op.add_column(
+            sa.Column(
+                "quarantined_at",
+                core.database.UtcDateTime(timezone=True),
+                nullable=True,
+                comment="Left alone since then; tried again after a day",
+            )
+        )

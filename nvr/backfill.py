@@ -1,0 +1,227 @@
+"""Backfill: what we could not record is fetched from the camera's own card once the camera is back.
+
+A gap that ended with a cause of which the camera knows nothing (its link was down, our disk was full …)
+carries the time at which to ask for it (`Gap.ask_at`). Few cameras are asked at once, at a bounded rate, and the
+live stream comes first: at its first lost packet the fetching stops and is tried again later, slower.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras import registry
+from cameras.tables import Camera, Stream
+from core import events
+from core.clock import SECOND, Clock, from_microseconds
+from core.database import Database
+from core.errors import CameraError, CameraRefused
+from core.secrets import Vault
+from core.settings import RecorderSettings
+from nvr import footage
+from nvr.archive import ArchiveDatabase
+from nvr.card_reader import CardReader
+from nvr.connecting import subnet_of
+from nvr.filling import Filling
+from nvr.recorder import Recorder, StreamState
+from nvr.rtsp import Replay, open_session
+from nvr.tables import Gap
+
+log = logging.getLogger(__name__)
+
+ASK_AGAIN = timedelta(minutes=10)
+GIVE_UP = timedelta(days=7)  # a card's ring has come round
+AT_ONCE = 2  # cameras, in different subnets
+LONGEST_US = 1800 * SECOND  # fetched in one turn, so that others get theirs
+LEAST_US = SECOND  # what is shorter is jitter
+MARGIN_US = 6 * SECOND  # asked for before the gap: the keyframe lies there
+SLOWEST = 1_000_000  # bits a second
+STORE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A gap whose time has come. Times in µs UTC of our clock."""
+
+    gap: int
+    camera: str
+    stream: str
+    address: str
+    start_us: int
+    end_us: int
+    login: tuple[str, str] | None
+
+
+@dataclass(slots=True)
+class Backfiller:
+    """One a recorder. `soap` makes the ONVIF client of a camera (it is not loaded before a gap needs it)."""
+
+    database: Database
+    recorder: Recorder
+    archive: ArchiveDatabase
+    clock: Clock
+    vault: Vault
+    settings: RecorderSettings
+    soap: Callable[[tuple[str, str] | None], Any]
+    _rates: dict[str, float] = field(default_factory=dict)
+
+    async def run_once(self) -> int:
+        """Fetch what is due; returns the bytes that came."""
+        chosen: dict[str, Job] = {}
+        for job in await self._due():
+            chosen.setdefault(subnet_of(f"//{job.address}"), job)
+        fetched = await asyncio.gather(*(self._one(j) for j in list(chosen.values())[:AT_ONCE]))
+        return sum(fetched)
+
+    async def _due(self) -> list[Job]:
+        """Gaps to ask for now, of streams that record steadily, the oldest first: cards overwrite the oldest."""
+        now = self.clock.now()
+        async with self.database.session() as session:
+            await session.execute(update(Gap).where(Gap.ask_at < now - GIVE_UP).values(ask_at=None))
+            query = (
+                select(Gap, Camera)
+                .join(Stream, Stream.id == Gap.stream)
+                .join(Camera, Camera.id == Stream.camera)
+                .where(Gap.ask_at <= now, Stream.kind == "main")
+                .order_by(Gap.start_us)
+                .limit(200)
+            )
+            jobs = []
+            for gap, camera in await session.execute(query):
+                if not self._steady(gap.stream):
+                    continue
+                until = gap.end_us if gap.end_us is not None else gap.start_us
+                if camera.address is None or camera.refused_at is not None or until - gap.start_us < LEAST_US:
+                    gap.ask_at = None
+                    continue
+                login = await registry.login(session, self.vault, camera.credential)
+                end = min(until, gap.start_us + LONGEST_US)
+                jobs.append(Job(gap.id, camera.id, gap.stream, camera.address, gap.start_us, end, login))
+            return jobs
+
+    def _steady(self, stream: str) -> bool:
+        state = self.recorder.streams.get(stream)
+        return state is not None and state.state == "recording"
+
+    async def _one(self, job: Job) -> int:
+        """Fetch one gap's stretch; whatever happens is written into the gap."""
+        again: timedelta | None = None
+        fetched = 0
+        try:
+            whole, fetched = await self._fetch(job)
+            again = None if whole else ASK_AGAIN
+        except CameraRefused as e:
+            log.warning("%s: its card may not be read: %s", job.stream, e)  # never twice: cameras lock out
+        except CameraError as e:
+            log.info("%s: its card cannot be read now: %s", job.stream, e)
+            again = ASK_AGAIN
+        await self._settle(job, again, fetched)
+        return fetched
+
+    async def _fetch(self, job: Job) -> tuple[bool, int]:
+        """(whether all that the card has was fetched, bytes). Raises CameraError."""
+        from cameras.onvif import clock_offset, service_url
+        from cameras.recordings import Card
+
+        client, url = self.soap(job.login), service_url(job.address)
+        told = await clock_offset(client, url, self.clock) or 0.0
+        client.clock_offset = told
+        card = await Card.of(client, url)
+        if card is None:
+            return True, 0
+        offset_us = self._offset(job.stream, int(told * 1e6))
+        start, end = (from_microseconds(t + offset_us) for t in (job.start_us, job.end_us))
+        for recording in await card.recordings():
+            if recording.touches(start, end):
+                return await self._replay(job, await card.replay_url(recording), offset_us)
+        return True, 0
+
+    def _offset(self, stream: str, told_us: int) -> int:
+        """Camera's clock minus ours: its sender reports know the milliseconds that ONVIF leaves out."""
+        state = self.recorder.streams.get(stream)
+        fine = state.sink.clock.offset_us if state is not None else None
+        return fine if fine is not None and abs(fine - told_us) < 2 * SECOND else told_us
+
+    async def _replay(self, job: Job, url: str, offset_us: int) -> tuple[bool, int]:
+        stretch = Replay(_moment(job.start_us + offset_us - MARGIN_US), _moment(job.end_us + offset_us + SECOND))
+        session = await open_session(url, job.login, replay=stretch)
+        filling = Filling(
+            job.stream, job.start_us, job.end_us, offset_us, self.recorder.volumes, self.archive,
+            self.settings.segment_seconds, asyncio.get_running_loop().call_soon_threadsafe,
+        )  # fmt: skip
+        reader = CardReader(session, filling.take, filling.cut, self.clock)
+        rate = self._rates.get(job.camera, float(self.settings.backfill_rate))
+        undisturbed = _Undisturbed(self.recorder.streams[job.stream])
+        try:
+            whole = await reader.read(rate, undisturbed)
+        finally:
+            reader.close()
+            filling.close()
+            await self._stored(filling)
+        if not whole:
+            self._rates[job.camera] = max(SLOWEST, rate / 2)
+            log.warning("%s: reading its card disturbed the live stream; later, at half the rate", job.stream)
+        return whole, filling.bytes
+
+    async def _stored(self, filling: Filling) -> None:
+        """Wait until the writers have closed the files; a disk that hangs is not waited for."""
+        until = self.clock.monotonic() + STORE_SECONDS
+        while not filling.stored and self.clock.monotonic() < until:
+            self.recorder.volumes.submit()
+            await self.clock.sleep(0.05)
+
+    async def _settle(self, job: Job, again: timedelta | None, fetched: int) -> None:
+        """Make the gap what is still missing of it, behind the entries of what came."""
+
+        async def write(session: AsyncSession) -> None:
+            gap = await session.get(Gap, job.gap)
+            if gap is None or gap.end_us is None:
+                return
+            now = self.clock.now()
+            found = await footage.spans(session, [gap.stream], gap.start_us, gap.end_us)
+            pieces = missing(gap.start_us, gap.end_us, footage.joined(found[gap.stream]))
+            for start, end in pieces:
+                # What lies behind this turn's stretch has not been asked for.
+                ask = now if start >= job.end_us - LEAST_US else now + again if again else None
+                session.add(Gap(stream=gap.stream, start_us=start, end_us=end, cause=gap.cause, detail=gap.detail, ask_at=ask))
+            await session.execute(delete(Gap).where(Gap.id == job.gap))
+            if fetched:
+                left = sum(e - s for s, e in pieces)
+                seconds = round((gap.end_us - gap.start_us - left) / SECOND, 1)
+                events.append(session, now, "footage.backfilled", camera=job.camera, seconds=seconds, missing=left / SECOND)
+
+        self.archive.write(write)
+        await self.archive.flush()
+
+
+class _Undisturbed:
+    """Whether the live stream is as well as when the fetching began."""
+
+    def __init__(self, state: StreamState):
+        self._state = state
+        self._lost = state.counters.lost_packets
+
+    def __call__(self) -> bool:
+        return self._state.state == "recording" and self._state.counters.lost_packets == self._lost
+
+
+def missing(start_us: int, end_us: int, covered: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What of [start, end) lies in none of the spans (in order); pieces of less than a second are jitter."""
+    pieces, at = list[tuple[int, int]](), start_us
+    for begin, until in [*covered, (end_us, end_us)]:
+        if begin - at >= LEAST_US:
+            pieces.append((at, min(begin, end_us)))
+        at = max(at, until)
+    return pieces
+
+
+def _moment(us: int) -> str:
+    """ISO 8601 basic, as RTSP's Range wants it."""
+    return from_microseconds(us).strftime("%Y%m%dT%H%M%S.%f")[:-3] + "Z"

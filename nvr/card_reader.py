@@ -1,0 +1,152 @@
+"""Reading a stretch of a camera's own recording over RTSP (ONVIF Streaming Specification, section 6).
+
+The camera sends as fast as it is read, so the reader sets the pace. The true time of a picture is in an
+RTP header extension (0xABAC), by the camera's clock; a break in the recording shows as a jump of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import struct
+from collections.abc import Callable
+
+from core.clock import Clock
+from core.errors import CameraUnreachable, ProtocolError
+from nvr.access_units import Assembled, Counters, UnitAssembler
+from nvr.native import NTP_EPOCH, payload_bounds
+from nvr.rtsp import RtspSession
+
+log = logging.getLogger(__name__)
+
+CHUNK = 16_384
+FRAGMENT = 65_536  # bytes that make a fragment, unless a keyframe comes before
+QUIET_SECONDS = 6.0  # a replay has no end mark; silence is one
+PAUSE_SECONDS = 0.5  # nothing for this long: what is complete may be stored
+JUMP_US = 300_000
+MAX_WAITING = 4 * 1024 * 1024
+_EXTENSION = 0xABAC
+
+Take = Callable[[Assembled, int], bool]
+
+
+class CardReader:
+    """One replay. `take` gets runs of pictures with the time of their first in µs UTC by the camera's clock and
+    tells whether it wants more; `cut` hears of breaks in the recording."""
+
+    def __init__(self, session: RtspSession, take: Take, cut: Callable[[], None], clock: Clock):
+        self._session = session
+        self._take = take
+        self._cut = cut
+        self._clock = clock
+        self._buffer = bytearray()
+        self._offset: int | None = None  # camera's wall time minus stream time, µs
+        self._wanted = True
+        self.counters = Counters()
+        track = session.track
+        self._assembler = UnitAssembler(track.codec, track.parameter_sets, self.counters, self._emit)
+
+    async def read(self, bits_per_second: float, go_on: Callable[[], bool]) -> bool:
+        """Read to the end; False where `go_on` said to leave off. Raises CameraError."""
+        session, clock = self._session, self._clock
+        # The kernel must not fetch ahead of the pace: what it holds the camera's up-link has already carried.
+        session.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * CHUNK)
+        self._buffer += session.early
+        came = kept = due = clock.monotonic()
+        flushed = 0
+        while self._wanted and clock.monotonic() - came < QUIET_SECONDS:
+            if not go_on():
+                return False
+            await clock.sleep(max(0.0, due - clock.monotonic()))
+            data = await self._receive()
+            if data == b"":
+                break
+            now = clock.monotonic()
+            if data:
+                came = now
+                due = max(due, now - 1.0) + len(data) * 8 / bits_per_second
+                self._buffer += data
+                self.counters.bytes += len(data)
+                self._parse()
+            if data is None or self.counters.bytes - flushed >= FRAGMENT:
+                flushed = self.counters.bytes
+                self._assembler.flush_ready()
+            if now - kept > session.timeout / 2:
+                kept = now
+                await self._send(session.request(session.keepalive))
+        self._assembler.flush()
+        return True
+
+    async def _receive(self) -> bytes | None:
+        """What came; empty at the end of the connection, None where nothing comes now."""
+        try:
+            async with asyncio.timeout(PAUSE_SECONDS):
+                return await asyncio.get_running_loop().sock_recv(self._session.sock, CHUNK)
+        except TimeoutError:
+            return None
+        except OSError as e:
+            raise CameraUnreachable(f"connection lost: {e.strerror or type(e).__name__}") from e
+
+    async def _send(self, data: bytes) -> None:
+        try:
+            async with asyncio.timeout(PAUSE_SECONDS):
+                await asyncio.get_running_loop().sock_sendall(self._session.sock, data)
+        except (TimeoutError, OSError):
+            log.debug("a keep-alive could not be sent")
+
+    def _emit(self, run: Assembled) -> None:
+        if self._wanted and self._offset is not None:
+            self._wanted = self._take(run, run.time * 100 // 9 + self._offset)
+
+    def _parse(self) -> None:
+        """Take every whole interleaved frame."""
+        buffer, at = self._buffer, 0
+        while at + 4 <= len(buffer) and self._wanted:
+            if buffer[at] != 0x24:
+                head = buffer.find(b"\r\n\r\n", at)
+                if not buffer.startswith(b"RTSP", at):
+                    raise ProtocolError("the replay is out of step")
+                if head < 0:
+                    break
+                at = head + 4  # the answer to a keep-alive has no body
+                continue
+            end = at + 4 + int.from_bytes(buffer[at + 2 : at + 4], "big")
+            if end > len(buffer):
+                break
+            if buffer[at + 1] == self._session.rtp_channel and end - at >= 16:
+                self._packet(bytes(buffer[at + 4 : end]))
+            at = end
+        del buffer[:at]
+        if len(buffer) > MAX_WAITING:
+            raise ProtocolError("the replay sends frames that do not end")
+
+    def _packet(self, packet: bytes) -> None:
+        if packet[1] & 0x7F != self._session.track.payload_type:
+            return
+        _, marked, seq, ts = struct.unpack_from(">BBHI", packet)
+        taken = _taken(packet)
+        if taken is not None and self._offset is not None:
+            expected = self._assembler.unwrapped(ts) * 100 // 9 + self._offset
+            if abs(taken - expected) > JUMP_US:
+                self._assembler.flush_ready()
+                self._cut()
+        start, end = payload_bounds(packet, 0, len(packet))
+        self.counters.packets += 1
+        self._assembler.push(memoryview(packet), start, end, seq, ts, marked & 0x80)
+        if taken is not None:
+            self._offset = taken - self._assembler.unwrapped(ts) * 100 // 9
+
+    def close(self) -> None:
+        self._session.sock.close()
+
+
+def _taken(packet: bytes) -> int | None:
+    """µs UTC by the camera's clock, from the replay extension; None where the packet has none."""
+    at = 12 + 4 * (packet[0] & 15)
+    if not packet[0] & 0x10 or len(packet) < at + 16:
+        return None
+    kind, words, seconds, fraction = struct.unpack_from(">HHII", packet, at)
+    if kind != _EXTENSION or words < 3:
+        return None
+    return int((seconds - NTP_EPOCH) * 1_000_000 + (fraction * 1_000_000 >> 32))
