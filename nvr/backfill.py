@@ -40,6 +40,7 @@ ASK_AGAIN = timedelta(minutes=10)
 GIVE_UP = timedelta(days=7)  # a card's ring has come round
 AT_ONCE = 2  # cameras, in different subnets
 LONGEST_US = 1800 * SECOND  # fetched in one turn, so that others get theirs
+LOOKED_AT = 200  # due gaps, the oldest, of which jobs are chosen
 LEAST_US = SECOND  # what is shorter is jitter
 MARGIN_US = 6 * SECOND  # asked for before the gap: the keyframe lies there
 SLOWEST = 1_000_000  # bits a second
@@ -83,20 +84,19 @@ class Backfiller:
     async def _due(self) -> list[Job]:
         """Gaps to ask for now, of streams that record steadily, the oldest first: cards overwrite the oldest."""
         now = self.clock.now()
+        steady = [s.spec.id for s in self.recorder.streams.values() if s.state == "recording"]
         async with self.database.session() as session:
             await session.execute(update(Gap).where(Gap.ask_at < now - GIVE_UP).values(ask_at=None))
             query = (
                 select(Gap, Camera)
                 .join(Stream, Stream.id == Gap.stream)
                 .join(Camera, Camera.id == Stream.camera)
-                .where(Gap.ask_at <= now, Stream.kind == "main")
+                .where(Gap.ask_at <= now, Stream.kind == "main", Gap.stream.in_(steady))
                 .order_by(Gap.start_us)
-                .limit(200)
+                .limit(LOOKED_AT)
             )
             jobs = []
             for gap, camera in await session.execute(query):
-                if not self._steady(gap.stream):
-                    continue
                 until = gap.end_us if gap.end_us is not None else gap.start_us
                 if camera.address is None or camera.refused_at is not None or until - gap.start_us < LEAST_US:
                     gap.ask_at = None
@@ -105,10 +105,6 @@ class Backfiller:
                 end = min(until, gap.start_us + LONGEST_US)
                 jobs.append(Job(gap.id, camera.id, gap.stream, camera.address, gap.start_us, end, login))
             return jobs
-
-    def _steady(self, stream: str) -> bool:
-        state = self.recorder.streams.get(stream)
-        return state is not None and state.state == "recording"
 
     async def _one(self, job: Job) -> int:
         """Fetch one gap's stretch; whatever happens is written into the gap."""

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from core.clock import Clock, to_microseconds
 from core.errors import CameraUnreachable, MinwangError, ProtocolError, StreamStalled
+from nvr import black_box
 from nvr.access_units import Assembled, Counters, UnitAssembler
 from nvr.audio import AudioAssembler
+from nvr.black_box import BlackBox
 from nvr.bulk import Arena, ArenaPool, Region, take_apart
 from nvr.rtsp import RtspSession, open_session
 from nvr.segments import SegmentSink
@@ -42,6 +44,7 @@ BUFFER_SECONDS = 3.0  # of the stream that the socket must be able to hold
 MIN_BUFFER, MAX_BUFFER = 256 * 1024, 4 * 1024 * 1024
 _RTP = struct.Struct(">cBHBBHI")  # $, channel, length, V P X CC, M PT, sequence, timestamp
 _SSRC = 0x4D574E47
+_SEVERAL = black_box.tag(black_box.SEVERAL)
 
 
 class NativeSession:
@@ -60,6 +63,7 @@ class NativeSession:
         self._audio = AudioAssembler(rtsp.audio) if rtsp.audio else None
         self._stall = stall_seconds
         self._fragment_ticks = fragment_ticks
+        self.tag = black_box.tag(sink.stream)
         self.phase = 0  # at which of the ticks of a fragment it is read; set by the Ticker
         self._units = 0
         self._last_picture = self._last_key = now
@@ -288,6 +292,8 @@ class Ticker:
 
     def __init__(self, clock: Clock, submit: Callable[[ArenaPool, list[Arena]], None]):
         self._clock = clock
+        self.box: BlackBox | None = None  # hears whose bytes are being read
+        self.careful = False  # every camera's bytes alone: somebody's killed the last recorder
         self._submit = submit  # hands what was collected to the writers, who release the arenas
         self._sessions: set[NativeSession] = set()
         self._pool = ArenaPool(ARENA)
@@ -326,6 +332,8 @@ class Ticker:
         for session in due:
             if session in self._sessions:
                 self._guarded(session, session.finish_tick, now)
+        if self.box is not None:
+            self.box.idle()
         self._submit(self._pool, used)
 
     def _read(
@@ -356,9 +364,11 @@ class Ticker:
         return left, full
 
     def _take_apart(self, arena: Arena, read: list[tuple[NativeSession, int, int]]) -> None:
-        regions = [session.region(begin, end) for session, begin, end in read]
+        regions = [None if self.careful else session.region(begin, end) for session, begin, end in read]
         wanted = [r for r in regions if r is not None]
         if wanted:
+            if self.box is not None:
+                self.box.at(_SEVERAL)
             take_apart(arena, wanted)
         for (session, begin, end), region in zip(read, regions, strict=True):
             if region is not None and region.used >= 0:
@@ -368,6 +378,8 @@ class Ticker:
 
     def _guarded(self, session: NativeSession, step: Callable[..., None], *arguments: Any) -> None:
         """One camera's bytes may end its own session, never another's."""
+        if self.box is not None:
+            self.box.at(session.tag)
         try:
             step(*arguments)
         except MinwangError as e:

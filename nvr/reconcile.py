@@ -14,7 +14,7 @@ from cameras.tables import Camera
 from core.clock import Clock, from_microseconds
 from core.database import Database
 from core.secrets import Vault
-from nvr import schedule, volumes
+from nvr import quarantine, schedule, volumes
 from nvr.access_units import Counters
 from nvr.recorder import Recorder, StreamSpec, StreamState
 from nvr.rendezvous import score
@@ -37,8 +37,8 @@ async def desired(
     workers: int = 1,
 ) -> list[StreamSpec]:
     """Streams that recorder `worker` of `workers` has to record at `now`."""
-    fell_back = await session.execute(select(StreamStatus.stream, StreamStatus.fell_back_at))
-    fallen = {stream: at for stream, at in fell_back if at is not None}
+    known = await session.execute(select(StreamStatus.stream, StreamStatus.fell_back_at, StreamStatus.quarantined_at))
+    before = {stream: (fell_back, quarantined) for stream, fell_back, quarantined in known}
     logins: dict[str | None, tuple[str, str] | None] = {}
     specs = []
     for camera in await registry.cameras(session):
@@ -47,6 +47,7 @@ async def desired(
         if camera.credential not in logins:
             logins[camera.credential] = await registry.login(session, vault, camera.credential)
         for stream in camera.streams:
+            fell_back_at, quarantined_at = before.get(stream.id, (None, None))
             if stream.record and stream.url and schedule.includes(stream.schedule, now, zone):
                 specs.append(
                     StreamSpec(
@@ -57,7 +58,8 @@ async def desired(
                         refused=camera.refused_at is not None,
                         audio=stream.audio,
                         on_event=stream.schedule == schedule.ON_EVENT,
-                        fell_back_at=fallen.get(stream.id),
+                        fell_back_at=fell_back_at,
+                        quarantined=quarantine.applies(quarantined_at, now),
                     )
                 )
     return specs

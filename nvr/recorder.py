@@ -44,6 +44,7 @@ class StreamSpec:
     login: tuple[str, str] | None = None
     engine: str = "auto"
     refused: bool = False  # the credential was refused before: do not even try
+    quarantined: bool = False  # it killed its recorder twice: leave it alone
     audio: bool = False
     on_event: bool = False  # kept only around events (`Recorder.trigger`)
     fell_back_at: datetime | None = None  # ffmpeg has it because the native engine could not
@@ -169,6 +170,11 @@ class Recorder:
         state.task = asyncio.create_task(self._keep_recording(state), name=f"record {spec.id}")
 
     async def _keep_recording(self, state: StreamState) -> None:
+        if state.spec.quarantined:
+            error: CameraError = ProtocolError("its pictures ended the recorder twice; it is tried again after a day")
+            state.sink.start_gap(error.cause, str(error), to_microseconds(self._clock.now()))
+            self._enter(state, "quarantined", error.cause, str(error))
+            return
         while True:
             error = (
                 await self._record_once(state) if not state.spec.refused else CameraRefused("the camera refused the credential")

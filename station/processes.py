@@ -10,29 +10,20 @@ import contextlib
 import ctypes
 import gc
 import logging
-import os
 import signal
 from collections.abc import Awaitable, Callable
-from typing import Any
-from zoneinfo import ZoneInfo
 
 from core import logs
 from core.clock import Clock, SystemClock
 from core.database import Database
 from core.secrets import Vault
 from core.settings import Settings
-from nvr import recovery, volumes
-from nvr.archive import ArchiveDatabase
-from nvr.reconcile import StatusWriter, desired
-from nvr.recorder import Recorder
+from nvr import volumes
 from nvr.volumes import VolumeSet
 from station import database as station_database
 
 log = logging.getLogger(__name__)
 
-RECONCILE_SECONDS = 5.0
-STATUS_SECONDS = 4.0
-BACKFILL_SECONDS = 5.0
 KEY_FILE = "secret.key"
 
 
@@ -84,87 +75,6 @@ async def repeat(seconds: float, step: Callable[[], Awaitable[object]], name: st
         await asyncio.sleep(seconds)
 
 
-async def _recorder(settings: Settings, index: int = 0) -> None:
-    import aiohttp
-
-    from cameras.soap import SoapClient
-    from nvr.backfill import Backfiller
-
-    spare_memory()
-    database = await station_database.ready(settings)
-    clock = SystemClock()
-    vault = vault_of(settings)
-    name, zone = f"recorder-{index}", ZoneInfo(settings.station.timezone)
-    archive = ArchiveDatabase(database, clock)
-    machine = Recorder(settings.recorder, await volume_set(settings, database, clock), archive, clock)
-    status = StatusWriter(machine, clock, name)
-
-    async def wanted() -> list[object]:
-        async with database.reading() as session:
-            wanted = await desired(
-                session,
-                vault,
-                settings.recorder.engine,
-                now=clock.now(),
-                zone=zone,
-                worker=index,
-                workers=settings.recorder.workers,
-            )
-            return list(wanted)
-
-    specs = await wanted()
-    streams = {s.id for s in specs}  # type: ignore[attr-defined]
-    findings = await recovery.recover(database, streams, clock.now())
-    if not findings.clean:
-        log.warning("recovery: %s", findings.as_dict())
-    covered = await recovery.last_covered(database, streams)
-    await machine.start()
-
-    async def reconcile() -> None:
-        await machine.want(await wanted(), covered)  # type: ignore[arg-type]
-        covered.clear()
-
-    url, runner = await _serve_live(machine, settings)
-
-    async def write_status() -> None:
-        async with database.session() as session:
-            await status.write(session, url, os.getpid())
-
-    http = aiohttp.ClientSession()
-    backfiller = Backfiller(
-        database, machine, archive, clock, vault, settings.recorder, lambda login: SoapClient(http, clock, login)
-    )
-    tasks = [
-        asyncio.create_task(repeat(RECONCILE_SECONDS, reconcile, "reconciling")),
-        asyncio.create_task(repeat(STATUS_SECONDS, write_status, "status")),
-    ]
-    if settings.recorder.backfill:
-        tasks.append(asyncio.create_task(repeat(BACKFILL_SECONDS, backfiller.run_once, "backfill")))
-    await until_stopped()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    await http.close()
-    await runner.cleanup()
-    await machine.stop()
-    await database.close()
-
-
-async def _serve_live(machine: Recorder, settings: Settings) -> tuple[str, Any]:
-    from aiohttp import web
-
-    from nvr.live import LiveHub, node_token
-
-    runner = web.AppRunner(
-        LiveHub(machine, node_token(settings.data.dir.absolute())).application(), access_log=None, shutdown_timeout=1
-    )
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    host, port = runner.addresses[0][:2]
-    return f"http://{host}:{port}", runner
-
-
 async def _analyst(settings: Settings) -> None:
     from cases.watch import Matcher
     from health.patrol import Patrol
@@ -196,6 +106,12 @@ async def _analyst(settings: Settings) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
     await asyncio.gather(pictures.close(), objects.close())
     await database.close()
+
+
+async def _recorder(settings: Settings, index: int) -> None:
+    from station import recorder_worker
+
+    await recorder_worker.run(settings, index)
 
 
 async def _controller(settings: Settings) -> None:

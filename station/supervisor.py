@@ -1,4 +1,4 @@
-"""The supervisor: starts the worker processes, restarts the ones that die, ends all of them.
+"""The supervisor: starts the worker processes, restarts the ones that die or hang, ends all of them.
 
 Each child is a process group of its own with a pipe to nobody; it learns from the kernel when the
 supervisor is gone. One child's crash touches no other.
@@ -16,18 +16,23 @@ from pathlib import Path
 
 from core.clock import Clock
 from core.settings import Settings
+from nvr import black_box
+from nvr.black_box import silent_seconds
 
 log = logging.getLogger(__name__)
 
 PAUSES = (1, 2, 5, 10, 30, 60)
 STEADY_SECONDS = 120
 STOP_SECONDS = 12.0
+LOOK_SECONDS = 5.0
+HANG_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
     name: str
     index: int = 0
+    box: Path | None = None  # where it says that it lives (nvr.black_box)
 
     @property
     def arguments(self) -> list[str]:
@@ -35,7 +40,8 @@ class Role:
 
 
 def roles(settings: Settings) -> list[Role]:
-    return [Role("controller"), *(Role("recorder", i) for i in range(settings.recorder.workers)), Role("analyst")]
+    recorders = [Role("recorder", i, black_box.path_of(settings.data.dir, i)) for i in range(settings.recorder.workers)]
+    return [Role("controller"), *recorders, Role("analyst")]
 
 
 class Supervisor:
@@ -72,7 +78,7 @@ class Supervisor:
         while not self._ending():
             started = self._clock.monotonic()
             process = self.children[role] = await self._spawn(role)
-            code = await process.wait()
+            code = await self._until_it_ends(role, process)
             _kill_group(process)  # its own disposable workers, where it died without ending them
             if self._ending():
                 return
@@ -81,6 +87,19 @@ class Supervisor:
             pause = PAUSES[min(max(failures - 1, 0), len(PAUSES) - 1)]
             log.error("%s-%d ended with status %d; it is started again in %d s", role.name, role.index, code, pause)
             await self._clock.sleep(pause)
+
+    async def _until_it_ends(self, role: Role, process: asyncio.subprocess.Process) -> int:
+        """Its exit status. A process that lives and does nothing any more is ended."""
+        ended = asyncio.ensure_future(process.wait())
+        started = self._clock.monotonic()
+        while role.box is not None and not ended.done():
+            await asyncio.wait((ended,), timeout=LOOK_SECONDS)
+            silent = await asyncio.to_thread(silent_seconds, role.box)
+            if silent is not None and min(silent, self._clock.monotonic() - started) > HANG_SECONDS and not ended.done():
+                log.error("%s-%d has done nothing for %.0f s; it is ended", role.name, role.index, silent)
+                process.kill()
+                break
+        return await ended
 
     def _ending(self) -> bool:
         return self._stopping

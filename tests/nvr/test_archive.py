@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import zipfile
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from nvr.reader import ArchiveReader
 from nvr.recorder import StreamSpec
 from nvr.recovery import recover
 from nvr.retention import Retention, active_holds, forecast
+from nvr.sealing import seal
 from nvr.tables import Footage, Gap, Hold, OpenSegment, Shortfall, StreamUsage, Volume
 from nvr.verify import verify
 from tests.conftest import open_database, street_clip
@@ -106,6 +108,15 @@ async def test_hash_in_the_index_is_the_file_s(recorded: list[Segment], database
     for segment in recorded:
         data = await asyncio.to_thread((await place_of(database, segment)).read_bytes)
         assert hashlib.sha256(data).digest() == segment.sha256
+
+
+async def test_unhashed_files_are_sealed_later(recorded: list[Segment], database: Database) -> None:
+    bare = replace(recorded[1], flags=footage.UNHASHED, sha256=footage.NO_HASH)
+    await change(database, recorded[1], bare)
+    assert await seal(database, ["other/main"], SystemClock()) == 0
+    assert await seal(database, ["cam/main"], SystemClock()) == 1
+    assert await segments_of(database) == recorded
+    assert await seal(database, ["cam/main"], SystemClock()) == 0
 
 
 @pytest.mark.parametrize("way", ["start", "verify"])

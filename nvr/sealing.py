@@ -1,0 +1,58 @@
+"""Files that went unhashed, because disk or processor fell behind, get their SHA-256 in quieter times."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from sqlalchemy import select
+
+from core.clock import Clock, to_microseconds
+from core.database import Database
+from nvr import footage
+from nvr.footage import HOUR_US, Segment
+from nvr.recovery import sha256_of
+from nvr.tables import Footage
+
+LOOK_BACK_HOURS = 26
+AT_ONCE = 50  # files in one round
+
+
+async def seal(database: Database, streams: Iterable[str], clock: Clock) -> int:
+    """Hash some unhashed files of the last day; returns how many. The oldest are looked after by `archive verify`."""
+    wanted = set(streams)
+    since = to_microseconds(clock.now()) // HOUR_US - LOOK_BACK_HOURS
+    async with database.reading() as session:
+        volumes = await footage.volume_paths(session)
+        rows = await session.execute(
+            select(Footage.id, Footage.stream, Footage.hour, Footage.volume, Footage.entries).where(Footage.hour >= since)
+        )
+        found = [(row.id, s) for row in rows if row.stream in wanted and row.volume in volumes for s in _unhashed(*row[1:])]
+    for number, segment in found[:AT_ONCE]:
+        digest = await asyncio.to_thread(_digest, footage.path_of(volumes, segment))
+        if digest is not None:
+            await _store(database, number, segment, digest)
+    return len(found[:AT_ONCE])
+
+
+def _unhashed(stream: str, hour: int, volume: int, entries: bytes) -> Iterator[Segment]:
+    return (s for s in footage.unpack(stream, hour, volume, entries) if s.flags & footage.UNHASHED)
+
+
+def _digest(path: Path) -> bytes | None:
+    try:
+        return sha256_of(path)
+    except FileNotFoundError:  # retention was there first
+        return None
+
+
+async def _store(database: Database, number: int, segment: Segment, digest: bytes) -> None:
+    async with database.session() as session:
+        row = await footage.locked(session, number)
+        if row is None:
+            return
+        sealed = replace(segment, flags=segment.flags & ~footage.UNHASHED, sha256=digest)
+        entries = footage.unpack(row.stream, row.hour, row.volume, row.entries)
+        await footage.rewrite(session, row, [sealed if s == segment else s for s in entries])

@@ -1,0 +1,159 @@
+"""A recorder process: records its share of the cameras, serves their live pictures, fetches what was missed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import aiohttp
+from aiohttp import web
+
+from cameras.soap import SoapClient
+from core import events
+from core.clock import SECOND, Clock, SystemClock, to_microseconds
+from core.database import Database
+from core.secrets import Vault
+from core.settings import Settings
+from nvr import black_box, quarantine, recovery, sealing
+from nvr.archive import ArchiveDatabase
+from nvr.backfill import Backfiller
+from nvr.black_box import SEVERAL, BlackBox
+from nvr.live import LiveHub, node_token
+from nvr.reconcile import StatusWriter, desired
+from nvr.recorder import Recorder, StreamSpec
+from station import database as station_database
+from station.processes import repeat, spare_memory, until_stopped, vault_of, volume_set
+
+log = logging.getLogger(__name__)
+
+RECONCILE_SECONDS = 5.0
+STATUS_SECONDS = 4.0
+BACKFILL_SECONDS = 5.0
+SEAL_SECONDS = 60.0
+CAREFUL_SECONDS = 3600.0  # camera by camera after a death, so that the next one names somebody
+TRIGGERS = ("camera.motion", "camera.tamper", "camera.trigger")  # events that on-event streams are kept for
+POST_ROLL_US = 30 * SECOND
+
+
+@dataclass(slots=True)
+class Worker:
+    """What a recorder process consists of."""
+
+    settings: Settings
+    index: int
+    database: Database
+    clock: Clock
+    vault: Vault
+    archive: ArchiveDatabase
+    machine: Recorder
+    covered: dict[str, tuple[int, bool]]
+
+    async def wanted(self) -> list[StreamSpec]:
+        async with self.database.reading() as session:
+            return await desired(
+                session,
+                self.vault,
+                self.settings.recorder.engine,
+                now=self.clock.now(),
+                zone=ZoneInfo(self.settings.station.timezone),
+                worker=self.index,
+                workers=self.settings.recorder.workers,
+            )
+
+    async def reconcile(self) -> None:
+        await self.machine.want(await self.wanted(), self.covered)
+        self.covered.clear()
+
+    async def seal(self) -> None:
+        if all(d.writer.lag() < 1 for d in self.machine.volumes.disks):
+            await sealing.seal(self.database, self.machine.streams, self.clock)
+
+    async def follow_events(self) -> None:
+        """Let events of cameras open the gate of their on-event streams."""
+        async with self.database.reading() as session:
+            position = await events.last_id(session)
+        async for event in events.tail(self.database, self.clock, position, poll_seconds=0.5):
+            if event.kind in TRIGGERS and event.camera is not None:
+                self.machine.trigger(event.camera, to_microseconds(event.at) + POST_ROLL_US)
+
+
+async def run(settings: Settings, index: int) -> None:
+    """Until SIGTERM."""
+    spare_memory()
+    database = await station_database.ready(settings)
+    clock, vault = SystemClock(), vault_of(settings)
+    archive = ArchiveDatabase(database, clock)
+    machine = Recorder(settings.recorder, await volume_set(settings, database, clock), archive, clock)
+    worker = Worker(settings, index, database, clock, vault, archive, machine, {})
+    await _look_back(worker)
+    streams = {s.id for s in await worker.wanted()}
+    findings = await recovery.recover(database, streams, clock.now())
+    if not findings.clean:
+        log.warning("recovery: %s", findings.as_dict())
+    worker.covered = await recovery.last_covered(database, streams)
+    await machine.start()
+    url, runner = await _serve_live(machine, settings)
+    async with aiohttp.ClientSession() as http:
+        tasks = [asyncio.create_task(c) for c in _duties(worker, url, http)]
+        await until_stopped()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    await runner.cleanup()
+    await machine.stop()
+    async with database.session() as session:
+        await quarantine.forgive(session, list(machine.streams))
+    await database.close()
+
+
+def _duties(worker: Worker, url: str, http: aiohttp.ClientSession) -> list[Any]:
+    """What is done beside the recording itself, for ever."""
+    status = StatusWriter(worker.machine, worker.clock, f"recorder-{worker.index}")
+
+    async def write_status() -> None:
+        async with worker.database.session() as session:
+            await status.write(session, url, os.getpid())
+
+    duties = [
+        repeat(RECONCILE_SECONDS, worker.reconcile, "reconciling"),
+        repeat(STATUS_SECONDS, write_status, "status"),
+        repeat(SEAL_SECONDS, worker.seal, "sealing"),
+        repeat(STATUS_SECONDS, worker.follow_events, "following events"),
+    ]
+    if worker.settings.recorder.backfill:
+        filler = Backfiller(
+            worker.database, worker.machine, worker.archive, worker.clock, worker.vault, worker.settings.recorder,
+            lambda login: SoapClient(http, worker.clock, login),
+        )  # fmt: skip
+        duties.append(repeat(BACKFILL_SECONDS, filler.run_once, "backfill"))
+    return duties
+
+
+async def _look_back(worker: Worker) -> None:
+    """Whose bytes did the predecessor die over?"""
+    box = await asyncio.to_thread(BlackBox, black_box.path_of(worker.settings.data.dir, worker.index))
+    worker.machine.ticker.box = box
+    if not box.left:
+        return
+    worker.machine.ticker.careful = True
+    asyncio.get_running_loop().call_later(CAREFUL_SECONDS, setattr, worker.machine.ticker, "careful", False)
+    if box.left == SEVERAL:
+        log.error("the last recorder died over the bytes of several cameras; they are read one by one for an hour")
+        return
+    async with worker.database.session() as session:
+        isolated = await quarantine.strike(session, box.left, worker.clock.now())
+    log.error("the last recorder died over %s%s", box.left, ", which is put in quarantine" if isolated else "")
+
+
+async def _serve_live(machine: Recorder, settings: Settings) -> tuple[str, web.AppRunner]:
+    runner = web.AppRunner(
+        LiveHub(machine, node_token(settings.data.dir.absolute())).application(), access_log=None, shutdown_timeout=1
+    )
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    return f"http://{host}:{port}", runner
