@@ -3,7 +3,8 @@
     ./minwang bench recorder [--quick] [--only PART,…] [--streams N] [--seconds S] [--count N]
 
 Parts: cost (50 streams against ffmpeg), limit (200 against plain receive-and-write), town (1,000 for ten
-minutes), kills (100 × SIGKILL), power (20 simulated power cuts), outage (500 cameras gone and back), viewers.
+minutes), kills (100 × SIGKILL), power (20 simulated power cuts),
+cut (5 % of the cameras go and come back, for ten minutes), outage (500 cameras gone and back), viewers.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from bench.common import Context, Figure, report
-from bench.parts import cost, kills, outage, viewers
+from bench.parts import cost, cut, kills, outage, viewers
 
 PARTS = {
     "cost": cost.run,
@@ -22,6 +23,7 @@ PARTS = {
     "town": cost.run_town,
     "kills": kills.run,
     "power": kills.run_power,
+    "cut": cut.run,
     "outage": outage.run,
     "viewers": viewers.run,
 }

@@ -43,6 +43,7 @@ class Mount:
     phase: float = 0.0  # seconds into the loop at the server's start
     login: tuple[str, str] | None = None
     basic: bool = False
+    host: str = ""  # the camera's own address, where many share a server
     faults: set[str] = field(default_factory=set)
     loss: float = 0.05  # share of packets lost under 'packet_loss'
     clock_error: float = 3600.0  # seconds under 'clock_wrong'
@@ -81,7 +82,8 @@ class Player(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
-        if all("dead" in m.faults for m in self._server.mounts):
+        host = transport.get_extra_info("sockname")[0]
+        if all("dead" in m.faults for m in self._server.mounts if m.host in ("", host)):
             transport.abort()
             return
         self._server.players.add(self)
@@ -214,6 +216,19 @@ class Player(asyncio.Protocol):
         self._report_due = 0.0
         self.playing = True
 
+    def shows(self, mount: Mount) -> bool:
+        return self._mount is mount
+
+    def end(self) -> None:
+        """Send what is queued, then close."""
+        self.playing = False
+        if self.transport is not None:
+            self.transport.close()
+
+    def jump(self, ticks: int) -> None:
+        """From now on timestamps are off by so many 1/90,000 s, as after a camera's clock was set."""
+        self._ts_shift = (self._ts_shift + ticks) & 0xFFFFFFFF
+
     def tick(self, now: float) -> None:
         """Send every picture that is due."""
         mount, clip = self._mount, self._clip
@@ -306,6 +321,13 @@ class RtspServer:
     def mount(self, path: str) -> Mount | None:
         path = path.rstrip("/")
         return self._mounts.get(path) or self._mounts.get(path.rsplit("/", 1)[0])  # SETUP asks for …/trackID=0
+
+    def cut(self, mount: Mount) -> None:
+        """The camera goes: what it has sent still arrives, nobody can connect."""
+        mount.faults.add("dead")
+        for player in list(self.players):
+            if player.shows(mount):
+                player.end()
 
     def elapsed(self) -> float:
         return time.monotonic() - self._started

@@ -1,0 +1,89 @@
+"""Every second of every camera: recorded, fetched later, or missing with a cause that somebody can believe."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+
+from core.clock import SECOND
+from core.database import Database
+from nvr import footage
+from nvr.tables import Gap
+
+LEAST_US = SECOND  # shorter is jitter, and the recorder writes no gap of it
+GRACE_US = 75 * SECOND  # after a fault: the longest step of the ladder, and a connection
+
+
+@dataclass(frozen=True, slots=True)
+class Injected:
+    """A fault that was switched on for a stream; times in µs UTC."""
+
+    stream: str
+    causes: tuple[str, ...]  # gap causes that it may lead to
+    start_us: int
+    end_us: int
+
+
+@dataclass(slots=True)
+class Account:
+    """Seconds of all streams together."""
+
+    total: float = 0.0
+    recorded: float = 0.0
+    backfilled: float = 0.0
+    gaps: Counter[str] = field(default_factory=Counter)  # by cause
+    nowhere: float = 0.0  # neither recorded nor in a gap
+    twice: float = 0.0  # recorded by two files at once
+    unexplained: float = 0.0  # in a gap of whose cause no fault was injected then
+    strange: list[str] = field(default_factory=list)
+    frames: Counter[str] = field(default_factory=Counter)  # in files, by stream
+
+
+async def account(database: Database, ranges: dict[str, tuple[int, int]], faults: list[Injected]) -> Account:
+    """Go through the time line of each stream, from `ranges[stream][0]` to `[1]`, µs UTC."""
+    result = Account()
+    injected: dict[str, list[Injected]] = defaultdict(list)
+    for fault in faults:
+        injected[fault.stream].append(fault)
+    async with database.reading() as session:
+        for stream, (start, end) in ranges.items():
+            segments = [s for s in await footage.between(session, [stream], start, end) if not s.open]
+            gaps = list(await session.scalars(select(Gap).where(Gap.stream == stream).order_by(Gap.start_us)))
+            result.total += (end - start) / SECOND
+            result.frames[stream] = sum(s.frames for s in segments if not s.flags & footage.BACKFILLED)
+            for segment in segments:
+                seconds = (min(segment.end_us, end) - max(segment.start_us, start)) / SECOND
+                if segment.flags & footage.BACKFILLED:
+                    result.backfilled += seconds
+                else:
+                    result.recorded += seconds
+            _judge(result, stream, start, end, [(s.start_us, s.end_us) for s in segments], gaps, injected[stream])
+    return result
+
+
+def _judge(
+    result: Account, stream: str, start: int, end: int, recorded: list[tuple[int, int]], gaps: list[Gap], faults: list[Injected]
+) -> None:
+    missing = [(max(g.start_us, start), min(g.end_us or end, end), g.cause) for g in gaps]
+    missing = [(a, b, cause) for a, b, cause in missing if b > a]
+    for a, b, cause in missing:
+        result.gaps[cause] += round((b - a) / SECOND, 3)  # type: ignore[assignment]
+        if not any(cause in f.causes and f.start_us - 2 * SECOND < b and a < f.end_us + GRACE_US for f in faults):
+            result.unexplained += (b - a) / SECOND
+            result.strange.append(f"{stream}: {(b - a) / SECOND:.1f} s {cause} without such a fault")
+    at = start
+    for a, b in sorted([*recorded, *((a, b) for a, b, _ in missing)]):
+        if a - at >= LEAST_US:
+            result.nowhere += (a - at) / SECOND
+            result.strange.append(f"{stream}: {(a - at) / SECOND:.1f} s nowhere at {(at - start) / SECOND:.1f} s")
+        at = max(at, b)
+    if end - at >= LEAST_US:
+        result.nowhere += (end - at) / SECOND
+        result.strange.append(f"{stream}: {(end - at) / SECOND:.1f} s nowhere at the end")
+    at = start
+    for a, b in sorted(recorded):
+        if at - a > SECOND // 10:
+            result.twice += (min(at, b) - a) / SECOND
+        at = max(at, b)
