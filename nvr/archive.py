@@ -45,6 +45,7 @@ class ArchiveDatabase:
         self._waiting: deque[Segment | _Write] = deque()
         self.paths: dict[int, Path] = {}  # of the volumes
         self.dropped_facts = 0
+        self._writing = asyncio.Lock()
 
     def opened(self, segment: Segment) -> None:
         self._put(segment)
@@ -55,8 +56,8 @@ class ArchiveDatabase:
     def gap(self, stream: str, start_us: int, cause: str, detail: str) -> None:
         self._put(lambda s: s.execute(insert(Gap).values(stream=stream, start_us=start_us, cause=cause, detail=detail)))
 
-    def gap_ended(self, stream: str, end_us: int) -> None:
-        ask_at = case((Gap.cause.in_(FILLABLE), self._clock.now() + FIRST_ASK), else_=None)
+    def gap_ended(self, stream: str, end_us: int, *, fillable: bool = True) -> None:
+        ask_at = case((Gap.cause.in_(FILLABLE), self._clock.now() + FIRST_ASK), else_=None) if fillable else None
         ended = update(Gap).where(Gap.stream == stream, Gap.end_us.is_(None)).values(end_us=end_us, ask_at=ask_at)
         self._put(lambda s: s.execute(ended))
 
@@ -85,6 +86,10 @@ class ArchiveDatabase:
 
     async def flush(self) -> bool:
         """Write what waits; False where the database refused and it waits on."""
+        async with self._writing:
+            return await self._flush()
+
+    async def _flush(self) -> bool:
         batch = list(self._waiting)
         if not batch:
             return True

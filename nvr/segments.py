@@ -56,8 +56,8 @@ class ArchiveLog(Protocol):
     def gap(self, stream: str, start_us: int, cause: str, detail: str) -> None:
         """A gap begins."""
 
-    def gap_ended(self, stream: str, end_us: int) -> None:
-        """The stream's open gap, if any, ends."""
+    def gap_ended(self, stream: str, end_us: int, *, fillable: bool = True) -> None:
+        """The stream's open gap, if any, ends. `fillable`: there is room for what the camera's card has of it."""
 
 
 LiveTap = Callable[[Assembled, Writing, bytes], None]
@@ -114,7 +114,10 @@ class SegmentSink:
         last = run.time + duration - run.durations[-1]
         self.clock.observe(last, arrival_us)
         segment = self.segment
-        if segment is not None and (run.broken or (run.key and self._must_rotate(segment, run))):
+        hole = segment is not None and segment.fragments > 0 and run.time - segment.end >= TIMESCALE
+        # Behind a hole a new file begins, so that what is fetched later finds its place between the two.
+        if segment is not None and (run.broken or (run.key and (hole or self._must_rotate(segment, run)))):
+            self.last_cause = self._cause_of_hole(segment)
             self._close(slew=not run.broken)
             segment = None
             if run.broken:
@@ -126,7 +129,7 @@ class SegmentSink:
             segment = self._open(run, arrival_us)
             if segment is None:
                 return
-        if segment.fragments and run.time - segment.end >= TIMESCALE:
+        elif hole and not run.key:
             self._note_hole(segment, run.time)
         head = fmp4.moof(segment.fragments + 1, run.time - segment.base, run.durations, run.sizes, run.key, run.offsets)
         if not segment.disk.writer.append(segment.file, head, *run.parts, size=len(head) + sum(run.sizes)):
@@ -200,10 +203,12 @@ class SegmentSink:
             self._archive.gap_ended(self.stream, start)
 
     def _note_hole(self, segment: Writing, until: int) -> None:
-        """Pictures that never came, in the middle of a file."""
-        cause = "packet_loss" if self._counters.lost_packets > segment.lost_before else "no_packets"
-        self._archive.gap(self.stream, self.clock.wall(segment.end), cause, "")
-        self._archive.gap_ended(self.stream, self.clock.wall(until))
+        """Pictures that never came, in the middle of a GOP: the file goes on, and nothing can be put there."""
+        self._archive.gap(self.stream, self.clock.wall(segment.end), self._cause_of_hole(segment), "")
+        self._archive.gap_ended(self.stream, self.clock.wall(until), fillable=False)
+
+    def _cause_of_hole(self, segment: Writing) -> str:
+        return "packet_loss" if self._counters.lost_packets > segment.lost_before else "no_packets"
 
     def end_session(self) -> None:
         """The connection ended: close the file; what was recorded stays recorded."""

@@ -58,10 +58,11 @@ class Disk:
 
 async def prepare(database: Database, paths: Sequence[Path]) -> list[Volume]:
     """The rows of the configured volumes, new ones marked. Raises StorageError where none can be used."""
-    found = await asyncio.to_thread(lambda: [(p.absolute(), *_look(p.absolute())) for p in paths])
     rows: list[Volume] = []
     async with database.session() as session:
         known = {v.identity: v for v in await session.scalars(select(Volume))}
+        # Inside the transaction: another recorder may be marking the same new disks.
+        found = await asyncio.to_thread(lambda: [(p.absolute(), *_look(p.absolute())) for p in paths])
         by_path = {v.path: v for v in known.values()}
         highest = await session.scalar(select(func.max(Volume.number))) or 0
         for path, identity, problem in found:

@@ -83,7 +83,9 @@ def _judge(
         result.nowhere += (end - at) / SECOND
         result.strange.append(f"{stream}: {(end - at) / SECOND:.1f} s nowhere at the end")
     at = start
-    for a, b in sorted(recorded):
+    for a, b in sorted((max(a, start), min(b, end)) for a, b in recorded):
         if at - a > SECOND // 10:
-            result.twice += (min(at, b) - a) / SECOND
+            seconds = (min(at, b) - a) / SECOND
+            result.twice += seconds
+            result.strange.append(f"{stream}: {seconds:.1f} s twice, from {a}")
         at = max(at, b)

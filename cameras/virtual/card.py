@@ -21,6 +21,7 @@ from cameras.soap import Node
 from cameras.virtual.clip import Clip
 
 NTP_EPOCH = 2_208_988_800
+TOKEN = "card-main"  # of its one recording
 _KEY, _BREAK = 0x80, 0x20  # flags of the extension: a keyframe, a discontinuity
 Send = Callable[[bytes], Awaitable[None]]
 
@@ -90,7 +91,7 @@ def _marked(framed: memoryview, taken: float, flags: int, cseq: int) -> bytes:
 class CardService:
     """The ONVIF services of the card. `now` is the camera's clock; `empty` tells whether the card is."""
 
-    host: str
+    path: str  # of the stream that the card records
     rtsp_port: int
     switched_on: float  # true time
     now: Callable[[], datetime]
@@ -107,7 +108,7 @@ class CardService:
 
     def _recordings(self, _: Node) -> str:
         item = (
-            "<t:RecordingItem><tt:RecordingToken>card-main</tt:RecordingToken><tt:Tracks><tt:Track><tt:TrackToken>v</tt:TrackToken>"
+            f"<t:RecordingItem><tt:RecordingToken>{TOKEN}</tt:RecordingToken><tt:Tracks><tt:Track><tt:TrackToken>v</tt:TrackToken>"
             "<tt:Configuration><tt:TrackType>Video</tt:TrackType></tt:Configuration></tt:Track></tt:Tracks></t:RecordingItem>"
         )
         return f"<t:GetRecordingsResponse>{'' if self.empty() else item}</t:GetRecordingsResponse>"
@@ -115,7 +116,7 @@ class CardService:
     def _results(self, _: Node) -> str:
         start = self.now() - timedelta(seconds=time.time() - self.switched_on)
         information = (
-            "<tt:RecordingInformation><tt:RecordingToken>card-main</tt:RecordingToken>"
+            f"<tt:RecordingInformation><tt:RecordingToken>{TOKEN}</tt:RecordingToken>"
             f"<tt:EarliestRecording>{start:%Y-%m-%dT%H:%M:%SZ}</tt:EarliestRecording>"
             f"<tt:LatestRecording>{self.now():%Y-%m-%dT%H:%M:%SZ}</tt:LatestRecording><tt:Content>all</tt:Content>"
             "<tt:Track><tt:TrackToken>v</tt:TrackToken><tt:TrackType>Video</tt:TrackType></tt:Track>"
@@ -130,6 +131,7 @@ class CardService:
         return f"<t:EndSearchResponse><t:Endpoint>{self.now():%Y-%m-%dT%H:%M:%SZ}</t:Endpoint></t:EndSearchResponse>"
 
     def _replay_uri(self, operation: Node) -> str:
-        kind = (operation.text("RecordingToken") or "card-main").removeprefix("card-")
-        uri = f"rtsp://0.0.0.0:{self.rtsp_port}/replay/{escape(kind)}"
+        if operation.text("RecordingToken") != TOKEN:
+            return "<t:GetReplayUriResponse/>"
+        uri = f"rtsp://0.0.0.0:{self.rtsp_port}/replay{escape(self.path)}"
         return f"<t:GetReplayUriResponse><t:Uri>{uri}</t:Uri></t:GetReplayUriResponse>"

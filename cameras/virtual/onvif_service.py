@@ -82,7 +82,11 @@ class OnvifService:
         }
         if device.card:
             self._operations |= CardService(
-                device.host, device.rtsp_port, time.time(), device.now, lambda: "no_card" in device.faults
+                next(iter(device.mounts.values())).path,
+                device.rtsp_port,
+                time.time(),
+                device.now,
+                lambda: "no_card" in device.faults,
             ).operations()
 
     def application(self) -> web.Application:

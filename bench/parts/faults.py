@@ -1,0 +1,215 @@
+"""Random faults for the soak: what is switched on, for whom, how long, and which causes a gap may then have."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import update
+
+from bench.parts.accounting import Injected
+from cameras.tables import Camera
+from cameras.virtual.onvif_service import Device
+from cameras.virtual.rtsp_server import Mount, RtspServer
+from core.clock import SystemClock, to_microseconds
+from core.database import Database
+from station.supervisor import Supervisor
+
+DISK_BYTES = 1_500_000_000
+ALWAYS = ("unreachable",)  # a connection that was cut may be told so, whatever cut it
+
+
+@dataclass(slots=True)
+class Station:
+    """What is tormented."""
+
+    folder: Path
+    server: RtspServer
+    mounts: dict[str, Mount]  # by stream
+    devices: list[Device]
+    database: Database
+    supervisor: Supervisor
+
+
+@dataclass(slots=True)
+class Faults:
+    """`run` injects faults for some time, several at once; `injected` is the log for the account."""
+
+    station: Station
+    seed: int
+    injected: list[Injected] = field(default_factory=list)
+    count: Counter[str] = field(default_factory=Counter)
+    _busy: set[str] = field(default_factory=set)
+    _rng: random.Random = field(default_factory=random.Random)
+
+    async def run(self, seconds: float) -> None:
+        self._rng.seed(self.seed)
+        clock = SystemClock()
+        until = clock.monotonic() + seconds
+        kinds: list[tuple[float, Callable[[], Coroutine[None, None, None]]]] = [
+            (8, self._camera("dead", ("unreachable",))),
+            (4, self._camera("stalled", ("no_packets",))),
+            (4, self._camera("silent", ("no_packets", "unreachable"))),
+            (4, self._camera("garbage", ("protocol_error", "no_packets"))),
+            (4, self._camera("packet_loss", ("packet_loss", "no_packets"))),
+            (3, self._camera("clock_wrong", ("no_packets",))),
+            (3, self._refusal),
+            (4, self._jump),
+            (1, self._village),
+            (1.5, self._kill),
+            (1.5, self._stop),
+            (1.5, self._full_disk),
+        ]
+        running: set[asyncio.Task[None]] = set()
+        while clock.monotonic() < until:
+            (chosen,) = self._rng.choices([k for _, k in kinds], [w for w, _ in kinds])
+            task = asyncio.create_task(chosen())
+            running.add(task)
+            task.add_done_callback(running.discard)
+            await asyncio.sleep(self._rng.uniform(0.5, 4.0))
+        await asyncio.gather(*running)
+
+    def _log(self, streams: list[str], causes: tuple[str, ...], start_us: int) -> None:
+        now = to_microseconds(SystemClock().now())
+        self.injected += [Injected(s, (*causes, *ALWAYS), start_us, now) for s in streams]
+
+    def _free(self) -> str | None:
+        free = [s for s in self.station.mounts if s not in self._busy]
+        return self._rng.choice(free) if free else None
+
+    def _camera(self, fault: str, causes: tuple[str, ...]) -> Callable[[], Coroutine[None, None, None]]:
+        async def inject() -> None:
+            stream = self._free()
+            if stream is None:
+                return
+            self.count[fault] += 1
+            await self._switch(stream, fault, causes, self._rng.uniform(2, 40))
+
+        return inject
+
+    async def _switch(self, stream: str, fault: str, causes: tuple[str, ...], seconds: float) -> None:
+        start = to_microseconds(SystemClock().now())
+        self._busy.add(stream)
+        self.station.mounts[stream].faults.add(fault)
+        await asyncio.sleep(seconds)
+        self.station.mounts[stream].faults.discard(fault)
+        self._busy.discard(stream)
+        self._log([stream], causes, start)
+
+    async def _refusal(self) -> None:
+        """The password was changed in the camera; later an officer puts it right."""
+        stream = self._free()
+        if stream is None:
+            return
+        self.count["wrong password"] += 1
+        start = to_microseconds(SystemClock().now())
+        mount = self.station.mounts[stream]
+        self._busy.add(stream)
+        mount.faults.add("wrong_password")
+        self.station.server.cut(mount)
+        await asyncio.sleep(1)
+        mount.faults.discard("dead")
+        await asyncio.sleep(self._rng.uniform(15, 40))
+        mount.faults.discard("wrong_password")
+        async with self.station.database.session() as session:
+            await session.execute(update(Camera).where(Camera.id == stream.partition("/")[0]).values(refused_at=None))
+        await asyncio.sleep(5)
+        self._busy.discard(stream)
+        self._log([stream], ("auth_refused",), start)
+
+    async def _jump(self) -> None:
+        """The camera's timestamps jump, back or forth."""
+        self.count["timestamp jump"] += 1
+        stream = self._rng.choice(list(self.station.mounts))
+        start = to_microseconds(SystemClock().now())
+        ticks = self._rng.choice((-1, 1)) * self._rng.randrange(90_000, 90_000 * 3600)
+        for player in self.station.server.players:
+            if player.shows(self.station.mounts[stream]):
+                player.jump(ticks)
+        await asyncio.sleep(5)
+        self._log([stream], ("no_packets", "packet_loss"), start)
+
+    async def _village(self) -> None:
+        """A quarter of the cameras at once: their up-link is down."""
+        self.count["village down"] += 1
+        streams = [s for i, s in enumerate(self.station.mounts) if i % 4 == self._rng.randrange(4) and s not in self._busy]
+        seconds = self._rng.uniform(5, 25)
+        await asyncio.gather(*(self._switch(s, "dead", ("unreachable",), seconds) for s in streams))
+
+    def _recorder(self) -> asyncio.subprocess.Process | None:
+        return self._rng.choice([p for p in self.station.supervisor.children.values() if p.returncode is None] or [None])
+
+    async def _kill(self) -> None:
+        process = self._recorder()
+        if process is None or "kill" in self._busy:
+            return
+        self._busy.add("kill")  # one at a time, and not more often than the supervisor's patience
+        self.count["recorder killed"] += 1
+        start = to_microseconds(SystemClock().now())
+        process.send_signal(signal.SIGKILL)
+        await asyncio.sleep(60)
+        self._busy.discard("kill")
+        self._log(list(self.station.mounts), ("recorder_down",), start)
+
+    async def _stop(self) -> None:
+        """A recorder gets no processor for a while; the sockets keep what came."""
+        process = self._recorder()
+        if process is None or "stop" in self._busy:
+            return
+        self._busy.add("stop")
+        self.count["recorder held up"] += 1
+        start = to_microseconds(SystemClock().now())
+        process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(self._rng.uniform(1, 12))
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGCONT)
+        await asyncio.sleep(10)
+        self._busy.discard("stop")
+        self._log(list(self.station.mounts), ("no_packets", "packet_loss", "protocol_error", "disk_error"), start)
+
+    async def _full_disk(self) -> None:
+        """The second disk fills up; then somebody makes room."""
+        disk = self.station.folder / "disk2"
+        if "disk" in self._busy or not os.path.ismount(disk):
+            return
+        self._busy.add("disk")
+        self.count["disk full"] += 1
+        start = to_microseconds(SystemClock().now())
+        ballast = disk / "ballast"
+        await asyncio.to_thread(_fill, ballast)
+        await asyncio.sleep(self._rng.uniform(10, 30))
+        await asyncio.to_thread(ballast.unlink)
+        await asyncio.sleep(15)
+        self._busy.discard("disk")
+        self._log(list(self.station.mounts), ("disk_full", "disk_error"), start)
+
+
+def _fill(path: Path) -> None:
+    """Take every free byte."""
+    with contextlib.suppress(OSError), path.open("wb", buffering=0) as f:
+        while f.write(bytes(1_000_000)):
+            pass
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path) -> Iterator[bool]:
+    """A file system of its own at `folder` where we may mount one; False where not."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "minwang-soak", str(folder)]
+    mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
+    if not mounted:
+        print("no small disk can be mounted here (needs root): the fault 'disk full' is left out", file=sys.stderr)
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            subprocess.run(["umount", str(folder)], check=False)

@@ -1,0 +1,179 @@
+"""A station under random faults, and at the end an account of every second of every camera.
+
+    ./minwang bench soak [--minutes M] [--cameras N] [--seed S]
+
+Real recorder processes under the real supervisor, with two disks, record virtual cameras, half of which have a
+card. At random: cameras die, stall, send garbage, lose packets, refuse the password, jump in time; a whole
+village goes; a recorder is killed or stopped for a while; a disk is full. Bars: no second is nowhere, none is
+recorded twice, no gap has a cause that was not injected, the archive is whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from aiohttp import web
+from sqlalchemy import select, update
+
+from bench.common import Figure, report
+from bench.parts.accounting import Account, account
+from bench.parts.faults import Faults, Station, small_disk
+from cameras.inventory import load
+from cameras.registry import apply
+from cameras.tables import Camera, Credential
+from cameras.virtual.__main__ import load_clip
+from cameras.virtual.onvif_service import Device, OnvifService
+from cameras.virtual.rtsp_server import Mount, RtspServer
+from core.clock import SECOND, SystemClock, to_microseconds
+from core.settings import load as load_settings
+from nvr.tables import StreamStatus
+from nvr.verify import verify
+from station import database as station_database
+from station.processes import vault_of
+from station.supervisor import Supervisor, roles
+
+LOGIN = ("minwang", "geheim-123")
+PORT = 18790
+SETTLE_SECONDS = 80.0  # after the last fault: the ladder's longest step, and fetching from the cards
+CONFIG = """[data]
+dir = '{folder}/data'
+volumes = ['{folder}/disk1', '{folder}/disk2']
+[recorder]
+workers = 2
+segment_seconds = 20
+connect_rate = 50
+[retention]
+min_free_bytes = 1000000
+"""
+
+
+@contextlib.asynccontextmanager
+async def cameras(count: int, folder: Path) -> AsyncIterator[Station]:
+    """Virtual cameras, their inventory, and a station with an empty archive."""
+    clip = load_clip("h264", 500_000, (640, 360), 12.5, 4.0)
+    hosts = [f"127.0.{1 + i % 4}.{i + 1}" for i in range(count)]
+    mounts = [Mount(f"/cam{i}", {"healthy": clip}, phase=i % 4, login=LOGIN, host=h) for i, h in enumerate(hosts)]
+    server = RtspServer(mounts)
+    await server.start(hosts, PORT)
+    runners, devices = [], []
+    for i, mount in enumerate(mounts):
+        device = Device(
+            f"c{i}", f"{0xD0000 + i:06x}", mount.host, PORT + 1, PORT, {f"cam{i}": mount}, {f"cam{i}": (640, 360)}, LOGIN
+        )
+        device.card = i % 2 == 0
+        runner = web.AppRunner(OnvifService(device).application(), access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, mount.host, PORT + 1).start()
+        runners.append(runner)
+        devices.append(device)
+    (folder / "minwang.toml").write_text(CONFIG.format(folder=folder))
+    settings = await asyncio.to_thread(load_settings, folder / "minwang.toml")
+    database = await station_database.ready(settings)
+    rows = "".join(
+        f"- {{id: c{i}, name: c, village: v, credential: all, address: '{m.host}:{PORT + 1}', "
+        f"streams: {{main: {{url: 'rtsp://{m.host}:{PORT}{m.path}', engine: native}}}}}}\n"
+        for i, m in enumerate(mounts)
+    )
+    plan = folder / "town.yaml"
+    plan.write_text(
+        f"town: t\ncredentials: [{{name: all, username: {LOGIN[0]}}}]\nvillages: [{{code: v, name: v}}]\ncameras:\n{rows}"
+    )
+    vault = vault_of(settings)
+    async with database.session() as session:
+        await apply(session, await asyncio.to_thread(load, plan), SystemClock().now(), "soak")
+        await session.execute(update(Credential).values(sealed=vault.seal(LOGIN[1], "credential:all")))
+    supervisor = Supervisor(
+        [r for r in roles(settings) if r.name == "recorder"], folder / "minwang.toml", SystemClock(), folder / "log"
+    )
+    await supervisor.start()
+    yield Station(folder, server, {f"c{i}/main": m for i, m in enumerate(mounts)}, devices, database, supervisor)
+    await supervisor.stop()
+    for runner in runners:
+        await runner.cleanup()
+    await server.stop()
+
+
+async def _all_record(station: Station, seconds: float) -> None:
+    """Wait until every stream has written pictures."""
+    async with asyncio.timeout(seconds):
+        while True:
+            async with station.database.reading() as session:
+                rows = (await session.scalars(select(StreamStatus))).all()
+            if sum(r.state == "recording" and r.last_picture is not None for r in rows) == len(station.mounts):
+                return
+            await asyncio.sleep(0.5)
+
+
+async def run(minutes: float, count: int, seed: int, folder: Path) -> tuple[list[Figure], Account]:
+    clock = SystemClock()
+    async with cameras(count, folder) as station:
+        await _all_record(station, 90)
+        began = to_microseconds(clock.now())
+        faults = Faults(station, seed)
+        await faults.run(minutes * 60)
+        _say(f"{sum(faults.count.values())} faults injected; waiting until everything is mended")
+        await _forgive(station)
+        await _all_record(station, 150)
+        await asyncio.sleep(SETTLE_SECONDS)
+        ended = to_microseconds(clock.now()) - 5 * SECOND
+    result = await account(station.database, dict.fromkeys(station.mounts, (began, ended)), faults.injected)
+    findings = await verify(station.database, hash_files=True)
+    await station.database.close()
+    return _figures(result, faults.count, findings.clean, findings.rows, count, minutes), result
+
+
+async def _forgive(station: Station) -> None:
+    """An officer looks at what was refused and says: try again."""
+    async with station.database.session() as session:
+        await session.execute(update(Camera).values(refused_at=None))
+
+
+def _figures(result: Account, count: Counter[str], clean: bool, files: int, streams: int, minutes: float) -> list[Figure]:
+    gaps = [Figure(f"in gaps: {cause}", round(s, 1), "camera-seconds") for cause, s in sorted(result.gaps.items())]
+    return [
+        Figure("cameras", streams, f"for {minutes:g} minutes"),
+        *(Figure(f"injected: {name}", n, "times") for name, n in sorted(count.items())),
+        Figure("all", round(result.total, 1), "camera-seconds"),
+        Figure("recorded", round(result.recorded, 1), "camera-seconds"),
+        Figure("fetched from cards", round(result.backfilled, 1), "camera-seconds"),
+        *gaps,
+        Figure("neither recorded nor in a gap", round(result.nowhere, 1), "camera-seconds", "0", result.nowhere == 0),
+        Figure("recorded twice", round(result.twice, 1), "camera-seconds", "0", round(result.twice, 1) == 0),
+        Figure("in gaps without such a fault", round(result.unexplained, 1), "camera-seconds", "0", result.unexplained == 0),
+        Figure("files, all whole by size and hash", files, "", "whole", clean),
+    ]
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--cameras", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--quick", action="store_true", help="two minutes")
+    parser.add_argument("--keep", type=Path, help="an empty folder in which everything is left for a look")
+    args = parser.parse_args()
+    with contextlib.ExitStack() as stack:
+        folder = args.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="minwang-soak-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(small_disk(folder / "disk2"))
+        figures, result = asyncio.run(run(2 if args.quick else args.minutes, args.cameras, args.seed, folder))
+    for line in result.strange[:40]:
+        _say(line)
+    _say(json.dumps(dict(result.gaps)))
+    return report("soak", figures)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
