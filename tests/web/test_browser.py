@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,110 @@ def test_the_timeline_shows_gaps_with_their_cause(browser: Browser, town: str) -
     gap = page.locator("[data-test=timeline] [data-cause=unreachable]").first
     expect(gap).to_be_attached()
     assert "摄像机不可达" in str(gap.get_attribute("title"))
+
+
+WALLS = """async () => {
+  const walls = [];
+  for (const video of document.querySelectorAll('[data-lane] video')) {
+    const stream = video.closest('[data-lane]').dataset.stream;
+    const lists = performance.getEntriesByType('resource').filter(e => e.name.includes(`/${stream}/index.m3u8`));
+    window.playlists ??= {};
+    const address = lists.at(-1)?.name;
+    if (address) walls.push([stream, video.currentTime, video.readyState, video.playbackRate, address]);
+  }
+  const texts = {};
+  for (const [, , , , address] of walls) texts[address] = (window.playlists[address] ??= await (await fetch(address)).text());
+  return walls.map(([stream, time, ready, rate, address]) => [stream, time, ready, rate, texts[address]]);
+}"""
+
+
+def wall_of(playlist: str, position: float) -> float:
+    """Seconds since 1970 that a position in the video shows, by the playlist alone."""
+    begin, wall = 0.0, 0.0
+    for line in playlist.splitlines():
+        if line.startswith("#EXT-X-PROGRAM-DATE-TIME:"):
+            wall = datetime.fromisoformat(line.partition(":")[2]).timestamp()
+        elif line.startswith("#EXTINF:"):
+            length = float(line[8:].rstrip(","))
+            if position < begin + length:
+                return wall + position - begin
+            begin, wall = begin + length, wall + length
+    return wall
+
+
+def walls(page: Page) -> list[float]:
+    """What each camera of the playback shows at this instant; empty while one has no picture."""
+    found = page.evaluate(WALLS)
+    return [wall_of(text, time) for _, time, ready, _, text in found] if all(ready >= 3 for _, _, ready, _, _ in found) else []
+
+
+def play_back(browser: Browser, town: str, cameras: str, ago: float) -> Page:
+    page = sign_in(browser, town, "video")
+    expect(page.locator("[data-camera=wj-01]")).to_be_visible()
+    state_purpose(page)
+    at = datetime.fromtimestamp(time.time() - ago, timezone.utc).isoformat().replace("+00:00", "Z")
+    page.goto(f"{town}/playback?camera={cameras}&at={at}")
+    return page
+
+
+def test_several_cameras_keep_one_clock(browser: Browser, town: str) -> None:
+    page = play_back(browser, town, "wj-01,wj-03,yj-01,xd-01", 25)
+    expect(page.locator("[data-lane=playing]")).to_have_count(4, timeout=15_000)
+    deadline, good, worst = time.monotonic() + 25, 0, list[float]()
+    while good < 12 and time.monotonic() < deadline:  # two and a half seconds on end
+        shown = walls(page)
+        spread = max(shown) - min(shown) if len(shown) == 4 else 1.0
+        worst.append(round(spread, 3))
+        good = good + 1 if spread <= 0.05 else 0
+        page.wait_for_timeout(200)
+    assert good >= 12, worst
+    assert page.problems == []  # type: ignore[attr-defined]
+
+
+def test_frame_by_frame(browser: Browser, town: str) -> None:
+    page = play_back(browser, town, "wj-01", 25)
+    expect(page.locator("[data-lane=playing]")).to_have_count(1, timeout=15_000)
+    assert grows(page, "playback")
+    page.click("[data-test=toggle]")
+    page.wait_for_timeout(500)
+    (before,) = walls(page)
+    for _ in range(4):
+        page.click("[data-test=step-forward]")
+        page.wait_for_timeout(250)
+    (after,) = walls(page)
+    assert after - before == pytest.approx(4 / 8, abs=0.06)  # the demo's cameras take eight pictures a second
+    page.keyboard.press("Shift+ArrowLeft")
+    page.wait_for_timeout(400)
+    (back,) = walls(page)
+    assert after - back == pytest.approx(1 / 8, abs=0.04)
+
+
+def test_sixteen_times_as_fast_shows_keyframes_alone(browser: Browser, town: str) -> None:
+    page = play_back(browser, town, "wj-01,wj-03", 50)
+    expect(page.locator("[data-lane=playing]")).to_have_count(2, timeout=15_000)
+    page.select_option("[data-test=speed]", "16")
+    page.wait_for_timeout(1500)
+    found = page.evaluate(WALLS)
+    assert all("/keyframes" in text for *_, text in found)
+    before = walls(page)
+    page.wait_for_timeout(1000)
+    after = walls(page)
+    assert before and after and after[0] - before[0] > 8, (before, after)
+
+
+def test_the_strip_leads_to_its_moment(browser: Browser, town: str) -> None:
+    page = play_back(browser, town, "wj-01", 25)
+    picture = page.locator("[data-test=strip] img").first
+    expect(picture).to_be_visible(timeout=15_000)
+    page.wait_for_timeout(800)
+    assert picture.evaluate("i => i.naturalWidth") == 160
+    wanted = str(page.locator("[data-test=strip] button").first.get_attribute("title"))
+    page.locator("[data-test=toggle]").click()
+    page.locator("[data-test=strip] button").first.click()
+    expect(page.locator("[data-test=at]")).to_contain_text(wanted[:-1])
+    page.hover("[data-test=timeline]")
+    page.mouse.wheel(0, -600)
+    assert page.problems == []  # type: ignore[attr-defined]
 
 
 def test_an_alert_is_taken_and_answered_on_a_phone(browser: Browser, town: str) -> None:

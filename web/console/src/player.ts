@@ -36,8 +36,8 @@ export class LivePlayer {
   }
 
   /** Ask for leave to watch, then open the socket. */
-  async play(camera: string, kind: "main" | "sub"): Promise<void> {
-    const { ticket } = await api.post<{ ticket: string }>("/api/live/ticket", { camera, kind });
+  async play(camera: string, kind: "main" | "sub", transcode = false): Promise<void> {
+    const { ticket } = await api.post<{ ticket: string }>("/api/live/ticket", { camera, kind, transcode });
     if (this.stopped) return;
     const socket = (this.socket = new WebSocket(socketAddress(`/api/live/${ticket}`)));
     socket.binaryType = "arraybuffer";

@@ -1,0 +1,103 @@
+/** One camera of a playback: its video follows the master clock. */
+import Hls, { type Fragment } from "hls.js";
+
+import { withQuery } from "../api";
+
+export type LaneState = "loading" | "playing" | "gap" | "unsupported" | "purpose" | "error";
+
+/** Seconds beside the clock: less is left alone, up to FAR the rate is nudged, beyond it we seek. */
+const NEAR = 0.008;
+const FAR = 0.35;
+const GAIN = 0.8;
+const MOST = 0.25;
+const JOINT_MS = 1000; // a shorter hole between two files is none
+const MAX_RATE = 16; // what browsers play
+
+export class Lane {
+  private hls: Hls | null = null;
+  state: LaneState = "loading";
+  detail = "";
+
+  constructor(
+    private readonly video: HTMLVideoElement,
+    private readonly changed: () => void,
+  ) {}
+
+  /** Show what a stream ("<camera>/<kind>") recorded in [start, end), ms; with `keyframes` these alone, for high speeds. */
+  load(stream: string, start: number, end: number, keyframes: boolean): void {
+    this.stop();
+    this.enter("loading");
+    const hls = (this.hls = new Hls({ enableWorker: false, startPosition: 0, maxBufferLength: 20, backBufferLength: 20 }));
+    hls.on(Hls.Events.ERROR, (_, data) => {
+      if (data.fatal) this.failed(data.details, data.response?.code);
+    });
+    const query = { start: new Date(start).toISOString(), end: new Date(end).toISOString(), keyframes: keyframes ? "true" : undefined };
+    hls.loadSource(withQuery(`/api/playback/${stream}/index.m3u8`, query));
+    hls.attachMedia(this.video);
+  }
+
+  stop(): void {
+    this.hls?.destroy();
+    this.hls = null;
+  }
+
+  private failed(details: string, status: number | undefined): void {
+    const codec = details === Hls.ErrorDetails.MANIFEST_INCOMPATIBLE_CODECS_ERROR || details === Hls.ErrorDetails.BUFFER_ADD_CODEC_ERROR;
+    this.detail = details;
+    this.stop();
+    this.enter(codec ? "unsupported" : status === 403 ? "purpose" : status === 404 ? "gap" : "error");
+  }
+
+  private enter(state: LaneState): void {
+    if (this.state === state) return;
+    this.state = state;
+    this.changed();
+  }
+
+  private get fragments(): Fragment[] {
+    return this.hls?.levels[0]?.details?.fragments ?? [];
+  }
+
+  /** The recorded piece that shows a moment; its last picture stays for as long as no gap is made of it. */
+  private at(moment: number): Fragment | undefined {
+    const begun = this.fragments.filter((f) => !f.gap && f.programDateTime !== null && moment >= f.programDateTime);
+    const last = begun.at(-1);
+    return last && moment < (last.programDateTime ?? 0) + last.duration * 1000 + JOINT_MS ? last : undefined;
+  }
+
+  /** Where the next recorded piece begins, at or after a moment. */
+  next(moment: number): number | undefined {
+    return this.fragments.find((f) => !f.gap && (f.programDateTime ?? 0) + f.duration * 1000 > moment)?.programDateTime ?? undefined;
+  }
+
+  /** Whether pictures of the present moment are there, or none can be. */
+  get ready(): boolean {
+    return this.state === "playing" ? this.video.readyState >= 3 && !this.video.seeking : this.state !== "loading";
+  }
+
+  /** Bring the picture to the clock's time. */
+  follow(moment: number, speed: number, playing: boolean): void {
+    const piece = this.at(moment);
+    if (!piece) {
+      if (this.fragments.length > 0) this.enter("gap");
+      this.video.pause();
+      return;
+    }
+    this.enter("playing");
+    const wanted = piece.start + Math.min((moment - (piece.programDateTime ?? 0)) / 1000, piece.duration);
+    const ahead = this.video.currentTime - wanted;
+    if (!playing) {
+      this.video.pause();
+      if (Math.abs(ahead) > NEAR && !this.video.seeking) this.video.currentTime = wanted;
+      return;
+    }
+    if (this.video.seeking) return;
+    if (Math.abs(ahead) > FAR * Math.max(1, speed)) {
+      this.video.currentTime = wanted;
+    } else {
+      const nudge = Math.abs(ahead) > NEAR ? Math.max(-MOST, Math.min(MOST, (GAIN * ahead) / Math.max(1, speed))) : 0;
+      this.video.playbackRate = Math.min(MAX_RATE, speed * (1 - nudge));
+    }
+    if (this.video.paused) void this.video.play().catch(() => undefined);
+  }
+}

@@ -1,0 +1,128 @@
+/** Several lanes on one clock: loads them piece by piece, holds the clock while one has no pictures yet, skips what nobody recorded. */
+import { onUnmounted, ref, shallowReactive, type Ref } from "vue";
+
+import { Lane } from "./lane";
+import { MasterClock } from "./masterClock";
+
+const FOLLOW_MS = 100;
+const CHUNK_MS = 30 * 60_000;
+const FAST_CHUNK_MS = 3 * 3_600_000; // keyframes alone are small
+const KEYFRAMES_ABOVE = 4;
+const PATIENCE_MS = 4000; // for a lane that does not get its pictures
+const LIVE_EDGE_MS = 3000; // what is younger is not in the files yet
+export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16] as const;
+
+export interface Playback {
+  at: Ref<number | null>;
+  playing: Ref<boolean>;
+  speed: Ref<number>;
+  lanes: Map<string, Lane>;
+  attach(stream: string, video: HTMLVideoElement, changed: () => void): Lane;
+  detach(stream: string): void;
+  seek(moment: number): void;
+  toggle(): void;
+  step(milliseconds: number): void;
+  setSpeed(speed: number): void;
+  stop(): void;
+}
+
+export function usePlayback(): Playback {
+  const clock = new MasterClock();
+  const lanes = shallowReactive(new Map<string, Lane>());
+  const at = ref<number | null>(null);
+  const playing = ref(false);
+  const speed = ref(1);
+  let from = 0;
+  let until = 0; // of what is loaded
+  let heldSince = 0;
+
+  const fast = (): boolean => speed.value > KEYFRAMES_ABOVE;
+
+  function loadAll(moment: number): void {
+    from = moment;
+    until = Math.min(moment + (fast() ? FAST_CHUNK_MS : CHUNK_MS), Date.now());
+    for (const [stream, lane] of lanes) lane.load(stream, from, until, fast());
+  }
+
+  function seek(moment: number): void {
+    const wanted = Math.min(moment, Date.now() - LIVE_EDGE_MS);
+    clock.set(wanted);
+    at.value = wanted;
+    if (wanted < from || wanted >= until) loadAll(wanted);
+  }
+
+  /** The clock runs while every lane has its pictures; one that stays without them does not hold the others for ever. */
+  function hold(): boolean {
+    const waiting = [...lanes.values()].some((lane) => !lane.ready);
+    if (!waiting) heldSince = 0;
+    else if (heldSince === 0) heldSince = performance.now();
+    return waiting && performance.now() - heldSince < PATIENCE_MS;
+  }
+
+  /** Where nobody has a picture, go on to the first moment at which somebody has. */
+  function skipGaps(moment: number): number {
+    if ([...lanes.values()].some((lane) => lane.state !== "gap")) return moment;
+    const next = Math.min(...[...lanes.values()].map((lane) => lane.next(moment) ?? Infinity));
+    return Number.isFinite(next) && next > moment ? next : moment;
+  }
+
+  function follow(): void {
+    if (at.value === null || lanes.size === 0) return;
+    if (playing.value && clock.playing === hold()) (clock.playing ? clock.pause() : clock.play());
+    let moment = clock.now;
+    if (playing.value) {
+      const skipped = skipGaps(moment);
+      if (skipped !== moment) clock.set((moment = skipped));
+      if (moment >= until) loadAll(moment);
+      if (moment > Date.now() - LIVE_EDGE_MS) pause();
+    }
+    at.value = moment;
+    for (const lane of lanes.values()) lane.follow(moment, speed.value, clock.playing);
+  }
+
+  function play(): void {
+    playing.value = true;
+    clock.play();
+  }
+
+  function pause(): void {
+    playing.value = false;
+    clock.pause();
+  }
+
+  const timer = setInterval(follow, FOLLOW_MS);
+  onUnmounted(() => {
+    clearInterval(timer);
+    for (const lane of lanes.values()) lane.stop();
+  });
+
+  return {
+    at, playing, speed, lanes, seek,
+    attach(stream, video, changed) {
+      const lane = new Lane(video, changed);
+      lanes.set(stream, lane);
+      if (at.value !== null) lane.load(stream, from, until, fast());
+      return lane;
+    },
+    detach(stream) {
+      lanes.get(stream)?.stop();
+      lanes.delete(stream);
+    },
+    toggle: () => (playing.value ? pause() : play()),
+    step(milliseconds) {
+      pause();
+      seek(clock.now + milliseconds);
+    },
+    setSpeed(wanted) {
+      const before = fast();
+      speed.value = clock.speed = wanted;
+      if (fast() !== before && at.value !== null) loadAll(clock.now);
+    },
+    stop() {
+      pause();
+      at.value = null;
+      from = until = 0;
+      for (const lane of lanes.values()) lane.stop();
+    },
+  };
+}
