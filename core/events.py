@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index, Integer, String, func, select
+from sqlalchemy import JSON, BigInteger, Index, Integer, String, func, select, text
+from sqlalchemy.event import listens_for
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core.clock import Clock
 from core.database import Base, Database
@@ -45,6 +46,16 @@ def append(
     row = Event(at=at, kind=kind, village=village, camera=camera, data=data)
     session.add(row)
     return row
+
+
+@listens_for(Session, "before_flush")
+def _in_order(session: Session, _context: Any, _instances: Any) -> None:
+    """A reader that has seen id 7 does not look for id 6 any more, so ids must be committed in their order.
+
+    SQLite's single writer gives that for free; on PostgreSQL writers of events go one after the other.
+    """
+    if session.get_bind().dialect.name == "postgresql" and any(isinstance(row, Event) for row in session.new):
+        session.execute(text("SELECT pg_advisory_xact_lock(7281002)"))
 
 
 async def last_id(session: AsyncSession) -> int:

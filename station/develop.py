@@ -48,7 +48,8 @@ def bench(name: str, quick: bool, arguments: Sequence[str]) -> int:
 
 
 def missing_packages() -> list[str]:
-    missing = [p for program, packages in NEEDED.items() if shutil.which(program) is None for p in packages]
+    missing = [] if list(Path("/usr/lib/postgresql").glob("*/bin/initdb")) else ["postgresql"]
+    missing += [p for program, packages in NEEDED.items() if shutil.which(program) is None for p in packages]
     probe = "import gi; gi.require_version('GstRtspServer', '1.0')"
     python = "/usr/bin/python3"
     if not Path(python).exists() or subprocess.run([python, "-c", probe], capture_output=True, check=False).returncode != 0:

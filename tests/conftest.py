@@ -20,6 +20,7 @@ from cameras.virtual.scene import Street
 from core import migrate
 from core.clock import ManualClock
 from core.database import Database
+from tests import postgres
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
@@ -71,6 +72,26 @@ async def open_database(folder: Path) -> AsyncIterator[Database]:
     db = Database(f"sqlite+aiosqlite:///{file}")
     yield db
     await db.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """A PostgreSQL server's address (tests.postgres)."""
+    with postgres.server() as address:
+        yield address
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def server_address(request: pytest.FixtureRequest) -> str:
+    """Of the database's server; empty: a file."""
+    return "" if request.param == "sqlite" else request.getfixturevalue("postgresql")
+
+
+@pytest.fixture
+async def either_database(server_address: str, tmp_path: Path) -> AsyncIterator[Database]:
+    """A new database, once on SQLite and once on PostgreSQL."""
+    async with postgres.open_database(server_address) if server_address else open_database(tmp_path) as db:
+        yield db
 
 
 @pytest.fixture

@@ -43,6 +43,12 @@ from tests.conftest import open_database, street_clip
 from tests.nvr.conftest import eventually, place_of, probe, record, segments_of
 
 
+@pytest.fixture
+def database(either_database: Database) -> Database:
+    """The archive is kept on both."""
+    return either_database
+
+
 @pytest.fixture(scope="module")
 def footage_made_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[dict[str, Any]]]]:
     """Three short segments of cam/main: (folder of the volume, rows of the archive)."""

@@ -1,0 +1,66 @@
+"""What must hold on PostgreSQL as on SQLite, beside the archive (tests/nvr/test_archive.py runs on both)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+import station.database
+from core import audit, events
+from core.audit import AuditRow
+from core.clock import SystemClock
+from core.database import Database
+
+
+async def test_migrations_and_models_agree(either_database: Database) -> None:
+    def differences(connection: Connection) -> list[object]:
+        return compare_metadata(MigrationContext.configure(connection), station.database.METADATA)
+
+    async with either_database.engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_the_audit_trail_is_append_only_and_chained(either_database: Database) -> None:
+    now = SystemClock().now()
+
+    async def write(number: int) -> None:
+        async with either_database.session() as session:
+            await audit.record(session, now, f"actor {number}", "a.b", "x")
+
+    await asyncio.gather(*(write(i) for i in range(8)))
+    async with either_database.reading() as session:
+        assert await audit.verify(session) is None
+        assert len((await session.scalars(select(AuditRow))).all()) == 8
+    for statement in ("UPDATE audit SET actor = 'me'", "DELETE FROM audit"):
+        with pytest.raises(SQLAlchemyError, match="append-only"):
+            async with either_database.session() as session:
+                await session.execute(text(statement))
+
+
+async def test_whoever_follows_events_misses_none(either_database: Database) -> None:
+    """Writers that hold their transactions open for different times, and a reader that goes on from the last id."""
+    clock = SystemClock()
+
+    async def write(number: int) -> None:
+        async with either_database.session() as session:
+            events.append(session, clock.now(), "test.event", number=number)
+            await session.flush()
+            await asyncio.sleep(0.03 * (5 - number % 5))
+
+    async def follow(count: int) -> list[int]:
+        seen = list[int]()
+        async for event in events.tail(either_database, clock, 0, 0.005):
+            seen.append(event.data["number"])
+            if len(seen) == count:
+                return seen
+        return seen
+
+    following = asyncio.create_task(follow(20))
+    await asyncio.gather(*(write(i) for i in range(20)))
+    async with asyncio.timeout(5):
+        assert sorted(await following) == list(range(20))
