@@ -10,11 +10,14 @@ cameras at once and hands over as whole pictures (`extend`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate
+from operator import sub
+from typing import cast
 
 from core.errors import ProtocolError
+from nvr.gather import Part, Pieces, joined
 from nvr.parameter_sets import VideoFormat
 
 CLOCK = 90_000
@@ -22,7 +25,6 @@ MAX_UNIT = 8_000_000  # bytes; a larger "picture" is an attack or garbage
 MAX_REORDER = 8  # pictures by which decoding may run ahead of showing
 MAX_JUMP = 10 * CLOCK  # a larger step of the timestamp is a break, not a pause
 _LENGTH = b"\0\0\0\0"
-Part = bytes | memoryview
 
 
 @dataclass(slots=True)
@@ -47,7 +49,7 @@ class Assembled:
     durations: list[int]
     sizes: list[int]  # bytes of each picture
     offsets: list[int]  # shown minus decoded; empty: all 0
-    parts: list[Part]  # the pictures' bytes, in order; slices of an arena are good until they are written
+    parts: list[Part]  # the pictures' bytes, in order; `Pieces` are good until they are written
     key: bool  # begins with a keyframe
     broken: bool = False  # the timestamps jumped before it: no continuity with what went before
 
@@ -139,52 +141,47 @@ class UnitAssembler:
         """RTP timestamp of the newest picture."""
         return self._ts
 
-    def extend(self, times: list[int], sizes: list[int], key: bool, parts: Sequence[Part], packets: int, next_seq: int) -> None:
-        """Whole pictures in order: their RTP timestamps and sizes, whether the first is a keyframe (no other
-        is), and their bytes. Only while `between_pictures`; no timestamp may jump."""
+    def extend(
+        self, times: list[int], steps: list[int], sizes: list[int], key: bool, pieces: Pieces, packets: int, next_seq: int
+    ) -> None:
+        """Whole pictures in order: their RTP timestamps, each one's distance from the one before it, their sizes,
+        whether the first is a keyframe (no other is), and their bytes. Only while `between_pictures`; no timestamp
+        may jump."""
         if key:
             self._advance(times[0])
             self._unit_key = True
             self._start_gop(len(self._parts))
             self._append(sizes[0], key=True)
-            times, sizes = times[1:], sizes[1:]
-        if not self._reordered:
-            times, sizes = self._extend_in_order(times, sizes)
-        for ts, size in zip(times, sizes, strict=True):
-            self._advance(ts)
-            self._append(size, key=False)
-        self._parts += parts
+            times, steps, sizes = times[1:], steps[1:], sizes[1:]
+        if times:
+            if self._reordered or min(steps) <= 0:
+                for ts, size in zip(times, sizes, strict=True):
+                    self._advance(ts)
+                    self._append(size, key=False)
+            else:
+                self._extend_in_order(times[-1], steps, sizes)
+        self._parts.append(pieces)
         self.next_seq = next_seq
         self.counters.packets += packets
 
-    def _extend_in_order(self, times: list[int], sizes: list[int]) -> tuple[list[int], list[int]]:
-        """Take pictures as long as their timestamps grow; returns the rest."""
-        ts, shown, placed = self._ts, self._shown, list[int]()
-        for following in times:
-            delta = (following - ts) & 0xFFFFFFFF
-            if not 0 < delta < 0x80000000:
-                break
-            shown += delta
-            ts = following
-            placed.append(shown)
-        taken = len(placed)
-        if taken == 0 or shown - self._shown < taken:
-            return times, sizes
+    def _extend_in_order(self, last_ts: int, steps: list[int], sizes: list[int]) -> None:
+        """Take pictures whose timestamps grow."""
+        placed = list(accumulate(steps, initial=self._shown))
+        shown, before = placed[-1], placed[-2] if len(steps) > 1 else self._last_time
+        del placed[0]
         pending = self._pending
         if not pending.times:
             pending.key, pending.video = False, self._video
-        before = placed[-2] if taken > 1 else self._last_time
-        self._finest = min(self._finest, placed[-1] - before)
+        self._finest = min(self._finest, steps[-1])
         pending.times += placed
-        pending.offsets += [0] * taken
-        pending.sizes += sizes[:taken]
-        self._ts, self._shown = ts, shown
+        pending.offsets += [0] * len(steps)
+        pending.sizes += sizes
+        self._ts, self._shown = last_ts, shown
         self._newest, self._time = max(self._newest, shown), shown
         self._step = min(max(shown - before, 1), CLOCK)
         self._last_time = shown
-        self.units += taken
-        self.counters.frames += taken
-        return times[taken:], sizes[taken:]
+        self.units += len(steps)
+        self.counters.frames += len(steps)
 
     def _h264(self, buffer: memoryview, start: int, end: int) -> None:
         kind = buffer[start] & 31
@@ -256,7 +253,7 @@ class UnitAssembler:
     def _close_nal(self) -> None:
         at, parts, size = self._nal_at, self._parts, self._nal_bytes
         self._nal_at = -1
-        first = parts[at + 1]
+        first = cast(bytes, parts[at + 1])  # a unit that is read packet by packet
         if self._codec == "h264":
             kind = first[0] & 31
             key, is_set, drop, picture, head = kind == 5, kind in (7, 8), kind in (9, 12), kind in (1, 2, 5), 1
@@ -264,7 +261,7 @@ class UnitAssembler:
             kind = (first[0] >> 1) & 63
             key, is_set, drop, picture, head = 16 <= kind <= 21, kind in (32, 33, 34), kind in (35, 38), kind < 32, 2
         if is_set:
-            self._keep_set(b"".join(parts[at + 1 :]))
+            self._keep_set(joined(parts[at + 1 :]))
         if is_set or drop:
             del parts[at:]
             return
@@ -273,7 +270,7 @@ class UnitAssembler:
         if self._suspect and picture:
             # A picture's first slice says so in its first bit: then only other pictures were lost.
             self._suspect = False
-            start = b"".join(parts[at + 1 : at + 3])
+            start = joined(parts[at + 1 : at + 3])
             self._damaged = self._damaged or (len(start) <= head or not start[head] & 0x80)
         if key:
             self._unit_key = True
@@ -387,7 +384,9 @@ class UnitAssembler:
         if not pending.times or video is None:
             return
         times = pending.times
-        durations = [b - a if b > a else 1 for a, b in pairwise((*times, max(end, times[-1] + 1)))]
+        durations = list(map(sub, [*times[1:], max(end, times[-1] + 1)], times))
+        if min(durations) <= 0:
+            durations = [max(d, 1) for d in durations]
         offsets = pending.offsets if self._reordered else []
         fragment = Assembled(video, times[0], durations, pending.sizes, offsets, self._parts, pending.key, self._broken)
         self._broken = False

@@ -2,9 +2,9 @@
 
 Interpreting RTP packets one by one in Python costs three times as much as everything else in a
 recorder. So what many cameras sent lies in one arena; their packets' headers are gathered into columns,
-and the checks are comparisons of columns. Nothing is copied: the pictures are slices of the arena, from
-which the writer thread hands them to the kernel (`writev`); the NAL units' lengths are written over the
-RTP headers in front of them. An arena is used again when all its pictures are written (`ArenaPool`).
+and the checks are comparisons of columns. Nothing is copied: the pictures are slices of the arena, told by a
+table from which the kernel writes them (nvr.gather); the NAL units' lengths are written over the RTP headers
+in front of them. An arena is used again when all its pictures are written (`ArenaPool`).
 
 Only the ordinary is understood here: plain RTP headers, no loss, single NAL units and fragmented
 ones (RFC 6184 FU-A, RFC 7798 FU), known parameter sets, whole pictures that end with the marker.
@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nvr.access_units import MAX_JUMP, UnitAssembler
+from nvr.gather import Pieces, Table, address_of
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -55,6 +56,7 @@ class Arena:
         self.buffer = buffer
         self.view = memoryview(buffer)
         self.bytes: npt.NDArray[np.uint8] = np.frombuffer(buffer, np.uint8)
+        self.base = address_of(buffer)
         # heads[p] are the _HEAD bytes from p on; the last positions have none.
         size = len(self.bytes) - _HEAD + 1
         self.heads = np.lib.stride_tricks.as_strided(self.bytes, (size, _HEAD), (1, 1), writeable=False)
@@ -191,7 +193,7 @@ class _Packets:
         expected[where] = [a.next_seq for a in assemblers]
         previous_ts[where] = [a.rtp_time for a in assemblers]
         ended[where] = marked[where] = True
-        step = ((self.ts - previous_ts + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+        self.step = step = ((self.ts - previous_ts + 0x80000000) & 0xFFFFFFFF) - 0x80000000
         odd = (
             (self.seq != expected)
             | (self.starts != ended)  # a NAL unit begins where the one before it ended
@@ -216,7 +218,22 @@ class _Packets:
         marked = np.flatnonzero(self.marker)
         last_marker[lane[marked]] = marked  # of equal indices the last assignment stays
         keep = ~self._bad[lane] & (np.arange(count) <= last_marker[lane])
-        for name in ("at", "lane", "following", "marker", "seq", "ts", "fu", "starts", "nal", "h265", "skip", "idr", "kept"):
+        for name in (
+            "at",
+            "lane",
+            "following",
+            "marker",
+            "seq",
+            "ts",
+            "step",
+            "fu",
+            "starts",
+            "nal",
+            "h265",
+            "skip",
+            "idr",
+            "kept",
+        ):
             setattr(self, name, getattr(self, name)[keep])
 
     def deliver(self) -> None:
@@ -248,14 +265,16 @@ class _Packets:
         lanes, first_picture = np.unique(picture_lane, return_index=True)
         edges = [*first_picture.tolist(), len(picture_at)]
         kept = np.flatnonzero(self.kept)
+        table = np.empty((len(kept), 2), np.uint64)
+        table[:, 0], table[:, 1] = begin[kept] + self._arena.base, share[kept]
         columns = _Columns(
-            begin[kept].tolist(), self.following[kept].tolist(), np.searchsorted(kept, [*picture_at, len(self.at)]).tolist(),
+            table, np.searchsorted(kept, [*picture_at, len(self.at)]).tolist(),
             [*picture_at.tolist(), len(self.at)], self.seq[np.append(picture_at[1:], len(self.at)) - 1].tolist(),
             self.following[np.append(picture_at[1:], len(self.at)) - 1].tolist(),
-            self.ts[picture_at].tolist(), sizes.tolist(), keys.tolist(),
+            self.ts[picture_at].tolist(), self.step[picture_at].tolist(), sizes.tolist(), keys.tolist(),
         )  # fmt: skip
         for i, lane in enumerate(lanes.tolist()):
-            columns.give(self._arena.view, self._regions[lane], edges[i], edges[i + 1])
+            columns.give(self._arena, self._regions[lane], edges[i], edges[i + 1])
 
     def _write_lengths(self, sizes: Ints) -> None:
         """Write each NAL unit's length (and rebuilt header) over the RTP header before its first payload byte."""
@@ -277,29 +296,28 @@ class _Packets:
 
 @dataclass(slots=True)
 class _Columns:
-    """The same as Python lists: slices of payload, and pictures."""
+    """Slices of payload, and pictures as Python lists."""
 
-    begin: list[int]  # of each slice
-    end: list[int]
+    table: Table  # of the slices
     slice_at: list[int]  # of each picture, its first slice; one more at the end
     packet_at: list[int]  # of each picture, its first packet; one more at the end
     seq: list[int]  # of each picture, its last packet's
     stop: list[int]  # of each picture, where its last packet ends
     ts: list[int]
+    steps: list[int]  # from the timestamp of the picture before
     sizes: list[int]
     keys: list[bool]
 
-    def give(self, view: memoryview, region: Region, first: int, last: int) -> None:
+    def give(self, arena: Arena, region: Region, first: int, last: int) -> None:
         """Hand pictures first … last-1 of a region to its assembler, from keyframe to keyframe."""
         start = first
         while start < last:
             stop = last
             if True in self.keys[start + 1 : last]:
                 stop = self.keys.index(True, start + 1, last)
-            a, b = self.slice_at[start], self.slice_at[stop]
-            parts = list(map(view.__getitem__, map(slice, self.begin[a:b], self.end[a:b])))
+            pieces = Pieces(arena.view, arena.base, self.table[self.slice_at[start] : self.slice_at[stop]])
             region.assembler.extend(
-                self.ts[start:stop], self.sizes[start:stop], self.keys[start], parts,
+                self.ts[start:stop], self.steps[start:stop], self.sizes[start:stop], self.keys[start], pieces,
                 self.packet_at[stop] - self.packet_at[start], (self.seq[stop - 1] + 1) & 0xFFFF,
             )  # fmt: skip
             start = stop

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import accumulate, pairwise
 
-from nvr import footage
+from nvr import footage, gather
 from nvr.access_units import Assembled, Counters
 from nvr.footage import Segment
 from nvr.segments import ArchiveLog, SegmentSink
@@ -116,5 +116,5 @@ class Filling:
 def _first(run: Assembled, count: int) -> Assembled:
     """The first pictures of a run."""
     sizes = run.sizes[:count]
-    data = b"".join(run.parts)[: sum(sizes)]
+    data = gather.joined(run.parts)[: sum(sizes)]
     return replace(run, durations=run.durations[:count], sizes=sizes, offsets=run.offsets[:count], parts=[data])

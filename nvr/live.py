@@ -22,7 +22,7 @@ from pathlib import Path
 from aiohttp import WSMsgType, web
 
 from core.secrets import create_private
-from nvr import fmp4
+from nvr import fmp4, gather
 from nvr.access_units import Assembled
 from nvr.fmp4 import TIMESCALE
 from nvr.recorder import Recorder
@@ -55,7 +55,7 @@ class Viewer:
             self.path = segment.file.path
             for message in announcement(segment):
                 self.queue.put_nowait(message)
-        self.queue.put_nowait(b"".join((head, *run.parts)))
+        self.queue.put_nowait(gather.joined((head, *run.parts)))
 
 
 def announcement(segment: Writing) -> tuple[str, bytes]:

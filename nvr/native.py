@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 TICK = 0.2
 GROUP = 256  # cameras taken apart at once, at most
-PHASE = 25  # neighbours that are read at the same tick
+FEW = 25  # a small recorder's cameras are spread over the ticks by so many
 ROOM = 512 * 1024  # bytes of one camera at once
 ARENA = 32 * 1024 * 1024
 ROUNDS = 4  # how often a socket that fills its room is read again in one tick
@@ -117,11 +117,9 @@ class NativeSession:
     def _keep(self, view: memoryview, begin: int, end: int) -> None:
         self._leftover = bytes(view[begin:end])
 
-    @property
-    def due(self) -> bool:
+    def due(self, tick: int) -> bool:
         """Whoever watches gets every tick's pictures at once; the disk is content with fewer, longer fragments."""
-        self.phase = (self.phase + 1) % self._fragment_ticks
-        return self.phase == 0 or self._sink.live is not None
+        return (tick + self.phase) % self._fragment_ticks == 0 or self._sink.live is not None
 
     def finish_tick(self, now: float) -> None:
         """Hand on what was read (its bytes are good for this tick only) and watch for a stall. Raises CameraError."""
@@ -297,12 +295,17 @@ class Ticker:
         self._submit = submit  # hands what was collected to the writers, who release the arenas
         self._sessions: set[NativeSession] = set()
         self._pool = ArenaPool(ARENA)
+        self._ticks = 0
         self.late_ticks = 0
 
     def add(self, session: NativeSession) -> None:
-        # Taken apart together many are cheaper; spread over the ticks fewer bytes lie in memory at once.
-        session.phase = len(self._sessions) // PHASE
+        # Taken apart together many are cheaper; of a few, spread over the ticks, fewer bytes lie in memory at once.
         self._sessions.add(session)
+        count = len(self._sessions)
+        session.phase = (count - 1) // (FEW if count <= 2 * FEW else GROUP)
+        if count == 2 * FEW + 1:
+            for one in self._sessions:
+                one.phase = 0
 
     def remove(self, session: NativeSession) -> None:
         self._sessions.discard(session)
@@ -320,7 +323,8 @@ class Ticker:
 
     def tick(self, now: float, arrival_us: int) -> None:
         """Empty the sockets that are due and hand on what came."""
-        due = [s for s in self._sessions if s.due]
+        self._ticks += 1
+        due = [s for s in self._sessions if s.due(self._ticks)]
         waiting, used = due, list[Arena]()
         for _ in range(ROUNDS):
             queue, waiting = waiting, []

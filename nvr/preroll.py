@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+from nvr import gather
 from nvr.access_units import Assembled
 from nvr.segments import SegmentSink
 
@@ -42,7 +43,7 @@ class EventSink(SegmentSink):
                 return
             self.end_session()
             self.start_gap("schedule", "between events", arrival_us)
-        run.parts = [b"".join(run.parts)]  # slices of the receive buffer do not live so long
+        run.parts = [gather.joined(run.parts)]  # slices of the receive buffer do not live so long
         self._memory.append((run, arrival_us))
         self._bytes += sum(run.sizes)
         self._forget(arrival_us)

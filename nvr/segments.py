@@ -159,7 +159,7 @@ class SegmentSink:
             return
         time = max(segment.sound_end, self.clock.sound_wall(run.time, track.rate, segment.start_us) * track.rate // 1_000_000)
         head = audio.moof(segment.fragments + 1, time, run)
-        if segment.disk.writer.append(segment.file, head, bytes(run.data)):
+        if segment.disk.writer.append(segment.file, head, bytes(run.data), size=len(head) + len(run.data)):
             segment.fragments += 1
             segment.sound_end = time + sum(run.durations)
             segment.gops[-1].size = segment.file.size - segment.gops[-1].offset
@@ -186,7 +186,7 @@ class SegmentSink:
         path = disk.path / self.stream / footage.name_of(start)
         file = SegmentFile(path, lambda e: self._in_loop(lambda: self._failed(file, disk, e)))
         init = fmp4.init_segment(run.video, self._sound)
-        disk.writer.append(file, init)
+        disk.writer.append(file, init, size=len(init))
         self.segment = Writing(
             file, disk, start, run.time, run.video, len(init), self._counters.lost_packets, self._sound, end=run.time
         )
@@ -236,7 +236,8 @@ class SegmentSink:
         end = max(self.clock.wall(segment.end), segment.start_us)
         if segment.fragments and segment.file.error is None:
             self.covered_until = end
-            segment.disk.writer.append(segment.file, gop_index.box(segment.gops))
+            index = gop_index.box(segment.gops)
+            segment.disk.writer.append(segment.file, index, size=len(index))
         lost = self._counters.lost_packets - segment.lost_before
         clock = self.clock.offset_us
         segment.disk.writer.close(segment.file, lambda: self._in_loop(lambda: self._closed(segment, end, lost, clock)))

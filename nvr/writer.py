@@ -22,14 +22,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nvr import gather
+from nvr.gather import Part
+
 log = logging.getLogger(__name__)
 
 MAX_BACKLOG = 256_000_000  # bytes waiting for one disk in one recorder
 HASH_BACKLOG = 48_000_000  # with more than this waiting, files go unhashed
 STOP_SECONDS = 30.0
-MAX_PARTS = 1000  # of one writev (IOV_MAX is 1024)
 SCRATCH = 256 * 1024
-Part = bytes | bytearray | memoryview
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -86,10 +87,8 @@ class Writer:
         self._thread.start()
         self._syncer.start()
 
-    def append(self, file: SegmentFile, *parts: Part, size: int | None = None) -> bool:
-        """Queue bytes (`size` of them) for a file; False where the disk is so far behind that they are dropped."""
-        if size is None:
-            size = sum(map(len, parts))
+    def append(self, file: SegmentFile, *parts: Part, size: int) -> bool:
+        """Queue `size` bytes for a file; False where the disk is so far behind that they are dropped."""
         if file.error is not None or self._backlog > MAX_BACKLOG:
             self.dropped_bytes += size
             return False
@@ -160,11 +159,9 @@ class Writer:
                 file.descriptor = os.open(file.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
                 self._open.add(file)
                 file.hasher = hashlib.sha256() if self._hashing else None
-            if len(parts) > MAX_PARTS:
-                parts = [b"".join(parts)]
-            done = os.writev(file.descriptor, parts)
+            done = gather.write(file.descriptor, parts)
             if done != size:  # a disk that fills up takes a part
-                rest = b"".join(parts)[done:]
+                rest = gather.joined(parts)[done:]
                 while rest:
                     rest = rest[os.write(file.descriptor, rest) :]
             self._hash(file, size)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from cameras.virtual.clip import Clip
 from core.clock import ManualClock
 from core.errors import MinwangError
+from nvr import gather
 from nvr.access_units import Assembled, Counters
 from nvr.bulk import Arena, ArenaPool, take_apart
 from nvr.native import NativeSession, Ticker
@@ -56,12 +57,13 @@ class Sink:
     """Takes fragments apart again, so that both ways can be compared picture by picture."""
 
     def __init__(self) -> None:
+        self.stream = "cam/main"
         self.live = None
         self.pictures: list[tuple[int, int, bool, bytes]] = []
         self.reports: list[tuple[int, int]] = []
 
     def fragment(self, run: Assembled, _: int) -> None:
-        data, at, time = b"".join(run.parts), 0, run.time
+        data, at, time = gather.joined(run.parts), 0, run.time
         for i, (size, duration) in enumerate(zip(run.sizes, run.durations, strict=True)):
             self.pictures.append((time, size, run.key and i == 0, data[at : at + size]))
             at, time = at + size, time + duration

@@ -20,7 +20,7 @@ from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.errors import CameraError
-from nvr import rtsp
+from nvr import gather, rtsp
 from nvr.connecting import ConnectionBudget
 from nvr.footage import NO_HASH
 from nvr.reader import ArchiveReader
@@ -256,15 +256,15 @@ async def test_a_full_disk_costs_a_gap_and_nothing_that_was_written(
     rtsp_camera: Camera, recording: Recording, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = False
-    real = os.writev
+    real = gather.write
 
     def writev(descriptor: int, parts: Any) -> int:
         if full:
-            os.write(descriptor, b"".join(parts)[:100])  # a disk that fills up takes a part
+            os.write(descriptor, gather.joined(parts)[:100])  # a disk that fills up takes a part
             raise OSError(errno.ENOSPC, "No space left on device")
         return real(descriptor, parts)
 
-    monkeypatch.setattr("nvr.writer.os.writev", writev)
+    monkeypatch.setattr("nvr.gather.write", writev)
     async with recording(StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")) as machine:
         state = machine.streams["cam/main"]
         await eventually(lambda: state.counters.frames >= 25)

@@ -17,6 +17,7 @@ from core.clock import SystemClock
 from core.database import Database
 from core.errors import StorageError
 from core.events import Event
+from nvr import gather
 from nvr.recorder import StreamSpec
 from nvr.tables import Gap, Volume
 from nvr.verify import verify
@@ -71,14 +72,14 @@ async def test_a_failing_disk_moves_its_cameras_to_the_others(
     port = await server.start("127.0.0.1", 0)
     specs = [StreamSpec(f"cam{i}/main", f"rtsp://127.0.0.1:{port}/cam{i}", None, "native") for i in range(12)]
     broken: set[str] = set()
-    real = os.writev
+    real = gather.write
 
     def writev(descriptor: int, parts: Any) -> int:
         if os.readlink(f"/proc/self/fd/{descriptor}").startswith(tuple(broken) or "\0"):
             raise OSError(number, os.strerror(number))
         return real(descriptor, parts)
 
-    monkeypatch.setattr("nvr.writer.os.writev", writev)
+    monkeypatch.setattr("nvr.gather.write", writev)
     volumes = [tmp_path / "one", tmp_path / "two"]
     async with recording(*specs, volumes=volumes, segment_seconds=30) as machine:
         states = list(machine.streams.values())
@@ -113,14 +114,14 @@ async def test_a_disk_that_hangs_is_left_and_comes_back(
 
     answering = threading.Event()
     answering.set()
-    real = os.writev
+    real = gather.write
 
     def writev(descriptor: int, parts: Any) -> int:
         if not answering.is_set() and os.readlink(f"/proc/self/fd/{descriptor}").startswith(str(tmp_path / "one")):
             answering.wait(20)
         return real(descriptor, parts)
 
-    monkeypatch.setattr("nvr.writer.os.writev", writev)
+    monkeypatch.setattr("nvr.gather.write", writev)
     async with recording(*specs, volumes=[tmp_path / "one", tmp_path / "two"], segment_seconds=30) as machine:
         states = list(machine.streams.values())
         await eventually(lambda: all(s.sink.segment and s.counters.frames > 12 for s in states))
