@@ -101,15 +101,16 @@ async def cameras(count: int, folder: Path) -> AsyncIterator[Station]:
     await server.stop()
 
 
-async def _all_record(station: Station, seconds: float) -> None:
-    """Wait until every stream has written pictures."""
-    async with asyncio.timeout(seconds):
-        while True:
-            async with station.database.reading() as session:
-                rows = (await session.scalars(select(StreamStatus))).all()
-            if sum(r.state == "recording" and r.last_picture is not None for r in rows) == len(station.mounts):
-                return
-            await asyncio.sleep(0.5)
+async def _all_record(station: Station, seconds: float) -> int:
+    """Wait until every stream has written pictures, at most so long; returns how many have not."""
+    until = SystemClock().monotonic() + seconds
+    while True:
+        async with station.database.reading() as session:
+            rows = (await session.scalars(select(StreamStatus))).all()
+        missing = len(station.mounts) - sum(r.state == "recording" and r.last_picture is not None for r in rows)
+        if missing == 0 or SystemClock().monotonic() > until:
+            return missing
+        await asyncio.sleep(0.5)
 
 
 async def run(minutes: float, count: int, seed: int, folder: Path) -> tuple[list[Figure], Account]:
@@ -121,13 +122,14 @@ async def run(minutes: float, count: int, seed: int, folder: Path) -> tuple[list
         await faults.run(minutes * 60)
         _say(f"{sum(faults.count.values())} faults injected; waiting until everything is mended")
         await _forgive(station)
-        await _all_record(station, 150)
+        missing = await _all_record(station, 150)
         await asyncio.sleep(SETTLE_SECONDS)
         ended = to_microseconds(clock.now()) - 5 * SECOND
     result = await account(station.database, dict.fromkeys(station.mounts, (began, ended)), faults.injected)
     findings = await verify(station.database, hash_files=True)
     await station.database.close()
-    return _figures(result, faults.count, findings.clean, findings.rows, count, minutes), result
+    figures = _figures(result, faults.count, findings.clean, findings.rows, count, minutes)
+    return [*figures, Figure("cameras that do not record at the end", missing, "", "0", missing == 0)], result
 
 
 async def _forgive(station: Station) -> None:
