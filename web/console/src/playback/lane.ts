@@ -11,10 +11,12 @@ const FAR = 0.35;
 const GAIN = 0.8;
 const MOST = 0.25;
 const JOINT_MS = 1000; // a shorter hole between two files is none
+const SEEK_MS = 2000; // a seek, or the first bytes, may take so long
 const MAX_RATE = 16; // what browsers play
 
 export class Lane {
   private hls: Hls | null = null;
+  private soughtAt = 0;
   state: LaneState = "loading";
   detail = "";
 
@@ -27,7 +29,12 @@ export class Lane {
   load(stream: string, start: number, end: number, keyframes: boolean): void {
     this.stop();
     this.enter("loading");
-    const hls = (this.hls = new Hls({ enableWorker: false, startPosition: 0, maxBufferLength: 20, backBufferLength: 20 }));
+    const hls = (this.hls = new Hls({ enableWorker: false, autoStartLoad: false, maxBufferLength: 20, backBufferLength: 20 }));
+    hls.once(Hls.Events.LEVEL_LOADED, (_, { details }) => {
+      // Begin at the moment itself: a seek before the first bytes are there may never come to an end.
+      hls.startLoad(Math.max(0, (start - (details.fragments[0]?.programDateTime ?? start)) / 1000));
+    });
+    this.soughtAt = performance.now();
     hls.on(Hls.Events.ERROR, (_, data) => {
       if (data.fatal) this.failed(data.details, data.response?.code);
     });
@@ -75,6 +82,14 @@ export class Lane {
     return this.state === "playing" ? this.video.readyState >= 3 && !this.video.seeking : this.state !== "loading";
   }
 
+  /** One seek at a time; one that leads nowhere is made again. */
+  private seek(position: number): void {
+    const now = performance.now();
+    if ((this.video.seeking || this.video.readyState < 2) && now - this.soughtAt < SEEK_MS) return;
+    this.soughtAt = now;
+    this.video.currentTime = position;
+  }
+
   /** Bring the picture to the clock's time. */
   follow(moment: number, speed: number, playing: boolean): void {
     const piece = this.at(moment);
@@ -88,12 +103,12 @@ export class Lane {
     const ahead = this.video.currentTime - wanted;
     if (!playing) {
       this.video.pause();
-      if (Math.abs(ahead) > NEAR && !this.video.seeking) this.video.currentTime = wanted;
+      if (Math.abs(ahead) > NEAR) this.seek(wanted);
       return;
     }
-    if (this.video.seeking) return;
-    if (Math.abs(ahead) > FAR * Math.max(1, speed)) {
-      this.video.currentTime = wanted;
+    if (this.video.readyState < 2 || this.video.seeking || Math.abs(ahead) > FAR * Math.max(1, speed)) {
+      this.seek(wanted);
+      if (this.video.readyState < 2) return;
     } else {
       const nudge = Math.abs(ahead) > NEAR ? Math.max(-MOST, Math.min(MOST, (GAIN * ahead) / Math.max(1, speed))) : 0;
       this.video.playbackRate = Math.min(MAX_RATE, speed * (1 - nudge));
