@@ -127,6 +127,8 @@ async def run(minutes: float, count: int, seed: int, folder: Path) -> tuple[list
         ended = to_microseconds(clock.now()) - 5 * SECOND
     result = await account(station.database, dict.fromkeys(station.mounts, (began, ended)), faults.injected)
     findings = await verify(station.database, hash_files=True)
+    if not findings.clean:
+        _say(json.dumps(findings.as_dict())[:2000])
     await station.database.close()
     figures = _figures(result, faults.count, findings.clean, findings.rows, count, minutes)
     return [*figures, Figure("cameras that do not record at the end", missing, "", "0", missing == 0)], result

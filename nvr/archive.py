@@ -53,11 +53,16 @@ class ArchiveDatabase:
     def closed(self, segment: Segment) -> None:
         self._put(segment)
 
-    def gap(self, stream: str, start_us: int, cause: str, detail: str) -> None:
-        self._put(lambda s: s.execute(insert(Gap).values(stream=stream, start_us=start_us, cause=cause, detail=detail)))
+    def gap(
+        self, stream: str, start_us: int, cause: str, detail: str, end_us: int | None = None, *, fillable: bool = True
+    ) -> None:
+        ask = fillable and end_us is not None and cause in FILLABLE
+        row = {"stream": stream, "start_us": start_us, "end_us": end_us, "cause": cause, "detail": detail[:200]}
+        asked = {"ask_at": self._clock.now() + FIRST_ASK} if ask else {}
+        self._put(lambda s: s.execute(insert(Gap).values(**row, **asked)))
 
-    def gap_ended(self, stream: str, end_us: int, *, fillable: bool = True) -> None:
-        ask_at = case((Gap.cause.in_(FILLABLE), self._clock.now() + FIRST_ASK), else_=None) if fillable else None
+    def gap_ended(self, stream: str, end_us: int) -> None:
+        ask_at = case((Gap.cause.in_(FILLABLE), self._clock.now() + FIRST_ASK), else_=None)
         ended = update(Gap).where(Gap.stream == stream, Gap.end_us.is_(None)).values(end_us=end_us, ask_at=ask_at)
         self._put(lambda s: s.execute(ended))
 
@@ -108,7 +113,8 @@ class ArchiveDatabase:
         for _ in batch:
             self._waiting.popleft()
         if empty:
-            await asyncio.to_thread(_remove, [footage.path_of(self.paths, s) for s in empty if s.volume in self.paths])
+            made = [s for s in empty if s.size >= 0 and s.volume in self.paths]
+            await asyncio.to_thread(_remove, [footage.path_of(self.paths, s) for s in made])
         return True
 
     async def _store(self, session: AsyncSession, segments: list[Segment], empty: list[Segment]) -> None:

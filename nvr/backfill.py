@@ -97,13 +97,17 @@ class Backfiller:
             )
             jobs = []
             for gap, camera in await session.execute(query):
-                until = gap.end_us if gap.end_us is not None else gap.start_us
-                if camera.address is None or camera.refused_at is not None or until - gap.start_us < LEAST_US:
+                pieces = await _still_missing(session, gap)
+                if not pieces:
+                    await session.delete(gap)
+                    continue
+                if camera.address is None or camera.refused_at is not None:
                     gap.ask_at = None
                     continue
                 login = await registry.login(session, self.vault, camera.credential)
-                end = min(until, gap.start_us + LONGEST_US)
-                jobs.append(Job(gap.id, camera.id, gap.stream, camera.address, gap.start_us, end, login))
+                start, end = pieces[0]
+                end = min(end, start + LONGEST_US)
+                jobs.append(Job(gap.id, camera.id, gap.stream, camera.address, start, end, login))
             return jobs
 
     async def _one(self, job: Job) -> int:
@@ -181,8 +185,7 @@ class Backfiller:
             if gap is None or gap.end_us is None:
                 return
             now = self.clock.now()
-            found = await footage.spans(session, [gap.stream], gap.start_us, gap.end_us)
-            pieces = missing(gap.start_us, gap.end_us, footage.joined(found[gap.stream]))
+            pieces = await _still_missing(session, gap)
             for start, end in pieces:
                 # What lies behind this turn's stretch has not been asked for.
                 ask = now if start >= job.end_us - LEAST_US else now + again if again else None
@@ -195,6 +198,13 @@ class Backfiller:
 
         self.archive.write(write)
         await self.archive.flush()
+
+
+async def _still_missing(session: AsyncSession, gap: Gap) -> list[tuple[int, int]]:
+    """What of a gap is in no file: a recorder that died while it fetched has left some of it."""
+    end = gap.end_us if gap.end_us is not None else gap.start_us
+    found = await footage.spans(session, [gap.stream], gap.start_us, end)
+    return missing(gap.start_us, end, footage.joined(found[gap.stream]))
 
 
 class _Undisturbed:

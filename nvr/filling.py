@@ -35,12 +35,14 @@ class _Backfilled:
 
     def closed(self, segment: Segment) -> None:
         self.open -= 1
-        self.bytes += segment.size
+        self.bytes += max(segment.size, 0)
         self._archive.closed(footage.flagged(segment, footage.BACKFILLED))
 
-    def gap(self, stream: str, start_us: int, cause: str, detail: str) -> None: ...
+    def gap(
+        self, stream: str, start_us: int, cause: str, detail: str, end_us: int | None = None, *, fillable: bool = True
+    ) -> None: ...
 
-    def gap_ended(self, stream: str, end_us: int, *, fillable: bool = True) -> None: ...
+    def gap_ended(self, stream: str, end_us: int) -> None: ...
 
 
 class Filling:

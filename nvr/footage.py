@@ -38,7 +38,7 @@ class Segment:
     start_us: int
     end_us: int
     media_us: int = 0  # by the camera's clock
-    size: int = 0
+    size: int = 0  # -1: the file could not even be made
     frames: int = 0
     lost: int = 0
     clock_offset_us: int | None = None

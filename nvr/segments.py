@@ -42,6 +42,7 @@ class Writing:
     frames: int = 0
     fragments: int = 0
     end: int = 0  # stream time, 90 kHz
+    failed: bool = False  # the disk refused it while it was open: its gap runs
     gops: list[gop_index.Gop] = field(default_factory=list)
 
 
@@ -53,11 +54,13 @@ class ArchiveLog(Protocol):
     def closed(self, segment: Segment) -> None:
         """The file is complete on its volume, or (no frames) holds nothing and goes."""
 
-    def gap(self, stream: str, start_us: int, cause: str, detail: str) -> None:
-        """A gap begins."""
+    def gap(
+        self, stream: str, start_us: int, cause: str, detail: str, end_us: int | None = None, *, fillable: bool = True
+    ) -> None:
+        """A gap begins, or, with its end, is over. `fillable`: there is room for what the camera's card has of it."""
 
-    def gap_ended(self, stream: str, end_us: int, *, fillable: bool = True) -> None:
-        """The stream's open gap, if any, ends. `fillable`: there is room for what the camera's card has of it."""
+    def gap_ended(self, stream: str, end_us: int) -> None:
+        """The stream's open gap, if any, ends."""
 
 
 LiveTap = Callable[[Assembled, Writing, bytes], None]
@@ -199,13 +202,12 @@ class SegmentSink:
             self.in_gap = False
             self._archive.gap_ended(self.stream, start)
         elif self.covered_until is not None and start - self.covered_until >= GAP_MIN_US:
-            self._archive.gap(self.stream, self.covered_until, self.last_cause, "")
-            self._archive.gap_ended(self.stream, start)
+            self._archive.gap(self.stream, self.covered_until, self.last_cause, "", start)
 
     def _note_hole(self, segment: Writing, until: int) -> None:
         """Pictures that never came, in the middle of a GOP: the file goes on, and nothing can be put there."""
-        self._archive.gap(self.stream, self.clock.wall(segment.end), self._cause_of_hole(segment), "")
-        self._archive.gap_ended(self.stream, self.clock.wall(until), fillable=False)
+        start, end = self.clock.wall(segment.end), self.clock.wall(until)
+        self._archive.gap(self.stream, start, self._cause_of_hole(segment), "", end, fillable=False)
 
     def _cause_of_hole(self, segment: Writing) -> str:
         return "packet_loss" if self._counters.lost_packets > segment.lost_before else "no_packets"
@@ -249,13 +251,15 @@ class SegmentSink:
         flags = footage.AUDIO if segment.sound is not None else 0
         if file.error is not None:  # cut back: what was written of it counts
             media = _written_us(segment)
-            end_us = segment.start_us + media
+            told, end_us = end_us, segment.start_us + media
+            if not segment.failed and told - end_us >= GAP_MIN_US:  # it had been closed before the disk refused its end
+                self._archive.gap(self.stream, end_us, _disk_cause(file.error), file.error.strerror or "", told)
             frames = frames if media else 0
             flags |= footage.RECOVERED
         digest = file.sha256
         self._archive.closed(
             Segment(
-                self.stream, segment.disk.number, segment.start_us, end_us, media, file.written, frames, lost,
+                self.stream, segment.disk.number, segment.start_us, end_us, media, file.written if file.made else -1, frames, lost,
                 clock_offset_us, flags if digest else flags | footage.UNHASHED, digest or footage.NO_HASH,
             )
         )  # fmt: skip
@@ -264,15 +268,20 @@ class SegmentSink:
         self._volumes.report(disk, error)
         if self.segment is not None and self.segment.file is file:
             self.covered_until = self.segment.start_us + _written_us(self.segment)
+            self.segment.failed = True
             if len(self._volumes.disks) == 1:
                 self._blocked_until_us = self.clock.wall(self.segment.end) + DISK_PAUSE_US
             self._close(slew=False)
-            self.start_gap("disk_full" if error.errno in FULL else "disk_error", error.strerror or "", self.covered_until)
+            self.start_gap(_disk_cause(error), error.strerror or "", self.covered_until)
 
     def _disk_behind(self, segment: Writing) -> None:
         self.covered_until = self.clock.wall(segment.end)
         self._close(slew=False)
         self.start_gap("disk_error", "the disk does not keep up", self.covered_until)
+
+
+def _disk_cause(error: OSError) -> str:
+    return "disk_full" if error.errno in FULL else "disk_error"
 
 
 def _written_us(segment: Writing) -> int:

@@ -43,6 +43,7 @@ class SegmentFile:
     size: int = 0
     written: int = 0
     descriptor: int = -1
+    made: bool = False  # by us: what was there before is not ours to remove
     error: OSError | None = None
     closed: Callable[[], Any] | None = None
     hasher: Any = None
@@ -157,6 +158,7 @@ class Writer:
             if file.descriptor < 0:
                 file.path.parent.mkdir(parents=True, exist_ok=True)
                 file.descriptor = os.open(file.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+                file.made = True
                 self._open.add(file)
                 file.hasher = hashlib.sha256() if self._hashing else None
             done = gather.write(file.descriptor, parts)

@@ -207,6 +207,16 @@ async def test_fetching_gives_way_to_the_live_stream(town: Town, recording: Reco
         await fetching
         gaps = await town.gaps()
         assert gaps and all(g.ask_at is not None and g.ask_at > SystemClock().now() + timedelta(minutes=9) for g in gaps)
+        # As a recorder does that died meanwhile: the gap is as it was, and so is what came.
+        async with town.database.session() as session:
+            gaps[0].start_us = (await segments_of(town.database))[0].end_us
+            await session.merge(gaps[0])
+        await town.due_now()
+        assert await town.backfiller(machine).run_once() > 0
+        assert await town.gaps() == []
+    segments = await segments_of(town.database)
+    assert all(after.start_us - before.end_us >= -20 for before, after in itertools.pairwise(segments))
+    assert (await verify(town.database, hash_files=True)).clean
 
 
 async def test_the_pace_is_kept(town: Town, recording: Recordings) -> None:

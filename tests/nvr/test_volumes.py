@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ from sqlalchemy import select
 
 from cameras.virtual.clip import Clip
 from cameras.virtual.rtsp_server import Mount, RtspServer
-from core.clock import SystemClock
+from core.clock import SECOND, SystemClock
 from core.database import Database
 from core.errors import StorageError
 from core.events import Event
 from nvr import gather
+from nvr.archive import ArchiveDatabase
+from nvr.footage import Segment, path_of
 from nvr.recorder import StreamSpec
 from nvr.tables import Gap, Volume
 from nvr.verify import verify
@@ -135,3 +138,24 @@ async def test_a_disk_that_hangs_is_left_and_comes_back(
         assert (await session.get_one(Volume, 1)).number == 1
     findings = await verify(database, hash_files=True)
     assert findings.clean, findings
+
+
+async def test_a_file_that_was_there_before_is_never_removed(database: Database, tmp_path: Path) -> None:
+    """The place of a file that could not be made may be another's; an empty file of our own goes."""
+    archive = ArchiveDatabase(database, SystemClock())
+    archive.paths = {1: tmp_path}
+    other, own = (Segment("c/main", 1, start, start, size=size) for start, size in ((SECOND, -1), (2 * SECOND, 0)))
+
+    def make() -> None:
+        for segment in (other, own):
+            path = path_of(archive.paths, segment)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"x")
+
+    await asyncio.to_thread(make)
+    for segment in (other, own):
+        archive.opened(replace(segment, open=True))
+        archive.closed(segment)
+    assert await archive.flush()
+    assert await asyncio.to_thread(path_of(archive.paths, other).exists)
+    assert not await asyncio.to_thread(path_of(archive.paths, own).exists)
