@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras import registry
 from cameras.tables import Camera, Stream
 from core import events
-from core.clock import SECOND, Clock, from_microseconds
+from core.clock import SECOND, Clock, from_microseconds, to_microseconds
 from core.database import Database
 from core.errors import CameraError, CameraRefused
 from core.secrets import Vault
@@ -86,7 +86,8 @@ class Backfiller:
         now = self.clock.now()
         steady = [s.spec.id for s in self.recorder.streams.values() if s.state == "recording"]
         async with self.database.session() as session:
-            await session.execute(update(Gap).where(Gap.ask_at < now - GIVE_UP).values(ask_at=None))
+            long_ago = to_microseconds(now - GIVE_UP)
+            await session.execute(update(Gap).where(Gap.ask_at.is_not(None), Gap.end_us < long_ago).values(ask_at=None))
             query = (
                 select(Gap, Camera)
                 .join(Stream, Stream.id == Gap.stream)
@@ -122,7 +123,7 @@ class Backfiller:
         except CameraError as e:
             log.info("%s: its card cannot be read now: %s", job.stream, e)
             again = ASK_AGAIN
-        await self._settle(job, again, fetched)
+        await self._settle(job, again)
         return fetched
 
     async def _fetch(self, job: Job) -> tuple[bool, int]:
@@ -177,7 +178,7 @@ class Backfiller:
             self.recorder.volumes.submit()
             await self.clock.sleep(0.05)
 
-    async def _settle(self, job: Job, again: timedelta | None, fetched: int) -> None:
+    async def _settle(self, job: Job, again: timedelta | None) -> None:
         """Make the gap what is still missing of it, behind the entries of what came."""
 
         async def write(session: AsyncSession) -> None:
@@ -186,15 +187,16 @@ class Backfiller:
                 return
             now = self.clock.now()
             pieces = await _still_missing(session, gap)
-            for start, end in pieces:
+            for start, end in _split(pieces, job.end_us):
                 # What lies behind this turn's stretch has not been asked for.
-                ask = now if start >= job.end_us - LEAST_US else now + again if again else None
+                ask = now if start > job.end_us - LEAST_US else now + again if again else None
                 session.add(Gap(stream=gap.stream, start_us=start, end_us=end, cause=gap.cause, detail=gap.detail, ask_at=ask))
             await session.execute(delete(Gap).where(Gap.id == job.gap))
-            if fetched:
-                left = sum(e - s for s, e in pieces)
-                seconds = round((gap.end_us - gap.start_us - left) / SECOND, 1)
-                events.append(session, now, "footage.backfilled", camera=job.camera, seconds=seconds, missing=left / SECOND)
+            left = sum(end - start for start, end in pieces)
+            filled = gap.end_us - gap.start_us - left
+            if filled >= LEAST_US:
+                seconds, rest = round(filled / SECOND, 1), round(left / SECOND, 1)
+                events.append(session, now, "footage.backfilled", camera=job.camera, seconds=seconds, missing=rest)
 
         self.archive.write(write)
         await self.archive.flush()
@@ -226,6 +228,12 @@ def missing(start_us: int, end_us: int, covered: list[tuple[int, int]]) -> list[
             pieces.append((at, min(begin, end_us)))
         at = max(at, until)
     return pieces
+
+
+def _split(pieces: list[tuple[int, int]], at: int) -> list[tuple[int, int]]:
+    """The same pieces, the one that holds `at` as two where both are worth it."""
+    halves = (([(a, at), (at, b)] if min(at - a, b - at) >= LEAST_US else [(a, b)]) for a, b in pieces)
+    return [piece for pair in halves for piece in pair]
 
 
 def _moment(us: int) -> str:

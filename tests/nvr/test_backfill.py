@@ -25,7 +25,7 @@ from cameras.tables import Camera, Credential, Stream, Village
 from cameras.virtual.clip import Clip
 from cameras.virtual.onvif_service import Device, OnvifService
 from cameras.virtual.rtsp_server import Mount, RtspServer
-from core.clock import SECOND, SystemClock
+from core.clock import SECOND, SystemClock, to_microseconds
 from core.database import Database
 from core.errors import CameraUnreachable
 from core.events import Event
@@ -180,6 +180,36 @@ async def test_an_empty_card_leaves_the_gap_and_is_not_asked_again(town: Town, r
         assert await filler.run_once() == 0
         (gap,) = await town.gaps()
         assert gap.ask_at is None and gap.cause == "unreachable"
+
+
+async def test_a_long_gap_is_asked_for_piece_by_piece(
+    town: Town, recording: Recordings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nvr.backfill.LONGEST_US", SECOND)
+    town.device.switch("no_card", True)
+    async with recording(spec(town)) as machine:
+        await town.outage(machine, seconds=1.0)
+        await town.due_now()
+        (whole,) = await town.gaps()
+        await town.backfiller(machine).run_once()
+        first, rest = await town.gaps()
+        assert first.ask_at is None and rest.ask_at is not None, "what was not asked for yet is still to be asked for"
+        assert (first.start_us, first.end_us, rest.end_us) == (whole.start_us, rest.start_us, whole.end_us)
+        town.device.switch("no_card", False)
+        while any(g.ask_at for g in await town.gaps()):
+            await town.backfiller(machine).run_once()
+        assert [g.start_us for g in await town.gaps()] == [first.start_us]
+
+
+async def test_a_card_is_not_asked_for_ever(town: Town, recording: Recordings) -> None:
+    async with recording(spec(town)) as machine:
+        await eventually(lambda: machine.streams["cam/main"].counters.frames >= 5)
+        old = to_microseconds(SystemClock().now() - timedelta(days=8))
+        async with town.database.session() as session:
+            facts = {"stream": "cam/main", "cause": "unreachable", "ask_at": SystemClock().now()}
+            session.add(Gap(start_us=old, end_us=old + 10 * SECOND, **facts))
+        assert await town.backfiller(machine).run_once() == 0
+        assert [g.ask_at for g in await town.gaps()] == [None]
 
 
 async def test_a_camera_that_cannot_be_asked_is_asked_later(town: Town, recording: Recordings) -> None:
