@@ -14,7 +14,8 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.common import ENVIRONMENT, Context, Figure, cpu_seconds, farm, inventory, pss
@@ -29,7 +30,7 @@ class Cost:
     lost: int
     rate: float  # bits a second a stream
     farm: float  # CPU-seconds of the virtual farm a stream-minute
-    gaps: float = 0.0  # seconds of gaps of all streams
+    gaps: dict[str, float] = field(default_factory=dict)  # seconds of gaps of all streams by cause
     unhashed: int = 0
 
 
@@ -96,7 +97,9 @@ def record(
     )
     rate = summary["bytes"] * 8 / sum(s["recorded_seconds"] for s in summary["streams"].values())
     shutil.rmtree(folder / engine)
-    gaps = sum(g["seconds"] for s in summary["streams"].values() for g in s["gaps"])
+    gaps = Counter[str]()
+    for gap in (g for s in summary["streams"].values() for g in s["gaps"]):
+        gaps[gap["cause"]] += gap["seconds"]
     return Cost(
         used / streams, memory / streams, summary["lost_packets"], rate, farm_used / streams, gaps, summary["unhashed_files"]
     )
@@ -176,5 +179,5 @@ def run_town(c: Context) -> list[Figure]:
         Figure("memory", round(cost.memory / 1e6, 3), "MB PSS/camera"),
         Figure("files left unhashed under load", cost.unhashed, ""),
         Figure("packets lost", cost.lost, "", "0", cost.lost == 0),
-        Figure("seconds missing (gaps)", round(cost.gaps, 1), "s", "0", cost.gaps == 0),
+        *(Figure(f"seconds in gaps: {cause}", round(s, 1), "s", "0", s == 0) for cause, s in cost.gaps.items()),
     ]
