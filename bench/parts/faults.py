@@ -120,9 +120,10 @@ class Faults:
         mount.faults.discard("dead")
         await asyncio.sleep(self._rng.uniform(15, 40))
         mount.faults.discard("wrong_password")
-        async with self.station.database.session() as session:
-            await session.execute(update(Camera).where(Camera.id == stream.partition("/")[0]).values(refused_at=None))
-        await asyncio.sleep(5)
+        for _ in range(8):  # the refusal may be told only when its recorder is back
+            async with self.station.database.session() as session:
+                await session.execute(update(Camera).where(Camera.id == stream.partition("/")[0]).values(refused_at=None))
+            await asyncio.sleep(5)
         self._busy.discard(stream)
         self._log([stream], ("auth_refused",), start)
 
