@@ -1,4 +1,5 @@
-"""Files that went unhashed, because disk or processor fell behind, get their SHA-256 in quieter times."""
+"""Files that went unhashed get their SHA-256 in quieter times: the processor fell behind, or the disk refused
+their end; those are completed as after a crash."""
 
 from __future__ import annotations
 
@@ -11,9 +12,9 @@ from sqlalchemy import select
 
 from core.clock import Clock, to_microseconds
 from core.database import Database
-from nvr import footage
+from nvr import footage, gop_index
 from nvr.footage import HOUR_US, Segment
-from nvr.recovery import sha256_of
+from nvr.recovery import complete, sha256_of
 from nvr.tables import Footage
 
 LOOK_BACK_HOURS = 26
@@ -31,9 +32,9 @@ async def seal(database: Database, streams: Iterable[str], clock: Clock) -> int:
         )
         found = [(row.id, s) for row in rows if row.stream in wanted and row.volume in volumes for s in _unhashed(*row[1:])]
     for number, segment in found[:AT_ONCE]:
-        digest = await asyncio.to_thread(_digest, footage.path_of(volumes, segment))
-        if digest is not None:
-            await _store(database, number, segment, digest)
+        sealed = await asyncio.to_thread(_sealed, segment, footage.path_of(volumes, segment))
+        if sealed is not None:
+            await _store(database, number, segment, sealed)
     return len(found[:AT_ONCE])
 
 
@@ -41,18 +42,22 @@ def _unhashed(stream: str, hour: int, volume: int, entries: bytes) -> Iterator[S
     return (s for s in footage.unpack(stream, hour, volume, entries) if s.flags & footage.UNHASHED)
 
 
-def _digest(path: Path) -> bytes | None:
+def _sealed(segment: Segment, path: Path) -> Segment | None:
+    """The entry with its hash; None where the file is gone, or its disk still takes nothing."""
     try:
-        return sha256_of(path)
-    except FileNotFoundError:  # retention was there first
+        if gop_index.is_closed(path):
+            return replace(segment, flags=segment.flags & ~footage.UNHASHED, sha256=sha256_of(path))
+        whole = complete(segment, path)
+        # It ends where its gap begins, though a part of its last GOP lies behind.
+        return replace(whole, end_us=segment.end_us, lost=segment.lost) if whole is not None else None
+    except OSError:
         return None
 
 
-async def _store(database: Database, number: int, segment: Segment, digest: bytes) -> None:
+async def _store(database: Database, number: int, segment: Segment, sealed: Segment) -> None:
     async with database.session() as session:
         row = await footage.locked(session, number)
         if row is None:
             return
-        sealed = replace(segment, flags=segment.flags & ~footage.UNHASHED, sha256=digest)
         entries = footage.unpack(row.stream, row.hour, row.volume, row.entries)
         await footage.rewrite(session, row, [sealed if s == segment else s for s in entries])

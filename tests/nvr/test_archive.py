@@ -125,6 +125,18 @@ async def test_unhashed_files_are_sealed_later(recorded: list[Segment], database
     assert await seal(database, ["cam/main"], SystemClock()) == 0
 
 
+async def test_a_file_that_a_full_disk_cut_back_is_completed_and_sealed(recorded: list[Segment], database: Database) -> None:
+    path = await place_of(database, recorded[1])
+    fragments = await asyncio.to_thread(lambda: list(fmp4.scan(path)))
+    size = fragments[4].offset + fragments[4].size
+    await asyncio.to_thread(os.truncate, path, size)
+    cut = replace(recorded[1], size=size, flags=footage.RECOVERED | footage.UNHASHED, sha256=footage.NO_HASH)
+    await change(database, recorded[1], cut)
+    assert await seal(database, ["cam/main"], SystemClock()) == 1
+    assert (await segments_of(database))[1].frames == sum(f.samples for f in fragments[:5])
+    assert (await verify(database, hash_files=True)).clean
+
+
 @pytest.mark.parametrize("way", ["start", "verify"])
 async def test_a_file_left_open_is_closed_at_its_last_whole_fragment(
     way: str, recorded: list[Segment], database: Database
