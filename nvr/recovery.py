@@ -2,7 +2,8 @@
 
 - a file that was being written is cut back to its last whole fragment, gets its index and its hash, and an entry;
 - a removal that was under way is finished;
-- a file of the last two days without an entry (the database was locked, or lost) is adopted.
+- a file of the last two days without an entry (the database was locked, or lost) is adopted;
+- a hole in the time line of the last hours, of which nobody could tell, becomes a gap.
 
 It looks only at what a crash can have touched, so a station with a month of footage starts in seconds.
 `archive verify` (nvr.verify) compares everything.
@@ -17,11 +18,12 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 from sqlalchemy import func, select
 
-from core.clock import to_microseconds
+from core.clock import from_microseconds, to_microseconds
 from core.database import Database
 from nvr import fmp4, footage, gop_index
 from nvr.fmp4 import TIMESCALE
@@ -31,6 +33,7 @@ from nvr.tables import Footage, Gap, OpenSegment, StreamUsage
 log = logging.getLogger(__name__)
 
 LOOK_BACK_DAYS = 2
+HOLES_US = 6 * footage.HOUR_US
 
 
 @dataclass(slots=True)
@@ -41,10 +44,11 @@ class Recovered:
     vanished: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     adopted: list[str] = field(default_factory=list)
+    holes: int = 0  # of the time line, now gaps
 
     @property
     def clean(self) -> bool:
-        return not (self.closed or self.vanished or self.removed or self.adopted)
+        return not (self.closed or self.vanished or self.removed or self.adopted or self.holes)
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self)
@@ -65,7 +69,27 @@ async def recover(database: Database, streams: Iterable[str], now: datetime) -> 
             left = Segment(row.stream, row.volume, row.start_us, row.start_us, flags=row.flags, open=True)
             await _close(database, volumes, left, found)
     await _adopt_recent(database, volumes, wanted, now, found)
+    for stream in sorted(wanted):
+        found.holes += await _name_holes(database, stream, to_microseconds(now))
     return found
+
+
+async def _name_holes(database: Database, stream: str, now_us: int) -> int:
+    """A recorder killed twice in a row takes the fact of the first gap with it: holes of the last hours get one."""
+    since = now_us - HOLES_US
+    async with database.session() as session:
+        known = (await footage.spans(session, [stream], since, now_us))[stream]
+        gaps = await session.execute(
+            select(Gap.start_us, Gap.end_us).where(Gap.stream == stream, (Gap.end_us > since) | Gap.end_us.is_(None))
+        )
+        spans = sorted([*known, *((start, end if end is not None else now_us) for start, end in gaps)])
+        whole = footage.joined(spans)
+        holes = [(a, b) for (_, a), (b, _) in pairwise(whole)]
+        session.add_all(
+            Gap(stream=stream, start_us=a, end_us=b, cause="recorder_down", detail="", ask_at=from_microseconds(now_us))
+            for a, b in holes
+        )
+    return len(holes)
 
 
 async def _close(database: Database, volumes: dict[int, Path], left_open: Segment, found: Recovered) -> None:

@@ -137,6 +137,16 @@ async def test_a_file_that_a_full_disk_cut_back_is_completed_and_sealed(recorded
     assert (await verify(database, hash_files=True)).clean
 
 
+async def test_a_hole_of_which_nobody_told_becomes_a_gap(recorded: list[Segment], database: Database) -> None:
+    await change(database, recorded[1], None)
+    await asyncio.to_thread((await place_of(database, recorded[1])).unlink)
+    for holes in (1, 0):
+        assert (await recover(database, ["cam/main"], SystemClock().now())).holes == holes
+    async with database.reading() as session:
+        (gap,) = await session.scalars(select(Gap).where(Gap.end_us.is_not(None)))
+    assert (gap.cause, gap.start_us, gap.end_us) == ("recorder_down", recorded[0].end_us, recorded[2].start_us)
+
+
 @pytest.mark.parametrize("way", ["start", "verify"])
 async def test_a_file_left_open_is_closed_at_its_last_whole_fragment(
     way: str, recorded: list[Segment], database: Database
