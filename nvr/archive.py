@@ -46,11 +46,14 @@ class ArchiveDatabase:
         self.paths: dict[int, Path] = {}  # of the volumes
         self.dropped_facts = 0
         self._writing = asyncio.Lock()
+        self.unsealed: set[str] = set()  # streams that closed a file without a hash (nvr.sealing)
 
     def opened(self, segment: Segment) -> None:
         self._put(segment)
 
     def closed(self, segment: Segment) -> None:
+        if segment.flags & footage.UNHASHED and segment.frames:
+            self.unsealed.add(segment.stream)
         self._put(segment)
 
     def gap(

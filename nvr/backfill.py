@@ -12,12 +12,14 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import registry
+from cameras.onvif import clock_offset, service_url
+from cameras.recordings import Card
+from cameras.soap import SoapClient
 from cameras.tables import Camera, Stream
 from core import events
 from core.clock import SECOND, Clock, from_microseconds, to_microseconds
@@ -62,7 +64,7 @@ class Job:
 
 @dataclass(slots=True)
 class Backfiller:
-    """One a recorder. `soap` makes the ONVIF client of a camera (it is not loaded before a gap needs it)."""
+    """One a recorder. `soap` makes the ONVIF client of a camera."""
 
     database: Database
     recorder: Recorder
@@ -70,7 +72,7 @@ class Backfiller:
     clock: Clock
     vault: Vault
     settings: RecorderSettings
-    soap: Callable[[tuple[str, str] | None], Any]
+    soap: Callable[[tuple[str, str] | None], SoapClient]
     _rates: dict[str, float] = field(default_factory=dict)
 
     async def run_once(self) -> int:
@@ -128,9 +130,6 @@ class Backfiller:
 
     async def _fetch(self, job: Job) -> tuple[bool, int]:
         """(whether all that the card has was fetched, bytes). Raises CameraError."""
-        from cameras.onvif import clock_offset, service_url
-        from cameras.recordings import Card
-
         client, url = self.soap(job.login), service_url(job.address)
         told = await clock_offset(client, url, self.clock) or 0.0
         client.clock_offset = told

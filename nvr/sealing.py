@@ -24,13 +24,17 @@ AT_ONCE = 50  # files in one round
 async def seal(database: Database, streams: Iterable[str], clock: Clock) -> int:
     """Hash some unhashed files of the last day; returns how many. The oldest are looked after by `archive verify`."""
     wanted = set(streams)
+    if not wanted:
+        return 0
     since = to_microseconds(clock.now()) // HOUR_US - LOOK_BACK_HOURS
     async with database.reading() as session:
         volumes = await footage.volume_paths(session)
         rows = await session.execute(
-            select(Footage.id, Footage.stream, Footage.hour, Footage.volume, Footage.entries).where(Footage.hour >= since)
+            select(Footage.id, Footage.stream, Footage.hour, Footage.volume, Footage.entries).where(
+                Footage.stream.in_(wanted), Footage.hour >= since
+            )
         )
-        found = [(row.id, s) for row in rows if row.stream in wanted and row.volume in volumes for s in _unhashed(*row[1:])]
+        found = [(row.id, s) for row in rows if row.volume in volumes for s in _unhashed(*row[1:])]
     for number, segment in found[:AT_ONCE]:
         sealed = await asyncio.to_thread(_sealed, segment, footage.path_of(volumes, segment))
         if sealed is not None:

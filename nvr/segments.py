@@ -132,7 +132,7 @@ class SegmentSink:
             segment = self._open(run, arrival_us)
             if segment is None:
                 return
-        elif hole and not run.key:
+        elif hole:
             self._note_hole(segment, run.time)
         head = fmp4.moof(segment.fragments + 1, run.time - segment.base, run.durations, run.sizes, run.key, run.offsets)
         if not segment.disk.writer.append(segment.file, head, *run.parts, size=len(head) + sum(run.sizes)):

@@ -70,7 +70,11 @@ class Worker:
 
     async def seal(self) -> None:
         if all(d.writer.lag() < 1 for d in self.machine.volumes.disks):
-            await sealing.seal(self.database, self.machine.streams, self.clock)
+            # Only of those who closed such a file: the hours of a whole town are 200 MB of index.
+            waiting, self.archive.unsealed = self.archive.unsealed, set()
+            await self.archive.flush()  # their entries
+            if await sealing.seal(self.database, waiting, self.clock):
+                self.archive.unsealed |= waiting  # until a round finds nothing
 
     async def follow_events(self) -> None:
         """Let events of cameras open the gate of their on-event streams."""

@@ -17,7 +17,6 @@ from pathlib import Path
 from core.clock import Clock
 from core.settings import Settings
 from nvr import black_box
-from nvr.black_box import silent_seconds
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +93,7 @@ class Supervisor:
         started = self._clock.monotonic()
         while role.box is not None and not ended.done():
             await asyncio.wait((ended,), timeout=LOOK_SECONDS)
-            silent = await asyncio.to_thread(silent_seconds, role.box)
+            silent = await asyncio.to_thread(black_box.silent_seconds, role.box)
             if silent is not None and min(silent, self._clock.monotonic() - started) > HANG_SECONDS and not ended.done():
                 log.error("%s-%d has done nothing for %.0f s; it is ended", role.name, role.index, silent)
                 process.kill()

@@ -38,7 +38,6 @@ class Account:
     twice: float = 0.0  # recorded by two files at once
     unexplained: float = 0.0  # in a gap of whose cause no fault was injected then
     strange: list[str] = field(default_factory=list)
-    frames: Counter[str] = field(default_factory=Counter)  # in files, by stream
 
 
 async def account(database: Database, ranges: dict[str, tuple[int, int]], faults: list[Injected]) -> Account:
@@ -52,7 +51,6 @@ async def account(database: Database, ranges: dict[str, tuple[int, int]], faults
             segments = [s for s in await footage.between(session, [stream], start, end) if not s.open]
             gaps = list(await session.scalars(select(Gap).where(Gap.stream == stream).order_by(Gap.start_us)))
             result.total += (end - start) / SECOND
-            result.frames[stream] = sum(s.frames for s in segments if not s.flags & footage.BACKFILLED)
             for segment in segments:
                 seconds = (min(segment.end_us, end) - max(segment.start_us, start)) / SECOND
                 if segment.flags & footage.BACKFILLED:

@@ -20,7 +20,7 @@ from cameras.recordings import RECORDING, REPLAY, SEARCH
 from cameras.soap import Node
 from cameras.virtual.clip import Clip
 
-NTP_EPOCH = 2_208_988_800
+NTP_EPOCH = 2_208_988_800  # seconds from 1900 to 1970
 TOKEN = "card-main"  # of its one recording
 _KEY, _BREAK = 0x80, 0x20  # flags of the extension: a keyframe, a discontinuity
 Send = Callable[[bytes], Awaitable[None]]

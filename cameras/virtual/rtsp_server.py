@@ -28,7 +28,6 @@ TICK = 0.04
 SESSION_TIMEOUT = 60
 SENDER_REPORT_SECONDS = 5.0
 MAX_BUFFERED = 4_000_000
-NTP_EPOCH = 2_208_988_800  # seconds from 1900 to 1970
 VARIANTS = ("black", "frozen", "blurred", "moved")
 FAULTS = (*VARIANTS, "dead", "stalled", "wrong_password", "clock_wrong", "packet_loss", "garbage", "silent", "no_card")
 REPLAY = "/replay"  # in front of a mount's path: what the card recorded of it
@@ -294,7 +293,7 @@ class Player(asyncio.Protocol):
             200,
             6,
             0x4D574E47,
-            (seconds + NTP_EPOCH) & 0xFFFFFFFF,
+            (seconds + card.NTP_EPOCH) & 0xFFFFFFFF,
             fraction,
             ts,
             0,
