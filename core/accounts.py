@@ -11,9 +11,8 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import ModuleType
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlalchemy import JSON, ForeignKey, String, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -26,9 +25,6 @@ from core.permissions import Permission, Role, allows
 LOCK_AFTER = 5
 LOCK_FOR = timedelta(minutes=15)
 MIN_PASSWORD = 10
-# Measured at about 110 ms on a station PC; the library's default takes six times that (docs/security.md).
-_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-_NOBODY = _hasher.hash(secrets.token_hex(16))
 
 
 class User(Base):
@@ -119,7 +115,7 @@ class Accounts:
         now = self._clock.now()
         if user and user.locked_until and user.locked_until > now:
             raise ForbiddenError("too many wrong passwords; try again in 15 minutes or ask the administrator")
-        good = await self._verify(user.password_hash if user else _NOBODY, password)
+        good = await self._verify(user.password_hash if user else None, password)
         if user is None or user.disabled or not good:
             await self._note_failure(name)
             raise ForbiddenError("name or password is wrong")
@@ -178,18 +174,17 @@ class Accounts:
         if len(password) < MIN_PASSWORD:
             raise UsageError(f"a password needs at least {MIN_PASSWORD} characters")
         async with self._hashing:
-            return await asyncio.to_thread(_hasher.hash, password)
+            return await asyncio.to_thread(_passwords().hashed, password)
 
-    async def _verify(self, hashed: str, password: str) -> bool:
+    async def _verify(self, hashed: str | None, password: str) -> bool:
         async with self._hashing:
-            return await asyncio.to_thread(_matches, hashed, password)
+            return await asyncio.to_thread(_passwords().matches, hashed, password)
 
 
-def _matches(hashed: str, password: str) -> bool:
-    try:
-        return _hasher.verify(hashed, password)
-    except (VerifyMismatchError, InvalidHashError):
-        return False
+def _passwords() -> ModuleType:
+    from core import passwords  # with argon2: only who signs people in needs it
+
+    return passwords
 
 
 def _fingerprint(token: str) -> str:

@@ -51,7 +51,8 @@ class Footage(Base):
     __table_args__ = (
         Index(None, "stream", "hour", "volume", unique=True),
         Index(None, "volume", "hour"),
-        Index(None, "deleting", sqlite_where=text("deleting"), postgresql_where=text("deleting")),
+        # Partial on PostgreSQL too (migrations); to say so here would load its dialect, 3 MB, into every recorder.
+        Index(None, "deleting", sqlite_where=text("deleting")),
         {"comment": "Closed segment files, an hour of a stream a row (docs/design/archive.md)"},
     )
 
@@ -105,7 +106,7 @@ class Gap(Base):
     __tablename__ = "gap"
     __table_args__ = (
         Index(None, "stream", "end_us"),
-        Index(None, "ask_at", sqlite_where=text("ask_at IS NOT NULL"), postgresql_where=text("ask_at IS NOT NULL")),
+        Index(None, "ask_at", sqlite_where=text("ask_at IS NOT NULL")),
         {"comment": "Stretches without recording, each with its cause"},
     )
 

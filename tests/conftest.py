@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 
-import station.database
+import station.schema
 from cameras.virtual.clip import Clip, encode
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from cameras.virtual.scene import Street
@@ -51,7 +51,7 @@ def _no_hidden_failures(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 @functools.cache
 def _migrated() -> bytes:
     """The file of an empty database; migrating takes a second, and every test wants one."""
-    assert station.database.ROOMS
+    assert station.schema.ROOMS
 
     async def make(file: Path) -> None:
         db = Database(f"sqlite+aiosqlite:///{file}")

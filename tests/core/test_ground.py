@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-import station.database
+import station.schema
 from core import events, logs
 from core.clock import ManualClock, from_microseconds, parse_time, to_microseconds
 from core.database import Database
@@ -121,14 +121,14 @@ async def test_an_event_vanishes_with_its_transaction(database: Database, clock:
 
 async def test_migrations_and_models_agree(database: Database) -> None:
     def differences(connection: Connection) -> list[object]:
-        return compare_metadata(MigrationContext.configure(connection), station.database.METADATA)
+        return compare_metadata(MigrationContext.configure(connection), station.schema.METADATA)
 
     async with database.engine.connect() as connection:
         assert await connection.run_sync(differences) == []
 
 
 def test_every_column_that_is_not_obvious_has_a_comment() -> None:
-    for table in station.database.METADATA.tables.values():
+    for table in station.schema.METADATA.tables.values():
         assert table.comment, f"table {table.name} has no comment"
 
 

@@ -10,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-import station.database
+import station.schema
 from core import audit, events
 from core.audit import AuditRow
 from core.clock import SystemClock
@@ -19,7 +19,7 @@ from core.database import Database
 
 async def test_migrations_and_models_agree(either_database: Database) -> None:
     def differences(connection: Connection) -> list[object]:
-        return compare_metadata(MigrationContext.configure(connection), station.database.METADATA)
+        return compare_metadata(MigrationContext.configure(connection), station.schema.METADATA)
 
     async with either_database.engine.connect() as connection:
         assert await connection.run_sync(differences) == []
