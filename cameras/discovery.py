@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 import psutil
 
-from cameras.soap import Node, parse
+from cameras.onvif.soap import Node, parse
 from core.errors import ProtocolError, UsageError
 
 GROUP, PORT = "239.255.255.250", 3702

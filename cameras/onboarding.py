@@ -14,8 +14,10 @@ import aiohttp
 
 from cameras import discovery, registry
 from cameras.discovery import Found
-from cameras.onvif import Identity, Profile, identify, service_url
-from cameras.soap import SoapClient
+from cameras.onvif.addresses import service_url
+from cameras.onvif.client import SoapClient
+from cameras.onvif.device import Identity, identify
+from cameras.onvif.media import Profile
 from cameras.tables import Camera, Stream, Village
 from core import events
 from core.clock import Clock

@@ -17,9 +17,10 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import registry
-from cameras.onvif import clock_offset, service_url
-from cameras.recordings import Card
-from cameras.soap import SoapClient
+from cameras.onvif.addresses import service_url
+from cameras.onvif.camera_clock import camera_time
+from cameras.onvif.client import SoapClient
+from cameras.onvif.recordings import Card
 from cameras.tables import Camera, Stream
 from core import events
 from core.clock import SECOND, Clock, from_microseconds, to_microseconds
@@ -131,7 +132,7 @@ class Backfiller:
     async def _fetch(self, job: Job) -> tuple[bool, int]:
         """(whether all that the card has was fetched, bytes). Raises CameraError."""
         client, url = self.soap(job.login), service_url(job.address)
-        told = await clock_offset(client, url, self.clock) or 0.0
+        told = (await camera_time(client, url, self.clock)).offset or 0.0
         client.clock_offset = told
         card = await Card.of(client, url)
         if card is None:

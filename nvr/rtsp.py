@@ -9,14 +9,12 @@ redirection is followed up to three times; the credential goes along only to the
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import re
-import secrets
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from core.authenticator import Authenticator
 from core.errors import CameraDeclined, CameraRefused, CameraUnreachable, ProtocolError
 from nvr.sdp import AudioTrack, VideoTrack, audio_track, video_track
 
@@ -75,63 +73,6 @@ class Replay:
 
     start: str  # ISO 8601 basic, UTC: 20261121T080000.000Z
     end: str
-
-
-@dataclass(slots=True)
-class Authenticator:
-    """Basic and Digest (MD5, SHA-256; RFC 7616), remembering the last challenge."""
-
-    login: tuple[str, str] | None
-    _fields: dict[str, str] = field(default_factory=dict)
-    _scheme: str = ""
-    _count: int = 0
-
-    def challenge(self, challenges: list[str]) -> bool:
-        """Take a challenge; True where answering it (again) makes sense."""
-        known = {c.partition(" ")[0].lower(): c for c in challenges}
-        chosen = self._best_digest([c for c in challenges if c.lower().startswith("digest ")]) or known.get("basic")
-        if chosen is None or self.login is None:
-            return False
-        fields = {k.lower(): q or p for k, q, p in re.findall(r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]+))', chosen.partition(" ")[2])}
-        first = not self._scheme
-        stale = fields.get("stale", "").lower() == "true"
-        self._scheme, self._fields, self._count = chosen.partition(" ")[0].lower(), fields, 0
-        return first or stale
-
-    def _best_digest(self, offers: list[str]) -> str | None:
-        supported = [o for o in offers if _hash_name(o) is not None]
-        return max(supported, key=lambda o: "sha-256" in o.lower(), default=None)
-
-    def header(self, method: str, uri: str) -> str:
-        if self.login is None or not self._scheme:
-            return ""
-        user, password = self.login
-        if self._scheme == "basic":
-            return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-        realm, nonce = self._fields.get("realm", ""), self._fields.get("nonce", "")
-        algorithm = self._fields.get("algorithm", "MD5")
-        digest = hashlib.sha256 if "sha-256" in algorithm.lower() else hashlib.md5
-        ha1 = digest(f"{user}:{realm}:{password}".encode()).hexdigest()
-        ha2 = digest(f"{method}:{uri}".encode()).hexdigest()
-        parts = [f'username="{user}"', f'realm="{realm}"', f'nonce="{nonce}"', f'uri="{uri}"']
-        if "auth" in re.split(r"[\s,]+", self._fields.get("qop", "")):
-            self._count += 1
-            cnonce = secrets.token_hex(8)
-            response = digest(f"{ha1}:{nonce}:{self._count:08x}:{cnonce}:auth:{ha2}".encode()).hexdigest()
-            parts += ["qop=auth", f"nc={self._count:08x}", f'cnonce="{cnonce}"']
-        else:
-            response = digest(f"{ha1}:{nonce}:{ha2}".encode()).hexdigest()
-        parts.append(f'response="{response}"')
-        parts += [f'{k}="{self._fields[k]}"' for k in ("opaque",) if k in self._fields]
-        if "algorithm" in self._fields:
-            parts.append(f"algorithm={algorithm}")
-        return "Digest " + ", ".join(parts)
-
-
-def _hash_name(offer: str) -> str | None:
-    found = re.search(r'algorithm\s*=\s*"?([\w-]+)', offer, re.IGNORECASE)
-    name = found.group(1).upper() if found else "MD5"
-    return name if name in ("MD5", "SHA-256") else None
 
 
 class _Dialogue:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import aiohttp
 from aiohttp import web
 
-from cameras.soap import SoapClient
+from cameras.onvif.client import SoapClient
 from core import events
 from core.clock import SECOND, Clock, SystemClock, to_microseconds
 from core.database import Database

@@ -1,40 +1,26 @@
-"""What we ask a camera over ONVIF: clock, identity, profiles, stream and snapshot addresses.
+"""What we ask a camera over ONVIF: clock, identity, services, network, and by `media` its streams.
 
-`identify` is the whole first conversation. Addresses that a camera gives (old host, 0.0.0.0,
-embedded password) are repaired here and nowhere else.
+`identify` is the whole first conversation. Cameras claim services they lack and lack services they have: what
+GetServices and GetCapabilities tell is united, and 'advertised' means 'maybe'.
 """
 
 from __future__ import annotations
 
-import ipaddress
+import re
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
-from urllib.parse import urlsplit, urlunsplit
-from xml.sax.saxutils import escape
+from functools import partial
+from urllib.parse import unquote
 
-from cameras.soap import Node, SoapClient
+from cameras.onvif import media
+from cameras.onvif.addresses import repair_http, with_port_of
+from cameras.onvif.camera_clock import CameraTime, camera_time
+from cameras.onvif.client import SoapClient
+from cameras.onvif.media import Profile
+from cameras.onvif.names import CAPABILITY, DEVICE, MEDIA, MEDIA2
+from cameras.onvif.soap import Node
 from core.clock import Clock
-from core.errors import CameraError, ProtocolError
-
-DEVICE = "http://www.onvif.org/ver10/device/wsdl"
-MEDIA = "http://www.onvif.org/ver10/media/wsdl"
-SCHEMA = "http://www.onvif.org/ver10/schema"
-DEFAULT_PATH = "/onvif/device_service"
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """A media profile with what it promises; rates in frames a second and bits a second."""
-
-    token: str
-    name: str
-    codec: str | None
-    width: int | None
-    height: int | None
-    fps: float | None
-    bitrate: int | None
-    stream_url: str | None = None
-    snapshot_url: str | None = None
+from core.errors import CameraError, CameraRefused, CameraUnreachable, ProtocolError
 
 
 @dataclass(slots=True)
@@ -46,160 +32,147 @@ class Identity:
     firmware: str = ""
     serial: str = ""
     hardware: str = ""
+    macs: list[str] = field(default_factory=list)  # small letters with colons
+    scopes: list[str] = field(default_factory=list)
+    services: dict[str, str] = field(default_factory=dict)  # repaired addresses by namespace
+    protocols: dict[str, int] = field(default_factory=dict)  # enabled network protocols and their ports
+    time: CameraTime | None = None
     clock_offset: float | None = None  # camera minus ours, seconds
     profiles: list[Profile] = field(default_factory=list)
+    mode: str = ""  # how it was asked: none (it lets everybody in), digest, wsse
+    embedded_login: tuple[str, str] | None = None  # written into one of its stream addresses
+    notes: list[str] = field(default_factory=list)  # what it refused or told wrongly
+
+    def scope(self, kind: str) -> str:
+        """A scope's value: name, hardware, location …; empty where it is not told."""
+        return scope_value(self.scopes, kind)
 
 
-def service_url(address: str) -> str:
-    return f"http://{address}{DEFAULT_PATH}"
+def scope_value(scopes: Sequence[str], kind: str) -> str:
+    prefix = f"onvif://www.onvif.org/{kind}/"
+    return next((unquote(s[len(prefix) :]) for s in scopes if s.lower().startswith(prefix)), "")
 
 
-async def identify(client: SoapClient, url: str, clock: Clock) -> Identity:
-    """Ask a camera who it is and where its streams are.
+async def identify(client: SoapClient, url: str, clock: Clock, *, thorough: bool = True) -> Identity:
+    """Ask a camera who it is and where its streams are; `thorough` also network, scopes and snapshot addresses.
 
-    Raises CameraUnreachable, CameraRefused or ProtocolError; the clock's offset is measured first,
-    because WS-UsernameToken depends on it.
+    Raises CameraUnreachable, CameraRefused or ProtocolError. The clock's offset is measured first, because
+    WS-UsernameToken depends on it.
     """
-    offset = await clock_offset(client, url, clock)
-    client.clock_offset = offset or 0.0
+    found = Identity()
+    found.time = await camera_time(client, url, clock)
+    found.clock_offset = found.time.offset
+    client.clock_offset = found.clock_offset or 0.0
     info = await client.call(url, f'<GetDeviceInformation xmlns="{DEVICE}"/>')
-    media_url = await _media_service(client, url)
-    profiles = await _profiles(client, media_url, url)
-    return Identity(
-        manufacturer=info.text("Manufacturer") or "",
-        model=info.text("Model") or "",
-        firmware=info.text("FirmwareVersion") or "",
-        serial=info.text("SerialNumber") or "",
-        hardware=info.text("HardwareId") or "",
-        clock_offset=offset,
-        profiles=profiles,
-    )
+    found.manufacturer = info.text("Manufacturer") or ""
+    found.model = info.text("Model") or ""
+    found.firmware = info.text("FirmwareVersion") or ""
+    found.serial = info.text("SerialNumber") or ""
+    found.hardware = info.text("HardwareId") or ""
+    found.services = await services(client, url)
+    if thorough:
+        await _network(client, url, found)
+    await _streams(client, url, found, thorough=thorough)
+    found.mode = client.mode or ""
+    return found
 
 
-async def clock_offset(client: SoapClient, url: str, clock: Clock) -> float | None:
-    """Camera clock minus ours in seconds; None where it tells no UTC time."""
-    before = clock.now()
-    reply = await client.call(url, f'<GetSystemDateAndTime xmlns="{DEVICE}"/>', authenticate=False)
-    middle = before + (clock.now() - before) / 2
-    utc = reply.get("SystemDateAndTime/UTCDateTime")
-    moment = read_datetime(utc) if utc else None
-    return (moment - middle).total_seconds() if moment else None
+async def services(client: SoapClient, url: str) -> dict[str, str]:
+    """Addresses of the services by namespace: the union of GetServices and GetCapabilities.
 
-
-def read_datetime(node: Node) -> datetime | None:
-    """An ONVIF DateTime; None where a part is missing or out of range (00:61:16 exists)."""
-    parts = [node.number(p) for p in ("Date/Year", "Date/Month", "Date/Day", "Time/Hour", "Time/Minute", "Time/Second")]
-    if any(p is None for p in parts):
-        return None
-    year, month, day, hour, minute, second = (int(p or 0) for p in parts)
-    try:
-        return datetime(year, month, day, hour, minute, min(second, 59), tzinfo=timezone.utc)
-    except ValueError:
-        return None
-
-
-async def _media_service(client: SoapClient, url: str) -> str:
-    """Address of the media service: GetCapabilities, else GetServices, else the device service itself."""
-    for body, path in (
-        (f'<GetCapabilities xmlns="{DEVICE}"><Category>All</Category></GetCapabilities>', "Capabilities/Media/XAddr"),
-        (f'<GetServices xmlns="{DEVICE}"><IncludeCapability>false</IncludeCapability></GetServices>', ""),
+    Raises CameraUnreachable or CameraRefused; a camera that answers neither gets the device service alone.
+    """
+    found: dict[str, str] = {DEVICE: url}
+    for body, read in (
+        (f'<GetServices xmlns="{DEVICE}"><IncludeCapability>false</IncludeCapability></GetServices>', _of_services),
+        (f'<GetCapabilities xmlns="{DEVICE}"><Category>All</Category></GetCapabilities>', _of_capabilities),
     ):
         try:
             reply = await client.call(url, body)
         except ProtocolError:
             continue
-        found = reply.text(path) if path else service_of(reply, MEDIA)
-        if found:
-            return repair_http(found, url)
-    return url
+        for namespace, address in read(reply).items():
+            found.setdefault(namespace, repair_http(address, url))
+    return found
 
 
-def service_of(reply: Node, namespace: str) -> str | None:
-    return next((s.text("XAddr") for s in reply.all("Service") if s.text("Namespace") == namespace), None)
+def _of_services(reply: Node) -> dict[str, str]:
+    pairs = ((s.text("Namespace"), s.text("XAddr")) for s in reply.all("Service"))
+    return {n.rstrip("/"): a for n, a in pairs if n and a}
 
 
-async def _profiles(client: SoapClient, media_url: str, device_url: str) -> list[Profile]:
-    reply = await client.call(media_url, f'<GetProfiles xmlns="{MEDIA}"/>')
-    profiles = []
-    for node in reply.all("Profiles"):
-        token = node.attribute("token")
-        if token is None:
+def _of_capabilities(reply: Node) -> dict[str, str]:
+    root = reply.get("Capabilities") or reply
+    places = [root, *root.all("Extension")]
+    pairs = ((n, p.text(f"{name}/XAddr")) for name, n in CAPABILITY.items() for p in places)
+    return {n: a for n, a in pairs if a}
+
+
+async def _network(client: SoapClient, url: str, found: Identity) -> None:
+    """MAC addresses, scopes and protocols: each worth having, none worth failing for."""
+    for operation in ("GetNetworkInterfaces", "GetScopes", "GetNetworkProtocols"):
+        try:
+            reply = await client.call(url, f'<{operation} xmlns="{DEVICE}"/>')
+        except CameraRefused:
+            raise
+        except CameraError as e:
+            found.notes.append(f"{operation}: {e}")
             continue
-        encoder = node.get("VideoEncoderConfiguration")
-        profiles.append(
-            Profile(
-                token=token,
-                name=node.text("Name") or token,
-                codec=encoder.text("Encoding") if encoder else None,
-                width=_whole(encoder, "Resolution/Width"),
-                height=_whole(encoder, "Resolution/Height"),
-                fps=encoder.number("RateControl/FrameRateLimit") if encoder else None,
-                bitrate=_kilobits(encoder),
-                stream_url=await _stream_url(client, media_url, device_url, token),
-                snapshot_url=await _snapshot_url(client, media_url, device_url, token),
-            )
-        )
-    return profiles
+        found.macs += [
+            m for n in reply.all("NetworkInterfaces/Info/HwAddress") if (m := mac(n.text() or "")) and m not in found.macs
+        ]
+        found.scopes += [t for n in reply.all("Scopes/ScopeItem") if (t := n.text())]
+        for protocol in reply.all("NetworkProtocols"):
+            port = protocol.number("Port")
+            if (protocol.text("Enabled") or "").lower() in ("true", "1") and port:
+                found.protocols[(protocol.text("Name") or "").upper()] = int(port)
 
 
-async def _stream_url(client: SoapClient, media_url: str, device_url: str, token: str) -> str | None:
-    body = (
-        f'<GetStreamUri xmlns="{MEDIA}"><StreamSetup><Stream xmlns="{SCHEMA}">RTP-Unicast</Stream>'
-        f'<Transport xmlns="{SCHEMA}"><Protocol>RTSP</Protocol></Transport></StreamSetup>'
-        f"<ProfileToken>{escape(token)}</ProfileToken></GetStreamUri>"
-    )
-    reply = await client.call(media_url, body)
-    found = reply.text("MediaUri/Uri")
-    return repair_rtsp(found, device_url) if found else None
+def mac(text: str) -> str:
+    """'DE-AC-34…', 'deac.34…' and the like as small letters with colons; empty for what is none."""
+    digits = re.sub(r"[^0-9a-f]", "", text.lower())
+    return ":".join(digits[i : i + 2] for i in range(0, 12, 2)) if len(digits) == 12 and int(digits, 16) else ""
 
 
-async def _snapshot_url(client: SoapClient, media_url: str, device_url: str, token: str) -> str | None:
-    body = f'<GetSnapshotUri xmlns="{MEDIA}"><ProfileToken>{escape(token)}</ProfileToken></GetSnapshotUri>'
+async def _streams(client: SoapClient, url: str, found: Identity, *, thorough: bool) -> None:
+    """Profiles of media2 and media1, merged by token; the newer service knows H.265."""
+    asked = media.Asked(url, found.protocols.get("RTSP"), snapshots=thorough)
+    profiles: dict[str, Profile] = {}
+    failures: list[str] = []
+    if MEDIA not in found.services and MEDIA2 not in found.services:
+        found.services[MEDIA] = url  # neither told: some answer everything on one address
+    for namespace, read in ((MEDIA2, media.profiles2), (MEDIA, media.profiles1)):
+        address = found.services.get(namespace)
+        if address is None or (profiles and all(p.complete for p in profiles.values())):
+            continue
+        try:
+            brought = await _on_either_port(found, namespace, url, partial(read, client, asked))
+        except CameraRefused:
+            raise
+        except CameraError as e:
+            failures.append(f"{'media2' if namespace == MEDIA2 else 'media'}: {e}")
+            continue
+        for profile in brought:
+            known = profiles.get(profile.token)
+            profiles[profile.token] = media.merged(known, profile) if known else profile
+    if not profiles and failures:
+        raise ProtocolError(f"the camera tells no streams ({'; '.join(failures)})")
+    found.notes += failures
+    found.profiles = list(profiles.values())
+    found.embedded_login = asked.embedded_login
+
+
+async def _on_either_port(
+    found: Identity, namespace: str, url: str, ask: Callable[[str], Awaitable[list[Profile]]]
+) -> list[Profile]:
+    """Ask on the told port, and where nobody listens there, on the port that answered us."""
+    address = found.services[namespace]
     try:
-        found = (await client.call(media_url, body)).text("MediaUri/Uri")
-    except CameraError:
-        return None  # many cameras have none
-    return repair_http(found, device_url) if found else None
-
-
-def repair_http(found: str, device_url: str) -> str:
-    """Keep path and port of an address that the camera gave, on the host that answered us."""
-    parts, known = urlsplit(found), urlsplit(device_url)
-    host = known.hostname or ""
-    port = f":{parts.port}" if _port(parts) else ""
-    return urlunsplit((parts.scheme or "http", _bracket(host) + port, parts.path, parts.query, ""))
-
-
-def repair_rtsp(found: str, device_url: str) -> str:
-    """RTSP address without credentials, on the host that answered; ports 80 and ':80:554' become 554."""
-    scheme, _, rest = found.partition("://")
-    authority, slash, path = rest.partition("/")
-    authority = authority.rpartition("@")[2]
-    port = authority.rpartition(":")[2] if ":" in authority and not authority.endswith("]") else ""
-    port = port if port.isdigit() and port not in ("80", "554") else ""
-    host = urlsplit(device_url).hostname or ""
-    return f"{scheme or 'rtsp'}://{_bracket(host)}{':' + port if port else ''}{slash}{path}"
-
-
-def _port(parts: object) -> int | None:
-    try:
-        return getattr(parts, "port", None)
-    except ValueError:  # ':80:554'
-        return None
-
-
-def _bracket(host: str) -> str:
-    try:
-        return f"[{host}]" if ipaddress.ip_address(host).version == 6 else host
-    except ValueError:
-        return host
-
-
-def _whole(node: Node | None, path: str) -> int | None:
-    number = node.number(path) if node else None
-    return int(number) if number is not None else None
-
-
-def _kilobits(encoder: Node | None) -> int | None:
-    limit = encoder.number("RateControl/BitrateLimit") if encoder else None
-    return int(limit * 1000) if limit else None
+        return await ask(address)
+    except CameraUnreachable:
+        other = with_port_of(address, url)
+        if other == address:
+            raise
+        found.notes.append(f"{address} does not answer; {other} does")
+        found.services[namespace] = other
+        return await ask(other)

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from xml.sax.saxutils import escape
 
-from cameras.onvif import DEVICE, SCHEMA, repair_http, repair_rtsp, service_of
-from cameras.soap import Node, SoapClient
+from cameras.onvif.addresses import repair_rtsp
+from cameras.onvif.client import SoapClient
+from cameras.onvif.device import services
+from cameras.onvif.names import RECORDING, REPLAY, SCHEMA, SEARCH
+from cameras.onvif.soap import Node
 from core.errors import ProtocolError
 
-RECORDING = "http://www.onvif.org/ver10/recording/wsdl"
-SEARCH = "http://www.onvif.org/ver10/search/wsdl"
-REPLAY = "http://www.onvif.org/ver10/replay/wsdl"
 MAX_PAGES = 20
 
 
@@ -43,12 +43,8 @@ class Card:
     @classmethod
     async def of(cls, client: SoapClient, device_url: str) -> Card | None:
         """None where the camera offers no replay. Raises CameraUnreachable, CameraRefused, ProtocolError."""
-        reply = await client.call(
-            device_url, f'<GetServices xmlns="{DEVICE}"><IncludeCapability>false</IncludeCapability></GetServices>'
-        )
-        found = {n: service_of(reply, n) for n in (RECORDING, SEARCH, REPLAY)}
-        services = {n: repair_http(address, device_url) for n, address in found.items() if address}
-        return cls(client, device_url, services) if REPLAY in services else None
+        told = await services(client, device_url)
+        return cls(client, device_url, told) if REPLAY in told else None
 
     async def recordings(self) -> list[Recording]:
         """Recordings with pictures. Raises CameraError."""

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from xml.sax.saxutils import escape
 
-from cameras.recordings import RECORDING, REPLAY, SEARCH
-from cameras.soap import Node
+from cameras.onvif.names import RECORDING, REPLAY, SEARCH
+from cameras.onvif.soap import Node
 from cameras.virtual.clip import Clip
 
 NTP_EPOCH = 2_208_988_800  # seconds from 1900 to 1970

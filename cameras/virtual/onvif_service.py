@@ -22,9 +22,8 @@ from xml.sax.saxutils import escape
 from aiohttp import web
 
 from cameras.discovery import GROUP, PORT
-from cameras.onvif import DEVICE, MEDIA, SCHEMA
-from cameras.recordings import RECORDING, REPLAY, SEARCH
-from cameras.soap import Node, parse, password_digest
+from cameras.onvif.names import DEVICE, MEDIA, RECORDING, REPLAY, SCHEMA, SEARCH
+from cameras.onvif.soap import Node, parse, password_digest
 from cameras.virtual.card import CardService
 from cameras.virtual.rtsp_server import FAULTS, Mount, check_digest
 from core.errors import ProtocolError

@@ -13,8 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onvif import ONVIFCamera
 
-from cameras import discovery, onvif, soap
-from cameras.soap import SoapClient
+from cameras import discovery
+from cameras.onvif import soap
+from cameras.onvif.addresses import repair_rtsp
+from cameras.onvif.camera_clock import read_datetime
+from cameras.onvif.client import SoapClient
+from cameras.onvif.device import identify
+from cameras.onvif.names import DEVICE
 from cameras.virtual.clip import Clip
 from cameras.virtual.onvif_service import Device, DiscoveryAnswer, OnvifService
 from cameras.virtual.rtsp_server import Mount
@@ -58,7 +63,7 @@ async def device(clip: Clip, serve: Serve) -> Device:
 
 async def test_identify_reads_identity_clock_and_streams(device: Device, http: aiohttp.ClientSession) -> None:
     clock = SystemClock()
-    identity = await onvif.identify(SoapClient(http, clock, LOGIN), device.service, clock)
+    identity = await identify(SoapClient(http, clock, LOGIN), device.service, clock)
     assert (identity.manufacturer, identity.model, identity.serial) == ("Minwang", "Virtual-1", "0c0001")
     assert identity.clock_offset == pytest.approx(0, abs=1.5)
     assert [p.token for p in identity.profiles] == ["main", "sub"]
@@ -69,7 +74,7 @@ async def test_identify_reads_identity_clock_and_streams(device: Device, http: a
 
 async def test_the_snapshot_address_gives_a_picture_to_who_may(device: Device, http: aiohttp.ClientSession) -> None:
     clock = SystemClock()
-    url = (await onvif.identify(SoapClient(http, clock, LOGIN), device.service, clock)).profiles[0].snapshot_url
+    url = (await identify(SoapClient(http, clock, LOGIN), device.service, clock)).profiles[0].snapshot_url
     assert url is not None
     async with http.get(url) as refused:
         assert refused.status == 401
@@ -80,26 +85,26 @@ async def test_the_snapshot_address_gives_a_picture_to_who_may(device: Device, h
 async def test_wrong_clock_is_measured_and_does_not_stop_us(device: Device, http: aiohttp.ClientSession) -> None:
     device.switch("clock_wrong", True)
     clock = SystemClock()
-    identity = await onvif.identify(SoapClient(http, clock, LOGIN), device.service, clock)
+    identity = await identify(SoapClient(http, clock, LOGIN), device.service, clock)
     assert identity.clock_offset == pytest.approx(3600, abs=1.5)
 
 
 async def test_username_token_is_skew_corrected(device: Device, http: aiohttp.ClientSession) -> None:
     device.switch("clock_wrong", True)
     client = SoapClient(http, SystemClock(), LOGIN)
-    client._mode = "wsse"
+    client.mode = "wsse"
     with pytest.raises(CameraRefused):
-        await client.call(device.service, f'<GetDeviceInformation xmlns="{onvif.DEVICE}"/>')
+        await client.call(device.service, f'<GetDeviceInformation xmlns="{DEVICE}"/>')
     client = SoapClient(http, SystemClock(), LOGIN)
-    client._mode, client.clock_offset = "wsse", 3600.0
-    assert (await client.call(device.service, f'<GetDeviceInformation xmlns="{onvif.DEVICE}"/>')).text("Model") == "Virtual-1"
+    client.mode, client.clock_offset = "wsse", 3600.0
+    assert (await client.call(device.service, f'<GetDeviceInformation xmlns="{DEVICE}"/>')).text("Model") == "Virtual-1"
 
 
 async def test_one_refusal_stops_every_further_use(device: Device, http: aiohttp.ClientSession) -> None:
     client, clock = SoapClient(http, SystemClock(), ("minwang", "wrong")), SystemClock()
     for _ in range(2):
         with pytest.raises(CameraRefused):
-            await onvif.identify(client, device.service, clock)
+            await identify(client, device.service, clock)
     assert client.refused
 
 
@@ -151,9 +156,7 @@ async def test_hostile_answers_become_one_error(
     app.router.add_post("/onvif/device_service", answer)
     port = await serve(app)
     with pytest.raises(error):
-        await onvif.identify(
-            SoapClient(http, SystemClock(), LOGIN), f"http://127.0.0.1:{port}/onvif/device_service", SystemClock()
-        )
+        await identify(SoapClient(http, SystemClock(), LOGIN), f"http://127.0.0.1:{port}/onvif/device_service", SystemClock())
 
 
 async def test_a_camera_that_closes_at_once_is_unreachable(http: aiohttp.ClientSession) -> None:
@@ -163,7 +166,7 @@ async def test_a_camera_that_closes_at_once_is_unreachable(http: aiohttp.ClientS
     server = await asyncio.start_server(slam, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     with pytest.raises(CameraUnreachable):
-        await onvif.identify(SoapClient(http, SystemClock(), None), f"http://127.0.0.1:{port}/x", SystemClock())
+        await identify(SoapClient(http, SystemClock(), None), f"http://127.0.0.1:{port}/x", SystemClock())
     server.close()
 
 
@@ -200,10 +203,10 @@ def test_recorded_replies_of_real_cameras(maker: str) -> None:
     clock = soap.parse((folder / "core" / "GetSystemDateAndTime.Response.xml").read_bytes()).get(
         "SystemDateAndTime/UTCDateTime"
     )
-    assert clock is not None and onvif.read_datetime(clock) is not None
+    assert clock is not None and read_datetime(clock) is not None
     uri = soap.parse((folder / "media" / "GetStreamUri.Response.xml").read_bytes()).text("MediaUri/Uri")
     assert uri is not None
-    repaired = onvif.repair_rtsp(uri, "http://10.9.8.7/onvif/device_service")
+    repaired = repair_rtsp(uri, "http://10.9.8.7/onvif/device_service")
     assert repaired.startswith("rtsp://10.9.8.7")
 
 
@@ -230,7 +233,7 @@ def test_every_recorded_reply_is_read_or_refused_cleanly() -> None:
     ],
 )
 def test_rtsp_addresses_are_repaired(found: str, wanted: str) -> None:
-    assert onvif.repair_rtsp(found, "http://10.0.0.5:8899/onvif/device_service") == wanted
+    assert repair_rtsp(found, "http://10.0.0.5:8899/onvif/device_service") == wanted
 
 
 async def test_discovery_by_multicast_and_by_unicast(clip: Clip) -> None:
@@ -267,4 +270,4 @@ async def test_a_huge_subnet_is_refused() -> None:
 def test_read_datetime_survives_nonsense() -> None:
     body = "<Time><Second>16</Second><Minute>61</Minute><Hour>0</Hour></Time><Date><Year>2026</Year><Month>1</Month><Day>1</Day></Date>"
     node = soap.parse(f"<Envelope><Body><R>{body}</R></Body></Envelope>".encode())
-    assert onvif.read_datetime(node) is None
+    assert read_datetime(node) is None

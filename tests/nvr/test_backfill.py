@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
-from cameras.onvif import service_url
-from cameras.recordings import Card, Recording
-from cameras.soap import SoapClient
+from cameras.onvif.addresses import service_url
+from cameras.onvif.client import SoapClient
+from cameras.onvif.recordings import Card, Recording
 from cameras.tables import Camera, Credential, Stream, Village
 from cameras.virtual.clip import Clip
 from cameras.virtual.onvif_service import Device, OnvifService

@@ -1,0 +1,108 @@
+"""Addresses that a camera gives, repaired: here and nowhere else.
+
+Cameras tell old hosts, 0.0.0.0, relative paths, port 80 for RTSP, two ports, passwords. The host that answered us
+always stands in for the one that is told: a camera cannot send us to the station's own services or to anybody else.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+DEFAULT_PATH = "/onvif/device_service"
+RTSP_PORT = 554
+# Passwords in the path or query, as some makes write them: user=admin_password=x_channel=1, ?usr=admin&pwd=x
+_USER = re.compile(r"(?<![a-z])(user|usr|username)=([^&_/?;]*)", re.IGNORECASE)
+_PASSWORD = re.compile(r"(?<![a-z])(password|passwd|pwd)=([^&_/?;]*)", re.IGNORECASE)
+_UNSAFE = re.compile(r"[\x00-\x20\x7f\"<>\\^`{|}]")
+
+
+def service_url(address: str) -> str:
+    """The device service of a camera known as host, host:port or a whole URL."""
+    return address if address.startswith(("http://", "https://")) else f"http://{address}{DEFAULT_PATH}"
+
+
+def host_of(url: str) -> str:
+    return urlsplit(url).hostname or ""
+
+
+def repair_http(found: str, device_url: str) -> str:
+    """Keep scheme, port, path and query of an address that the camera gave, on the host that answered us."""
+    found = _UNSAFE.sub("", found.strip())
+    known = urlsplit(device_url)
+    if "://" not in found:  # relative, and 'host/path' without a scheme cannot be told from it
+        return urlunsplit((known.scheme, known.netloc, "/" + found.lstrip("/"), "", ""))
+    scheme, _, rest = found.partition("://")
+    scheme = scheme.lower() if scheme.lower() in ("http", "https") else known.scheme
+    authority, slash, path = _split_authority(rest)
+    port = _port(authority)
+    return f"{scheme}://{bracket(known.hostname or '')}{f':{port}' if port else ''}{slash}{path.partition('#')[0]}"
+
+
+def with_port_of(url: str, device_url: str) -> str:
+    """The same service on the port (and scheme) of the device service: a told port that nobody listens on."""
+    parts, known = urlsplit(url), urlsplit(device_url)
+    return urlunsplit((known.scheme, known.netloc, parts.path, parts.query, ""))
+
+
+def repair_rtsp(found: str, device_url: str, port: int | None = None) -> str:
+    """RTSP address on the host that answered, without credentials.
+
+    Port 80 and two ports become `port` (as GetNetworkProtocols tells it), else 554.
+    """
+    found = _UNSAFE.sub("", found.strip())
+    scheme, separator, rest = found.partition("://")
+    if not separator:
+        scheme, rest = "rtsp", f"/{found.lstrip('/')}"
+    scheme = scheme.lower() if scheme.lower() in ("rtsp", "rtsps") else "rtsp"
+    authority, slash, path = _split_authority(rest)
+    told = _port(authority)
+    use = port or RTSP_PORT if told in (None, 80) or authority.rpartition("@")[2].rpartition("]")[2].count(":") > 1 else told
+    shown = "" if use == (322 if scheme == "rtsps" else RTSP_PORT) else f":{use}"
+    path = _PASSWORD.sub(r"\1={password}", _USER.sub(r"\1={user}", path)) if _PASSWORD.search(path) else path
+    return f"{scheme}://{bracket(host_of(device_url))}{shown}{slash}{path}"
+
+
+def login_in(url: str) -> tuple[str, str] | None:
+    """User and password that a camera wrote into an address: user:password@host, or in path and query."""
+    authority, _, path = _split_authority(url.partition("://")[2])
+    user_info = authority.rpartition("@")[0]
+    if ":" in user_info:
+        user, _, password = user_info.partition(":")
+        return unquote(user), unquote(password)
+    user_found, password_found = _USER.search(path), _PASSWORD.search(path)
+    if user_found and password_found:
+        return unquote(user_found.group(2)), unquote(password_found.group(2))
+    return None
+
+
+def filled(url: str, login: tuple[str, str] | None) -> str:
+    """The address to connect to: `{user}` and `{password}`, left by `repair_rtsp`, are put in."""
+    if "{password}" not in url:
+        return url
+    user, password = login or ("", "")
+    return url.replace("{user}", quote(user, safe="")).replace("{password}", quote(password, safe=""))
+
+
+def bracket(host: str) -> str:
+    try:
+        return f"[{host}]" if ipaddress.ip_address(host.partition("%")[0]).version == 6 else host
+    except ValueError:
+        return host
+
+
+def _split_authority(rest: str) -> tuple[str, str, str]:
+    """'host:80/a?b' to 'host:80', '/', 'a?b'; an address may go on with '?' at once."""
+    found = re.search(r"[/?]", rest)
+    if found is None:
+        return rest, "", ""
+    at = found.start()
+    return (rest[:at], "/", rest[at + 1 :]) if rest[at] == "/" else (rest[:at], "/", rest[at:])
+
+
+def _port(authority: str) -> int | None:
+    """The last of the ports in it; None where there is none that can be one."""
+    found = re.search(r":(\d{1,5})$", authority)
+    number = int(found.group(1)) if found else 0
+    return number if 0 < number < 65536 else None

@@ -1,0 +1,180 @@
+"""One camera's SOAP dialogue over a shared aiohttp session.
+
+One request at a time goes to a camera, bodies are capped, every call has a deadline, no redirection is followed.
+Authentication: HTTP Digest where the camera offers it, else WS-UsernameToken with a skew-corrected time; the mode
+that worked is remembered. One refusal raises CameraRefused, and this client sends the credential no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+import secrets
+from collections.abc import Callable
+from datetime import timedelta
+from urllib.parse import urlsplit
+from xml.sax.saxutils import escape
+
+import aiohttp
+from yarl import URL
+
+from cameras.onvif.soap import Node, NotPermitted, SoapFault, envelope, fault_of, is_refusal, parse, password_digest
+from core.authenticator import Authenticator
+from core.clock import Clock
+from core.errors import CameraRefused, CameraUnreachable, ProtocolError
+
+MAX_BODY = 1_000_000
+CONNECT_SECONDS = 5.0
+TOTAL_SECONDS = 15.0
+MODES = ("none", "digest", "wsse")
+_OPERATION = re.compile(r'<([\w.-]+)[^>]*?\sxmlns="([^"]+)"')
+_WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss"
+_SECEXT = f"{_WSSE}-wssecurity-secext-1.0.xsd"
+_UTILITY = f"{_WSSE}-wssecurity-utility-1.0.xsd"
+_DIGEST_TYPE = f"{_WSSE}-username-token-profile-1.0#PasswordDigest"
+
+# Hears url, request, status and reply of every exchange (cameras.onvif.capture).
+Listener = Callable[[str, bytes, int, bytes], None]
+
+
+def http_session() -> aiohttp.ClientSession:
+    """The session for talking to cameras: cookies of one camera are never another's, proxies are ignored."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, keepalive_timeout=10),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,  # a small body that unpacks to a gigabyte is an attack
+    )
+
+
+class SoapClient:
+    """Talks to one camera. `mode` is the remembered way of authentication, None where it is not known yet."""
+
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        clock: Clock,
+        login: tuple[str, str] | None = None,
+        *,
+        mode: str | None = None,
+        listener: Listener | None = None,
+    ):
+        self._http = http
+        self._clock = clock
+        self._login = login
+        self._auth = Authenticator(login, basic=False)
+        self._listener = listener
+        self._one_at_a_time = asyncio.Lock()
+        self._accepted = False  # the credential was good for something
+        self.mode = mode if mode in MODES else None
+        self.clock_offset = 0.0  # camera clock minus ours, seconds; set by the caller
+        self.refused = False
+
+    async def call(self, url: str, body: str, *, authenticate: bool = True, seconds: float = TOTAL_SECONDS) -> Node:
+        """Send a request, return the reply element inside the Body.
+
+        Raises CameraUnreachable, CameraRefused (the credential), NotPermitted (this operation), SoapFault or
+        ProtocolError.
+        """
+        async with self._one_at_a_time:
+            if not authenticate:
+                return self._read(*await self._post(url, body, "none", seconds), sent=False)
+            # Some operations are open to everybody: that one went without a login says nothing of the next.
+            if self.mode is None or (self.mode == "none" and self._login is not None):
+                return await self._negotiate(url, body, seconds)
+            return self._read(*await self._authenticated(url, body, self.mode, seconds), sent=self.mode != "none")
+
+    async def _negotiate(self, url: str, body: str, seconds: float) -> Node:
+        status, content, offered = await self._post(url, body, "none", seconds)
+        if status == 401 and any(o.lower().startswith("digest") for o in offered):
+            wanted = "digest"
+            self._auth.challenge(offered)
+        elif is_refusal(status, content):
+            wanted = "wsse"
+        else:
+            self.mode = "none"
+            return self._read(status, content, offered, sent=False)
+        if self._login is None:
+            raise CameraRefused("the camera wants a user and password, and none is given for it")
+        reply = self._read(*await self._authenticated(url, body, wanted, seconds), sent=True)
+        self.mode = wanted
+        return reply
+
+    async def _authenticated(self, url: str, body: str, mode: str, seconds: float) -> tuple[int, bytes, list[str]]:
+        status, content, offered = await self._post(url, body, mode, seconds)
+        # A nonce of long ago, or the first one of a remembered mode: neither is a refusal.
+        if status == 401 and mode == "digest" and self._auth.challenge(offered):
+            return await self._post(url, body, mode, seconds)
+        return status, content, offered
+
+    def _read(self, status: int, content: bytes, _offered: list[str], *, sent: bool) -> Node:
+        if is_refusal(status, content) and not (self._accepted and status != 401):
+            self.refused = sent
+            raise CameraRefused("the camera refused the credential" if sent else "the camera wants a user and password")
+        node = parse(content)
+        if node.name == "Fault":
+            reason, codes = fault_of(node)
+            denied = is_refusal(status, content) or "OperationProhibited" in codes
+            raise (NotPermitted if denied else SoapFault)(f"the camera answered with a fault: {reason}", codes)
+        if sent:
+            self._accepted = True
+            self._auth.accepted()
+        return node
+
+    async def _post(self, url: str, body: str, mode: str, seconds: float) -> tuple[int, bytes, list[str]]:
+        if self.refused and mode != "none":
+            raise CameraRefused("the camera refused this credential before; set the right one first")
+        operation = _OPERATION.search(body)
+        name, action = (operation.group(1), f"{operation.group(2)}/{operation.group(1)}") if operation else ("", "")
+        # A keep-alive connection may have been closed silently: what only asks is asked once more.
+        for last in (False, True) if name.startswith("Get") else (True,):
+            try:
+                return await self._post_once(url, body, action, mode, seconds)
+            except (aiohttp.ServerDisconnectedError, ConnectionResetError) as e:
+                if last:
+                    raise CameraUnreachable(f"no ONVIF answer: {type(e).__name__}") from e
+            except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as e:
+                raise CameraUnreachable(f"no ONVIF answer: {type(e).__name__}") from e
+        raise AssertionError("unreachable")
+
+    async def _post_once(self, url: str, body: str, action: str, mode: str, seconds: float) -> tuple[int, bytes, list[str]]:
+        request = envelope(body, self._token() if mode == "wsse" else "")
+        headers = {"Content-Type": f'application/soap+xml; charset=utf-8; action="{action}"', "Accept-Encoding": "identity"}
+        if mode == "digest" and self._auth.ready:
+            path = urlsplit(url)
+            headers["Authorization"] = self._auth.header("POST", path.path + (f"?{path.query}" if path.query else ""))
+        async with self._http.post(
+            URL(url, encoded=True),
+            data=request,
+            headers=headers,
+            timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS),
+            allow_redirects=False,
+        ) as reply:
+            content = await read_capped(reply)
+            if self._listener is not None:
+                self._listener(url, request, reply.status, content)
+            return reply.status, content, reply.headers.getall("WWW-Authenticate", [])
+
+    def _token(self) -> str:
+        if self._login is None:
+            raise CameraRefused("the camera wants a user and password, and none is given for it")
+        user, password = self._login
+        nonce = secrets.token_bytes(16)
+        created = (self._clock.now() + timedelta(seconds=self.clock_offset)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        return (
+            f'<Security s:mustUnderstand="1" xmlns="{_SECEXT}"><UsernameToken>'
+            f"<Username>{escape(user)}</Username>"
+            f'<Password Type="{_DIGEST_TYPE}">{password_digest(nonce, created, password)}</Password>'
+            f"<Nonce>{base64.b64encode(nonce).decode()}</Nonce>"
+            f'<Created xmlns="{_UTILITY}">{created}</Created></UsernameToken></Security>'
+        )
+
+
+async def read_capped(reply: aiohttp.ClientResponse, limit: int = MAX_BODY) -> bytes:
+    """The body. Raises ProtocolError where it is larger than `limit` bytes."""
+    content = bytearray()
+    async for chunk in reply.content.iter_chunked(65536):
+        content += chunk
+        if len(content) > limit:
+            raise ProtocolError(f"the answer is larger than {limit // 1_000_000} MB")
+    return bytes(content)

@@ -1,0 +1,173 @@
+"""A camera's streams as its media services tell them: media1 (ver10) and media2 (ver20), read alike.
+
+media1 cannot say H.265 and leaves the encoder out where one is used; media2 is missing or broken on older makes.
+Both are read and merged by profile token.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from xml.sax.saxutils import escape
+
+from cameras.onvif.addresses import login_in, repair_http, repair_rtsp
+from cameras.onvif.client import SoapClient
+from cameras.onvif.names import MEDIA, MEDIA2, SCHEMA
+from cameras.onvif.soap import Node
+from core.errors import CameraRefused, ProtocolError
+
+MAX_PROFILES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A media profile with what it promises; rates in frames a second and bits a second, `gop` in pictures."""
+
+    token: str
+    name: str
+    codec: str | None
+    width: int | None
+    height: int | None
+    fps: float | None
+    bitrate: int | None
+    stream_url: str | None = None
+    snapshot_url: str | None = None
+    gop: int | None = None
+    encoder: str | None = None  # token of its video encoder configuration
+    source: str | None = None  # token of its video source
+    ptz: str | None = None  # token of its PTZ configuration
+
+    @property
+    def complete(self) -> bool:
+        return None not in (self.codec, self.width, self.stream_url)
+
+
+@dataclass(slots=True)
+class Asked:
+    """What the readers need beside the service's address."""
+
+    device_url: str
+    rtsp_port: int | None = None
+    snapshots: bool = True
+    embedded_login: tuple[str, str] | None = field(default=None)
+
+
+async def profiles1(client: SoapClient, asked: Asked, url: str) -> list[Profile]:
+    """Profiles of media1. Raises CameraError."""
+    reply = await client.call(url, f'<GetProfiles xmlns="{MEDIA}"/>')
+    setup = (
+        f'<StreamSetup><Stream xmlns="{SCHEMA}">RTP-Unicast</Stream>'
+        f'<Transport xmlns="{SCHEMA}"><Protocol>RTSP</Protocol></Transport></StreamSetup>'
+    )
+    return [
+        await _with_addresses(
+            client, url, MEDIA, _profile(n, n.get("VideoEncoderConfiguration"), "{}Configuration"), asked, setup
+        )
+        for n in _told(reply)
+    ]
+
+
+async def profiles2(client: SoapClient, asked: Asked, url: str) -> list[Profile]:
+    """Profiles of media2. Raises CameraError."""
+    try:
+        reply = await client.call(url, f'<GetProfiles xmlns="{MEDIA2}"><Type>All</Type></GetProfiles>')
+    except CameraRefused:
+        raise
+    except ProtocolError:  # some know no types
+        reply = await client.call(url, f'<GetProfiles xmlns="{MEDIA2}"/>')
+    return [
+        await _with_addresses(
+            client, url, MEDIA2, _profile(n, n.get("Configurations/VideoEncoder"), "Configurations/{}"), asked,
+            "<Protocol>RtspUnicast</Protocol>",
+        )
+        for n in _told(reply)
+    ]  # fmt: skip
+
+
+def _told(reply: Node) -> list[Node]:
+    """Profiles with a token, each once, and not more than a camera can mean."""
+    found: dict[str, Node] = {}
+    for node in reply.all("Profiles"):
+        token = node.attribute("token")
+        if token:
+            found.setdefault(token, node)
+    return list(found.values())[:MAX_PROFILES]
+
+
+def _profile(node: Node, encoder: Node | None, place: str) -> Profile:
+    token = node.attribute("token") or ""
+    source, ptz = node.get(place.format("VideoSource")), node.get(place.format("PTZ"))
+    return Profile(
+        token=token,
+        name=(node.text("Name") or token)[:80],
+        codec=_codec(encoder.text("Encoding")) if encoder else None,
+        width=_whole(encoder, "Resolution/Width"),
+        height=_whole(encoder, "Resolution/Height"),
+        fps=encoder.number("RateControl/FrameRateLimit") if encoder else None,
+        bitrate=_kilobits(encoder),
+        gop=_gop(encoder),
+        encoder=encoder.attribute("token") if encoder else None,
+        source=source.text("SourceToken") if source else None,
+        ptz=ptz.attribute("token") if ptz else None,
+    )
+
+
+async def _with_addresses(client: SoapClient, url: str, service: str, told: Profile, asked: Asked, how: str) -> Profile:
+    wanted = f"<ProfileToken>{escape(told.token)}</ProfileToken>"
+    stream = snapshot = None
+    try:
+        reply = await client.call(url, f'<GetStreamUri xmlns="{service}">{how}{wanted}</GetStreamUri>')
+        stream = reply.text("MediaUri/Uri") or reply.text("Uri")
+    except CameraRefused:
+        raise
+    except ProtocolError:
+        pass  # a profile without a stream of its own; the others may have one
+    if stream is not None:
+        asked.embedded_login = asked.embedded_login or login_in(stream)
+    if asked.snapshots:
+        try:
+            reply = await client.call(url, f'<GetSnapshotUri xmlns="{service}">{wanted}</GetSnapshotUri>')
+            snapshot = reply.text("MediaUri/Uri") or reply.text("Uri")
+        except CameraRefused:
+            raise
+        except ProtocolError:
+            pass  # many cameras have none
+    return merged(
+        told,
+        Profile(
+            told.token, told.name, None, None, None, None, None,
+            repair_rtsp(stream, asked.device_url, asked.rtsp_port) if stream else None,
+            repair_http(snapshot, asked.device_url) if snapshot else None,
+        ),
+    )  # fmt: skip
+
+
+def merged(first: Profile, second: Profile) -> Profile:
+    """What the first leaves out, the second tells."""
+    pairs = ((f.name, getattr(first, f.name), getattr(second, f.name)) for f in fields(Profile))
+    return Profile(**{name: a if a is not None else b for name, a, b in pairs})
+
+
+def _codec(text: str | None) -> str | None:
+    """'H.265', 'hevc' and the like as H264, H265, JPEG …"""
+    plain = (text or "").upper().replace(".", "").replace("-", "")[:10]
+    return {"HEVC": "H265", "AVC": "H264", "MJPEG": "JPEG"}.get(plain, plain) or None
+
+
+def _gop(encoder: Node | None) -> int | None:
+    if encoder is None:
+        return None
+    for path in ("H264/GovLength", "H265/GovLength", "Extension/H265/GovLength"):
+        if (length := _whole(encoder, path)) is not None:
+            return length
+    told = encoder.attribute("GovLength") or ""
+    return int(told) if told.isdigit() else None
+
+
+def _whole(node: Node | None, path: str) -> int | None:
+    number = node.number(path) if node else None
+    return int(number) if number is not None and abs(number) < 1e9 else None
+
+
+def _kilobits(encoder: Node | None) -> int | None:
+    limit = encoder.number("RateControl/BitrateLimit") if encoder else None
+    return int(limit * 1000) if limit and 0 < limit < 1e7 else None
