@@ -30,7 +30,8 @@ from cameras.inventory import load
 from cameras.registry import apply
 from cameras.tables import Camera, Credential
 from cameras.virtual.__main__ import load_clip
-from cameras.virtual.onvif_service import Device, OnvifService
+from cameras.virtual.device import Device
+from cameras.virtual.onvif_service import OnvifService
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SECOND, SystemClock, to_microseconds
 from core.settings import load as load_settings

@@ -18,7 +18,7 @@ from sqlalchemy import update
 
 from bench.parts.accounting import Injected
 from cameras.tables import Camera
-from cameras.virtual.onvif_service import Device
+from cameras.virtual.device import Device
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SystemClock, to_microseconds
 from core.database import Database

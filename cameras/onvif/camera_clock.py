@@ -92,7 +92,7 @@ def zone_offset(text: str) -> timedelta | None:
     name, sign, digits = _zone_parts(text)
     if not sign and not digits:
         return timedelta() if name in ("UTC", "GMT", "Z") else None
-    hours, _, minutes = digits.partition(":")
+    hours, minutes = (*digits.split(":"), "0")[:2]
     if not hours.isdigit() or not (minutes or "0").isdigit() or int(hours) > 14:
         return None
     size = timedelta(hours=int(hours), minutes=int(minutes or 0))

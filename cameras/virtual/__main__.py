@@ -2,6 +2,7 @@
 
     --streams N      N streams of one clip at rtsp://127.0.0.1:PORT/cam0 …: a load farm without ONVIF
     --town FILE      a JSON list of {name, host, seed, variants, codec}: full cameras with ONVIF and discovery
+    --crowd N        N cameras of many makes with ONVIF and discovery, from address --first on; they share a clip
 
 Prints one line 'ready …' once everything listens.
 """
@@ -19,6 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from cameras.virtual.clip import Clip, Frame, encode
+from cameras.virtual.crowd import SIZES, Crowd, devices
+from cameras.virtual.makes import MAKES
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from cameras.virtual.town import Plan, VirtualTown
 
@@ -60,6 +63,18 @@ async def serve_town(args: argparse.Namespace) -> None:
     await town.stop()
 
 
+async def serve_crowd(args: argparse.Namespace) -> None:
+    clip = load_clip(args.codec, args.bitrate, SIZES["main"], 25.0, args.loop)
+    login = (args.user or "admin", os.environ.get("MINWANG_VIRTUAL_PASSWORD", "minwang-2026"))
+    makes = [m for m in MAKES if args.make in ("", m.model)]
+    members = devices(args.crowd, clip, args.first, login, (args.http_port, args.port), makes)
+    crowd = Crowd(members)
+    await crowd.start(args.discovery_port or None)
+    print("ready", len(members), flush=True)
+    await _until_stopped()
+    await crowd.stop()
+
+
 async def _until_stopped() -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -78,6 +93,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--streams", type=int, default=10)
     parser.add_argument("--town", type=Path)
+    parser.add_argument("--crowd", type=int, default=0)
+    parser.add_argument("--first", default="127.64.0.1", help="address of a crowd's first camera")
+    parser.add_argument("--make", default="", help="a crowd of this model only")
+    parser.add_argument("--discovery-port", type=int, default=3702, help="0: a crowd answers no probes")
     parser.add_argument("--port", type=int, default=8554)
     parser.add_argument("--http-port", type=int, default=8899)
     parser.add_argument("--codec", choices=("h264", "h265", "mixed"), default="h264")
@@ -85,7 +104,8 @@ def main() -> None:
     parser.add_argument("--loop", type=float, default=10.0, help="seconds of the clip")
     parser.add_argument("--user")
     args = parser.parse_args()
-    asyncio.run(serve_town(args) if args.town else serve_streams(args))
+    serve = serve_town if args.town else serve_crowd if args.crowd else serve_streams
+    asyncio.run(serve(args))
 
 
 if __name__ == "__main__":

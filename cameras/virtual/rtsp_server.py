@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
-import hmac
 import logging
 import random
-import re
 import secrets
 import struct
 import time
@@ -21,6 +18,7 @@ from urllib.parse import urlsplit
 
 from cameras.virtual import card
 from cameras.virtual.clip import CLOCK_RATE, Clip
+from cameras.virtual.guard import Guard
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +43,7 @@ class Mount:
     host: str = ""  # the camera's own address, where many share a server
     faults: set[str] = field(default_factory=set)
     loss: float = 0.05  # share of packets lost under 'packet_loss'
+    guard: Guard | None = None  # of the camera, shared by its streams and services
     clock_error: float = 3600.0  # seconds under 'clock_wrong'
     sent_pictures: int = 0
 
@@ -189,10 +188,11 @@ class Player(asyncio.Protocol):
             return True
         if "wrong_password" in mount.faults:
             return False
-        user, password = mount.login
-        if mount.basic:
-            return hmac.compare_digest(given, "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode())
-        return check_digest(given, method, user, password, self._nonce)
+        if mount.guard is None:
+            mount.guard = Guard(mount.login)
+        if not given:
+            return False
+        return mount.guard.basic(given) if mount.basic else mount.guard.digest(given, method, self._nonce)
 
     def _reply(self, cseq: str, status: str, headers: dict[str, str] | None = None, body: bytes = b"") -> None:
         lines = [f"RTSP/1.0 {status}", f"CSeq: {cseq}", *(f"{k}: {v}" for k, v in (headers or {}).items())]
@@ -324,6 +324,10 @@ class RtspServer:
     def cut(self, mount: Mount) -> None:
         """The camera goes: what it has sent still arrives, nobody can connect."""
         mount.faults.add("dead")
+        self.interrupt(mount)
+
+    def interrupt(self, mount: Mount) -> None:
+        """The camera breaks a stream off; who comes again is served."""
         for player in list(self.players):
             if player.shows(mount):
                 player.end()
@@ -373,17 +377,3 @@ def describe(clip: Clip) -> str:
          "c=IN IP4 0.0.0.0", f"a=rtpmap:96 {name}/{CLOCK_RATE}", f"a=fmtp:96 {fmtp}", f"a=framerate:{clip.fps:g}",
          "a=control:trackID=0", ""]
     )  # fmt: skip
-
-
-def check_digest(given: str, method: str, user: str, password: str, nonce: str) -> bool:
-    """RFC 2069/2617 Digest with MD5, with or without qop."""
-    if not given.lower().startswith("digest "):
-        return False
-    fields = dict(re.findall(r'(\w+)="?([^",]*)"?', given[7:]))
-    if fields.get("username") != user or fields.get("nonce") != nonce:
-        return False
-    ha1 = hashlib.md5(f"{user}:{fields.get('realm', '')}:{password}".encode()).hexdigest()
-    ha2 = hashlib.md5(f"{method}:{fields.get('uri', '')}".encode()).hexdigest()
-    middle = f"{nonce}:{fields['nc']}:{fields['cnonce']}:{fields['qop']}" if "qop" in fields else nonce
-    expected = hashlib.md5(f"{ha1}:{middle}:{ha2}".encode()).hexdigest()
-    return hmac.compare_digest(expected, fields.get("response", ""))

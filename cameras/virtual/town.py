@@ -14,7 +14,9 @@ from aiohttp import web
 
 from cameras.virtual import scene
 from cameras.virtual.clip import Clip, Frame, encode, read_frames
-from cameras.virtual.onvif_service import Device, DiscoveryAnswer, OnvifService
+from cameras.virtual.device import Device
+from cameras.virtual.discovery_answer import DiscoveryAnswer
+from cameras.virtual.onvif_service import OnvifService
 from cameras.virtual.rtsp_server import Mount, RtspServer
 
 FPS = 8.0

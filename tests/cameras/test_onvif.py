@@ -21,7 +21,9 @@ from cameras.onvif.client import SoapClient
 from cameras.onvif.device import identify
 from cameras.onvif.names import DEVICE
 from cameras.virtual.clip import Clip
-from cameras.virtual.onvif_service import Device, DiscoveryAnswer, OnvifService
+from cameras.virtual.device import Device
+from cameras.virtual.discovery_answer import DiscoveryAnswer
+from cameras.virtual.onvif_service import OnvifService
 from cameras.virtual.rtsp_server import Mount
 from core.clock import SystemClock
 from core.errors import CameraRefused, CameraUnreachable, ProtocolError

@@ -23,7 +23,8 @@ from cameras.onvif.client import SoapClient
 from cameras.onvif.recordings import Card, Recording
 from cameras.tables import Camera, Credential, Stream, Village
 from cameras.virtual.clip import Clip
-from cameras.virtual.onvif_service import Device, OnvifService
+from cameras.virtual.device import Device
+from cameras.virtual.onvif_service import OnvifService
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SECOND, SystemClock, to_microseconds
 from core.database import Database
@@ -188,7 +189,7 @@ async def test_a_long_gap_is_asked_for_piece_by_piece(
     monkeypatch.setattr("nvr.backfill.LONGEST_US", SECOND)
     town.device.switch("no_card", True)
     async with recording(spec(town)) as machine:
-        await town.outage(machine, seconds=1.0)
+        await town.outage(machine, seconds=2.0)
         await town.due_now()
         (whole,) = await town.gaps()
         await town.backfiller(machine).run_once()

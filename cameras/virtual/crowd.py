@@ -1,0 +1,83 @@
+"""A whole town of virtual cameras of many makes on one event loop, each with an address of its own (127.x.y.z).
+
+They share one clip; what differs is who they are and how they behave.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Callable, Sequence
+
+from aiohttp import web
+
+from cameras.virtual.clip import Clip
+from cameras.virtual.device import Device
+from cameras.virtual.discovery_answer import DiscoveryAnswer
+from cameras.virtual.makes import MAKES, Make
+from cameras.virtual.onvif_service import OnvifService
+from cameras.virtual.rtsp_server import Mount, RtspServer
+
+SIZES = {"main": (1280, 720), "sub": (640, 360)}
+
+
+def device_of(
+    number: int, make: Make, clip: Clip, host: str, login: tuple[str, str], ports: tuple[int, int] = (8899, 8554)
+) -> Device:
+    """One camera of a make; `ports` are those of its services and of RTSP."""
+    mounts = {p: Mount(f"/v{number}/{p}", {"healthy": clip}, phase=number * 0.37 % 9, login=login, host=host) for p in SIZES}
+    return Device(
+        f"{make.model}-{number}", f"{0xA00000 + number:06x}", host, ports[0], ports[1], mounts, SIZES, login,
+        make.manufacturer, make.model, make.firmware, make.card, make.dome, make.quirks,
+    )  # fmt: skip
+
+
+def devices(
+    count: int,
+    clip: Clip,
+    first: str,
+    login: tuple[str, str],
+    ports: tuple[int, int] = (8899, 8554),
+    makes: Sequence[Make] = MAKES,
+) -> list[Device]:
+    """`count` cameras of the makes in turn, at addresses from `first` on."""
+    start = ipaddress.ip_address(first)
+    return [device_of(i, makes[i % len(makes)], clip, str(start + i), login, ports) for i in range(count)]
+
+
+class Crowd:
+    """Runs devices until stopped; all of one crowd listen on the same ports of their own addresses."""
+
+    def __init__(self, members: Sequence[Device]):
+        self.members = list(members)
+        self._rtsp = RtspServer([m for d in members for m in d.mounts.values()])
+        self.services = {d.host: OnvifService(d, self._restart_of(d)) for d in members}
+        self._http: asyncio.Server | None = None
+        self._web: web.Server | None = None
+        self.discovery: DiscoveryAnswer | None = None
+
+    async def start(self, discovery_port: int | None = 3702, *, rtsp: bool = True) -> None:
+        hosts = [d.host for d in self.members]
+        loop = asyncio.get_running_loop()
+        self._web = web.Server(self._handle, access_log=None)
+        self._http = await loop.create_server(self._web, hosts, self.members[0].http_port, backlog=64)
+        if rtsp:
+            await self._rtsp.start(hosts, self.members[0].rtsp_port)
+        if discovery_port is not None:
+            self.discovery = await DiscoveryAnswer.start(self.members, port=discovery_port)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        assert request.transport is not None
+        return await self.services[request.transport.get_extra_info("sockname")[0]].handle(request)
+
+    def _restart_of(self, device: Device) -> Callable[[str], None]:
+        return lambda token: self._rtsp.interrupt(device.mounts[token])
+
+    async def stop(self) -> None:
+        if self.discovery:
+            self.discovery.close()
+        await self._rtsp.stop()
+        if self._http:
+            self._http.close()
+        if self._web:
+            await self._web.shutdown(1.0)

@@ -1,0 +1,190 @@
+"""A virtual camera's identity, settings and quirks: what its services tell and what they change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+
+from cameras.virtual.guard import Guard
+from cameras.virtual.rtsp_server import Mount
+
+# By family of the research on real makes; each was seen on a camera that somebody sold.
+QUIRKS = {
+    "old_host": "addresses that it tells name the host it once had",
+    "dead_port": "its media service is told on a port where nobody listens",
+    "odd_path": "its device service lies at /onvif/service",
+    "rtsp_zero": "stream addresses with 0.0.0.0",
+    "rtsp_port_80": "stream addresses with the port of the web page",
+    "rtsp_two_ports": "stream addresses like host:80:554",
+    "rtsp_password": "stream addresses with user and password",
+    "rtsp_query_password": "stream addresses with user and password in the path",
+    "bare_ampersand": "& unescaped in addresses",
+    "relative_subscription": "the PullPoint's address has no host",
+    "returns_at_once": "PullMessages does not wait",
+    "one_slot": "one subscription at a time",
+    "drops_pull": "closes the connection in the middle of a pull",
+    "no_termination_time": "the subscription does not say when it ends",
+    "wrong_event_namespace": "notifications in another namespace",
+    "few_services": "GetServices lists two of its services",
+    "no_get_services": "knows GetCapabilities alone",
+    "claims_events": "lists an event service that is not there",
+    "media2_only": "has no media1",
+    "media1_without_encoder": "media1 leaves out the encoder (H.265)",
+    "media2_without_types": "media2 breaks on a Type",
+    "ignores_sets": "answers every Set with success and does nothing",
+    "local_time_only": "tells no UTC time",
+    "local_as_utc": "tells local time as UTC",
+    "date_before_time": "children of the time in another order",
+    "year_1970": "lost its clock with the power",
+    "time_needs_login": "does not tell the time to strangers",
+    "overflow_time": "tells 00:61:16",
+    "odd_zone": "writes the zone as no standard knows it",
+    "refuses_zone": "takes no zone but its own",
+    "set_resets_zone": "forgets the zone when the time is set",
+    "wsse_only": "offers no Digest",
+    "digest_only": "takes no WS-UsernameToken",
+    "sha256": "Digest with SHA-256",
+    "refuses_in_200": "refusals with HTTP 200",
+    "refuses_in_400": "refusals with HTTP 400",
+    "small_window": "WS-UsernameToken good for 5 s",
+    "short_nonce": "a Digest nonce is good for three requests, and it does not say stale",
+    "locks_out": "five wrong passwords bar everybody for 30 minutes",
+    "open_access": "lets everybody in",
+    "dashed_mac": "MAC address with dashes",
+    "no_mac": "tells no MAC address",
+    "clone": "shares UUID and serial with the others of its batch",
+    "reordered": "children in another order",
+    "unknown_elements": "elements that no schema knows, first and in the middle",
+    "wrong_namespace": "children in a namespace of the maker's",
+    "undeclared_prefix": "a prefix that is nowhere declared",
+    "gbk": "GB 2312 without saying so",
+    "soap11": "SOAP 1.1",
+    "bom": "byte order mark and blank lines before the declaration",
+    "multipart": "every answer as one part of a multipart message",
+    "html_errors": "errors as a page for people",
+    "single_threaded": "a second request at a time is cut off",
+    "closes_silently": "closes a kept connection without a word",
+    "needs_action": "wants the action in Content-Type",
+    "no_snapshot": "no snapshot address",
+    "rounds": "rounds bit rate and key frame distance",
+    "ignores_encoder": "takes encoder settings and keeps its own",
+    "restarts_stream": "breaks the stream off when its encoder is set",
+}
+
+
+@dataclass(slots=True)
+class Encoder:
+    """A video encoder's settings; `bitrate` in kilobits a second, `gop` in pictures."""
+
+    codec: str
+    width: int
+    height: int
+    fps: int
+    bitrate: int
+    gop: int
+
+
+@dataclass(slots=True)
+class Ptz:
+    """Where a dome looks: pan and tilt in degrees, zoom as a factor."""
+
+    pan: float = 0.0
+    tilt: float = 0.0
+    zoom: float = 1.0
+    speed: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    moved_at: float = 0.0  # since when with that speed (monotonic)
+    stops_at: float = 0.0
+    presets: dict[str, tuple[str, float, float, float]] = field(default_factory=dict)
+    home: tuple[float, float, float] = (0.0, 0.0, 1.0)
+
+
+@dataclass(slots=True)
+class Device:
+    """Identity, streams and settings of one virtual camera."""
+
+    name: str
+    serial: str
+    host: str
+    http_port: int
+    rtsp_port: int
+    mounts: dict[str, Mount]  # by profile token: 'main', 'sub'
+    sizes: dict[str, tuple[int, int]]
+    login: tuple[str, str] | None = None
+    manufacturer: str = "Minwang"
+    model: str = "Virtual-1"
+    firmware: str = "1.0"
+    card: bool = True  # it has a card and offers Profile G
+    dome: bool = False  # it pans, tilts and zooms
+    quirks: frozenset[str] = frozenset()
+    faults: set[str] = field(default_factory=set)
+    clock_shift: float = 0.0  # its clock minus the true time, seconds, beside what 'clock_wrong' adds
+    zone: str = "CST-8"
+    clock_kind: str = "Manual"
+    ntp: list[str] = field(default_factory=list)
+    hostname: str = "ipc"
+    discoverable: bool = True
+    protocols: dict[str, tuple[bool, int]] = field(default_factory=dict)
+    encoders: dict[str, Encoder] = field(default_factory=dict)
+    osd: dict[str, str] = field(default_factory=dict)  # text by token; 'time' shows the time
+    ptz: Ptz = field(default_factory=Ptz)
+    guard: Guard = field(init=False)
+
+    def __post_init__(self) -> None:
+        unknown = self.quirks - set(QUIRKS)
+        assert not unknown, unknown
+        if "year_1970" in self.quirks:
+            self.clock_shift = -56 * 365.25 * 86400
+        if "odd_zone" in self.quirks:
+            self.zone = "MoroccoStandardTime0"
+        self.guard = Guard(self.login, self.quirks)
+        for mount in self.mounts.values():
+            if mount.login is not None:
+                mount.guard = self.guard
+        self.protocols = self.protocols or {
+            "HTTP": (True, self.http_port or 80),
+            "RTSP": (True, self.rtsp_port),
+            "TELNET": (False, 23),
+        }
+        for token, mount in self.mounts.items():
+            clip = mount.clips["healthy"]
+            kilobits = round(clip.offsets[-1] * 8 / (clip.frames / clip.fps) / 1000)
+            gop = clip.keyframes[1] if len(clip.keyframes) > 1 else clip.frames
+            self.encoders.setdefault(token, Encoder(clip.codec.upper(), *self.sizes[token], round(clip.fps), kilobits, gop))
+
+    @property
+    def uuid(self) -> str:
+        return f"4d574e47-0000-4000-8000-{int(self.shown_serial, 16):012x}"
+
+    @property
+    def shown_serial(self) -> str:
+        return "0c10e5" if "clone" in self.quirks else self.serial
+
+    @property
+    def mac(self) -> str:
+        """Locally administered, from the serial number."""
+        digits = f"02{int(self.serial, 16) & 0xFFFFFFFFFF:010x}"
+        return ("-" if "dashed_mac" in self.quirks else ":").join(digits[i : i + 2] for i in range(0, 12, 2))
+
+    @property
+    def told_host(self) -> str:
+        return "192.168.1.88" if "old_host" in self.quirks else self.host
+
+    @property
+    def service(self) -> str:
+        """Address of the device service as discovery tells it."""
+        path = "service" if "odd_path" in self.quirks else "device_service"
+        return f"http://{self.host}:{self.http_port}/onvif/{path}"
+
+    def address_of(self, service: str) -> str:
+        port = 9 if "dead_port" in self.quirks and service.startswith("media") else self.http_port
+        return f"http://{self.told_host}:{port}/onvif/{service}"
+
+    def switch(self, fault: str, on: bool) -> None:
+        for faults in (self.faults, *(m.faults for m in self.mounts.values())):
+            (faults.add if on else faults.discard)(fault)
+        self.guard.refusing = "wrong_password" in self.faults
+
+    def now(self) -> datetime:
+        """Its clock, as UTC."""
+        wrong = next(iter(self.mounts.values())).clock_offset if self.mounts else 0.0
+        return datetime.now(timezone.utc) + timedelta(seconds=wrong + self.clock_shift)

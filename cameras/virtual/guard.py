@@ -1,0 +1,115 @@
+"""The virtual camera's door: who may in, over ONVIF and RTSP alike, and when it is barred.
+
+WS-UsernameToken with the window that real cameras keep, and HTTP Digest. One that locks out counts every wrong
+credential, wherever it was tried, and bars everybody after the fifth: the judge of a client's manners.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from datetime import datetime
+
+from cameras.onvif.soap import password_digest
+
+WINDOW_SECONDS = 300.0
+TRIES = 5
+BARRED_SECONDS = 1800.0
+NONCE_USES = 3
+
+
+class Guard:
+    """Accounts of one camera: password and level (Administrator, Operator, User) by name; empty: nobody is asked."""
+
+    def __init__(self, login: tuple[str, str] | None, quirks: frozenset[str] = frozenset()):
+        self.users: dict[str, tuple[str, str]] = {login[0]: (login[1], "Administrator")} if login else {}
+        self._quirks = quirks
+        self._nonce = secrets.token_hex(16)
+        self._uses = 0
+        self._barred_until = 0.0
+        self.wrong_tries = 0
+        self.refusing = False
+        self.times_barred = 0
+
+    @property
+    def barred(self) -> bool:
+        return time.monotonic() < self._barred_until
+
+    def challenge(self) -> str | None:
+        """WWW-Authenticate; None where Digest is not offered."""
+        if "wsse_only" in self._quirks:
+            return None
+        algorithm = "SHA-256" if "sha256" in self._quirks else "MD5"
+        return f'Digest realm="virtual", nonce="{self._nonce}", algorithm={algorithm}, qop="auth"'
+
+    def digest(self, given: str, method: str, nonce: str | None = None) -> bool:
+        """An Authorization header; `nonce` is the connection's own, where it has one."""
+        if nonce is None:
+            nonce = self._nonce
+            self._uses += "short_nonce" in self._quirks
+            if self._uses > NONCE_USES:
+                self._nonce, self._uses = secrets.token_hex(16), 0
+                return False  # forgotten, and that is not counted as a wrong password
+        return self._judged(any(check_digest(given, method, n, p, nonce) for n, (p, _) in self.users.items()))
+
+    def basic(self, given: str) -> bool:
+        wanted = ("Basic " + base64.b64encode(f"{n}:{p}".encode()).decode() for n, (p, _) in self.users.items())
+        return self._judged(any(hmac.compare_digest(given, w) for w in wanted))
+
+    def token(self, envelope: str, now: datetime) -> bool:
+        """A WS-UsernameToken in an envelope."""
+        found = {
+            k: re.search(rf"<(?:\w+:)?{k}\b[^>]*>([^<]*)<", envelope) for k in ("Username", "Password", "Nonce", "Created")
+        }
+        fields = {k: m.group(1) for k, m in found.items() if m}
+        if len(fields) < 4 or "digest_only" in self._quirks:
+            return False  # nobody tried anything
+        return self._judged(self._token_is_good(fields, now))
+
+    def level(self, name: str) -> str:
+        return self.users[name][1] if name in self.users else ""
+
+    def _token_is_good(self, fields: dict[str, str], now: datetime) -> bool:
+        if fields["Username"] not in self.users:
+            return False
+        window = 5.0 if "small_window" in self._quirks else WINDOW_SECONDS
+        try:
+            created = datetime.fromisoformat(fields["Created"])
+            nonce = base64.b64decode(fields["Nonce"])
+        except ValueError:
+            return False
+        if abs((now - created).total_seconds()) > window:
+            return False
+        wanted = password_digest(nonce, fields["Created"], self.users[fields["Username"]][0])
+        return hmac.compare_digest(wanted, fields["Password"])
+
+    def _judged(self, good: bool) -> bool:
+        if self.barred or self.refusing:
+            return False
+        if good:
+            self.wrong_tries = 0
+            return True
+        self.wrong_tries += 1
+        if "locks_out" in self._quirks and self.wrong_tries >= TRIES:
+            self._barred_until = time.monotonic() + BARRED_SECONDS
+            self.times_barred += 1
+        return False
+
+
+def check_digest(given: str, method: str, user: str, password: str, nonce: str) -> bool:
+    """RFC 2069, 2617 and 7616: MD5 and SHA-256, with or without qop."""
+    if not given.lower().startswith("digest "):
+        return False
+    fields = dict(re.findall(r'(\w+)="?([^",]*)"?', given[7:]))
+    if fields.get("username") != user or fields.get("nonce") != nonce:
+        return False
+    name = hashlib.sha256 if "SHA-256" in fields.get("algorithm", "").upper() else hashlib.md5
+    ha1 = name(f"{user}:{fields.get('realm', '')}:{password}".encode()).hexdigest()
+    ha2 = name(f"{method}:{fields.get('uri', '')}".encode()).hexdigest()
+    middle = f"{nonce}:{fields.get('nc')}:{fields.get('cnonce')}:{fields['qop']}" if "qop" in fields else nonce
+    expected = name(f"{ha1}:{middle}:{ha2}".encode()).hexdigest()
+    return hmac.compare_digest(expected, fields.get("response", ""))
