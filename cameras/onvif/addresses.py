@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 DEFAULT_PATH = "/onvif/device_service"
@@ -85,6 +86,7 @@ def filled(url: str, login: tuple[str, str] | None) -> str:
     return url.replace("{user}", quote(user, safe="")).replace("{password}", quote(password, safe=""))
 
 
+@lru_cache(4096)
 def bracket(host: str) -> str:
     try:
         return f"[{host}]" if ipaddress.ip_address(host.partition("%")[0]).version == 6 else host

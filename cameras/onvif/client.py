@@ -13,7 +13,6 @@ import re
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
-from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
 import aiohttp
@@ -27,6 +26,7 @@ from core.errors import CameraRefused, CameraUnreachable, ProtocolError
 MAX_BODY = 1_000_000
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
+_USUAL = aiohttp.ClientTimeout(total=TOTAL_SECONDS, sock_connect=CONNECT_SECONDS)
 MODES = ("none", "digest", "wsse")
 _OPERATION = re.compile(r'<([\w.-]+)[^>]*?\sxmlns="([^"]+)"')
 _WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss"
@@ -64,6 +64,7 @@ class SoapClient:
         self._login = login
         self._auth = Authenticator(login, basic=False)
         self._listener = listener
+        self._urls: dict[str, URL] = {}
         self._one_at_a_time = asyncio.Lock()
         self._accepted = False  # the credential was good for something
         self.mode = mode if mode in MODES else None
@@ -130,8 +131,8 @@ class SoapClient:
         for last in (False, True) if name.startswith("Get") else (True,):
             try:
                 return await self._post_once(url, body, action, mode, seconds)
-            except (aiohttp.ServerDisconnectedError, ConnectionResetError) as e:
-                if last:
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as e:
+                if last or isinstance(e, aiohttp.ClientConnectorError):
                     raise CameraUnreachable(f"no ONVIF answer: {type(e).__name__}") from e
             except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as e:
                 raise CameraUnreachable(f"no ONVIF answer: {type(e).__name__}") from e
@@ -141,19 +142,27 @@ class SoapClient:
         request = envelope(body, self._token() if mode == "wsse" else "")
         headers = {"Content-Type": f'application/soap+xml; charset=utf-8; action="{action}"', "Accept-Encoding": "identity"}
         if mode == "digest" and self._auth.ready:
-            path = urlsplit(url)
-            headers["Authorization"] = self._auth.header("POST", path.path + (f"?{path.query}" if path.query else ""))
+            headers["Authorization"] = self._auth.header("POST", self._url(url).raw_path_qs)
         async with self._http.post(
-            URL(url, encoded=True),
+            self._url(url),
             data=request,
             headers=headers,
-            timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS),
+            timeout=_USUAL if seconds == TOTAL_SECONDS else aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS),
             allow_redirects=False,
         ) as reply:
             content = await read_capped(reply)
             if self._listener is not None:
                 self._listener(url, request, reply.status, content)
             return reply.status, content, reply.headers.getall("WWW-Authenticate", [])
+
+    def _url(self, url: str) -> URL:
+        """Parsed once; addresses are a camera's, so they are few."""
+        known = self._urls.get(url)
+        if known is None:
+            if len(self._urls) > 32:
+                self._urls.clear()
+            known = self._urls[url] = URL(url, encoded=True)
+        return known
 
     def _token(self) -> str:
         if self._login is None:
@@ -172,6 +181,8 @@ class SoapClient:
 
 async def read_capped(reply: aiohttp.ClientResponse, limit: int = MAX_BODY) -> bytes:
     """The body. Raises ProtocolError where it is larger than `limit` bytes."""
+    if (reply.content_length or limit + 1) <= limit:
+        return await reply.read()
     content = bytearray()
     async for chunk in reply.content.iter_chunked(65536):
         content += chunk

@@ -69,7 +69,7 @@ async def identify(client: SoapClient, url: str, clock: Clock, *, thorough: bool
     found.firmware = info.text("FirmwareVersion") or ""
     found.serial = info.text("SerialNumber") or ""
     found.hardware = info.text("HardwareId") or ""
-    found.services = await services(client, url)
+    found.services = await services(client, url, union=thorough)
     if thorough:
         await _network(client, url, found)
     await _streams(client, url, found, thorough=thorough)
@@ -77,8 +77,10 @@ async def identify(client: SoapClient, url: str, clock: Clock, *, thorough: bool
     return found
 
 
-async def services(client: SoapClient, url: str) -> dict[str, str]:
+async def services(client: SoapClient, url: str, *, union: bool = True) -> dict[str, str]:
     """Addresses of the services by namespace: the union of GetServices and GetCapabilities.
+
+    Without `union` the second is asked only where the first told no media service.
 
     Raises CameraUnreachable or CameraRefused; a camera that answers neither gets the device service alone.
     """
@@ -87,6 +89,8 @@ async def services(client: SoapClient, url: str) -> dict[str, str]:
         (f'<GetServices xmlns="{DEVICE}"><IncludeCapability>false</IncludeCapability></GetServices>', _of_services),
         (f'<GetCapabilities xmlns="{DEVICE}"><Category>All</Category></GetCapabilities>', _of_capabilities),
     ):
+        if not union and (MEDIA in found or MEDIA2 in found):
+            break
         try:
             reply = await client.call(url, body)
         except ProtocolError:

@@ -17,7 +17,8 @@ from core.errors import ProtocolError
 
 _BARE_AMPERSAND = re.compile(rb"&(?!(?:[a-zA-Z]+|#\d+|#x[0-9a-fA-F]+);)")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
-_ENVELOPE = re.compile(rb"<(?:[\w.-]+:)?Envelope\b.*</(?:[\w.-]+:)?Envelope\s*>", re.DOTALL)
+_BEGIN = re.compile(rb"<(?:[\w.-]+:)?Envelope\b")
+_CLOSING = re.compile(rb"</(?:[\w.-]+:)?\Z")
 _REFUSALS = ("NotAuthorized", "NotAuthorised", "FailedAuthentication", "InvalidSecurity", "SenderNotAuthorized")
 
 
@@ -36,21 +37,21 @@ class Node:
     def all(self, path: str) -> Iterator[Node]:
         """Every descendant on a path like 'Profiles/VideoEncoderConfiguration'."""
         head, _, rest = path.partition("/")
-        for child in self._element:
-            if local_name(child) == head:
-                if rest:
-                    yield from Node(child).all(rest)
-                else:
-                    yield Node(child)
+        for child in self._element.iterchildren("{*}" + head):
+            if rest:
+                yield from Node(child).all(rest)
+            else:
+                yield Node(child)
 
     def get(self, path: str) -> Node | None:
-        return next(self.all(path), None)
+        found = _first(self._element, path.split("/"))
+        return Node(found) if found is not None else None
 
     def text(self, path: str = "") -> str | None:
-        node = self.get(path) if path else self
-        if node is None or node._element.text is None:
+        element = _first(self._element, path.split("/")) if path else self._element
+        if element is None or element.text is None:
             return None
-        return node._element.text.strip() or None
+        return element.text.strip() or None
 
     def number(self, path: str) -> float | None:
         try:
@@ -66,9 +67,24 @@ class Node:
 
 
 def local_name(element: etree._Element) -> str:
-    # Undeclared prefixes survive recovery as part of the name: split at ':' too.
-    tag = element.tag
-    return tag.rpartition("}")[2].rpartition(":")[2] if isinstance(tag, str) else ""
+    return str(element.tag).rpartition("}")[2]
+
+
+def _first(element: etree._Element, path: list[str]) -> etree._Element | None:
+    """The first descendant on a path; a branch that leads nowhere is left for the next."""
+    for child in element.iterchildren("{*}" + path[0]):
+        found = _first(child, path[1:]) if len(path) > 1 else child
+        if found is not None:
+            return found
+    return None
+
+
+def _without_undeclared_prefixes(root: etree._Element) -> None:
+    """Undeclared prefixes survive recovery as part of the name."""
+    for element in root.iter(etree.Element):
+        name = str(element.tag)
+        if ":" in name.rpartition("}")[2]:
+            element.tag = name.rpartition(":")[2]
 
 
 def decoded(body: bytes) -> str:
@@ -88,23 +104,31 @@ def parse(body: bytes) -> Node:
     """Envelope bytes to its Body's first child. Raises ProtocolError for anything that is not SOAP, or is cut short."""
     if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
         body = decoded(body).encode()
-    found = _ENVELOPE.search(body)  # what stands around it is a declaration, or the other parts of a multipart body
-    if found is None:
+    # What stands around the envelope is a declaration, or the other parts of a multipart body.
+    begin, end = _BEGIN.search(body), body.rfind(b"Envelope")
+    if begin is None or end <= begin.end() or not _CLOSING.search(body, begin.end(), end):
         start = _DECLARATION.sub("", decoded(body[:200])).strip()[:60]
-        cut = b"Envelope" in body
-        raise ProtocolError(f"the answer {'is cut short' if cut else 'is not a SOAP envelope'}: {start!r}")
-    clean = _BARE_AMPERSAND.sub(b"&amp;", decoded(found.group()).encode())
-    parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, huge_tree=False, remove_comments=True)
+        raise ProtocolError(f"the answer {'is not a SOAP envelope' if begin is None else 'is cut short'}: {start!r}")
+    clean = body[begin.start() : end] + b"Envelope>"
+    if not clean.isascii():
+        clean = decoded(clean).encode()
+    if b"&" in clean:
+        clean = _BARE_AMPERSAND.sub(b"&amp;", clean)
     try:
-        root = etree.fromstring(clean, parser)
+        root = etree.fromstring(clean, _PARSER)
     except etree.XMLSyntaxError as e:
         raise ProtocolError("the answer is not XML") from e
     content = None
+    if root is not None and len(_PARSER.error_log):
+        _without_undeclared_prefixes(root)
     if root is not None and local_name(root) == "Envelope":
         content = next((c for b in root if local_name(b) == "Body" for c in b if isinstance(c.tag, str)), None)
     if content is None:
         raise ProtocolError("the SOAP body is empty")
     return Node(content)
+
+
+_PARSER = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, huge_tree=False, remove_comments=True)
 
 
 class SoapFault(ProtocolError):

@@ -67,7 +67,8 @@ class Crowd:
             self.discovery = await DiscoveryAnswer.start(self.members, port=discovery_port)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        assert request.transport is not None
+        if request.transport is None:  # gone before it was heard
+            return web.Response(status=503)
         return await self.services[request.transport.get_extra_info("sockname")[0]].handle(request)
 
     def _restart_of(self, device: Device) -> Callable[[str], None]:
