@@ -120,6 +120,19 @@ class CameraEntry(Strict):
     cost: float | None = Field(None, ge=0, description="Yuan, all in")
     installed: date | None = None
     purpose: str = ""
+    site: str = Field("", max_length=120, description="Where it hangs, in words: pole 7 at the bridge")
+    expected_make: str = Field("", max_length=60, description="Manufacturer or model that was ordered")
+    legal_class: Literal["7.1", "7.2", "9", "non_public"] | None = Field(
+        None, description="Class of Decree 799: main roads 7.1, operated places 7.2, other public places 9"
+    )
+    manager_unit: str = Field("", max_length=80, description="Unit that answers for it")
+    responsible: str = Field("", max_length=40, description="Person who answers for it")
+    maintainer: str = Field("", max_length=80, description="Who mends it")
+    contract: str = Field("", max_length=80, description="Number of the contract")
+    warranty_until: date | None = None
+    filing_no: str = Field("", max_length=80, description="Number of the filing with the county (article 14)")
+    filing_date: date | None = None
+    in_use_since: date | None = None
     retention_days: float | None = Field(
         None, ge=1, le=3650, description="Days that the main stream is kept; else the station's"
     )

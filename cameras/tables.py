@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, String
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from core.database import Base
+from core.events import BigId
 
 
 class Village(Base):
@@ -49,6 +50,10 @@ class Camera(Base):
     clock_offset: Mapped[float | None] = mapped_column(comment="Camera clock minus ours, seconds")
     refused_at: Mapped[datetime | None] = mapped_column(comment="Credential refused; nobody tries until a person acts")
     seen_at: Mapped[datetime | None] = mapped_column(comment="Last ONVIF answer")
+    endpoint: Mapped[str | None] = mapped_column(String(80), index=True, comment="UUID by which it answers discovery")
+    auth_mode: Mapped[str | None] = mapped_column(String(8), comment="How it wants to be asked: none, digest, wsse")
+    acceptance: Mapped[dict[str, Any] | None] = mapped_column(JSON, comment="What was checked on the spot (R-MASK-2), by whom")
+    accepted_at: Mapped[datetime | None] = mapped_column(comment="Accepted by a person since then")
     streams: Mapped[list[Stream]] = relationship(lazy="selectin", cascade="all, delete-orphan", order_by="Stream.kind")
 
 
@@ -71,6 +76,75 @@ class Stream(Base):
     height: Mapped[int | None] = mapped_column()
     fps: Mapped[float | None] = mapped_column(comment="Frames a second promised")
     bitrate: Mapped[int | None] = mapped_column(comment="Bits a second promised")
+
+
+class CameraChange(Base):
+    __tablename__ = "camera_change"
+    __table_args__ = (Index(None, "camera", "id"), {"comment": "History of a camera's file; append-only"})
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    camera: Mapped[str] = mapped_column(String(40))
+    at: Mapped[datetime] = mapped_column()
+    actor: Mapped[str] = mapped_column(String(60), comment="Account name, or 'system'")
+    field: Mapped[str] = mapped_column(String(60), comment="address, device.firmware, streams.main …")
+    old: Mapped[Any] = mapped_column(JSON, comment="Value before; null where there was none")
+    new: Mapped[Any] = mapped_column(JSON)
+
+
+class DeviceSeen(Base):
+    __tablename__ = "device_seen"
+    __table_args__ = ({"comment": "Devices that discovery met, cameras of the inventory or not"},)
+
+    address: Mapped[str] = mapped_column(String(120), primary_key=True, comment="host:port of its device service")
+    endpoint: Mapped[str] = mapped_column(String(120), comment="UUID, or the address where it gave none")
+    url: Mapped[str] = mapped_column(String(400))
+    name: Mapped[str] = mapped_column(String(80))
+    hardware: Mapped[str] = mapped_column(String(80))
+    serial: Mapped[str] = mapped_column(String(80), comment="Manufacturer and serial number, where it was asked")
+    macs: Mapped[list[str]] = mapped_column(JSON)
+    village: Mapped[str | None] = mapped_column(String(40), comment="In whose subnet it was met")
+    verdict: Mapped[str] = mapped_column(String(12), comment="known, first, moved, replaced, clone, new")
+    camera: Mapped[str | None] = mapped_column(String(40), index=True, comment="Camera that it is taken for")
+    first_seen: Mapped[datetime] = mapped_column()
+    last_seen: Mapped[datetime] = mapped_column()
+
+
+class Finding(Base):
+    __tablename__ = "camera_finding"
+    __table_args__ = (Index(None, "camera", "kind"), {"comment": "What is wrong with a camera's safety or identity"})
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    camera: Mapped[str | None] = mapped_column(String(40), comment="Null: a device that is no camera of ours")
+    address: Mapped[str] = mapped_column(String(120))
+    village: Mapped[str | None] = mapped_column(String(40), comment="Whose scope may see it; null: all")
+    kind: Mapped[str] = mapped_column(String(40), index=True)
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON, comment="Figures and names, no sentence and no secret")
+    opened_at: Mapped[datetime] = mapped_column()
+    closed_at: Mapped[datetime | None] = mapped_column(comment="Null: open")
+    closed_by: Mapped[str | None] = mapped_column(String(60), comment="Account that accepts it, or 'system' where it is gone")
+
+
+class ModelNote(Base):
+    __tablename__ = "model_note"
+    __table_args__ = ({"comment": "What a model of a firmware does not take, so that nobody tries it on each camera again"},)
+
+    manufacturer: Mapped[str] = mapped_column(String(60), primary_key=True)
+    model: Mapped[str] = mapped_column(String(60), primary_key=True)
+    firmware: Mapped[str] = mapped_column(String(60), primary_key=True)
+    setting: Mapped[str] = mapped_column(String(60), primary_key=True)
+    outcome: Mapped[str] = mapped_column(String(12), comment="refused, ignored, rounded")
+    detail: Mapped[str] = mapped_column(String(200))
+    at: Mapped[datetime] = mapped_column()
+
+
+class ClockSample(Base):
+    __tablename__ = "clock_sample"
+    __table_args__ = ({"comment": "A camera's clock error as it changed"},)
+
+    camera: Mapped[str] = mapped_column(String(40), primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    offset: Mapped[float] = mapped_column(comment="Camera minus ours, seconds")
+    corrected: Mapped[bool] = mapped_column(default=False, comment="It was set right after this")
 
 
 def profile_of(entry: dict[str, Any]) -> dict[str, Any]:

@@ -23,8 +23,10 @@ from typing import Any
 import aiohttp
 from sqlalchemy import func, select
 
-from cameras import inventory, onboarding, registry
-from cameras.tables import Village
+from cameras import inventory, registry
+from cameras.onboarding import Onboarding
+from cameras.onvif.client import http_session
+from cameras.survey import Survey
 from cases import watch
 from cases.tables import Alert
 from core import events
@@ -160,16 +162,14 @@ class Story:
     async def _find_cameras(self) -> None:
         async with self._database.reading() as session:
             cameras = await registry.cameras(session)
-            villages = (await session.scalars(select(Village))).all()
-        found = await onboarding.discover(cameras, villages, ["127.0.0.1"], wait=1.0)
-        self._discovered = len(found.known)
-        self._progress.say(
-            f"WS-Discovery: {len(found.known)} of {len(cameras)} expected cameras answered, {len(found.strangers)} strangers"
-        )
-        async with aiohttp.ClientSession() as http:
-            outcome = await onboarding.Onboarding(self._database, vault_of(self._settings), self._clock, http).run(
-                [c for c in cameras if c.id in found.known]
-            )
+        async with http_session() as http:
+            onboarding = Onboarding(self._database, vault_of(self._settings), self._clock, http)
+            report = await Survey(self._database, self._clock, onboarding).run(["127.0.0.1"], wait=1.0)
+            found = {m.verdict.camera for m in report.of("first", "known", "moved")}
+            self._discovered = len(found)
+            strangers = len(report.of("new", "clone"))
+            self._progress.say(f"WS-Discovery: {len(found)} of {len(cameras)} expected cameras answered, {strangers} strangers")
+            outcome = await onboarding.run([c for c in cameras if c.id in found])
         self._identified = len(outcome.identified)
         self._progress.say(f"ONVIF: {self._identified} cameras told their identity and streams")
         for camera, reason in outcome.failed.items():

@@ -1,0 +1,91 @@
+"""Findings: what is wrong with a camera's safety or identity, open until it is gone or a person accepts it.
+
+A finding is told once, however often it is seen; it closes by itself when it is seen no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.tables import Camera, Finding
+from core import audit, events
+from core.errors import NotFoundError
+
+KINDS = (
+    "no_authentication", "default_password", "wide_open_service", "known_bad_firmware", "identity_changed", "clone",
+    "unknown_device", "moved", "clock_wrong", "zone_wrong", "drift", "credential_refused",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom a finding concerns: a camera, or (camera None) a stranger by its address."""
+
+    camera: str | None
+    address: str
+    village: str | None
+
+    @classmethod
+    def of(cls, camera: Camera) -> Subject:
+        return cls(camera.id, camera.address or "", camera.village)
+
+
+async def tell(session: AsyncSession, at: datetime, kind: str, about: Subject, **detail: Any) -> Finding:
+    """Open a finding, or bring an open one up to date."""
+    row = await _open(session, kind, about)
+    if row is None:
+        row = Finding(camera=about.camera, address=about.address, village=about.village, kind=kind, detail=detail, opened_at=at)
+        session.add(row)
+        await session.flush()
+        _announce(session, at, "finding.opened", row)
+    elif row.detail != detail:
+        row.detail = detail
+    return row
+
+
+async def gone(session: AsyncSession, at: datetime, kinds: Sequence[str], about: Subject) -> None:
+    """What is seen no more is closed."""
+    for kind in kinds:
+        row = await _open(session, kind, about)
+        if row is not None:
+            row.closed_at, row.closed_by = at, "system"
+            _announce(session, at, "finding.closed", row)
+
+
+def _announce(session: AsyncSession, at: datetime, event: str, row: Finding) -> None:
+    events.append(session, at, event, village=row.village, camera=row.camera, finding=row.kind, address=row.address)
+
+
+async def accept(session: AsyncSession, number: int, at: datetime, actor: str, reason: str) -> Finding:
+    """A person closes a finding. Raises NotFoundError."""
+    row = await session.get(Finding, number)
+    if row is None or row.closed_at is not None:
+        raise NotFoundError("there is no such open finding")
+    row.closed_at, row.closed_by = at, actor
+    await audit.record(session, at, actor, "finding.accept", f"{row.kind} {row.camera or row.address}", reason=reason)
+    return row
+
+
+async def open_ones(session: AsyncSession, villages: Sequence[str] | None = None) -> Sequence[Finding]:
+    """Open findings within a scope of villages (None: all), the newest first."""
+    query = select(Finding).where(Finding.closed_at.is_(None)).order_by(Finding.id.desc())
+    if villages is not None:
+        query = query.where(Finding.village.in_(villages))
+    return (await session.scalars(query)).all()
+
+
+async def _open(session: AsyncSession, kind: str, about: Subject) -> Finding | None:
+    query = select(Finding).where(Finding.kind == kind, Finding.closed_at.is_(None))
+    # A camera's finding goes along when it moves; a stranger is known by its address alone.
+    if about.camera is not None:
+        query = query.where(Finding.camera == about.camera)
+    else:
+        query = query.where(Finding.camera.is_(None), Finding.address == about.address)
+    found: Finding | None = await session.scalar(query.limit(1))
+    return found

@@ -1,0 +1,43 @@
+"""The history of a camera's file: every change, when, by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.tables import CameraChange
+
+SYSTEM = "system"
+
+
+def note(session: AsyncSession, camera: str, at: datetime, actor: str, field: str, old: Any, new: Any) -> None:
+    """Add a change to the running transaction."""
+    session.add(CameraChange(camera=camera, at=at, actor=actor, field=field, old=old, new=new))
+
+
+def note_all(
+    session: AsyncSession,
+    camera: str,
+    at: datetime,
+    actor: str,
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    prefix: str = "",
+) -> bool:
+    """Add every field that differs; True where one does."""
+    changed = [k for k in {**old, **new} if old.get(k) != new.get(k)]
+    for key in changed:
+        note(session, camera, at, actor, f"{prefix}{key}", old.get(key), new.get(key))
+    return bool(changed)
+
+
+async def of(session: AsyncSession, camera: str, limit: int = 200, before: int | None = None) -> Iterable[CameraChange]:
+    """A camera's changes, the newest first, paged by id."""
+    query = select(CameraChange).where(CameraChange.camera == camera).order_by(CameraChange.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(CameraChange.id < before)
+    return (await session.scalars(query)).all()

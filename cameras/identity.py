@@ -1,0 +1,103 @@
+"""Who is this device? A vote of UUID, serial number and MAC address, because each of them lies now and then.
+
+Clones share UUID and serial number; firmware updates change the UUID; some cameras tell no MAC. A trait that
+several known cameras share tells nothing. A MAC that differs outvotes what agrees.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+_WEIGHTS = {"mac": 3, "uuid": 2, "serial": 2}
+_AGAINST = {"mac": -4, "uuid": -1, "serial": -2}  # an update may change the UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What a device tells of itself; empty where it does not."""
+
+    uuid: str = ""
+    serial: str = ""  # with the manufacturer: makers count from 1
+    macs: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.uuid or self.serial or self.macs)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A camera of the registry."""
+
+    id: str
+    address: str | None
+    traits: Traits
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a device is taken for.
+
+    known: the camera, where it should be. first: the address of a camera that nobody has asked yet. moved: the
+    camera at another address. replaced: another device at a camera's address. clone: it claims what others claim
+    too, and cannot be told from them. new: nobody knows it.
+    """
+
+    kind: str
+    camera: str | None = None
+
+
+class Roll:
+    """The known cameras, indexed for the vote."""
+
+    def __init__(self, cameras: Iterable[Known]):
+        self._cameras = list(cameras)
+        self._at = {c.address: c for c in self._cameras if c.address}
+        self._shared = _shared([c.traits for c in self._cameras])
+        self._by_trait: dict[tuple[str, str], list[Known]] = {}
+        for camera in self._cameras:
+            for trait in _each(camera.traits):
+                self._by_trait.setdefault(trait, []).append(camera)
+
+    def judge(self, address: str, seen: Traits) -> Verdict:
+        """Take a device that answered at an address for somebody."""
+        here = self._at.get(address)
+        if here is not None and not here.traits:
+            return Verdict("first", here.id)
+        claims = {c.id: c for t in _each(seen) for c in self._by_trait.get(t, ())}
+        scores = sorted(((self._score(seen, c.traits), c.id) for c in claims.values()), reverse=True)
+        if here is not None and (not seen or self._score(seen, here.traits) > 0):
+            return Verdict("known", here.id)
+        if scores and scores[0][0] > 0 and (len(scores) == 1 or scores[1][0] < scores[0][0]):
+            return Verdict("moved", scores[0][1])
+        if here is not None:
+            return Verdict("replaced", here.id)
+        return Verdict("clone", scores[0][1]) if claims else Verdict("new")
+
+    def _score(self, seen: Traits, known: Traits) -> int:
+        total = 0
+        for name, mine, theirs in (
+            ("mac", seen.macs, known.macs),
+            ("uuid", {seen.uuid} - {""}, {known.uuid} - {""}),
+            ("serial", {seen.serial} - {""}, {known.serial} - {""}),
+        ):
+            if not mine or not theirs:
+                continue
+            agreed = mine & theirs
+            if not agreed:
+                total += _AGAINST[name]
+            elif any((name, v) not in self._shared for v in agreed):
+                total += _WEIGHTS[name]
+        return total
+
+
+def _each(traits: Traits) -> list[tuple[str, str]]:
+    pairs = [("uuid", traits.uuid), ("serial", traits.serial), *(("mac", m) for m in traits.macs)]
+    return [p for p in pairs if p[1]]
+
+
+def _shared(all_traits: Sequence[Traits]) -> set[tuple[str, str]]:
+    """Traits that more than one camera claims."""
+    counts = Counter(t for traits in all_traits for t in _each(traits))
+    return {t for t, n in counts.items() if n > 1}

@@ -1,0 +1,72 @@
+"""`--capture DIR`: every raw exchange with a camera as files, so that a new make becomes a test case.
+
+Passwords, password digests and addresses with credentials are taken out before anything is written. A thread of its
+own writes; where it falls behind, exchanges are dropped and counted.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import queue
+import re
+import threading
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import urlsplit
+
+log = logging.getLogger(__name__)
+
+WAITING = 2000
+_ELEMENTS = re.compile(rb"(<((?:[\w.-]+:)?(?:Password|Nonce|Username))\b[^>]*>)[^<]*(</\2>)", re.IGNORECASE)
+_USER_INFO = re.compile(rb"(?<=://)[^/\s<>\"@]+@")
+_QUERY = re.compile(rb"(?i)\b((?:user|usr|username|password|passwd|pwd)=)[^&_/?;<>\s\"]+")
+_OPERATION = re.compile(rb"<(?:[\w.-]+:)?Body\b[^>]*>\s*<(?:[\w.-]+:)?([\w.-]+)")
+
+
+def redacted(raw: bytes) -> bytes:
+    """Without user names, passwords, digests and nonces."""
+    return _QUERY.sub(rb"\1***", _USER_INFO.sub(b"", _ELEMENTS.sub(rb"\1***\3", raw)))
+
+
+class Capture:
+    """A listener for SoapClient that writes DIR/<host>/<number>-<Operation>.{Request,Response}.xml."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.dropped = 0
+        self._numbers = itertools.count(1)
+        self._queue: queue.Queue[tuple[Path, bytes] | None] = queue.Queue(WAITING)
+        self._thread = threading.Thread(target=self._write, name="capture", daemon=True)
+
+    def __enter__(self) -> Capture:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._queue.put(None)
+        self._thread.join(10)
+        if self.dropped:
+            log.warning("%d exchanges were not captured: %s takes them too slowly", self.dropped, self.folder)
+
+    def __call__(self, url: str, request: bytes, status: int, reply: bytes) -> None:
+        found = _OPERATION.search(request)
+        operation = found.group(1).decode() if found else "unknown"
+        host = re.sub(r"[^\w.-]", "_", urlsplit(url).hostname or "unknown")
+        name = f"{next(self._numbers):04d}-{operation}"
+        kind = "Response" if status == 200 else f"Error-{status}"
+        for part, raw in (("Request", request), (kind, reply)):
+            try:
+                self._queue.put_nowait((self.folder / host / f"{name}.{part}.xml", raw))
+            except queue.Full:
+                self.dropped += 1
+
+    def _write(self) -> None:
+        while (item := self._queue.get()) is not None:
+            path, raw = item
+            try:
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(redacted(raw))
+            except OSError as e:
+                log.warning("%s: cannot be written (%s)", path, e.strerror)

@@ -1,0 +1,153 @@
+"""A look at who is out there: what discovery met, matched with the registry.
+
+Devices at a camera's address are that camera unless they say otherwise; a camera that answers from another address
+is followed there, after it has proved who it is; clones and strangers become findings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras import discovery, findings, history
+from cameras.discovery import Found
+from cameras.identity import Traits, Verdict
+from cameras.onboarding import Onboarding, normal, roll_of, traits_of
+from cameras.onvif.device import Identity, identify
+from cameras.tables import Camera, DeviceSeen, Village
+from core import events
+from core.clock import Clock
+from core.database import Database
+from core.errors import CameraError
+
+
+@dataclass(slots=True)
+class Met:
+    """A device and whom it was taken for."""
+
+    found: Found
+    verdict: Verdict
+    village: str | None = None
+
+
+@dataclass(slots=True)
+class Report:
+    met: list[Met] = field(default_factory=list)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return dict(Counter(m.verdict.kind for m in self.met))
+
+    def of(self, *kinds: str) -> list[Met]:
+        return [m for m in self.met if m.verdict.kind in kinds]
+
+
+class Survey:
+    def __init__(self, database: Database, clock: Clock, onboarding: Onboarding):
+        self._database = database
+        self._clock = clock
+        self._onboarding = onboarding
+
+    async def run(self, interfaces: Sequence[str], wait: float = 2.0, subnets: Sequence[str] = ()) -> Report:
+        """Probe by multicast on the interfaces and by unicast in the villages' and the given subnets; keep what was met."""
+        async with self._database.reading() as session:
+            villages = (await session.scalars(select(Village))).all()
+        wanted = sorted({s for v in villages for s in v.subnets} | set(subnets))
+        parts = await asyncio.gather(discovery.multicast(interfaces, wait), discovery.sweep(wanted, wait))
+        return await self.keep([d for part in parts for d in part])
+
+    async def keep(self, devices: Sequence[Found]) -> Report:
+        """Match devices with the registry and write down the outcome."""
+        async with self._database.reading() as session:
+            cameras = (await session.scalars(select(Camera).where(Camera.retired.is_(False)))).all()
+            villages = (await session.scalars(select(Village))).all()
+        by_id, roll = {c.id: c for c in cameras}, roll_of(cameras)
+        report = Report()
+        for device in {normal(d.address): d for d in devices}.values():
+            seen = Traits(uuid=device.endpoint if device.endpoint != device.address else "")
+            here = next((c for c in cameras if c.address and normal(c.address) == normal(device.address)), None)
+            if here is not None and here.endpoint in (None, seen.uuid):
+                # The UUID is told to everybody; that it agrees with the address is all that is asked here.
+                verdict = Verdict("known" if here.device else "first", here.id)
+            else:
+                verdict = roll.judge(normal(device.address), seen)
+            identity = None
+            if verdict.kind == "moved" and verdict.camera is not None:
+                identity, verdict = await self._proved(by_id[verdict.camera], device)
+            report.met.append(met := Met(device, verdict, village_of(device.address, villages)))
+            await self._write(met, identity)
+        return report
+
+    async def _proved(self, camera: Camera, device: Found) -> tuple[Identity | None, Verdict]:
+        """Is it really the camera? Asked with its own credential, once; a device that refuses it is somebody else."""
+        client = await self._onboarding.client(camera)
+        try:
+            found = await identify(client, device.url, self._clock)
+        except CameraError:
+            return None, Verdict("clone", camera.id)
+        known = traits_of(camera.device, camera.endpoint)
+        told = Traits(device.endpoint, f"{found.manufacturer} {found.serial}" if found.serial else "", frozenset(found.macs))
+        same = (not known.macs or not told.macs or known.macs & told.macs) and (not known.serial or known.serial == told.serial)
+        return found, Verdict("moved" if same else "clone", camera.id)
+
+    async def _write(self, met: Met, identity: Identity | None) -> None:
+        now, device, verdict = self._clock.now(), met.found, met.verdict
+        async with self._database.session() as session:
+            row = await session.get(DeviceSeen, device.address)
+            if row is None:
+                row = DeviceSeen(address=device.address, first_seen=now, serial="", macs=[])
+                session.add(row)
+            row.endpoint, row.url, row.name, row.hardware = device.endpoint, device.url, device.name[:80], device.hardware[:80]
+            row.verdict, row.camera, row.village, row.last_seen = verdict.kind, verdict.camera, met.village, now
+            if identity is not None:
+                row.serial, row.macs = f"{identity.manufacturer} {identity.serial}"[:80], identity.macs
+            camera = await session.get(Camera, verdict.camera) if verdict.camera else None
+            if camera is not None and verdict.kind in ("known", "first") and device.endpoint != device.address:
+                if camera.endpoint != device.endpoint:
+                    history.note(session, camera.id, now, history.SYSTEM, "endpoint", camera.endpoint, device.endpoint)
+                camera.endpoint = device.endpoint
+            if camera is not None and verdict.kind == "moved":
+                history.note(session, camera.id, now, history.SYSTEM, "address", camera.address, device.address)
+                events.append(
+                    session,
+                    now,
+                    "camera.moved",
+                    village=camera.village,
+                    camera=camera.id,
+                    was=camera.address,
+                    address=device.address,
+                )
+                camera.address = device.address
+            await self._tell(session, met, camera)
+
+    async def _tell(self, session: AsyncSession, met: Met, camera: Camera | None) -> None:
+        """Clones and strangers are findings of their address, another device at a camera's address is one of the camera."""
+        now, device = self._clock.now(), met.found
+        stranger = findings.Subject(None, device.address, met.village)
+        telling = {"new": "unknown_device", "clone": "clone"}.get(met.verdict.kind)
+        for kind in ("unknown_device", "clone"):
+            if kind != telling:
+                await findings.gone(session, now, [kind], stranger)
+        if telling is not None:
+            about = {"name": device.name, "hardware": device.hardware, "like": met.verdict.camera}
+            await findings.tell(session, now, telling, stranger, **about)
+        elif met.verdict.kind == "replaced" and camera is not None:
+            change = {"was": {"uuid": camera.endpoint}, "is": {"uuid": device.endpoint}}
+            await findings.tell(session, now, "identity_changed", findings.Subject.of(camera), **change)
+
+
+def village_of(address: str, villages: Sequence[Village]) -> str | None:
+    """The village in whose subnet an address lies; the narrowest where several hold it."""
+    try:
+        host = ipaddress.ip_address(address.rpartition(":")[0].strip("[]") or address)
+    except ValueError:
+        return None
+    networks = ((ipaddress.ip_network(s, strict=False), v.code) for v in villages for s in v.subnets)
+    fitting = [(n.prefixlen, code) for n, code in networks if host in n]
+    return max(fitting)[1] if fitting else None

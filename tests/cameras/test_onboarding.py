@@ -1,0 +1,225 @@
+"""A village is met, identified, followed, and what is odd about it becomes a finding."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from cameras import discovery, findings, history
+from cameras.inventory import Inventory
+from cameras.onboarding import Onboarding
+from cameras.onvif.client import http_session
+from cameras.registry import apply, set_password
+from cameras.survey import Survey
+from cameras.tables import Camera, Credential, DeviceSeen, Finding
+from cameras.virtual.clip import Clip
+from cameras.virtual.crowd import Crowd, device_of
+from cameras.virtual.makes import MAKES, Make
+from core.clock import SystemClock
+from core.database import Database
+from core.secrets import Vault
+
+LOGIN = ("minwang", "geheim-123")
+PORTS = (18899, 18554)
+NET = "127.78.0"
+PLAIN, LOCKING = MAKES[0], next(m for m in MAKES if "locks_out" in m.quirks)
+CLONE = next(m for m in MAKES if "clone" in m.quirks)
+
+
+@dataclass
+class Village:
+    """A village of virtual cameras and its registry."""
+
+    database: Database
+    onboarding: Onboarding
+    survey: Survey
+    crowd: Crowd | None = None
+
+    async def start(self, makes: Sequence[tuple[int, int, Make]], clip: Clip) -> Crowd:
+        """(host part, serial number, make) of each camera; a crowd before it goes."""
+        await self.stop()
+        self.crowd = Crowd([device_of(n, make, clip, f"{NET}.{host}", LOGIN, PORTS) for host, n, make in makes])
+        await self.crowd.start(discovery_port=13702)
+        return self.crowd
+
+    async def stop(self) -> None:
+        if self.crowd is not None:
+            await self.crowd.stop()
+            self.crowd = None
+
+    async def look(self) -> dict[str, int]:
+        found = await discovery.sweep([f"{NET}.0/28"], 0.4, 13702)
+        return (await self.survey.keep(found)).counts
+
+    async def identify(self) -> dict[str, str]:
+        async with self.database.reading() as session:
+            cameras = (await session.scalars(select(Camera))).all()
+        return (await self.onboarding.run(cameras)).failed
+
+    async def camera(self, number: str) -> Camera:
+        async with self.database.reading() as session:
+            return await session.get_one(Camera, number)
+
+    async def findings(self) -> list[tuple[str, str | None]]:
+        async with self.database.reading() as session:
+            return sorted((f.kind, f.camera) for f in await findings.open_ones(session))
+
+
+@pytest.fixture
+async def village(database: Database, tmp_path: Path) -> AsyncIterator[Village]:
+    clock, vault = SystemClock(), await asyncio.to_thread(Vault.open_or_create, tmp_path / "key")
+    inventory = Inventory.model_validate(
+        {
+            "town": "t", "villages": [{"code": "v", "name": "V", "subnets": [f"{NET}.0/28"]}],
+            "credentials": [{"name": "village", "username": LOGIN[0]}],
+            "cameras": [
+                {"id": f"v-{i}", "name": f"V {i}", "village": "v", "address": f"{NET}.{i}:{PORTS[0]}", "credential": "village"}
+                for i in (1, 2)
+            ],
+        }
+    )  # fmt: skip
+    async with database.session() as session:
+        await apply(session, inventory, clock.now(), "test")
+        await set_password(session, vault, "village", LOGIN[1], clock.now(), "test")
+    async with http_session() as http:
+        onboarding = Onboarding(database, vault, clock, http)
+        made = Village(database, onboarding, Survey(database, clock, onboarding))
+        yield made
+        await made.stop()
+
+
+async def test_a_village_is_met_and_identified(village: Village, clip: Clip) -> None:
+    await village.start([(1, 1, PLAIN), (2, 2, PLAIN), (3, 3, PLAIN)], clip)
+    assert await village.look() == {"first": 2, "new": 1}
+    assert await village.identify() == {}
+    assert await village.look() == {"known": 2, "new": 1}
+    camera = await village.camera("v-1")
+    assert camera.device is not None and camera.device["model"] == PLAIN.model and camera.device["macs"]
+    assert {s.kind: (s.codec, s.width) for s in camera.streams} == {"main": ("H264", 1280), "sub": ("H264", 640)}
+    assert await village.findings() == [("unknown_device", None)]
+    async with village.database.reading() as session:
+        changes = {c.field for c in await history.of(session, "v-1")}
+        met = (await session.scalars(select(DeviceSeen).order_by(DeviceSeen.address))).all()
+    assert {"device.serial", "endpoint", "streams.main.url"} <= changes
+    assert [(d.verdict, d.village) for d in met] == [("known", "v"), ("known", "v"), ("new", "v")]
+
+
+async def test_what_is_seen_again_writes_no_history(village: Village, clip: Clip) -> None:
+    await village.start([(1, 1, PLAIN), (2, 2, PLAIN)], clip)
+    await village.look()
+    await village.identify()
+
+    async def count() -> int:
+        async with village.database.reading() as session:
+            return len(list(await history.of(session, "v-1")))
+
+    before = await count()
+    await village.look()
+    await village.identify()
+    assert await count() == before
+
+
+async def test_a_camera_is_followed_to_another_address(village: Village, clip: Clip) -> None:
+    await village.start([(1, 1, PLAIN), (2, 2, PLAIN)], clip)
+    await village.look()
+    await village.identify()
+    await village.start([(9, 1, PLAIN), (2, 2, PLAIN)], clip)
+    assert await village.look() == {"moved": 1, "known": 1}
+    assert (await village.camera("v-1")).address == f"{NET}.9:{PORTS[0]}"
+    assert await village.identify() == {}
+    async with village.database.reading() as session:
+        (change,) = [c for c in await history.of(session, "v-1") if c.field == "address"]
+    assert (change.actor, change.old, change.new) == ("system", f"{NET}.1:{PORTS[0]}", f"{NET}.9:{PORTS[0]}")
+
+
+async def test_cameras_that_changed_places_are_both_followed(village: Village, clip: Clip) -> None:
+    await village.start([(1, 1, PLAIN), (2, 2, PLAIN)], clip)
+    await village.look()
+    await village.identify()
+    await village.start([(1, 2, PLAIN), (2, 1, PLAIN)], clip)
+    assert await village.look() == {"moved": 2}
+    assert (await village.camera("v-1")).address == f"{NET}.2:{PORTS[0]}"
+    assert (await village.camera("v-2")).address == f"{NET}.1:{PORTS[0]}"
+
+
+async def test_another_device_at_the_address_is_not_taken_for_the_camera(village: Village, clip: Clip) -> None:
+    await village.start([(1, 1, PLAIN), (2, 2, PLAIN)], clip)
+    await village.look()
+    await village.identify()
+    await village.start([(1, 77, PLAIN), (2, 2, PLAIN)], clip)
+    assert await village.look() == {"replaced": 1, "known": 1}
+    failed = await village.identify()
+    assert set(failed) == {"v-1"} and "another device" in failed["v-1"]
+    camera = await village.camera("v-1")
+    assert camera.device is not None and camera.device["serial"] == "a00001"
+    assert await village.findings() == [("identity_changed", "v-1")]
+
+
+async def test_a_thief_of_the_uuid_gets_no_video_and_no_password(village: Village, clip: Clip) -> None:
+    """A device that answers with a camera's UUID from elsewhere is asked once, and is no camera of ours if it refuses."""
+    crowd = await village.start([(1, 1, PLAIN), (2, 2, PLAIN)], clip)
+    await village.look()
+    await village.identify()
+    crowd = await village.start([(9, 1, LOCKING), (2, 2, PLAIN)], clip)
+    thief = crowd.members[0]
+    thief.guard.users = {"thief": ("x", "Administrator")}
+    for _ in range(3):
+        assert await village.look() == {"clone": 1, "known": 1}
+    camera = await village.camera("v-1")
+    assert camera.address == f"{NET}.1:{PORTS[0]}" and camera.refused_at is None
+    assert ("clone", None) in await village.findings()
+    assert thief.guard.times_barred == 0
+
+
+async def test_clones_are_told_apart_by_their_mac(village: Village, clip: Clip) -> None:
+    await village.start([(1, 1, CLONE), (2, 2, CLONE)], clip)
+    await village.look()
+    assert await village.identify() == {}
+    assert await village.look() == {"known": 2}
+    cameras = [await village.camera(f"v-{i}") for i in (1, 2)]
+    devices: list[Any] = [c.device for c in cameras]
+    assert devices[0]["serial"] == devices[1]["serial"] and devices[0]["macs"] != devices[1]["macs"]
+
+
+async def test_a_refused_credential_is_told_and_used_no_more(village: Village, clip: Clip) -> None:
+    crowd = await village.start([(1, 1, LOCKING), (2, 2, PLAIN)], clip)
+    crowd.members[0].guard.users = {"minwang": ("another", "Administrator")}
+    for _ in range(8):
+        await village.identify()
+    assert crowd.members[0].guard.wrong_tries == 1
+    assert await village.findings() == [("credential_refused", "v-1")]
+    assert (await village.camera("v-1")).refused_at is not None
+
+
+async def test_an_open_door_is_a_finding_until_it_is_shut(village: Village, clip: Clip) -> None:
+    open_make = Make("Tianmu", "TM-2M", "5.7.1", frozenset({"open_access"}))
+    await village.start([(1, 1, open_make), (2, 2, PLAIN)], clip)
+    await village.identify()
+    assert await village.findings() == [("no_authentication", "v-1")]
+    await village.start([(1, 1, PLAIN), (2, 2, PLAIN)], clip)
+    await village.identify()
+    assert await village.findings() == []
+    async with village.database.reading() as session:
+        assert [f.closed_by for f in await session.scalars(select(Finding))] == ["system"]
+
+
+async def test_a_password_in_an_address_goes_into_the_vault(village: Village, clip: Clip) -> None:
+    make = next(m for m in MAKES if "rtsp_password" in m.quirks)
+    async with village.database.session() as session:
+        for camera in await session.scalars(select(Camera)):
+            camera.credential = None
+    await village.start([(1, 1, make), (2, 2, make)], clip)
+    await village.identify()
+    async with village.database.reading() as session:
+        credential = await session.get_one(Credential, "camera-v-1")
+        rows = [c.__dict__ for c in await session.scalars(select(Camera))]
+        streams = [s.url for s in (await session.get_one(Camera, "v-1")).streams]
+    assert credential.username == LOGIN[0] and credential.sealed and LOGIN[1] not in credential.sealed
+    assert LOGIN[1] not in repr(rows) and LOGIN[1] not in repr(streams)
+    assert (await village.camera("v-1")).credential == "camera-v-1"
