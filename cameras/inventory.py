@@ -216,8 +216,11 @@ def _cross_checks(inventory: Inventory) -> Iterator[tuple[Loc, str]]:
                 ("cameras", i, "credential"),
                 f"camera '{camera.id}': there is no credential '{camera.credential}'; add it under credentials",
             )
-        if camera.address is None and camera.streams.main.url is None:
-            yield ("cameras", i), f"camera '{camera.id}': give an address (for ONVIF) or streams.main.url"
+        if camera.address is None and camera.streams.main.url is None and not camera.site:
+            yield (
+                ("cameras", i),
+                f"camera '{camera.id}': give an address (for ONVIF), streams.main.url, or the site of one that is ordered",
+            )
 
 
 def _repeated(section: str, key: str, values: Sequence[str]) -> Iterator[tuple[Loc, str]]:

@@ -65,10 +65,16 @@ class Onboarding:
                     outcome.identified.append(camera.id)
                 except CameraError as e:
                     outcome.failed[camera.id] = str(e)
+                    await self._failed(camera.id, str(e))
             progress(len(outcome.identified) + len(outcome.failed), len(wanted))
 
         await asyncio.gather(*(one(c) for c in wanted))
         return outcome
+
+    async def _failed(self, number: str, problem: str) -> None:
+        async with self._database.session() as session:
+            row = await session.get_one(Camera, number)
+            row.problem = problem[:200]
 
     async def client(self, camera: Camera) -> SoapClient:
         """A client with the camera's credential, in the way that it is known to want to be asked."""
@@ -118,7 +124,7 @@ class Onboarding:
         now = self._clock.now()
         history.note_all(session, row.id, now, history.SYSTEM, row.device or {}, facts, "device.")
         row.device = facts
-        row.clock_offset, row.seen_at, row.auth_mode = found.clock_offset, now, found.mode or None
+        row.clock_offset, row.seen_at, row.auth_mode, row.problem = found.clock_offset, now, found.mode or None, None
         await self._keep_login(session, row, found)
         for kind, profile in chosen(found.profiles).items():
             _store_stream(session, row, kind, profile, now)

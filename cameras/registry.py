@@ -15,13 +15,15 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras import history
 from cameras.inventory import CameraEntry, Inventory, VillageEntry
 from cameras.tables import Camera, Credential, Stream, Village, profile_of
 from core import audit, events
-from core.errors import NotFoundError
+from core.errors import ConflictError, NotFoundError
 from core.secrets import Vault
 
 KINDS = ("main", "sub")
+MOST_RETIRED = 0.05  # share of the cameras that may go without a second word
 _STREAM_KEYS = ("engine", "record", "schedule", "audio")
 
 
@@ -53,9 +55,19 @@ async def plan(session: AsyncSession, inventory: Inventory) -> Plan:
     return result
 
 
-async def apply(session: AsyncSession, inventory: Inventory, at: datetime, actor: str) -> Plan:
-    """Make the registry equal to the inventory; returns what changed."""
+async def apply(session: AsyncSession, inventory: Inventory, at: datetime, actor: str, *, really: bool = False) -> Plan:
+    """Make the registry equal to the inventory; returns what changed.
+
+    Raises ConflictError where more than 5 % of the cameras would be retired, unless `really`.
+    """
+    cameras = {c.id: c for c in await session.scalars(select(Camera))}
     changes = await plan(session, inventory)
+    in_use = sum(not c.retired for c in cameras.values())
+    if len(changes.retired) > MOST_RETIRED * in_use and not really:
+        raise ConflictError(
+            f"this would retire {len(changes.retired)} of {in_use} cameras, which is more than 5 %: "
+            "check that the file is whole, then say so with --really"
+        )
     for credential in inventory.credentials:
         row = await session.get(Credential, credential.name)
         if row is None:
@@ -66,11 +78,17 @@ async def apply(session: AsyncSession, inventory: Inventory, at: datetime, actor
         await session.merge(Village(code=village.code, **_village_values(village)))
     await session.flush()
     for entry in inventory.cameras:
-        await _apply_camera(session, entry)
+        name = f"camera {entry.id}"
+        if (known := cameras.get(entry.id)) is None:
+            await add_camera(session, entry)
+            history.note(session, entry.id, at, actor, "inventory", None, inventory.town)
+        elif name in changes.changed:
+            _change_camera(session, known, entry, at, actor)
     wanted = {c.id for c in inventory.cameras}
-    for camera in await session.scalars(select(Camera).where(Camera.retired.is_(False))):
-        if camera.id not in wanted:
+    for camera in cameras.values():
+        if camera.id not in wanted and not camera.retired:
             camera.retired = True
+            history.note(session, camera.id, at, actor, "retired", False, True)
     if not changes.empty:
         events.append(session, at, "inventory.applied", added=len(changes.added), changed=len(changes.changed))
         await audit.record(
@@ -140,16 +158,27 @@ def watched_stream(camera: Camera) -> Stream | None:
     return recorded.get("sub") or recorded.get("main")
 
 
-async def _apply_camera(session: AsyncSession, entry: CameraEntry) -> None:
-    camera = await session.get(Camera, entry.id)
+async def add_camera(session: AsyncSession, entry: CameraEntry) -> Camera:
+    """A camera that the registry does not have yet."""
+    camera = Camera(id=entry.id, **_camera_values(entry))
+    session.add(camera)
+    camera.streams = []
+    _apply_streams(camera, entry)
+    return camera
+
+
+def _change_camera(session: AsyncSession, camera: Camera, entry: CameraEntry, at: datetime, actor: str) -> None:
     values = _camera_values(entry)
-    if camera is None:
-        camera = Camera(id=entry.id, **values)
-        session.add(camera)
-        camera.streams = []
-    else:
-        for key, value in values.items():
+    old = {k: getattr(camera, k) for k in values if k != "profile"}
+    history.note_all(session, camera.id, at, actor, old, {k: v for k, v in values.items() if k != "profile"})
+    history.note_all(session, camera.id, at, actor, camera.profile, values["profile"])
+    for key, value in values.items():
+        if getattr(camera, key) != value:
             setattr(camera, key, value)
+    _apply_streams(camera, entry)
+
+
+def _apply_streams(camera: Camera, entry: CameraEntry) -> None:
     rows = {s.kind: s for s in camera.streams}
     for kind in KINDS:
         wanted = getattr(entry.streams, kind)

@@ -52,6 +52,7 @@ class Camera(Base):
     seen_at: Mapped[datetime | None] = mapped_column(comment="Last ONVIF answer")
     endpoint: Mapped[str | None] = mapped_column(String(80), index=True, comment="UUID by which it answers discovery")
     auth_mode: Mapped[str | None] = mapped_column(String(8), comment="How it wants to be asked: none, digest, wsse")
+    problem: Mapped[str | None] = mapped_column(String(200), comment="Why it could not be asked last time; null: it could")
     acceptance: Mapped[dict[str, Any] | None] = mapped_column(JSON, comment="What was checked on the spot (R-MASK-2), by whom")
     accepted_at: Mapped[datetime | None] = mapped_column(comment="Accepted by a person since then")
     streams: Mapped[list[Stream]] = relationship(lazy="selectin", cascade="all, delete-orphan", order_by="Stream.kind")

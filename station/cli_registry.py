@@ -43,19 +43,20 @@ def inventory_check(ctx: click.Context, file: Path | None, json_output: bool) ->
 @click.pass_context
 def inventory_plan(ctx: click.Context, file: Path | None, json_output: bool) -> None:
     """Show what `apply` would change."""
-    _inventory_change(ctx, file, json_output, really=False)
+    _inventory_change(ctx, file, json_output, write=False)
 
 
 @inventory.command("apply")
 @FILE
+@click.option("--really", is_flag=True, help="Even where more than 5 % of the cameras would be retired.")
 @as_json
 @click.pass_context
-def inventory_apply(ctx: click.Context, file: Path | None, json_output: bool) -> None:
+def inventory_apply(ctx: click.Context, file: Path | None, really: bool, json_output: bool) -> None:
     """Bring the file into the registry."""
-    _inventory_change(ctx, file, json_output, really=True)
+    _inventory_change(ctx, file, json_output, write=True, really=really)
 
 
-def _inventory_change(ctx: click.Context, file: Path | None, json_output: bool, *, really: bool) -> None:
+def _inventory_change(ctx: click.Context, file: Path | None, json_output: bool, *, write: bool, really: bool = False) -> None:
     from cameras import inventory as cameras_inventory
     from cameras import registry
     from core.clock import SystemClock
@@ -63,14 +64,14 @@ def _inventory_change(ctx: click.Context, file: Path | None, json_output: bool, 
     wanted = cameras_inventory.load(_inventory_path(ctx, file))
 
     async def work(database: Any, _: Settings) -> registry.Plan:
-        if not really:
+        if not write:
             async with database.reading() as session:
                 return await registry.plan(session, wanted)
         async with database.session() as session:
-            return await registry.apply(session, wanted, SystemClock().now(), "command line")
+            return await registry.apply(session, wanted, SystemClock().now(), "command line", really=really)
 
     plan = with_database(ctx, work)
-    facts = {"added": plan.added, "changed": plan.changed, "retired": plan.retired, "applied": really}
+    facts = {"added": plan.added, "changed": plan.changed, "retired": plan.retired, "applied": write}
 
     def text() -> str:
         lines = [f"+ {name}" for name in plan.added]

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 import yaml
+from sqlalchemy import event
 
 from cameras import inventory, registry
 from cameras.geometry import area_km2
 from core.clock import ManualClock
 from core.database import Database
-from core.errors import InventoryError
+from core.errors import ConflictError, InventoryError
 from core.secrets import Vault
 
 ROOT = Path(__file__).parents[2]
@@ -131,7 +132,9 @@ async def test_plan_apply_change_retire(database: Database, clock: ManualClock) 
     async with database.session() as session:
         empty = inventory.parse(changed(cameras=[]))
         assert (await registry.plan(session, empty)).retired == ["camera w-1"]
-        await registry.apply(session, empty, clock.now(), "test")
+        with pytest.raises(ConflictError, match="1 of 1 cameras"):
+            await registry.apply(session, empty, clock.now(), "test")
+        await registry.apply(session, empty, clock.now(), "test", really=True)
         assert await registry.cameras(session) == []
 
 
@@ -153,3 +156,24 @@ async def test_password_is_sealed_and_read_back(database: Database, clock: Manua
         await registry.set_password(session, vault, "village", "geheim", clock.now(), "test")
         assert await registry.login(session, vault, "village") == ("admin", "geheim")
     assert b"geheim" not in await asyncio.to_thread((tmp_path / "test.db").read_bytes)
+
+
+async def test_a_town_is_planned_without_a_question_per_camera(database: Database, clock: ManualClock) -> None:
+    """That it is fast is shown by the bench; here that nothing is asked camera by camera."""
+    cameras = [
+        {"id": f"c-{i}", "name": f"C {i}", "village": "wang", "address": f"10.1.{i // 250}.{i % 250 + 1}"} for i in range(2_000)
+    ]
+    town = inventory.parse(changed(cameras=cameras))
+    statements = 0
+
+    def count(*_: object) -> None:
+        nonlocal statements
+        statements += 1
+
+    async with database.session() as session:
+        await registry.apply(session, town, clock.now(), "test")
+    event.listen(database.engine.sync_engine, "before_cursor_execute", count)
+    async with database.session() as session:
+        assert (await registry.plan(session, town)).empty
+    event.remove(database.engine.sync_engine, "before_cursor_execute", count)
+    assert statements < 50

@@ -94,6 +94,11 @@ def upgrade() -> None:
             sa.Column("auth_mode", sa.String(length=8), nullable=True, comment="How it wants to be asked: none, digest, wsse")
         )
         batch_op.add_column(
+            sa.Column(
+                "problem", sa.String(length=200), nullable=True, comment="Why it could not be asked last time; null: it could"
+            )
+        )
+        batch_op.add_column(
             sa.Column("acceptance", sa.JSON(), nullable=True, comment="What was checked on the spot (R-MASK-2), by whom")
         )
         batch_op.add_column(

@@ -1,0 +1,199 @@
+"""The list of cameras that were ordered: CSV or XLSX from the village or the contractor, brought into the registry.
+
+Columns are told by their heading, Chinese or English. Every bad line is named at once and nothing is taken over
+then. A camera that the registry has already (same address, or same village and site) is left as it is.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras import history
+from cameras.inventory import CameraEntry
+from cameras.onboarding import normal
+from cameras.registry import add_camera
+from cameras.tables import Camera, Credential, Village
+from core import audit, events
+from core.errors import InventoryError
+
+HEADINGS = {
+    "village": ("village", "村", "行政村", "村庄"),
+    "site": ("site", "点位", "位置", "安装地点"),
+    "name": ("name", "名称", "摄像机名称"),
+    "address": ("address", "ip", "地址", "ip地址"),
+    "longitude": ("longitude", "lon", "经度"),
+    "latitude": ("latitude", "lat", "纬度"),
+    "expected_make": ("make", "expected make", "品牌", "型号", "品牌型号"),
+    "credential": ("credential", "账号", "凭据"),
+    "sponsor": ("sponsor", "捐建", "赞助单位"),
+    "cost": ("cost", "造价", "费用"),
+    "legal_class": ("legal class", "法定类别"),
+    "responsible": ("responsible", "责任人"),
+    "contract": ("contract", "合同号"),
+    "warranty_until": ("warranty until", "质保期至"),
+    "installed": ("installed", "安装日期"),
+}
+MAX_ROWS = 20_000
+
+
+@dataclass(slots=True)
+class Imported:
+    added: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
+
+
+def read(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """(line, values by field) of a CSV (UTF-8 or GB 18030) or XLSX file. Raises InventoryError."""
+    try:
+        rows = list(_xlsx(path) if path.suffix.lower() in (".xlsx", ".xlsm") else _csv(path))
+    except OSError as e:
+        raise InventoryError([f"{path}: cannot be read ({e.strerror})"]) from e
+    if not rows:
+        raise InventoryError([f"{path}: the file is empty; its first line must name the columns"])
+    columns = [_field(heading) for heading in rows[0]]
+    if "village" not in columns or not {"site", "address"} & set(columns):
+        raise InventoryError(
+            [f"{path}:1: the first line must name the columns, among them village (村) and site (点位) or address (地址)"]
+        )
+    if len(rows) > MAX_ROWS:
+        raise InventoryError([f"{path}: {len(rows)} lines; give at most {MAX_ROWS} at a time"])
+    return [
+        (number, {c: v.strip() for c, v in zip(columns, row, strict=False) if c and v.strip()})
+        for number, row in enumerate(rows[1:], 2)
+        if any(v.strip() for v in row)
+    ]
+
+
+def _field(heading: str) -> str:
+    plain = heading.strip().lower().replace("_", " ")
+    return next((name for name, words in HEADINGS.items() if plain in words), "")
+
+
+def _csv(path: Path) -> Iterator[list[str]]:
+    raw = path.read_bytes()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("gb18030", "replace")  # as Excel saves it in China
+    try:
+        yield from csv.reader(io.StringIO(text, newline=""))
+    except csv.Error as e:
+        raise InventoryError([f"{path}: not a CSV file ({e}); save it as .xlsx or .csv"]) from e
+
+
+def _xlsx(path: Path) -> Iterator[list[str]]:
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        book = load_workbook(path, read_only=True, data_only=True)
+    except (InvalidFileException, KeyError, ValueError, EOFError) as e:
+        raise InventoryError([f"{path}: not an XLSX file; save it as .xlsx or .csv"]) from e
+    except Exception as e:  # zipfile and XML errors of a damaged file have no common base
+        if type(e).__name__ not in ("BadZipFile", "ParseError", "XMLSyntaxError"):
+            raise
+        raise InventoryError([f"{path}: the file is damaged; save it again as .xlsx or .csv"]) from e
+    try:
+        for row in book.worksheets[0].iter_rows(values_only=True):
+            yield [_cell(v) for v in row]
+    finally:
+        book.close()
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.date().isoformat()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return "" if value is None else str(value)
+
+
+async def bring_in(
+    session: AsyncSession, rows: Sequence[tuple[int, dict[str, str]]], name: str, at: datetime, actor: str
+) -> Imported:
+    """Add what the registry does not have. Raises InventoryError with every problem; then nothing is added."""
+    villages = {v.code: v for v in await session.scalars(select(Village))}
+    codes = {v.name: v.code for v in villages.values()} | {c: c for c in villages}
+    credentials = set(await session.scalars(select(Credential.name)))
+    cameras = (await session.scalars(select(Camera))).all()
+    book = _Book(cameras)
+    result, problems, entries = Imported(), list[str](), list[CameraEntry]()
+    for line, values in rows:
+        village = codes.get(values.get("village", ""))
+        if village is None:
+            problems.append(
+                f"{name}:{line}: there is no village '{values.get('village', '')}'; use the code or name of the inventory"
+            )
+            continue
+        if values.get("credential") and values["credential"] not in credentials:
+            problems.append(f"{name}:{line}: there is no credential '{values['credential']}'; add it to the inventory first")
+            continue
+        known = book.find(village, values)
+        if known is not None:
+            result.known.append(known)
+            continue
+        try:
+            entry = _entry(book.next_id(village), village, values)
+        except ValidationError as e:
+            problems += [f"{name}:{line}: {'.'.join(map(str, err['loc']))}: {err['msg']}" for err in e.errors()]
+            continue
+        except ValueError as e:
+            problems.append(f"{name}:{line}: {e}")
+            continue
+        book.add(entry)
+        entries.append(entry)
+    if problems:
+        raise InventoryError(problems)
+    for entry in entries:
+        await add_camera(session, entry)
+        history.note(session, entry.id, at, actor, "expected", None, name)
+        result.added.append(entry.id)
+    if entries:
+        events.append(session, at, "cameras.expected", added=len(entries))
+        await audit.record(session, at, actor, "cameras.expect", name, added=len(entries))
+    return result
+
+
+class _Book:
+    """What is there already, and the next free number of each village."""
+
+    def __init__(self, cameras: Sequence[Camera]):
+        self._ids = {c.id for c in cameras}
+        self._by_address = {normal(c.address): c.id for c in cameras if c.address and not c.retired}
+        self._by_site = {(c.village, s): c.id for c in cameras if not c.retired for s in (c.profile.get("site"), c.name) if s}
+
+    def find(self, village: str, values: dict[str, str]) -> str | None:
+        if address := values.get("address"):
+            return self._by_address.get(normal(address))
+        return self._by_site.get((village, values.get("site", "")))
+
+    def next_id(self, village: str) -> str:
+        number = next(i for i in range(1, 100_000) if f"{village}-{i:03d}" not in self._ids)
+        return f"{village}-{number:03d}"
+
+    def add(self, entry: CameraEntry) -> None:
+        self._ids.add(entry.id)
+        if entry.address:
+            self._by_address[normal(entry.address)] = entry.id
+        if entry.site:
+            self._by_site[entry.village, entry.site] = entry.id
+
+
+def _entry(number: str, village: str, values: dict[str, str]) -> CameraEntry:
+    facts: dict[str, Any] = {k: v for k, v in values.items() if k not in ("village", "longitude", "latitude")}
+    if ("longitude" in values) != ("latitude" in values):
+        raise ValueError("longitude and latitude belong together; give both or neither")
+    if "longitude" in values:
+        facts["position"] = (values["longitude"], values["latitude"])
+    facts["name"] = values.get("name") or values.get("site") or number
+    return CameraEntry.model_validate({"id": number, "village": village, **facts})

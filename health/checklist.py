@@ -1,0 +1,123 @@
+"""Is this camera right? What a technician wants to see of each: from facts that are there already, nothing is asked anew.
+
+Whether a stream can be recorded is told by the recorder, and its picture by the last patrol: nobody else connects to a
+camera for video.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras import findings
+from cameras.tables import Camera
+from health.faults import OPEN, RECOVERING
+from health.tables import Fault, Look
+from nvr.tables import StreamStatus
+
+ITEMS = ("reachable", "credential", "identity", "streams", "picture", "clock", "configuration", "acceptance")
+OK, FAILED, TODO = "ok", "failed", "todo"
+SILENT = timedelta(hours=3)  # the hourly check has missed it twice
+CLOCK_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of the list. `detail` holds a word of ours (a cause) or a figure, never a sentence to be shown as it is."""
+
+    name: str
+    state: str
+    detail: str = ""
+
+
+async def of(session: AsyncSession, cameras: Sequence[Camera], now: datetime) -> dict[str, list[Item]]:
+    """The list of each camera, by id."""
+    ids = [c.id for c in cameras]
+    statuses = {s.stream: s for s in await session.scalars(select(StreamStatus))}
+    kinds: dict[str, set[str]] = {}
+    for finding in await findings.open_ones(session):
+        kinds.setdefault(finding.camera or "", set()).add(finding.kind)
+    faults: dict[str, list[str]] = {}
+    for fault in await session.scalars(select(Fault).where(Fault.state.in_((OPEN, RECOVERING)))):
+        faults.setdefault(fault.camera, []).append(fault.family)
+    looked = set(await session.scalars(select(Look.camera).group_by(Look.camera).having(func.count() > 0)))
+    return {
+        c.id: _list(c, statuses, kinds.get(c.id, set()), faults.get(c.id, []), c.id in looked, now)
+        for c in cameras
+        if c.id in ids
+    }
+
+
+def _list(
+    camera: Camera, statuses: dict[str, StreamStatus], kinds: set[str], faults: list[str], looked: bool, now: datetime
+) -> list[Item]:
+    return [
+        _reachable(camera, now),
+        _credential(camera),
+        _identity(camera, kinds),
+        _streams(camera, statuses),
+        _picture(camera, statuses, faults, looked),
+        _clock(camera),
+        Item("configuration", FAILED if "drift" in kinds else OK if camera.device else TODO),
+        Item("acceptance", OK if camera.accepted_at else TODO),
+    ]
+
+
+def _reachable(camera: Camera, now: datetime) -> Item:
+    if camera.address is None:
+        by_hand = any(s.url for s in camera.streams)
+        return Item("reachable", OK if by_hand else TODO, "" if by_hand else "no_address")
+    if camera.seen_at is None:
+        return Item("reachable", FAILED if camera.problem else TODO, camera.problem or "not_asked")
+    return Item("reachable", OK) if now - camera.seen_at < SILENT else Item("reachable", FAILED, camera.problem or "silent")
+
+
+def _credential(camera: Camera) -> Item:
+    if camera.refused_at is not None:
+        return Item("credential", FAILED, "refused")
+    return Item("credential", OK if camera.device or camera.address is None else TODO)
+
+
+def _identity(camera: Camera, kinds: set[str]) -> Item:
+    if odd := kinds & {"identity_changed", "clone"}:
+        return Item("identity", FAILED, sorted(odd)[0])
+    if camera.device is None:
+        return Item("identity", TODO if camera.address else OK)
+    wanted = str(camera.profile.get("expected_make") or "").lower().split()
+    told = f"{camera.device.get('manufacturer', '')} {camera.device.get('model', '')}".lower()
+    return Item("identity", OK) if all(w in told for w in wanted) else Item("identity", FAILED, "other_make")
+
+
+def _streams(camera: Camera, statuses: dict[str, StreamStatus]) -> Item:
+    wanted = [s for s in camera.streams if s.record]
+    if not any(s.kind == "main" and s.url for s in camera.streams):
+        return Item("streams", TODO)
+    for stream in wanted:
+        status = statuses.get(stream.id)
+        if status is None:
+            return Item("streams", TODO, stream.kind)
+        if status.state != "recording":
+            return Item("streams", FAILED, status.cause or status.state)
+    return Item("streams", OK)
+
+
+def _picture(camera: Camera, statuses: dict[str, StreamStatus], faults: list[str], looked: bool) -> Item:
+    if faults:
+        return Item("picture", FAILED, sorted(faults)[0])
+    return Item("picture", OK if looked else TODO)
+
+
+def _clock(camera: Camera) -> Item:
+    if camera.clock_offset is None:
+        return Item("clock", TODO)
+    state = OK if abs(camera.clock_offset) <= CLOCK_SECONDS else FAILED
+    return Item("clock", state, f"{camera.clock_offset:+.1f}")
+
+
+def as_json(items: Sequence[Item]) -> list[dict[str, Any]]:
+    return [{"name": i.name, "state": i.state, "detail": i.detail} for i in items]
