@@ -77,9 +77,14 @@ class Onboarding:
             row.problem = problem[:200]
 
     async def client(self, camera: Camera) -> SoapClient:
-        """A client with the camera's credential, in the way that it is known to want to be asked."""
-        async with self._database.reading() as session:
-            login = await registry.login(session, self._vault, camera.credential)
+        """A client with the camera's credential, in the way that it is known to want to be asked.
+
+        Without one where it was refused: that credential rests until a person acts.
+        """
+        login = None
+        if camera.refused_at is None:
+            async with self._database.reading() as session:
+                login = await registry.login(session, self._vault, camera.credential)
         client = SoapClient(self._http, self._clock, login, mode=camera.auth_mode, listener=self._listener)
         client.clock_offset = camera.clock_offset or 0.0
         return client

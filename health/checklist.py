@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras import findings
 from cameras.tables import Camera
 from health.faults import OPEN, RECOVERING
-from health.tables import Fault, Look
+from health.tables import Fault, Look, PatrolRound
 from nvr.tables import StreamStatus
 
 ITEMS = ("reachable", "credential", "identity", "streams", "picture", "clock", "configuration", "acceptance")
@@ -37,7 +37,6 @@ class Item:
 
 async def of(session: AsyncSession, cameras: Sequence[Camera], now: datetime) -> dict[str, list[Item]]:
     """The list of each camera, by id."""
-    ids = [c.id for c in cameras]
     statuses = {s.stream: s for s in await session.scalars(select(StreamStatus))}
     kinds: dict[str, set[str]] = {}
     for finding in await findings.open_ones(session):
@@ -45,12 +44,9 @@ async def of(session: AsyncSession, cameras: Sequence[Camera], now: datetime) ->
     faults: dict[str, list[str]] = {}
     for fault in await session.scalars(select(Fault).where(Fault.state.in_((OPEN, RECOVERING)))):
         faults.setdefault(fault.camera, []).append(fault.family)
-    looked = set(await session.scalars(select(Look.camera).group_by(Look.camera).having(func.count() > 0)))
-    return {
-        c.id: _list(c, statuses, kinds.get(c.id, set()), faults.get(c.id, []), c.id in looked, now)
-        for c in cameras
-        if c.id in ids
-    }
+    last = await session.scalar(select(func.max(PatrolRound.id)).where(PatrolRound.finished_at.is_not(None)))
+    looked = set(await session.scalars(select(Look.camera).where(Look.round == last))) if last is not None else set[str]()
+    return {c.id: _list(c, statuses, kinds.get(c.id, set()), faults.get(c.id, []), c.id in looked, now) for c in cameras}
 
 
 def _list(
@@ -61,7 +57,7 @@ def _list(
         _credential(camera),
         _identity(camera, kinds),
         _streams(camera, statuses),
-        _picture(camera, statuses, faults, looked),
+        _picture(faults, looked),
         _clock(camera),
         Item("configuration", FAILED if "drift" in kinds else OK if camera.device else TODO),
         Item("acceptance", OK if camera.accepted_at else TODO),
@@ -106,7 +102,7 @@ def _streams(camera: Camera, statuses: dict[str, StreamStatus]) -> Item:
     return Item("streams", OK)
 
 
-def _picture(camera: Camera, statuses: dict[str, StreamStatus], faults: list[str], looked: bool) -> Item:
+def _picture(faults: list[str], looked: bool) -> Item:
     if faults:
         return Item("picture", FAILED, sorted(faults)[0])
     return Item("picture", OK if looked else TODO)

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -239,3 +239,9 @@ def _split(pieces: list[tuple[int, int]], at: int) -> list[tuple[int, int]]:
 def _moment(us: int) -> str:
     """ISO 8601 basic, as RTSP's Range wants it."""
     return from_microseconds(us).strftime("%Y%m%dT%H%M%S.%f")[:-3] + "Z"
+
+
+async def cameras_being_read(session: AsyncSession, now: datetime) -> set[str]:
+    """Cameras whose card is being asked, or soon will be: their clocks must stay as they are."""
+    streams = await session.scalars(select(Gap.stream).where(Gap.ask_at <= now + timedelta(minutes=10)).distinct())
+    return {s.partition("/")[0] for s in streams}

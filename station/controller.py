@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from datetime import timedelta
 
 import aiohttp
 from aiohttp import web
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import select
 
+from cameras import discovery
+from cameras.clock_care import ClockCare
 from cameras.onboarding import Onboarding
+from cameras.onvif.client import http_session
+from cameras.survey import Survey
 from cameras.tables import Camera
 from core.accounts import Accounts
 from core.clock import SystemClock
@@ -17,6 +23,7 @@ from core.database import Database
 from core.errors import StorageError
 from core.settings import Settings
 from health.patrol import ask
+from nvr import backfill
 from nvr.retention import Retention
 from station import database as station_database
 from station.processes import until_stopped, vault_of
@@ -37,7 +44,7 @@ async def run(settings: Settings) -> None:
         raise StorageError(
             f"port {settings.web.port} of {settings.web.host} cannot be used ({e.strerror}); set web.port to another"
         ) from e
-    async with aiohttp.ClientSession() as http:
+    async with http_session() as http:
         scheduler = schedule(settings, database, clock, http)
         scheduler.start()
         log.info("console at http://%s:%d", settings.web.host, settings.web.port)
@@ -51,6 +58,8 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, http: a
     """The controller's timed work: one job a duty, never one a camera."""
     retention = Retention(database, clock, settings.retention)
     onboarding = Onboarding(database, vault_of(settings), clock, http)
+    clock_care = ClockCare(database, clock, onboarding)
+    survey = Survey(database, clock, onboarding)
 
     async def ask_for_patrol() -> None:
         async with database.session() as session:
@@ -62,10 +71,20 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, http: a
             missing = (await session.scalars(query)).all()
         await onboarding.run(missing)
 
+    async def look_at_clocks() -> None:
+        async with database.reading() as session:
+            busy = await backfill.cameras_being_read(session, clock.now())
+        await clock_care.run_once(busy)
+
+    async def look_around() -> None:
+        await survey.run(await asyncio.to_thread(discovery.interfaces))
+
     scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 600}, timezone="UTC")
     scheduler.add_job(
         ask_for_patrol, "interval", minutes=settings.patrol.interval_minutes, id="patrol", next_run_time=clock.now()
     )
     scheduler.add_job(retention.run_once, "interval", minutes=1, id="retention")
     scheduler.add_job(onboard_missing, "interval", minutes=10, id="onboarding", next_run_time=clock.now())
+    scheduler.add_job(look_at_clocks, "interval", hours=1, id="clocks", next_run_time=clock.now() + timedelta(minutes=2))
+    scheduler.add_job(look_around, "interval", hours=1, id="survey", next_run_time=clock.now() + timedelta(minutes=5))
     return scheduler

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import aiohttp
 from aiohttp import web
 
-from cameras.onvif.client import SoapClient
+from cameras.onvif.client import SoapClient, http_session
 from core import events
 from core.clock import SECOND, Clock, SystemClock, to_microseconds
 from core.database import Database
@@ -101,7 +101,7 @@ async def run(settings: Settings, index: int) -> None:
     worker.covered = await recovery.last_covered(database, streams)
     await machine.start()
     url, runner = await _serve_live(machine, settings)
-    async with aiohttp.ClientSession() as http:
+    async with http_session() as http:
         tasks = [asyncio.create_task(c) for c in _duties(worker, url, http)]
         await until_stopped()
         for task in tasks:

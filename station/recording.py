@@ -83,11 +83,10 @@ async def _onboard(database: Database, vault: Any, clock: SystemClock) -> None:
     async with database.reading() as session:
         unknown = [c for c in await registry.cameras(session) if c.address and not all(s.url for s in c.streams)]
     if unknown:
-        import aiohttp  # 12 MB with its XML reader: only where a camera has to be asked
-
         from cameras.onboarding import Onboarding
+        from cameras.onvif.client import http_session
 
-        async with aiohttp.ClientSession() as http:
+        async with http_session() as http:
             await Onboarding(database, vault, clock, http).run(unknown)
 
 

@@ -19,7 +19,9 @@ from tests.conftest import ROOT
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 COMMANDS = (
-    "serve", "demo", "test", "check", "discover", "inventory check", "inventory plan", "inventory apply", "inventory export", "record", "patrol",
+    "serve", "demo", "test", "check", "discover", "inventory check", "inventory plan", "inventory apply", "inventory export",
+    "cameras expect", "cameras find", "cameras identify", "cameras list", "cameras show", "cameras findings",
+    "cameras clocks", "record", "patrol",
     "index", "search", "clip", "archive verify",
     "archive hold", "archive holds", "archive release", "archive forecast", "bench", "user add", "user list", "user reset", "version",
 )  # fmt: skip

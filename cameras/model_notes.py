@@ -1,0 +1,48 @@
+"""What a model of a firmware does not take, remembered so that nobody tries it on each of its cameras again.
+
+A new firmware is a new model: it is tried again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.tables import Camera, ModelNote
+
+Key = tuple[str, str, str]
+
+
+def key(camera: Camera) -> Key:
+    """Manufacturer, model and firmware; empty strings of a camera that nobody has asked."""
+    device = camera.device or {}
+    return tuple(str(device.get(k) or "")[:60] for k in ("manufacturer", "model", "firmware"))  # type: ignore[return-value]
+
+
+async def note(session: AsyncSession, camera: Camera, setting: str, outcome: str, at: datetime, detail: str = "") -> None:
+    manufacturer, model, firmware = key(camera)
+    if not model:
+        return
+    await session.merge(
+        ModelNote(
+            manufacturer=manufacturer,
+            model=model,
+            firmware=firmware,
+            setting=setting,
+            outcome=outcome,
+            detail=detail[:200],
+            at=at,
+        )
+    )
+
+
+async def with_setting(session: AsyncSession, setting: str) -> set[Key]:
+    """Models that refused or ignored a setting."""
+    rows = await session.execute(
+        select(ModelNote.manufacturer, ModelNote.model, ModelNote.firmware).where(
+            ModelNote.setting == setting, ModelNote.outcome.in_(("refused", "ignored"))
+        )
+    )
+    return {(r.manufacturer, r.model, r.firmware) for r in rows}

@@ -1,0 +1,260 @@
+"""`minwang cameras …`: getting cameras in, and what is known of them."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from core.settings import Settings
+from station.cli_base import as_json, cli, show, with_database
+
+if TYPE_CHECKING:
+    from cameras.onboarding import Onboarding
+    from cameras.onvif.client import Listener
+
+MARKS = {"ok": "✓", "failed": "✗", "todo": "·"}
+
+
+@cli.group()
+def cameras() -> None:
+    """Get cameras in, and see what is known of them."""
+
+
+@cameras.command("expect")
+@click.argument("file", type=click.Path(path_type=Path, exists=True))
+@as_json
+@click.pass_context
+def cameras_expect(ctx: click.Context, file: Path, json_output: bool) -> None:
+    """Bring a list of ordered cameras (CSV, XLSX) into the registry."""
+    from cameras import expected
+    from core.clock import SystemClock
+
+    rows = expected.read(file)
+
+    async def work(database: Any, _: Settings) -> expected.Imported:
+        async with database.session() as session:
+            return await expected.bring_in(session, rows, file.name, SystemClock().now(), "command line")
+
+    done = with_database(ctx, work)
+    facts = {"added": done.added, "known": done.known}
+    show(facts, json_output, lambda: f"{len(done.added)} cameras added, {len(done.known)} were there already")
+
+
+@cameras.command("find")
+@click.option("--subnet", "subnets", multiple=True, help="Sweep this subnet too, beside those of the villages.")
+@click.option("--wait", default=2.0, show_default=True, help="Seconds to wait for answers.")
+@click.option("--interface", "interfaces", multiple=True, help="Only from these interface addresses (default: all).")
+@as_json
+@click.pass_context
+def cameras_find(
+    ctx: click.Context, subnets: tuple[str, ...], wait: float, interfaces: tuple[str, ...], json_output: bool
+) -> None:
+    """Look who is out there, match it with the registry, follow cameras that moved."""
+    from cameras import discovery
+    from cameras.survey import Survey
+    from core.clock import SystemClock
+
+    async def work(database: Any, settings: Settings) -> list[dict[str, Any]]:
+        async with _onboarding(database, settings) as onboarding:
+            survey = Survey(database, SystemClock(), onboarding)
+            report = await survey.run(interfaces or discovery.interfaces(), wait, subnets)
+        return [
+            {
+                "address": m.found.address, "verdict": m.verdict.kind, "camera": m.verdict.camera, "village": m.village,
+                "hardware": m.found.hardware, "name": m.found.name,
+            }
+            for m in sorted(report.met, key=lambda m: (m.verdict.kind, m.found.address))
+        ]  # fmt: skip
+
+    rows = with_database(ctx, work)
+
+    def text() -> str:
+        lines = [f"{r['verdict']:9} {r['address']:24} {r['camera'] or '':20} {r['hardware']} {r['name']}" for r in rows]
+        return "\n".join(lines) or "nothing answered"
+
+    show(rows, json_output, text)
+
+
+@cameras.command("identify")
+@click.option("--village", help="Only this village's.")
+@click.option("--camera", "only", multiple=True, help="Only these cameras.")
+@click.option(
+    "--capture", type=click.Path(path_type=Path), help="Write every raw exchange below this folder, without passwords."
+)
+@as_json
+@click.pass_context
+def cameras_identify(
+    ctx: click.Context, village: str | None, only: tuple[str, ...], capture: Path | None, json_output: bool
+) -> None:
+    """Ask cameras who they are and where their streams are. Ctrl-C keeps what was done."""
+    from cameras import registry
+    from cameras.onvif.capture import Capture
+
+    async def work(database: Any, settings: Settings) -> Any:
+        async with database.reading() as session:
+            wanted = [
+                c
+                for c in await registry.cameras(session, [village] if village else None)
+                if c.address and (not only or c.id in only)
+            ]
+        with contextlib.ExitStack() as stack:
+            listener = stack.enter_context(Capture(capture)) if capture else None
+            progress = _progress(stack, len(wanted), quiet=json_output)
+            async with _onboarding(database, settings, listener) as onboarding:
+                return await onboarding.run(wanted, progress)
+
+    done = with_database(ctx, work)
+    facts = {"identified": sorted(done.identified), "failed": done.failed}
+
+    def text() -> str:
+        lines = [f"{camera}: {problem}" for camera, problem in sorted(done.failed.items())]
+        return "\n".join([*lines, f"{len(done.identified)} identified, {len(done.failed)} not"])
+
+    show(facts, json_output, text)
+    if done.failed:
+        ctx.exit(1)
+
+
+@cameras.command("list")
+@click.option("--village", help="Only this village's.")
+@click.option("--problems", is_flag=True, help="Only cameras with something failed.")
+@as_json
+@click.pass_context
+def cameras_list(ctx: click.Context, village: str | None, problems: bool, json_output: bool) -> None:
+    """The checklist of each camera: reachable, credential, identity, streams, picture, clock, configuration, acceptance."""
+    from cameras import registry
+    from core.clock import SystemClock
+    from health import checklist
+
+    async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
+        async with database.reading() as session:
+            rows = await registry.cameras(session, [village] if village else None)
+            lists = await checklist.of(session, rows, SystemClock().now())
+        return [
+            {"id": c.id, "name": c.name, "village": c.village, "address": c.address, "checks": checklist.as_json(lists[c.id])}
+            for c in rows
+            if not problems or any(i.state == checklist.FAILED for i in lists[c.id])
+        ]
+
+    rows = with_database(ctx, work)
+
+    def text() -> str:
+        lines = []
+        for row in rows:
+            marks = "".join(MARKS[c["state"]] for c in row["checks"])
+            failed = ", ".join(f"{c['name']}: {c['detail'] or 'failed'}" for c in row["checks"] if c["state"] == "failed")
+            lines.append(f"{row['id']:20} {marks}  {row['address'] or '-':22} {row['name']}  {failed}")
+        return "\n".join(lines) or "no cameras"
+
+    show(rows, json_output, text)
+
+
+@cameras.command("show")
+@click.argument("camera")
+@as_json
+@click.pass_context
+def cameras_show(ctx: click.Context, camera: str, json_output: bool) -> None:
+    """One file a camera (一机一档): everything known, and its history."""
+    from cameras import history
+    from cameras.tables import Camera
+    from core.errors import NotFoundError
+
+    async def work(database: Any, _: Settings) -> dict[str, Any]:
+        async with database.reading() as session:
+            row = await session.get(Camera, camera)
+            if row is None:
+                raise NotFoundError(f"there is no camera '{camera}'")
+            changes = await history.of(session, camera)
+            return {
+                "id": row.id, "name": row.name, "village": row.village, "address": row.address, "credential": row.credential,
+                "profile": row.profile, "device": row.device, "clock_offset": row.clock_offset, "problem": row.problem,
+                "streams": [{"id": s.id, "url": s.url, "codec": s.codec, "width": s.width, "height": s.height} for s in row.streams],
+                "history": [
+                    {"at": c.at, "actor": c.actor, "field": c.field, "old": c.old, "new": c.new} for c in changes
+                ],
+            }  # fmt: skip
+
+    facts = with_database(ctx, work)
+
+    def text() -> str:
+        lines = [f"{k}: {v}" for k, v in facts.items() if k != "history"]
+        lines += [f"{h['at']:%Y-%m-%d %H:%M} {h['actor']}: {h['field']}: {h['old']} → {h['new']}" for h in facts["history"]]
+        return "\n".join(lines)
+
+    show(facts, json_output, text)
+
+
+@cameras.command("findings")
+@as_json
+@click.pass_context
+def cameras_findings(ctx: click.Context, json_output: bool) -> None:
+    """Open findings: open doors, refused credentials, clones, strangers, wrong clocks."""
+    from cameras import findings
+
+    async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
+        async with database.reading() as session:
+            return [
+                {"id": f.id, "kind": f.kind, "camera": f.camera, "address": f.address, "since": f.opened_at, "detail": f.detail}
+                for f in await findings.open_ones(session)
+            ]
+
+    rows = with_database(ctx, work)
+    show(
+        rows,
+        json_output,
+        lambda: (
+            "\n".join(f"{r['id']:5} {r['kind']:20} {r['camera'] or r['address']:24} {r['detail']}" for r in rows)
+            or "no open findings"
+        ),
+    )
+
+
+@cameras.command("clocks")
+@as_json
+@click.pass_context
+def cameras_clocks(ctx: click.Context, json_output: bool) -> None:
+    """Ask every camera for its time now, and set the clocks that are wrong."""
+    from cameras.clock_care import ClockCare
+    from core.clock import SystemClock
+    from nvr import backfill
+
+    async def work(database: Any, settings: Settings) -> Any:
+        async with _onboarding(database, settings) as onboarding:
+            async with database.reading() as session:
+                busy = await backfill.cameras_being_read(session, SystemClock().now())
+            return await ClockCare(database, SystemClock(), onboarding).run_once(busy)
+
+    done = with_database(ctx, work)
+    facts = {"asked": done.asked, "silent": done.silent, "corrected": done.corrected, "wrong": done.wrong}
+    show(
+        facts,
+        json_output,
+        lambda: f"{done.asked} asked, {len(done.silent)} silent, {len(done.corrected)} set, {len(done.wrong)} still wrong",
+    )
+
+
+@contextlib.asynccontextmanager
+async def _onboarding(database: Any, settings: Settings, listener: Listener | None = None) -> AsyncIterator[Onboarding]:
+    from cameras.onboarding import Onboarding
+    from cameras.onvif.client import http_session
+    from core.clock import SystemClock
+    from station.processes import vault_of
+
+    async with http_session() as http:
+        yield Onboarding(database, vault_of(settings), SystemClock(), http, listener)
+
+
+def _progress(stack: contextlib.ExitStack, length: int, *, quiet: bool) -> Callable[[int, int], None]:
+    if quiet:
+        return lambda _done, _all: None
+    bar = stack.enter_context(click.progressbar(length=length, label="asking", file=sys.stderr))
+
+    def advance(done: int, _all: int) -> None:
+        bar.update(done - bar.pos)
+
+    return advance
