@@ -7,11 +7,13 @@ local name and one camera is told from another by its endpoint reference.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import re
 import socket
 import uuid
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -76,7 +78,7 @@ def read_match(match: Node, source: str) -> Found | None:
     except ValueError:
         port = None
     address = f"{host}:{port}" if port else host
-    endpoint = re.sub(r"^(urn:)?uuid:", "", (match.text("EndpointReference/Address") or "").strip().lower())
+    endpoint = _endpoint(match)
     scopes = [unquote(s) for s in (match.text("Scopes") or "").split()]
     return Found(
         endpoint or address,
@@ -85,6 +87,11 @@ def read_match(match: Node, source: str) -> Found | None:
         _scope(scopes, "name"),
         _scope(scopes, "hardware"),
     )
+
+
+def _endpoint(node: Node) -> str:
+    """UUID of an endpoint reference; it comes as urn:uuid:… and as uuid:…"""
+    return re.sub(r"^(urn:)?uuid:", "", (node.text("EndpointReference/Address") or "").strip().lower())
 
 
 def _scope(scopes: list[str], kind: str) -> str:
@@ -170,3 +177,41 @@ async def _open(found: dict[str, Found], address: str) -> asyncio.DatagramTransp
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(lambda: _Collector(found), sock=sock)
     return transport
+
+
+Heard = Callable[[str, Found], None]
+
+
+class _Announcements(asyncio.DatagramProtocol):
+    def __init__(self, heard: Heard):
+        self._heard = heard
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        try:
+            body = parse(data[:65536])
+        except ProtocolError:
+            return
+        if body.name in ("Hello", "Bye"):
+            device = read_match(body, addr[0]) or Found(_endpoint(body) or addr[0], addr[0], "", "", "")
+            self._heard(body.name, device)
+
+
+@asynccontextmanager
+async def announcements(addresses: Iterable[str], heard: Heard, port: int = PORT) -> AsyncIterator[None]:
+    """Listen for cameras that say Hello and Bye on the given interfaces; `heard` gets the word and the device.
+
+    A Bye carries no address of the service: its device is known by its endpoint.
+    """
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setblocking(False)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind((GROUP, port))
+    for address in addresses:
+        membership = socket.inet_aton(GROUP) + socket.inet_aton(address)
+        with contextlib.suppress(OSError):  # an interface without multicast, or two addresses of one
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: _Announcements(heard), sock=sock)
+    try:
+        yield
+    finally:
+        transport.close()

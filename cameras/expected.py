@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras import history
 from cameras.inventory import CameraEntry
 from cameras.onboarding import normal
-from cameras.registry import add_camera
+from cameras.registry import add_camera, free_id
 from cameras.tables import Camera, Credential, Village
 from core import audit, events
 from core.errors import InventoryError
@@ -178,8 +178,7 @@ class _Book:
         return self._by_site.get((village, values.get("site", "")))
 
     def next_id(self, village: str) -> str:
-        number = next(i for i in range(1, 100_000) if f"{village}-{i:03d}" not in self._ids)
-        return f"{village}-{number:03d}"
+        return free_id(self._ids, village)
 
     def add(self, entry: CameraEntry) -> None:
         self._ids.add(entry.id)

@@ -104,6 +104,29 @@ class Streams(Strict):
     sub: StreamEntry | None = None
 
 
+class EncoderPolicy(Strict):
+    codec: Literal["H264", "H265"] | None = None
+    width: int | None = Field(None, ge=160, le=8192)
+    height: int | None = Field(None, ge=90, le=8192)
+    fps: float | None = Field(None, ge=1, le=60)
+    bitrate: int | None = Field(None, ge=64_000, le=50_000_000, description="Bits a second")
+    gop_seconds: float | None = Field(None, ge=0.5, le=10, description="Seconds between two keyframes")
+
+
+class PolicyEntry(Strict):
+    """How the cameras of a class are to be set. What is left out is not touched."""
+
+    name: Identifier
+    enforce: bool = Field(True, description="False: what differs is told, nothing is written")
+    ntp: str | None = Field(None, description="Address of the time server, the station's own")
+    discoverable: bool | None = None
+    shut: list[Literal["HTTP", "HTTPS", "RTSP", "TELNET", "FTP", "SSH", "UPNP"]] = Field(default_factory=list)
+    name_in_picture: bool = False
+    time_in_picture: bool = False
+    main: EncoderPolicy | None = None
+    sub: EncoderPolicy | None = None
+
+
 class CameraEntry(Strict):
     id: Identifier
     name: str = Field(min_length=1, max_length=80)
@@ -133,6 +156,7 @@ class CameraEntry(Strict):
     filing_no: str = Field("", max_length=80, description="Number of the filing with the county (article 14)")
     filing_date: date | None = None
     in_use_since: date | None = None
+    policy: Identifier | None = Field(None, description="Name of the policy by which it is set")
     retention_days: float | None = Field(
         None, ge=1, le=3650, description="Days that the main stream is kept; else the station's"
     )
@@ -154,6 +178,7 @@ class CredentialEntry(Strict):
 class Inventory(Strict):
     town: str = Field(min_length=1)
     credentials: list[CredentialEntry] = Field(default_factory=list)
+    policies: list[PolicyEntry] = Field(default_factory=list)
     villages: list[VillageEntry] = Field(min_length=1)
     cameras: list[CameraEntry] = Field(default_factory=list)
 
@@ -202,7 +227,9 @@ def dump(inventory: Inventory) -> str:
 def _cross_checks(inventory: Inventory) -> Iterator[tuple[Loc, str]]:
     yield from _repeated("villages", "code", [v.code for v in inventory.villages])
     yield from _repeated("credentials", "name", [c.name for c in inventory.credentials])
+    yield from _repeated("policies", "name", [p.name for p in inventory.policies])
     yield from _repeated("cameras", "id", [c.id for c in inventory.cameras])
+    policies = {p.name for p in inventory.policies}
     villages = {v.code for v in inventory.villages}
     credentials = {c.name for c in inventory.credentials}
     for i, camera in enumerate(inventory.cameras):
@@ -215,6 +242,11 @@ def _cross_checks(inventory: Inventory) -> Iterator[tuple[Loc, str]]:
             yield (
                 ("cameras", i, "credential"),
                 f"camera '{camera.id}': there is no credential '{camera.credential}'; add it under credentials",
+            )
+        if camera.policy and camera.policy not in policies:
+            yield (
+                ("cameras", i, "policy"),
+                f"camera '{camera.id}': there is no policy '{camera.policy}'; add it under policies",
             )
         if camera.address is None and camera.streams.main.url is None and not camera.site:
             yield (

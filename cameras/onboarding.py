@@ -51,6 +51,7 @@ class Onboarding:
         self._clock = clock
         self._http = http
         self._listener = listener
+        self._clients: dict[str, SoapClient] = {}
 
     async def run(self, cameras: Sequence[Camera], progress: Progress = lambda _done, _all: None) -> Outcome:
         """Identify cameras, at most 50 at once; `progress` hears after each how many of how many are done."""
@@ -76,17 +77,23 @@ class Onboarding:
             row = await session.get_one(Camera, number)
             row.problem = problem[:200]
 
-    async def client(self, camera: Camera) -> SoapClient:
-        """A client with the camera's credential, in the way that it is known to want to be asked.
+    async def client(self, camera: Camera, *, alone: bool = False) -> SoapClient:
+        """The client of a camera: one for all who ask it, so that one request is in flight and nonces are kept.
 
-        Without one where it was refused: that credential rests until a person acts.
+        Without credential where it was refused: that rests until a person acts. `alone` gives a client that knows
+        nothing of the others, for a device that may be another.
         """
         login = None
         if camera.refused_at is None:
             async with self._database.reading() as session:
                 login = await registry.login(session, self._vault, camera.credential)
+        known = self._clients.get(camera.id)
+        if known is not None and known.login == login and not alone:
+            return known
         client = SoapClient(self._http, self._clock, login, mode=camera.auth_mode, listener=self._listener)
         client.clock_offset = camera.clock_offset or 0.0
+        if not alone:
+            self._clients[camera.id] = client
         return client
 
     async def identify(self, camera: Camera) -> Identity:
@@ -110,6 +117,8 @@ class Onboarding:
                 row.refused_at = now
                 events.append(session, now, "camera.refused", village=row.village, camera=row.id)
                 await findings.tell(session, now, "credential_refused", findings.Subject.of(row), credential=row.credential)
+        # What it knew rests with it: until now who asked was refused without a word sent.
+        self._clients.pop(number, None)
 
     async def _keep(self, number: str, found: Identity) -> None:
         now = self._clock.now()
@@ -187,6 +196,8 @@ def _facts(found: Identity) -> dict[str, Any]:
         "manufacturer": found.manufacturer, "model": found.model, "firmware": found.firmware, "serial": found.serial,
         "hardware": found.hardware, "macs": found.macs, "services": found.services, "protocols": found.protocols,
         "ptz": next((p.token for p in found.profiles if p.ptz), None), "zone": found.time.zone if found.time else "",
+        "encoders": {kind: p.encoder for kind, p in chosen(found.profiles).items() if p.encoder},
+        "source": next((p.source_configuration for p in found.profiles if p.source_configuration), None),
         "notes": found.notes[:20],
     }  # fmt: skip
 

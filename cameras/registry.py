@@ -7,19 +7,20 @@ A camera that leaves the inventory is retired, never deleted: its footage and hi
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import history
-from cameras.inventory import CameraEntry, Inventory, VillageEntry
-from cameras.tables import Camera, Credential, Stream, Village, profile_of
+from cameras.inventory import CameraEntry, Inventory, PolicyEntry, VillageEntry
+from cameras.tables import Camera, Credential, Policy, Stream, Village, profile_of
 from core import audit, events
-from core.errors import ConflictError, NotFoundError
+from core.errors import ConflictError, NotFoundError, UsageError
 from core.secrets import Vault
 
 KINDS = ("main", "sub")
@@ -42,6 +43,9 @@ class Plan:
 
 async def plan(session: AsyncSession, inventory: Inventory) -> Plan:
     result = Plan()
+    policies = {p.name: p for p in await session.scalars(select(Policy))}
+    for policy in inventory.policies:
+        _compare(result, f"policy {policy.name}", policies.get(policy.name), {"rules": _rules(policy)})
     villages = {v.code: v for v in await session.scalars(select(Village))}
     for village in inventory.villages:
         _compare(result, f"village {village.code}", villages.get(village.code), _village_values(village))
@@ -74,6 +78,8 @@ async def apply(session: AsyncSession, inventory: Inventory, at: datetime, actor
             session.add(Credential(name=credential.name, username=credential.username))
         else:
             row.username = credential.username
+    for policy in inventory.policies:
+        await session.merge(Policy(name=policy.name, rules=_rules(policy)))
     for village in inventory.villages:
         await session.merge(Village(code=village.code, **_village_values(village)))
     await session.flush()
@@ -110,8 +116,11 @@ async def export(session: AsyncSession, town: str) -> Inventory:
     credentials = [
         {"name": c.name, "username": c.username} for c in await session.scalars(select(Credential).order_by(Credential.name))
     ]
+    policies = [{"name": p.name, **p.rules} for p in await session.scalars(select(Policy).order_by(Policy.name))]
     cameras = [_entry(c) for c in await session.scalars(select(Camera).where(Camera.retired.is_(False)).order_by(Camera.id))]
-    return Inventory.model_validate({"town": town, "credentials": credentials, "villages": villages, "cameras": cameras})
+    return Inventory.model_validate(
+        {"town": town, "credentials": credentials, "policies": policies, "villages": villages, "cameras": cameras}
+    )
 
 
 async def set_password(session: AsyncSession, vault: Vault, name: str, password: str, at: datetime, actor: str) -> None:
@@ -121,7 +130,7 @@ async def set_password(session: AsyncSession, vault: Vault, name: str, password:
         raise NotFoundError(f"there is no credential '{name}'; add it to the inventory and apply that first")
     row.sealed = vault.seal(password, f"credential:{name}")
     for camera in await session.scalars(select(Camera).where(Camera.credential == name)):
-        camera.refused_at = None
+        camera.refused_at, camera.auth_mode = None, None
     await audit.record(session, at, actor, "credential.set", name)
 
 
@@ -158,6 +167,33 @@ def watched_stream(camera: Camera) -> Stream | None:
     return recorded.get("sub") or recorded.get("main")
 
 
+def free_id(taken: Collection[str], village: str) -> str:
+    """The next number of a village: wangjia-001, wangjia-002 …"""
+    return next(n for i in range(1, 100_000) if (n := f"{village}-{i:03d}") not in taken)
+
+
+async def add_met(session: AsyncSession, village: str, name: str, address: str, credential: str | None) -> Camera:
+    """A camera that was met, not ordered. Raises NotFoundError for a village or credential that there is not."""
+    if await session.get(Village, village) is None:
+        raise NotFoundError(f"there is no village '{village}'")
+    if credential is not None and await session.get(Credential, credential) is None:
+        raise NotFoundError(f"there is no credential '{credential}'; add it to the inventory first")
+    number = free_id(set(await session.scalars(select(Camera.id))), village)
+    entry = CameraEntry(id=number, name=name, village=village, address=address, credential=credential)
+    return await add_camera(session, entry)
+
+
+def change_profile(session: AsyncSession, camera: Camera, facts: dict[str, Any], at: datetime, actor: str) -> None:
+    """Set some of a camera's fields as the inventory knows them. Raises UsageError for a value that it would refuse."""
+    try:
+        profile = profile_of(_entry(camera).model_copy(update=facts).model_dump(mode="json", exclude_none=True))
+        CameraEntry.model_validate({**profile, "id": camera.id, "name": camera.name, "village": camera.village})
+    except ValidationError as e:
+        raise UsageError("; ".join(f"{'.'.join(map(str, x['loc']))}: {x['msg']}" for x in e.errors()[:3])) from e
+    history.note_all(session, camera.id, at, actor, camera.profile, profile)
+    camera.profile = profile
+
+
 async def add_camera(session: AsyncSession, entry: CameraEntry) -> Camera:
     """A camera that the registry does not have yet."""
     camera = Camera(id=entry.id, **_camera_values(entry))
@@ -192,6 +228,10 @@ def _apply_streams(camera: Camera, entry: CameraEntry) -> None:
             setattr(row, key, getattr(wanted, key))
         if wanted.url is not None:
             row.url, row.from_inventory = wanted.url, True
+
+
+def _rules(entry: PolicyEntry) -> dict[str, Any]:
+    return entry.model_dump(mode="json", exclude={"name"}, exclude_defaults=True)
 
 
 def _village_values(entry: VillageEntry) -> dict[str, Any]:

@@ -15,16 +15,22 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras import discovery, findings, history
+from cameras import discovery, findings, history, ports
 from cameras.discovery import Found
 from cameras.identity import Traits, Verdict
 from cameras.onboarding import Onboarding, normal, roll_of, traits_of
+from cameras.onvif.addresses import bracket, host_of, service_url
 from cameras.onvif.device import Identity, identify
+from cameras.onvif.names import DEVICE
 from cameras.tables import Camera, DeviceSeen, Village
 from core import events
 from core.clock import Clock
 from core.database import Database
-from core.errors import CameraError
+from core.errors import CameraError, CameraRefused
+
+SILENT = "no answer to discovery"
+NO_WEB = (554, 34567)  # RTSP and a maker's own protocol: nobody speaks SOAP there
+TIME_REQUEST = f'<GetSystemDateAndTime xmlns="{DEVICE}"/>'
 
 
 @dataclass(slots=True)
@@ -39,6 +45,7 @@ class Met:
 @dataclass(slots=True)
 class Report:
     met: list[Met] = field(default_factory=list)
+    silent: dict[str, list[int]] = field(default_factory=dict)  # open TCP ports of cameras that answered nothing
 
     @property
     def counts(self) -> dict[str, int]:
@@ -60,7 +67,51 @@ class Survey:
             villages = (await session.scalars(select(Village))).all()
         wanted = sorted({s for v in villages for s in v.subnets} | set(subnets))
         parts = await asyncio.gather(discovery.multicast(interfaces, wait), discovery.sweep(wanted, wait))
-        return await self.keep([d for part in parts for d in part])
+        devices = [d for part in parts for d in part]
+        report = await self.keep(devices)
+        report.silent = await self._knock({normal(d.address) for d in devices})
+        return report
+
+    async def _knock(self, answered: set[str]) -> dict[str, list[int]]:
+        """Cameras that did not answer discovery: which TCP ports are open at their addresses?
+
+        One that nobody has asked yet and that speaks ONVIF on another port is looked for there from now on.
+        """
+        async with self._database.reading() as session:
+            cameras = (await session.scalars(select(Camera).where(Camera.retired.is_(False), Camera.seen_at.is_(None)))).all()
+        silent = {c.id: c for c in cameras if c.address and normal(c.address) not in answered}
+        hosts = {c.id: host_of(service_url(c.address or "")) for c in silent.values()}
+        own = {int(normal(c.address or "").rpartition(":")[2]) for c in silent.values()}
+        found = await ports.open_ports(sorted(set(hosts.values())), sorted(own | set(ports.CANDIDATES)))
+        for camera in silent.values():
+            await self._note_silent(camera, hosts[camera.id], found.get(hosts[camera.id], []))
+        return {c: found[h] for c, h in hosts.items() if h in found}
+
+    async def _note_silent(self, camera: Camera, host: str, there: list[int]) -> None:
+        told = int(normal(camera.address or "").rpartition(":")[2])
+        better = None if told in there else await self._onvif_port(camera, host, there)
+        async with self._database.session() as session:
+            row = await session.get_one(Camera, camera.id)
+            if better is not None:
+                address = f"{bracket(host)}:{better}"
+                history.note(session, row.id, self._clock.now(), history.SYSTEM, "address", row.address, address)
+                row.address = address
+            elif row.problem is None or row.problem.startswith(SILENT):
+                row.problem = f"{SILENT}; open ports: {', '.join(map(str, there)) or 'none'}"
+
+    async def _onvif_port(self, camera: Camera, host: str, there: list[int]) -> int | None:
+        client = await self._onboarding.client(camera, alone=True)
+        for port in there:
+            if port in NO_WEB:
+                continue
+            try:
+                await client.call(service_url(f"{bracket(host)}:{port}"), TIME_REQUEST, authenticate=False, seconds=5.0)
+            except CameraRefused:
+                return port
+            except CameraError:
+                continue
+            return port
+        return None
 
     async def keep(self, devices: Sequence[Found]) -> Report:
         """Match devices with the registry and write down the outcome."""
@@ -86,7 +137,7 @@ class Survey:
 
     async def _proved(self, camera: Camera, device: Found) -> tuple[Identity | None, Verdict]:
         """Is it really the camera? Asked with its own credential, once; a device that refuses it is somebody else."""
-        client = await self._onboarding.client(camera)
+        client = await self._onboarding.client(camera, alone=True)
         try:
             found = await identify(client, device.url, self._clock)
         except CameraError:

@@ -92,6 +92,14 @@ class CameraChange(Base):
     new: Mapped[Any] = mapped_column(JSON)
 
 
+class Policy(Base):
+    __tablename__ = "camera_policy"
+    __table_args__ = ({"comment": "How the cameras of a class are to be set, as in the inventory"},)
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    rules: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
 class DeviceSeen(Base):
     __tablename__ = "device_seen"
     __table_args__ = ({"comment": "Devices that discovery met, cameras of the inventory or not"},)

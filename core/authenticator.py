@@ -24,6 +24,7 @@ class Authenticator:
     _scheme: str = ""
     _count: int = 0
     _accepted: bool = False
+    _ha1: str | None = None
 
     @property
     def ready(self) -> bool:
@@ -47,7 +48,7 @@ class Authenticator:
         stale = fields.get("stale", "").lower() == "true"
         renewed = self._accepted and fields.get("nonce") != self._fields.get("nonce")
         self._scheme, self._fields, self._count = chosen.partition(" ")[0].lower(), fields, 0
-        self._accepted = False
+        self._accepted, self._ha1 = False, None
         return first or stale or renewed
 
     def _best_digest(self, offers: list[str]) -> str | None:
@@ -63,7 +64,9 @@ class Authenticator:
         realm, nonce = self._fields.get("realm", ""), self._fields.get("nonce", "")
         algorithm = self._fields.get("algorithm", "MD5")
         digest = hashlib.sha256 if "sha-256" in algorithm.lower() else hashlib.md5
-        ha1 = digest(f"{user}:{realm}:{password}".encode()).hexdigest()
+        if self._ha1 is None:
+            self._ha1 = digest(f"{user}:{realm}:{password}".encode()).hexdigest()
+        ha1 = self._ha1
         ha2 = digest(f"{method}:{uri}".encode()).hexdigest()
         parts = [f'username="{user}"', f'realm="{realm}"', f'nonce="{nonce}"', f'uri="{uri}"']
         if "auth" in re.split(r"[\s,]+", self._fields.get("qop", "")):

@@ -10,7 +10,9 @@ class Permission(StrEnum):
     SIGNED_IN = "signed_in"  # any account
     CAMERA_VIEW = "camera.view"
     CAMERA_MANAGE = "camera.manage"
+    CAMERA_ACCEPT = "camera.accept"  # to sign for where it hangs and what it sees
     LIVE_VIEW = "live.view"
+    PTZ_CONTROL = "ptz.control"
     PLAYBACK_VIEW = "playback.view"
     PATROL_VIEW = "patrol.view"
     PATROL_RUN = "patrol.run"
@@ -40,9 +42,11 @@ class Role(StrEnum):
 P = Permission
 _OFFICER = {P.CAMERA_VIEW, P.LIVE_VIEW, P.PLAYBACK_VIEW, P.PATROL_VIEW, P.SEARCH, P.CASE_VIEW, P.ALERT_VIEW, P.REPORT_VIEW}
 GRANTS: dict[Role, frozenset[Permission]] = {
-    Role.VIDEO_OFFICER: frozenset(_OFFICER | {P.PATROL_RUN, P.WATCH_PROPOSE, P.ALERT_CONFIRM, P.CASE_MANAGE}),
-    Role.INVESTIGATOR: frozenset(_OFFICER | {P.WATCH_PROPOSE, P.ALERT_CONFIRM, P.CASE_MANAGE}),
-    Role.APPROVER: frozenset(_OFFICER | {P.WATCH_APPROVE, P.ALERT_CONFIRM}),
+    Role.VIDEO_OFFICER: frozenset(
+        _OFFICER | {P.PATROL_RUN, P.PTZ_CONTROL, P.CAMERA_ACCEPT, P.WATCH_PROPOSE, P.ALERT_CONFIRM, P.CASE_MANAGE}
+    ),
+    Role.INVESTIGATOR: frozenset(_OFFICER | {P.PTZ_CONTROL, P.WATCH_PROPOSE, P.ALERT_CONFIRM, P.CASE_MANAGE}),
+    Role.APPROVER: frozenset(_OFFICER | {P.WATCH_APPROVE, P.CAMERA_ACCEPT, P.ALERT_CONFIRM}),
     Role.PATROL_OFFICER: frozenset({P.ALERT_VIEW, P.ALERT_ANSWER}),
     Role.FUNDER: frozenset({P.REPORT_VIEW}),
     Role.ADMINISTRATOR: frozenset({P.CAMERA_VIEW, P.CAMERA_MANAGE, P.PATROL_VIEW, P.ACCOUNT_MANAGE, P.REPORT_VIEW}),

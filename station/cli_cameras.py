@@ -238,6 +238,68 @@ def cameras_clocks(ctx: click.Context, json_output: bool) -> None:
     )
 
 
+@cameras.command("configure")
+@click.option("--camera", "only", multiple=True, help="Only these cameras.")
+@click.option("--look", is_flag=True, help="Only tell what differs from the policy.")
+@as_json
+@click.pass_context
+def cameras_configure(ctx: click.Context, only: tuple[str, ...], look: bool, json_output: bool) -> None:
+    """Set cameras by their policy, read back what they made of it."""
+    from cameras.policy_care import PolicyCare
+    from core.clock import SystemClock
+
+    async def work(database: Any, settings: Settings) -> list[dict[str, Any]]:
+        async with _onboarding(database, settings) as onboarding:
+            results = await PolicyCare(database, SystemClock(), onboarding).run_once(only or None, write=not look)
+        return [
+            {
+                "camera": r.camera, "problem": r.problem,
+                "settings": [{"name": d.setting, "state": d.state, "was": d.was, "now": d.now} for d in r.deeds],
+            }
+            for r in results
+        ]  # fmt: skip
+
+    rows = with_database(ctx, work)
+
+    def text() -> str:
+        lines = []
+        for row in rows:
+            odd = [f"{s['name']}: {s['state']}" for s in row["settings"] if s["state"] != "ok"]
+            lines.append(f"{row['camera']:20} {row['problem'] or ', '.join(odd) or 'as the policy says'}")
+        return "\n".join(lines) or "no camera has a policy"
+
+    show(rows, json_output, text)
+
+
+@cameras.command("rotate")
+@click.argument("cameras_", metavar="CAMERA...", nargs=-1, required=True)
+@as_json
+@click.pass_context
+def cameras_rotate(ctx: click.Context, cameras_: tuple[str, ...], json_output: bool) -> None:
+    """Give cameras an account of our own with a new random password; it goes into the vault."""
+    from cameras.account_care import AccountCare
+    from cameras.onvif.client import http_session
+    from core.clock import SystemClock
+    from core.errors import MinwangError
+    from station.processes import vault_of
+
+    async def work(database: Any, settings: Settings) -> dict[str, str]:
+        done: dict[str, str] = {}
+        async with _onboarding(database, settings) as onboarding, http_session() as http:
+            care = AccountCare(database, vault_of(settings), SystemClock(), onboarding, http)
+            for number in cameras_:
+                try:
+                    done[number] = f"account {await care.rotate(number, 'command line')}"
+                except MinwangError as e:
+                    done[number] = f"failed: {e}"
+        return done
+
+    done = with_database(ctx, work)
+    show(done, json_output, lambda: "\n".join(f"{camera}: {what}" for camera, what in done.items()))
+    if any(w.startswith("failed") for w in done.values()):
+        ctx.exit(1)
+
+
 @contextlib.asynccontextmanager
 async def _onboarding(database: Any, settings: Settings, listener: Listener | None = None) -> AsyncIterator[Onboarding]:
     from cameras.onboarding import Onboarding

@@ -6,15 +6,15 @@ import asyncio
 import logging
 from datetime import timedelta
 
-import aiohttp
 from aiohttp import web
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import select
 
 from cameras import discovery
 from cameras.clock_care import ClockCare
+from cameras.event_care import EventCare
 from cameras.onboarding import Onboarding
-from cameras.onvif.client import http_session
+from cameras.policy_care import PolicyCare
 from cameras.survey import Survey
 from cameras.tables import Camera
 from core.accounts import Accounts
@@ -26,8 +26,9 @@ from health.patrol import ask
 from nvr import backfill
 from nvr.retention import Retention
 from station import database as station_database
-from station.processes import until_stopped, vault_of
+from station.processes import until_stopped
 from web import server
+from web.services import SERVICES
 
 log = logging.getLogger(__name__)
 
@@ -36,29 +37,34 @@ async def run(settings: Settings) -> None:
     database = await station_database.ready(settings)
     clock = SystemClock()
     accounts = Accounts(database, clock)
-    runner = web.AppRunner(server.build(settings, database, accounts, clock), access_log=None, shutdown_timeout=3)
+    app = server.build(settings, database, accounts, clock)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=3)
     await runner.setup()
+    work = app[SERVICES].onboarding
+    assert work is not None
     try:
         await web.TCPSite(runner, settings.web.host, settings.web.port).start()
     except OSError as e:
         raise StorageError(
             f"port {settings.web.port} of {settings.web.host} cannot be used ({e.strerror}); set web.port to another"
         ) from e
-    async with http_session() as http:
-        scheduler = schedule(settings, database, clock, http)
-        scheduler.start()
-        log.info("console at http://%s:%d", settings.web.host, settings.web.port)
-        await until_stopped()
-        scheduler.shutdown(wait=False)
+    event_care = EventCare(database, clock, work.onboarding)
+    scheduler = schedule(settings, database, clock, work.onboarding)
+    scheduler.add_job(event_care.reconcile, "interval", minutes=1, id="camera events", next_run_time=clock.now())
+    scheduler.start()
+    log.info("console at http://%s:%d", settings.web.host, settings.web.port)
+    await until_stopped()
+    scheduler.shutdown(wait=False)
+    await event_care.close()
     await runner.cleanup()
     await database.close()
 
 
-def schedule(settings: Settings, database: Database, clock: SystemClock, http: aiohttp.ClientSession) -> AsyncIOScheduler:
+def schedule(settings: Settings, database: Database, clock: SystemClock, onboarding: Onboarding) -> AsyncIOScheduler:
     """The controller's timed work: one job a duty, never one a camera."""
     retention = Retention(database, clock, settings.retention)
-    onboarding = Onboarding(database, vault_of(settings), clock, http)
     clock_care = ClockCare(database, clock, onboarding)
+    policy_care = PolicyCare(database, clock, onboarding)
     survey = Survey(database, clock, onboarding)
 
     async def ask_for_patrol() -> None:
@@ -76,6 +82,9 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, http: a
             busy = await backfill.cameras_being_read(session, clock.now())
         await clock_care.run_once(busy)
 
+    async def look_at_settings() -> None:
+        await policy_care.run_once()
+
     async def look_around() -> None:
         await survey.run(await asyncio.to_thread(discovery.interfaces))
 
@@ -86,5 +95,6 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, http: a
     scheduler.add_job(retention.run_once, "interval", minutes=1, id="retention")
     scheduler.add_job(onboard_missing, "interval", minutes=10, id="onboarding", next_run_time=clock.now())
     scheduler.add_job(look_at_clocks, "interval", hours=1, id="clocks", next_run_time=clock.now() + timedelta(minutes=2))
+    scheduler.add_job(look_at_settings, "interval", hours=24, id="policies", next_run_time=clock.now() + timedelta(minutes=10))
     scheduler.add_job(look_around, "interval", hours=1, id="survey", next_run_time=clock.now() + timedelta(minutes=5))
     return scheduler

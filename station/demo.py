@@ -48,6 +48,7 @@ from station.supervisor import Supervisor, roles
 
 ROOT = Path(__file__).parent.parent
 H265 = "xd-02"  # a newer make, whose main stream most browsers cannot play
+DOME = "yj-01"
 FAULTS = {"wj-02": "black", "yj-02": "frozen", "xd-03": "dead"}
 EXPECTED = {"wj-02": "black", "yj-02": "frozen", "xd-03": "no_stream"}
 PASSWORD = "minwang-demo"
@@ -295,6 +296,7 @@ async def _start_cameras(folder: Path, town: inventory.Inventory, password: str)
             "host": (c.address or "").partition(":")[0],
             "seed": i + 1,
             "codec": "h265" if c.id == H265 else "h264",
+            "dome": c.id == DOME,
             "variants": [f] if (f := FAULTS.get(c.id, "dead")) != "dead" else [],
         }
         for i, c in enumerate(town.cameras)

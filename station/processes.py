@@ -16,15 +16,13 @@ from collections.abc import Awaitable, Callable
 from core import logs
 from core.clock import Clock, SystemClock
 from core.database import Database
-from core.secrets import Vault
+from core.secrets import KEY_FILE, Vault
 from core.settings import Settings
 from nvr import volumes
 from nvr.volumes import VolumeSet
 from station import database as station_database
 
 log = logging.getLogger(__name__)
-
-KEY_FILE = "secret.key"
 
 
 def vault_of(settings: Settings) -> Vault:

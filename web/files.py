@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from core.errors import NotFoundError
+from core.errors import NotFoundError, UsageError
 
 
 async def picture(data_dir: Path, relative: str | None) -> web.Response:
@@ -27,3 +27,27 @@ def _read(data_dir: Path, relative: str) -> bytes:
         return path.read_bytes()
     except OSError as e:
         raise NotFoundError("this picture is no longer kept") from e
+
+
+async def keep(data_dir: Path, relative: str, content: bytes) -> None:
+    """Write a small file below the data folder, whole or not at all."""
+    await asyncio.to_thread(_write, data_dir / relative, content)
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
+    new.write_bytes(content)
+    new.replace(path)
+
+
+async def upload(request: web.Request, limit: int) -> bytes:
+    """The body of a request that sends a file. Raises UsageError where it is empty or larger than `limit` bytes."""
+    content = bytearray()
+    async for chunk in request.content.iter_chunked(65_536):
+        content += chunk
+        if len(content) > limit:
+            raise UsageError(f"the file is larger than {limit // 1_000_000} MB; take a smaller picture")
+    if not content:
+        raise UsageError("there is no file in the request")
+    return bytes(content)

@@ -8,9 +8,12 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
+from cameras.onvif.client import http_session
+from cameras.ptz import PtzControl
 from core.accounts import Accounts
 from core.clock import Clock
 from core.database import Database
+from core.secrets import KEY_FILE, Vault
 from core.settings import Settings
 from nvr.decode_pool import DecodePool
 from nvr.live import node_token
@@ -18,12 +21,13 @@ from nvr.reader import ArchiveReader
 from nvr.transcode import Transcoders
 from reports.coverage import Reports
 from web import api, routing
+from web.onboarding_work import OnboardingWork
 from web.services import SERVICES, EventFeed, Services, Snapshots, Tickets
 
 DIST = Path(__file__).parent / "console" / "dist"
 STATIC = Path(__file__).parent / "static"
 # Addresses of the console's own pages: each is answered with index.html.
-PAGES = ("/", "/login", "/live", "/playback", "/patrol", "/search", "/watch", "/reports", "/m")
+PAGES = ("/", "/login", "/live", "/playback", "/patrol", "/search", "/watch", "/reports", "/cameras", "/m")
 
 
 def build(settings: Settings, database: Database, accounts: Accounts, clock: Clock) -> web.Application:
@@ -59,10 +63,17 @@ async def _index(_request: web.Request) -> web.StreamResponse:
 async def _background(app: web.Application):  # type: ignore[no-untyped-def]
     services = app[SERVICES]
     services.http = aiohttp.ClientSession()
+    cameras_http = http_session()
+    vault = await asyncio.to_thread(Vault.open_or_create, services.data_dir / KEY_FILE)
+    services.onboarding = OnboardingWork(services.database, vault, services.clock, cameras_http)
+    services.ptz = PtzControl(services.clock, services.onboarding.onboarding)
     feed = asyncio.create_task(services.feed.run())
     yield
     feed.cancel()
     await asyncio.gather(feed, return_exceptions=True)
+    await services.ptz.close()
+    await services.onboarding.close()
+    await cameras_http.close()
     await services.http.close()
     await services.transcoders.close()
     await services.pool.close()

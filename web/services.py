@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
+from cameras.ptz import PtzControl
 from core import events
 from core.accounts import Accounts
 from core.clock import Clock
@@ -22,6 +23,7 @@ from nvr.pictures import snapshot
 from nvr.reader import ArchiveReader, Keyframe
 from nvr.transcode import Transcoders
 from reports.coverage import Reports
+from web.onboarding_work import OnboardingWork
 
 TICKET_SECONDS = 30.0
 MAX_TICKETS = 10_000
@@ -120,6 +122,8 @@ class Services:
     node_token: str
     data_dir: Path
     http: aiohttp.ClientSession | None = None
+    onboarding: OnboardingWork | None = None
+    ptz: PtzControl | None = None
     sockets: set[web.WebSocketResponse] = field(default_factory=set)
 
 

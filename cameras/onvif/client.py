@@ -18,6 +18,7 @@ from xml.sax.saxutils import escape
 import aiohttp
 from yarl import URL
 
+from cameras.onvif.names import DEVICE
 from cameras.onvif.soap import Node, NotPermitted, SoapFault, envelope, fault_of, is_refusal, parse, password_digest
 from core.authenticator import Authenticator
 from core.clock import Clock
@@ -27,6 +28,9 @@ MAX_BODY = 1_000_000
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
 _USUAL = aiohttp.ClientTimeout(total=TOTAL_SECONDS, sock_connect=CONNECT_SECONDS)
+PROVEN_SECONDS = 60.0  # for so long a credential that was good is taken for good
+_REPEATABLE = ("PullMessages", "Renew", "Unsubscribe")
+_PROBE = "GetDeviceInformation"  # every account may ask it
 MODES = ("none", "digest", "wsse")
 _OPERATION = re.compile(r'<([\w.-]+)[^>]*?\sxmlns="([^"]+)"')
 _WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss"
@@ -41,7 +45,7 @@ Listener = Callable[[str, bytes, int, bytes], None]
 def http_session() -> aiohttp.ClientSession:
     """The session for talking to cameras: cookies of one camera are never another's, proxies are ignored."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, keepalive_timeout=10),
+        connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, keepalive_timeout=2),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,  # a small body that unpacks to a gigabyte is an attack
     )
@@ -66,24 +70,54 @@ class SoapClient:
         self._listener = listener
         self._urls: dict[str, URL] = {}
         self._one_at_a_time = asyncio.Lock()
-        self._accepted = False  # the credential was good for something
+        self._header = ""
+        self._accepted_at: float | None = None  # when the credential was last good for something (monotonic)
+        self._probe_url = ""  # where the camera said who it is to this credential
         self.mode = mode if mode in MODES else None
         self.clock_offset = 0.0  # camera clock minus ours, seconds; set by the caller
         self.refused = False
 
-    async def call(self, url: str, body: str, *, authenticate: bool = True, seconds: float = TOTAL_SECONDS) -> Node:
-        """Send a request, return the reply element inside the Body.
+    @property
+    def login(self) -> tuple[str, str] | None:
+        return self._login
+
+    async def call(
+        self, url: str, body: str, *, authenticate: bool = True, seconds: float = TOTAL_SECONDS, header: str = ""
+    ) -> Node:
+        """Send a request, return the reply element inside the Body. `header` stands beside our own in the envelope.
 
         Raises CameraUnreachable, CameraRefused (the credential), NotPermitted (this operation), SoapFault or
         ProtocolError.
         """
         async with self._one_at_a_time:
+            self._header = header
             if not authenticate:
                 return self._read(*await self._post(url, body, "none", seconds), sent=False)
             # Some operations are open to everybody: that one went without a login says nothing of the next.
             if self.mode is None or (self.mode == "none" and self._login is not None):
                 return await self._negotiate(url, body, seconds)
-            return self._read(*await self._authenticated(url, body, self.mode, seconds), sent=self.mode != "none")
+            if self._accepted_at is not None and self._clock.monotonic() - self._accepted_at > PROVEN_SECONDS:
+                await self._prove(body)
+            answer = await self._authenticated(url, body, self.mode, seconds)
+            if self._accepted_at is not None and answer[0] != 401 and is_refusal(answer[0], answer[1]):
+                await self._prove(body)
+            return self._read(*answer, sent=self.mode != "none", body=body, url=url)
+
+    async def _prove(self, body: str) -> None:
+        """Is the credential still good? An operation may be forbidden to a good one: only a no to a question that
+        every account may ask tells. Asked before, where it was proven long ago, and after a no."""
+        if self.mode == "none" or _PROBE in body:
+            return
+        header, self._header = self._header, ""
+        probe = f'<{_PROBE} xmlns="{DEVICE}"/>'
+        answer = (
+            await self._authenticated(self._probe_url, probe, self.mode or "wsse", TOTAL_SECONDS) if self._probe_url else None
+        )
+        self._header = header
+        if answer is None or is_refusal(answer[0], answer[1]):
+            self.refused = answer is not None
+            raise CameraRefused("the camera refuses the credential that it took before")
+        self._read(*answer, sent=True)
 
     async def _negotiate(self, url: str, body: str, seconds: float) -> Node:
         status, content, offered = await self._post(url, body, "none", seconds)
@@ -97,7 +131,7 @@ class SoapClient:
             return self._read(status, content, offered, sent=False)
         if self._login is None:
             raise CameraRefused("the camera wants a user and password, and none is given for it")
-        reply = self._read(*await self._authenticated(url, body, wanted, seconds), sent=True)
+        reply = self._read(*await self._authenticated(url, body, wanted, seconds), sent=True, body=body, url=url)
         self.mode = wanted
         return reply
 
@@ -108,8 +142,8 @@ class SoapClient:
             return await self._post(url, body, mode, seconds)
         return status, content, offered
 
-    def _read(self, status: int, content: bytes, _offered: list[str], *, sent: bool) -> Node:
-        if is_refusal(status, content) and not (self._accepted and status != 401):
+    def _read(self, status: int, content: bytes, _offered: list[str], *, sent: bool, body: str = "", url: str = "") -> Node:
+        if is_refusal(status, content) and not (sent and self._accepted_at is not None and status != 401):
             self.refused = sent
             raise CameraRefused("the camera refused the credential" if sent else "the camera wants a user and password")
         node = parse(content)
@@ -118,8 +152,10 @@ class SoapClient:
             denied = is_refusal(status, content) or "OperationProhibited" in codes
             raise (NotPermitted if denied else SoapFault)(f"the camera answered with a fault: {reason}", codes)
         if sent:
-            self._accepted = True
+            self._accepted_at = self._clock.monotonic()
             self._auth.accepted()
+            if _PROBE in body:
+                self._probe_url = url
         return node
 
     async def _post(self, url: str, body: str, mode: str, seconds: float) -> tuple[int, bytes, list[str]]:
@@ -127,8 +163,8 @@ class SoapClient:
             raise CameraRefused("the camera refused this credential before; set the right one first")
         operation = _OPERATION.search(body)
         name, action = (operation.group(1), f"{operation.group(2)}/{operation.group(1)}") if operation else ("", "")
-        # A keep-alive connection may have been closed silently: what only asks is asked once more.
-        for last in (False, True) if name.startswith("Get") else (True,):
+        # A keep-alive connection may have been closed silently: what changes nothing is asked once more.
+        for last in (False, True) if name.startswith("Get") or name in _REPEATABLE else (True,):
             try:
                 return await self._post_once(url, body, action, mode, seconds)
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as e:
@@ -139,7 +175,7 @@ class SoapClient:
         raise AssertionError("unreachable")
 
     async def _post_once(self, url: str, body: str, action: str, mode: str, seconds: float) -> tuple[int, bytes, list[str]]:
-        request = envelope(body, self._token() if mode == "wsse" else "")
+        request = envelope(body, self._header + (self._token() if mode == "wsse" else ""))
         headers = {"Content-Type": f'application/soap+xml; charset=utf-8; action="{action}"', "Accept-Encoding": "identity"}
         if mode == "digest" and self._auth.ready:
             headers["Authorization"] = self._auth.header("POST", self._url(url).raw_path_qs)

@@ -34,6 +34,7 @@ class Profile:
     gop: int | None = None
     encoder: str | None = None  # token of its video encoder configuration
     source: str | None = None  # token of its video source
+    source_configuration: str | None = None  # token by which texts in the picture are placed
     ptz: str | None = None  # token of its PTZ configuration
 
     @property
@@ -107,6 +108,7 @@ def _profile(node: Node, encoder: Node | None, place: str) -> Profile:
         gop=_gop(encoder),
         encoder=encoder.attribute("token") if encoder else None,
         source=source.text("SourceToken") if source else None,
+        source_configuration=source.attribute("token") if source else None,
         ptz=ptz.attribute("token") if ptz else None,
     )
 

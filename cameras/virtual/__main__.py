@@ -1,7 +1,7 @@
 """`python -m cameras.virtual`: virtual cameras for demos and load runs, in the foreground.
 
     --streams N      N streams of one clip at rtsp://127.0.0.1:PORT/cam0 …: a load farm without ONVIF
-    --town FILE      a JSON list of {name, host, seed, variants, codec}: full cameras with ONVIF and discovery
+    --town FILE      a JSON list of {name, host, seed, variants, codec, dome}: full cameras with ONVIF and discovery
     --crowd N        N cameras of many makes with ONVIF and discovery, from address --first on; they share a clip
 
 Prints one line 'ready …' once everything listens.
@@ -54,7 +54,10 @@ async def serve_streams(args: argparse.Namespace) -> None:
 
 async def serve_town(args: argparse.Namespace) -> None:
     entries = json.loads(args.town.read_text(encoding="utf-8"))
-    plans = [Plan(e["name"], e["host"], e["seed"], tuple(e.get("variants", ())), e.get("codec", "h264")) for e in entries]
+    plans = [
+        Plan(e["name"], e["host"], e["seed"], tuple(e.get("variants", ())), e.get("codec", "h264"), dome=bool(e.get("dome")))
+        for e in entries
+    ]
     password = os.environ.get("MINWANG_VIRTUAL_PASSWORD")
     town = VirtualTown(plans, (args.user, password) if args.user and password else None, args.http_port, args.port)
     await town.start()

@@ -81,4 +81,4 @@ class Crowd:
         if self._http:
             self._http.close()
         if self._web:
-            await self._web.shutdown(1.0)
+            await self._web.shutdown(0.1)

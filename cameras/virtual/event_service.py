@@ -8,6 +8,7 @@ import itertools
 import re
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from xml.sax.saxutils import escape, quoteattr
@@ -74,7 +75,7 @@ class EventService:
             f"</t:SubscriptionReference>{self._times(life)}</t:CreatePullPointSubscriptionResponse>"
         )
 
-    async def pull(self, operation: Node, number: int) -> str:
+    async def pull(self, operation: Node, number: int, gone: Callable[[], bool]) -> str:
         subscription = self._known(number)
         wait = min(_seconds(operation.text("Timeout")) or 5.0, 60.0)
         if "drops_pull" in self.device.quirks and not subscription.waiting:
@@ -84,6 +85,8 @@ class EventService:
             subscription.news.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(subscription.news.wait(), wait)
+        if gone():  # who asked has hung up: what came is kept for who asks next
+            raise ConnectionResetError
         limit = int(operation.number("MessageLimit") or 10)
         told = [subscription.waiting.popleft() for _ in range(min(limit, len(subscription.waiting)))]
         return f"<t:PullMessagesResponse>{self._times(subscription.ends - time.monotonic())}{''.join(told)}</t:PullMessagesResponse>"

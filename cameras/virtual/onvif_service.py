@@ -7,10 +7,8 @@ happen in front of it.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import time
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import parse_qs
 
 from aiohttp import web
@@ -144,15 +142,19 @@ class OnvifService:
 
     async def _event(self, request: web.BaseRequest, operation: Node) -> str:
         number = parse_qs(request.query_string).get("sub", ["0"])[0]
-        handlers: dict[str, Callable[..., Any]] = {
-            "PullMessages": self.events.pull, "Renew": self.events.renew, "Unsubscribe": self.events.unsubscribe,
-        }  # fmt: skip
-        if operation.name == "CreatePullPointSubscription":
-            return self.events.create(operation)
-        if operation.name not in handlers:
-            raise Refuse("ter:ActionNotSupported")
-        told = handlers[operation.name](operation, int(number) if number.isdigit() else 0)
-        return str(await told if inspect.isawaitable(told) else told)
+        sub = int(number) if number.isdigit() else 0
+        match operation.name:
+            case "CreatePullPointSubscription":
+                return self.events.create(operation)
+            case "PullMessages":
+                return await self.events.pull(
+                    operation, sub, lambda: request.transport is None or request.transport.is_closing()
+                )
+            case "Renew":
+                return self.events.renew(operation, sub)
+            case "Unsubscribe":
+                return self.events.unsubscribe(operation, sub)
+        raise Refuse("ter:ActionNotSupported")
 
     def _authorised(self, request: web.BaseRequest, raw: bytes) -> bool:
         guard = self.device.guard

@@ -40,6 +40,7 @@ class Plan:
     variants: tuple[str, ...] = ()  # faulty pictures to prepare besides the healthy one
     codec: str = "h264"
     footage: Path | None = None
+    dome: bool = False
 
 
 def build_clips(plan: Plan) -> dict[str, dict[str, Clip]]:
@@ -100,6 +101,7 @@ class VirtualTown:
             mounts,
             {"main": MAIN, "sub": SUB},
             self._login,
+            dome=plan.dome,
         )
         server = RtspServer(list(mounts.values()))
         await server.start(plan.host, self._ports[1])

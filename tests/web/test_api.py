@@ -23,6 +23,7 @@ from web.routing import ROUTES, Route
 EXPECTED = json.loads((Path(__file__).parent / "permissions.json").read_text(encoding="utf-8"))
 SAMPLES = {"part": "init", "camera": "wj-01", "kind": "main", "segment": "1", "ticket": "x", "fault": "1", "sighting": "1"} | {
     "subject": "1",
+    "finding": "1",
     "alert": "1",
     "village": "wangjia",
 }

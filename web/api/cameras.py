@@ -39,6 +39,7 @@ class CameraView(BaseModel):
     village: str
     state: str  # ok, attention, fault, offline
     faults: list[str]
+    ptz: bool  # it can be turned
     streams: list[StreamView]
 
 
@@ -113,6 +114,7 @@ def _common(camera: Camera, statuses: dict[str, StreamStatus], faults: list[str]
         )  # fmt: skip
     return {
         "id": camera.id, "name": camera.name, "village": camera.village, "faults": sorted(faults),
+        "ptz": bool((camera.device or {}).get("ptz")),
         "streams": streams, "state": _state(streams, faults),
     }  # fmt: skip
 

@@ -46,6 +46,13 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_camera_finding_kind"), ["kind"], unique=False)
 
     op.create_table(
+        "camera_policy",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("rules", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_camera_policy")),
+        comment="How the cameras of a class are to be set, as in the inventory",
+    )
+    op.create_table(
         "clock_sample",
         sa.Column("camera", sa.String(length=40), nullable=False),
         sa.Column("at", core.database.UtcDateTime(timezone=True), nullable=False),

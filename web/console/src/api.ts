@@ -33,6 +33,7 @@ export interface CameraView {
   village: string;
   state: State;
   faults: string[];
+  ptz: boolean;
   streams: StreamView[];
 }
 
@@ -141,6 +142,64 @@ export interface AuditEntry {
   reason: string;
 }
 
+export interface WorkView {
+  kind: string;
+  done: number;
+  total: number;
+  failed: number;
+  running: boolean;
+}
+
+export interface CandidateView {
+  id: string;
+  name: string;
+  village: string;
+  address: string | null;
+  make: string;
+  /** One letter a check, in the order of `items`: o ok, x failed, . to do. */
+  marks: string;
+  failed: Record<string, string>;
+  missing: string[];
+  accepted_at: string | null;
+}
+
+export interface DeviceView {
+  address: string;
+  name: string;
+  hardware: string;
+  village: string | null;
+  verdict: string;
+  camera: string | null;
+  first_seen: string;
+  last_seen: string;
+}
+
+export interface OnboardingView {
+  items: string[];
+  work: WorkView;
+  cameras: CandidateView[];
+  devices: DeviceView[];
+}
+
+export interface FindingView {
+  id: number;
+  kind: string;
+  camera: string | null;
+  address: string;
+  village: string | null;
+  detail: Record<string, unknown>;
+  opened_at: string;
+}
+
+export interface ChangeView {
+  id: number;
+  at: string;
+  actor: string;
+  field: string;
+  old: unknown;
+  new: unknown;
+}
+
 /** A refusal, with the server's own sentence. */
 export class ApiError extends Error {
   constructor(
@@ -153,8 +212,9 @@ export class ApiError extends Error {
 
 async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
   const headers: Record<string, string> = { "X-Minwang": "1" };
-  if (body !== undefined) headers["Content-Type"] = "application/json";
-  const reply = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  const file = body instanceof Blob;
+  if (body !== undefined) headers["Content-Type"] = file ? body.type || "application/octet-stream" : "application/json";
+  const reply = await fetch(path, { method, headers, body: body === undefined || file ? body : JSON.stringify(body) });
   if (!reply.ok) {
     const text = await reply.json().catch(() => ({ error: reply.statusText }));
     throw new ApiError(reply.status, String(text.error));
@@ -165,6 +225,7 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
 export const api = {
   get: <T>(path: string, query: Record<string, string | undefined> = {}) => call<T>("GET", withQuery(path, query)),
   post: <T>(path: string, body: unknown = {}) => call<T>("POST", path, body),
+  send: <T>(path: string, file: Blob) => call<T>("POST", path, file),
   delete: (path: string) => call<unknown>("DELETE", path),
 };
 

@@ -23,6 +23,7 @@ export const router = createRouter({
         { path: "patrol", component: () => import("./views/PatrolView.vue"), meta: { permission: "patrol.view" } },
         { path: "search", component: () => import("./views/SearchView.vue"), meta: { permission: "search" } },
         { path: "watch", component: () => import("./views/WatchView.vue"), meta: { permission: "case.view" } },
+        { path: "cameras", component: () => import("./views/CamerasView.vue"), meta: { permission: "camera.view" } },
         { path: "reports", component: () => import("./views/ReportsView.vue"), meta: { permission: "report.view" } },
         { path: "audit", component: () => import("./views/AuditView.vue"), meta: { permission: "audit.view" } },
       ],

@@ -1,0 +1,119 @@
+"""An account of our own on each camera: a long random password that nobody knows, sealed in the vault, changed in turn.
+
+A new account is made beside the one in use, tried, and only then used. Two names take turns: the one before stays
+good until the next turn gives it another password, so no moment is without a good one, whatever breaks in between.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import string
+
+import aiohttp
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras import findings, history, registry
+from cameras.onboarding import Onboarding
+from cameras.onvif import long_tail
+from cameras.onvif.addresses import service_url
+from cameras.onvif.client import SoapClient
+from cameras.onvif.names import DEVICE
+from cameras.tables import Camera, Credential
+from core import audit
+from core.clock import Clock
+from core.database import Database
+from core.errors import CameraError, CameraRefused, ConflictError, NotFoundError
+from core.secrets import Vault
+
+log = logging.getLogger(__name__)
+
+NAMES = ("minwang-a", "minwang-b")  # in turn
+LENGTH = 16
+# Cheap firmware breaks on & < > " % : @ / and the like.
+ALPHABET = string.ascii_letters + string.digits + "-_."
+
+
+def password() -> str:
+    """16 characters, with at least one of each kind: some firmware insists."""
+    while True:
+        made = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+        kinds = (str.islower, str.isupper, str.isdigit)
+        if all(any(kind(c) for c in made) for kind in kinds) and made[0].isalpha():
+            return made
+
+
+class AccountCare:
+    def __init__(self, database: Database, vault: Vault, clock: Clock, onboarding: Onboarding, http: aiohttp.ClientSession):
+        self._database = database
+        self._vault = vault
+        self._clock = clock
+        self._onboarding = onboarding
+        self._http = http
+
+    async def rotate(self, number: str, actor: str) -> str:
+        """Give a camera a new account of ours; returns its name. Raises NotFoundError, ConflictError, CameraError; the
+        one in use stays in use then."""
+        async with self._database.reading() as session:
+            camera = await session.get(Camera, number)
+            login = await registry.login(session, self._vault, camera.credential) if camera else None
+        if camera is None or camera.address is None:
+            raise NotFoundError(f"there is no camera '{number}' with an address")
+        if login is None or camera.refused_at is not None:
+            raise ConflictError(f"{number} has no credential that works; set one first")
+        client, url = await self._onboarding.client(camera), service_url(camera.address)
+        name = NAMES[1] if login[0] == NAMES[0] else NAMES[0]
+        secret = password()
+        try:
+            await self._make(client, url, name, secret)
+            await self._try(url, camera, (name, secret))
+        except CameraRefused:
+            await self._onboarding.refused(number)
+            raise
+        await self._use(camera, login[0], name, secret, actor)
+        return name
+
+    async def _make(self, client: SoapClient, url: str, name: str, secret: str) -> None:
+        """Create the account, or give the one of two turns ago a new password; believed when it is listed."""
+        user = {"Username": name, "Password": secret, "UserLevel": "Administrator"}
+        there = await users(client, url)
+        operation = "SetUser" if name in there else "CreateUsers"
+        await long_tail.call(client, url, DEVICE, operation, User=[user])
+        if name not in await users(client, url):
+            raise CameraError("the camera said yes and made no account")
+
+    async def _try(self, url: str, camera: Camera, login: tuple[str, str]) -> None:
+        """One use of the new account, before anything relies on it."""
+        client = SoapClient(self._http, self._clock, login, mode=camera.auth_mode if camera.auth_mode != "none" else None)
+        client.clock_offset = camera.clock_offset or 0.0
+        try:
+            await users(client, url)
+        except CameraRefused as e:
+            # The account in use is still good: this refusal is the new one's, and it is not tried again.
+            raise CameraError("the camera made the account and does not let it in") from e
+
+    async def _use(self, camera: Camera, old: str, name: str, secret: str, actor: str) -> None:
+        now, credential = self._clock.now(), f"camera-{camera.id}"[:40]
+        async with self._database.session() as session:
+            row = await session.get_one(Camera, camera.id)
+            await _seal(session, self._vault, credential, name, secret)
+            history.note(session, row.id, now, actor, "account", old, name)
+            row.credential = credential
+            await findings.gone(session, now, ["default_password"], findings.Subject.of(row))
+            await audit.record(session, now, actor, "camera.account", row.id, user=name)
+
+
+async def users(client: SoapClient, url: str) -> dict[str, str]:
+    """Level by name. Raises CameraError."""
+    reply = await client.call(url, f'<GetUsers xmlns="{DEVICE}"/>')
+    return {name: n.text("UserLevel") or "" for n in reply.all("User") if (name := n.text("Username"))}
+
+
+async def _seal(session: AsyncSession, vault: Vault, credential: str, name: str, secret: str) -> None:
+    sealed = vault.seal(secret, f"credential:{credential}")
+    row = await session.get(Credential, credential)
+    if row is None:
+        session.add(Credential(name=credential, username=name, sealed=sealed))
+        await session.flush()
+    else:
+        row.username, row.sealed = name, sealed

@@ -1,0 +1,155 @@
+"""Follows what the cameras themselves report: motion, tampering, failing cards.
+
+One task a camera, reconciled every minute with the registry. A camera without a slot for us is polled: subscribed to
+for a second once a minute. What comes becomes event rows (motion at most one row in a while: a street moves all day)
+and findings of the camera's health.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+
+from cameras import findings
+from cameras.onboarding import Onboarding
+from cameras.onvif.client import SoapClient
+from cameras.onvif.names import EVENTS
+from cameras.onvif.pull_point import Notification, PullPoint, follow
+from cameras.tables import Camera
+from core import events
+from core.clock import Clock
+from core.database import Database
+from core.errors import CameraError, CameraRefused, ProtocolError
+
+log = logging.getLogger(__name__)
+
+PAUSES = (5.0, 30.0, 60.0, 300.0, 600.0)  # seconds after each failure in a row
+POLL_SECONDS = 60.0
+FAILURES_BEFORE_POLLING = 2
+SELDOM = {"motion": 300.0}  # seconds between two rows of a kind from one camera
+RECORDING_ON_EVENT = {"motion": 20.0}  # where motion opens the recorder's gate (it stays open for 30 s)
+# Told by the camera itself, closed by it too.
+LASTING = ("storage_failure", "disk_full", "tamper", "video_loss")
+
+
+@dataclass(slots=True)
+class _Followed:
+    key: tuple[str, str | None]
+    task: asyncio.Task[None]
+    told: dict[str, float] = field(default_factory=dict)
+
+
+class EventCare:
+    def __init__(self, database: Database, clock: Clock, onboarding: Onboarding):
+        self._database = database
+        self._clock = clock
+        self._onboarding = onboarding
+        self._followed: dict[str, _Followed] = {}
+        self.polled: set[str] = set()
+
+    async def reconcile(self) -> None:
+        """Follow the cameras of the registry that have an event service, and no others."""
+        async with self._database.reading() as session:
+            cameras = (
+                await session.scalars(select(Camera).where(Camera.retired.is_(False), Camera.refused_at.is_(None)))
+            ).all()
+        wanted = {c.id: c for c in cameras if c.address and c.device and EVENTS in (c.device.get("services") or {})}
+        for number in [n for n, f in self._followed.items() if n not in wanted or _key(wanted[n]) != f.key or f.task.done()]:
+            await self._leave(number)
+        for number, camera in wanted.items():
+            if number not in self._followed:
+                self._followed[number] = _Followed(_key(camera), asyncio.create_task(self._follow(camera)))
+
+    async def close(self) -> None:
+        """Give every subscription back."""
+        followed, self._followed = self._followed, {}
+        for one in followed.values():
+            one.task.cancel()
+        await asyncio.gather(*(f.task for f in followed.values()), return_exceptions=True)
+
+    async def _leave(self, number: str) -> None:
+        task = self._followed.pop(number).task
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    async def _follow(self, camera: Camera) -> None:
+        address = str((camera.device or {})["services"][EVENTS])
+        failures = 0
+
+        async def tell(news: list[Notification]) -> None:
+            nonlocal failures
+            failures = 0
+            await self._keep(camera, news)
+
+        while True:
+            client = await self._onboarding.client(camera)
+            try:
+                if failures < FAILURES_BEFORE_POLLING:
+                    await follow(client, address, self._clock, tell)
+                else:
+                    await self._poll(client, camera, address, tell)
+            except CameraRefused:
+                await self._onboarding.refused(camera.id)
+                return
+            except ProtocolError as e:
+                failures += 1
+                log.info("%s: events: %s", camera.id, e)
+            except CameraError:
+                failures = (
+                    min(failures + 1, FAILURES_BEFORE_POLLING - 1) if failures < FAILURES_BEFORE_POLLING else failures + 1
+                )
+            await asyncio.sleep(PAUSES[min(failures, len(PAUSES) - 1)])
+
+    async def _poll(
+        self, client: SoapClient, camera: Camera, address: str, tell: Callable[[list[Notification]], Awaitable[None]]
+    ) -> None:
+        """For cameras that keep no subscription: one of a second, once a minute."""
+        self.polled.add(camera.id)
+        try:
+            while True:
+                point = await PullPoint.open(client, address)
+                try:
+                    if news := await point.pull(1.0):
+                        await tell(news)
+                finally:
+                    with contextlib.suppress(CameraError):
+                        await point.close()
+                await asyncio.sleep(POLL_SECONDS)
+        finally:
+            self.polled.discard(camera.id)
+
+    async def _keep(self, camera: Camera, news: list[Notification]) -> None:
+        now, ticks = self._clock.now(), self._clock.monotonic()
+        on_event = any(s.schedule == "event" for s in camera.streams)
+        seldom = SELDOM | (RECORDING_ON_EVENT if on_event else {})
+        followed = self._followed.get(camera.id)
+        told = followed.told if followed is not None else {}
+        lasting = [n for n in news if n.kind in LASTING]
+        rows = []
+        for n in news:
+            if n.first or not n.state or ticks - told.get(n.kind, -1e9) < seldom.get(n.kind, 0.0):
+                continue
+            told[n.kind] = ticks
+            rows.append(n)
+        if not rows and not lasting:
+            return
+        async with self._database.session() as session:
+            for n in rows:
+                events.append(
+                    session, now, f"camera.{n.kind}", village=camera.village, camera=camera.id, topic=n.topic, source=n.source
+                )
+            about = findings.Subject.of(camera)
+            for n in lasting:
+                if n.state:
+                    await findings.tell(session, now, n.kind, about, topic=n.topic)
+                else:
+                    await findings.gone(session, now, [n.kind], about)
+
+
+def _key(camera: Camera) -> tuple[str, str | None]:
+    return str((camera.device or {}).get("services", {}).get(EVENTS)), camera.credential

@@ -1,0 +1,168 @@
+"""Events of a camera by PullPoint, with everything that real cameras do to it.
+
+Relative addresses, ports where nobody listens, one slot only, no word on when it ends, answers at once although
+nothing happened, connections cut in the middle of a pull: the loop stays polite in all of these.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+from cameras.onvif.addresses import repair_http, with_port_of
+from cameras.onvif.client import SoapClient
+from cameras.onvif.names import EVENTS
+from cameras.onvif.soap import Node
+from core.clock import Clock
+from core.errors import CameraError, CameraRefused, CameraUnreachable, ProtocolError
+
+LIFE_SECONDS = 120
+PULL_SECONDS = 20
+AT_LEAST = 1.0  # seconds between two pulls, whatever the camera does
+CUTS = 3  # pulls in a row that were cut off: the subscription is made anew
+LIMIT = 50
+_WSNT = "http://docs.oasis-open.org/wsn/b-2"
+
+# By what a topic ends with or holds; the first that fits.
+TOPICS = (
+    ("MotionAlarm", "motion"), ("CellMotionDetector/Motion", "motion"), ("MotionDetector", "motion"), ("FieldDetector", "motion"),
+    ("GlobalSceneChange", "scene_change"), ("Tamper", "tamper"), ("ImageTooDark", "tamper"), ("ImageTooBright", "tamper"),
+    ("ImageTooBlurry", "tamper"), ("StorageFailure", "storage_failure"), ("StorageFull", "disk_full"), ("DiskFull", "disk_full"),
+    ("VideoLoss", "video_loss"),
+)  # fmt: skip
+_STATES = ("State", "IsMotion", "IsTamper", "IsSceneChange", "Failed", "Full", "IsInside", "Value", "LogicalState")
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """Something that a camera told: a kind of ours, whether it is so now, and where in the camera."""
+
+    kind: str
+    state: bool
+    source: str
+    topic: str
+    first: bool  # told because we have just subscribed, not because it changed
+
+
+def read(reply: Node) -> list[Notification]:
+    """The notifications of a PullMessages reply that we know the topic of."""
+    found = []
+    for node in reply.all("NotificationMessage"):
+        topic = node.text("Topic") or ""
+        plain = "/".join(part.rpartition(":")[2] for part in topic.split("/"))
+        kind = next((k for word, k in TOPICS if word in plain), None)
+        message = node.get("Message/Message") or node.get("Message")
+        if kind is None or message is None:
+            continue
+        items = {i.attribute("Name") or "": i.attribute("Value") or "" for i in message.all("Data/SimpleItem")}
+        value = next((items[n] for n in _STATES if n in items), next(iter(items.values()), "true"))
+        source = next((i.attribute("Value") or "" for i in message.all("Source/SimpleItem")), "")
+        first = (message.attribute("PropertyOperation") or "") == "Initialized"
+        found.append(Notification(kind, value.strip().lower() in ("true", "1", "on"), source[:60], plain[:120], first))
+    return found
+
+
+class PullPoint:
+    """One subscription."""
+
+    def __init__(self, client: SoapClient, address: str, events_url: str):
+        self._client = client
+        self._address = address
+        self._events_url = events_url
+
+    @classmethod
+    async def open(cls, client: SoapClient, events_url: str) -> PullPoint:
+        """Subscribe. Raises CameraError; ProtocolError where the camera has no slot left or no such service."""
+        reply = await client.call(
+            events_url,
+            f'<CreatePullPointSubscription xmlns="{EVENTS}"><InitialTerminationTime>PT{LIFE_SECONDS}S</InitialTerminationTime>'
+            "</CreatePullPointSubscription>",
+        )
+        told = reply.text("SubscriptionReference/Address")
+        if not told:
+            raise ProtocolError("the camera subscribed us without an address")
+        return cls(client, repair_http(told, events_url), events_url)
+
+    async def pull(self, seconds: float = PULL_SECONDS) -> list[Notification]:
+        """Wait for news, at most `seconds`. Raises CameraError."""
+        body = f'<PullMessages xmlns="{EVENTS}"><Timeout>PT{seconds:g}S</Timeout><MessageLimit>{LIMIT}</MessageLimit></PullMessages>'
+        return read(await self._call(body, seconds + 10))
+
+    async def renew(self) -> None:
+        await self._call(f'<Renew xmlns="{_WSNT}"><TerminationTime>PT{LIFE_SECONDS}S</TerminationTime></Renew>')
+
+    async def close(self) -> None:
+        """Give the slot back: cameras have few."""
+        await self._call(f'<Unsubscribe xmlns="{_WSNT}"/>')
+
+    async def _call(self, body: str, seconds: float = 15.0) -> Node:
+        name = body[1:].partition(" ")[0]
+        service = (
+            f"{EVENTS}/PullPointSubscription/{name}Request"
+            if name == "PullMessages"
+            else f"{_WSNT}/SubscriptionManager/{name}Request"
+        )
+        header = (
+            f'<Action xmlns="http://www.w3.org/2005/08/addressing">{service}</Action>'
+            f'<To xmlns="http://www.w3.org/2005/08/addressing">{escape(self._address)}</To>'
+        )
+        try:
+            return await self._client.call(self._address, body, seconds=seconds, header=header)
+        except CameraUnreachable:
+            # Some tell a port of their own for each subscription and listen on the usual one.
+            other = with_port_of(self._address, self._events_url)
+            if other == self._address:
+                raise
+            reply = await self._client.call(other, body, seconds=seconds, header=header)
+            self._address = other
+            return reply
+
+
+async def follow(
+    client: SoapClient, events_url: str, clock: Clock, tell: Callable[[list[Notification]], Awaitable[None]]
+) -> None:
+    """Subscribe and tell what comes, until cancelled or the camera fails. Raises CameraError.
+
+    A camera that cuts pulls off is subscribed to anew; one that answers at once is asked once a second.
+    """
+    point = await PullPoint.open(client, events_url)
+    renewed, cuts = clock.monotonic(), 0
+    try:
+        while True:
+            began = clock.monotonic()
+            if began - renewed > LIFE_SECONDS / 3:
+                renewed = began
+                try:
+                    await point.renew()
+                except CameraRefused:
+                    raise
+                except ProtocolError:  # some know no Renew: a new subscription is as good
+                    point = await _again(client, events_url, point)
+            try:
+                news = await point.pull()
+                cuts = 0
+            except CameraUnreachable:
+                cuts += 1
+                if cuts >= CUTS:
+                    raise
+                news = []
+            if news:
+                await tell(news)
+            await asyncio.sleep(max(0.0, AT_LEAST - (clock.monotonic() - began)))
+    finally:
+        await _close(point)
+
+
+async def _again(client: SoapClient, events_url: str, old: PullPoint) -> PullPoint:
+    await _close(old)
+    return await PullPoint.open(client, events_url)
+
+
+async def _close(point: PullPoint) -> None:
+    try:
+        async with asyncio.timeout(5):
+            await point.close()
+    except (CameraError, TimeoutError):
+        pass  # it ends by itself

@@ -1,0 +1,198 @@
+"""Settings of a camera that the station cares for: read, written, read back.
+
+A Set that is answered with success says nothing: what is read afterwards counts. media1 and media2 differ in how an
+encoder is written; a camera is written to by the service that told its encoder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from xml.sax.saxutils import escape, quoteattr
+
+from cameras.onvif import long_tail
+from cameras.onvif.client import SoapClient
+from cameras.onvif.names import DEVICE, MEDIA, MEDIA2, SCHEMA
+from cameras.onvif.soap import Node
+from core.errors import CameraRefused, NotFoundError, ProtocolError
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSettings:
+    """A video encoder; `bitrate` in bits a second, `gop` in pictures. None: not told, or not to be changed."""
+
+    codec: str | None = None
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    bitrate: int | None = None
+    gop: int | None = None
+
+    def differs(self, wanted: EncoderSettings) -> list[str]:
+        """Fields in which this is not what is wanted: to 2 %, because cameras round."""
+        found = []
+        for name in ("codec", "width", "height", "fps", "bitrate", "gop"):
+            mine, theirs = getattr(self, name), getattr(wanted, name)
+            if theirs is None or mine == theirs:
+                continue
+            if mine is None or isinstance(theirs, str) or abs(mine - theirs) > 0.02 * theirs:
+                found.append(name)
+        return found
+
+    def with_wishes(self, wanted: EncoderSettings) -> EncoderSettings:
+        names = ("codec", "width", "height", "fps", "bitrate", "gop")
+        return replace(self, **{n: v for n in names if (v := getattr(wanted, n)) is not None})
+
+
+class CameraSettings:
+    """The settings of one camera. `services` are its addresses by namespace."""
+
+    def __init__(self, client: SoapClient, services: dict[str, str]):
+        self._client = client
+        self._services = services
+
+    async def discoverable(self) -> bool:
+        reply = await self._client.call(self._services[DEVICE], f'<GetDiscoveryMode xmlns="{DEVICE}"/>')
+        return (reply.text("DiscoveryMode") or "") == "Discoverable"
+
+    async def set_discoverable(self, on: bool) -> None:
+        mode = "Discoverable" if on else "NonDiscoverable"
+        body = f'<SetDiscoveryMode xmlns="{DEVICE}"><DiscoveryMode>{mode}</DiscoveryMode></SetDiscoveryMode>'
+        await self._client.call(self._services[DEVICE], body)
+
+    async def open_services(self) -> dict[str, int]:
+        """Enabled network protocols and their ports."""
+        reply = await self._client.call(self._services[DEVICE], f'<GetNetworkProtocols xmlns="{DEVICE}"/>')
+        found: dict[str, int] = {}
+        for node in reply.all("NetworkProtocols"):
+            port = node.number("Port")
+            if (node.text("Enabled") or "").lower() in ("true", "1") and port:
+                found[(node.text("Name") or "").upper()] = int(port)
+        return found
+
+    async def shut(self, service: str, port: int) -> None:
+        await self._client.call(
+            self._services[DEVICE],
+            f'<SetNetworkProtocols xmlns="{DEVICE}"><NetworkProtocols><Name xmlns="{SCHEMA}">{escape(service)}</Name>'
+            f'<Enabled xmlns="{SCHEMA}">false</Enabled><Port xmlns="{SCHEMA}">{port}</Port></NetworkProtocols></SetNetworkProtocols>',
+        )
+
+    async def encoders(self) -> dict[str, EncoderSettings]:
+        """Encoder settings by configuration token. Raises ProtocolError where the camera tells none."""
+        service, reply = await self._encoder_reply()
+        return {token: _settings(n, service) for n in reply.all("Configurations") if (token := n.attribute("token"))}
+
+    async def set_encoder(self, token: str, wanted: EncoderSettings) -> None:
+        """Write an encoder. Raises NotFoundError where there is no such configuration, else as SoapClient.call."""
+        service, reply = await self._encoder_reply()
+        node = next((n for n in reply.all("Configurations") if n.attribute("token") == token), None)
+        if node is None:
+            raise NotFoundError(f"the camera has no encoder '{token}'")
+        values = _settings(node, service).with_wishes(wanted)
+        if service == MEDIA2:
+            await self._client.call(self._services[MEDIA2], _body2(node, token, values))
+        else:
+            configuration = _configuration1(node, token, values)
+            await long_tail.call(
+                self._client, self._services[MEDIA], MEDIA, "SetVideoEncoderConfiguration",
+                Configuration=configuration, ForcePersistence=True,
+            )  # fmt: skip
+
+    async def _encoder_reply(self) -> tuple[str, Node]:
+        problem: ProtocolError | None = None
+        for service in (MEDIA2, MEDIA):
+            if service not in self._services:
+                continue
+            try:
+                reply = await self._client.call(self._services[service], f'<GetVideoEncoderConfigurations xmlns="{service}"/>')
+            except CameraRefused:
+                raise
+            except ProtocolError as e:
+                problem = e
+                continue
+            if reply.get("Configurations") is not None:
+                return service, reply
+        raise problem or ProtocolError("the camera tells no encoder settings")
+
+    async def texts(self) -> dict[str, str]:
+        """Texts in the picture by token; 'DateAndTime' for the clock."""
+        reply = await long_tail.call(self._client, self._services[MEDIA], MEDIA, "GetOSDs")
+        found: dict[str, str] = {}
+        for node in reply.all("OSDs"):
+            kind = node.text("TextString/Type") or ""
+            text = node.text("TextString/PlainText") or ""
+            found[node.attribute("token") or kind] = "DateAndTime" if kind.startswith("Date") or kind == "Time" else text
+        return found
+
+    async def set_text(self, source: str, text: str, token: str = "") -> None:
+        """Write a text into the picture's upper left corner; 'DateAndTime' shows the clock at the right."""
+        clock = text == "DateAndTime"
+        osd = {
+            "token": token,
+            "VideoSourceConfigurationToken": source,
+            "Type": "Text",
+            "Position": {"Type": "UpperRight" if clock else "UpperLeft"},
+            "TextString": {"Type": "DateAndTime", "DateFormat": "yyyy-MM-dd", "TimeFormat": "HH:mm:ss"}
+            if clock
+            else {"Type": "Plain", "PlainText": text},
+        }
+        operation = "SetOSD" if token else "CreateOSD"
+        await long_tail.call(self._client, self._services[MEDIA], MEDIA, operation, OSD=osd)
+
+
+def _settings(node: Node, service: str) -> EncoderSettings:
+    gop = (
+        node.attribute("GovLength")
+        if service == MEDIA2
+        else node.text("H264/GovLength") or node.text("Extension/H265/GovLength")
+    )
+    width, height = node.number("Resolution/Width"), node.number("Resolution/Height")
+    rate = node.number("RateControl/BitrateLimit")
+    return EncoderSettings(
+        codec=(node.text("Encoding") or "").upper().replace(".", "") or None,
+        width=int(width) if width else None,
+        height=int(height) if height else None,
+        fps=node.number("RateControl/FrameRateLimit"),
+        bitrate=round(rate * 1000) if rate else None,
+        gop=int(gop) if gop and gop.isdigit() else None,
+    )
+
+
+def _configuration1(node: Node, token: str, v: EncoderSettings) -> dict[str, object]:
+    """media1's structure, everything obligatory in it; what we do not care for as the camera told it."""
+    found: dict[str, object] = {
+        "token": token,
+        "Name": node.text("Name") or token,
+        "UseCount": int(node.number("UseCount") or 1),
+        "Encoding": v.codec or "H264",
+        "Resolution": {"Width": v.width, "Height": v.height},
+        "Quality": node.number("Quality") or 1.0,
+        "RateControl": {
+            "FrameRateLimit": round(v.fps or 25),
+            "EncodingInterval": int(node.number("RateControl/EncodingInterval") or 1),
+            "BitrateLimit": round((v.bitrate or 2_000_000) / 1000),
+        },
+        "Multicast": {
+            "Address": {"Type": "IPv4", "IPv4Address": node.text("Multicast/Address/IPv4Address") or "0.0.0.0"},
+            "Port": int(node.number("Multicast/Port") or 0),
+            "TTL": int(node.number("Multicast/TTL") or 1),
+            "AutoStart": False,
+        },
+        "SessionTimeout": node.text("SessionTimeout") or "PT60S",
+    }
+    if found["Encoding"] == "H264":
+        found["H264"] = {"GovLength": v.gop or 50, "H264Profile": node.text("H264/H264Profile") or "Main"}
+    return found
+
+
+def _body2(node: Node, token: str, v: EncoderSettings) -> str:
+    profile = node.attribute("Profile")
+    attributes = f" GovLength={quoteattr(str(v.gop or 50))}" + (f" Profile={quoteattr(profile)}" if profile else "")
+    return (
+        f'<SetVideoEncoderConfiguration xmlns="{MEDIA2}"><Configuration token={quoteattr(token)}{attributes}>'
+        f'<Name xmlns="{SCHEMA}">{escape(node.text("Name") or token)}</Name><UseCount xmlns="{SCHEMA}">{int(node.number("UseCount") or 1)}</UseCount>'
+        f'<Encoding xmlns="{SCHEMA}">{escape(v.codec or "H264")}</Encoding><Resolution xmlns="{SCHEMA}"><Width>{v.width}</Width>'
+        f"<Height>{v.height}</Height></Resolution>"
+        f'<RateControl xmlns="{SCHEMA}" ConstantBitRate="false"><FrameRateLimit>{v.fps or 25:g}</FrameRateLimit>'
+        f"<BitrateLimit>{round((v.bitrate or 2_000_000) / 1000)}</BitrateLimit></RateControl>"
+        f'<Quality xmlns="{SCHEMA}">{node.number("Quality") or 1:g}</Quality></Configuration></SetVideoEncoderConfiguration>'
+    )

@@ -1,0 +1,223 @@
+"""Cameras are set by their class's policy, and looked after: daily, what has drifted is told or put right.
+
+Each setting is read, compared, written where it differs, and read again. What a model refuses or ignores is
+remembered for that model and firmware and not tried on its other cameras; a value that it rounds is taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras import findings, history, model_notes
+from cameras.inventory import EncoderPolicy, PolicyEntry
+from cameras.onboarding import AT_ONCE, Onboarding
+from cameras.onvif.addresses import service_url
+from cameras.onvif.camera_clock import ntp_servers, set_ntp
+from cameras.onvif.names import DEVICE, MEDIA
+from cameras.onvif.settings import CameraSettings, EncoderSettings
+from cameras.tables import Camera, ModelNote, Policy
+from core import audit
+from core.clock import Clock
+from core.database import Database
+from core.errors import CameraError, CameraRefused, MinwangError
+
+log = logging.getLogger(__name__)
+
+OK, SET, DRIFT, REFUSED, IGNORED, ROUNDED, KNOWN = "ok", "set", "drift", "refused", "ignored", "rounded", "known"
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What became of one setting. known: the model does not take it, and that was known."""
+
+    setting: str
+    state: str
+    was: str = ""
+    now: str = ""
+
+
+@dataclass(slots=True)
+class Result:
+    camera: str
+    deeds: list[Deed] = field(default_factory=list)
+    problem: str = ""
+    refused: bool = False
+
+    def of(self, *states: str) -> list[str]:
+        return [d.setting for d in self.deeds if d.state in states]
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """`differs` compares what was read; both texts are for people. `write` may raise CameraError."""
+
+    name: str
+    read: Callable[[], Awaitable[Any]]
+    good: Callable[[Any], bool]
+    write: Callable[[Any], Awaitable[None]]
+
+
+class PolicyCare:
+    def __init__(self, database: Database, clock: Clock, onboarding: Onboarding):
+        self._database = database
+        self._clock = clock
+        self._onboarding = onboarding
+
+    async def run_once(self, only: Sequence[str] | None = None, *, write: bool = True) -> list[Result]:
+        """Look at every camera that has a policy (or the given ones); `write` False only tells what differs."""
+        async with self._database.reading() as session:
+            query = select(Camera).where(Camera.retired.is_(False), Camera.refused_at.is_(None), Camera.address.is_not(None))
+            cameras = [c for c in await session.scalars(query) if c.device and (only is None or c.id in only)]
+            policies = {p.name: PolicyEntry(name=p.name, **p.rules) for p in await session.scalars(select(Policy))}
+            notes = {(n.manufacturer, n.model, n.firmware, n.setting): n for n in await session.scalars(select(ModelNote))}
+        slots = asyncio.Semaphore(AT_ONCE)
+
+        async def one(camera: Camera, policy: PolicyEntry) -> Result:
+            async with slots:
+                known = {n.setting: n for k, n in notes.items() if k[:3] == model_notes.key(camera)}
+                return await self._one(camera, policy, known, write=write and policy.enforce)
+
+        wanted = [(c, policies[p]) for c in cameras if (p := c.profile.get("policy")) in policies]
+        results = await asyncio.gather(*(one(c, p) for c, p in wanted))
+        for result in results:
+            await self._keep(result)
+        return list(results)
+
+    async def _one(self, camera: Camera, policy: PolicyEntry, known: dict[str, ModelNote], *, write: bool) -> Result:
+        result = Result(camera.id)
+        client = await self._onboarding.client(camera)
+        device = camera.device or {}
+        url = service_url(camera.address or "")
+        settings = CameraSettings(client, {**(device.get("services") or {}), DEVICE: url})
+        try:
+            for setting in _settings(settings, policy, camera, client, url):
+                result.deeds.append(await _care(setting, known.get(setting.name), write=write))
+        except CameraRefused as e:
+            result.refused, result.problem = True, str(e)
+        except CameraError as e:
+            result.problem = str(e)
+        return result
+
+    async def _keep(self, result: Result) -> None:
+        if result.refused:
+            await self._onboarding.refused(result.camera)
+            return
+        now = self._clock.now()
+        async with self._database.session() as session:
+            camera = await session.get_one(Camera, result.camera)
+            for deed in result.deeds:
+                await _note(session, camera, deed, now)
+            about = findings.Subject.of(camera)
+            if drifted := result.of(DRIFT, REFUSED, IGNORED):
+                await findings.tell(session, now, "drift", about, settings=drifted)
+            elif not result.problem:
+                await findings.gone(session, now, ["drift"], about)
+            if done := result.of(SET, ROUNDED):
+                await audit.record(session, now, history.SYSTEM, "camera.configure", camera.id, settings=done)
+
+
+async def _note(session: AsyncSession, camera: Camera, deed: Deed, now: Any) -> None:
+    if deed.state in (SET, ROUNDED):
+        history.note(session, camera.id, now, history.SYSTEM, f"policy.{deed.setting}", deed.was, deed.now)
+    if deed.state in (REFUSED, IGNORED, ROUNDED):
+        await model_notes.note(session, camera, deed.setting, deed.state, now, deed.now)
+
+
+async def _care(setting: _Setting, note: ModelNote | None, *, write: bool) -> Deed:
+    """One setting. Raises CameraUnreachable and CameraRefused; what the camera says no to is its answer."""
+    try:
+        was = await setting.read()
+    except CameraRefused:
+        raise
+    except MinwangError as e:
+        _reraise_unreachable(e)
+        return Deed(setting.name, KNOWN if note is not None else REFUSED, now=str(e))
+    if setting.good(was):
+        return Deed(setting.name, OK)
+    if note is not None:
+        taken = note.outcome == ROUNDED and note.detail == str(was)[:200]
+        if taken or note.outcome != ROUNDED:
+            return Deed(setting.name, KNOWN, str(was), str(was))
+    if not write:
+        return Deed(setting.name, DRIFT, str(was))
+    try:
+        await setting.write(was)
+    except CameraRefused:
+        raise
+    except MinwangError as e:
+        _reraise_unreachable(e)
+        return Deed(setting.name, REFUSED, str(was), str(e))
+    now = await setting.read()
+    if setting.good(now):
+        return Deed(setting.name, SET, str(was), str(now))
+    return Deed(setting.name, IGNORED if now == was else ROUNDED, str(was), str(now))
+
+
+def _reraise_unreachable(error: MinwangError) -> None:
+    from core.errors import CameraUnreachable
+
+    if isinstance(error, CameraUnreachable):
+        raise error
+
+
+def _settings(s: CameraSettings, policy: PolicyEntry, camera: Camera, client: Any, url: str) -> list[_Setting]:
+    device = camera.device or {}
+    found: list[_Setting] = []
+    if policy.ntp is not None:
+        ntp = policy.ntp
+
+        async def write_ntp(_: Any) -> None:
+            await set_ntp(client, url, ntp)
+
+        found.append(_Setting("ntp", lambda: ntp_servers(client, url), lambda now: ntp in now, write_ntp))
+    if policy.discoverable is not None:
+        wanted = policy.discoverable
+        found.append(_Setting("discoverable", s.discoverable, lambda now: now == wanted, lambda _: s.set_discoverable(wanted)))
+    for service in policy.shut:
+        found.append(_shut(s, service))
+    for kind in ("main", "sub"):
+        rules, token = getattr(policy, kind), (device.get("encoders") or {}).get(kind)
+        if rules is not None and token is not None:
+            found.append(_encoder(s, kind, token, rules))
+    source = device.get("source")
+    if source is not None and MEDIA in (device.get("services") or {}):
+        texts = [("name_in_picture", camera.name)] * policy.name_in_picture
+        texts += [("time_in_picture", "DateAndTime")] * policy.time_in_picture
+        found += [_text(s, name, source, text) for name, text in texts]
+    return found
+
+
+def _shut(s: CameraSettings, service: str) -> _Setting:
+    async def write(now: dict[str, int]) -> None:
+        await s.shut(service, now[service])
+
+    return _Setting(f"shut {service}", s.open_services, lambda now: service not in now, write)
+
+
+def _encoder(s: CameraSettings, kind: str, token: str, rules: EncoderPolicy) -> _Setting:
+    async def read() -> EncoderSettings:
+        return (await s.encoders()).get(token, EncoderSettings())
+
+    def wanted(now: EncoderSettings) -> EncoderSettings:
+        fps = rules.fps or now.fps or 25.0
+        gop = round(rules.gop_seconds * fps) if rules.gop_seconds is not None else None
+        return EncoderSettings(rules.codec, rules.width, rules.height, rules.fps, rules.bitrate, gop)
+
+    async def write(now: EncoderSettings) -> None:
+        await s.set_encoder(token, wanted(now))
+
+    return _Setting(f"encoder {kind}", read, lambda now: not now.differs(wanted(now)), write)
+
+
+def _text(s: CameraSettings, name: str, source: str, text: str) -> _Setting:
+    async def write(_: Any) -> None:
+        await s.set_text(source, text)
+
+    return _Setting(name, s.texts, lambda now: text in now.values(), write)

@@ -1,0 +1,166 @@
+"""Turning domes: one officer at a time, never longer than somebody holds the button, and back to the guard position.
+
+A lease of half a minute is renewed by every command; who comes meanwhile is told who has it. A move that is not
+renewed within a second and a half is stopped by us: a browser that dies must not leave a dome turning.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from cameras.onboarding import Onboarding
+from cameras.onvif import long_tail
+from cameras.onvif.names import PTZ
+from cameras.onvif.soap import Node
+from cameras.tables import Camera
+from core.clock import Clock
+from core.errors import CameraError, CameraRefused, ConflictError, NotFoundError, UsageError
+
+log = logging.getLogger(__name__)
+
+LEASE_SECONDS = 30.0
+HOLD_SECONDS = 1.5  # a move that is not renewed is stopped
+GUARD_SECONDS = 120.0  # after the last command the dome goes home
+GUARD_NAMES = ("guard", "守望", "看守位", "home")
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    token: str
+    name: str
+
+
+@dataclass(slots=True)
+class _Held:
+    """A dome that somebody has turned."""
+
+    holder: str
+    until: float  # monotonic
+    moving: bool = False
+    timers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+
+class PtzControl:
+    def __init__(self, clock: Clock, onboarding: Onboarding, guard_seconds: float = GUARD_SECONDS):
+        self._clock = clock
+        self._onboarding = onboarding
+        self._guard_seconds = guard_seconds
+        self._held: dict[str, _Held] = {}
+
+    def holder(self, camera: str) -> tuple[str, float] | None:
+        """Who turns it, and for how many seconds more; None: nobody."""
+        held = self._held.get(camera)
+        left = held.until - self._clock.monotonic() if held is not None else 0.0
+        return (held.holder, left) if held is not None and left > 0 else None
+
+    async def move(self, camera: Camera, who: str, pan: float, tilt: float, zoom: float) -> None:
+        """Turn with a speed from -1 to 1 in each direction until stopped. Raises ConflictError, UsageError, CameraError."""
+        if not all(-1 <= v <= 1 for v in (pan, tilt, zoom)):
+            raise UsageError("speeds lie between -1 and 1")
+        held = self._take(camera.id, who)
+        velocity = {"PanTilt": {"x": pan, "y": tilt}, "Zoom": {"x": zoom}}
+        await self._ask(camera, "ContinuousMove", Velocity=velocity)
+        held.moving = True
+        self._after(camera, held, "stop", HOLD_SECONDS, lambda: self._halt(camera, held))
+
+    async def stop(self, camera: Camera, who: str) -> None:
+        held = self._take(camera.id, who)
+        self._cancel(held, "stop")
+        await self._halt(camera, held)
+
+    async def presets(self, camera: Camera) -> list[Preset]:
+        reply = await self._ask(camera, "GetPresets")
+        found = ((n.attribute("token"), n.text("Name")) for n in reply.all("Preset"))
+        return [Preset(token, (name or token)[:60]) for token, name in found if token]
+
+    async def goto(self, camera: Camera, who: str, preset: str) -> None:
+        """Go to a preset. Raises NotFoundError where the camera does not know it."""
+        self._take(camera.id, who)
+        try:
+            await self._ask(camera, "GotoPreset", PresetToken=preset)
+        except CameraRefused:
+            raise
+        except CameraError as e:
+            if not any(p.token == preset for p in await self.presets(camera)):
+                raise NotFoundError("the camera has no such preset") from e
+            raise
+
+    async def keep(self, camera: Camera, who: str, name: str) -> str:
+        """Remember where it looks now as a preset; returns its token."""
+        self._take(camera.id, who)
+        reply = await self._ask(camera, "SetPreset", PresetName=name)
+        return reply.text("PresetToken") or ""
+
+    async def home(self, camera: Camera, who: str) -> None:
+        self._take(camera.id, who)
+        await self._go_home(camera)
+
+    async def close(self) -> None:
+        """Stop whatever still turns."""
+        timers = [t for held in self._held.values() for t in held.timers.values()]
+        for timer in timers:
+            timer.cancel()
+        await asyncio.gather(*timers, return_exceptions=True)
+
+    def _take(self, camera: str, who: str) -> _Held:
+        has = self.holder(camera)
+        if has is not None and has[0] != who:
+            raise ConflictError(f"{has[0]} turns this camera; it is free in {has[1]:.0f} s")
+        held = self._held.setdefault(camera, _Held(who, 0.0))
+        held.holder, held.until = who, self._clock.monotonic() + LEASE_SECONDS
+        return held
+
+    async def _ask(self, camera: Camera, operation: str, **arguments: Any) -> Node:
+        device = camera.device or {}
+        address, profile = (device.get("services") or {}).get(PTZ), device.get("ptz")
+        if not address or not profile:
+            raise NotFoundError("this camera cannot be turned")
+        client = await self._onboarding.client(camera)
+        held = self._held.get(camera.id)
+        if held is not None:
+            self._after(camera, held, "guard", self._guard_seconds, lambda: self._return(camera))
+        try:
+            return await long_tail.call(client, address, PTZ, operation, ProfileToken=profile, **arguments)
+        except CameraRefused:
+            await self._onboarding.refused(camera.id)
+            raise
+
+    async def _halt(self, camera: Camera, held: _Held) -> None:
+        held.moving = False
+        await self._ask(camera, "Stop", PanTilt=True, Zoom=True)
+
+    async def _return(self, camera: Camera) -> None:
+        """Back to the guard position, when nobody has turned it for a while."""
+        held = self._held.pop(camera.id, None)
+        if held is not None:
+            self._cancel(held, "stop")
+        await self._go_home(camera)
+
+    async def _go_home(self, camera: Camera) -> None:
+        guard = next((p for p in await self.presets(camera) if p.name.lower() in GUARD_NAMES), None)
+        if guard is not None:
+            await self._ask(camera, "GotoPreset", PresetToken=guard.token)
+        else:
+            await self._ask(camera, "GotoHomePosition")
+
+    def _after(self, camera: Camera, held: _Held, name: str, seconds: float, deed: Callable[[], Awaitable[None]]) -> None:
+        self._cancel(held, name)
+
+        async def later() -> None:
+            await asyncio.sleep(seconds)
+            held.timers.pop(name, None)
+            try:
+                await deed()
+            except CameraError as e:
+                log.warning("%s did not take %s: %s", camera.id, name, e)
+
+        held.timers[name] = asyncio.create_task(later())
+
+    def _cancel(self, held: _Held, name: str) -> None:
+        timer = held.timers.pop(name, None)
+        if timer is not None:
+            timer.cancel()

@@ -1,0 +1,138 @@
+"""What cameras report themselves, through everything that their PullPoints do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from cameras.event_care import EventCare
+from cameras.onvif import pull_point, soap
+from cameras.virtual.clip import Clip
+from cameras.virtual.crowd import Crowd
+from cameras.virtual.makes import MAKES, Make
+from cameras.virtual.onvif_service import OnvifService
+from core.clock import SystemClock
+from core.errors import ProtocolError
+from core.events import Event
+from tests.cameras.test_onboarding import NET, Village, village
+
+__all__ = ["village"]
+
+
+@pytest.fixture
+async def care(village: Village) -> AsyncIterator[EventCare]:
+    made = EventCare(village.database, SystemClock(), village.onboarding)
+    yield made
+    await made.close()
+
+
+async def _start(village: Village, clip: Clip, *quirks: str) -> tuple[Crowd, OnvifService]:
+    crowd = await village.start([(1, 1, Make("Test", "E-1", "1", frozenset(quirks))), (2, 2, MAKES[0])], clip)
+    assert await village.identify() == {}
+    return crowd, crowd.services[f"{NET}.1"]
+
+
+async def _kinds(village: Village) -> list[str]:
+    async with village.database.reading() as session:
+        query = select(Event.kind).where(
+            Event.camera == "v-1", Event.kind.in_(["camera.motion", "camera.tamper", "camera.storage_failure"])
+        )
+        return list(await session.scalars(query.order_by(Event.id)))
+
+
+async def _until(true: object, seconds: float = 8.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not await true():  # type: ignore[operator]
+            await asyncio.sleep(0.05)
+
+
+QUIRKS = [
+    [], ["relative_subscription"], ["returns_at_once"], ["one_slot"], ["no_termination_time"], ["wrong_event_namespace"],
+    ["drops_pull"], ["undeclared_prefix"], ["reordered"], ["closes_silently"], ["wsse_only", "no_termination_time"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("quirks", QUIRKS, ids=lambda q: "+".join(q) or "plain")
+async def test_motion_and_a_failing_card_arrive(village: Village, clip: Clip, care: EventCare, quirks: list[str]) -> None:
+    _, service = await _start(village, clip, *quirks)
+    await care.reconcile()
+
+    async def subscribed() -> bool:
+        return bool(service.events.subscriptions)
+
+    await _until(subscribed)
+    service.events.emit("motion", True)
+    service.events.emit("storage_failure", True)
+
+    async def arrived() -> bool:
+        return set(await _kinds(village)) == {"camera.motion", "camera.storage_failure"}
+
+    await _until(arrived)
+    assert await village.findings() == [("storage_failure", "v-1")]
+    service.events.emit("motion", False)
+    service.events.emit("motion", True)  # within five minutes: not again
+    service.events.emit("storage_failure", False)
+
+    async def mended() -> bool:
+        return await village.findings() == []
+
+    await _until(mended)
+    assert (await _kinds(village)).count("camera.motion") == 1
+
+
+async def test_slots_are_given_back(village: Village, clip: Clip, care: EventCare) -> None:
+    crowd, service = await _start(village, clip, "one_slot")
+    for _ in range(3):
+        await care.reconcile()
+
+        async def subscribed() -> bool:
+            return len(service.events.subscriptions) == 1
+
+        await _until(subscribed)
+        await care.close()
+        assert service.events.subscriptions == {}
+    assert len(crowd.members) == 2
+
+
+async def test_a_camera_that_returns_at_once_is_not_hammered(village: Village, clip: Clip, care: EventCare) -> None:
+    _, service = await _start(village, clip, "returns_at_once")
+    await care.reconcile()
+    await asyncio.sleep(1.0)
+    before = service.calls
+    await asyncio.sleep(2.5)
+    assert service.calls - before <= 6  # two requests a pull where the nonce is new, a pull a second
+
+
+async def test_an_event_service_that_is_not_there_is_left_alone(village: Village, clip: Clip, care: EventCare) -> None:
+    _, service = await _start(village, clip, "claims_events")
+    before = service.calls
+    await care.reconcile()
+    await asyncio.sleep(1.5)
+    await care.reconcile()
+    assert service.calls - before <= 4
+    assert await _kinds(village) == []
+
+
+def test_a_known_topic_in_any_dress_is_read() -> None:
+    body = (
+        "<x:NotificationMessage xmlns:x='odd'><x:Topic>tns1:RuleEngine/CellMotionDetector/Motion</x:Topic><x:Message><tt:Message>"
+        "<tt:Data><tt:SimpleItem Value='true' Name='IsMotion'/></tt:Data></tt:Message></x:Message></x:NotificationMessage>"
+    )
+    (news,) = pull_point.read(soap.parse(f"<Envelope><Body><R>{body}</R></Body></Envelope>".encode()))
+    assert (news.kind, news.state, news.first) == ("motion", True, False)
+
+
+@given(st.text(max_size=200))
+def test_no_notification_breaks_the_reader(text: str) -> None:
+    try:
+        node = soap.parse(
+            f"<Envelope><Body><R><NotificationMessage>{text}</NotificationMessage></R></Body></Envelope>".encode()
+        )
+    except ProtocolError:
+        return
+    pull_point.read(node)

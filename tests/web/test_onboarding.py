@@ -1,0 +1,171 @@
+"""Getting a village's cameras in over the API: met, asked, adopted, accepted, turned."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from cameras import registry
+from cameras.tables import Camera
+from cameras.virtual.clip import Clip
+from cameras.virtual.crowd import Crowd, device_of
+from cameras.virtual.makes import MAKES
+from core.clock import SystemClock
+from core.database import Database
+from core.permissions import Role
+from core.secrets import KEY_FILE, Vault
+from core.settings import Settings
+from tests.web.conftest import HEADERS, Client, SignIn
+
+LOGIN = ("minwang", "geheim-123")
+PLAIN, DOME = MAKES[0], next(m for m in MAKES if m.dome)
+PLACES = ["guest_rooms", "dormitories", "baths_toilets", "changing_rooms", "private_rooms"]
+
+
+@pytest.fixture
+async def crowd(clip: Clip, database: Database, station_settings: Settings, sign_in: SignIn) -> AsyncIterator[Crowd]:
+    """wj-01 is a plain camera, wj-02 a dome, and 127.0.1.9 nobody knows."""
+    makes = {1: PLAIN, 2: DOME, 9: PLAIN}
+    made = Crowd([device_of(n, m, clip, f"127.0.1.{n}", LOGIN, (8899, 18554)) for n, m in makes.items()])
+    await made.start()
+    vault = await asyncio.to_thread(Vault.open_or_create, station_settings.data.dir / KEY_FILE)
+    async with database.session() as session:
+        await registry.set_password(session, vault, "village", LOGIN[1], SystemClock().now(), "test")
+    yield made
+    await made.stop()
+
+
+async def _post(client: Client, path: str, body: Any = None, status: int = 200) -> Any:
+    reply = await client.post(path, json=body or {}, headers=HEADERS)
+    assert reply.status == status, await reply.text()
+    return await reply.json()
+
+
+async def _get(client: Client, path: str) -> Any:
+    reply = await client.get(path)
+    assert reply.status == 200, await reply.text()
+    return await reply.json()
+
+
+async def _finished(client: Client) -> Any:
+    async with asyncio.timeout(30):
+        while (view := await _get(client, "/api/onboarding"))["work"]["running"]:
+            await asyncio.sleep(0.1)
+    return view
+
+
+async def _in(admin: Client) -> Any:
+    await _post(admin, "/api/onboarding/survey")
+    await _finished(admin)
+    await _post(admin, "/api/onboarding/identify", {"village": "wangjia"})
+    return await _finished(admin)
+
+
+async def test_a_village_is_met_and_asked(crowd: Crowd, sign_in: SignIn) -> None:
+    admin = await sign_in(Role.ADMINISTRATOR)
+    view = await _in(admin)
+    cameras = {c["id"]: c for c in view["cameras"]}
+    assert cameras["wj-01"]["make"] == "Tianmu TM-2M" and cameras["wj-01"]["marks"][:3] == "ooo"
+    assert cameras["wj-03"]["marks"][0] == "x" and "no ONVIF answer" in cameras["wj-03"]["failed"]["reachable"]
+    assert [d["address"] for d in view["devices"]] == ["127.0.1.9:8899"] and view["devices"][0]["village"] == "wangjia"
+    assert [f["kind"] for f in await _get(admin, "/api/findings")] == ["unknown_device"]
+    history = await _get(admin, "/api/cameras/wj-01/history")
+    assert "device.serial" in {h["field"] for h in history}
+
+
+async def test_two_pieces_of_long_work_do_not_run_at_once(crowd: Crowd, sign_in: SignIn) -> None:
+    admin = await sign_in(Role.ADMINISTRATOR)
+    await _post(admin, "/api/onboarding/survey")
+    assert "still running" in (await _post(admin, "/api/onboarding/survey", status=409))["error"]
+    await _finished(admin)
+
+
+async def test_a_stranger_becomes_a_camera(crowd: Crowd, sign_in: SignIn) -> None:
+    admin = await sign_in(Role.ADMINISTRATOR)
+    await _in(admin)
+    body = {"address": "127.0.1.9:8899", "village": "wangjia", "name": "新点位", "credential": "village"}
+    assert await _post(admin, "/api/onboarding/adopt", body) == {"id": "wangjia-001"}
+    await _post(admin, "/api/onboarding/adopt", body | {"address": "127.0.1.99:8899"}, 404)
+    view = await _in(admin)
+    assert view["devices"] == [] and await _get(admin, "/api/findings") == []
+    assert next(c for c in view["cameras"] if c["id"] == "wangjia-001")["make"] == "Tianmu TM-2M"
+
+
+async def test_a_finding_is_accepted_with_a_reason(crowd: Crowd, sign_in: SignIn) -> None:
+    admin, auditor = await sign_in(Role.ADMINISTRATOR), await sign_in(Role.AUDITOR)
+    await _in(admin)
+    (finding,) = await _get(admin, "/api/findings")
+    await _post(admin, f"/api/findings/{finding['id']}/accept", {"reason": ""}, 422)
+    await _post(admin, f"/api/findings/{finding['id']}/accept", {"reason": "镇水利站的流量计"})
+    assert await _get(admin, "/api/findings") == []
+    rows = (await _get(auditor, "/api/audit"))["rows"]
+    assert any(r["action"] == "finding.accept" and r["reason"] == "镇水利站的流量计" for r in rows)
+
+
+async def test_nothing_is_accepted_that_two_persons_did_not_check(crowd: Crowd, sign_in: SignIn, database: Database) -> None:
+    admin, officer = await sign_in(Role.ADMINISTRATOR), await sign_in(Role.VIDEO_OFFICER)
+    await _in(admin)
+    reply = await _post(officer, "/api/onboarding/accept", {"cameras": ["wj-01", "no-such"]})
+    assert reply["accepted"] == [] and set(reply["lacking"]["wj-01"]) >= {"streams", "two_persons", "sign_photo", "legal_class"}
+    body = {"places": PLACES, "checked_by": ["张三"], "masks": "none_needed", "legal_class": "7.1", "responsible": "王村长"}
+    view = await _post(officer, "/api/cameras/wj-01/acceptance", body)
+    assert "two_persons" in view["missing"] and "legal_class" not in view["missing"]
+    view = await _post(officer, "/api/cameras/wj-01/acceptance", {"checked_by": ["张三", "李四"]})
+    assert view["missing"] == ["field_of_view", "sign_photo"]
+    await _post(officer, "/api/cameras/wj-01/acceptance", {"places": ["moon"]}, 400)
+    await _post(officer, "/api/cameras/wj-01/acceptance", {"legal_class": "8"}, 400)
+    async with database.reading() as session:
+        camera = await session.get_one(Camera, "wj-01")
+    assert camera.profile["responsible"] == "王村长" and camera.accepted_at is None
+
+
+async def test_the_photo_of_the_sign_is_drawn_anew(crowd: Crowd, sign_in: SignIn) -> None:
+    officer = await sign_in(Role.VIDEO_OFFICER)
+    photo = cv2.imencode(".jpg", np.full((300, 400, 3), 200, np.uint8))[1].tobytes()
+    secret = b"GPS 29.47 121.43"
+    with_metadata = photo[:2] + b"\xff\xe1" + (len(secret) + 2).to_bytes(2, "big") + secret + photo[2:]
+    reply = await officer.post("/api/cameras/wj-01/sign", data=with_metadata, headers=HEADERS)
+    assert reply.status == 200 and "sign_photo" not in (await reply.json())["missing"]
+    kept = await officer.get("/api/cameras/wj-01/acceptance/sign")
+    content = await kept.read()
+    assert content[:2] == b"\xff\xd8" and secret not in content
+    for bad in (b"", b"not a picture", b"\x89PNG" + bytes(100)):
+        assert (await officer.post("/api/cameras/wj-01/sign", data=bad, headers=HEADERS)).status == 400
+    assert (await officer.post("/api/cameras/wj-01/sign", data=bytes(9_000_000), headers=HEADERS)).status == 400
+
+
+async def test_a_dome_is_turned_by_one_at_a_time(crowd: Crowd, sign_in: SignIn) -> None:
+    admin, officer, other = (
+        await sign_in(Role.ADMINISTRATOR),
+        await sign_in(Role.VIDEO_OFFICER),
+        await sign_in(Role.INVESTIGATOR),
+    )
+    await _in(admin)
+    await _post(officer, "/api/cameras/wj-02/ptz/move", {"pan": 0.5})
+    assert "turns this camera" in (await _post(other, "/api/cameras/wj-02/ptz/move", {"pan": -0.5}, 409))["error"]
+    await _post(officer, "/api/cameras/wj-02/ptz/stop")
+    kept = await _post(officer, "/api/cameras/wj-02/ptz/keep", {"name": "守望"})
+    view = await _get(officer, "/api/cameras/wj-02/ptz")
+    assert view["presets"] == [kept] and view["holder"] == "video_officer-all"
+    await _post(officer, "/api/cameras/wj-02/ptz/move", {"pan": 3}, 422)
+    await _post(officer, "/api/cameras/wj-01/ptz/move", {"pan": 0.5}, 404)
+    tree = await _get(officer, "/api/tree")
+    assert {c["id"]: c["ptz"] for v in tree for c in v["cameras"]}["wj-02"] is True
+
+
+async def test_a_village_sees_its_own(crowd: Crowd, sign_in: SignIn) -> None:
+    admin, officer = await sign_in(Role.ADMINISTRATOR), await sign_in(Role.VIDEO_OFFICER, ["youjia"])
+    await _in(admin)
+    view = await _get(officer, "/api/onboarding")
+    assert {c["village"] for c in view["cameras"]} == {"youjia"} and view["devices"] == []
+    assert await _get(officer, "/api/findings") == []
+    for path in ("/api/cameras/wj-01/history", "/api/cameras/wj-02/ptz", "/api/onboarding?village=wangjia"):
+        assert (await officer.get(path)).status == 404
+    assert (await _post(officer, "/api/onboarding/accept", {"cameras": ["wj-01"]})) == {"accepted": [], "lacking": {}}
+    local = await sign_in(Role.ADMINISTRATOR, ["youjia"])
+    await _post(local, "/api/onboarding/survey", status=403)

@@ -1,0 +1,324 @@
+"""Getting cameras in: who is out there, what each camera still lacks, acceptance, findings."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel, Field
+from sqlalchemy import select
+
+from cameras import acceptance, findings, history, registry
+from cameras.tables import Camera, DeviceSeen
+from core import audit
+from core.errors import ConflictError, ForbiddenError, NotFoundError
+from core.permissions import Permission
+from health import checklist
+from nvr.pictures import reencoded
+from web.files import keep, picture, upload
+from web.onboarding_work import OnboardingWork, State
+from web.routing import Context, route
+
+MARKS = {checklist.OK: "o", checklist.FAILED: "x", checklist.TODO: "."}
+MAX_PHOTO = 8_000_000
+
+
+class WorkView(BaseModel):
+    kind: str
+    done: int
+    total: int
+    failed: int
+    running: bool
+
+
+class CandidateView(BaseModel):
+    id: str
+    name: str
+    village: str
+    address: str | None
+    make: str
+    marks: str = Field(description="One letter a check, in the order of `items`: o ok, x failed, . to do")
+    failed: dict[str, str]
+    missing: list[str]
+    accepted_at: datetime | None
+
+
+class DeviceView(BaseModel):
+    address: str
+    name: str
+    hardware: str
+    village: str | None
+    verdict: str
+    camera: str | None
+    first_seen: datetime
+    last_seen: datetime
+
+
+class OnboardingView(BaseModel):
+    items: list[str]
+    work: WorkView
+    cameras: list[CandidateView]
+    devices: list[DeviceView]
+
+
+class VillageQuery(BaseModel):
+    village: str | None = None
+
+
+class IdentifyBody(BaseModel):
+    cameras: list[str] = Field(default_factory=list, max_length=5000)
+    village: str | None = None
+
+
+class AcceptanceBody(BaseModel):
+    places: list[str] | None = Field(None, description="Prohibited places that it is not in and does not look into")
+    checked_by: list[str] | None = Field(None, max_length=4, description="Names of those who looked")
+    masks: str | None = None
+    legal_class: str | None = None
+    responsible: str | None = Field(None, max_length=40)
+
+
+class AcceptBody(BaseModel):
+    cameras: list[str] = Field(min_length=1, max_length=500)
+
+
+class AcceptReply(BaseModel):
+    accepted: list[str]
+    lacking: dict[str, list[str]]
+
+
+class AdoptBody(BaseModel):
+    address: str
+    village: str
+    name: str = Field(min_length=1, max_length=80)
+    credential: str | None = None
+
+
+class Created(BaseModel):
+    id: str
+
+
+class ChangeView(BaseModel):
+    id: int
+    at: datetime
+    actor: str
+    field: str
+    old: Any
+    new: Any
+
+
+class HistoryQuery(BaseModel):
+    before: int | None = None
+    limit: int = Field(100, ge=1, le=500)
+
+
+class FindingView(BaseModel):
+    id: int
+    kind: str
+    camera: str | None
+    address: str
+    village: str | None
+    detail: dict[str, Any]
+    opened_at: datetime
+
+
+class ReasonBody(BaseModel):
+    reason: str = Field(min_length=2, max_length=400)
+
+
+@route("GET", "/api/onboarding", Permission.CAMERA_VIEW, query=VillageQuery, reply=OnboardingView)
+async def overview(c: Context) -> OnboardingView:
+    """Every camera's checklist, what acceptance lacks, and devices that are no camera of ours."""
+    scope = _scope(c, c.query.village)
+    async with c.services.database.reading() as session:
+        cameras = await registry.cameras(session, scope)
+        lists = await checklist.of(session, cameras, c.services.clock.now())
+        query = select(DeviceSeen).where(DeviceSeen.verdict.in_(("new", "clone", "replaced"))).order_by(DeviceSeen.address)
+        if scope is not None:
+            query = query.where(DeviceSeen.village.in_(scope))
+        devices = (await session.scalars(query.limit(500))).all()
+    return OnboardingView(
+        items=list(checklist.ITEMS),
+        work=_work_view(_work(c).state),
+        cameras=[_candidate(camera, lists[camera.id]) for camera in cameras],
+        devices=[DeviceView.model_validate(d, from_attributes=True) for d in devices],
+    )
+
+
+@route("POST", "/api/onboarding/survey", Permission.CAMERA_MANAGE, reply=WorkView)
+async def survey(c: Context) -> WorkView:
+    """Look who is out there; progress comes as events."""
+    if c.identity.villages is not None:
+        raise ForbiddenError("only an administrator of the whole town may look through all subnets")
+    async with c.services.database.session() as session:
+        await audit.record(session, c.services.clock.now(), c.identity.name, "cameras.survey", "town")
+    return _work_view(_work(c).survey())
+
+
+@route("POST", "/api/onboarding/identify", Permission.CAMERA_MANAGE, body=IdentifyBody, reply=WorkView)
+async def identify(c: Context) -> WorkView:
+    """Ask cameras who they are: the given ones, a village's, or all."""
+    async with c.services.database.session() as session:
+        cameras = await registry.cameras(session, _scope(c, c.body.village))
+        chosen = [x for x in cameras if x.address and (not c.body.cameras or x.id in c.body.cameras)]
+        await audit.record(session, c.services.clock.now(), c.identity.name, "cameras.identify", str(len(chosen)))
+    return _work_view(_work(c).identify(chosen))
+
+
+@route("POST", "/api/cameras/{camera}/acceptance", Permission.CAMERA_ACCEPT, body=AcceptanceBody, reply=CandidateView)
+async def fill(c: Context) -> CandidateView:
+    """Note what two persons saw on the spot; the camera's newest picture is kept as its field of view."""
+    now, camera = c.services.clock.now(), await _visible(c)
+    frames = await c.services.reader.latest_keyframes(f"{camera.id}/main", 20, 1)
+    name = None
+    if frames:
+        name = f"cameras/{camera.id}/field-of-view.jpg"
+        await keep(c.services.data_dir, name, await c.services.snapshots.of(frames[-1], 1280))
+    facts = {"places": c.body.places, "checked_by": c.body.checked_by, "masks": c.body.masks, "picture": name}
+    async with c.services.database.session() as session:
+        row = await session.get_one(Camera, camera.id)
+        profile = {k: v for k in ("legal_class", "responsible") if (v := getattr(c.body, k)) is not None}
+        if profile:
+            registry.change_profile(session, row, profile, now, c.identity.name)
+        acceptance.fill(session, row, facts, now, c.identity.name)
+        await audit.record(session, now, c.identity.name, "camera.acceptance", row.id)
+        lists = await checklist.of(session, [row], now)
+        return _candidate(row, lists[row.id])
+
+
+@route("POST", "/api/cameras/{camera}/sign", Permission.CAMERA_ACCEPT, reply=CandidateView)
+async def sign(c: Context) -> CandidateView:
+    """Keep the photograph of the sign at the camera (a JPEG or PNG as the body); it is drawn anew, without its metadata."""
+    now, camera = c.services.clock.now(), await _visible(c)
+    photo = await upload(c.request, MAX_PHOTO)
+    name = f"cameras/{camera.id}/sign.jpg"
+    await keep(c.services.data_dir, name, await c.services.pool.run(reencoded, photo, 1600))
+    async with c.services.database.session() as session:
+        row = await session.get_one(Camera, camera.id)
+        acceptance.fill(session, row, {"sign_photo": name}, now, c.identity.name)
+        await audit.record(session, now, c.identity.name, "camera.sign", row.id)
+        lists = await checklist.of(session, [row], now)
+        return _candidate(row, lists[row.id])
+
+
+@route("GET", "/api/cameras/{camera}/acceptance/{part}", Permission.LIVE_VIEW, kind="file")
+async def acceptance_picture(c: Context) -> web.StreamResponse:
+    """The field of view or the sign, as it was accepted."""
+    names = {"picture": "picture", "sign": "sign_photo"}
+    facts = (await _visible(c)).acceptance or {}
+    return await picture(c.services.data_dir, facts.get(names.get(c.path("part"), "")))
+
+
+@route("POST", "/api/onboarding/accept", Permission.CAMERA_ACCEPT, body=AcceptBody, reply=AcceptReply)
+async def accept(c: Context) -> AcceptReply:
+    """Sign for many cameras at once; what lacks something is told and left."""
+    now, reply = c.services.clock.now(), AcceptReply(accepted=[], lacking={})
+    async with c.services.database.session() as session:
+        cameras = {x.id: x for x in await registry.cameras(session, c.identity.villages)}
+        chosen = [cameras[n] for n in c.body.cameras if n in cameras]
+        lists = await checklist.of(session, chosen, now)
+        for camera in chosen:
+            open_items = [i.name for i in lists[camera.id] if i.state != checklist.OK and i.name != "acceptance"]
+            if lacks := [*open_items, *acceptance.missing(camera)]:
+                reply.lacking[camera.id] = lacks
+                continue
+            await acceptance.accept(session, camera, now, c.identity.name)
+            reply.accepted.append(camera.id)
+    return reply
+
+
+@route("POST", "/api/onboarding/adopt", Permission.CAMERA_MANAGE, body=AdoptBody, reply=Created)
+async def adopt(c: Context) -> Created:
+    """Take a device that was met as a camera of a village."""
+    now = c.services.clock.now()
+    async with c.services.database.session() as session:
+        device = await session.get(DeviceSeen, c.body.address)
+        if device is None or device.verdict == "known":
+            raise NotFoundError("no such device was met; look around first")
+        if not c.identity.sees_village(c.body.village):
+            raise NotFoundError("there is no such village")
+        added = await registry.add_met(session, c.body.village, c.body.name, device.address, c.body.credential)
+        number = added.id
+        history.note(session, number, now, c.identity.name, "adopted", None, device.address)
+        device.verdict, device.camera = "first", number
+        await findings.gone(session, now, ["unknown_device", "clone"], findings.Subject(None, device.address, device.village))
+        await audit.record(session, now, c.identity.name, "camera.adopt", number, address=device.address)
+    return Created(id=number)
+
+
+@route("POST", "/api/cameras/{camera}/replace", Permission.CAMERA_MANAGE, body=ReasonBody, reply=Created)
+async def replace(c: Context) -> Created:
+    """Say that another device hangs there now (after a repair): it is asked anew who it is."""
+    now, camera = c.services.clock.now(), await _visible(c)
+    async with c.services.database.session() as session:
+        row = await session.get_one(Camera, camera.id)
+        history.note(session, row.id, now, c.identity.name, "replaced", row.device, c.body.reason)
+        row.device, row.endpoint, row.auth_mode = None, None, None
+        await findings.gone(session, now, ["identity_changed"], findings.Subject.of(row))
+        await audit.record(session, now, c.identity.name, "camera.replace", row.id, reason=c.body.reason)
+    return Created(id=camera.id)
+
+
+@route("GET", "/api/cameras/{camera}/history", Permission.CAMERA_VIEW, query=HistoryQuery, reply=list[ChangeView])
+async def camera_history(c: Context) -> list[ChangeView]:
+    """What changed in a camera's file, when, by whom; the newest first."""
+    camera = await _visible(c)
+    async with c.services.database.reading() as session:
+        rows = await history.of(session, camera.id, c.query.limit, c.query.before)
+    return [ChangeView.model_validate(r, from_attributes=True) for r in rows]
+
+
+@route("GET", "/api/findings", Permission.CAMERA_VIEW, reply=list[FindingView])
+async def open_findings(c: Context) -> list[FindingView]:
+    """Open doors, refused credentials, clones, strangers, wrong clocks."""
+    async with c.services.database.reading() as session:
+        rows = await findings.open_ones(session, c.identity.villages)
+    return [FindingView.model_validate(r, from_attributes=True) for r in rows]
+
+
+@route("POST", "/api/findings/{finding}/accept", Permission.CAMERA_MANAGE, body=ReasonBody)
+async def accept_finding(c: Context) -> dict[str, Any]:
+    """Close a finding with a reason: it is known and accepted."""
+    async with c.services.database.session() as session:
+        row = await findings.accept(session, c.number("finding"), c.services.clock.now(), c.identity.name, c.body.reason)
+        if row.village is not None and not c.identity.sees_village(row.village):
+            raise NotFoundError("there is no such open finding")
+    return {}
+
+
+def _work(c: Context) -> OnboardingWork:
+    if c.services.onboarding is None:
+        raise ConflictError("the station is still starting; try again in a moment")
+    return c.services.onboarding
+
+
+def _work_view(state: State) -> WorkView:
+    return WorkView.model_validate(state, from_attributes=True)
+
+
+def _scope(c: Context, village: str | None) -> list[str] | None:
+    """The account's villages, or the one that is asked for if it is among them."""
+    if village is None:
+        return list(c.identity.villages) if c.identity.villages is not None else None
+    if not c.identity.sees_village(village):
+        raise NotFoundError("there is no such village")
+    return [village]
+
+
+async def _visible(c: Context) -> Camera:
+    async with c.services.database.reading() as session:
+        camera = await session.get(Camera, c.path("camera"))
+    if camera is None or camera.retired or not c.identity.sees_village(camera.village):
+        raise NotFoundError("there is no such camera")
+    return camera
+
+
+def _candidate(camera: Camera, items: list[checklist.Item]) -> CandidateView:
+    device = camera.device or {}
+    make = f"{device.get('manufacturer', '')} {device.get('model', '')}".strip()
+    return CandidateView(
+        id=camera.id, name=camera.name, village=camera.village, address=camera.address, make=make,
+        marks="".join(MARKS[i.state] for i in items), failed={i.name: i.detail for i in items if i.state == checklist.FAILED},
+        missing=acceptance.missing(camera), accepted_at=camera.accepted_at,
+    )  # fmt: skip

@@ -1,0 +1,117 @@
+"""Turning domes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from cameras.ptz import PtzControl
+from cameras.tables import Camera
+from core import audit
+from core.errors import ConflictError, NotFoundError
+from core.permissions import Permission
+from web.routing import Context, route
+
+
+class PresetView(BaseModel):
+    token: str
+    name: str
+
+
+class PtzView(BaseModel):
+    holder: str | None
+    seconds: float = Field(description="For how long its holder has it, unless renewed")
+    presets: list[PresetView]
+
+
+class MoveBody(BaseModel):
+    pan: float = Field(0.0, ge=-1, le=1)
+    tilt: float = Field(0.0, ge=-1, le=1)
+    zoom: float = Field(0.0, ge=-1, le=1)
+
+
+class PresetBody(BaseModel):
+    token: str = Field(min_length=1, max_length=64)
+
+
+class KeepBody(BaseModel):
+    name: str = Field(min_length=1, max_length=40)
+
+
+@route("GET", "/api/cameras/{camera}/ptz", Permission.PTZ_CONTROL, reply=PtzView)
+async def ptz(c: Context) -> PtzView:
+    """Who turns a camera, and its presets."""
+    camera, control = await _dome(c)
+    presets = await control.presets(camera)
+    holder = control.holder(camera.id)
+    return PtzView(
+        holder=holder[0] if holder else None,
+        seconds=round(holder[1], 1) if holder else 0.0,
+        presets=[PresetView(token=p.token, name=p.name) for p in presets],
+    )
+
+
+@route("POST", "/api/cameras/{camera}/ptz/move", Permission.PTZ_CONTROL, body=MoveBody)
+async def move(c: Context) -> dict[str, Any]:
+    """Turn with a speed; repeat it each second while the button is held."""
+    camera, control = await _dome(c)
+    await _note(c, camera, control)
+    await control.move(camera, c.identity.name, c.body.pan, c.body.tilt, c.body.zoom)
+    return {}
+
+
+@route("POST", "/api/cameras/{camera}/ptz/stop", Permission.PTZ_CONTROL)
+async def stop(c: Context) -> dict[str, Any]:
+    """Stop turning."""
+    camera, control = await _dome(c)
+    await control.stop(camera, c.identity.name)
+    return {}
+
+
+@route("POST", "/api/cameras/{camera}/ptz/preset", Permission.PTZ_CONTROL, body=PresetBody)
+async def goto(c: Context) -> dict[str, Any]:
+    """Go to a preset."""
+    camera, control = await _dome(c)
+    await _note(c, camera, control)
+    await control.goto(camera, c.identity.name, c.body.token)
+    return {}
+
+
+@route("POST", "/api/cameras/{camera}/ptz/keep", Permission.PTZ_CONTROL, body=KeepBody, reply=PresetView)
+async def keep(c: Context) -> PresetView:
+    """Remember where it looks now; a preset named 'guard' (守望) is where it returns to by itself."""
+    camera, control = await _dome(c)
+    token = await control.keep(camera, c.identity.name, c.body.name)
+    async with c.services.database.session() as session:
+        await audit.record(session, c.services.clock.now(), c.identity.name, "ptz.preset", camera.id, preset=c.body.name)
+    return PresetView(token=token, name=c.body.name)
+
+
+@route("POST", "/api/cameras/{camera}/ptz/home", Permission.PTZ_CONTROL)
+async def home(c: Context) -> dict[str, Any]:
+    """Back to the guard position."""
+    camera, control = await _dome(c)
+    await control.home(camera, c.identity.name)
+    return {}
+
+
+async def _dome(c: Context) -> tuple[Camera, PtzControl]:
+    if c.services.ptz is None:
+        raise ConflictError("the station is still starting; try again in a moment")
+    async with c.services.database.reading() as session:
+        camera = await session.get(Camera, c.path("camera"))
+    if camera is None or camera.retired or not c.identity.sees_village(camera.village):
+        raise NotFoundError("there is no such camera")
+    if not (camera.device or {}).get("ptz"):
+        raise NotFoundError("this camera cannot be turned")
+    return camera, c.services.ptz
+
+
+async def _note(c: Context, camera: Camera, control: PtzControl) -> None:
+    """Taking a camera is written down, not every push of the button."""
+    holder = control.holder(camera.id)
+    if holder is None or holder[0] != c.identity.name:
+        async with c.services.database.session() as session:
+            reason = c.identity.purpose
+            await audit.record(session, c.services.clock.now(), c.identity.name, "ptz.take", camera.id, reason=reason)

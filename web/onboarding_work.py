@@ -1,0 +1,102 @@
+"""Long onboarding work behind the console: one at a time, told by events, broken off at any time without loss."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from cameras import discovery
+from cameras.onboarding import Onboarding
+from cameras.survey import Survey
+from cameras.tables import Camera
+from core import events
+from core.clock import Clock
+from core.database import Database
+from core.errors import ConflictError
+from core.secrets import Vault
+
+log = logging.getLogger(__name__)
+
+TELL_SECONDS = 2.0  # between two events of progress
+
+
+@dataclass(slots=True)
+class State:
+    kind: str = ""  # survey, identify; empty: nothing was done yet
+    done: int = 0
+    total: int = 0
+    failed: int = 0
+    running: bool = False
+
+
+class OnboardingWork:
+    def __init__(self, database: Database, vault: Vault, clock: Clock, http: aiohttp.ClientSession):
+        self._database = database
+        self._clock = clock
+        self.onboarding = Onboarding(database, vault, clock, http)
+        self.state = State()
+        self._task: asyncio.Task[None] | None = None
+
+    def survey(self) -> State:
+        """Look who is out there. Raises ConflictError while something runs."""
+        return self._start("survey", self._survey())
+
+    def identify(self, cameras: Sequence[Camera]) -> State:
+        """Ask cameras who they are. Raises ConflictError while something runs."""
+        return self._start("identify", self._identify(cameras), len(cameras))
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def _start(self, kind: str, work: Coroutine[Any, Any, None], total: int = 0) -> State:
+        if self.state.running:
+            work.close()
+            raise ConflictError(f"{self.state.kind} is still running; wait for it")
+        self.state = State(kind, total=total, running=True)
+        self._task = asyncio.create_task(self._run(work))
+        return self.state
+
+    async def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        teller = asyncio.create_task(self._tell_now_and_then())
+        try:
+            await work
+        except Exception:
+            log.exception("%s broke off", self.state.kind)
+        finally:
+            self.state.running = False
+            teller.cancel()
+            await self._tell()
+
+    async def _survey(self) -> None:
+        survey = Survey(self._database, self._clock, self.onboarding)
+        report = await survey.run(await asyncio.to_thread(discovery.interfaces))
+        self.state.done = self.state.total = len(report.met)
+
+    async def _identify(self, cameras: Sequence[Camera]) -> None:
+        def advance(done: int, total: int) -> None:
+            self.state.done, self.state.total = done, total
+
+        outcome = await self.onboarding.run(cameras, advance)
+        self.state.failed = len(outcome.failed)
+
+    async def _tell_now_and_then(self) -> None:
+        while True:
+            before = self.state.done
+            await asyncio.sleep(TELL_SECONDS)
+            if self.state.done != before:
+                await self._tell()
+
+    async def _tell(self) -> None:
+        async with self._database.session() as session:
+            s = self.state
+            events.append(
+                session, self._clock.now(), "onboarding.progress",
+                work=s.kind, done=s.done, total=s.total, failed=s.failed, running=s.running,
+            )  # fmt: skip
