@@ -89,9 +89,10 @@ class Onboarding:
                 login = await registry.login(session, self._vault, camera.credential)
         known = self._clients.get(camera.id)
         if known is not None and known.login == login and not alone:
+            known.probe_url = service_url(camera.address or "")
             return known
         client = SoapClient(self._http, self._clock, login, mode=camera.auth_mode, listener=self._listener)
-        client.clock_offset = camera.clock_offset or 0.0
+        client.clock_offset, client.probe_url = camera.clock_offset or 0.0, service_url(camera.address or "")
         if not alone:
             self._clients[camera.id] = client
         return client

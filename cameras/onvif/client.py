@@ -22,7 +22,7 @@ from cameras.onvif.names import DEVICE
 from cameras.onvif.soap import Node, NotPermitted, SoapFault, envelope, fault_of, is_refusal, parse, password_digest
 from core.authenticator import Authenticator
 from core.clock import Clock
-from core.errors import CameraRefused, CameraUnreachable, ProtocolError
+from core.errors import CameraError, CameraRefused, CameraUnreachable, ProtocolError
 
 MAX_BODY = 1_000_000
 CONNECT_SECONDS = 5.0
@@ -51,6 +51,10 @@ def http_session() -> aiohttp.ClientSession:
     )
 
 
+class Interrupted(CameraError):
+    """A long question made room for another; nothing is wrong."""
+
+
 class SoapClient:
     """Talks to one camera. `mode` is the remembered way of authentication, None where it is not known yet."""
 
@@ -72,7 +76,9 @@ class SoapClient:
         self._one_at_a_time = asyncio.Lock()
         self._header = ""
         self._accepted_at: float | None = None  # when the credential was last good for something (monotonic)
-        self._probe_url = ""  # where the camera said who it is to this credential
+        self._waiting = 0  # questions that wait for their turn
+        self._wanted = asyncio.Event()
+        self.probe_url = ""  # the device service, where a credential can be proven; set by the caller
         self.mode = mode if mode in MODES else None
         self.clock_offset = 0.0  # camera clock minus ours, seconds; set by the caller
         self.refused = False
@@ -82,40 +88,71 @@ class SoapClient:
         return self._login
 
     async def call(
-        self, url: str, body: str, *, authenticate: bool = True, seconds: float = TOTAL_SECONDS, header: str = ""
-    ) -> Node:
+        self, url: str, body: str, *, authenticate: bool = True, seconds: float = TOTAL_SECONDS, header: str = "",
+        interruptible: bool = False,
+    ) -> Node:  # fmt: skip
         """Send a request, return the reply element inside the Body. `header` stands beside our own in the envelope.
+        An `interruptible` one gives way to every other and then raises Interrupted.
 
         Raises CameraUnreachable, CameraRefused (the credential), NotPermitted (this operation), SoapFault or
         ProtocolError.
         """
+        if interruptible:
+            return await self._interruptibly(url, body, seconds, header)
+        self._waiting += 1
+        self._wanted.set()
+        try:
+            async with self._one_at_a_time:
+                return await self._call(url, body, authenticate, seconds, header)
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._wanted.clear()
+
+    async def _interruptibly(self, url: str, body: str, seconds: float, header: str) -> Node:
+        """A long question that gives way to every other: a camera answers one at a time, and an officer turns it now."""
         async with self._one_at_a_time:
-            self._header = header
-            if not authenticate:
-                return self._read(*await self._post(url, body, "none", seconds), sent=False)
-            # Some operations are open to everybody: that one went without a login says nothing of the next.
-            if self.mode is None or (self.mode == "none" and self._login is not None):
-                return await self._negotiate(url, body, seconds)
-            if self._accepted_at is not None and self._clock.monotonic() - self._accepted_at > PROVEN_SECONDS:
-                await self._prove(body)
-            answer = await self._authenticated(url, body, self.mode, seconds)
-            if self._accepted_at is not None and answer[0] != 401 and is_refusal(answer[0], answer[1]):
-                await self._prove(body)
-            return self._read(*answer, sent=self.mode != "none", body=body, url=url)
+            work = asyncio.ensure_future(self._call(url, body, True, seconds, header))
+            others = asyncio.ensure_future(self._wanted.wait())
+            try:
+                await asyncio.wait((work, others), return_when=asyncio.FIRST_COMPLETED)
+                if not work.done():
+                    raise Interrupted("another question came first")
+                return work.result()
+            finally:
+                others.cancel()
+                work.cancel()
+                await asyncio.gather(work, others, return_exceptions=True)
+
+    async def _call(self, url: str, body: str, authenticate: bool, seconds: float, header: str) -> Node:
+        self._header = header
+        if not authenticate:
+            return self._read(*await self._post(url, body, "none", seconds), sent=False)
+        # Some operations are open to everybody: that one went without a login says nothing of the next.
+        if self.mode is None or (self.mode == "none" and self._login is not None):
+            return await self._negotiate(url, body, seconds)
+        stale = self._accepted_at is not None and self._clock.monotonic() - self._accepted_at > PROVEN_SECONDS
+        if stale and self.probe_url:
+            await self._prove(body)
+        answer = await self._authenticated(url, body, self.mode, seconds)
+        if self._accepted_at is not None and answer[0] != 401 and is_refusal(answer[0], answer[1]):
+            await self._prove(body)
+        return self._read(*answer, sent=self.mode != "none")
 
     async def _prove(self, body: str) -> None:
         """Is the credential still good? An operation may be forbidden to a good one: only a no to a question that
         every account may ask tells. Asked before, where it was proven long ago, and after a no."""
         if self.mode == "none" or _PROBE in body:
             return
+        if not self.probe_url:
+            self.refused = True
+            raise CameraRefused("the camera refused the credential")
         header, self._header = self._header, ""
         probe = f'<{_PROBE} xmlns="{DEVICE}"/>'
-        answer = (
-            await self._authenticated(self._probe_url, probe, self.mode or "wsse", TOTAL_SECONDS) if self._probe_url else None
-        )
+        answer = await self._authenticated(self.probe_url, probe, self.mode or "wsse", TOTAL_SECONDS)
         self._header = header
-        if answer is None or is_refusal(answer[0], answer[1]):
-            self.refused = answer is not None
+        if is_refusal(answer[0], answer[1]):
+            self.refused = True
             raise CameraRefused("the camera refuses the credential that it took before")
         self._read(*answer, sent=True)
 
@@ -131,7 +168,7 @@ class SoapClient:
             return self._read(status, content, offered, sent=False)
         if self._login is None:
             raise CameraRefused("the camera wants a user and password, and none is given for it")
-        reply = self._read(*await self._authenticated(url, body, wanted, seconds), sent=True, body=body, url=url)
+        reply = self._read(*await self._authenticated(url, body, wanted, seconds), sent=True)
         self.mode = wanted
         return reply
 
@@ -142,7 +179,7 @@ class SoapClient:
             return await self._post(url, body, mode, seconds)
         return status, content, offered
 
-    def _read(self, status: int, content: bytes, _offered: list[str], *, sent: bool, body: str = "", url: str = "") -> Node:
+    def _read(self, status: int, content: bytes, _offered: list[str], *, sent: bool) -> Node:
         if is_refusal(status, content) and not (sent and self._accepted_at is not None and status != 401):
             self.refused = sent
             raise CameraRefused("the camera refused the credential" if sent else "the camera wants a user and password")
@@ -154,8 +191,6 @@ class SoapClient:
         if sent:
             self._accepted_at = self._clock.monotonic()
             self._auth.accepted()
-            if _PROBE in body:
-                self._probe_url = url
         return node
 
     async def _post(self, url: str, body: str, mode: str, seconds: float) -> tuple[int, bytes, list[str]]:

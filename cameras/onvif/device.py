@@ -60,6 +60,7 @@ async def identify(client: SoapClient, url: str, clock: Clock, *, thorough: bool
     WS-UsernameToken depends on it.
     """
     found = Identity()
+    client.probe_url = url
     found.time = await camera_time(client, url, clock)
     found.clock_offset = found.time.offset
     client.clock_offset = found.clock_offset or 0.0

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from cameras.onvif.addresses import repair_http, with_port_of
-from cameras.onvif.client import SoapClient
+from cameras.onvif.client import Interrupted, SoapClient
 from cameras.onvif.names import EVENTS
 from cameras.onvif.soap import Node
 from core.clock import Clock
@@ -88,7 +88,10 @@ class PullPoint:
     async def pull(self, seconds: float = PULL_SECONDS) -> list[Notification]:
         """Wait for news, at most `seconds`. Raises CameraError."""
         body = f'<PullMessages xmlns="{EVENTS}"><Timeout>PT{seconds:g}S</Timeout><MessageLimit>{LIMIT}</MessageLimit></PullMessages>'
-        return read(await self._call(body, seconds + 10))
+        try:
+            return read(await self._call(body, seconds + 10, interruptible=True))
+        except Interrupted:
+            return []
 
     async def renew(self) -> None:
         await self._call(f'<Renew xmlns="{_WSNT}"><TerminationTime>PT{LIFE_SECONDS}S</TerminationTime></Renew>')
@@ -97,7 +100,7 @@ class PullPoint:
         """Give the slot back: cameras have few."""
         await self._call(f'<Unsubscribe xmlns="{_WSNT}"/>')
 
-    async def _call(self, body: str, seconds: float = 15.0) -> Node:
+    async def _call(self, body: str, seconds: float = 15.0, *, interruptible: bool = False) -> Node:
         name = body[1:].partition(" ")[0]
         service = (
             f"{EVENTS}/PullPointSubscription/{name}Request"
@@ -109,13 +112,13 @@ class PullPoint:
             f'<To xmlns="http://www.w3.org/2005/08/addressing">{escape(self._address)}</To>'
         )
         try:
-            return await self._client.call(self._address, body, seconds=seconds, header=header)
+            return await self._client.call(self._address, body, seconds=seconds, header=header, interruptible=interruptible)
         except CameraUnreachable:
             # Some tell a port of their own for each subscription and listen on the usual one.
             other = with_port_of(self._address, self._events_url)
             if other == self._address:
                 raise
-            reply = await self._client.call(other, body, seconds=seconds, header=header)
+            reply = await self._client.call(other, body, seconds=seconds, header=header, interruptible=interruptible)
             self._address = other
             return reply
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from cameras.event_care import EventCare
 from cameras.onvif import pull_point, soap
+from cameras.onvif.names import DEVICE
 from cameras.virtual.clip import Clip
 from cameras.virtual.crowd import Crowd
 from cameras.virtual.makes import MAKES, Make
@@ -116,6 +117,29 @@ async def test_an_event_service_that_is_not_there_is_left_alone(village: Village
     await care.reconcile()
     assert service.calls - before <= 4
     assert await _kinds(village) == []
+
+
+async def test_a_long_pull_gives_way_and_loses_nothing(village: Village, clip: Clip, care: EventCare) -> None:
+    """An officer who turns a dome does not wait for twenty seconds of silence."""
+    _, service = await _start(village, clip)
+    await care.reconcile()
+
+    async def subscribed() -> bool:
+        return bool(service.events.subscriptions)
+
+    await _until(subscribed)
+    await asyncio.sleep(0.3)  # the pull hangs
+    client = await village.onboarding.client(await village.camera("v-1"))
+    began = asyncio.get_running_loop().time()
+    for _ in range(5):
+        await client.call(service.device.service, f'<GetHostname xmlns="{DEVICE}"/>')
+    assert asyncio.get_running_loop().time() - began < 2
+    service.events.emit("motion", True)
+
+    async def arrived() -> bool:
+        return await _kinds(village) == ["camera.motion"]
+
+    await _until(arrived)
 
 
 def test_a_known_topic_in_any_dress_is_read() -> None:

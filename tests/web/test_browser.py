@@ -298,6 +298,71 @@ def test_a_clip_plays_in_the_browser(browser: Browser, town: str, tmp_path: Path
     assert facts[0] == pytest.approx(12, abs=4) and facts[1] == 1280 and facts[2] > 8 and facts[3] is None
 
 
+def test_the_cameras_page_shows_each_check_and_asks_again(browser: Browser, town: str) -> None:
+    page = sign_in(browser, town, "admin")
+    page.click("[data-test=nav-cameras]")
+    rows = page.locator("[data-test=candidate]")
+    expect(rows).to_have_count(8)
+    # Reachable, credential, identity and streams of a good camera; the dead one's streams have failed.
+    expect(page.locator("[data-test=candidate][data-camera=wj-01]")).to_have_attribute("data-marks", re.compile(r"^oooo"))
+    expect(page.locator("[data-test=candidate][data-camera=xd-03]")).to_have_attribute("data-marks", re.compile(r"^...x"))
+    page.click("[data-test=identify]")
+    expect(page.locator("[data-test=work]")).to_contain_text("8/8", timeout=40_000)
+    page.click("[data-test=file-wj-01]")
+    expect(page.locator("[data-test=camera-file]")).to_contain_text("device.serial")
+    assert page.locator("[data-test=accept]").count() == 0, "the administrator does not sign for what a camera sees"
+    assert page.problems == []  # type: ignore[attr-defined]
+
+
+def test_a_camera_is_accepted_by_two_persons(browser: Browser, town: str, tmp_path: Path) -> None:
+    page = sign_in(browser, town, "video")
+    page.click("[data-test=nav-cameras]")
+    page.click("[data-test=file-wj-01]")
+    for place in ("guest_rooms", "dormitories", "baths_toilets", "changing_rooms", "private_rooms"):
+        page.check(f"[data-test=place-{place}]")
+    page.select_option("[data-test=masks]", "none_needed")
+    page.select_option("[data-test=legal-class]", "7.1")
+    page.fill("[data-test=responsible]", "王村长")
+    page.fill("[data-test=checked-1]", "张三")
+    page.fill("[data-test=checked-2]", "李四")
+    page.click("[data-test=save-acceptance]")
+    expect(page.locator("[data-test=missing]")).to_have_text("标识照片")
+    photo = tmp_path / "sign.png"
+    photo.write_bytes(page.screenshot())
+    page.set_input_files("[data-test=sign]", photo)
+    expect(page.locator("[data-test=sign-photo]")).to_be_visible()
+    expect(page.locator("[data-test=missing]")).to_have_count(0)
+    page.check("[data-test=choose-wj-01]")
+    page.check("[data-test=choose-xd-03]")
+    page.click("[data-test=accept]")
+    expect(page.locator("[data-test=told]").first).to_have_text("已验收 1 路")
+    expect(page.locator("[data-test=told]").nth(1)).to_contain_text("xd-03")
+    expect(page.locator("[data-test=candidate][data-camera=wj-01]")).to_have_attribute("data-marks", re.compile(r"o$"))
+    assert page.problems == []  # type: ignore[attr-defined]
+
+
+def test_a_dome_is_turned(browser: Browser, town: str) -> None:
+    page = sign_in(browser, town, "video")
+    page.click("[data-camera=wj-01]")
+    assert page.locator("[data-test=ptz]").count() == 0
+    page.click("[data-camera=yj-01]")
+    pad = page.locator("[data-test=ptz]")
+    expect(pad).to_be_visible()
+    page.fill("[data-test=preset-name]", "守望")
+    page.press("[data-test=preset-name]", "Enter")
+    expect(pad.locator("[data-test=preset-p1]")).to_have_text("守望")
+    right = page.locator("[data-test=ptz-right]")
+    right.dispatch_event("pointerdown")
+    time.sleep(1.6)  # the button is held: the move is renewed
+    right.dispatch_event("pointerup")
+    page.click("[data-test=ptz-home]")
+    other = sign_in(browser, town, "investigator")
+    other.click("[data-camera=yj-01]")
+    other.click("[data-test=ptz-home]")
+    expect(other.locator("[data-test=ptz-error]")).to_contain_text("turns this camera")
+    assert page.problems == []  # type: ignore[attr-defined]
+
+
 def test_an_alert_is_taken_and_answered_on_a_phone(browser: Browser, town: str) -> None:
     phone = sign_in(browser, town, "patrol", 360, 740)
     ack = phone.locator("[data-test=ack]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -136,7 +137,7 @@ async def test_the_photo_of_the_sign_is_drawn_anew(crowd: Crowd, sign_in: SignIn
     assert content[:2] == b"\xff\xd8" and secret not in content
     for bad in (b"", b"not a picture", b"\x89PNG" + bytes(100)):
         assert (await officer.post("/api/cameras/wj-01/sign", data=bad, headers=HEADERS)).status == 400
-    assert (await officer.post("/api/cameras/wj-01/sign", data=bytes(9_000_000), headers=HEADERS)).status == 400
+    assert (await officer.post("/api/cameras/wj-01/sign", data=io.BytesIO(bytes(9_000_000)), headers=HEADERS)).status == 400
 
 
 async def test_a_dome_is_turned_by_one_at_a_time(crowd: Crowd, sign_in: SignIn) -> None:
