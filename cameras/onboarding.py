@@ -16,6 +16,7 @@ import aiohttp
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import findings, history, registry
+from cameras.firmware import Hole, known_holes
 from cameras.identity import Known, Roll, Traits
 from cameras.onvif.addresses import service_url
 from cameras.onvif.client import Listener, SoapClient
@@ -44,14 +45,16 @@ class Outcome:
 
 class Onboarding:
     def __init__(
-        self, database: Database, vault: Vault, clock: Clock, http: aiohttp.ClientSession, listener: Listener | None = None
-    ):
+        self, database: Database, vault: Vault, clock: Clock, http: aiohttp.ClientSession, listener: Listener | None = None,
+        holes: Sequence[Hole] = (),
+    ):  # fmt: skip
         self._database = database
         self._vault = vault
         self._clock = clock
         self._http = http
         self._listener = listener
         self._clients: dict[str, SoapClient] = {}
+        self._holes = holes
 
     async def run(self, cameras: Sequence[Camera], progress: Progress = lambda _done, _all: None) -> Outcome:
         """Identify cameras, at most 50 at once; `progress` hears after each how many of how many are done."""
@@ -145,6 +148,10 @@ class Onboarding:
             _store_stream(session, row, kind, profile, now)
         about = findings.Subject.of(row)
         await findings.gone(session, now, ["identity_changed", "credential_refused"], about)
+        if holes := known_holes(facts, self._holes):
+            await findings.tell(session, now, "known_bad_firmware", about, firmware=found.firmware, holes=holes)
+        else:
+            await findings.gone(session, now, ["known_bad_firmware"], about)
         if found.mode == "none" and row.credential is not None:
             await findings.tell(session, now, "no_authentication", about, model=found.model)
         else:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import case, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core import events
@@ -105,11 +105,10 @@ class ArchiveDatabase:
         # A file in which nothing was written: its name may still be there.
         empty = [s for s in segments if not s.open and not s.frames]
         try:
-            async with self._database.session() as session:
-                await self._store(session, segments, empty)
-                for write in batch:
-                    if not isinstance(write, Segment):
-                        await write(session)
+            await self._write(batch, segments, empty)
+        except IntegrityError as e:
+            log.error("a fact contradicts the archive: %s", e)
+            await self._one_by_one(batch)
         except (StorageError, SQLAlchemyError) as e:
             log.warning("archive rows wait for the database: %s", e)
             return False
@@ -119,6 +118,22 @@ class ArchiveDatabase:
             made = [s for s in empty if s.size >= 0 and s.volume in self.paths]
             await asyncio.to_thread(_remove, [footage.path_of(self.paths, s) for s in made])
         return True
+
+    async def _write(self, batch: list[Segment | _Write], segments: list[Segment], empty: list[Segment]) -> None:
+        async with self._database.session() as session:
+            await self._store(session, segments, empty)
+            for write in batch:
+                if not isinstance(write, Segment):
+                    await write(session)
+
+    async def _one_by_one(self, batch: list[Segment | _Write]) -> None:
+        """One fact that the database refuses must not hold up the others for ever."""
+        for write in batch:
+            segments = [write] if isinstance(write, Segment) else []
+            try:
+                await self._write([write], segments, [s for s in segments if not s.open and not s.frames])
+            except IntegrityError:
+                self.dropped_facts += 1
 
     async def _store(self, session: AsyncSession, segments: list[Segment], empty: list[Segment]) -> None:
         """Three statements for all segments of the last second, however many."""

@@ -88,6 +88,7 @@ class SegmentSink:
         self.segment: Writing | None = None
         self.live: LiveTap | None = None
         self.covered_until: int | None = None  # wall time, µs
+        self._last_start = 0  # µs UTC, of the newest file
         self.in_gap = False
         self.last_cause = "no_packets"
         self.clock = WallClock()
@@ -183,6 +184,10 @@ class SegmentSink:
         if self.covered_until is not None and start < self.covered_until:
             start = self.covered_until  # the time line never runs backwards
             self.clock.place(run.time, start)
+        if start <= self._last_start:  # the one before it never got a picture; two files need two names
+            start = self._last_start + 1
+            self.clock.place(run.time, start)
+        self._last_start = start
         self._end_gap(start)
         self._disk = disk
         fact = Segment(self.stream, disk.number, start, start, open=True)

@@ -302,13 +302,15 @@ def cameras_rotate(ctx: click.Context, cameras_: tuple[str, ...], json_output: b
 
 @contextlib.asynccontextmanager
 async def _onboarding(database: Any, settings: Settings, listener: Listener | None = None) -> AsyncIterator[Onboarding]:
+    from cameras import firmware
     from cameras.onboarding import Onboarding
     from cameras.onvif.client import http_session
     from core.clock import SystemClock
     from station.processes import vault_of
 
     async with http_session() as http:
-        yield Onboarding(database, vault_of(settings), SystemClock(), http, listener)
+        holes = firmware.load(settings.data.dir)
+        yield Onboarding(database, vault_of(settings), SystemClock(), http, listener, holes)
 
 
 def _progress(stack: contextlib.ExitStack, length: int, *, quiet: bool) -> Callable[[int, int], None]:

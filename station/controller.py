@@ -14,6 +14,7 @@ from cameras import discovery
 from cameras.clock_care import ClockCare
 from cameras.event_care import EventCare
 from cameras.onboarding import Onboarding
+from cameras.password_audit import PasswordAudit
 from cameras.policy_care import PolicyCare
 from cameras.survey import Survey
 from cameras.tables import Camera
@@ -50,6 +51,8 @@ async def run(settings: Settings) -> None:
         ) from e
     event_care = EventCare(database, clock, work.onboarding)
     scheduler = schedule(settings, database, clock, work.onboarding)
+    audit = PasswordAudit(database, clock, work.onboarding, work.http)
+    scheduler.add_job(audit.run_once, "interval", hours=1, id="passwords")
     scheduler.add_job(event_care.reconcile, "interval", minutes=1, id="camera events", next_run_time=clock.now())
     scheduler.start()
     log.info("console at http://%s:%d", settings.web.host, settings.web.port)

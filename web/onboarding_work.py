@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 
 from cameras import discovery
+from cameras.firmware import Hole
 from cameras.onboarding import Onboarding
 from cameras.survey import Survey
 from cameras.tables import Camera
@@ -35,10 +36,11 @@ class State:
 
 
 class OnboardingWork:
-    def __init__(self, database: Database, vault: Vault, clock: Clock, http: aiohttp.ClientSession):
+    def __init__(self, database: Database, vault: Vault, clock: Clock, http: aiohttp.ClientSession, holes: Sequence[Hole] = ()):
         self._database = database
         self._clock = clock
-        self.onboarding = Onboarding(database, vault, clock, http)
+        self.http = http
+        self.onboarding = Onboarding(database, vault, clock, http, holes=holes)
         self.state = State()
         self._task: asyncio.Task[None] | None = None
 

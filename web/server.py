@@ -8,6 +8,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
+from cameras import firmware
 from cameras.onvif.client import http_session
 from cameras.ptz import PtzControl
 from core.accounts import Accounts
@@ -65,7 +66,8 @@ async def _background(app: web.Application):  # type: ignore[no-untyped-def]
     services.http = aiohttp.ClientSession()
     cameras_http = http_session()
     vault = await asyncio.to_thread(Vault.open_or_create, services.data_dir / KEY_FILE)
-    services.onboarding = OnboardingWork(services.database, vault, services.clock, cameras_http)
+    holes = await asyncio.to_thread(firmware.load, services.data_dir)
+    services.onboarding = OnboardingWork(services.database, vault, services.clock, cameras_http, holes)
     services.ptz = PtzControl(services.clock, services.onboarding.onboarding)
     feed = asyncio.create_task(services.feed.run())
     yield

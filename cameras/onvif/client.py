@@ -18,6 +18,7 @@ from xml.sax.saxutils import escape
 import aiohttp
 from yarl import URL
 
+from cameras.onvif.addresses import with_port_of
 from cameras.onvif.names import DEVICE
 from cameras.onvif.soap import Node, NotPermitted, SoapFault, envelope, fault_of, is_refusal, parse, password_digest
 from core.authenticator import Authenticator
@@ -51,6 +52,10 @@ def http_session() -> aiohttp.ClientSession:
     )
 
 
+class _Deaf(CameraUnreachable):
+    """Nobody listens on that port."""
+
+
 class Interrupted(CameraError):
     """A long question made room for another; nothing is wrong."""
 
@@ -73,6 +78,7 @@ class SoapClient:
         self._auth = Authenticator(login, basic=False)
         self._listener = listener
         self._urls: dict[str, URL] = {}
+        self._deaf: set[str] = set()  # host:port at which nobody listens, while the device service answers
         self._one_at_a_time = asyncio.Lock()
         self._header = ""
         self._accepted_at: float | None = None  # when the credential was last good for something (monotonic)
@@ -193,17 +199,35 @@ class SoapClient:
             self._auth.accepted()
         return node
 
+    def reachable(self, url: str) -> str:
+        """The address at which a told one was really found: makes tell ports on which nobody listens."""
+        return with_port_of(url, self.probe_url) if self.probe_url and URL(url, encoded=True).authority in self._deaf else url
+
     async def _post(self, url: str, body: str, mode: str, seconds: float) -> tuple[int, bytes, list[str]]:
         if self.refused and mode != "none":
             raise CameraRefused("the camera refused this credential before; set the right one first")
+        url = self.reachable(url)
+        other = with_port_of(url, self.probe_url) if self.probe_url else url
+        try:
+            return await self._post_there(url, body, mode, seconds)
+        except _Deaf:
+            if other == url:
+                raise
+            answer = await self._post_there(other, body, mode, seconds)
+            self._deaf.add(URL(url, encoded=True).authority)
+            return answer
+
+    async def _post_there(self, url: str, body: str, mode: str, seconds: float) -> tuple[int, bytes, list[str]]:
         operation = _OPERATION.search(body)
         name, action = (operation.group(1), f"{operation.group(2)}/{operation.group(1)}") if operation else ("", "")
         # A keep-alive connection may have been closed silently: what changes nothing is asked once more.
         for last in (False, True) if name.startswith("Get") or name in _REPEATABLE else (True,):
             try:
                 return await self._post_once(url, body, action, mode, seconds)
+            except aiohttp.ClientConnectorError as e:
+                raise _Deaf(f"no ONVIF answer: {type(e).__name__}") from e
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as e:
-                if last or isinstance(e, aiohttp.ClientConnectorError):
+                if last:
                     raise CameraUnreachable(f"no ONVIF answer: {type(e).__name__}") from e
             except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as e:
                 raise CameraUnreachable(f"no ONVIF answer: {type(e).__name__}") from e

@@ -7,20 +7,19 @@ GetServices and GetCapabilities tell is united, and 'advertised' means 'maybe'.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from urllib.parse import unquote
 
 from cameras.onvif import media
-from cameras.onvif.addresses import repair_http, with_port_of
+from cameras.onvif.addresses import repair_http
 from cameras.onvif.camera_clock import CameraTime, camera_time
 from cameras.onvif.client import SoapClient
 from cameras.onvif.media import Profile
 from cameras.onvif.names import CAPABILITY, DEVICE, MEDIA, MEDIA2
 from cameras.onvif.soap import Node
 from core.clock import Clock
-from core.errors import CameraError, CameraRefused, CameraUnreachable, ProtocolError
+from core.errors import CameraError, CameraRefused, ProtocolError
 
 
 @dataclass(slots=True)
@@ -65,11 +64,11 @@ async def identify(client: SoapClient, url: str, clock: Clock, *, thorough: bool
     found.clock_offset = found.time.offset
     client.clock_offset = found.clock_offset or 0.0
     info = await client.call(url, f'<GetDeviceInformation xmlns="{DEVICE}"/>')
-    found.manufacturer = info.text("Manufacturer") or ""
-    found.model = info.text("Model") or ""
-    found.firmware = info.text("FirmwareVersion") or ""
-    found.serial = info.text("SerialNumber") or ""
-    found.hardware = info.text("HardwareId") or ""
+    found.manufacturer = info.words("Manufacturer")
+    found.model = info.words("Model")
+    found.firmware = info.words("FirmwareVersion")
+    found.serial = info.words("SerialNumber")
+    found.hardware = info.words("HardwareId")
     found.services = await services(client, url, union=thorough)
     if thorough:
         await _network(client, url, found)
@@ -151,7 +150,7 @@ async def _streams(client: SoapClient, url: str, found: Identity, *, thorough: b
         if address is None or (profiles and all(p.complete for p in profiles.values())):
             continue
         try:
-            brought = await _on_either_port(found, namespace, url, partial(read, client, asked))
+            brought = await read(client, asked, address)
         except CameraRefused:
             raise
         except CameraError as e:
@@ -162,22 +161,10 @@ async def _streams(client: SoapClient, url: str, found: Identity, *, thorough: b
             profiles[profile.token] = media.merged(known, profile) if known else profile
     if not profiles and failures:
         raise ProtocolError(f"the camera tells no streams ({'; '.join(failures)})")
+    for namespace, address in found.services.items():
+        if (there := client.reachable(address)) != address:
+            found.notes.append(f"{address} does not answer; {there} does")
+            found.services[namespace] = there
     found.notes += failures
     found.profiles = list(profiles.values())
     found.embedded_login = asked.embedded_login
-
-
-async def _on_either_port(
-    found: Identity, namespace: str, url: str, ask: Callable[[str], Awaitable[list[Profile]]]
-) -> list[Profile]:
-    """Ask on the told port, and where nobody listens there, on the port that answered us."""
-    address = found.services[namespace]
-    try:
-        return await ask(address)
-    except CameraUnreachable:
-        other = with_port_of(address, url)
-        if other == address:
-            raise
-        found.notes.append(f"{address} does not answer; {other} does")
-        found.services[namespace] = other
-        return await ask(other)

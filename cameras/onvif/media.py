@@ -99,7 +99,7 @@ def _profile(node: Node, encoder: Node | None, place: str) -> Profile:
     source, ptz = node.get(place.format("VideoSource")), node.get(place.format("PTZ"))
     return Profile(
         token=token,
-        name=(node.text("Name") or token)[:80],
+        name=node.words("Name") or token[:80],
         codec=_codec(encoder.text("Encoding")) if encoder else None,
         width=_whole(encoder, "Resolution/Width"),
         height=_whole(encoder, "Resolution/Height"),

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from cameras.onvif.addresses import repair_http, with_port_of
+from cameras.onvif.addresses import repair_http
 from cameras.onvif.client import Interrupted, SoapClient
 from cameras.onvif.names import EVENTS
 from cameras.onvif.soap import Node
@@ -67,10 +67,9 @@ def read(reply: Node) -> list[Notification]:
 class PullPoint:
     """One subscription."""
 
-    def __init__(self, client: SoapClient, address: str, events_url: str):
+    def __init__(self, client: SoapClient, address: str):
         self._client = client
         self._address = address
-        self._events_url = events_url
 
     @classmethod
     async def open(cls, client: SoapClient, events_url: str) -> PullPoint:
@@ -83,7 +82,7 @@ class PullPoint:
         told = reply.text("SubscriptionReference/Address")
         if not told:
             raise ProtocolError("the camera subscribed us without an address")
-        return cls(client, repair_http(told, events_url), events_url)
+        return cls(client, repair_http(told, events_url))
 
     async def pull(self, seconds: float = PULL_SECONDS) -> list[Notification]:
         """Wait for news, at most `seconds`. Raises CameraError."""
@@ -111,16 +110,7 @@ class PullPoint:
             f'<Action xmlns="http://www.w3.org/2005/08/addressing">{service}</Action>'
             f'<To xmlns="http://www.w3.org/2005/08/addressing">{escape(self._address)}</To>'
         )
-        try:
-            return await self._client.call(self._address, body, seconds=seconds, header=header, interruptible=interruptible)
-        except CameraUnreachable:
-            # Some tell a port of their own for each subscription and listen on the usual one.
-            other = with_port_of(self._address, self._events_url)
-            if other == self._address:
-                raise
-            reply = await self._client.call(other, body, seconds=seconds, header=header, interruptible=interruptible)
-            self._address = other
-            return reply
+        return await self._client.call(self._address, body, seconds=seconds, header=header, interruptible=interruptible)
 
 
 async def follow(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterator
 
 from lxml import etree
@@ -52,6 +53,11 @@ class Node:
         if element is None or element.text is None:
             return None
         return element.text.strip() or None
+
+    def words(self, path: str, limit: int = 80) -> str:
+        """A text meant for people: without control characters and those that turn the reading direction, capped."""
+        text = self.text(path) or ""
+        return "".join(c for c in text[: limit * 4] if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))[:limit].strip()
 
     def number(self, path: str) -> float | None:
         try:

@@ -129,7 +129,7 @@ def test_digest_sha256_answers_the_rfc_example() -> None:
     ]
     assert auth.challenge(offers)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nvr.rtsp.secrets.token_hex", lambda _: cnonce)
+        patch.setattr("core.authenticator.secrets.token_hex", lambda _: cnonce)
         header = auth.header("GET", "/dir/index.html")
     assert 'response="753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"' in header
     assert not auth.challenge(offers)  # the same credential again makes no sense

@@ -22,7 +22,7 @@ from nvr import gather
 from nvr.archive import ArchiveDatabase
 from nvr.footage import Segment, path_of
 from nvr.recorder import StreamSpec
-from nvr.tables import Gap, Volume
+from nvr.tables import Gap, OpenSegment, Volume
 from nvr.verify import verify
 from nvr.volumes import IDENTITY, Disk, VolumeSet, prepare
 from nvr.writer import Writer
@@ -159,3 +159,18 @@ async def test_a_file_that_was_there_before_is_never_removed(database: Database,
     assert await archive.flush()
     assert await asyncio.to_thread(path_of(archive.paths, other).exists)
     assert not await asyncio.to_thread(path_of(archive.paths, own).exists)
+
+
+async def test_one_fact_that_contradicts_holds_up_no_other(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    archive = ArchiveDatabase(database, SystemClock())
+    twice = Segment("cam/main", 1, 1_000_000, 1_000_000, open=True)
+    archive.opened(twice)
+    assert await archive.flush()
+    archive.opened(twice)
+    archive.gap("cam/main", 0, "unreachable", "", 1_000_000)
+    archive.opened(Segment("cam/sub", 1, 1_000_000, 1_000_000, open=True))
+    assert await archive.flush() and archive.dropped_facts == 1
+    async with database.reading() as session:
+        assert len((await session.scalars(select(OpenSegment))).all()) == 2
+        assert len((await session.scalars(select(Gap))).all()) == 1
+    assert "contradicts" in caplog.text

@@ -134,7 +134,7 @@ def test_patrol_shows_each_fault_with_its_picture(browser: Browser, town: str) -
         expect(page.locator(f"[data-test=fault][data-camera={camera}]")).to_have_attribute("data-family", family)
     picture = page.locator("[data-camera=wj-02] [data-test=fault-picture]")
     expect(picture).to_be_visible()
-    assert picture.evaluate("i => i.naturalWidth") == 640
+    expect(picture).to_have_js_property("naturalWidth", 640)
     page.click("[data-test=patrol-run]")
     expect(page.get_by_text(re.compile("巡检进行中|等待开始|已看 8 路"))).to_be_visible()
 
@@ -174,7 +174,8 @@ WALLS = """async () => {
   const walls = [];
   for (const video of document.querySelectorAll('[data-lane] video')) {
     const stream = video.closest('[data-lane]').dataset.stream;
-    const lists = performance.getEntriesByType('resource').filter(e => e.initiatorType === 'xmlhttprequest' && e.name.includes(`/${stream}/index.m3u8`));
+    const asked = performance.getEntriesByType('resource').filter(e => e.initiatorType === 'xmlhttprequest');
+    const lists = asked.filter(e => e.name.includes(`/${stream}/index.m3u8`));
     window.playlists ??= {};
     const address = lists.at(-1)?.name;
     if (address) walls.push([stream, video.currentTime, video.readyState, video.playbackRate, address]);

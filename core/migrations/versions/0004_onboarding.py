@@ -102,6 +102,19 @@ def upgrade() -> None:
         )
         batch_op.add_column(
             sa.Column(
+                "audited", sa.Integer(), nullable=False, server_default="0", comment="Maker's passwords tried on it so far"
+            )
+        )
+        batch_op.add_column(
+            sa.Column(
+                "audited_at",
+                core.database.UtcDateTime(timezone=True),
+                nullable=True,
+                comment="When the last of them was tried",
+            )
+        )
+        batch_op.add_column(
+            sa.Column(
                 "problem", sa.String(length=200), nullable=True, comment="Why it could not be asked last time; null: it could"
             )
         )

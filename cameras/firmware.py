@@ -1,0 +1,62 @@
+"""Firmware with known holes: a list that is data, ours and the station's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from core.errors import SettingsError
+
+OURS = Path(__file__).parent / "firmware.yaml"
+NAME = "firmware.yaml"  # in the data folder: the station's own
+
+
+class Hole(BaseModel):
+    """One known hole. With `build_before` and `below` both have to fit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    manufacturer: str
+    model: str = ""
+    build_before: str | None = None
+    below: str | None = None
+    what: str = ""
+
+    def affects(self, device: dict[str, Any]) -> bool:
+        firmware = str(device.get("firmware") or "")
+        if self.manufacturer not in str(device.get("manufacturer") or "").lower():
+            return False
+        if self.model and self.model.lower() not in str(device.get("model") or "").lower():
+            return False
+        build = re.search(r"build\s*(\d{6})", firmware, re.IGNORECASE)
+        if self.build_before is not None and (build is None or build.group(1) >= self.build_before):
+            return False
+        version = _version(firmware)
+        return self.below is None or () < version < _version(self.below)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    found = re.search(r"\d+(?:\.\d+)*", text)
+    return tuple(int(n) for n in found.group().split(".")) if found else ()
+
+
+def load(data_dir: Path | None = None) -> list[Hole]:
+    """Our list and the station's. Raises SettingsError where the station's cannot be read."""
+    holes = TypeAdapter(list[Hole]).validate_python(yaml.safe_load(OURS.read_text(encoding="utf-8")))
+    path = data_dir / NAME if data_dir is not None else None
+    if path is not None and path.is_file():
+        try:
+            holes += TypeAdapter(list[Hole]).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")) or [])
+        except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as e:
+            raise SettingsError(f"{path}: not a list of holes as in cameras/firmware.yaml: {str(e).splitlines()[0]}") from e
+    return holes
+
+
+def known_holes(device: dict[str, Any], holes: Sequence[Hole]) -> list[str]:
+    return sorted({h.id for h in holes if h.affects(device)})

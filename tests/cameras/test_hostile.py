@@ -1,0 +1,206 @@
+"""A camera is hostile until proven otherwise: what it says may harm nobody but itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cameras.onvif import soap
+from cameras.onvif.addresses import filled, login_in, repair_http, repair_rtsp
+from cameras.onvif.client import SoapClient, http_session
+from cameras.onvif.device import identify
+from core.clock import SystemClock
+from core.errors import CameraError, ProtocolError
+
+CLOCK = SystemClock()
+DEVICE_URL = "http://10.0.0.5:8899/onvif/device_service"
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with http_session() as session:
+        yield session
+
+
+class Stage:
+    """A hostile camera and a victim; each notes who came."""
+
+    def __init__(self) -> None:
+        self.visits: list[str] = []
+        self.answer: Any = None
+        self.url = self.victim = ""
+
+    async def camera(self, request: web.Request) -> web.StreamResponse:
+        return await self.answer(request, soap.parse(await request.read()).name)
+
+    async def target(self, request: web.Request) -> web.Response:
+        self.visits.append(request.path)
+        return web.Response(text="secrets of the station")
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    made, runners = Stage(), []
+    for host, handler, name in (("127.0.0.1", made.camera, "url"), ("127.0.0.2", made.target, "victim")):
+        app = web.Application()
+        app.router.add_route("*", "/{any:.*}", handler)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, host, 0).start()
+        runners.append(runner)
+        setattr(made, name, f"http://{host}:{runner.addresses[0][1]}/onvif/device_service")
+    yield made
+    for runner in runners:
+        await runner.cleanup()
+
+
+def _envelope(body: str) -> str:
+    return f"<s:Envelope xmlns:s='x'><s:Body>{body}</s:Body></s:Envelope>"
+
+
+async def test_a_redirection_is_not_followed(stage: Stage, http: aiohttp.ClientSession) -> None:
+    async def answer(_: web.Request, __: str) -> web.Response:
+        return web.Response(status=307, headers={"Location": stage.victim})
+
+    stage.answer = answer
+    with pytest.raises(CameraError):
+        await identify(SoapClient(http, CLOCK, ("u", "p")), stage.url, CLOCK)
+    assert stage.visits == []
+
+
+async def test_told_addresses_lead_to_nobody_else(stage: Stage, http: aiohttp.ClientSession) -> None:
+    async def answer(_: web.Request, name: str) -> web.Response:
+        bodies = {
+            "GetSystemDateAndTime": "<R/>", "GetDeviceInformation": "<R><Model>m</Model></R>",
+            "GetServices": f"<R><Service><Namespace>http://www.onvif.org/ver10/media/wsdl</Namespace><XAddr>{stage.victim}</XAddr></Service></R>",
+            "GetProfiles": "<R><Profiles token='t'/></R>",
+            "GetStreamUri": "<R><MediaUri><Uri>rtsp://169.254.169.254/latest</Uri></MediaUri></R>",
+            "GetSnapshotUri": f"<R><MediaUri><Uri>{stage.victim}</Uri></MediaUri></R>",
+        }  # fmt: skip
+        return web.Response(text=_envelope(bodies.get(name, "<R/>")))
+
+    stage.answer = answer
+    try:
+        found = await identify(SoapClient(http, CLOCK, ("u", "p")), stage.url, CLOCK)
+        for profile in found.profiles:
+            assert urlsplit(profile.stream_url or "rtsp://127.0.0.1").hostname == "127.0.0.1"
+            assert urlsplit(profile.snapshot_url or "http://127.0.0.1").hostname == "127.0.0.1"
+    except CameraError:
+        pass  # its media service lies on the victim's port, where this host does not listen
+    assert stage.visits == []
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
+async def test_a_body_that_unpacks_to_a_gigabyte_is_not_unpacked(
+    stage: Stage, http: aiohttp.ClientSession, encoding: str
+) -> None:
+    async def answer(_: web.Request, __: str) -> web.Response:
+        return web.Response(body=b"\x1f\x8b" + bytes(5000), headers={"Content-Encoding": encoding})
+
+    stage.answer = answer
+    with pytest.raises(CameraError):
+        await identify(SoapClient(http, CLOCK), stage.url, CLOCK)
+
+
+async def test_an_endless_body_is_left_after_a_megabyte(stage: Stage, http: aiohttp.ClientSession) -> None:
+    sent = 0
+
+    async def answer(request: web.Request, _: str) -> web.StreamResponse:
+        nonlocal sent
+        reply = web.StreamResponse()
+        await reply.prepare(request)
+        try:
+            for _ in range(1000):
+                await reply.write(bytes(1_000_000))
+                sent += 1
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        return reply
+
+    stage.answer = answer
+    with pytest.raises(CameraError, match="larger than 1 MB"):
+        await identify(SoapClient(http, CLOCK), stage.url, CLOCK)
+    assert sent < 50
+
+
+async def test_names_stay_text(stage: Stage, http: aiohttp.ClientSession) -> None:
+    evil = "&lt;script&gt;alert(1)&lt;/script&gt;'; DROP TABLE camera;--\u202e"
+
+    async def answer(_: web.Request, name: str) -> web.Response:
+        bodies = {
+            "GetSystemDateAndTime": "<R/>", "GetDeviceInformation": f"<R><Model>{evil}</Model><SerialNumber>{'9' * 5000}</SerialNumber></R>",
+            "GetProfiles": f"<R><Profiles token='t'><Name>{evil}</Name></Profiles></R>", "GetStreamUri": "<R><Uri>rtsp://h/a</Uri></R>",
+        }  # fmt: skip
+        return web.Response(text=_envelope(bodies.get(name, "<R/>")))
+
+    stage.answer = answer
+    found = await identify(SoapClient(http, CLOCK), stage.url, CLOCK)
+    assert found.model.startswith("<script>") and len(found.serial) <= 80 and len(found.profiles[0].name) <= 80
+
+
+async def test_a_thousand_profiles_are_not_believed(stage: Stage, http: aiohttp.ClientSession) -> None:
+    calls = 0
+
+    async def answer(_: web.Request, name: str) -> web.Response:
+        nonlocal calls
+        calls += 1
+        profiles = "".join(f"<Profiles token='t{i}'/>" for i in range(1000))
+        bodies = {"GetSystemDateAndTime": "<R/>", "GetDeviceInformation": "<R/>", "GetProfiles": f"<R>{profiles}</R>"}
+        return web.Response(text=_envelope(bodies.get(name, "<R/>")))
+
+    stage.answer = answer
+    found = await identify(SoapClient(http, CLOCK), stage.url, CLOCK)
+    assert len(found.profiles) <= 16 and calls < 60
+
+
+def test_no_entity_is_expanded() -> None:
+    bomb = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;"><!ENTITY f SYSTEM "file:///etc/passwd">]>'
+    text = f"{bomb}<Envelope><Body><R><N>&b;</N><F>&f;</F></R></Body></Envelope>"
+    node = soap.parse(text.encode())
+    assert node.text("N") in (None, "") and node.text("F") in (None, "")
+
+
+ADDRESS_PARTS = st.text(alphabet=st.sampled_from("abc019.:/@?&=%[]{}#\\ \x00\n<>\"'村-_"), max_size=40)
+
+
+@given(ADDRESS_PARTS, ADDRESS_PARTS, st.sampled_from(["http://", "rtsp://", "javascript:", "", "HTTP://", "rtsps://"]))
+def test_repaired_addresses_always_lead_to_the_camera(a: str, b: str, scheme: str) -> None:
+    found = f"{scheme}{a}/{b}"
+    for repaired in (repair_http(found, DEVICE_URL), repair_rtsp(found, DEVICE_URL)):
+        parts = urlsplit(filled(repaired, ("u", "p")))
+        assert parts.hostname == "10.0.0.5" and parts.username is None
+        assert parts.scheme in ("http", "https", "rtsp", "rtsps") and parts.port != 0
+        assert not any(ord(c) < 33 for c in repaired)
+    login_in(found)
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_a_password_in_an_address_never_stays_there(user: str, password: str) -> None:
+    from urllib.parse import quote
+
+    secret = quote(password, safe="")
+    if len(secret) < 4:
+        return
+    url = f"rtsp://{quote(user, safe='')}:{secret}@192.168.1.9/live?user={quote(user, safe='')}_password={secret}_channel=1"
+    assert secret not in repair_rtsp(url, DEVICE_URL).replace("channel=1", "")
+    assert login_in(url) == (user, password)
+
+
+@given(st.binary(max_size=600))
+def test_no_bytes_break_the_reader(data: bytes) -> None:
+    for body in (data, b"<Envelope><Body>" + data + b"</Body></Envelope>"):
+        try:
+            node = soap.parse(body)
+        except ProtocolError:
+            continue
+        node.text("A/B")
+        list(node.all("C"))
+        soap.is_refusal(200, body)
