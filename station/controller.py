@@ -26,6 +26,7 @@ from core.settings import Settings
 from health.patrol import ask
 from nvr import backfill
 from nvr.retention import Retention
+from station import announcements
 from station import database as station_database
 from station.processes import until_stopped
 from web import server
@@ -51,6 +52,7 @@ async def run(settings: Settings) -> None:
         ) from e
     event_care = EventCare(database, clock, work.onboarding)
     scheduler = schedule(settings, database, clock, work.onboarding)
+    hearing = asyncio.create_task(announcements.follow(Survey(database, clock, work.onboarding)))
     audit = PasswordAudit(database, clock, work.onboarding, work.http)
     scheduler.add_job(audit.run_once, "interval", hours=1, id="passwords")
     scheduler.add_job(event_care.reconcile, "interval", minutes=1, id="camera events", next_run_time=clock.now())
@@ -58,6 +60,8 @@ async def run(settings: Settings) -> None:
     log.info("console at http://%s:%d", settings.web.host, settings.web.port)
     await until_stopped()
     scheduler.shutdown(wait=False)
+    hearing.cancel()
+    await asyncio.gather(hearing, return_exceptions=True)
     await event_care.close()
     await runner.cleanup()
     await database.close()

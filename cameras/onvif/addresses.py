@@ -14,8 +14,10 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 DEFAULT_PATH = "/onvif/device_service"
 RTSP_PORT = 554
 # Passwords in the path or query, as some makes write them: user=admin_password=x_channel=1, ?usr=admin&pwd=x
-_USER = re.compile(r"(?<![a-z])(user|usr|username)=([^&_/?;]*)", re.IGNORECASE)
-_PASSWORD = re.compile(r"(?<![a-z])(password|passwd|pwd)=([^&_/?;]*)", re.IGNORECASE)
+# A value may hold '_' itself: it ends where the next name begins.
+_VALUE = r"([^&/?;]*?)(?=[&/?;]|_[a-zA-Z]+=|$)"
+_USER = re.compile(rf"(?<![a-z])(user|usr|username)={_VALUE}", re.IGNORECASE)
+_PASSWORD = re.compile(rf"(?<![a-z])(password|passwd|pwd)={_VALUE}", re.IGNORECASE)
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\"<>\\^`{|}]")
 
 

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 WAITING = 2000
 _ELEMENTS = re.compile(rb"(<((?:[\w.-]+:)?(?:Password|Nonce|Username))\b[^>]*>)[^<]*(</\2>)", re.IGNORECASE)
 _USER_INFO = re.compile(rb"(?<=://)[^/\s<>\"@]+@")
-_QUERY = re.compile(rb"(?i)\b((?:user|usr|username|password|passwd|pwd)=)[^&_/?;<>\s\"]+")
+_QUERY = re.compile(rb"(?i)(?<![a-z])((?:user|usr|username|password|passwd|pwd)=)[^&/?;<>\s\"]*?(?=[&/?;<>\s\"]|_[a-z]+=|$)")
 _OPERATION = re.compile(rb"<(?:[\w.-]+:)?Body\b[^>]*>\s*<(?:[\w.-]+:)?([\w.-]+)")
 
 
