@@ -69,7 +69,7 @@ class Authenticator:
         ha1 = self._ha1
         ha2 = digest(f"{method}:{uri}".encode()).hexdigest()
         parts = [f'username="{user}"', f'realm="{realm}"', f'nonce="{nonce}"', f'uri="{uri}"']
-        if "auth" in re.split(r"[\s,]+", self._fields.get("qop", "")):
+        if "auth" in self._fields.get("qop", "").replace(",", " ").split():
             self._count += 1
             cnonce = secrets.token_hex(8)
             response = digest(f"{ha1}:{nonce}:{self._count:08x}:{cnonce}:auth:{ha2}".encode()).hexdigest()

@@ -59,9 +59,11 @@ def read_time(reply: Node, now: datetime) -> CameraTime:
     """The reply's clock against `now`."""
     node = reply.get("SystemDateAndTime") or reply
     zone = node.text("TimeZone/TZ") or ""
-    utc, local = (read_datetime(n) if (n := node.get(name)) else None for name in ("UTCDateTime", "LocalDateTime"))
-    told_local_only = utc is None and local is not None
-    if utc is None and local is not None:
+    told = node.get("UTCDateTime")
+    utc = read_datetime(told) if told is not None else None
+    told_local_only = False
+    if utc is None and (there := node.get("LocalDateTime")) is not None and (local := read_datetime(there)) is not None:
+        told_local_only = True
         utc = local - (zone_offset(zone) or timedelta(hours=8))
     return CameraTime(
         offset=(utc - now).total_seconds() if utc else None,

@@ -48,6 +48,7 @@ def http_session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, keepalive_timeout=2),
         cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers=("User-Agent", "Accept"),
         auto_decompress=False,  # a small body that unpacks to a gigabyte is an attack
     )
 
@@ -201,20 +202,22 @@ class SoapClient:
 
     def reachable(self, url: str) -> str:
         """The address at which a told one was really found: makes tell ports on which nobody listens."""
-        return with_port_of(url, self.probe_url) if self.probe_url and URL(url, encoded=True).authority in self._deaf else url
+        if not self._deaf or self._url(url).authority not in self._deaf:
+            return url
+        return with_port_of(url, self.probe_url)
 
     async def _post(self, url: str, body: str, mode: str, seconds: float) -> tuple[int, bytes, list[str]]:
         if self.refused and mode != "none":
             raise CameraRefused("the camera refused this credential before; set the right one first")
         url = self.reachable(url)
-        other = with_port_of(url, self.probe_url) if self.probe_url else url
         try:
             return await self._post_there(url, body, mode, seconds)
         except _Deaf:
+            other = with_port_of(url, self.probe_url) if self.probe_url else url
             if other == url:
                 raise
             answer = await self._post_there(other, body, mode, seconds)
-            self._deaf.add(URL(url, encoded=True).authority)
+            self._deaf.add(self._url(url).authority)
             return answer
 
     async def _post_there(self, url: str, body: str, mode: str, seconds: float) -> tuple[int, bytes, list[str]]:

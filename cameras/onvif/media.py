@@ -6,7 +6,7 @@ Both are read and merged by profile token.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from xml.sax.saxutils import escape
 
 from cameras.onvif.addresses import login_in, repair_http, repair_rtsp
@@ -133,14 +133,11 @@ async def _with_addresses(client: SoapClient, url: str, service: str, told: Prof
             raise
         except ProtocolError:
             pass  # many cameras have none
-    return merged(
+    return replace(
         told,
-        Profile(
-            told.token, told.name, None, None, None, None, None,
-            repair_rtsp(stream, asked.device_url, asked.rtsp_port) if stream else None,
-            repair_http(snapshot, asked.device_url) if snapshot else None,
-        ),
-    )  # fmt: skip
+        stream_url=repair_rtsp(stream, asked.device_url, asked.rtsp_port) if stream else None,
+        snapshot_url=repair_http(snapshot, asked.device_url) if snapshot else None,
+    )
 
 
 def merged(first: Profile, second: Profile) -> Profile:

@@ -57,6 +57,8 @@ class Node:
     def words(self, path: str, limit: int = 80) -> str:
         """A text meant for people: without control characters and those that turn the reading direction, capped."""
         text = self.text(path) or ""
+        if text.isascii() and text.isprintable():
+            return text[:limit].strip()
         return "".join(c for c in text[: limit * 4] if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))[:limit].strip()
 
     def number(self, path: str) -> float | None:
