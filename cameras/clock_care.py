@@ -23,7 +23,7 @@ from cameras.onvif.client import SoapClient
 from cameras.tables import Camera, ClockSample
 from core.clock import Clock
 from core.database import Database
-from core.errors import CameraError, CameraRefused
+from core.errors import CameraError, CameraRefused, ProtocolError
 
 log = logging.getLogger(__name__)
 
@@ -101,9 +101,7 @@ class ClockCare:
         client.clock_offset = look.told.offset or 0.0
         try:
             look.after = await set_time(client, url, self._clock, look.told)
-        except (CameraRefused, TimeoutError):
-            raise
-        except CameraError as e:
+        except ProtocolError as e:  # its own no; that it went silent says nothing of its model
             look.outcome = "refused"
             log.info("%s does not take a time: %s", look.camera, e)
             return

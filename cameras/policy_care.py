@@ -26,7 +26,7 @@ from cameras.tables import Camera, ModelNote, Policy
 from core import audit
 from core.clock import Clock
 from core.database import Database
-from core.errors import CameraError, CameraRefused, MinwangError
+from core.errors import CameraError, CameraRefused, CameraUnreachable, MinwangError
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """`differs` compares what was read; both texts are for people. `write` may raise CameraError."""
+    """`good` judges what was read, `write` is given it; both `read` and `write` may raise CameraError."""
 
     name: str
     read: Callable[[], Awaitable[Any]]
@@ -76,13 +76,14 @@ class PolicyCare:
             query = select(Camera).where(Camera.retired.is_(False), Camera.refused_at.is_(None), Camera.address.is_not(None))
             cameras = [c for c in await session.scalars(query) if c.device and (only is None or c.id in only)]
             policies = {p.name: PolicyEntry(name=p.name, **p.rules) for p in await session.scalars(select(Policy))}
-            notes = {(n.manufacturer, n.model, n.firmware, n.setting): n for n in await session.scalars(select(ModelNote))}
+            notes: dict[model_notes.Key, dict[str, ModelNote]] = {}
+            for n in await session.scalars(select(ModelNote)):
+                notes.setdefault((n.manufacturer, n.model, n.firmware), {})[n.setting] = n
         slots = asyncio.Semaphore(AT_ONCE)
 
         async def one(camera: Camera, policy: PolicyEntry) -> Result:
             async with slots:
-                known = {n.setting: n for k, n in notes.items() if k[:3] == model_notes.key(camera)}
-                return await self._one(camera, policy, known, write=write and policy.enforce)
+                return await self._one(camera, policy, notes.get(model_notes.key(camera), {}), write=write and policy.enforce)
 
         wanted = [(c, policies[p]) for c in cameras if (p := c.profile.get("policy")) in policies]
         results = await asyncio.gather(*(one(c, p) for c, p in wanted))
@@ -134,10 +135,9 @@ async def _care(setting: _Setting, note: ModelNote | None, *, write: bool) -> De
     """One setting. Raises CameraUnreachable and CameraRefused; what the camera says no to is its answer."""
     try:
         was = await setting.read()
-    except CameraRefused:
+    except (CameraRefused, CameraUnreachable):
         raise
     except MinwangError as e:
-        _reraise_unreachable(e)
         return Deed(setting.name, KNOWN if note is not None else REFUSED, now=str(e))
     if setting.good(was):
         return Deed(setting.name, OK)
@@ -149,22 +149,14 @@ async def _care(setting: _Setting, note: ModelNote | None, *, write: bool) -> De
         return Deed(setting.name, DRIFT, str(was))
     try:
         await setting.write(was)
-    except CameraRefused:
+    except (CameraRefused, CameraUnreachable):
         raise
     except MinwangError as e:
-        _reraise_unreachable(e)
         return Deed(setting.name, REFUSED, str(was), str(e))
     now = await setting.read()
     if setting.good(now):
         return Deed(setting.name, SET, str(was), str(now))
     return Deed(setting.name, IGNORED if now == was else ROUNDED, str(was), str(now))
-
-
-def _reraise_unreachable(error: MinwangError) -> None:
-    from core.errors import CameraUnreachable
-
-    if isinstance(error, CameraUnreachable):
-        raise error
 
 
 def _settings(s: CameraSettings, policy: PolicyEntry, camera: Camera, client: Any, url: str) -> list[_Setting]:

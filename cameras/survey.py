@@ -28,6 +28,7 @@ from core.clock import Clock
 from core.database import Database
 from core.errors import CameraError, CameraRefused
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 SILENT = "no answer to discovery"
 NO_WEB = (554, 34567)  # RTSP and a maker's own protocol: nobody speaks SOAP there
 TIME_REQUEST = f'<GetSystemDateAndTime xmlns="{DEVICE}"/>'
@@ -119,10 +120,12 @@ class Survey:
             cameras = (await session.scalars(select(Camera).where(Camera.retired.is_(False)))).all()
             villages = (await session.scalars(select(Village))).all()
         by_id, roll = {c.id: c for c in cameras}, roll_of(cameras)
+        at = {normal(c.address): c for c in reversed(cameras) if c.address}  # the first of two at one address
+        networks = [(ipaddress.ip_network(s, strict=False), v.code) for v in villages for s in v.subnets]
         report = Report()
         for device in {normal(d.address): d for d in devices}.values():
             seen = Traits(uuid=device.endpoint if device.endpoint != device.address else "")
-            here = next((c for c in cameras if c.address and normal(c.address) == normal(device.address)), None)
+            here = at.get(normal(device.address))
             if here is not None and here.endpoint in (None, seen.uuid):
                 # The UUID is told to everybody; that it agrees with the address is all that is asked here.
                 verdict = Verdict("known" if here.device else "first", here.id)
@@ -131,7 +134,7 @@ class Survey:
             identity = None
             if verdict.kind == "moved" and verdict.camera is not None:
                 identity, verdict = await self._proved(by_id[verdict.camera], device)
-            report.met.append(met := Met(device, verdict, village_of(device.address, villages)))
+            report.met.append(met := Met(device, verdict, village_of(device.address, networks)))
             await self._write(met, identity)
         return report
 
@@ -193,12 +196,11 @@ class Survey:
             await findings.tell(session, now, "identity_changed", findings.Subject.of(camera), **change)
 
 
-def village_of(address: str, villages: Sequence[Village]) -> str | None:
+def village_of(address: str, networks: Sequence[tuple[Network, str]]) -> str | None:
     """The village in whose subnet an address lies; the narrowest where several hold it."""
     try:
         host = ipaddress.ip_address(address.rpartition(":")[0].strip("[]") or address)
     except ValueError:
         return None
-    networks = ((ipaddress.ip_network(s, strict=False), v.code) for v in villages for s in v.subnets)
     fitting = [(n.prefixlen, code) for n, code in networks if host in n]
     return max(fitting)[1] if fitting else None
