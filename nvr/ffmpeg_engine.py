@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import ffmpeg
 
+from cameras.onvif.addresses import filled
 from core.clock import Clock, to_microseconds
 from core.errors import CameraRefused, CameraUnreachable, ProtocolError, StreamStalled
 from core.logs import redact
@@ -47,7 +48,7 @@ def command(fragment_seconds: float) -> list[str]:
 
 
 def script(url: str, login: tuple[str, str] | None, transport: str = "tcp") -> bytes:
-    parts = urlsplit(url)
+    parts = urlsplit(filled(url, login))
     if login:
         user, password = (quote(t, safe="") for t in login)
         parts = parts._replace(netloc=f"{user}:{password}@{parts.netloc}")

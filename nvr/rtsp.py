@@ -14,6 +14,7 @@ import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from cameras.onvif.addresses import filled
 from core.authenticator import Authenticator
 from core.errors import CameraDeclined, CameraRefused, CameraUnreachable, ProtocolError
 from nvr.sdp import AudioTrack, VideoTrack, audio_track, video_track
@@ -188,7 +189,8 @@ async def open_session(
     `replay` asks for a stretch of the camera's own recording, as fast as it can send it. Raises
     CameraUnreachable, CameraRefused or ProtocolError; the socket is closed then.
     """
-    first = url
+    # Only here, and not in what a redirection names: a password that the camera keeps in its address.
+    first = url = filled(url, login)
     for _ in range(MAX_REDIRECTS + 1):
         sock = await _connect(url)
         try:

@@ -8,7 +8,6 @@ import aiohttp
 import pytest
 
 from cameras.onvif import camera_clock
-from cameras.onvif.addresses import filled
 from cameras.onvif.camera_clock import camera_time, set_ntp, set_time
 from cameras.onvif.client import SoapClient, http_session
 from cameras.onvif.device import identify
@@ -68,7 +67,9 @@ async def test_each_make_is_read_to_the_truth(number: int, crowd: Crowd, http: a
 
 async def _plays(url: str, device: Device) -> None:
     assert f"rtsp://{device.host}" in url
-    session = await open_session(filled(url.replace(f"{device.host}/", f"{device.host}:{PORTS[1]}/"), LOGIN), LOGIN)
+    session = await open_session(url.replace(f"{device.host}/", f"{device.host}:{PORTS[1]}/"), LOGIN)
+    assert "{" not in session.url, "a password that belongs into the address is put in at the last moment"
+    assert ("password=" in url) == (f"password={LOGIN[1]}" in session.url)
     session.sock.close()
 
 
