@@ -11,7 +11,6 @@ import secrets
 import string
 
 import aiohttp
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import findings, history, registry
 from cameras.onboarding import Onboarding
@@ -19,7 +18,7 @@ from cameras.onvif import long_tail
 from cameras.onvif.addresses import service_url
 from cameras.onvif.client import SoapClient
 from cameras.onvif.names import DEVICE
-from cameras.tables import Camera, Credential
+from cameras.tables import Camera
 from core import audit
 from core.clock import Clock
 from core.database import Database
@@ -96,7 +95,7 @@ class AccountCare:
         now, credential = self._clock.now(), f"camera-{camera.id}"[:40]
         async with self._database.session() as session:
             row = await session.get_one(Camera, camera.id)
-            await _seal(session, self._vault, credential, name, secret)
+            await registry.keep_login(session, self._vault, credential, name, secret)
             history.note(session, row.id, now, actor, "account", old, name)
             row.credential = credential
             await findings.gone(session, now, ["default_password"], findings.Subject.of(row))
@@ -107,13 +106,3 @@ async def users(client: SoapClient, url: str) -> dict[str, str]:
     """Level by name. Raises CameraError."""
     reply = await client.call(url, f'<GetUsers xmlns="{DEVICE}"/>')
     return {name: n.text("UserLevel") or "" for n in reply.all("User") if (name := n.text("Username"))}
-
-
-async def _seal(session: AsyncSession, vault: Vault, credential: str, name: str, secret: str) -> None:
-    sealed = vault.seal(secret, f"credential:{credential}")
-    row = await session.get(Credential, credential)
-    if row is None:
-        session.add(Credential(name=credential, username=name, sealed=sealed))
-        await session.flush()
-    else:
-        row.username, row.sealed = name, sealed

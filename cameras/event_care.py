@@ -50,7 +50,6 @@ class EventCare:
         self._clock = clock
         self._onboarding = onboarding
         self._followed: dict[str, _Followed] = {}
-        self.polled: set[str] = set()
 
     async def reconcile(self) -> None:
         """Follow the cameras of the registry that have an event service, and no others."""
@@ -92,7 +91,7 @@ class EventCare:
                 if failures < FAILURES_BEFORE_POLLING:
                     await follow(client, address, self._clock, tell)
                 else:
-                    await self._poll(client, camera, address, tell)
+                    await self._poll(client, address, tell)
             except CameraRefused:
                 await self._onboarding.refused(camera.id)
                 return
@@ -105,23 +104,17 @@ class EventCare:
                 )
             await asyncio.sleep(PAUSES[min(failures, len(PAUSES) - 1)])
 
-    async def _poll(
-        self, client: SoapClient, camera: Camera, address: str, tell: Callable[[list[Notification]], Awaitable[None]]
-    ) -> None:
+    async def _poll(self, client: SoapClient, address: str, tell: Callable[[list[Notification]], Awaitable[None]]) -> None:
         """For cameras that keep no subscription: one of a second, once a minute."""
-        self.polled.add(camera.id)
-        try:
-            while True:
-                point = await PullPoint.open(client, address)
-                try:
-                    if news := await point.pull(1.0):
-                        await tell(news)
-                finally:
-                    with contextlib.suppress(CameraError):
-                        await point.close()
-                await asyncio.sleep(POLL_SECONDS)
-        finally:
-            self.polled.discard(camera.id)
+        while True:
+            point = await PullPoint.open(client, address)
+            try:
+                if news := await point.pull(1.0):
+                    await tell(news)
+            finally:
+                with contextlib.suppress(CameraError):
+                    await point.close()
+            await asyncio.sleep(POLL_SECONDS)
 
     async def _keep(self, camera: Camera, news: list[Notification]) -> None:
         now, ticks = self._clock.now(), self._clock.monotonic()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -99,9 +100,7 @@ def _xlsx(path: Path) -> Iterator[list[str]]:
         book = load_workbook(path, read_only=True, data_only=True)
     except (InvalidFileException, KeyError, ValueError, EOFError) as e:
         raise InventoryError([f"{path}: not an XLSX file; save it as .xlsx or .csv"]) from e
-    except Exception as e:  # zipfile and XML errors of a damaged file have no common base
-        if type(e).__name__ not in ("BadZipFile", "ParseError", "XMLSyntaxError"):
-            raise
+    except (zipfile.BadZipFile, SyntaxError) as e:  # both XML readers' errors are SyntaxErrors
         raise InventoryError([f"{path}: the file is damaged; save it again as .xlsx or .csv"]) from e
     try:
         for row in book.worksheets[0].iter_rows(values_only=True):

@@ -17,12 +17,6 @@ from cameras.tables import Camera, Finding
 from core import audit, events
 from core.errors import NotFoundError
 
-KINDS = (
-    "no_authentication", "default_password", "wide_open_service", "known_bad_firmware", "identity_changed", "clone",
-    "unknown_device", "moved", "clock_wrong", "zone_wrong", "drift", "credential_refused",
-    "tamper", "storage_failure", "disk_full", "video_loss",
-)  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class Subject:

@@ -165,17 +165,21 @@ class Onboarding:
         user, password = found.embedded_login
         name = f"camera-{row.id}"[:40]
         if await session.get(Credential, name) is None:
-            session.add(Credential(name=name, username=user, sealed=self._vault.seal(password, f"credential:{name}")))
-            await session.flush()
+            await registry.keep_login(session, self._vault, name, user, password)
         history.note(session, row.id, self._clock.now(), history.SYSTEM, "credential", None, name)
         row.credential = name
+
+
+def serial_of(manufacturer: str, serial: str) -> str:
+    """A serial number as a trait: with its manufacturer, because each counts from one."""
+    return f"{manufacturer} {serial}" if serial else ""
 
 
 def traits_of(device: dict[str, Any] | None, endpoint: str | None) -> Traits:
     """Of a camera as the registry knows it."""
     if not device:
         return Traits(uuid=endpoint or "")
-    serial = f"{device.get('manufacturer', '')} {device['serial']}" if device.get("serial") else ""
+    serial = serial_of(device.get("manufacturer", ""), device.get("serial") or "")
     return Traits(endpoint or "", serial, frozenset(device.get("macs") or ()))
 
 
@@ -211,7 +215,7 @@ def _facts(found: Identity) -> dict[str, Any]:
 
 
 def _contradicts(row: Camera, found: Identity) -> bool:
-    serial = f"{found.manufacturer} {found.serial}" if found.serial else ""
+    serial = serial_of(found.manufacturer, found.serial)
     here = Roll([Known(row.id, "here", traits_of(row.device, None))])
     return here.judge("here", Traits("", serial, frozenset(found.macs))).kind == "replaced"
 

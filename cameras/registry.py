@@ -134,6 +134,16 @@ async def set_password(session: AsyncSession, vault: Vault, name: str, password:
     await audit.record(session, at, actor, "credential.set", name)
 
 
+async def keep_login(session: AsyncSession, vault: Vault, name: str, user: str, password: str) -> None:
+    """Seal user and password under a credential's name, new or not."""
+    row = await session.get(Credential, name)
+    if row is None:
+        row = Credential(name=name, username=user)
+        session.add(row)
+    row.username, row.sealed = user, vault.seal(password, f"credential:{name}")
+    await session.flush()
+
+
 async def login(session: AsyncSession, vault: Vault, name: str | None) -> tuple[str, str] | None:
     """User and password of a credential; None where the camera names none or it has no password yet.
 

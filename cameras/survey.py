@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras import discovery, findings, history, ports
 from cameras.discovery import Found
 from cameras.identity import Traits, Verdict
-from cameras.onboarding import Onboarding, normal, roll_of, traits_of
+from cameras.onboarding import Onboarding, normal, roll_of, serial_of, traits_of
 from cameras.onvif.addresses import bracket, host_of, service_url
 from cameras.onvif.device import Identity, identify
 from cameras.onvif.names import DEVICE
@@ -146,7 +146,7 @@ class Survey:
         except CameraError:
             return None, Verdict("clone", camera.id)
         known = traits_of(camera.device, camera.endpoint)
-        told = Traits(device.endpoint, f"{found.manufacturer} {found.serial}" if found.serial else "", frozenset(found.macs))
+        told = Traits(device.endpoint, serial_of(found.manufacturer, found.serial), frozenset(found.macs))
         same = (not known.macs or not told.macs or known.macs & told.macs) and (not known.serial or known.serial == told.serial)
         return found, Verdict("moved" if same else "clone", camera.id)
 

@@ -30,7 +30,6 @@ class CameraTime:
     kind: str = ""  # Manual or NTP
     zone: str = ""  # as it writes it
     daylight: bool = False
-    told_local_only: bool = False
 
     @property
     def zone_mistake(self) -> bool:
@@ -61,16 +60,13 @@ def read_time(reply: Node, now: datetime) -> CameraTime:
     zone = node.text("TimeZone/TZ") or ""
     told = node.get("UTCDateTime")
     utc = read_datetime(told) if told is not None else None
-    told_local_only = False
     if utc is None and (there := node.get("LocalDateTime")) is not None and (local := read_datetime(there)) is not None:
-        told_local_only = True
         utc = local - (zone_offset(zone) or timedelta(hours=8))
     return CameraTime(
         offset=(utc - now).total_seconds() if utc else None,
         kind=node.text("DateTimeType") or "",
         zone=zone,
         daylight=(node.text("DaylightSavings") or "").lower() in ("true", "1"),
-        told_local_only=told_local_only,
     )
 
 

@@ -126,10 +126,17 @@ async def _network(client: SoapClient, url: str, found: Identity) -> None:
             m for n in reply.all("NetworkInterfaces/Info/HwAddress") if (m := mac(n.text() or "")) and m not in found.macs
         ]
         found.scopes += [t for n in reply.all("Scopes/ScopeItem") if (t := n.text())]
-        for protocol in reply.all("NetworkProtocols"):
-            port = protocol.number("Port")
-            if (protocol.text("Enabled") or "").lower() in ("true", "1") and port:
-                found.protocols[(protocol.text("Name") or "").upper()] = int(port)
+        found.protocols |= enabled_protocols(reply)
+
+
+def enabled_protocols(reply: Node) -> dict[str, int]:
+    """Ports of the enabled protocols by name, of a GetNetworkProtocols reply."""
+    found: dict[str, int] = {}
+    for node in reply.all("NetworkProtocols"):
+        port = node.number("Port")
+        if (node.text("Enabled") or "").lower() in ("true", "1") and port:
+            found[(node.text("Name") or "").upper()] = int(port)
+    return found
 
 
 def mac(text: str) -> str:

@@ -6,14 +6,14 @@ Both are read and merged by profile token.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from xml.sax.saxutils import escape
 
 from cameras.onvif.addresses import login_in, repair_http, repair_rtsp
 from cameras.onvif.client import SoapClient
 from cameras.onvif.names import MEDIA, MEDIA2, SCHEMA
 from cameras.onvif.soap import Node
-from core.errors import CameraRefused, ProtocolError
+from core.errors import ProtocolError
 
 MAX_PROFILES = 16
 
@@ -49,7 +49,7 @@ class Asked:
     device_url: str
     rtsp_port: int | None = None
     snapshots: bool = True
-    embedded_login: tuple[str, str] | None = field(default=None)
+    embedded_login: tuple[str, str] | None = None
 
 
 async def profiles1(client: SoapClient, asked: Asked, url: str) -> list[Profile]:
@@ -71,8 +71,6 @@ async def profiles2(client: SoapClient, asked: Asked, url: str) -> list[Profile]
     """Profiles of media2. Raises CameraError."""
     try:
         reply = await client.call(url, f'<GetProfiles xmlns="{MEDIA2}"><Type>All</Type></GetProfiles>')
-    except CameraRefused:
-        raise
     except ProtocolError:  # some know no types
         reply = await client.call(url, f'<GetProfiles xmlns="{MEDIA2}"/>')
     return [
@@ -115,29 +113,26 @@ def _profile(node: Node, encoder: Node | None, place: str) -> Profile:
 
 async def _with_addresses(client: SoapClient, url: str, service: str, told: Profile, asked: Asked, how: str) -> Profile:
     wanted = f"<ProfileToken>{escape(told.token)}</ProfileToken>"
-    stream = snapshot = None
-    try:
-        reply = await client.call(url, f'<GetStreamUri xmlns="{service}">{how}{wanted}</GetStreamUri>')
-        stream = reply.text("MediaUri/Uri") or reply.text("Uri")
-    except CameraRefused:
-        raise
-    except ProtocolError:
-        pass  # a profile without a stream of its own; the others may have one
+    stream = await _uri(client, url, f'<GetStreamUri xmlns="{service}">{how}{wanted}</GetStreamUri>')
+    snapshot = None
     if stream is not None:
         asked.embedded_login = asked.embedded_login or login_in(stream)
     if asked.snapshots:
-        try:
-            reply = await client.call(url, f'<GetSnapshotUri xmlns="{service}">{wanted}</GetSnapshotUri>')
-            snapshot = reply.text("MediaUri/Uri") or reply.text("Uri")
-        except CameraRefused:
-            raise
-        except ProtocolError:
-            pass  # many cameras have none
+        snapshot = await _uri(client, url, f'<GetSnapshotUri xmlns="{service}">{wanted}</GetSnapshotUri>')
     return replace(
         told,
         stream_url=repair_rtsp(stream, asked.device_url, asked.rtsp_port) if stream else None,
         snapshot_url=repair_http(snapshot, asked.device_url) if snapshot else None,
     )
+
+
+async def _uri(client: SoapClient, url: str, body: str) -> str | None:
+    """None where the camera has none: a profile without a stream of its own, or no snapshots."""
+    try:
+        reply = await client.call(url, body)
+    except ProtocolError:
+        return None
+    return reply.text("MediaUri/Uri") or reply.text("Uri")
 
 
 def merged(first: Profile, second: Profile) -> Profile:

@@ -16,7 +16,7 @@ from cameras.onvif.client import Interrupted, SoapClient
 from cameras.onvif.names import EVENTS
 from cameras.onvif.soap import Node
 from core.clock import Clock
-from core.errors import CameraError, CameraRefused, CameraUnreachable, ProtocolError
+from core.errors import CameraError, CameraUnreachable, ProtocolError
 
 LIFE_SECONDS = 120
 PULL_SECONDS = 20
@@ -129,8 +129,6 @@ async def follow(
                 renewed = began
                 try:
                     await point.renew()
-                except CameraRefused:
-                    raise
                 except ProtocolError:  # some know no Renew: a new subscription is as good
                     point = await _again(client, events_url, point)
             try:

@@ -11,9 +11,10 @@ from xml.sax.saxutils import escape, quoteattr
 
 from cameras.onvif import long_tail
 from cameras.onvif.client import SoapClient
+from cameras.onvif.device import enabled_protocols
 from cameras.onvif.names import DEVICE, MEDIA, MEDIA2, SCHEMA
 from cameras.onvif.soap import Node
-from core.errors import CameraRefused, NotFoundError, ProtocolError
+from core.errors import NotFoundError, ProtocolError
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +63,7 @@ class CameraSettings:
     async def open_services(self) -> dict[str, int]:
         """Enabled network protocols and their ports."""
         reply = await self._client.call(self._services[DEVICE], f'<GetNetworkProtocols xmlns="{DEVICE}"/>')
-        found: dict[str, int] = {}
-        for node in reply.all("NetworkProtocols"):
-            port = node.number("Port")
-            if (node.text("Enabled") or "").lower() in ("true", "1") and port:
-                found[(node.text("Name") or "").upper()] = int(port)
-        return found
+        return enabled_protocols(reply)
 
     async def shut(self, service: str, port: int) -> None:
         await self._client.call(
@@ -104,8 +100,6 @@ class CameraSettings:
                 continue
             try:
                 reply = await self._client.call(self._services[service], f'<GetVideoEncoderConfigurations xmlns="{service}"/>')
-            except CameraRefused:
-                raise
             except ProtocolError as e:
                 problem = e
                 continue

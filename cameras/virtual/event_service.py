@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from xml.sax.saxutils import escape, quoteattr
 
-from cameras.onvif.names import EVENTS
 from cameras.onvif.soap import Node
 from cameras.virtual.device import Device
 from cameras.virtual.device_service import Refuse
@@ -123,7 +122,6 @@ class EventService:
 
 _WSNT = "http://docs.oasis-open.org/wsn/b-2"
 _WSA = "http://www.w3.org/2005/08/addressing"
-NAMESPACE = EVENTS
 
 
 def _seconds(text: str | None) -> float | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from xml.sax.saxutils import escape, quoteattr
 
-from cameras.onvif.names import MEDIA, MEDIA2
+from cameras.onvif.names import MEDIA2
 from cameras.onvif.soap import Node
 from cameras.virtual.device import Device, Encoder
-from cameras.virtual.device_service import Operations, Refuse
+from cameras.virtual.device_service import Operations, Refuse, offered
 
 RATES = (256, 512, 1024, 2048, 4096)  # kilobits a second, where the camera rounds
 GOPS = (25, 50, 100)
@@ -24,7 +24,7 @@ class MediaService:
     def operations(self, namespace: str) -> Operations:
         """Of media1 or media2."""
         new = namespace == MEDIA2
-        if new != ("media2_only" in self.device.quirks) and (new or "media2_only" in self.device.quirks) and not self._both():
+        if namespace not in offered(self.device):
             return {}
         methods: dict[str, Callable[[Node], str]] = {
             "GetProfiles": self._profiles2 if new else self._profiles1,
@@ -38,9 +38,6 @@ class MediaService:
         if "no_snapshot" not in self.device.quirks:
             methods["GetSnapshotUri"] = self._uri_of("GetSnapshotUri", self._snapshot, new)
         return {name: (namespace, method) for name, method in methods.items()}
-
-    def _both(self) -> bool:
-        return bool({"media1_without_encoder", "media2_without_types"} & self.device.quirks)
 
     def _profiles1(self, _: Node) -> str:
         return f"<t:GetProfilesResponse>{''.join(self._profile1(t) for t in self.device.mounts)}</t:GetProfilesResponse>"
@@ -223,5 +220,3 @@ class MediaService:
 _NUMBERS = (
     "Resolution/Width", "Resolution/Height", "RateControl/FrameRateLimit", "RateControl/BitrateLimit", "H264/GovLength",
 )  # fmt: skip
-
-__all__ = ["MEDIA", "MediaService"]
