@@ -6,7 +6,8 @@ Times are UTC; a naive datetime is refused by the column type.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timezone
 from typing import Any
@@ -76,9 +77,17 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(self, sessions: async_sessionmaker[AsyncSession]) -> AsyncIterator[AsyncSession]:
+        session = sessions()
         try:
-            async with sessions() as session, session.begin():
+            try:
                 yield session
+            except BaseException:
+                await _to_the_end(session.rollback())
+                raise
+            else:
+                await _to_the_end(session.commit())
+            finally:
+                await _to_the_end(session.close())
         except OperationalError as e:
             if "locked" in str(e):
                 raise StorageError(
@@ -89,6 +98,16 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+async def _to_the_end(ending: Awaitable[None]) -> None:
+    """Ends a transaction although its task is cancelled meanwhile: half a rollback would cost the pool its connection."""
+    task = asyncio.ensure_future(ending)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=BUSY_TIMEOUT_SECONDS)
+        raise
 
 
 def _engine(url: str) -> AsyncEngine:

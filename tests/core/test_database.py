@@ -1,0 +1,52 @@
+"""Transactions end, whatever happens to the task that began them."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+
+from core.database import Database
+
+
+async def _count(database: Database) -> int:
+    async with database.reading() as session:
+        return int((await session.execute(text("SELECT count(*) FROM kept"))).scalar_one())
+
+
+@pytest.fixture
+async def kept(either_database: Database) -> Database:
+    async with either_database.session() as session:
+        await session.execute(text("CREATE TABLE kept (number INTEGER)"))
+    return either_database
+
+
+async def test_a_task_cancelled_anywhere_in_a_transaction_leaves_nothing_behind(kept: Database) -> None:
+    """At every turn of the loop, as a stop does; the log stays clean and all is written or nothing."""
+
+    async def write() -> None:
+        async with kept.session() as session:
+            await session.execute(text("INSERT INTO kept VALUES (1)"))
+            await session.execute(text("INSERT INTO kept VALUES (2)"))
+
+    finished = 0
+    for turns in range(60):
+        task = asyncio.create_task(write())
+        for _ in range(turns):
+            await asyncio.sleep(0.0002)
+        task.cancel()
+        await asyncio.wait({task})
+        finished += not task.cancelled()
+        assert asyncio.all_tasks() == {asyncio.current_task()}, "a transaction is still being ended"
+        assert await _count(kept) % 2 == 0
+    assert kept.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+    assert 0 < finished < 60 and await _count(kept) >= 2 * finished
+
+
+async def test_an_error_takes_back_what_was_written(kept: Database) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with kept.session() as session:
+            await session.execute(text("INSERT INTO kept VALUES (1)"))
+            1 / 0
+    assert await _count(kept) == 0
