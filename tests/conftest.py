@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
+from xdist.remote import Producer
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 import station.schema
 from cameras.virtual.clip import Clip, encode
@@ -30,6 +32,19 @@ ONVIF_REPLIES = SHARED / "data" / "onvif"
 
 needs_footage = pytest.mark.skipif(not FOOTAGE.is_dir(), reason=f"real footage is not here: {FOOTAGE} is missing")
 needs_models = pytest.mark.skipif(not MODELS.is_dir(), reason=f"detector models are not here: {MODELS} is missing")
+
+
+class Rows(LoadScopeScheduling):
+    """Two workers share the machine: a file is one worker's, and what uses the same fixed addresses runs in one row."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        room = file.split("/")[1]
+        return {"station": "demo", "web": "demo", "cameras": "cameras"}.get(room, file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Rows:
+    return Rows(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 
 from lxml import etree
 
@@ -92,7 +93,8 @@ def _without_undeclared_prefixes(root: etree._Element) -> None:
     for element in root.iter(etree.Element):
         name = str(element.tag)
         if ":" in name.rpartition("}")[2]:
-            element.tag = name.rpartition(":")[2]
+            with suppress(ValueError):  # what follows the colon may be no name at all
+                element.tag = name.rpartition(":")[2]
 
 
 def decoded(body: bytes) -> str:

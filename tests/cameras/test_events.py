@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -151,7 +151,9 @@ def test_a_known_topic_in_any_dress_is_read() -> None:
     assert (news.kind, news.state, news.first) == ("motion", True, False)
 
 
-@given(st.text(max_size=200))
+@given(st.text(max_size=200) | st.text("<>/:a1 ='&", max_size=40))
+@example("<:")
+@example("<a:1/>")
 def test_no_notification_breaks_the_reader(text: str) -> None:
     try:
         node = soap.parse(
