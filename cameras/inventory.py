@@ -7,9 +7,11 @@ password lies in the vault.
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -195,19 +197,36 @@ def load(path: Path) -> Inventory:
 
 
 def parse(text: str, name: str = "inventory.yaml") -> Inventory:
+    """As `load`, of a text; `name` stands in the sentences."""
+    with _uncollected():
+        return _parse(text, name)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """A town's file makes half a million objects that all stay: the collector would walk them over and over (60 % of the time)."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _parse(text: str, name: str) -> Inventory:
     loader = yaml.CSafeLoader(text)
     try:
         root = loader.get_single_node()
         if root is None:
             raise InventoryError([f"{name}:1: the file is empty; it needs town, villages and cameras"])
-        duplicates = list(_duplicate_keys(root, name))
-        values = loader.construct_document(root)
+        values, twice = _Values(loader).of(root)
     except yaml.MarkedYAMLError as e:
         raise InventoryError([_yaml_sentence(e, name, text)]) from e
     finally:
         loader.dispose()
-    if duplicates:
-        raise InventoryError(duplicates)
+    if twice:
+        raise InventoryError([f"{name}:{n}: the key '{key}' stands twice in one entry; keep one" for n, key in twice])
     try:
         inventory = Inventory.model_validate(values)
     except ValidationError as e:
@@ -266,18 +285,42 @@ def _repeated(section: str, key: str, values: Sequence[str]) -> Iterator[tuple[L
         first.setdefault(value, i)
 
 
-def _duplicate_keys(node: yaml.Node, name: str) -> Iterator[str]:
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                yield f"{name}:{key.start_mark.line + 1}: the key '{key.value}' stands twice in one entry; keep one"
-            seen.add(key.value)
-            yield from _duplicate_keys(value, name)
-    elif isinstance(node, yaml.SequenceNode):
-        for child in node.value:
-            if not isinstance(child, yaml.ScalarNode):
-                yield from _duplicate_keys(child, name)
+class _Values:
+    """Nodes to values in one walk, which also sees keys that stand twice: a town has half a million nodes."""
+
+    def __init__(self, loader: yaml.CSafeLoader):
+        self._loader = loader
+        self._made: dict[yaml.Node, Any] = {}  # of nodes with an anchor, told of by several aliases
+        self._twice: list[tuple[int, str]] = []
+
+    def of(self, root: yaml.Node) -> tuple[Any, list[tuple[int, str]]]:
+        """(value, [(line, key that stands twice)]). Raises yaml.MarkedYAMLError."""
+        return self._value(root), self._twice
+
+    def _value(self, node: yaml.Node) -> Any:
+        if isinstance(node, yaml.ScalarNode):
+            return node.value if node.tag == "tag:yaml.org,2002:str" else self._loader.construct_object(node)
+        if node in self._made:
+            return self._made[node]
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node)
+        found: list[Any] = []
+        self._made[node] = found  # before it is filled: an alias may stand within its own anchor
+        found.extend(self._value(n) for n in node.value)
+        return found
+
+    def _mapping(self, node: yaml.MappingNode) -> dict[Any, Any]:
+        found: dict[Any, Any] = {}
+        self._made[node] = found
+        own = [(k, v) for k, v in node.value if k.tag != "tag:yaml.org,2002:merge"]
+        for key, value in own:
+            if key.value in found:
+                self._twice.append((key.start_mark.line + 1, key.value))
+            found[key.value] = self._value(value)
+        if len(own) < len(node.value):
+            self._loader.flatten_mapping(node)  # `<<`: what it brings stands before our own
+            found.update((k.value, self._value(v)) for k, v in node.value)
+        return found
 
 
 def _line(root: yaml.Node, loc: Sequence[str | int]) -> int:

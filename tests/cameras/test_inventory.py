@@ -177,3 +177,22 @@ async def test_a_town_is_planned_without_a_question_per_camera(database: Databas
         assert (await registry.plan(session, town)).empty
     event.remove(database.engine.sync_engine, "before_cursor_execute", count)
     assert statements < 50
+
+
+def test_anchors_aliases_and_merged_keys() -> None:
+    text = """
+town: t
+villages: [{code: a, name: A}]
+cameras:
+  - &first {id: c1, name: One, village: a, address: 10.0.0.1, cost: 3200, streams: &both {main: {}, sub: {}}}
+  - {<<: *first, id: c2, name: Two, address: 10.0.0.2}
+  - {id: c3, name: Three, village: a, address: 10.0.0.3, streams: *both}
+"""
+    made = inventory.parse(text)
+    assert [(c.id, c.cost, c.streams.sub is not None) for c in made.cameras] == [
+        ("c1", 3200, True), ("c2", 3200, True), ("c3", None, True)
+    ]  # fmt: skip
+    with pytest.raises(InventoryError, match="'id' stands twice"):
+        inventory.parse(text.replace("id: c2,", "id: c2, id: c4,"))
+    with pytest.raises(InventoryError):
+        inventory.parse("town: t\nvillages: &v [*v]\n")
