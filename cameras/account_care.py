@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import secrets
 import string
+from datetime import timedelta
 
 import aiohttp
+from sqlalchemy import func, select
 
 from cameras import findings, history, registry
 from cameras.onboarding import Onboarding
@@ -18,7 +20,7 @@ from cameras.onvif import long_tail
 from cameras.onvif.addresses import service_url
 from cameras.onvif.client import SoapClient
 from cameras.onvif.names import DEVICE
-from cameras.tables import Camera
+from cameras.tables import Camera, CameraChange, Policy
 from core import audit
 from core.clock import Clock
 from core.database import Database
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 
 NAMES = ("minwang-a", "minwang-b")  # in turn
 LENGTH = 16
+MOST = 200  # a day: one bad firmware must not cost a town its cameras in one night
 # Cheap firmware breaks on & < > " % : @ / and the like.
 ALPHABET = string.ascii_letters + string.digits + "-_."
 
@@ -49,6 +52,29 @@ class AccountCare:
         self._clock = clock
         self._onboarding = onboarding
         self._http = http
+
+    async def run_once(self, most: int = MOST) -> list[str]:
+        """Rotate cameras whose policy asks for it and whose turn has come; names of those that have a new account.
+
+        A camera that fails keeps its account and has its turn again the next time.
+        """
+        now = self._clock.now()
+        async with self._database.reading() as session:
+            days = {p.name: d for p in await session.scalars(select(Policy)) if (d := p.rules.get("account_days"))}
+            query = select(Camera).where(Camera.retired.is_(False), Camera.refused_at.is_(None), Camera.address.is_not(None))
+            cameras = [c for c in await session.scalars(query) if c.device and c.credential and c.profile.get("policy") in days]
+            query_last = select(CameraChange.camera, func.max(CameraChange.at)).where(CameraChange.field == "account")
+            last = {c: at for c, at in (await session.execute(query_last.group_by(CameraChange.camera))).all()}  # noqa: C416
+        due = [c for c in cameras if c.id not in last or now - last[c.id] >= timedelta(days=days[c.profile["policy"]])]
+        done = []
+        for camera in sorted(due, key=lambda c: (c.id in last, last.get(c.id, now), c.id))[:most]:
+            try:
+                await self.rotate(camera.id, history.SYSTEM)
+            except (CameraError, ConflictError) as e:
+                log.warning("%s keeps its account: %s", camera.id, e)
+                continue
+            done.append(camera.id)
+        return done
 
     async def rotate(self, number: str, actor: str) -> str:
         """Give a camera a new account of ours; returns its name. Raises NotFoundError, ConflictError, CameraError; the

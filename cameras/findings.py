@@ -17,6 +17,12 @@ from cameras.tables import Camera, Finding
 from core import audit, events
 from core.errors import NotFoundError
 
+KINDS = (
+    "no_authentication", "default_password", "known_bad_firmware", "credential_refused", "identity_changed", "certificate_changed",
+    "clone", "unknown_device", "open_telnet", "open_upnp", "clock_wrong", "zone_wrong", "drift",
+    "tamper", "video_loss", "storage_failure", "disk_full", "filing_due", "warranty_ends", "contract_ends",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -32,7 +38,9 @@ class Subject:
 
 
 async def tell(session: AsyncSession, at: datetime, kind: str, about: Subject, **detail: Any) -> Finding:
-    """Open a finding, or bring an open one up to date."""
+    """Open a finding, or bring an open one up to date. Raises ValueError for a kind that the console has no word for."""
+    if kind not in KINDS:
+        raise ValueError(f"'{kind}' is not among the kinds of findings")
     row = await _open(session, kind, about)
     if row is None:
         row = Finding(camera=about.camera, address=about.address, village=about.village, kind=kind, detail=detail, opened_at=at)

@@ -26,6 +26,8 @@ Loc = tuple[str | int, ...]
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 Point = tuple[Annotated[float, Field(ge=-180, le=180)], Annotated[float, Field(ge=-90, le=90)]]
 
+Fraction = tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]]
+
 
 def _subnet(text: str) -> str:
     ipaddress.ip_network(text)
@@ -127,6 +129,9 @@ class PolicyEntry(Strict):
     time_in_picture: bool = False
     main: EncoderPolicy | None = None
     sub: EncoderPolicy | None = None
+    account_days: int | None = Field(
+        None, ge=1, le=400, description="An account of our own, with a new password after so many days"
+    )
 
 
 class CameraEntry(Strict):
@@ -154,11 +159,16 @@ class CameraEntry(Strict):
     responsible: str = Field("", max_length=40, description="Person who answers for it")
     maintainer: str = Field("", max_length=80, description="Who mends it")
     contract: str = Field("", max_length=80, description="Number of the contract")
+    contract_until: date | None = None
     warranty_until: date | None = None
     filing_no: str = Field("", max_length=80, description="Number of the filing with the county (article 14)")
     filing_date: date | None = None
     in_use_since: date | None = None
     policy: Identifier | None = Field(None, description="Name of the policy by which it is set")
+    masks: list[Annotated[list[Fraction], Field(min_length=3, max_length=16)]] = Field(
+        default_factory=list,
+        description="Privacy masks in the camera: polygons in shares of the picture, from its upper left corner",
+    )
     retention_days: float | None = Field(
         None, ge=1, le=3650, description="Days that the main stream is kept; else the station's"
     )

@@ -21,7 +21,7 @@ from cameras.onboarding import AT_ONCE, Onboarding
 from cameras.onvif.addresses import service_url
 from cameras.onvif.camera_clock import ntp_servers, set_ntp
 from cameras.onvif.names import DEVICE, MEDIA
-from cameras.onvif.settings import CameraSettings, EncoderSettings
+from cameras.onvif.settings import CameraSettings, EncoderSettings, Polygon
 from cameras.tables import Camera, ModelNote, Policy
 from core import audit
 from core.clock import Clock
@@ -183,7 +183,26 @@ def _settings(s: CameraSettings, policy: PolicyEntry, camera: Camera, client: An
         texts = [("name_in_picture", camera.name)] * policy.name_in_picture
         texts += [("time_in_picture", "DateAndTime")] * policy.time_in_picture
         found += [_text(s, name, source, text) for name, text in texts]
+    if source is not None and camera.profile.get("masks"):
+        found.append(_masks(s, source, camera.profile["masks"]))
     return found
+
+
+def _masks(s: CameraSettings, source: str, wanted: Sequence[Polygon]) -> _Setting:
+    async def write(_: Any) -> None:
+        await s.set_masks(source, wanted)
+
+    # Cameras with rectangles only round a polygon up: what must be hidden is hidden, that is what counts.
+    return _Setting("masks", lambda: s.masks(source), lambda now: hidden(wanted, list(now.values())), write)
+
+
+def hidden(wanted: Sequence[Polygon], masks: Sequence[Polygon]) -> bool:
+    """Whether the masks hide all that is to be hidden, to 2 % of it."""
+    from shapely import Polygon as Shape  # with numpy it weighs 25 MB, and recorders read inventories too
+    from shapely import unary_union
+
+    there = unary_union([Shape(m).buffer(0) for m in masks if len(m) > 2])
+    return all((shape := Shape(w).buffer(0)).difference(there).area <= 0.02 * shape.area for w in wanted)
 
 
 def _shut(s: CameraSettings, service: str) -> _Setting:

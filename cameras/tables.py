@@ -54,6 +54,7 @@ class Camera(Base):
     auth_mode: Mapped[str | None] = mapped_column(String(8), comment="How it wants to be asked: none, digest, wsse")
     audited: Mapped[int] = mapped_column(default=0, server_default="0", comment="Maker's passwords tried on it so far")
     audited_at: Mapped[datetime | None] = mapped_column(comment="When the last of them was tried")
+    certificate: Mapped[str | None] = mapped_column(String(64), comment="SHA-256 of the TLS certificate that it shows")
     problem: Mapped[str | None] = mapped_column(String(200), comment="Why it could not be asked last time; null: it could")
     acceptance: Mapped[dict[str, Any] | None] = mapped_column(JSON, comment="What was checked on the spot (R-MASK-2), by whom")
     accepted_at: Mapped[datetime | None] = mapped_column(comment="Accepted by a person since then")

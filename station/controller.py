@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import select
 
-from cameras import discovery
+from cameras import discovery, reminders
+from cameras.account_care import AccountCare
 from cameras.clock_care import ClockCare
+from cameras.doors import Doors
 from cameras.event_care import EventCare
 from cameras.onboarding import Onboarding
 from cameras.password_audit import PasswordAudit
@@ -54,6 +59,8 @@ async def run(settings: Settings) -> None:
     scheduler = schedule(settings, database, clock, work.onboarding)
     hearing = asyncio.create_task(announcements.follow(Survey(database, clock, work.onboarding)))
     audit = PasswordAudit(database, clock, work.onboarding, work.http)
+    account_care = AccountCare(database, work.vault, clock, work.onboarding, work.http)
+    daily(scheduler, clock, "accounts", account_care.run_once, minutes=40)
     scheduler.add_job(audit.run_once, "interval", hours=1, id="passwords")
     scheduler.add_job(event_care.reconcile, "interval", minutes=1, id="camera events", next_run_time=clock.now())
     scheduler.start()
@@ -69,6 +76,7 @@ async def run(settings: Settings) -> None:
 
 def schedule(settings: Settings, database: Database, clock: SystemClock, onboarding: Onboarding) -> AsyncIOScheduler:
     """The controller's timed work: one job a duty, never one a camera."""
+    zone = ZoneInfo(settings.station.timezone)
     retention = Retention(database, clock, settings.retention)
     clock_care = ClockCare(database, clock, onboarding)
     policy_care = PolicyCare(database, clock, onboarding)
@@ -92,6 +100,9 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, onboard
     async def look_at_settings() -> None:
         await policy_care.run_once()
 
+    async def look_at_papers() -> None:
+        await reminders.look(database, clock, zone)
+
     async def look_around() -> None:
         await survey.run(await asyncio.to_thread(discovery.interfaces))
 
@@ -102,6 +113,15 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, onboard
     scheduler.add_job(retention.run_once, "interval", minutes=1, id="retention")
     scheduler.add_job(onboard_missing, "interval", minutes=10, id="onboarding", next_run_time=clock.now())
     scheduler.add_job(look_at_clocks, "interval", hours=1, id="clocks", next_run_time=clock.now() + timedelta(minutes=2))
-    scheduler.add_job(look_at_settings, "interval", hours=24, id="policies", next_run_time=clock.now() + timedelta(minutes=10))
+    daily(scheduler, clock, "policies", look_at_settings, minutes=10)
+    daily(scheduler, clock, "doors", Doors(database, clock).run_once, minutes=20)
+    daily(scheduler, clock, "papers", look_at_papers, minutes=1)
     scheduler.add_job(look_around, "interval", hours=1, id="survey", next_run_time=clock.now() + timedelta(minutes=5))
     return scheduler
+
+
+def daily(
+    scheduler: AsyncIOScheduler, clock: SystemClock, name: str, work: Callable[[], Awaitable[Any]], *, minutes: int
+) -> None:
+    """Once a day, first so many minutes after the start."""
+    scheduler.add_job(work, "interval", hours=24, id=name, next_run_time=clock.now() + timedelta(minutes=minutes))

@@ -39,7 +39,7 @@ class OnboardingWork:
     def __init__(self, database: Database, vault: Vault, clock: Clock, http: aiohttp.ClientSession, holes: Sequence[Hole] = ()):
         self._database = database
         self._clock = clock
-        self.http = http
+        self.http, self.vault = http, vault
         self.onboarding = Onboarding(database, vault, clock, http, holes=holes)
         self.state = State()
         self._task: asyncio.Task[None] | None = None

@@ -6,6 +6,7 @@ encoder is written; a camera is written to by the service that told its encoder.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from xml.sax.saxutils import escape, quoteattr
 
@@ -15,6 +16,8 @@ from cameras.onvif.device import enabled_protocols
 from cameras.onvif.names import DEVICE, MEDIA, MEDIA2, SCHEMA
 from cameras.onvif.soap import Node
 from core.errors import NotFoundError, ProtocolError
+
+Polygon = list[tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,35 @@ class CameraSettings:
         }
         operation = "SetOSD" if token else "CreateOSD"
         await long_tail.call(self._client, self._services[MEDIA], MEDIA, operation, OSD=osd)
+
+    async def masks(self, source: str) -> dict[str, Polygon]:
+        """Privacy masks of a video source by token: corners in shares of the picture, from its upper left. Raises as SoapClient.call, and
+        ProtocolError where the camera has no media2, which alone knows masks."""
+        if MEDIA2 not in self._services:
+            raise ProtocolError("the camera has no media2 service: masks are drawn on its own page")
+        body = f'<GetMasks xmlns="{MEDIA2}"><ConfigurationToken>{escape(source)}</ConfigurationToken></GetMasks>'
+        reply = await self._client.call(self._services[MEDIA2], body)
+        found = {}
+        for node in reply.all("Masks"):
+            corners = [(p.attribute("x"), p.attribute("y")) for p in node.all("Polygon/Point")]
+            if (token := node.attribute("token")) and (node.text("Enabled") or "true") in ("true", "1"):
+                found[token] = [((float(x) + 1) / 2, (1 - float(y)) / 2) for x, y in corners if x and y]
+        return found
+
+    async def set_masks(self, source: str, wanted: Sequence[Polygon]) -> None:
+        """Write all masks of a source. The new ones are there before the old ones go: no moment is without."""
+        old = list(await self.masks(source))
+        for polygon in wanted:
+            points = "".join(f'<Point xmlns="{SCHEMA}" x="{2 * x - 1:.4f}" y="{1 - 2 * y:.4f}"/>' for x, y in polygon)
+            await self._client.call(
+                self._services[MEDIA2],
+                f'<CreateMask xmlns="{MEDIA2}"><Mask token=""><ConfigurationToken>{escape(source)}</ConfigurationToken>'
+                f"<Polygon>{points}</Polygon><Type>Color</Type><Enabled>true</Enabled></Mask></CreateMask>",
+            )
+        for token in old:
+            await self._client.call(
+                self._services[MEDIA2], f'<DeleteMask xmlns="{MEDIA2}"><Token>{escape(token)}</Token></DeleteMask>'
+            )
 
 
 def _settings(node: Node, service: str) -> EncoderSettings:

@@ -66,7 +66,8 @@ QUIRKS = {
     "closes_silently": "closes a kept connection without a word",
     "needs_action": "wants the action in Content-Type",
     "no_snapshot": "no snapshot address",
-    "rounds": "rounds bit rate and key frame distance",
+    "rounds": "rounds bit rate and key frame distance, and a mask to the rectangle around it",
+    "no_masks": "offers media2 and hides nothing",
     "ignores_encoder": "takes encoder settings and keeps its own",
     "restarts_stream": "breaks the stream off when its encoder is set",
 }
@@ -125,6 +126,7 @@ class Device:
     discoverable: bool = True
     protocols: dict[str, tuple[bool, int]] = field(default_factory=dict)
     encoders: dict[str, Encoder] = field(default_factory=dict)
+    masks: dict[str, str] = field(default_factory=dict)  # corners as they were written, by token
     osd: dict[str, str] = field(default_factory=dict)  # text by token; 'time' shows the time
     ptz: Ptz = field(default_factory=Ptz)
     guard: Guard = field(init=False)

@@ -32,7 +32,9 @@ MAKES = (
     _make("Puxing", "PX-2", "rtsp_two_ports", "needs_action", "drops_pull", "claims_events"),
     _make("Jianlai", "JL-80", "few_services", "dashed_mac", "odd_zone", "local_as_utc", dome=True),
     _make("Jianlai", "JL-81", "no_get_services", "no_mac", "local_time_only", "reordered"),
-    _make("Jianlai", "JL-82", "media2_without_types", "date_before_time", "unknown_elements", "wrong_event_namespace"),
+    _make(
+        "Jianlai", "JL-82", "media2_without_types", "no_masks", "date_before_time", "unknown_elements", "wrong_event_namespace"
+    ),
     _make("Gutian", "GT-A", "year_1970", "wrong_namespace", "returns_at_once", "rtsp_zero"),
     _make("Gutian", "GT-B", "time_needs_login", "soap11", "closes_silently"),
     _make("Gutian", "GT-C", "overflow_time", "bom", "html_errors", "refuses_in_200", "wsse_only"),

@@ -35,6 +35,8 @@ class MediaService:
             "GetVideoEncoderConfigurationOptions": lambda _: self._options(new),
             "GetOSDs": self._osds, "SetOSD": self._set_osd, "CreateOSD": self._set_osd,
         }  # fmt: skip
+        if new:
+            methods |= {"GetMasks": self._masks, "CreateMask": self._create_mask, "DeleteMask": self._delete_mask}
         if "no_snapshot" not in self.device.quirks:
             methods["GetSnapshotUri"] = self._uri_of("GetSnapshotUri", self._snapshot, new)
         return {name: (namespace, method) for name, method in methods.items()}
@@ -188,6 +190,30 @@ class MediaService:
 
     def _snapshot(self, token: str) -> str:
         return self.device.address_of("").replace("/onvif/", f"/snapshot.jpg?channel={token}")
+
+    def _masks(self, _: Node) -> str:
+        inner = "".join(
+            f'<t:Masks token="{token}"><t:ConfigurationToken>vs</t:ConfigurationToken><t:Polygon>{corners}</t:Polygon>'
+            "<t:Type>Color</t:Type><t:Enabled>true</t:Enabled></t:Masks>"
+            for token, corners in self.device.masks.items()
+        )
+        return f"<t:GetMasksResponse>{inner}</t:GetMasksResponse>"
+
+    def _create_mask(self, operation: Node) -> str:
+        if "no_masks" in self.device.quirks:
+            raise Refuse("ter:ActionNotSupported")
+        points = [(float(p.attribute("x") or 0), float(p.attribute("y") or 0)) for p in operation.all("Mask/Polygon/Point")]
+        if "rounds" in self.device.quirks:  # to the rectangle around it, as cheap encoders do
+            xs, ys = [x for x, _ in points], [y for _, y in points]
+            points = [(min(xs), min(ys)), (max(xs), min(ys)), (max(xs), max(ys)), (min(xs), max(ys))]
+        token = f"mask-{1 + max((int(t.removeprefix('mask-')) for t in self.device.masks), default=0)}"
+        self.device.masks[token] = "".join(f'<tt:Point x="{x:g}" y="{y:g}"/>' for x, y in points)
+        return f"<t:CreateMaskResponse><t:Token>{token}</t:Token></t:CreateMaskResponse>"
+
+    def _delete_mask(self, operation: Node) -> str:
+        if self.device.masks.pop(operation.text("Token") or "", None) is None:
+            raise Refuse("ter:NoConfig")
+        return "<t:DeleteMaskResponse/>"
 
     def _osds(self, _: Node) -> str:
         inner = "".join(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from sqlalchemy import select
 
@@ -39,6 +40,8 @@ class Village:
     database: Database
     onboarding: Onboarding
     survey: Survey
+    vault: Vault
+    http: aiohttp.ClientSession
     crowd: Crowd | None = None
 
     async def start(self, makes: Sequence[tuple[int, int, Make]], clip: Clip) -> Crowd:
@@ -89,7 +92,7 @@ async def village(database: Database, tmp_path: Path) -> AsyncIterator[Village]:
         await set_password(session, vault, "village", LOGIN[1], clock.now(), "test")
     async with http_session() as http:
         onboarding = Onboarding(database, vault, clock, http)
-        made = Village(database, onboarding, Survey(database, clock, onboarding))
+        made = Village(database, onboarding, Survey(database, clock, onboarding), vault, http)
         yield made
         await made.stop()
 
