@@ -151,6 +151,7 @@ class CameraEntry(Strict):
     installed: date | None = None
     purpose: str = ""
     site: str = Field("", max_length=120, description="Where it hangs, in words: pole 7 at the bridge")
+    switch: str = Field("", max_length=60, description="Network switch on which it hangs: what fails together is one fault")
     expected_make: str = Field("", max_length=60, description="Manufacturer or model that was ordered")
     legal_class: Literal["7.1", "7.2", "9", "non_public"] | None = Field(
         None, description="Class of Decree 799: main roads 7.1, operated places 7.2, other public places 9"

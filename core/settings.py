@@ -61,7 +61,14 @@ class RetentionSettings(Section):
 
 class PatrolSettings(Section):
     interval_minutes: float = Field(60, gt=0, description="Minutes between two patrol rounds.")
-    look_again_seconds: float = Field(30, ge=0, description="A suspicious camera is looked at again after this.")
+    light_seconds: float = Field(10, gt=0, description="Seconds between two looks at the recorders' counters.")
+    pace: float = Field(
+        1.0, gt=0, le=1, description="Shrinks the times that confirm and close faults; below 1 for demonstrations only."
+    )
+    learning_looks: int = Field(24, ge=5, description="Good looks of a camera before its picture is judged against them.")
+    keep_days: float = Field(5, gt=0, description="Days of looks that say what a camera usually looks like.")
+    at_once: int = Field(8, ge=1, le=64, description="Cameras looked at at once in a round.")
+    workers: int = Field(2, ge=1, le=64, description="Processes that decode and judge pictures.")
     frozen_seconds: float = Field(10, gt=0, description="Identical keyframes over this span look frozen.")
 
 

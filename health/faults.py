@@ -1,69 +1,197 @@
-"""Fault families and their state machine.
+"""Fault families, and how looks become faults and faults end: the state machine of one camera and family.
 
-OK → SUSPECT → OPEN → RECOVERING → CLOSED. One look never opens a fault and never closes one: both
-need two consecutive looks that say the same. A look that could not judge (None) moves nothing.
+    OK → SUSPECT → OPEN → RECOVERING → CLOSED
+
+One look never opens a fault: a passing lorry flags a quarter of single looks. One look never closes one either, and
+a fault of the night is not over before a night look was clean. What could not be judged (the camera is unreachable, its
+up-link is down, it is being mended, it learns) is not a look. Acknowledging changes nothing here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
-CONFIRMATIONS = 2
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 SUSPECT, OPEN, RECOVERING, CLOSED, DISMISSED = "suspect", "open", "recovering", "closed", "dismissed"
 LIVE_STATES = (SUSPECT, OPEN, RECOVERING)
+REOPEN_SECONDS = 86400.0  # a fault that comes back within a day is the same one
+FLAPS = 4  # times opened within a day, from which a fault is called flapping: it then has to stay away longer
+KEPT = 12  # marks kept
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Opens at `need` of the last `of` looks, spanning `span` seconds; closes after `clear` clean ones spanning `calm`."""
+
+    need: int = 3
+    of: int = 4
+    span: float = 3600.0
+    clear: int = 3
+    calm: float = 3600.0
+    same_light: bool = False
+
+
+QUICK = Rule(2, 2, 20.0, 2, 20.0)  # counters tell them, no picture is needed
+STEADY = Rule(3, 4, 300.0, 3, 600.0)
+PICTURE = Rule(same_light=True)
+SURE = Rule(2, 2, 600.0, 2, 600.0)  # nothing in a living scene looks like it
+MOVED = Rule(3, 4, 1800.0)
+SLOW = Rule(4, 5, 10800.0)  # somebody may park there for a while
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    severity: int
+    severity: int  # 1 evidence is being lost … 4 cosmetic
     chinese: str
+    rule: Rule
+    kind: Literal["reach", "stream", "recording", "picture", "clock", "device", "station"]
     # Faults of these families explain this one: it is not judged while they are found.
     explained_by: tuple[str, ...] = ()
 
 
+_DEAD = ("unreachable", "no_stream", "auth")
+_BLIND = (*_DEAD, "no_signal", "black")
 FAMILIES: dict[str, Family] = {
-    "no_stream": Family(1, "无码流"),
-    "auth": Family(1, "认证被拒"),
-    "low_fps": Family(2, "帧率低", ("no_stream", "auth")),
-    "low_bitrate": Family(3, "码率低", ("no_stream", "auth", "black", "frozen")),
-    "loss": Family(2, "丢包", ("no_stream", "auth")),
-    "black": Family(1, "黑屏", ("no_stream", "auth")),
-    "frozen": Family(1, "画面冻结", ("no_stream", "auth", "black")),
-    "blurred": Family(2, "模糊", ("no_stream", "auth", "black")),
+    "uplink": Family(1, "上联中断", QUICK, "reach"),
+    "unreachable": Family(1, "不可达", QUICK, "reach"),
+    "auth": Family(1, "认证被拒", QUICK, "reach"),
+    "no_stream": Family(1, "无码流", QUICK, "stream", ("unreachable", "auth")),
+    "flapping": Family(2, "时断时续", STEADY, "stream", _DEAD),
+    "low_fps": Family(2, "帧率低", STEADY, "stream", _DEAD),
+    "low_bitrate": Family(3, "码率低", STEADY, "stream", (*_BLIND, "frozen")),
+    "loss": Family(2, "丢包", STEADY, "stream", _DEAD),
+    "parameters": Family(3, "参数改变", STEADY, "stream", _DEAD),
+    "gop": Family(4, "关键帧间隔大", STEADY, "stream", _DEAD),
+    "gaps": Family(2, "录像缺失", QUICK, "recording"),
+    "retention": Family(2, "录像天数不足", QUICK, "recording"),
+    "index": Family(1, "录像与索引不符", QUICK, "recording"),
+    "no_signal": Family(1, "无视频信号", SURE, "picture", _DEAD),
+    "black": Family(1, "黑屏", SURE, "picture", _DEAD),
+    "frozen": Family(1, "画面冻结", SURE, "picture", _BLIND),
+    "mosaic": Family(2, "花屏", SURE, "picture", _BLIND),
+    "covered": Family(1, "遮挡", PICTURE, "picture", _BLIND),
+    "covered_part": Family(2, "部分遮挡", SLOW, "picture", (*_BLIND, "covered")),
+    "moved": Family(2, "移位", MOVED, "picture", _BLIND),
+    "blurred": Family(2, "模糊", PICTURE, "picture", _BLIND),
+    "blurred_part": Family(3, "局部模糊", SLOW, "picture", (*_BLIND, "blurred")),
+    "overexposed": Family(2, "过曝", PICTURE, "picture", _BLIND),
+    "underexposed": Family(2, "过暗", PICTURE, "picture", _BLIND),
+    "veil": Family(3, "蒙尘起雾", SLOW, "picture", _BLIND),
+    "cast": Family(3, "偏色", PICTURE, "picture", _BLIND),
+    "monochrome": Family(3, "白天无彩色", PICTURE, "picture", _BLIND),
+    "noise": Family(3, "噪点", PICTURE, "picture", _BLIND),
+    "stripes": Family(3, "条纹", PICTURE, "picture", _BLIND),
+    "shaking": Family(3, "抖动", MOVED, "picture", _BLIND),
+    "clock": Family(2, "时钟偏差", QUICK, "clock"),
+    "card": Family(3, "存储卡异常", QUICK, "device"),
+    "patrol": Family(1, "巡检停顿", QUICK, "station"),
 }
 
 Step = Literal["none", "suspected", "opened", "recovering", "relapsed", "closed", "dismissed", "confirmed"]
 
 
-def advance(state: str | None, looks: int, found: bool | None) -> tuple[str | None, int, Step]:
-    """New (state, consecutive looks, what happened) after a look; state None means there is no fault."""
-    if found is None:
-        return state, looks, "none"
-    match state, found:
-        case None, True:
-            return SUSPECT, 1, "suspected"
-        case "suspect", True:
-            return (OPEN, looks + 1, "opened") if looks + 1 >= CONFIRMATIONS else (SUSPECT, looks + 1, "confirmed")
-        case "suspect", False:
-            return DISMISSED, 1, "dismissed"
-        case "open", True:
-            return OPEN, looks + 1, "confirmed"
-        case "open", False:
-            return RECOVERING, 1, "recovering"
-        case "recovering", False:
-            return (CLOSED, looks + 1, "closed") if looks + 1 >= CONFIRMATIONS else (RECOVERING, looks + 1, "confirmed")
-        case "recovering", True:
-            return OPEN, 1, "relapsed"
-    return state, looks, "none"
+@dataclass(slots=True)
+class Mark:
+    """A look that could judge: when (epoch seconds), what it found, and in which light."""
+
+    at: float
+    found: bool
+    light: str = ""
 
 
-def judge(raw: dict[str, str], unknown: set[str]) -> dict[str, bool | None]:
-    """Per family: found, not found, or None where it cannot be judged in this look.
+@dataclass(slots=True)
+class Track:
+    """What is known of one camera and family."""
 
-    `raw` maps the families that were found to sentences; `unknown` names those that could not be tested.
-    """
+    state: str | None = None
+    marks: list[Mark] = field(default_factory=list)
+    light: str = ""  # in which it opened
+    opened: list[float] = field(default_factory=list)  # times, of the last day
+
+    @property
+    def flapping(self) -> bool:
+        return len(self.opened) >= FLAPS
+
+    def as_json(self) -> dict[str, Any]:
+        return {"marks": [[m.at, m.found, m.light] for m in self.marks], "light": self.light, "opened": self.opened}
+
+    @classmethod
+    def of(cls, state: str | None, facts: dict[str, Any]) -> Track:
+        marks = [Mark(float(at), bool(found), str(light)) for at, found, light in facts.get("marks", [])]
+        return cls(state, marks, facts.get("light", ""), list(facts.get("opened", [])))
+
+
+def advance(track: Track, rule: Rule, mark: Mark) -> Step:
+    """Take a look into account. A clock that jumped back begins anew: spans across the jump mean nothing."""
+    if track.marks and mark.at < track.marks[-1].at:
+        track.marks = [m for m in track.marks if m.at <= mark.at]
+    track.marks = [*track.marks, mark][-KEPT:]
+    track.opened = [t for t in track.opened if 0 <= mark.at - t < REOPEN_SECONDS]
+    match track.state:
+        case None | "closed" | "dismissed":
+            if not mark.found:
+                return "none"
+            track.state, track.marks = SUSPECT, [mark]
+            return "suspected"
+        case "suspect":
+            return _suspect(track, rule, mark)
+        case "open":
+            if mark.found:
+                return "confirmed"
+            track.state = RECOVERING
+            return "recovering"
+        case "recovering":
+            return _recovering(track, rule, mark)
+    raise ValueError(f"a fault cannot be '{track.state}'")
+
+
+def _suspect(track: Track, rule: Rule, mark: Mark) -> Step:
+    last = track.marks[-rule.of :]
+    hits = [m.at for m in last if m.found]
+    if mark.found and len(hits) >= rule.need and hits[-1] - _first_hit(track.marks, rule) >= rule.span:
+        track.state, track.light = OPEN, mark.light
+        track.opened.append(mark.at)
+        return "opened"
+    if not mark.found and len(track.marks) > 1 and not track.marks[-2].found:
+        track.state = DISMISSED
+        return "dismissed"
+    return "confirmed" if mark.found else "none"
+
+
+def _first_hit(marks: Sequence[Mark], rule: Rule) -> float:
+    """Where the present row of hits began: broken by more clean looks than the rule forgives."""
+    began, forgiven = marks[-1].at, rule.of - rule.need
+    for m in reversed(marks):
+        if m.found:
+            began = m.at
+        else:
+            forgiven -= 1
+            if forgiven < 0:
+                break
+    return began
+
+
+def _recovering(track: Track, rule: Rule, mark: Mark) -> Step:
+    if mark.found:
+        track.state = OPEN
+        track.opened.append(mark.at)
+        return "relapsed"
+    clean = []
+    for m in reversed(track.marks):
+        if m.found:
+            break
+        clean.append(m)
+    calm = rule.calm * (4 if track.flapping else 1)
+    lit = not rule.same_light or not track.light or any(m.light == track.light for m in clean)
+    if len(clean) >= rule.clear and clean[0].at - clean[-1].at >= calm and lit:
+        track.state = CLOSED
+        return "closed"
+    return "confirmed"
+
+
+def judge(raw: set[str], unknown: set[str]) -> dict[str, bool | None]:
+    """Per family: found, not found, or None where it cannot be judged in this look."""
     verdict: dict[str, bool | None] = {}
     for name, family in FAMILIES.items():
         if any(cause in raw for cause in family.explained_by) or (name in unknown and name not in raw):

@@ -1,14 +1,16 @@
-"""A patrol round: look at every camera, look again where something is suspicious, open and close faults.
+"""Full rounds: a look at every camera of a scope, from the archive; a result row for each.
 
-Rounds are rows: the schedule or a person asks for one (`ask`), the analyst process does it (`Patrol`).
+Rounds are rows: the schedule or a person asks for one (`ask`), the analyst does it (`Patrol`), and goes on where it
+stopped. Nothing here connects to a camera: what is recorded is judged from what was recorded.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import statistics
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -22,197 +24,248 @@ from core.clock import Clock
 from core.database import Database
 from core.errors import ProtocolError
 from core.settings import PatrolSettings
-from health import picture as picture_checks
+from health import bank, book, recording
 from health import stream as stream_checks
-from health.faults import FAMILIES, LIVE_STATES, OPEN, RECOVERING, advance, judge
-from health.tables import Fault, Look, PatrolRound
+from health.bank import Bank
+from health.examine import Answer, Question, examine
+from health.faults import FAMILIES, OPEN, RECOVERING, SUSPECT, judge
+from health.tables import CameraSight, Fault, Look, PatrolRound
 from nvr.decode_pool import DecodePool
 from nvr.reader import ArchiveReader
 from nvr.tables import StreamStatus
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 4
-HISTORY = 60  # earlier looks a camera is compared with
 KEYFRAMES = 8
+AGAIN_SECONDS = (600.0, 1800.0)  # after a first suspicion, and after a second
+PICTURE = frozenset(n for n, f in FAMILIES.items() if f.kind == "picture")
+OF_LOOKS = PICTURE | {"clock", "gaps", "retention"}  # the rest is the light watch's (health.watch)
+HABIT = 20
+PLACED = frozenset({"covered", "covered_part", "blurred_part"})
+# What the sky does to many at once is no fault of a camera.
+WEATHER = frozenset({"veil", "blurred", "blurred_part", "covered", "covered_part", "underexposed", "monochrome"})
+SKY_SHARE, SKY_LEAST, SKY_SECONDS = 0.3, 4, 5400.0
 
 
-async def ask(session: AsyncSession, at: datetime, by: str) -> PatrolRound:
-    """Ask for a round; one that waits already is returned instead of a second."""
-    waiting = await session.scalar(select(PatrolRound).where(PatrolRound.started_at.is_(None)).limit(1))
-    if waiting is not None:
-        return waiting
-    row = PatrolRound(asked_at=at, asked_by=by)
+async def ask(session: AsyncSession, at: datetime, by: str, scope: dict[str, Any] | None = None) -> PatrolRound:
+    """Ask for a round of all cameras, or of `scope` (villages, cameras, vendor). One that waits already is returned
+    instead of a second."""
+    for waiting in await session.scalars(select(PatrolRound).where(PatrolRound.started_at.is_(None))):
+        if waiting.scope == (scope or {}):
+            return waiting
+    row = PatrolRound(asked_at=at, asked_by=by, scope=scope or {})
     session.add(row)
     await session.flush()
     events.append(session, at, "patrol.asked", round=row.id, by=by)
     if by != "schedule":
-        await audit.record(session, at, by, "patrol.ask", str(row.id))
+        await audit.record(session, at, by, "patrol.ask", str(row.id), **(scope or {}))
     return row
 
 
+def in_scope(camera: Camera, scope: dict[str, Any]) -> bool:
+    if scope.get("cameras") and camera.id not in scope["cameras"]:
+        return False
+    if scope.get("villages") and camera.village not in scope["villages"]:
+        return False
+    return not scope.get("vendor") or camera.profile.get("maintainer") == scope["vendor"]
+
+
 class Patrol:
-    def __init__(self, database: Database, clock: Clock, settings: PatrolSettings, data_dir: Path, pool: DecodePool):
+    def __init__(
+        self, database: Database, clock: Clock, settings: PatrolSettings, data_dir: Path, pool: DecodePool, zone: tzinfo
+    ):
         self._database = database
         self._clock = clock
         self._settings = settings
         self._data_dir = data_dir
         self._pool = pool
+        self._zone = zone
         self._reader = ArchiveReader(database, clock)
 
     async def run_waiting(self) -> bool:
-        """Do the oldest round that waits; False where none does."""
+        """Do the oldest round that waits or was broken off, then the looks that suspicion asks for; False where none is due."""
         async with self._database.session() as session:
             row = await session.scalar(
                 select(PatrolRound).where(PatrolRound.finished_at.is_(None)).order_by(PatrolRound.id).limit(1)
             )
-            if row is None:
-                return False
-            row.started_at = row.started_at or self._clock.now()
-            number = row.id
-        await self.run_round(number)
-        return True
+            if row is not None:
+                row.started_at = row.started_at or self._clock.now()
+        if row is not None:
+            await self.run_round(row.id)
+        again = await self.look_again()
+        return row is not None or again > 0
 
     async def run_round(self, number: int) -> None:
+        async with self._database.session() as session:
+            row = await session.get_one(PatrolRound, number)
+            done = set(await session.scalars(select(Look.camera).where(Look.round == number)))
+            wanted = [c for c in await registry.cameras(session) if in_scope(c, row.scope)]
+            row.cameras, row.looked = len(wanted), len(done)
+        await self._look_at([c for c in wanted if c.id not in done], number)
+        await self._finish(number)
+
+    async def look_again(self) -> int:
+        """Look at the cameras whose suspicion is to be confirmed or dismissed now; how many."""
+        now = self._clock.now()
         async with self._database.reading() as session:
-            cameras = await registry.cameras(session)
-        undecided = await self._look_at_all(number, cameras)
-        for _ in range(2):
-            if not undecided:
-                break
-            await self._clock.sleep(self._settings.look_again_seconds)
-            undecided = await self._look_at_all(number, undecided)
-        await self._finish(number, len(cameras))
+            due = set(await session.scalars(select(CameraSight.camera).where(CameraSight.next_look_at <= now)))
+            number = await session.scalar(select(func.max(PatrolRound.id)).where(PatrolRound.finished_at.is_not(None)))
+            cameras = [c for c in await registry.cameras(session) if c.id in due] if due and number else []
+        if number is not None:
+            await self._look_at(cameras, number)
+        return len(cameras)
 
-    async def _look_at_all(self, number: int, cameras: Sequence[Camera]) -> list[Camera]:
-        """Look at each; returns those with a fault that still wants confirmation."""
-        slots = asyncio.Semaphore(AT_ONCE)
+    async def _look_at(self, cameras: Sequence[Camera], number: int) -> None:
+        slots = asyncio.Semaphore(self._settings.at_once)
+        now = self._clock.now()
+        async with self._database.reading() as session:
+            resting, villages = await book.in_maintenance(session, now)
+            sky = await _sky(session, now)
 
-        async def one(camera: Camera) -> bool:
+        async def one(camera: Camera) -> None:
             async with slots:
-                return await self.look(number, camera)
+                resting_now = camera.id in resting or camera.village in villages
+                await self.look(number, camera, working=resting_now, sky=camera.village in sky)
 
-        undecided = await asyncio.gather(*(one(c) for c in cameras))
-        return [c for c, again in zip(cameras, undecided, strict=True) if again]
+        await asyncio.gather(*(one(c) for c in cameras))
 
-    async def look(self, number: int, camera: Camera) -> bool:
-        """One look at one camera; True where another look is needed to decide."""
+    async def look(self, number: int, camera: Camera, *, working: bool = False, sky: bool = False) -> None:
+        """One look at one camera. `working`: somebody mends it; `sky`: the weather shows on its neighbours too."""
         now = self._clock.now()
         stream = registry.watched_stream(camera)
         async with self._database.reading() as session:
             status = await session.get(StreamStatus, stream.id) if stream else None
-            accepted = await _accepted(session, camera.id)
-        figures: dict[str, Any] = dict(stream_checks.figures(status))
-        found, unknown = stream_checks.findings(status, now, stream.fps if stream else None, accepted)
-        jpeg = b""
-        if stream is not None and not {"no_stream", "auth"} & set(found):
-            jpeg = await self._look_at_picture(stream, accepted, figures, found, unknown)
-        else:
-            unknown |= {"black", "frozen", "blurred"}
-        verdict = judge(found, unknown)
-        return await self._store(number, camera, now, found, verdict, figures, jpeg)
+            past = await bank.load(session, camera.id, now, self._settings.keep_days, self._zone)
+            faults = await book.live(session, camera.id, now)
+            found, unknown = await recording.findings(session, camera, now)
+        counters, untold = stream_checks.findings(stream, status, now, past.sight) if stream else ({}, set())
+        times, untimed = stream_checks.clock(camera)
+        found |= times
+        unknown |= untimed
+        answer = Answer(untestable=set(PICTURE))
+        if stream is not None and not {"no_stream", "auth", "unreachable"} & set(counters):
+            answer = await self._picture(stream, now, past, faults) or answer
+        found |= answer.found
+        unknown |= answer.untestable
+        if sky and (weather := WEATHER & set(answer.found)):
+            unknown |= weather
+            found = {k: v for k, v in found.items() if k not in weather}
+            answer.figures |= {"sky": 1.0}
+        # The counters' own faults are the light watch's; here they only explain what the picture shows.
+        verdict = judge(set(found) | set(counters), unknown | untold)
+        figures = stream_checks.figures(status) | answer.figures
+        look = Look(
+            round=number, camera=camera.id, at=now, findings=found, untestable=sorted(unknown), figures=figures,
+            light=answer.light, features=answer.features or None, picture=None, accepted=False,
+        )  # fmt: skip
+        await self._keep(camera, look, answer, verdict, working)
 
-    async def _look_at_picture(
-        self, stream: Stream, accepted: list[dict[str, Any]], figures: dict[str, Any], found: dict[str, str], unknown: set[str]
-    ) -> bytes:
-        span = self._settings.frozen_seconds + 8
-        frames = await self._reader.latest_keyframes(stream.id, span, KEYFRAMES)
-        pictures = {"black", "frozen", "blurred"}
+    async def _picture(self, stream: Stream, now: datetime, past: Bank, faults: dict[str, Fault]) -> Answer | None:
+        frames = await self._reader.latest_keyframes(stream.id, self._settings.frozen_seconds + 8, KEYFRAMES)
         if not frames:
-            unknown |= pictures
-            return b""
+            return None
+        sight = past.sight
+        question = Question(
+            frames, bank.local_hour(now, self._zone), past.vectors, past.hours, past.scenes, past.anchors, past.anchor_hours,
+            past.days, frozenset(n for n, f in faults.items() if book.is_open(f)),
+            sight.thumb if sight else None, (now - sight.at).total_seconds() if sight and sight.at else 0.0, past.usual_change,
+            self._settings.frozen_seconds, self._settings.learning_looks, want_picture=not past.scenes,
+        )  # fmt: skip
         try:
-            measured, jpeg = await self._pool.run(picture_checks.examine, frames)
+            return await self._pool.run(examine, question)
         except ProtocolError as e:
             log.warning("%s: %s", stream.id, e)
-            unknown |= pictures
-            return b""
-        references = [a for a in accepted if "fine" in a]
-        more, untestable = picture_checks.findings(measured, references, self._settings.frozen_seconds)
-        figures |= measured.as_dict()
-        found |= more
-        unknown |= untestable
-        return jpeg
+            return None
 
-    async def _store(
-        self, number: int, camera: Camera, now: datetime, found: dict[str, str], verdict: dict[str, bool | None],
-        figures: dict[str, Any], jpeg: bytes,
-    ) -> bool:  # fmt: skip
+    async def _keep(self, camera: Camera, look: Look, answer: Answer, verdict: dict[str, bool | None], working: bool) -> None:
+        now = look.at
+        if answer.jpeg:
+            look.picture = f"patrol/{camera.id}/{now:%Y%m%dT%H%M%S%f}.jpg"
+            await asyncio.to_thread(_write, self._data_dir / look.picture, answer.jpeg)
         async with self._database.session() as session:
-            look = Look(round=number, camera=camera.id, at=now, findings=found, figures=figures, picture=None)
             session.add(look)
-            reference = await _reference(session, camera.id)
-            # A picture is kept as evidence of a finding, and the first good one as reference.
-            if jpeg and (found or reference is None):
-                look.picture = f"patrol/{camera.id}/{now:%Y%m%dT%H%M%S%f}.jpg"
-                await asyncio.to_thread(_write, self._data_dir / look.picture, jpeg)
-            faults = {
-                f.family: f
-                for f in await session.scalars(select(Fault).where(Fault.camera == camera.id, Fault.state.in_(LIVE_STATES)))
-            }
-            undecided = False
-            for family in FAMILIES:
-                undecided |= self._move(
-                    session, camera, now, family, faults.get(family), verdict[family], found, look.picture, reference
-                )
-        return undecided
+            faults = await book.live(session, camera.id, now)
+            evidence = book.Evidence(look.picture, await _reference(session, camera.id), look.light)
+            subject = book.Subject(camera.id, camera.village)
+            if not working:
+                for family in sorted(OF_LOOKS):
+                    if (said := verdict[family]) is not None:
+                        told = self._told(family, look, answer) if said else None
+                        fault, _ = book.note(
+                            session, subject, now, family, faults.get(family), told, evidence, self._settings.pace
+                        )
+                        if fault is not None:
+                            faults[family] = fault
+            await self._remember(session, look, answer, [f for f in faults.values() if f.family in PICTURE])
+            row = await session.get(PatrolRound, look.round)
+            if row is not None and row.finished_at is None:
+                row.looked += 1
 
-    def _move(
-        self, session: AsyncSession, camera: Camera, now: datetime, family: str, fault: Fault | None, verdict: bool | None,
-        found: dict[str, str], picture: str | None, reference: str | None,
-    ) -> bool:  # fmt: skip
-        """Advance one fault; True while it is between two decided states."""
-        state, looks, step = advance(fault.state if fault else None, fault.looks if fault else 0, verdict)
-        if state is None:
-            return False
-        if fault is None:
-            fault = Fault(
-                camera=camera.id,
-                family=family,
-                severity=FAMILIES[family].severity,
-                first_seen=now,
-                reference=reference,
-                detail="",
-                state=state,
-            )
-            session.add(fault)
-        fault.state, fault.looks = state, looks
-        if verdict:
-            fault.detail = found[family][:300]
-            fault.picture = picture or fault.picture
-        if step == "opened":
-            fault.opened_at = now
-        elif step in ("closed", "dismissed"):
-            fault.closed_at = now
-        if step in ("opened", "closed", "relapsed"):
-            events.append(
-                session, now, f"fault.{step}", village=camera.village, camera=camera.id, family=family, detail=fault.detail
-            )
-        return state in ("suspect", RECOVERING)
+    @staticmethod
+    def _told(family: str, look: Look, answer: Answer) -> dict[str, Any]:
+        """What speaks for it, with the map of where, for families that have a place."""
+        where = {"cells": answer.cells} if answer.cells is not None and family in PLACED else {}
+        return {**look.findings[family], **where}
 
-    async def _finish(self, number: int, cameras: int) -> None:
+    async def _remember(self, session: AsyncSession, look: Look, answer: Answer, faults: list[Fault]) -> None:
+        sight = await session.get(CameraSight, look.camera)
+        if sight is None:
+            sight = CameraSight(camera=look.camera, since=look.at, view=1)
+            session.add(sight)
+        suspects = [f for f in faults if f.state in (SUSPECT, RECOVERING)]
+        sight.next_look_at = None
+        if suspects:
+            fresh = min(len(f.facts.get("marks", [])) for f in suspects)
+            pause = AGAIN_SECONDS[0] if fresh <= 1 else AGAIN_SECONDS[1] - AGAIN_SECONDS[0]
+            sight.next_look_at = look.at + timedelta(seconds=pause * self._settings.pace)
+        if not answer.thumb:
+            return
+        sight.thumb, sight.at = answer.thumb, look.at
+        troubled = any(f.state in (SUSPECT, OPEN, RECOVERING) for f in faults)
+        if not troubled and not PICTURE & set(look.findings):
+            await bank.accept(session, look, answer.thumb, sight.view, self._zone)
+            await _habits(session, sight)
+
+    async def _finish(self, number: int) -> None:
         now = self._clock.now()
         async with self._database.session() as session:
             row = await session.get_one(PatrolRound, number)
-            row.finished_at, row.cameras = now, cameras
-            row.faulty = (
-                await session.scalar(select(func.count(Fault.camera.distinct())).where(Fault.state.in_((OPEN, RECOVERING))))
-                or 0
+            open_now = select(func.count(Fault.camera.distinct())).where(
+                Fault.state.in_((OPEN, RECOVERING)), Fault.camera != ""
             )
-            events.append(session, now, "patrol.finished", round=number, cameras=cameras, faulty=row.faulty)
+            row.finished_at, row.faulty = now, await session.scalar(open_now) or 0
+            events.append(session, now, "patrol.finished", round=number, cameras=row.cameras, faulty=row.faulty)
+            await bank.prune(session, now, self._settings.keep_days)
 
 
-async def _accepted(session: AsyncSession, camera: str) -> list[dict[str, Any]]:
-    """Figures of the camera's newest looks without findings, oldest first."""
-    looks = await session.scalars(select(Look).where(Look.camera == camera).order_by(Look.id.desc()).limit(HISTORY))
-    return [look.figures for look in reversed(looks.all()) if not look.findings]
+async def _sky(session: AsyncSession, now: datetime) -> set[str]:
+    """Villages in which a third of the cameras showed the same kind of weather lately."""
+    since = now - timedelta(seconds=SKY_SECONDS)
+    newest: dict[str, tuple[str, bool]] = {}
+    query = select(Look.camera, Camera.village, Look.findings, Look.figures).join(Camera, Camera.id == Look.camera)
+    for camera, village, findings, figures in await session.execute(query.where(Look.at > since).order_by(Look.id)):
+        newest[camera] = (village, bool(WEATHER & set(findings)) or "sky" in figures)
+    villages: dict[str, list[bool]] = {}
+    for village, hit in newest.values():
+        villages.setdefault(village, []).append(hit)
+    return {v for v, hits in villages.items() if len(hits) >= SKY_LEAST and sum(hits) >= SKY_SHARE * len(hits)}
+
+
+async def _habits(session: AsyncSession, sight: CameraSight) -> None:
+    rows = await session.scalars(
+        select(Look.figures).where(Look.camera == sight.camera, Look.accepted).order_by(Look.id.desc()).limit(HABIT)
+    )
+    kept = list(rows)
+    for name in ("fps", "bitrate"):
+        values = [float(f[name]) for f in kept if f.get(name)]
+        if len(values) >= 5:
+            setattr(sight, name, statistics.median(values))
 
 
 async def _reference(session: AsyncSession, camera: str) -> str | None:
-    query = (
-        select(Look.picture, Look.findings).where(Look.camera == camera, Look.picture.is_not(None)).order_by(Look.id).limit(50)
-    )
-    return next((picture for picture, findings in await session.execute(query) if not findings), None)
+    query = select(Look.picture).where(Look.camera == camera, Look.picture.is_not(None), Look.accepted)
+    found: str | None = await session.scalar(query.order_by(Look.id.desc()).limit(1))
+    return found
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -1,11 +1,11 @@
-"""Tables of patrol: rounds, looks, faults."""
+"""Tables of patrol: rounds, looks, what a camera usually looks like, faults, maintenance."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base
@@ -19,25 +19,64 @@ class PatrolRound(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     asked_at: Mapped[datetime] = mapped_column()
     asked_by: Mapped[str] = mapped_column(String(60), comment="Account name, or 'schedule'")
+    scope: Mapped[dict[str, Any]] = mapped_column(
+        JSON, default=dict, server_default="{}", comment="villages, cameras, vendor; empty: all"
+    )
     started_at: Mapped[datetime | None] = mapped_column()
     finished_at: Mapped[datetime | None] = mapped_column()
-    cameras: Mapped[int] = mapped_column(default=0, comment="Cameras looked at")
+    cameras: Mapped[int] = mapped_column(default=0, comment="Cameras to look at")
+    looked: Mapped[int] = mapped_column(default=0, server_default="0", comment="Cameras looked at so far")
     faulty: Mapped[int] = mapped_column(default=0, comment="Cameras with an open fault at its end")
 
 
 class Look(Base):
     __tablename__ = "look"
-    __table_args__ = (Index(None, "camera", "id"), {"comment": "One look at one camera: figures and what they say"})
+    __table_args__ = (Index(None, "camera", "at"), {"comment": "One look at one camera: figures and what they say"})
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     round: Mapped[int] = mapped_column(ForeignKey("patrol_round.id"), index=True)
     camera: Mapped[str] = mapped_column(String(40))
     at: Mapped[datetime] = mapped_column()
-    findings: Mapped[dict[str, Any]] = mapped_column(JSON, comment="Fault family → sentence; empty: nothing found")
-    figures: Mapped[dict[str, Any]] = mapped_column(JSON, comment="What was measured (health.picture, health.stream)")
+    findings: Mapped[dict[str, Any]] = mapped_column(
+        JSON, comment="Fault family → figures that speak for it; empty: nothing found"
+    )
+    untestable: Mapped[list[str]] = mapped_column(
+        JSON, default=list, server_default="[]", comment="Families that this look says nothing about"
+    )
+    figures: Mapped[dict[str, Any]] = mapped_column(JSON, comment="What was measured (health.measure, health.stream)")
+    light: Mapped[str] = mapped_column(String(6), default="", server_default="", comment="day, night; empty: no picture")
+    accepted: Mapped[bool] = mapped_column(
+        default=False, server_default="0", comment="Belongs to what the camera usually looks like"
+    )
+    features: Mapped[bytes | None] = mapped_column(LargeBinary, comment="Packed figures (health.measure), kept for some days")
     picture: Mapped[str | None] = mapped_column(
         String(300), comment="JPEG kept as evidence or reference, below the data folder"
     )
+
+
+class CameraSight(Base):
+    __tablename__ = "camera_sight"
+    __table_args__ = ({"comment": "What patrol knows of a camera beside its looks"},)
+
+    camera: Mapped[str] = mapped_column(String(40), primary_key=True)
+    view: Mapped[int] = mapped_column(default=1, comment="Counts a person's 'this is the new normal view'")
+    since: Mapped[datetime] = mapped_column(comment="Looks from here on belong to the present view")
+    at: Mapped[datetime | None] = mapped_column(comment="Last look with a picture")
+    thumb: Mapped[bytes | None] = mapped_column(LargeBinary, comment="Its luminance, 90×160")
+    next_look_at: Mapped[datetime | None] = mapped_column(index=True, comment="Looked at again then, before the next round")
+    fps: Mapped[float | None] = mapped_column(comment="Habit: median of accepted looks")
+    bitrate: Mapped[float | None] = mapped_column(comment="Habit, bits a second")
+
+
+class ReferenceScene(Base):
+    __tablename__ = "reference_scene"
+    __table_args__ = ({"comment": "A good picture's luminance for each hour of the day"},)
+
+    camera: Mapped[str] = mapped_column(String(40), primary_key=True)
+    hour: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="Local, 0…23")
+    view: Mapped[int] = mapped_column()
+    at: Mapped[datetime] = mapped_column()
+    thumb: Mapped[bytes] = mapped_column(LargeBinary, comment="90×160")
 
 
 class Fault(Base):
@@ -45,14 +84,87 @@ class Fault(Base):
     __table_args__ = (Index(None, "camera", "family", "state"), {"comment": "Faults: suspected, open, closed"})
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    camera: Mapped[str] = mapped_column(String(40))
+    camera: Mapped[str] = mapped_column(String(40), comment="Empty: of a village, a switch or the station itself")
+    village: Mapped[str | None] = mapped_column(String(40), comment="Whose it is; null: the station's own")
     family: Mapped[str] = mapped_column(String(20), comment="health.faults.FAMILIES")
     state: Mapped[str] = mapped_column(String(12), comment="suspect, open, recovering, closed, dismissed")
     severity: Mapped[int] = mapped_column(comment="1 evidence is being lost … 4 cosmetic")
-    detail: Mapped[str] = mapped_column(String(300))
+    detail: Mapped[str] = mapped_column(String(300), default="")
+    figures: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}", comment="What spoke for it last")
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}", comment="The state machine's memory")
     first_seen: Mapped[datetime] = mapped_column(comment="First look that showed it")
     opened_at: Mapped[datetime | None] = mapped_column()
     closed_at: Mapped[datetime | None] = mapped_column()
-    looks: Mapped[int] = mapped_column(default=1, comment="Consecutive looks that confirm the present direction")
+    times: Mapped[int] = mapped_column(
+        default=0, server_default="0", comment="How often it opened: back within a day it is the same fault"
+    )
+    looks: Mapped[int] = mapped_column(default=1, comment="Looks that could judge it")
+    acknowledged_by: Mapped[str | None] = mapped_column(String(60), comment="Who has seen it; closes nothing")
+    verdict: Mapped[str | None] = mapped_column(String(12), comment="A person's: real, false, watch")
+    order: Mapped[int | None] = mapped_column(index=True, comment="Work order that mends it")
     picture: Mapped[str | None] = mapped_column(String(300), comment="Evidence: the picture that opened it")
     reference: Mapped[str | None] = mapped_column(String(300), comment="A good picture of the same camera")
+
+
+class Maintenance(Base):
+    __tablename__ = "maintenance"
+    __table_args__ = ({"comment": "Planned work: what is seen meanwhile is no fault"},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    camera: Mapped[str | None] = mapped_column(String(40), comment="One camera, or")
+    village: Mapped[str | None] = mapped_column(String(40), comment="all of a village")
+    start: Mapped[datetime] = mapped_column()
+    until: Mapped[datetime] = mapped_column(index=True)
+    reason: Mapped[str] = mapped_column(String(200))
+    by: Mapped[str] = mapped_column(String(60))
+
+
+class WorkOrder(Base):
+    __tablename__ = "work_order"
+    __table_args__ = ({"comment": "What somebody is to mend (工单)"},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    village: Mapped[str | None] = mapped_column(String(40), index=True)
+    camera: Mapped[str | None] = mapped_column(String(40), comment="Null: of several cameras")
+    title: Mapped[str] = mapped_column(String(120))
+    state: Mapped[str] = mapped_column(
+        String(12), index=True, comment="new, assigned, working, parts, verifying, closed, refused, merged"
+    )
+    severity: Mapped[int] = mapped_column()
+    vendor: Mapped[str] = mapped_column(String(80), default="", comment="Who mends it")
+    assignee: Mapped[str] = mapped_column(String(60), default="")
+    created_at: Mapped[datetime] = mapped_column()
+    created_by: Mapped[str] = mapped_column(String(60))
+    respond_by: Mapped[datetime] = mapped_column()
+    mend_by: Mapped[datetime] = mapped_column()
+    mended_at: Mapped[datetime | None] = mapped_column(comment="Said to be mended; the machine watches it from here")
+    closed_at: Mapped[datetime | None] = mapped_column()
+    reopened: Mapped[int] = mapped_column(default=0, comment="How often it was not mended after all")
+    reminded: Mapped[int] = mapped_column(default=0, comment="Reminders sent: one, two, then escalated")
+    cost: Mapped[float | None] = mapped_column(comment="Yuan")
+    warranty: Mapped[bool] = mapped_column(default=False, comment="The maker pays")
+    merged_into: Mapped[int | None] = mapped_column()
+
+
+class WorkOrderNote(Base):
+    __tablename__ = "work_order_note"
+    __table_args__ = ({"comment": "What happened to a work order; append-only"},)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    order: Mapped[int] = mapped_column(ForeignKey("work_order.id"), index=True)
+    at: Mapped[datetime] = mapped_column()
+    by: Mapped[str] = mapped_column(String(60))
+    step: Mapped[str] = mapped_column(String(20))
+    text: Mapped[str] = mapped_column(String(400), default="")
+
+
+class DailyRegister(Base):
+    __tablename__ = "daily_register"
+    __table_args__ = ({"comment": "The day's patrol, signed by a person (巡检登记)"},)
+
+    day: Mapped[str] = mapped_column(String(10), primary_key=True, comment="Local day")
+    figures: Mapped[dict[str, Any]] = mapped_column(JSON, comment="As it was signed")
+    digest: Mapped[str] = mapped_column(String(64), comment="SHA-256 of the figures")
+    signed_by: Mapped[str] = mapped_column(String(60))
+    signed_at: Mapped[datetime] = mapped_column()
+    remark: Mapped[str] = mapped_column(String(400), default="")

@@ -28,6 +28,7 @@ from core.clock import SystemClock
 from core.database import Database
 from core.errors import StorageError
 from core.settings import Settings
+from health import orders
 from health.patrol import ask
 from nvr import backfill
 from nvr.retention import Retention
@@ -86,6 +87,10 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, onboard
         async with database.session() as session:
             await ask(session, clock.now(), "schedule")
 
+    async def care_for_orders() -> None:
+        async with database.session() as session:
+            await orders.care(session, clock.now())
+
     async def onboard_missing() -> None:
         async with database.reading() as session:
             query = select(Camera).where(Camera.retired.is_(False), Camera.device.is_(None), Camera.refused_at.is_(None))
@@ -110,6 +115,7 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, onboard
     scheduler.add_job(
         ask_for_patrol, "interval", minutes=settings.patrol.interval_minutes, id="patrol", next_run_time=clock.now()
     )
+    scheduler.add_job(care_for_orders, "interval", minutes=1, id="orders")
     scheduler.add_job(retention.run_once, "interval", minutes=1, id="retention")
     scheduler.add_job(onboard_missing, "interval", minutes=10, id="onboarding", next_run_time=clock.now())
     scheduler.add_job(look_at_clocks, "interval", hours=1, id="clocks", next_run_time=clock.now() + timedelta(minutes=2))

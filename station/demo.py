@@ -38,6 +38,7 @@ from core.permissions import Role
 from core.settings import Settings
 from health.faults import OPEN
 from health.tables import Fault
+from health.words import sentence
 from nvr import footage
 from nvr.reader import ArchiveReader
 from nvr.tables import StreamStatus
@@ -211,7 +212,9 @@ class Story:
             case "patrol.finished":
                 return f"patrol round {data['round']}: {data['cameras']} cameras looked at, {data['faulty']} faulty"
             case "fault.opened":
-                return f"fault opened: {row.camera} {data['family']}: {data['detail']}"
+                return (
+                    f"fault opened: {row.camera or data['name']} {data['family']}: {sentence(data['family'], data['figures'])}"
+                )
             case "fault.closed":
                 return f"fault closed: {row.camera} {data['family']}"
             case "alert.raised":
@@ -228,7 +231,7 @@ class Story:
         async with self._database.reading() as session:
             first = await footage.first_start(session) or now_us
             faults = [
-                {"camera": f.camera, "family": f.family, "detail": f.detail}
+                {"camera": f.camera, "family": f.family, "detail": sentence(f.family, f.figures)}
                 for f in await session.scalars(select(Fault).where(Fault.state == OPEN).order_by(Fault.camera))
             ]
             people = await session.scalar(select(func.count(Sighting.id)).where(Sighting.cls == "person")) or 0
@@ -274,7 +277,7 @@ def _values(folder: Path, port: int) -> dict[str, Any]:
         "web": {"port": port},
         "recorder": {"segment_seconds": 20.0},
         "retention": {"min_free_bytes": 100_000_000},
-        "patrol": {"interval_minutes": 0.25, "look_again_seconds": 4.0},
+        "patrol": {"interval_minutes": 0.25, "light_seconds": 2.0, "pace": 0.004, "learning_looks": 5},
         "inventory": str(ROOT / "inventory.yaml"),
     }
 

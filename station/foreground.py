@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
@@ -15,6 +16,8 @@ from core.settings import Settings
 from health.faults import OPEN, RECOVERING
 from health.patrol import Patrol, ask
 from health.tables import Fault
+from health.watch import Watch
+from health.words import sentence
 from nvr import bundle as write_bundle
 from nvr import clip as write_clip
 from nvr import footage
@@ -28,18 +31,26 @@ from search.query import Query, find
 
 async def patrol(database: Database, settings: Settings) -> list[dict[str, Any]]:
     clock = SystemClock()
-    pool = DecodePool(1)
+    pool = DecodePool(settings.patrol.workers)
+    zone = await asyncio.to_thread(ZoneInfo, settings.station.timezone)
     try:
         async with database.session() as session:
-            await ask(session, clock.now(), "command line")
-        while await Patrol(database, clock, settings.patrol, settings.data.dir.absolute(), pool).run_waiting():
-            pass
+            number = (await ask(session, clock.now(), "command line")).id
+        await Watch(database, clock, settings.patrol).run_once()
+        await Patrol(database, clock, settings.patrol, settings.data.dir.absolute(), pool, zone).run_round(number)
     finally:
         await pool.close()
     async with database.reading() as session:
         rows = await session.scalars(select(Fault).where(Fault.state.in_((OPEN, RECOVERING))).order_by(Fault.camera))
         return [
-            {"camera": f.camera, "family": f.family, "state": f.state, "detail": f.detail, "since": f.first_seen} for f in rows
+            {
+                "camera": f.camera,
+                "family": f.family,
+                "state": f.state,
+                "detail": sentence(f.family, f.figures),
+                "since": f.first_seen,
+            }
+            for f in rows
         ]
 
 

@@ -12,6 +12,7 @@ import gc
 import logging
 import signal
 from collections.abc import Awaitable, Callable
+from zoneinfo import ZoneInfo
 
 from core import logs
 from core.clock import Clock, SystemClock
@@ -76,6 +77,7 @@ async def repeat(seconds: float, step: Callable[[], Awaitable[object]], name: st
 async def _analyst(settings: Settings) -> None:
     from cases.watch import Matcher
     from health.patrol import Patrol
+    from health.watch import Watch
     from nvr.decode_pool import DecodePool
     from search import worker
     from search.detectors import load
@@ -85,8 +87,9 @@ async def _analyst(settings: Settings) -> None:
     database = await station_database.ready(settings)
     clock = SystemClock()
     data_dir = settings.data.dir.absolute()
-    pictures, objects = DecodePool(1), DecodePool(1, 60.0, worker.prepare, (settings.search,))
-    patrol = Patrol(database, clock, settings.patrol, data_dir, pictures)
+    pictures, objects = DecodePool(settings.patrol.workers), DecodePool(1, 60.0, worker.prepare, (settings.search,))
+    patrol = Patrol(database, clock, settings.patrol, data_dir, pictures, ZoneInfo(settings.station.timezone))
+    watch = Watch(database, clock, settings.patrol)
     indexer, matcher = Indexer(database, clock, data_dir, objects), Matcher(database, clock)
 
     async def index_and_match() -> None:
@@ -96,6 +99,7 @@ async def _analyst(settings: Settings) -> None:
 
     tasks = [
         asyncio.create_task(repeat(1.0, patrol.run_waiting, "patrol")),
+        asyncio.create_task(repeat(settings.patrol.light_seconds, watch.run_once, "watch")),
         asyncio.create_task(repeat(1.0, index_and_match, "indexing")),
     ]
     await until_stopped()

@@ -26,6 +26,9 @@ SAMPLES = {"part": "init", "camera": "wj-01", "kind": "main", "segment": "1", "t
     "finding": "1",
     "alert": "1",
     "village": "wangjia",
+    "number": "1",
+    "order": "1",
+    "day": "2026-11-01",
 }
 
 

@@ -1,21 +1,28 @@
-"""Patrol: rounds, faults and their pictures."""
+"""Patrol: rounds, faults with their pictures, verdicts of persons, planned work."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 from aiohttp import web
 from pydantic import BaseModel, Field
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
-from core.errors import NotFoundError
+from core import audit
+from core.errors import NotFoundError, UsageError
 from core.permissions import Permission
-from health.faults import FAMILIES, OPEN, RECOVERING
+from health import bank
+from health.faults import FAMILIES, LIVE_STATES, OPEN, RECOVERING
 from health.patrol import ask
-from health.tables import Fault, PatrolRound
+from health.tables import Fault, Look, Maintenance, PatrolRound
 from web.files import picture
 from web.routing import Context, route
+
+MOST_DAYS = 31
 
 
 class RoundView(BaseModel):
@@ -25,6 +32,7 @@ class RoundView(BaseModel):
     started_at: datetime | None
     finished_at: datetime | None
     cameras: int
+    looked: int
     faulty: int
 
 
@@ -37,16 +45,21 @@ class FaultView(BaseModel):
     chinese: str
     state: str
     severity: int
-    detail: str
+    figures: dict[str, Any]
     first_seen: datetime
     opened_at: datetime | None
     closed_at: datetime | None
+    times: int
+    verdict: str | None
+    acknowledged_by: str | None
+    order: int | None
     has_picture: bool
     has_reference: bool
 
 
 class PatrolQuery(BaseModel):
     closed: bool = False
+    camera: str | None = None
     before: int | None = None
     limit: int = Field(100, ge=1, le=500)
 
@@ -57,20 +70,52 @@ class PatrolView(BaseModel):
     next: int | None
 
 
+class Scope(BaseModel):
+    villages: list[str] = Field(default_factory=list, max_length=200)
+    cameras: list[str] = Field(default_factory=list, max_length=5000)
+    vendor: str = Field("", max_length=80)
+
+
+class VerdictBody(BaseModel):
+    faults: list[int] = Field(min_length=1, max_length=500)
+    verdict: Literal["real", "false", "watch", "acknowledge", "new_view"]
+
+
+class Count(BaseModel):
+    done: int
+
+
+class MaintenanceBody(BaseModel):
+    camera: str | None = None
+    village: str | None = None
+    hours: float = Field(gt=0, le=24 * MOST_DAYS)
+    reason: str = Field(min_length=1, max_length=200)
+
+
+class MaintenanceView(BaseModel):
+    id: int
+    camera: str | None
+    village: str | None
+    start: datetime
+    until: datetime
+    reason: str
+    by: str
+
+
 @route("GET", "/api/patrol", Permission.PATROL_VIEW, query=PatrolQuery, reply=PatrolView)
 async def patrol(c: Context) -> PatrolView:
     """The newest round and the faults, open ones or closed ones, newest first."""
     states = ("closed",) if c.query.closed else (OPEN, RECOVERING)
-    query = (
-        select(Fault, Camera).join(Camera, Camera.id == Fault.camera).where(Fault.state.in_(states)).order_by(Fault.id.desc())
-    )
+    query = select(Fault, Camera).outerjoin(Camera, Camera.id == Fault.camera).where(Fault.state.in_(states))
     if c.query.before is not None:
         query = query.where(Fault.id < c.query.before)
+    if c.query.camera is not None:
+        query = query.where(Fault.camera == c.query.camera)
     if c.identity.villages is not None:
-        query = query.where(Camera.village.in_(c.identity.villages))
+        query = query.where(Fault.village.in_(c.identity.villages))
     async with c.services.database.reading() as session:
         newest = await session.scalar(select(PatrolRound).order_by(PatrolRound.id.desc()).limit(1))
-        rows = (await session.execute(query.limit(c.query.limit))).all()
+        rows = (await session.execute(query.order_by(Fault.id.desc()).limit(c.query.limit))).all()
     return PatrolView(
         round=_round(newest) if newest else None,
         faults=[_fault(f, camera) for f, camera in rows],
@@ -78,50 +123,135 @@ async def patrol(c: Context) -> PatrolView:
     )
 
 
-@route("POST", "/api/patrol/rounds", Permission.PATROL_RUN, reply=RoundView)
+@route("POST", "/api/patrol/rounds", Permission.PATROL_RUN, body=Scope, reply=RoundView)
 async def ask_for_round(c: Context) -> RoundView:
-    """Ask for a patrol round now."""
+    """Ask for a patrol round now, of all cameras or of some."""
+    scope = {k: v for k, v in c.body.model_dump().items() if v}
+    if c.identity.villages is not None:
+        scope["villages"] = [v for v in scope.get("villages") or c.identity.villages if v in c.identity.villages]
     async with c.services.database.session() as session:
-        row = await ask(session, c.services.clock.now(), c.identity.name)
+        row = await ask(session, c.services.clock.now(), c.identity.name, scope)
     return _round(row)
+
+
+@route("POST", "/api/faults/verdict", Permission.PATROL_RUN, body=VerdictBody, reply=Count)
+async def verdict(c: Context) -> Count:
+    """What a person says of faults. None of it closes a fault: 'false' and 'new_view' teach what the camera looks like."""
+    now, said = c.services.clock.now(), c.body.verdict
+    async with c.services.database.session() as session:
+        faults = await visible(session, c, c.body.faults)
+        for fault in faults:
+            if said == "acknowledge":
+                fault.acknowledged_by = c.identity.name
+                continue
+            fault.verdict, fault.acknowledged_by = said, c.identity.name
+            if said == "new_view" and fault.camera:
+                await bank.new_view(session, fault.camera, now)
+            if said == "false":
+                await _teach(session, fault)
+        await audit.record(session, now, c.identity.name, "fault.verdict", said, faults=[f.id for f in faults])
+    return Count(done=len(faults))
+
+
+async def _teach(session: AsyncSession, fault: Fault) -> None:
+    """A false alarm: the look that raised it belongs to what this camera usually looks like."""
+    looks = await session.scalars(
+        select(Look).where(Look.camera == fault.camera, Look.at >= fault.first_seen, Look.features.is_not(None))
+    )
+    for look in looks:
+        if fault.family in look.findings:
+            look.accepted = True
+
+
+@route("GET", "/api/maintenance", Permission.PATROL_VIEW, reply=list[MaintenanceView])
+async def list_maintenance(c: Context) -> list[MaintenanceView]:
+    """Planned work that goes on or is to come."""
+    async with c.services.database.reading() as session:
+        rows = await session.scalars(
+            select(Maintenance).where(Maintenance.until > c.services.clock.now()).order_by(Maintenance.until)
+        )
+        cameras = {x.id: x.village for x in await session.scalars(select(Camera))}
+    return [_maintenance(m) for m in rows if c.identity.sees_village(m.village or cameras.get(m.camera or "", ""))]
+
+
+@route("POST", "/api/maintenance", Permission.PATROL_RUN, body=MaintenanceBody, reply=MaintenanceView)
+async def begin_maintenance(c: Context) -> MaintenanceView:
+    """From now, for so many hours, what is seen of a camera or a village is no fault."""
+    now, body = c.services.clock.now(), c.body
+    if (body.camera is None) == (body.village is None):
+        raise UsageError("name a camera or a village")
+    async with c.services.database.session() as session:
+        camera = await session.get(Camera, body.camera) if body.camera else None
+        village = camera.village if camera else body.village
+        if (body.camera and camera is None) or not village or not c.identity.sees_village(village):
+            raise NotFoundError("there is no such camera or village")
+        row = Maintenance(
+            camera=body.camera, village=body.village, start=now, until=now + timedelta(hours=body.hours), reason=body.reason,
+            by=c.identity.name,
+        )  # fmt: skip
+        session.add(row)
+        await session.flush()
+        await audit.record(session, now, c.identity.name, "maintenance.begin", body.camera or village, hours=body.hours)
+    return _maintenance(row)
+
+
+@route("POST", "/api/maintenance/{number}/end", Permission.PATROL_RUN, reply=Count)
+async def end_maintenance(c: Context) -> Count:
+    """The work is done before its time."""
+    now = c.services.clock.now()
+    async with c.services.database.session() as session:
+        row = await session.get(Maintenance, c.number("number"))
+        camera = await session.get(Camera, row.camera) if row and row.camera else None
+        if row is None or not c.identity.sees_village(row.village or (camera.village if camera else "")):
+            raise NotFoundError("there is no such maintenance")
+        row.until = min(row.until, now)
+        await audit.record(session, now, c.identity.name, "maintenance.end", str(row.id))
+    return Count(done=1)
 
 
 @route("GET", "/api/faults/{fault}/picture", Permission.PATROL_VIEW, kind="file")
 async def fault_picture(c: Context) -> web.Response:
     """The picture that opened the fault."""
-    return await picture(c.services.data_dir, (await _visible(c)).picture)
+    return await picture(c.services.data_dir, (await _one(c)).picture)
 
 
 @route("GET", "/api/faults/{fault}/reference", Permission.PATROL_VIEW, kind="file")
 async def fault_reference(c: Context) -> web.Response:
     """A good picture of the same camera."""
-    return await picture(c.services.data_dir, (await _visible(c)).reference)
+    return await picture(c.services.data_dir, (await _one(c)).reference)
 
 
-async def _visible(c: Context) -> Fault:
+async def _one(c: Context) -> Fault:
     async with c.services.database.reading() as session:
-        fault = await session.get(Fault, c.number("fault"))
-        camera = await session.get(Camera, fault.camera) if fault else None
-    if fault is None or camera is None or not c.identity.sees_village(camera.village):
+        return (await visible(session, c, [c.number("fault")]))[0]
+
+
+async def visible(session: AsyncSession, c: Context, numbers: Sequence[int]) -> list[Fault]:
+    """Faults by number. Raises NotFoundError for one that is not there or not in the account's villages."""
+    query = select(Fault).where(Fault.id.in_(numbers), Fault.state.in_((*LIVE_STATES, "closed")))
+    if c.identity.villages is not None:
+        query = query.where(Fault.village.in_(c.identity.villages))
+    found = list(await session.scalars(query.order_by(Fault.id)))
+    if len(found) < len(set(numbers)):
         raise NotFoundError("there is no such fault")
-    return fault
+    return found
 
 
 def _round(r: PatrolRound) -> RoundView:
     return RoundView(
-        id=r.id,
-        asked_at=r.asked_at,
-        asked_by=r.asked_by,
-        started_at=r.started_at,
-        finished_at=r.finished_at,
-        cameras=r.cameras or 0,
-        faulty=r.faulty or 0,
-    )
-
-
-def _fault(f: Fault, camera: Camera) -> FaultView:
-    return FaultView(
-        id=f.id, camera=f.camera, camera_name=camera.name, village=camera.village, family=f.family, chinese=FAMILIES[f.family].chinese,
-        state=f.state, severity=f.severity, detail=f.detail, first_seen=f.first_seen, opened_at=f.opened_at, closed_at=f.closed_at,
-        has_picture=f.picture is not None, has_reference=f.reference is not None,
+        id=r.id, asked_at=r.asked_at, asked_by=r.asked_by, started_at=r.started_at, finished_at=r.finished_at,
+        cameras=r.cameras or 0, looked=r.looked or 0, faulty=r.faulty or 0,
     )  # fmt: skip
+
+
+def _fault(f: Fault, camera: Camera | None) -> FaultView:
+    return FaultView(
+        id=f.id, camera=f.camera, camera_name=camera.name if camera else f.detail, village=f.village or "", family=f.family,
+        chinese=FAMILIES[f.family].chinese, state=f.state, severity=f.severity, figures=f.figures, first_seen=f.first_seen,
+        opened_at=f.opened_at, closed_at=f.closed_at, times=f.times, verdict=f.verdict, acknowledged_by=f.acknowledged_by,
+        order=f.order, has_picture=f.picture is not None, has_reference=f.reference is not None,
+    )  # fmt: skip
+
+
+def _maintenance(m: Maintenance) -> MaintenanceView:
+    return MaintenanceView(id=m.id, camera=m.camera, village=m.village, start=m.start, until=m.until, reason=m.reason, by=m.by)

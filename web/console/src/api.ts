@@ -61,12 +61,49 @@ export interface FaultView {
   chinese: string;
   state: string;
   severity: number;
-  detail: string;
+  figures: Record<string, unknown>;
+  times: number;
+  verdict: string | null;
+  acknowledged_by: string | null;
+  order: number | null;
   first_seen: string;
   opened_at: string | null;
   closed_at: string | null;
   has_picture: boolean;
   has_reference: boolean;
+}
+
+export interface WorkOrder {
+  id: number;
+  village: string | null;
+  camera: string | null;
+  title: string;
+  state: string;
+  severity: number;
+  vendor: string;
+  assignee: string;
+  created_at: string;
+  mend_by: string;
+  mended_at: string | null;
+  reopened: number;
+  cost: number | null;
+  warranty: boolean;
+  late: boolean;
+}
+
+export interface OrderNote {
+  at: string;
+  by: string;
+  step: string;
+  text: string;
+}
+
+export interface DayRegister {
+  day: string;
+  figures: Record<string, unknown>;
+  signed_by: string | null;
+  signed_at: string | null;
+  digest: string | null;
 }
 
 export interface PatrolRound {
@@ -76,6 +113,7 @@ export interface PatrolRound {
   started_at: string | null;
   finished_at: string | null;
   cameras: number;
+  looked: number;
   faulty: number;
 }
 

@@ -1,0 +1,170 @@
+"""Camera-days of looks, clean and with faults, through judge and state machine: how often is a fault missed or made up?"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from health import faults, measure
+from health.faults import FAMILIES, Mark, Track, advance
+from health.judge import Past, Verdict, judge
+from health.measure import Sight
+from tests.health import faults_made, places
+from tests.health.places import Guests, Place, Weather
+
+KEEP_DAYS = 5
+OPTICAL = {"over", "under", "veil", "defocus", "drops", "cast", "colour_lost", "cloth", "leaf", "turned", "sagging", "noise"}
+PICTURE_FAMILIES = [name for name, f in FAMILIES.items() if f.kind == "picture"]
+
+
+@dataclass
+class Sky:
+    """A town's weather by day: the same for all its cameras."""
+
+    rng: np.random.Generator
+    days: dict[int, Weather] = field(default_factory=dict)
+    fog_hours: dict[int, tuple[float, float, float]] = field(default_factory=dict)
+
+    def at(self, day: int, hour: float) -> Weather:
+        if day not in self.days:
+            r = self.rng
+            snow = float(r.uniform(0.3, 0.9)) if r.random() < 0.06 else 0.0
+            rain = float(r.uniform(0.3, 1.0)) if r.random() < 0.2 else 0.0
+            self.days[day] = Weather(float(r.uniform(0, 1)) if not rain else 0.95, 0.0, rain, snow)
+            start = float(r.uniform(4, 8))
+            self.fog_hours[day] = (
+                (start, start + float(r.uniform(1, 5)), float(r.uniform(0.2, 0.9))) if r.random() < 0.15 else (0, 0, 0)
+            )
+        begin, end, thick = self.fog_hours[day]
+        weather = self.days[day]
+        return dataclasses.replace(weather, fog=thick) if begin <= hour < end else weather
+
+
+@dataclass
+class Camera:
+    """One simulated camera: its place, its past, its faults."""
+
+    place: Place
+    rng: np.random.Generator
+    looks: list[tuple[float, bytes, float]] = field(default_factory=list)  # day, packed vector, hour
+    scenes: dict[int, np.ndarray] = field(default_factory=dict)
+    tracks: dict[str, Track] = field(default_factory=lambda: defaultdict(Track))
+    lorry: tuple[float, float, Guests] | None = None
+    again: list[float] = field(default_factory=list)
+
+    def past(self, day: float) -> Past:
+        self.looks = [x for x in self.looks if day - x[0] <= KEEP_DAYS]
+        vectors = measure.unpacked([x[1] for x in self.looks])
+        return Past(vectors, np.array([x[2] for x in self.looks], np.float32), list(self.scenes.values()), KEEP_DAYS)
+
+    def accept(self, day: float, hour: float, sight: Sight) -> None:
+        self.looks.append((day, sight.packed(), hour))
+        self.scenes[int(hour)] = sight.thumb
+
+    def guests(self, now: float) -> Guests:
+        """Lorries come once in two days, stay 20 minutes to 2.5 hours."""
+        hour = now * 24 % 24
+        if self.lorry is not None and now > self.lorry[1]:
+            self.lorry = None
+        if self.lorry is None and 6 < hour < 20 and self.rng.random() < 0.04:
+            stay = min(150.0, 20 + float(self.rng.exponential(40))) / 1440
+            wide = Guests(float(self.rng.uniform(0.2, 0.45)), float(self.rng.uniform(0.2, 0.8)))
+            self.lorry = (now, now + stay, wide)
+        base = self.lorry[2] if self.lorry else Guests()
+        cars = int(self.rng.random() < 0.3) * int(self.rng.integers(1, 3))
+        return dataclasses.replace(base, people=int(self.rng.integers(0, 3)), cars=cars)
+
+
+def see(camera: Camera, now: float, weather: Weather, fault: tuple[str, int, int] | None = None) -> Sight:
+    day, hour = int(now), now * 24 % 24
+    shot = places.shoot(camera.place, hour, weather, camera.guests(now), camera.rng)
+    picture = shot.picture
+    if fault and fault[0] in OPTICAL:
+        picture = faults_made.put(fault[0], fault[1], picture, np.random.default_rng(fault[2]))
+    places.mark(picture, camera.place, hour, day)
+    if fault and fault[0] not in OPTICAL:
+        picture = faults_made.put(fault[0], fault[1], picture, np.random.default_rng(fault[2]))
+    return measure.measure_frame(places.coded(picture, camera.place.bitrate_quality))
+
+
+def light_of(sight: Sight) -> str:
+    return "night" if sight["chroma"] < 3 and sight["mean"] < 110 else "day"
+
+
+def step(camera: Camera, now: float, sight: Sight, suppressed: frozenset[str] = frozenset()) -> tuple[Verdict, list[str]]:
+    """Judge and advance; families that opened."""
+    hour = now * 24 % 24
+    eased = frozenset(n for n, t in camera.tracks.items() if t.state in ("open", "recovering"))
+    verdict = judge(sight, camera.past(now), hour, eased)
+    unknown = verdict.untestable | suppressed
+    decided = faults.judge(set(verdict.found), unknown)
+    opened = []
+    for name in PICTURE_FAMILIES:
+        found = decided[name]
+        if found is None or (found and name in suppressed):
+            continue
+        if advance(camera.tracks[name], FAMILIES[name].rule, Mark(now * 86400, found, light_of(sight))) == "opened":
+            opened.append(name)
+    live = any(t.state in faults.LIVE_STATES for t in camera.tracks.values())
+    if (not verdict.found and not live and not verdict.learning) or (verdict.learning and not verdict.found):
+        camera.accept(now, hour, sight)
+    return verdict, opened
+
+
+def make_places(rng: np.random.Generator, footage: Path | None, drawn: int) -> list[Place]:
+    made = []
+    if footage is not None:
+        for file in sorted([*footage.glob("*.mp4"), *footage.glob("*.avi")]):
+            made.append(Place(file.stem, places.filmed(file), rng, indoors="one-by-one" in file.stem))
+    made += [Place(f"drawn{i}", places.drawn(i), rng, infrared=i % 3 != 2, lamps=i % 2 == 0) for i in range(drawn)]
+    return made
+
+
+@dataclass
+class Outcome:
+    camera_days: float = 0
+    flagged: Counter[str] = field(default_factory=Counter)
+    opened: list[tuple[str, float, str]] = field(default_factory=list)
+    looks: int = 0
+
+
+def clean(cameras: Sequence[Camera], sky: Sky, days: int, warm: int = 5) -> Outcome:
+    """Hourly looks at cameras without faults, with the looks that suspicion asks for; fog that all of them see is weather."""
+    result = Outcome()
+    for tick in range((days + warm) * 144):
+        now = tick / 144
+        hour = now * 24 % 24
+        due = [c for i, c in enumerate(cameras) if (tick - i) % 6 == 0 or any(abs(a - now) < 0.5 / 144 for a in c.again)]
+        seen = [(c, see(c, now, sky.at(int(now), hour))) for c in due]
+        for c, sight in seen:
+            verdict, opened = step(c, now, sight, weather_of(cameras, now))
+            c.again = [a for a in c.again if a > now] if not verdict.found else [now + 1 / 144, now + 3 / 144]
+            if now >= warm:
+                result.looks += 1
+                result.flagged.update(verdict.found.keys())
+                result.opened += [(c.place.name, now, f) for f in opened]
+        cv2.setNumThreads(1)
+    result.camera_days = days * len(cameras)
+    return result
+
+
+def weather_of(cameras: Sequence[Camera], now: float) -> frozenset[str]:
+    """Veil and the like on a third of the cameras at once is the sky's."""
+    veiled = 0
+    for c in cameras:
+        veiled += any(
+            t.marks and t.marks[-1].found and now * 86400 - t.marks[-1].at < 5400
+            for n, t in c.tracks.items()
+            if n in ("veil", "blurred")
+        )
+    return (
+        frozenset({"veil", "blurred", "covered", "covered_part", "blurred_part", "underexposed"})
+        if len(cameras) >= 4 and veiled >= 0.3 * len(cameras)
+        else frozenset()
+    )

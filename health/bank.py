@@ -1,0 +1,100 @@
+"""What a camera usually looks like: its accepted looks of the last days and a good picture for each hour.
+
+Only a look without findings, of a camera without a live picture fault, is accepted: a fault never becomes the norm. A
+slow decay could still creep in, look by look: the anchor, the first good week of a view, is therefore kept and asked too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from health.tables import CameraSight, Look, ReferenceScene
+
+MOST = 160  # looks that a look is compared with
+ANCHOR_DAYS = 3.0  # of a view's beginning, never forgotten
+ANCHORS = 48
+
+
+@dataclass(slots=True)
+class Bank:
+    """Of one camera, as the worker wants it."""
+
+    sight: CameraSight | None = None
+    vectors: list[bytes] = field(default_factory=list)
+    hours: list[float] = field(default_factory=list)
+    scenes: list[bytes] = field(default_factory=list)
+    anchors: list[bytes] = field(default_factory=list)
+    anchor_hours: list[float] = field(default_factory=list)
+    days: float = 0.0
+    usual_change: float | None = None
+
+
+def local_hour(at: datetime, zone: tzinfo) -> float:
+    local = at.astimezone(zone)
+    return local.hour + local.minute / 60
+
+
+async def load(session: AsyncSession, camera: str, now: datetime, keep_days: float, zone: tzinfo) -> Bank:
+    bank = Bank(await session.get(CameraSight, camera))
+    since = bank.sight.since if bank.sight else now
+    recent = max(since, now - timedelta(days=keep_days))
+    query = (
+        select(Look.at, Look.features, Look.figures)
+        .where(Look.camera == camera, Look.accepted, Look.features.is_not(None), Look.at >= since, Look.at <= now)
+        .order_by(Look.at.desc())
+    )
+    newest = (await session.execute(query.where(Look.at >= recent).limit(MOST))).all()
+    bank.vectors = [features for _, features, _ in newest]
+    bank.hours = [local_hour(at, zone) for at, _, _ in newest]
+    if since + timedelta(days=ANCHOR_DAYS) < recent:
+        early = (await session.execute(query.where(Look.at < since + timedelta(days=ANCHOR_DAYS)).limit(ANCHORS))).all()
+        bank.anchors = [features for _, features, _ in early]
+        bank.anchor_hours = [local_hour(at, zone) for at, _, _ in early]
+    if newest:
+        bank.days = (now - newest[-1][0]).total_seconds() / 86400
+    changes = sorted(f["change"] for _, _, f in newest if "change" in f)
+    bank.usual_change = changes[len(changes) // 4] if len(changes) >= 8 else None
+    view = bank.sight.view if bank.sight else 1
+    scenes = select(ReferenceScene.thumb).where(ReferenceScene.camera == camera, ReferenceScene.view == view)
+    bank.scenes = list(await session.scalars(scenes))
+    return bank
+
+
+async def accept(session: AsyncSession, look: Look, thumb: bytes, view: int, zone: tzinfo) -> None:
+    """Take a look among those that say what the camera usually looks like."""
+    look.accepted = True
+    hour = look.at.astimezone(zone).hour
+    await session.merge(ReferenceScene(camera=look.camera, hour=hour, view=view, at=look.at, thumb=thumb))
+
+
+async def new_view(session: AsyncSession, camera: str, now: datetime) -> None:
+    """A person says that what is seen now is right: learning begins anew."""
+    sight = await session.get(CameraSight, camera)
+    if sight is None:
+        session.add(CameraSight(camera=camera, since=now))
+    else:
+        sight.view, sight.since, sight.thumb, sight.at = sight.view + 1, now, None, None
+
+
+async def prune(session: AsyncSession, now: datetime, keep_days: float) -> int:
+    """Forget the features of looks that no comparison asks for; the looks themselves stay. Returns how many."""
+    young = select(CameraSight.camera).where(
+        CameraSight.camera == Look.camera, CameraSight.since > Look.at - timedelta(days=ANCHOR_DAYS)
+    )
+    done = await session.execute(
+        update(Look)
+        .where(Look.features.is_not(None), Look.at < now - timedelta(days=keep_days), ~young.exists())
+        .values(features=None)
+        .execution_options(synchronize_session=False)
+    )
+    return int(getattr(done, "rowcount", 0))
+
+
+async def habits(session: AsyncSession, cameras: Sequence[str]) -> dict[str, CameraSight]:
+    rows = await session.scalars(select(CameraSight).where(CameraSight.camera.in_(cameras)))
+    return {r.camera: r for r in rows}

@@ -1,0 +1,261 @@
+"""What is measured on one picture. Runs in disposable workers; nothing here knows a camera or its past.
+
+The keyframe is decoded once and read from its planes: luminance 640 wide, colour at an eighth of it, and a few crops
+in native size for the noise, which scaling would hide. Energies are natural logarithms. Methods and traps:
+docs/health.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from core.errors import ProtocolError
+from nvr.pictures import decoded
+from nvr.reader import Keyframe
+
+Plane = npt.NDArray[np.uint8]
+Vector = npt.NDArray[np.float32]
+
+WIDTH, HEIGHT = 640, 360
+THUMB = (160, 90)  # width, height
+CELLS = (12, 8)  # columns, rows
+BANDS = 4
+SPECTRUM = (32, 16)  # pooled from the 256 × 128 half spectrum
+ROWS = 180
+WAVES = 160  # 80 bins of waves across, 80 of waves down
+
+SCALARS = (
+    "p2", "p50", "p98", "mean", "sd", "saturated", "dark", "f0", "f1", "f2", "edge", "noise", "u", "v", "chroma", "flat", "level",
+    "e0", "e1", "e2", "e3", "steps", "tiles",
+)  # fmt: skip
+_CELLS_AT = len(SCALARS)
+_SPECTRUM_AT = _CELLS_AT + BANDS * CELLS[0] * CELLS[1]
+_ROWS_AT = _SPECTRUM_AT + SPECTRUM[0] * SPECTRUM[1]
+_WAVES_AT = _ROWS_AT + ROWS
+SIZE = _WAVES_AT + WAVES
+INDEX = {name: i for i, name in enumerate(SCALARS)}
+FINE = 0.02  # added to every energy before its logarithm: what 8 bits cannot show
+
+_NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)  # Immerkaer 1996
+_HANN = np.outer(np.hanning(256), np.hanning(256)).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One look. `vector` of SIZE figures (SCALARS, then cells, spectrum, rows); `thumb` luminance 90×160."""
+
+    vector: Vector
+    thumb: Plane
+    corrupt: bool = False
+
+    def __getitem__(self, name: str) -> float:
+        return float(self.vector[INDEX[name]])
+
+    def packed(self) -> bytes:
+        return self.vector.astype("<f2").tobytes()
+
+
+def unpacked(blobs: list[bytes]) -> npt.NDArray[np.float32]:
+    """Packed vectors as N×SIZE; those of another layout are left out."""
+    whole = [b for b in blobs if len(b) == 2 * SIZE]
+    return np.frombuffer(b"".join(whole), "<f2").reshape(len(whole), SIZE).astype(np.float32)
+
+
+def cells(vectors: Vector) -> Vector:
+    """…×BANDS×8×12 of ln energy."""
+    return vectors[..., _CELLS_AT:_SPECTRUM_AT].reshape(*vectors.shape[:-1], BANDS, CELLS[1], CELLS[0])
+
+
+def spectrum(vectors: Vector) -> Vector:
+    return vectors[..., _SPECTRUM_AT:_ROWS_AT].reshape(*vectors.shape[:-1], *SPECTRUM)
+
+
+def rows(vectors: Vector) -> Vector:
+    return vectors[..., _ROWS_AT:_WAVES_AT]
+
+
+def waves(vectors: Vector) -> Vector:
+    """…×2×80: ln magnitude of waves across and down the picture."""
+    return vectors[..., _WAVES_AT:].reshape(*vectors.shape[:-1], 2, WAVES // 2)
+
+
+def look(frame: Keyframe) -> Sight:
+    """Decode and measure. Raises ProtocolError where it does not decode."""
+    cv2.setNumThreads(1)
+    return measure_frame(decoded(frame, quick=True))
+
+
+def planes(picture: av.VideoFrame) -> tuple[Plane, Plane, Plane, bool]:
+    """Y, U, V at 4:2:0, and whether of full range; without a copy where the decoder gives them so."""
+    if picture.format.name not in ("yuv420p", "yuvj420p"):
+        picture = picture.reformat(format="yuv420p")
+    made = []
+    for plane in picture.planes[:3]:
+        array: Plane = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+        made.append(array)
+    if min(made[0].shape) < 64:
+        raise ProtocolError(f"a picture of {made[0].shape[1]}×{made[0].shape[0]} is too small to be judged")
+    full = picture.format.name == "yuvj420p" or picture.color_range == 2
+    return made[0], made[1], made[2], full
+
+
+_FULL = np.clip((np.arange(256) - 16) * 255 / 219, 0, 255).round().astype(np.uint8)
+
+
+def measure(y: Plane, u: Plane, v: Plane, *, full: bool = True, corrupt: bool = False) -> Sight:
+    """`full`: luminance reaches from 0 to 255, else from 16 to 235."""
+    small: Plane = np.asarray(cv2.resize(y, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
+    if not full:
+        small = np.asarray(cv2.LUT(small, _FULL), np.uint8)
+    vector = np.zeros(SIZE, np.float32)
+    put = vector.__setitem__
+    shares = np.bincount(small.ravel(), minlength=256) / small.size
+    histogram = np.cumsum(shares)
+    mean, sd = (float(value[0, 0]) for value in cv2.meanStdDev(small))
+    levels = {name: float(np.searchsorted(histogram, share)) for name, share in (("p2", 0.02), ("p50", 0.5), ("p98", 0.98))}
+    energies = _bands(small)
+    # Of each cell, then their mean: marks burnt into two of them stay sharp behind any lens.
+    whole = np.log(energies + FINE).mean((1, 2))
+    figures = levels | {
+        "mean": mean, "sd": sd, "saturated": 1.0 - float(histogram[249]), "dark": float(histogram[16]),
+        "level": float(np.convolve(shares, np.ones(3), "same").max()),
+        "f0": whole[0] - whole[3], "f1": whole[1] - whole[3], "f2": whole[2] - whole[3], "edge": _edge(small),
+        "noise": _noise(y), "flat": _flat(small), "steps": _steps(y), "tiles": _tiles(y),
+        "e0": whole[0], "e1": whole[1], "e2": whole[2], "e3": whole[3],
+    }  # fmt: skip
+    figures |= _colour(u, v)
+    for name, value in figures.items():
+        put(INDEX[name], value)
+    vector[_CELLS_AT:_SPECTRUM_AT] = np.log(energies + FINE).ravel()
+    vector[_SPECTRUM_AT:_ROWS_AT] = _spectrum(small).ravel()
+    vector[_ROWS_AT:_WAVES_AT] = _row_jumps(small)
+    vector[_WAVES_AT:] = np.concatenate([_waves(small, 0), _waves(small, 1)])
+    thumb: Plane = np.asarray(cv2.resize(small, THUMB, interpolation=cv2.INTER_AREA), np.uint8)
+    return Sight(vector, thumb, corrupt)
+
+
+def _bands(small: Plane) -> Vector:
+    """Energies of four octave bands in 8×12 cells, BANDS×8×12."""
+    level = small.astype(np.float32)
+    found = np.empty((BANDS, CELLS[1], CELLS[0]), np.float32)
+    for i in range(BANDS):
+        lower = cv2.pyrDown(level)
+        band = level - cv2.pyrUp(lower, dstsize=(level.shape[1], level.shape[0]))
+        found[i] = cv2.resize(cv2.multiply(band, band), CELLS, interpolation=cv2.INTER_AREA)
+        level = np.asarray(lower, np.float32)
+    return found
+
+
+def _edge(small: Plane) -> float:
+    """ln of the sharpest gradients against the middling ones, of 1 and 4 pixels: what defocus takes first.
+
+    Without the rows at the top and the bottom, where marks stand.
+    """
+    inner = small[HEIGHT // 8 : HEIGHT * 7 // 8]
+    coarse = cv2.resize(inner, (WIDTH // 4, inner.shape[0] // 4), interpolation=cv2.INTER_AREA)
+    fine = cv2.absdiff(inner[::2, 1::2], inner[::2, :-1:2])
+    middle = cv2.absdiff(coarse[:, 1:], coarse[:, :-1])
+    high_fine, high_middle = (float(np.percentile(d, 99.0)) for d in (fine, middle))
+    return float(np.log((high_fine + 1.0) / (high_middle + 1.0)))
+
+
+def _noise(y: Plane) -> float:
+    """Standard deviation of the noise in grey levels: the quiet quarter of nine native crops (Immerkaer's kernel)."""
+    side = min(96, min(y.shape) // 3 // 16 * 16)
+    strengths = []
+    for fy in (0.2, 0.5, 0.8):
+        for fx in (0.2, 0.5, 0.8):
+            top, left = int(fy * y.shape[0]) - side // 2, int(fx * y.shape[1]) - side // 2
+            crop = y[max(0, top) : max(0, top) + side, max(0, left) : max(0, left) + side]
+            response = np.abs(cv2.filter2D(crop, cv2.CV_32F, _NOISE_KERNEL))[1:-1, 1:-1]
+            strengths.append(cv2.resize(response, (side // 16, side // 16), interpolation=cv2.INTER_AREA).ravel())
+    return float(np.percentile(np.concatenate(strengths), 25) * np.sqrt(np.pi / 2) / 6)
+
+
+def _colour(u: Plane, v: Plane) -> dict[str, float]:
+    step = max(1, u.shape[1] // 160)
+    pair = [p[::step, ::step].astype(np.float32) - 128 for p in (u, v)]
+    return {
+        "u": float(np.median(pair[0])),
+        "v": float(np.median(pair[1])),
+        "chroma": float(np.mean(np.hypot(pair[0], pair[1]))),
+    }
+
+
+def _flat(small: Plane) -> float:
+    """Share of 8×8 blocks without any structure."""
+    box = np.ones((8, 8), np.uint8)
+    span = cv2.subtract(cv2.dilate(small, box), cv2.erode(small, box))
+    return float(np.mean(span[4::8, 4::8] <= 1))
+
+
+def _jumps(level: Plane, axis: int) -> Vector:
+    """Mean absolute difference of neighbouring rows (0) or columns (1)."""
+    pair = (level[1:], level[:-1]) if axis == 0 else (level[:, 1:], level[:, :-1])
+    return np.asarray(cv2.reduce(cv2.absdiff(*pair), 1 - axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F), np.float32).ravel()
+
+
+def _wide_jumps(level: Plane) -> Vector:
+    """Jump from row to row that most of the width shares: the third smallest of eight sections. A lorry's slats are not."""
+    jumps = cv2.resize(cv2.absdiff(level[1:], level[:-1]), (8, level.shape[0] - 1), interpolation=cv2.INTER_AREA)
+    return np.asarray(np.partition(jumps, 2, axis=1)[:, 2], np.float32)
+
+
+def _steps(y: Plane) -> float:
+    """Torn rows: rows at which the picture above and below do not belong together, in native size."""
+    jumps = _wide_jumps(np.ascontiguousarray(y[:, :: max(1, y.shape[1] // 320)]))
+    around = cv2.medianBlur(jumps[:, None], 5)[:, 0]
+    return float(np.sum(jumps > 3 * around + 4))
+
+
+def _tiles(y: Plane) -> float:
+    """Mosaic: edges of the encoder's 16-pixel blocks that are sharp along a whole block, while nothing is beside them."""
+    return float(_sharp_borders(y) + _sharp_borders(np.ascontiguousarray(y.T)))
+
+
+def _sharp_borders(y: Plane) -> int:
+    columns, tall = y.shape[1] // 16 - 1, y.shape[0] // 16
+
+    def jumps(offset: int) -> Vector:
+        left, right = y[:, 15 + offset : 16 * columns + offset : 16], y[:, 16 + offset : 16 * columns + 1 + offset : 16]
+        return np.asarray(cv2.resize(cv2.absdiff(right, left), (columns, tall), interpolation=cv2.INTER_AREA), np.float32)
+
+    beside = np.maximum(jumps(-3), jumps(3))
+    sharp = np.pad(jumps(0) > 3.0 * beside + 8.0, ((1, 1), (0, 0)))
+    # A long straight line is an edge of the scene: of it, only the ends count.
+    return int(np.sum(sharp[1:-1] & ~(sharp[:-2] & sharp[2:])))
+
+
+def _spectrum(small: Plane) -> Vector:
+    """How far the largest of each 8×8 bins stands above their mean, ln, in the middle 256×256: a stripe is one line of it."""
+    top, left = (HEIGHT - 256) // 2, (WIDTH - 256) // 2
+    crop = small[top : top + 256, left : left + 256].astype(np.float32)
+    crop = (crop - crop.mean()) * _HANN
+    half = cv2.magnitude(*cv2.split(cv2.dft(crop, flags=cv2.DFT_COMPLEX_OUTPUT)))[:, :128]
+    bins = half.reshape(SPECTRUM[0], 8, SPECTRUM[1], 8)
+    return np.asarray(np.log((bins.max((1, 3)) + 64.0) / (bins.mean((1, 3)) + 64.0)), np.float32)
+
+
+def _waves(small: Plane, axis: int) -> Vector:
+    """ln magnitude of the picture's mean profile across (0) or down (1): in the mean, a scene fades and stripes stay."""
+    profile = cv2.reduce(small, axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel()
+    bare = (profile - cv2.blur(profile[None], (31, 1))[0]) * np.hanning(len(profile))
+    size = np.abs(np.fft.rfft(bare))[: WAVES * (2 if axis == 0 else 1)]
+    return np.asarray(np.log(size.reshape(WAVES // 2, -1).max(1) / np.sqrt(len(profile)) + 0.3), np.float32)
+
+
+def _row_jumps(small: Plane) -> Vector:
+    """Mean jump from row to row, of pairs of rows: horizontal edges of the scene, and tears that are none of it."""
+    jumps = np.append(_wide_jumps(small), 0.0)
+    return np.asarray(jumps.reshape(ROWS, 2).max(1), np.float32)
+
+
+def measure_frame(picture: av.VideoFrame) -> Sight:
+    """Of a decoded picture."""
+    y, u, v, full = planes(picture)
+    return measure(y, u, v, full=full, corrupt=bool(picture.is_corrupt))

@@ -1,0 +1,84 @@
+"""One cause, one fault: an up-link or a switch that is down takes its cameras along, and they are not to blame.
+
+A parent is at fault where at least three and at least 60 % of its cameras fail within one look, and so many would not
+fail by chance: the binomial tail at the base rate of single failures is below 1e-6 for a village, 1e-4 for a switch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+BASE_RATE = 0.04
+LEAST = 3
+SHARE = 0.6
+TAIL = {"village": 1e-6, "switch": 1e-4}
+STATION_SHARE = 0.5  # of all cameras, in three villages and more: the trouble is ours
+STATION_VILLAGES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    camera: str
+    village: str
+    switch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """`kind` village or switch; `name` the village's code, or 'village/switch'."""
+
+    kind: str
+    village: str
+    name: str
+    cameras: frozenset[str]
+    failing: int
+
+
+def tail(failing: int, children: int, rate: float = BASE_RATE) -> float:
+    """P(X ≥ failing) of a binomial distribution."""
+    return sum(math.comb(children, k) * rate**k * (1 - rate) ** (children - k) for k in range(failing, children + 1))
+
+
+def parents(children: Iterable[Child]) -> dict[tuple[str, str], list[Child]]:
+    """Children by (kind, name)."""
+    groups: dict[tuple[str, str], list[Child]] = {}
+    for child in children:
+        groups.setdefault(("village", child.village), []).append(child)
+        if child.switch:
+            groups.setdefault(("switch", f"{child.village}/{child.switch}"), []).append(child)
+    return groups
+
+
+def down(groups: Mapping[tuple[str, str], list[Child]], failing: set[str]) -> list[Parent]:
+    """Parents that are down. A village's switch is not blamed as well where the whole village is down."""
+    found: list[Parent] = []
+    villages: set[str] = set()
+    for kind in ("village", "switch"):
+        for (group, name), members in groups.items():
+            if group != kind or members[0].village in villages:
+                continue
+            bad = sum(m.camera in failing for m in members)
+            if bad < LEAST or bad < SHARE * len(members) or tail(bad, len(members)) > TAIL[kind]:
+                continue
+            # All of a village's failures behind one switch: the switch it is.
+            if kind == "village" and _one_switch(members, failing):
+                continue
+            found.append(Parent(kind, members[0].village, name, frozenset(m.camera for m in members), bad))
+            if kind == "village":
+                villages.add(members[0].village)
+    return found
+
+
+def _one_switch(members: list[Child], failing: set[str]) -> bool:
+    switches = {m.switch for m in members if m.camera in failing}
+    others = [m for m in members if m.switch not in switches]
+    return len(switches) == 1 and "" not in switches and len(others) >= LEAST
+
+
+def ours(groups: Mapping[tuple[str, str], list[Child]], failing: set[str], total: int) -> bool:
+    """Whether so much fails in so many places at once that the controller's own side must be the cause."""
+    villages = [members for (kind, _), members in groups.items() if kind == "village"]
+    hit = [m for m in villages if sum(c.camera in failing for c in m) >= SHARE * len(m)]
+    return len(villages) > STATION_VILLAGES and len(hit) >= STATION_VILLAGES and len(failing) >= STATION_SHARE * total

@@ -1,0 +1,33 @@
+"""Findings in English words, for the command line and logs; the console has its own in both languages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_WORDS = {
+    "uplink": "{failing} of {cameras} cameras of this {kind} are gone at once",
+    "unreachable": "no answer from its address for {seconds} s",
+    "auth": "the camera refused the credential; set the right one",
+    "no_stream": "no picture for {seconds} s: {cause} {said}",
+    "low_fps": "{fps} pictures a second instead of {usual}",
+    "low_bitrate": "{bitrate} b/s instead of {usual}",
+    "loss": "a share of {loss} of the packets is lost",
+    "gaps": "{seconds} s of the last day are not recorded, most because of {cause}",
+    "retention": "{days} days are held instead of {required}",
+    "no_signal": "a field without a picture",
+    "black": "nothing to see",
+    "frozen": "the picture stands still",
+    "covered": "what the camera used to see is covered",
+    "covered_part": "a part of what it used to see is covered",
+    "moved": "it looks elsewhere than it used to",
+    "clock": "its clock is {offset} s off",
+}
+
+
+def sentence(family: str, figures: Mapping[str, Any]) -> str:
+    words = _WORDS.get(family, family.replace("_", " "))
+    try:
+        return words.format(**figures).strip()
+    except KeyError:
+        return family.replace("_", " ")

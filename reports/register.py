@@ -1,0 +1,43 @@
+"""The day's patrol register (巡检登记) as a page to print and sign."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+
+from health.faults import FAMILIES
+
+_PAGES = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape())
+
+
+def render(day: Mapping[str, Any], names: Mapping[str, str], station: str, zone: ZoneInfo) -> str:
+    """`day`: figures of health.figures.day with day, signed_by, signed_at, digest."""
+
+    def percent(value: float | None) -> str:
+        return "—" if value is None else f"{100 * value:.2f} %"
+
+    def clock(text: str | datetime | None) -> str:
+        at = datetime.fromisoformat(text) if isinstance(text, str) else text
+        return f"{at.astimezone(zone):%m-%d %H:%M}" if at else ""
+
+    faults = [
+        {
+            **f, "chinese": FAMILIES[f["family"]].chinese, "title": names.get(f["camera"], f["name"]),
+            "opened": clock(f["opened_at"]), "closed": clock(f["closed_at"]),
+        }
+        for f in sorted(day["figures"]["faults"], key=lambda f: (f["severity"], f["camera"]))
+    ]  # fmt: skip
+    return _PAGES.get_template("register.html").render(
+        day=day,
+        figures=day["figures"],
+        faults=faults,
+        station=station,
+        percent=percent,
+        signed=clock(day["signed_at"]),
+        names=names,
+    )
