@@ -13,11 +13,24 @@ from datetime import datetime, timedelta, tzinfo
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from health.tables import CameraSight, Look, ReferenceScene
+from health.faults import CLOSED, DISMISSED, LIVE_STATES
+from health.tables import CameraSight, Fault, Look, ReferenceScene
 
 MOST = 160  # looks that a look is compared with
 ANCHOR_DAYS = 3.0  # of a view's beginning, never forgotten
 ANCHORS = 48
+AGAINST_THE_VIEW = (
+    "moved",
+    "covered",
+    "covered_part",
+    "blurred",
+    "blurred_part",
+    "cast",
+    "monochrome",
+    "veil",
+    "overexposed",
+    "underexposed",
+)
 
 
 @dataclass(slots=True)
@@ -52,7 +65,7 @@ async def load(session: AsyncSession, camera: str, now: datetime, keep_days: flo
     bank.vectors = [features for _, features, _ in newest]
     bank.hours = [local_hour(at, zone) for at, _, _ in newest]
     if since + timedelta(days=ANCHOR_DAYS) < recent:
-        early = (await session.execute(query.where(Look.at < since + timedelta(days=ANCHOR_DAYS)).limit(ANCHORS))).all()
+        early = (await session.execute(query.where(Look.anchor).limit(ANCHORS))).all()
         bank.anchors = [features for _, features, _ in early]
         bank.anchor_hours = [local_hour(at, zone) for at, _, _ in early]
     if newest:
@@ -65,15 +78,18 @@ async def load(session: AsyncSession, camera: str, now: datetime, keep_days: flo
     return bank
 
 
-async def accept(session: AsyncSession, look: Look, thumb: bytes, view: int, zone: tzinfo) -> None:
+async def accept(session: AsyncSession, look: Look, thumb: bytes, sight: CameraSight, zone: tzinfo) -> None:
     """Take a look among those that say what the camera usually looks like."""
-    look.accepted = True
+    look.accepted, look.anchor = True, look.at - sight.since <= timedelta(days=ANCHOR_DAYS)
     hour = look.at.astimezone(zone).hour
-    await session.merge(ReferenceScene(camera=look.camera, hour=hour, view=view, at=look.at, thumb=thumb))
+    await session.merge(ReferenceScene(camera=look.camera, hour=hour, view=sight.view, at=look.at, thumb=thumb))
 
 
 async def new_view(session: AsyncSession, camera: str, now: datetime) -> None:
-    """A person says that what is seen now is right: learning begins anew."""
+    """A person says that what is seen now is right: learning begins anew, and what was found against the old view is over."""
+    query = select(Fault).where(Fault.camera == camera, Fault.state.in_(LIVE_STATES), Fault.family.in_(AGAINST_THE_VIEW))
+    for fault in await session.scalars(query):
+        fault.state, fault.closed_at, fault.verdict = (CLOSED if fault.times else DISMISSED), now, "new_view"
     sight = await session.get(CameraSight, camera)
     if sight is None:
         session.add(CameraSight(camera=camera, since=now))
@@ -83,12 +99,9 @@ async def new_view(session: AsyncSession, camera: str, now: datetime) -> None:
 
 async def prune(session: AsyncSession, now: datetime, keep_days: float) -> int:
     """Forget the features of looks that no comparison asks for; the looks themselves stay. Returns how many."""
-    young = select(CameraSight.camera).where(
-        CameraSight.camera == Look.camera, CameraSight.since > Look.at - timedelta(days=ANCHOR_DAYS)
-    )
     done = await session.execute(
         update(Look)
-        .where(Look.features.is_not(None), Look.at < now - timedelta(days=keep_days), ~young.exists())
+        .where(Look.features.is_not(None), Look.at < now - timedelta(days=keep_days), Look.anchor.is_(False))
         .values(features=None)
         .execution_options(synchronize_session=False)
     )

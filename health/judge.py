@@ -23,6 +23,8 @@ NEAREST = 12
 ENOUGH = 5  # references of a set, below which it says nothing
 LEARNING = 24  # accepted looks, below which only what needs no past is judged
 EASE = 0.7
+SAME = 0.35  # correlation of edges
+MANY = 60.0  # borders of blocks that no scene has
 TRUSTED = 0.06  # response of the phase correlation
 MOVED = 0.015  # of the width; clean pictures reach 0.7 %
 COMPARED = 10  # reference pictures, the nearest in brightness
@@ -82,7 +84,13 @@ class Compared:
         level = float(sight.thumb.mean())
         nearest = sorted(past.scenes, key=lambda scene: abs(float(scene.mean()) - level))[:COMPARED]
         self.edges, self.scenes = edges(sight.thumb), [edges(scene) for scene in nearest]
+        self.alike = self._alike()
         self._z = [_robust_z(sight.vector, past.vectors[s]) for s in self.sets]
+
+    def _alike(self) -> float:
+        """Correlation of edges with the most similar reference, 1 alike … 0 another scene; 1 where there is none."""
+        mine = cv2.GaussianBlur(self.edges, (0, 0), 1.2)
+        return max((_correlation(mine, cv2.GaussianBlur(e, (0, 0), 1.2)) for e in self.scenes), default=1.0)
 
     def least(self, family: str, threshold: float) -> float:
         return threshold * EASE if family in self.eased else threshold
@@ -215,7 +223,9 @@ def _disturbance(c: Compared, verdict: Verdict) -> None:
         verdict.found["stripes"] = {"peak": peak}
     torn = _torn(c)
     borders = s["tiles"] - float(c.past.vectors[:, INDEX["tiles"]].max())
-    if s.corrupt or torn >= 4 or borders > c.least("mosaic", 8):
+    # Another view has other edges: rows and blocks only speak while it is the same scene.
+    same = c.alike > SAME
+    if s.corrupt or torn >= (4 if same else 9) or borders > (c.least("mosaic", 8) if same else MANY):
         verdict.found["mosaic"] = {"rows": torn, "blocks": borders}
 
 
@@ -260,10 +270,10 @@ def _structure(c: Compared, verdict: Verdict) -> None:
     lost = float(gone.sum() / structured.sum())
     # In the mean: with lamps and shadows some cells were empty once, but never all of them at the same time.
     fallen = float(np.mean(np.median(theirs, 0)[structured] - mine[structured]))
-    alike, shift = _alike(c), _shift(c)
+    alike, shift = c.alike, _shift(c)
     if alike < 0.45 and (lost > c.least("covered", 0.6) or (fallen > c.least("covered", 1.5) and alike < 0.3)):
         verdict.found["covered"] = {"lost": lost, "fallen": fallen, "alike": alike}
-    elif "blurred" in verdict.found and _blurred_elsewhere(c, structured & ~gone):
+    elif "blurred" in verdict.found and _blurred_everywhere(c, structured):
         pass  # what is unsharp everywhere is not covered
     elif lost > c.least("covered_part", 0.32) or patch.mean() > c.least("covered_part", 0.11):
         verdict.found["covered_part"] = {"lost": lost, "patch": float(patch.mean())}
@@ -276,11 +286,11 @@ def _structure(c: Compared, verdict: Verdict) -> None:
         verdict.found["moved"] = {"alike": alike}  # structure there is, but of another scene
 
 
-def _blurred_elsewhere(c: Compared, there: npt.NDArray[np.bool_]) -> bool:
-    """Whether cells that kept their structure have lost its fine part."""
+def _blurred_everywhere(c: Compared, structured: npt.NDArray[np.bool_]) -> bool:
+    """Whether most cells kept their coarse structure and lost the fine one; under a cover both are gone."""
     mine, theirs = measure.cells(c.sight.vector), measure.cells(c.past.vectors[np.union1d(*c.sets)])
     drop = (mine[1] - mine[3]) - np.median(theirs[:, 1] - theirs[:, 3], 0)
-    return bool(there.sum() < 4 or np.median(drop[there]) < -0.5)
+    return bool(np.mean(drop[structured] < -0.5) > 0.6)
 
 
 def edges(thumb: Plane) -> npt.NDArray[np.float32]:
@@ -290,14 +300,6 @@ def edges(thumb: Plane) -> npt.NDArray[np.float32]:
     around = cv2.GaussianBlur(strength, (0, 0), 6.0)
     made = strength / (around + 3.0)
     return np.asarray(made - made.mean(), np.float32)
-
-
-def _alike(c: Compared) -> float:
-    """Correlation of edges with the most similar reference, 1 alike … 0 another scene; 1 where there is none to compare."""
-    if not c.scenes:
-        return 1.0
-    mine = cv2.GaussianBlur(c.edges, (0, 0), 1.2)
-    return max(_correlation(mine, cv2.GaussianBlur(e, (0, 0), 1.2)) for e in c.scenes)
 
 
 def _correlation(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:

@@ -223,7 +223,7 @@ class Patrol:
         sight.thumb, sight.at = answer.thumb, look.at
         troubled = any(f.state in (SUSPECT, OPEN, RECOVERING) for f in faults)
         if not troubled and not PICTURE & set(look.findings):
-            await bank.accept(session, look, answer.thumb, sight.view, self._zone)
+            await bank.accept(session, look, answer.thumb, sight, self._zone)
             await _habits(session, sight)
 
     async def _finish(self, number: int) -> None:

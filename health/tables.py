@@ -48,6 +48,9 @@ class Look(Base):
     accepted: Mapped[bool] = mapped_column(
         default=False, server_default="0", comment="Belongs to what the camera usually looks like"
     )
+    anchor: Mapped[bool] = mapped_column(
+        default=False, server_default="0", comment="Of the first days of a view: never forgotten"
+    )
     features: Mapped[bytes | None] = mapped_column(LargeBinary, comment="Packed figures (health.measure), kept for some days")
     picture: Mapped[str | None] = mapped_column(
         String(300), comment="JPEG kept as evidence or reference, below the data folder"

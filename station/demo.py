@@ -51,7 +51,7 @@ ROOT = Path(__file__).parent.parent
 H265 = "xd-02"  # a newer make, whose main stream most browsers cannot play
 DOME = "yj-01"
 FAULTS = {"wj-02": "black", "yj-02": "frozen", "xd-03": "dead"}
-EXPECTED = {"wj-02": "black", "yj-02": "frozen", "xd-03": "no_stream"}
+EXPECTED = {"wj-02": "black", "yj-02": "frozen", "xd-03": "unreachable"}
 PASSWORD = "minwang-demo"
 ACCOUNTS = (
     ("video", "张视频", Role.VIDEO_OFFICER, None), ("investigator", "李侦查", Role.INVESTIGATOR, None), ("leader", "陈所长", Role.APPROVER, None),

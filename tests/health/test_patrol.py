@@ -1,100 +1,254 @@
+"""Rounds over an archive of made pictures: rows, evidence, memory, what persons say."""
+
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 
 from cameras import inventory, registry
-from cameras.tables import Stream
+from cameras.tables import Camera, Stream
 from cameras.virtual import scene
-from cameras.virtual.clip import Clip, Frame, encode
-from core.clock import ManualClock, to_microseconds
+from core.clock import ManualClock
 from core.database import Database
 from core.errors import ProtocolError
 from core.settings import PatrolSettings
-from health import faults, picture, stream
+from health import bank, patrol
+from health.examine import Question, examine
 from health.patrol import Patrol, ask
-from health.picture import Figures
-from health.tables import Fault, Look, PatrolRound
+from health.tables import CameraSight, Fault, Look, Maintenance, PatrolRound, ReferenceScene
 from nvr.decode_pool import DecodePool
-from nvr.parameter_sets import VideoFormat
 from nvr.reader import Keyframe
-from nvr.tables import StreamStatus
+from nvr.tables import Gap, StreamStatus
+from tests.health.frames import coded, street
 
+CAMERAS = [f"c-{i}" for i in range(1, 5)]
+ZONE = ZoneInfo("Asia/Shanghai")
 TOWN = """
 town: t
 villages: [{code: v, name: v}]
-cameras: [{id: cam, name: c, village: v, streams: {main: {url: "rtsp://127.0.0.1/x"}}}]
-"""
+cameras:
+""" + "\n".join(f'  - {{id: {c}, name: {c}, village: v, streams: {{main: {{url: "rtsp://127.0.0.1/{c}"}}}}}}' for c in CAMERAS)
 
 
-def keyframes(clip: Clip, step_seconds: float = 2.0) -> list[Keyframe]:
-    """The clip's keyframes as the archive gives them."""
-    configuration = VideoFormat.from_sets(clip.codec, clip.parameter_sets).configuration()
-    frames = []
-    for i, index in enumerate(clip.keyframes):
-        nals: dict[int, bytearray] = {}
-        for raw in clip.packet_slices(index, 0, 0):
-            payload = bytes(raw[16:])
-            kind = payload[0] & 31
-            if kind == 28:
-                if payload[1] & 0x80:
-                    nals[len(nals)] = bytearray([payload[0] & 0xE0 | payload[1] & 31])
-                nals[len(nals) - 1] += payload[2:]
-            elif kind == 5:
-                nals[len(nals)] = bytearray(payload)
-        data = b"".join(len(n).to_bytes(4, "big") + bytes(n) for n in nals.values())
-        frames.append(Keyframe("cam/main", int(i * step_seconds * 1e6), clip.codec, configuration, data))
-    return frames
+class Inline(DecodePool):
+    async def run(self, function: Any, *args: Any, **kwargs: Any) -> Any:  # the pool itself has its own test
+        return await asyncio.to_thread(function, *args, **kwargs)
 
 
-def coded(pictures: list[Frame]) -> list[Keyframe]:
-    return keyframes(encode(pictures, fps=1, gop=1, crf=23))
+@dataclass
+class Station:
+    """Four cameras whose newest keyframes are made to measure."""
+
+    database: Database
+    clock: ManualClock
+    patrol: Patrol
+    frames: dict[str, list[Keyframe]] = field(default_factory=dict)
+
+    async def latest_keyframes(self, stream: str, seconds: float, limit: int) -> list[Keyframe]:
+        return self.frames.get(stream.partition("/")[0], self.frames["all"])
+
+    async def round(self, *, hours: float = 1.0, scope: dict[str, Any] | None = None) -> int:
+        """Time goes by, recorders report, a round is asked for and done."""
+        self.clock.advance(hours * 3600)
+        await self.report()
+        async with self.database.session() as session:
+            number = (await ask(session, self.clock.now(), "test", scope)).id
+        assert await self.patrol.run_waiting()
+        return number
+
+    async def report(self) -> None:
+        now = self.clock.now()
+        async with self.database.session() as session:
+            for c in CAMERAS:
+                await session.merge(
+                    StreamStatus(
+                        stream=f"{c}/main", worker="r", engine="native", state="recording", cause="", detail="", at=now,
+                        since=now - timedelta(hours=1), last_picture=now, fps=25.0, bitrate=2e6, loss=0.0,
+                    )
+                )  # fmt: skip
+
+    async def faults(self, camera: str = "c-1") -> dict[str, str]:
+        async with self.database.reading() as session:
+            return {f.family: f.state for f in await session.scalars(select(Fault).where(Fault.camera == camera))}
+
+    async def learn(self, rounds: int = 8) -> None:
+        for i in range(rounds):
+            self.frames["all"] = coded(street(seed=4)[i % 8 :][:1])
+            await self.round()
 
 
-def street(count: int = 8, seed: int = 4) -> list[Frame]:
-    view = scene.Street(seed, (640, 360))
-    return [view.frame(i / 40, i) for i in range(count)]
+@pytest.fixture
+async def station(database: Database, clock: ManualClock, tmp_path: Path) -> Station:
+    async with database.session() as session:
+        await registry.apply(session, inventory.parse(TOWN), clock.now(), "test")
+        await session.execute(update(Stream).values(fps=25.0))
+    made = Station(database, clock, Patrol(database, clock, PatrolSettings(learning_looks=6), tmp_path, Inline(), ZONE))
+    made.patrol._reader = made  # type: ignore[assignment]
+    made.frames["all"] = coded(street(1))
+    return made
 
 
-NO_HISTORY: list[dict[str, float]] = []
+def black() -> list[Keyframe]:
+    return coded([scene.blackened(street(1)[0])])
 
 
-def test_a_healthy_street_has_no_findings() -> None:
-    figures, jpeg = picture.examine(coded(street()))
-    found, unknown = picture.findings(figures, NO_HISTORY, 10)
-    assert found == {}
-    assert unknown == {"blurred"}  # still learning
-    assert jpeg[:2] == b"\xff\xd8"
+async def test_black_is_opened_with_evidence_and_closed_again(station: Station, tmp_path: Path) -> None:
+    await station.learn(2)
+    station.frames["c-1"] = black()
+    await station.round()
+    assert (await station.faults())["black"] == "suspect"
+    station.clock.advance(601)
+    assert await station.patrol.run_waiting(), "suspicion asks for another look after ten minutes"
+    assert (await station.faults())["black"] == "open" and "black" not in await station.faults("c-2")
+    async with station.database.reading() as session:
+        (fault,) = (await session.scalars(select(Fault).where(Fault.state == "open"))).all()
+        assert fault.picture and fault.reference and fault.picture != fault.reference and fault.village == "v"
+    assert await asyncio.to_thread((tmp_path / fault.picture).is_file)
+    del station.frames["c-1"]
+    await station.round()
+    assert (await station.faults())["black"] == "recovering"
+    await station.round()
+    assert (await station.faults())["black"] == "closed"
 
 
-def test_black_is_found_and_an_unlit_night_is_not() -> None:
-    figures, _ = picture.examine(coded([scene.blackened(p) for p in street()]))
-    assert "black" in picture.findings(figures, NO_HISTORY, 10)[0]
-    rng = np.random.default_rng(1)
-    night = [np.clip(p.astype(np.float32) * 0.2 + rng.normal(0, 4, p.shape), 0, 255).astype(np.uint8) for p in street()]
-    figures, _ = picture.examine(coded(night))
-    assert picture.findings(figures, NO_HISTORY, 10)[0] == {}
+async def test_blur_is_found_and_never_becomes_the_norm(station: Station) -> None:
+    await station.learn()
+    station.frames["c-1"] = coded([np.asarray(cv2.GaussianBlur(street(3)[2], (0, 0), 5), np.uint8)])
+    for _ in range(6):
+        await station.round()
+    assert (await station.faults())["blurred"] == "open"
+    async with station.database.reading() as session:
+        looks = (await session.scalars(select(Look).where(Look.camera == "c-1").order_by(Look.id))).all()
+        scenes = await session.scalar(select(func.count()).select_from(ReferenceScene).where(ReferenceScene.camera == "c-1"))
+    assert [x.accepted for x in looks[-6:]] == [False] * 6 and looks[3].accepted and scenes
+
+
+async def test_what_a_person_calls_normal_is_learnt(station: Station) -> None:
+    await station.learn()
+    turned = [scene.moved(p) for p in street(8)]
+    for i in range(4):
+        station.frames["c-1"] = coded(turned[i : i + 1])
+        await station.round()
+    assert (await station.faults())["moved"] == "open"
+    async with station.database.session() as session:
+        await bank.new_view(session, "c-1", station.clock.now())
+    for i in range(8):
+        station.frames["c-1"] = coded(turned[i : i + 1])
+        await station.round()
+    assert (await station.faults())["moved"] == "closed"
+
+
+async def test_planned_work_opens_nothing(station: Station) -> None:
+    now = station.clock.now()
+    async with station.database.session() as session:
+        session.add(Maintenance(village="v", camera=None, start=now, until=now + timedelta(hours=6), reason="pole", by="x"))
+    station.frames["c-1"] = black()
+    for _ in range(3):
+        await station.round()
+    assert await station.faults() == {}
+    for _ in range(5):
+        await station.round()
+    assert (await station.faults())["black"] == "open", "the plan has an end"
+
+
+async def test_what_the_sky_does_to_many_is_no_fault(station: Station) -> None:
+    await station.learn()
+    foggy = [np.asarray(p * 0.35 + 140, np.uint8) for p in street(8)]
+    for i in range(5):
+        station.frames["all"] = coded(foggy[i : i + 1])
+        await station.round()
+    states = [s for c in CAMERAS for s in (await station.faults(c)).values()]
+    assert "open" not in states
+    # One camera alone in its fog has dirt on its glass.
+    for i in range(8):
+        station.frames["all"], station.frames["c-1"] = coded(street(8)[i : i + 1]), coded(foggy[i : i + 1])
+        await station.round()
+    assert "open" in (await station.faults()).values() and "open" not in (await station.faults("c-2")).values()
+
+
+async def test_a_round_goes_on_where_it_stopped(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, looked = station.patrol.look, list[str]()
+
+    async def look(number: int, camera: Camera, **facts: bool) -> None:
+        if len(looked) == 2:
+            raise RuntimeError("the analyst dies")
+        looked.append(camera.id)
+        await real(number, camera, **facts)
+
+    station.patrol._settings = PatrolSettings(at_once=1)
+    monkeypatch.setattr(station.patrol, "look", look)
+    with pytest.raises(RuntimeError):
+        await station.round()
+    monkeypatch.setattr(station.patrol, "look", real)
+    assert await station.patrol.run_waiting()
+    async with station.database.reading() as session:
+        row = (await session.scalars(select(PatrolRound))).one()
+        cameras = sorted(await session.scalars(select(Look.camera)))
+    assert cameras == CAMERAS and (row.cameras, row.looked) == (4, 4) and row.finished_at is not None
+
+
+async def test_a_round_of_some(station: Station) -> None:
+    number = await station.round(scope={"cameras": ["c-2", "c-3"]})
+    async with station.database.reading() as session:
+        assert sorted(await session.scalars(select(Look.camera).where(Look.round == number))) == ["c-2", "c-3"]
+
+
+async def test_a_gap_of_yesterday_is_told_with_its_cause(station: Station) -> None:
+    end = int(station.clock.now().timestamp() * 1e6)
+    async with station.database.session() as session:
+        session.add(Gap(stream="c-1/main", start_us=end - 600_000_000, end_us=end, cause="no_packets"))
+        session.add(Gap(stream="c-2/main", start_us=end - 600_000_000, end_us=end, cause="schedule"))
+    await station.round()
+    await station.round()
+    async with station.database.reading() as session:
+        (fault,) = (await session.scalars(select(Fault).where(Fault.family == "gaps"))).all()
+    assert fault.camera == "c-1" and fault.state == "open" and fault.figures["cause"] == "no_packets"
+    assert fault.figures["seconds"] == 600
+    await station.round(hours=25)
+    await station.round()
+    assert (await station.faults())["gaps"] == "closed"
+
+
+async def test_a_picture_that_does_not_decode_says_nothing(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(DecodePool):
+        async def run(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+            raise ProtocolError("the picture crashed its decoder")
+
+    monkeypatch.setattr(station.patrol, "_pool", Broken())
+    await station.round()
+    async with station.database.reading() as session:
+        look = (await session.scalars(select(Look))).first()
+    assert look is not None and look.findings == {} and "black" in look.untestable and await station.faults() == {}
+
+
+async def test_a_month_of_rounds_is_forgotten_but_for_its_beginning(station: Station) -> None:
+    station.patrol._settings = PatrolSettings(learning_looks=6, keep_days=5)
+    for i in range(30):
+        station.frames["all"] = coded(street(8)[i % 8 :][:1])
+        await station.round(hours=24, scope={"cameras": ["c-1"]})
+    async with station.database.reading() as session:
+        kept = (await session.scalars(select(Look.at).where(Look.features.is_not(None)).order_by(Look.at))).all()
+        loaded = await bank.load(session, "c-1", station.clock.now(), 5, ZONE)
+    assert 8 <= len(kept) <= 12 and kept[0] < station.clock.now() - timedelta(days=25)
+    assert len(loaded.anchors) >= 3 and len(loaded.vectors) <= 6
 
 
 def test_frozen_is_the_same_picture_for_long_enough() -> None:
     frozen = coded(street(1))[:1] * 8
     frames = [Keyframe(f.stream, i * 2_000_000, f.codec, f.configuration, f.data) for i, f in enumerate(frozen)]
-    figures, _ = picture.examine(frames)
-    assert figures.still_seconds == 14
-    assert "frozen" in picture.findings(figures, NO_HISTORY, 10)[0]
-    short, _ = picture.examine(frames[:3])
-    found, unknown = picture.findings(short, NO_HISTORY, 10)
-    assert found == {}
-    assert "frozen" in unknown  # too short a span to judge
+    answer = examine(Question(frames, 12.0))
+    assert answer.found["frozen"] == {"seconds": 14.0} and answer.jpeg[:2] == b"\xff\xd8"
+    short = examine(Question(frames[:3], 12.0))
+    assert "frozen" not in short.found and "frozen" in short.untestable  # too short a span to judge
 
 
 def test_a_still_scene_with_sensor_noise_is_not_frozen() -> None:
@@ -104,157 +258,37 @@ def test_a_still_scene_with_sensor_noise_is_not_frozen() -> None:
         np.clip(view.frame(0, 0).astype(np.float32) + rng.normal(0, 2.5, (360, 640, 3)), 0, 255).astype(np.uint8)
         for _ in range(8)
     ]
-    figures, _ = picture.examine(coded(pictures))
-    assert figures.still_seconds < 10
+    assert "frozen" not in examine(Question(coded(pictures), 12.0)).found
 
 
-def test_blur_is_found_against_the_camera_s_own_looks() -> None:
-    history = [picture.examine(coded([p]))[0].as_dict() for p in street(8)]
-    blurred, _ = picture.examine(coded([scene.blurred(street(12)[11])]))
-    assert "blurred" in picture.findings(blurred, history, 10)[0]
-    sharp, _ = picture.examine(coded([street(12)[11]]))
-    assert picture.findings(sharp, history, 10)[0] == {}
+def test_an_encoder_that_goes_on_over_a_frozen_sensor_is_told_by_the_hour() -> None:
+    """Between two rounds a scene changes; where it always did and now does not, by day, it stands still."""
+    frames = coded(street(8))
+    first = examine(Question(frames, 12.0))
+    again = examine(Question(frames, 13.0, before=first.thumb, apart=3600.0, usual_change=4.0))
+    assert "frozen" in again.found
+    quiet = examine(Question(frames, 13.0, before=first.thumb, apart=3600.0, usual_change=1.2))
+    assert "frozen" not in quiet.found  # here nothing ever changes
 
 
-def test_a_soft_camera_is_not_blurred_by_its_own_measure() -> None:
-    soft = [np.asarray(cv2.GaussianBlur(p, (0, 0), 2), np.uint8) for p in street(9)]
-    history = [picture.examine(coded([p]))[0].as_dict() for p in soft[:8]]
-    assert picture.findings(picture.examine(coded([soft[8]]))[0], history, 10)[0] == {}
-
-
-@given(st.lists(st.sampled_from([True, False, None]), max_size=40))
-def test_one_look_never_opens_and_never_closes(looks: list[bool | None]) -> None:
-    state: str | None = None
-    count = 0
-    previous: list[bool] = []
-    for found in looks:
-        old = state
-        state, count, step = faults.advance(state, count, found)
-        if found is not None:
-            previous.append(found)
-        if step == "opened":
-            assert previous[-2:] == [True, True]
-        if step == "closed":
-            assert previous[-2:] == [False, False]
-        if found is None:
-            assert (state, step) == (old, "none")
-        if state in (faults.CLOSED, faults.DISMISSED):
-            state, count = None, 0
-            previous.clear()
-
-
-def test_a_cause_explains_its_consequences() -> None:
-    verdict = faults.judge({"no_stream": "x", "low_fps": "y"}, set())
-    assert verdict["no_stream"] is True
-    assert verdict["low_fps"] is None
-    assert faults.judge({}, {"blurred"})["blurred"] is None
-    assert faults.judge({}, set())["black"] is False
-
-
-def status(clock: ManualClock, **changes: Any) -> StreamStatus:
-    now = clock.now()
-    values = {
-        "state": "recording",
-        "cause": "",
-        "detail": "",
-        "at": now,
-        "since": now - timedelta(minutes=5),
-        "last_picture": now,
-    }
-    values |= {"fps": 25.0, "bitrate": 2e6, "loss": 0.0}
-    return StreamStatus(stream="cam/main", worker="r", engine="native", **{**values, **changes})
-
-
-HABIT = [{"fps": 25.0, "bitrate": 2e6}] * 6
-
-
-@pytest.mark.parametrize(
-    ("changes", "family"),
-    [
-        ({"state": "waiting", "detail": "no connection", "last_picture": None}, "no_stream"),
-        ({"state": "refused"}, "auth"),
-        ({"fps": 9.0}, "low_fps"),
-        ({"bitrate": 1e5}, "low_bitrate"),
-        ({"loss": 0.02}, "loss"),
-    ],
-)
-def test_stream_findings(changes: dict[str, Any], family: str, clock: ManualClock) -> None:
-    found, _ = stream.findings(status(clock, **changes), clock.now(), 25.0, HABIT)
-    assert set(found) == {family}
-
-
-def test_a_silent_recorder_is_not_the_camera_s_fault(clock: ManualClock) -> None:
-    old = status(clock, at=clock.now() - timedelta(minutes=5), state="waiting")
-    found, unknown = stream.findings(old, clock.now(), 25.0, HABIT)
-    assert found == {}
-    assert "no_stream" in unknown
-
-
-class FakeReader:
-    def __init__(self) -> None:
-        self.frames: list[Keyframe] = []
-
-    async def latest_keyframes(self, stream: str, seconds: float, limit: int) -> list[Keyframe]:
-        return self.frames
-
-
-async def patrol_with(database: Database, clock: ManualClock, tmp_path: Path) -> tuple[Patrol, FakeReader]:
-    async with database.session() as session:
-        await registry.apply(session, inventory.parse(TOWN), clock.now(), "test")
-        (await session.get_one(Stream, "cam/main")).fps = 25.0
-        session.add(status(clock))
-
-    class Inline(DecodePool):
-        async def run(self, function: Any, *args: Any, **kwargs: Any) -> Any:  # the pool itself has its own test
-            return await asyncio.to_thread(function, *args, **kwargs)
-
-    patrol = Patrol(database, clock, PatrolSettings(look_again_seconds=0.0), tmp_path, Inline())
-    reader = FakeReader()
-    patrol._reader = reader  # type: ignore[assignment]
-    return patrol, reader
-
-
-async def round_of(patrol: Patrol, database: Database, clock: ManualClock, **changes: Any) -> None:
-    clock.advance(3600)
-    async with database.session() as session:
-        await session.merge(status(clock, **changes))
-        await ask(session, clock.now(), "test")
-    working = asyncio.create_task(patrol.run_waiting())
-    while not working.done():
-        await asyncio.sleep(0.01)
-        clock.advance(0.001)
-    assert await working
-
-
-async def test_a_black_camera_is_opened_with_evidence_and_closed_again(
-    database: Database, clock: ManualClock, tmp_path: Path
-) -> None:
-    patrol, reader = await patrol_with(database, clock, tmp_path)
-    reader.frames = coded(street())
-    await round_of(patrol, database, clock)
-    reader.frames = coded([scene.blackened(p) for p in street()])
-    await round_of(patrol, database, clock)
-    async with database.reading() as session:
-        (fault,) = (await session.scalars(select(Fault))).all()
-        assert (fault.family, fault.state, fault.severity) == ("black", "open", 1)
-        assert fault.picture and fault.reference and fault.picture != fault.reference
-        assert (await session.scalars(select(PatrolRound).order_by(PatrolRound.id.desc()))).first().faulty == 1  # type: ignore[union-attr]
-    assert await asyncio.to_thread((tmp_path / fault.picture).is_file)
-    reader.frames = coded(street())
-    await round_of(patrol, database, clock)
-    async with database.reading() as session:
-        assert (await session.scalars(select(Fault))).one().state == "closed"
-
-
-async def test_a_dead_camera_is_opened(database: Database, clock: ManualClock, tmp_path: Path) -> None:
-    patrol, _ = await patrol_with(database, clock, tmp_path)
-    await round_of(patrol, database, clock, state="waiting", detail="no connection", last_picture=None)
-    async with database.reading() as session:
-        (fault,) = (await session.scalars(select(Fault))).all()
-        looks = (await session.scalars(select(Look))).all()
-    assert (fault.family, fault.state) == ("no_stream", "open")
-    assert len(looks) == 2  # two confirmations, not one
-    assert to_microseconds(looks[1].at) > to_microseconds(looks[0].at)
+def test_a_shaking_camera_is_somewhere_else_each_time() -> None:
+    pictures = street(8)
+    past = [examine(Question(coded([p]), 12.0)) for p in street(8, seed=4)]
+    shaken = []
+    for i, p in enumerate(pictures):
+        shift = np.array([[1, 0, 40 * (-1) ** i], [0, 1, 12 * (i % 3)]], np.float32)
+        shaken.append(np.asarray(cv2.warpAffine(p, shift, (640, 360), borderMode=cv2.BORDER_REFLECT), np.uint8))
+    question = Question(coded(shaken), 12.0, [a.features for a in past] * 4, [12.0] * 32, [a.thumb for a in past[:3]], days=3.0)
+    assert "shaking" in examine(question).found
+    still = Question(
+        coded([shaken[0]] * 1 + [scene.moved(p) for p in pictures]),
+        12.0,
+        question.vectors,
+        question.hours,
+        question.scenes,
+        days=3.0,
+    )
+    assert "shaking" not in examine(still).found and "moved" in examine(still).found
 
 
 def crash() -> None:
@@ -286,6 +320,8 @@ async def test_a_picture_that_crashes_its_decoder_harms_nobody() -> None:
         await pool.close()
 
 
-def test_robust_z() -> None:
-    assert picture.robust_z(5, [1, 1, 1, 1], 1.0) == 4
-    assert isinstance(Figures(0, 1, 2, 3, 4, 5).as_dict(), dict)
+async def test_habits_are_the_median_of_good_looks(station: Station) -> None:
+    await station.learn(6)
+    async with station.database.reading() as session:
+        sight = await session.get_one(CameraSight, "c-1")
+    assert sight.bitrate == 2e6 and sight.fps == 25.0 and patrol.HABIT

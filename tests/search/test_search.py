@@ -27,7 +27,7 @@ from search.indexer import Indexer, rewind
 from search.query import Query, find
 from search.tables import IndexPosition, Sighting
 from tests.conftest import FOOTAGE, MODELS, needs_footage, needs_models
-from tests.health.test_patrol import TOWN, keyframes, street
+from tests.health.frames import TOWN, keyframes, street
 
 PVB = MODELS / "person-vehicle-bike-detection-2004" / "FP16-INT8" / "person-vehicle-bike-detection-2004.xml"
 CROSSROAD = (

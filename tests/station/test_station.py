@@ -131,7 +131,11 @@ def test_the_demo_does_what_it_promises_and_leaves_nothing_behind() -> None:
     assert summary["complete"] is True
     assert summary["cameras_found"] == 8
     assert summary["recorded_seconds"] > 200
-    assert {f["camera"]: f["family"] for f in summary["faults"]} == {"wj-02": "black", "yj-02": "frozen", "xd-03": "no_stream"}
+    assert {f["camera"]: f["family"] for f in summary["faults"]} == {
+        "wj-02": "black",
+        "yj-02": "frozen",
+        "xd-03": "unreachable",
+    }
     assert {g["camera"]: g["cause"] for g in summary["gaps"]} == {"xd-03": "unreachable"}
     assert summary["people"] > 10 and summary["alerts"] >= 1
     assert time.monotonic() - started < 100

@@ -130,7 +130,7 @@ def test_h265_is_turned_into_what_the_browser_plays(browser: Browser, town: str)
 def test_patrol_shows_each_fault_with_its_picture(browser: Browser, town: str) -> None:
     page = sign_in(browser, town, "video")
     page.click("[data-test=nav-patrol]")
-    for camera, family in (("wj-02", "black"), ("yj-02", "frozen"), ("xd-03", "no_stream")):
+    for camera, family in (("wj-02", "black"), ("yj-02", "frozen"), ("xd-03", "unreachable")):
         expect(page.locator(f"[data-test=fault][data-camera={camera}]")).to_have_attribute("data-family", family)
     picture = page.locator("[data-camera=wj-02] [data-test=fault-picture]")
     expect(picture).to_be_visible()

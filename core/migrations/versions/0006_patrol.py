@@ -175,6 +175,15 @@ def upgrade() -> None:
         )
         batch_op.add_column(
             sa.Column(
+                "anchor",
+                sa.Boolean(),
+                server_default="0",
+                nullable=False,
+                comment="Of the first days of a view: never forgotten",
+            )
+        )
+        batch_op.add_column(
+            sa.Column(
                 "features", sa.LargeBinary(), nullable=True, comment="Packed figures (health.measure), kept for some days"
             )
         )

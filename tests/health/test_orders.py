@@ -1,0 +1,142 @@
+"""Work orders: deadlines in working hours, steps, and the machine that verifies."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.tables import Camera, Village
+from core.clock import ManualClock
+from core.database import Database
+from core.errors import ConflictError, NotFoundError, UsageError
+from health import orders
+from health.orders import STEPS, Wish, care, create, deadline, move
+from health.tables import Fault, WorkOrder, WorkOrderNote
+
+SHANGHAI, BERLIN = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin")
+
+
+def at(text: str, zone: ZoneInfo = SHANGHAI) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=zone)
+
+
+def test_deadlines_count_working_hours() -> None:
+    assert deadline(at("2026-11-20T16:00"), 4, SHANGHAI) == at("2026-11-21T10:00")  # Friday to Saturday
+    assert deadline(at("2026-11-21T17:00"), 2, SHANGHAI) == at("2026-11-23T09:00")  # over Sunday
+    assert deadline(at("2026-11-22T03:00"), 1, SHANGHAI) == at("2026-11-23T09:00")
+    assert deadline(at("2026-03-28T17:00", BERLIN), 2, BERLIN) == at("2026-03-30T09:00", BERLIN)  # the night of summer time
+
+
+@given(
+    st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(timezone.utc)),
+    st.floats(0.1, 200),
+    st.floats(0.1, 50),
+)
+def test_more_hours_never_end_earlier(start: datetime, hours: float, more: float) -> None:
+    first, second = deadline(start, hours, SHANGHAI), deadline(start, hours + more, SHANGHAI)
+    assert start < first < second
+    local = first.astimezone(SHANGHAI)
+    assert local.weekday() < 6 and 8 <= local.hour + local.minute / 60 <= 18
+
+
+@pytest.fixture
+async def session(database: Database, clock: ManualClock) -> AsyncSession:  # type: ignore[misc]
+    async with database.session() as made:
+        made.add(Village(code="v", name="V", boundary=[], subnets=[], funding=[]))
+        await made.flush()
+        profile = {"maintainer": "Tianmu", "warranty_until": "2030-01-01"}
+        made.add(Camera(id="c-1", name="桥头", village="v", profile=profile))
+        yield made
+
+
+def fault(session: AsyncSession, now: datetime, camera: str = "c-1", family: str = "black", severity: int = 1) -> Fault:
+    made = Fault(
+        camera=camera, village="v", family=family, state="open", severity=severity, detail="" if camera else "v", figures={},
+        facts={"marks": [[now.timestamp(), True, "day"]]}, first_seen=now, opened_at=now, looks=1, times=1,
+    )  # fmt: skip
+    session.add(made)
+    return made
+
+
+async def test_one_order_a_camera_and_one_for_an_uplink(session: AsyncSession, clock: ManualClock) -> None:
+    now = clock.now()
+    found = [fault(session, now), fault(session, now, family="blurred", severity=2), fault(session, now, "", "uplink")]
+    await session.flush()
+    made = await create(session, found, now, "x", SHANGHAI)
+    assert [(o.camera, o.severity, o.state, o.vendor, o.warranty) for o in made] == [
+        ("c-1", 1, "assigned", "Tianmu", True), (None, 1, "new", "", False)
+    ]  # fmt: skip
+    assert found[0].order == found[1].order == made[0].id and "黑屏" in made[0].title and "模糊" in made[0].title
+    with pytest.raises(UsageError, match="without an order"):
+        await create(session, found, now, "x", SHANGHAI)
+
+
+async def test_what_is_mended_is_watched_for_two_hours(session: AsyncSession, clock: ManualClock) -> None:
+    found = fault(session, clock.now())
+    await session.flush()
+    (order,) = await create(session, [found], clock.now(), "x", SHANGHAI)
+    await move(session, order.id, "working", clock.now(), "x")
+    await move(session, order.id, "verifying", clock.now(), "x", text="cleaned", cost=80)
+    with pytest.raises(ConflictError, match="machine"):
+        await move(session, order.id, "closed", clock.now(), "x")
+    found.state, found.closed_at = "closed", clock.now()
+    clock.advance(3600)
+    assert await care(session, clock.now()) == [] and order.state == "verifying"
+    clock.advance(3700)
+    assert await care(session, clock.now()) == [order] and order.state == "closed" and order.cost == 80
+    steps = (await session.scalars(select(WorkOrderNote.step).order_by(WorkOrderNote.id))).all()
+    assert steps == ["created", "working", "verifying", "closed"]
+
+
+async def test_what_shows_again_is_opened_again(session: AsyncSession, clock: ManualClock) -> None:
+    found = fault(session, clock.now())
+    await session.flush()
+    (order,) = await create(session, [found], clock.now(), "x", SHANGHAI)
+    await move(session, order.id, "verifying", clock.now(), "x")
+    clock.advance(1800)
+    found.facts = {"marks": [[clock.now().timestamp(), True, "day"]]}
+    assert await care(session, clock.now()) == [order]
+    assert (order.state, order.reopened, order.mended_at) == ("working", 1, None)
+
+
+async def test_reminders_warn_twice_and_escalate_once(session: AsyncSession, clock: ManualClock) -> None:
+    (order,) = await create(session, [fault(session, clock.now())], clock.now(), "x", SHANGHAI, Wish("A"))
+    for expected in (1, 2, 3, 3):
+        clock.advance((order.mend_by - order.created_at).total_seconds() * (0.5 if expected == 1 else 0.3))
+        await care(session, clock.now())
+        await care(session, clock.now())
+        assert order.reminded == expected
+
+
+async def test_steps_that_there_are_not(session: AsyncSession, clock: ManualClock) -> None:
+    now = clock.now()
+    (order,) = await create(session, [fault(session, now)], now, "x", SHANGHAI, Wish("A"))
+    (other,) = await create(session, [fault(session, now, family="moved")], now, "x", SHANGHAI)
+    for state, error in (("odd", UsageError), ("new", ConflictError), ("refused", UsageError), ("merged", UsageError)):
+        with pytest.raises(error):
+            await move(session, order.id, state, now, "x")
+    with pytest.raises(NotFoundError):
+        await move(session, 999, "working", now, "x")
+    await move(session, other.id, "merged", now, "x", into=order.id)
+    assert (await session.scalars(select(Fault.order))).all() == [order.id, order.id] and other.merged_into == order.id
+
+
+@given(st.lists(st.sampled_from(sorted(STEPS)), max_size=12))
+def test_every_way_leads_to_an_end(path: list[str]) -> None:
+    state = orders.NEW
+    for wanted in path:
+        if wanted in STEPS[state]:
+            state = wanted
+    reachable, todo = {state}, [state]
+    while todo:
+        for following in STEPS[todo.pop()] - reachable:
+            reachable.add(following)
+            todo.append(following)
+    assert reachable & {orders.DONE, orders.MERGED}
+    assert WorkOrder.__tablename__ and timedelta(hours=2) == orders.VERIFY
