@@ -25,10 +25,11 @@ LEARNING = 24  # accepted looks, below which only what needs no past is judged
 EASE = 0.7
 SAME = 0.35  # correlation of edges
 MANY = 60.0  # borders of blocks that no scene has
+UNTURNED = 0.4  # response of the whole picture, above which its halves need not be asked
 TRUSTED = 0.06  # response of the phase correlation
 MOVED = 0.015  # of the width; clean pictures reach 0.7 %
-COMPARED = 10  # reference pictures, the nearest in brightness
-SCENES = 4  # most similar reference pictures whose edges are compared
+COMPARED = 6  # reference pictures, the nearest in brightness
+SCENES = 3  # most similar reference pictures whose edges are compared
 
 # What a measurement wavers by on a good camera although its past did not show it.
 FLOORS = {
@@ -328,12 +329,13 @@ def _shift(c: Compared) -> tuple[float, float] | None:
 def _one_shift(scene: npt.NDArray[np.float32], mine: npt.NDArray[np.float32]) -> tuple[float, float] | None:
     whole = shift_between(scene, mine)
     middle = mine.shape[1] // 2
+    # Nothing that turned about its own middle leaves it so alike.
+    if (whole[1] >= TRUSTED and whole[0] > MOVED * EASE) or whole[1] > UNTURNED:
+        return whole
     halves = [
         shift_between(np.ascontiguousarray(scene[:, h]), np.ascontiguousarray(mine[:, h]))
         for h in (np.s_[:middle], np.s_[middle:])
     ]
-    if whole[1] >= TRUSTED and whole[0] > MOVED * EASE:
-        return whole
     if min(h[1] for h in halves) >= 2 * TRUSTED and max(h[0] for h in halves) < 0.08:
         return max(halves)
     return whole if whole[1] >= TRUSTED else None

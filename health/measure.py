@@ -39,6 +39,7 @@ _ROWS_AT = _SPECTRUM_AT + SPECTRUM[0] * SPECTRUM[1]
 _WAVES_AT = _ROWS_AT + ROWS
 SIZE = _WAVES_AT + WAVES
 INDEX = {name: i for i, name in enumerate(SCALARS)}
+THIN = 4
 FINE = 0.02  # added to every energy before its logarithm: what 8 bits cannot show
 
 _NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)  # Immerkaer 1996
@@ -109,12 +110,12 @@ _FULL = np.clip((np.arange(256) - 16) * 255 / 219, 0, 255).round().astype(np.uin
 
 def measure(y: Plane, u: Plane, v: Plane, *, full: bool = True, corrupt: bool = False) -> Sight:
     """`full`: luminance reaches from 0 to 255, else from 16 to 235."""
-    small: Plane = np.asarray(cv2.resize(y, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
+    small = _smaller(y)
     if not full:
         small = np.asarray(cv2.LUT(small, _FULL), np.uint8)
     vector = np.zeros(SIZE, np.float32)
     put = vector.__setitem__
-    shares = np.bincount(small.ravel(), minlength=256) / small.size
+    shares = _shares(small)
     histogram = np.cumsum(shares)
     mean, sd = (float(value[0, 0]) for value in cv2.meanStdDev(small))
     levels = {name: float(np.searchsorted(histogram, share)) for name, share in (("p2", 0.02), ("p50", 0.5), ("p98", 0.98))}
@@ -139,6 +140,22 @@ def measure(y: Plane, u: Plane, v: Plane, *, full: bool = True, corrupt: bool = 
     return Sight(vector, thumb, corrupt)
 
 
+def _smaller(y: Plane) -> Plane:
+    if y.shape[1] >= 2 * WIDTH:  # halving is four times as fast as any other scale, and takes the aliasing away
+        half = cv2.resize(y, (y.shape[1] // 2, y.shape[0] // 2), interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.resize(half, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(cv2.resize(y, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _shares(level: Plane) -> Vector:
+    """Share of the pixels at each of 256 levels."""
+    return np.asarray(cv2.calcHist([level], [0], None, [256], [0, 256]).ravel() / level.size, np.float32)
+
+
+def _level_at(level: Plane, share: float) -> float:
+    return float(np.searchsorted(np.cumsum(_shares(level)), share))
+
+
 def _bands(small: Plane) -> Vector:
     """Energies of four octave bands in 8×12 cells, BANDS×8×12."""
     level = small.astype(np.float32)
@@ -160,7 +177,7 @@ def _edge(small: Plane) -> float:
     coarse = cv2.resize(inner, (WIDTH // 4, inner.shape[0] // 4), interpolation=cv2.INTER_AREA)
     fine = cv2.absdiff(inner[::2, 1::2], inner[::2, :-1:2])
     middle = cv2.absdiff(coarse[:, 1:], coarse[:, :-1])
-    high_fine, high_middle = (float(np.percentile(d, 99.0)) for d in (fine, middle))
+    high_fine, high_middle = (_level_at(np.asarray(d, np.uint8), 0.99) for d in (fine, middle))
     return float(np.log((high_fine + 1.0) / (high_middle + 1.0)))
 
 
@@ -215,11 +232,12 @@ def _steps(y: Plane) -> float:
 
 def _tiles(y: Plane) -> float:
     """Mosaic: edges of the encoder's 16-pixel blocks that are sharp along a whole block, while nothing is beside them."""
-    return float(_sharp_borders(y) + _sharp_borders(np.ascontiguousarray(y.T)))
+    # Of every block a quarter of its lines: a border is as sharp in them.
+    return float(_sharp_borders(y[::THIN]) + _sharp_borders(np.ascontiguousarray(y[:, ::THIN].T)))
 
 
 def _sharp_borders(y: Plane) -> int:
-    columns, tall = y.shape[1] // 16 - 1, y.shape[0] // 16
+    columns, tall = y.shape[1] // 16 - 1, y.shape[0] * THIN // 16
 
     def jumps(offset: int) -> Vector:
         left, right = y[:, 15 + offset : 16 * columns + offset : 16], y[:, 16 + offset : 16 * columns + 1 + offset : 16]

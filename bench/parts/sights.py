@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from health import faults, measure
 from health.faults import FAMILIES, Mark, Track, advance
 from health.judge import Past, Verdict, judge
 from health.measure import Sight
+from health.patrol import SKY_LEAST, SKY_SECONDS, SKY_SHARE, WEATHER
 from tests.health import faults_made, places
 from tests.health.places import Guests, Place, Weather
 
@@ -57,6 +57,7 @@ class Camera:
     tracks: dict[str, Track] = field(default_factory=lambda: defaultdict(Track))
     lorry: tuple[float, float, Guests] | None = None
     again: list[float] = field(default_factory=list)
+    sky_at: float = -1.0  # when it last showed what was taken for weather
 
     def past(self, day: float) -> Past:
         self.looks = [x for x in self.looks if day - x[0] <= KEEP_DAYS]
@@ -102,12 +103,14 @@ def step(camera: Camera, now: float, sight: Sight, suppressed: frozenset[str] = 
     hour = now * 24 % 24
     eased = frozenset(n for n, t in camera.tracks.items() if t.state in ("open", "recovering"))
     verdict = judge(sight, camera.past(now), hour, eased)
-    unknown = verdict.untestable | suppressed
-    decided = faults.judge(set(verdict.found), unknown)
+    if suppressed & set(verdict.found):
+        camera.sky_at = now
+    found_here = set(verdict.found) - suppressed
+    decided = faults.judge(found_here, verdict.untestable | (suppressed & set(verdict.found)))
     opened = []
     for name in PICTURE_FAMILIES:
         found = decided[name]
-        if found is None or (found and name in suppressed):
+        if found is None:
             continue
         if advance(camera.tracks[name], FAMILIES[name].rule, Mark(now * 86400, found, light_of(sight))) == "opened":
             opened.append(name)
@@ -134,37 +137,70 @@ class Outcome:
     looks: int = 0
 
 
+def warmed(place: Place, seed: int, sky: Sky, days: float = KEEP_DAYS) -> Camera:
+    """A camera that has been looked at every hour for some days, nothing having been wrong."""
+    camera = Camera(place, np.random.default_rng(seed))
+    for i in range(int(days * 24)):
+        now = i / 24 + 0.01
+        step(camera, now, see(camera, now, sky.at(int(now), now * 24 % 24)))
+    return camera
+
+
 def clean(cameras: Sequence[Camera], sky: Sky, days: int, warm: int = 5) -> Outcome:
-    """Hourly looks at cameras without faults, with the looks that suspicion asks for; fog that all of them see is weather."""
+    """Hourly looks at cameras without faults, with the looks that suspicion asks for; what all of them see is the sky's."""
     result = Outcome()
     for tick in range((days + warm) * 144):
         now = tick / 144
-        hour = now * 24 % 24
         due = [c for i, c in enumerate(cameras) if (tick - i) % 6 == 0 or any(abs(a - now) < 0.5 / 144 for a in c.again)]
-        seen = [(c, see(c, now, sky.at(int(now), hour))) for c in due]
-        for c, sight in seen:
+        for c in due:
+            sight = see(c, now, sky.at(int(now), now * 24 % 24))
             verdict, opened = step(c, now, sight, weather_of(cameras, now))
-            c.again = [a for a in c.again if a > now] if not verdict.found else [now + 1 / 144, now + 3 / 144]
+            c.again = [a for a in c.again if a > now + 0.5 / 144]
+            if verdict.found and not c.again:
+                c.again = [now + 1 / 144, now + 3 / 144]
             if now >= warm:
                 result.looks += 1
                 result.flagged.update(verdict.found.keys())
                 result.opened += [(c.place.name, now, f) for f in opened]
-        cv2.setNumThreads(1)
     result.camera_days = days * len(cameras)
     return result
 
 
 def weather_of(cameras: Sequence[Camera], now: float) -> frozenset[str]:
-    """Veil and the like on a third of the cameras at once is the sky's."""
-    veiled = 0
-    for c in cameras:
-        veiled += any(
-            t.marks and t.marks[-1].found and now * 86400 - t.marks[-1].at < 5400
+    """What a third of the cameras showed within the last 90 minutes is the sky's (health.patrol)."""
+    hit = sum(
+        any(
+            n in WEATHER and t.marks and t.marks[-1].found and now * 86400 - t.marks[-1].at < SKY_SECONDS
             for n, t in c.tracks.items()
-            if n in ("veil", "blurred")
         )
-    return (
-        frozenset({"veil", "blurred", "covered", "covered_part", "blurred_part", "underexposed"})
-        if len(cameras) >= 4 and veiled >= 0.3 * len(cameras)
-        else frozenset()
+        or now - c.sky_at < SKY_SECONDS / 86400
+        for c in cameras
     )
+    return WEATHER if len(cameras) >= SKY_LEAST and hit >= SKY_SHARE * len(cameras) else frozenset()
+
+
+HOURS = 4.0  # within which a fault that stays must be open
+
+
+def time_to_open(camera: Camera, fault: tuple[str, int, int], begin: float) -> tuple[float | None, str]:
+    """Hours until the right family opened (None: not within HOURS), and what opened first."""
+    camera.tracks.clear()
+    camera.lorry, now, again, first = None, begin, list[float](), ""
+    right = faults_made.RIGHT[fault[0]] | ({"covered_part"} if fault[0] in ("cloth", "leaf", "drops") else set())
+    kept = list(camera.looks), dict(camera.scenes)
+    regular = begin
+    try:
+        while now <= begin + HOURS / 24 + 1e-6:
+            verdict, opened = step(camera, now, see(camera, now, Weather(0.5), fault))
+            first = first or (opened[0] if opened else "")
+            if right & set(opened):
+                return (now - begin) * 24, first
+            if verdict.found and not again:
+                again = [now + 600 / 86400, now + 1800 / 86400]
+            upcoming = [a for a in again if a > now + 1e-6]
+            regular += 1 / 24 if regular <= now + 1e-6 else 0
+            again = upcoming if upcoming and upcoming[0] < regular else []
+            now = min([regular, *upcoming[:1]])
+        return None, first
+    finally:
+        camera.looks, camera.scenes = kept

@@ -291,35 +291,6 @@ def test_a_shaking_camera_is_somewhere_else_each_time() -> None:
     assert "shaking" not in examine(still).found and "moved" in examine(still).found
 
 
-def crash() -> None:
-    import os
-
-    os.abort()
-
-
-def hang() -> None:
-    import time
-
-    time.sleep(60)
-
-
-def fine() -> int:
-    return 42
-
-
-async def test_a_picture_that_crashes_its_decoder_harms_nobody() -> None:
-    pool = DecodePool(1, timeout=3.0)
-    try:
-        with pytest.raises(ProtocolError, match="crashed"):
-            await pool.run(crash)
-        assert await pool.run(fine) == 42
-        with pytest.raises(ProtocolError, match="busy"):
-            await pool.run(hang)
-        assert await pool.run(fine) == 42
-    finally:
-        await pool.close()
-
-
 async def test_habits_are_the_median_of_good_looks(station: Station) -> None:
     await station.learn(6)
     async with station.database.reading() as session:

@@ -132,7 +132,8 @@ def test_patrol_shows_each_fault_with_its_picture(browser: Browser, town: str) -
     page.click("[data-test=nav-patrol]")
     for camera, family in (("wj-02", "black"), ("yj-02", "frozen"), ("xd-03", "unreachable")):
         expect(page.locator(f"[data-test=fault][data-camera={camera}]")).to_have_attribute("data-family", family)
-    picture = page.locator("[data-camera=wj-02] [data-test=fault-picture]")
+    page.click("[data-test=fault][data-camera=wj-02]")
+    picture = page.locator("figure[data-camera=wj-02] [data-test=fault-picture]")
     expect(picture).to_be_visible()
     expect(picture).to_have_js_property("naturalWidth", 640)
     page.click("[data-test=patrol-run]")

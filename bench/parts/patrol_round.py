@@ -1,0 +1,267 @@
+"""A full round of a town from its archive, while 200 streams are being recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import fractions
+import json
+import os
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import av
+import cv2
+import numpy as np
+from sqlalchemy import func, insert, select, update
+
+from bench.common import ENVIRONMENT, Context, Figure, farm
+from cameras import inventory, registry
+from cameras.tables import Stream
+from core.clock import SystemClock, to_microseconds
+from core.database import Database
+from core.migrate import upgrade
+from core.settings import PatrolSettings, RecorderSettings
+from health.patrol import Patrol, ask
+from health.tables import CameraSight, Look, PatrolRound, ReferenceScene
+from nvr import fmp4, footage, gop_index
+from nvr.archive import ArchiveDatabase
+from nvr.decode_pool import DecodePool
+from nvr.footage import Segment
+from nvr.parameter_sets import VideoFormat
+from nvr.reader import Keyframe
+from nvr.recorder import Recorder, StreamSpec
+from nvr.tables import StreamStatus
+from nvr.volumes import VolumeSet, prepare
+
+CAMERAS, RECORDED = 2252, 200
+LOOKS, SCENES = 100, 24
+SECOND_US = 1_000_000
+VILLAGES = 22
+
+
+def keyframe_1080p(footage_dir: Path | None, size: tuple[int, int] = (1920, 1080), bitrate: int = 2_000_000) -> Keyframe:
+    """A keyframe as a camera of 2 Mb/s sends it: the second one of a real scene, or of a drawn street."""
+    from tests.health import places
+
+    if footage_dir is not None:
+        with av.open(str(footage_dir / "person-bicycle-car-detection.mp4")) as source:
+            pictures = [p.to_ndarray(format="bgr24") for _, p in zip(range(60), source.decode(video=0), strict=False)]
+    else:
+        pictures = [np.asarray(places.drawn(1)[0] ** (1 / 2.2) * 255, np.uint8)] * 60
+    encoder: Any = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = *size, "yuv420p", fractions.Fraction(1, 25)
+    encoder.bit_rate, encoder.gop_size = bitrate, 50
+    encoder.options = {"preset": "veryfast", "x264-params": "bframes=0:rc-lookahead=0:repeat-headers=1"}
+    rng, packets = np.random.default_rng(1), []
+    for picture in pictures:
+        large = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC)
+        noisy = np.clip(large + rng.normal(0, 2.0, large.shape), 0, 255).astype(np.uint8)
+        packets += encoder.encode(av.VideoFrame.from_ndarray(noisy, "bgr24"))
+    packets += encoder.encode(None)
+    key = [p for p in packets if p.is_keyframe][-1]
+    # PyAV's H.264 is Annex B: start codes to lengths, parameter sets apart.
+    sets, slices = {}, []
+    for nal in _nals(bytes(key)):
+        kind = nal[0] & 31
+        if kind in (7, 8):
+            sets[kind] = nal
+        elif kind == 5:
+            slices.append(nal)
+    video = VideoFormat.from_sets("h264", [sets[7], sets[8]])
+    return Keyframe("c/main", 0, "h264", video.configuration(), b"".join(len(n).to_bytes(4, "big") + n for n in slices))
+
+
+def _nals(data: bytes) -> list[bytes]:
+    parts = data.replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1")
+    return [p for p in parts if p]
+
+
+def known_past(frame: Keyframe, looks: int = 120) -> tuple[list[bytes], list[float], list[bytes]]:
+    """A past of slightly different looks at the same thing: features, hours, scenes."""
+    from health.measure import look
+
+    sight, rng = look(frame), np.random.default_rng(3)
+    vectors = [(sight.vector + rng.normal(0, 0.05, sight.vector.shape)).astype("<f2").tobytes() for _ in range(looks)]
+    return vectors, [float(i % 24) for i in range(looks)], [sight.thumb.tobytes()] * SCENES
+
+
+async def _town(database: Database, cameras: int) -> None:
+    rows = "".join(
+        f"- {{id: c{i}, name: c, village: v{i % VILLAGES}, streams: {{main: {{url: 'rtsp://127.0.0.1/{i}'}}, sub: {{url: 'rtsp://127.0.0.1/{i}s'}}}}}}\n"
+        for i in range(cameras)
+    )
+    villages = "".join(f"- {{code: v{i}, name: v{i}}}\n" for i in range(VILLAGES))
+    text = f"town: bench\nvillages:\n{villages}cameras:\n{rows}"
+    async with database.session() as session:
+        await registry.apply(session, inventory.parse(text), SystemClock().now(), "bench")
+        await session.execute(update(Stream).values(fps=12.5))
+
+
+def files_of(cameras: int, video: Path, start_us: int, clips: list[bytes]) -> None:
+    """Hard links of a few files, one for each camera's sub-stream."""
+    sources = []
+    for i, data in enumerate(clips):
+        source = video / f"source-{i}"
+        source.write_bytes(data)
+        sources.append(source)
+    for i in range(cameras):
+        path = video / f"c{i}/sub" / footage.name_of(start_us)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.link(sources[i % len(sources)], path)
+
+
+def clip_file(seed: int, gops: int = 8) -> tuple[bytes, Keyframe]:
+    """A closed segment with a D1 keyframe every two seconds, and the newest of them."""
+    from cameras.virtual import scene
+    from cameras.virtual.clip import encode
+    from tests.health.frames import keyframes
+
+    view = scene.Street(seed, (704, 576))
+    clip = encode([view.frame(i / 40, i) for i in range(gops)], fps=1, gop=1, crf=24)
+    frames = keyframes(clip)
+    video = VideoFormat.from_sets(clip.codec, clip.parameter_sets)
+    out, index = fmp4.init_segment(video), []
+    for i, frame in enumerate(frames):
+        fragment = fmp4.moof(i + 1, i * 180_000, [180_000], [len(frame.data)], True) + frame.data
+        index.append(gop_index.Gop(i * 2 * SECOND_US, 2 * SECOND_US, len(out), len(fragment)))
+        out += fragment
+    return out + gop_index.box(index), frames[-1]
+
+
+async def _remember(database: Database, cameras: int, frames: list[Keyframe], now: Any) -> None:
+    """Every camera has been looked at every hour for four days."""
+    pasts = [known_past(f, LOOKS) for f in frames]
+    async with database.session() as session:
+        session.add(
+            PatrolRound(
+                id=1, asked_at=now, asked_by="bench", scope={}, started_at=now, finished_at=now, cameras=0, looked=0, faulty=0
+            )
+        )
+    for first in range(0, cameras, 100):
+        looks: list[dict[str, Any]] = []
+        scenes: list[dict[str, Any]] = []
+        for i in range(first, min(cameras, first + 100)):
+            vectors, _, thumbs = pasts[i % len(pasts)]
+            looks += [
+                {
+                    "round": 1, "camera": f"c{i}", "at": now - timedelta(hours=k + 1), "findings": {}, "untestable": [],
+                    "figures": {"fps": 12.5, "bitrate": 4e5, "change": 3.0}, "light": "day", "accepted": True, "features": v,
+                }
+                for k, v in enumerate(vectors)
+            ]  # fmt: skip
+            scenes += [{"camera": f"c{i}", "hour": h, "view": 1, "at": now, "thumb": t} for h, t in enumerate(thumbs)]
+        sights = [
+            {"camera": f"c{i}", "view": 1, "since": now - timedelta(days=30), "fps": 12.5, "bitrate": 4e5}
+            for i in range(first, min(cameras, first + 100))
+        ]
+        async with database.session() as session:
+            await session.execute(insert(Look), looks)
+            await session.execute(insert(ReferenceScene), scenes)
+            await session.execute(insert(CameraSight), sights)
+            for i in range(first, min(cameras, first + 100)):
+                for kind in ("main", "sub"):
+                    session.add(
+                        StreamStatus(
+                            stream=f"c{i}/{kind}", worker="r", engine="native", state="recording", cause="", detail="", at=now,
+                            since=now - timedelta(hours=5), last_picture=now, fps=12.5, bitrate=4e5, loss=0.0,
+                        )
+                    )  # fmt: skip
+
+
+async def measure(c: Context, cameras: int) -> tuple[float, float, int, float]:
+    """(wall seconds, CPU seconds of workers and loop, result rows, share judged with a past)."""
+    folder, clock = c.folder / "round", SystemClock()
+    database = Database(f"sqlite+aiosqlite:///{folder / 'station.db'}")
+    await upgrade(database)
+    await prepare(database, [folder / "video"])
+    await _town(database, cameras)
+    made = [await asyncio.to_thread(clip_file, seed) for seed in range(4)]
+    now = clock.now()
+    start_us = to_microseconds(now) - 8 * 2 * SECOND_US
+    await asyncio.to_thread(files_of, cameras, folder / "video", start_us, [data for data, _ in made])
+    await _remember(database, cameras, [f for _, f in made], now)
+    async with database.session() as session:
+        await footage.append(
+            session,
+            [
+                Segment(f"c{i}/sub", 1, start_us, start_us + 16 * SECOND_US, 16 * SECOND_US, len(made[i % 4][0]), 8)
+                for i in range(cameras)
+            ],
+        )  # fmt: skip
+    pool = DecodePool(2)
+
+    class Then(SystemClock):
+        """The moment at which the files end: making a town takes a while."""
+
+        def now(self) -> Any:
+            return now
+
+    patrol = Patrol(database, Then(), PatrolSettings(at_once=8), folder, pool, ZoneInfo("Asia/Shanghai"))
+    async with database.session() as session:
+        number = (await ask(session, now, "schedule")).id
+    cpu, began = os.times(), time.monotonic()
+    await patrol.run_round(number)
+    wall = time.monotonic() - began
+    async with database.reading() as session:
+        looks = await session.scalar(select(func.count()).select_from(Look).where(Look.round == number)) or 0
+        judged = await session.scalar(select(func.count()).select_from(Look).where(Look.round == number, Look.accepted)) or 0
+    await pool.close()
+    ended = os.times()
+    spent = sum(ended[:4]) - sum(cpu[:4])
+    await database.close()
+    return wall, spent, looks, judged / max(1, looks)
+
+
+def run(c: Context) -> list[Figure]:
+    cameras, streams = (100, 20) if c.quick else (CAMERAS, RECORDED)
+    (c.folder / "round").mkdir()
+    with farm(streams, c.port):
+        command = [sys.executable, "-m", "bench.parts.patrol_round", str(c.folder / "recorder"), str(c.port), str(streams)]
+        recorder = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
+        assert recorder.stdout and recorder.stdin
+        assert recorder.stdout.readline().startswith("ready")
+        wall, spent, looks, judged = asyncio.run(measure(c, cameras))
+        recorder.stdin.close()
+        told = json.loads(recorder.stdout.readline())
+        recorder.wait()
+    return [
+        Figure("cameras", cameras, ""),
+        Figure(f"round while {streams} streams are recorded, wall", round(wall, 1), "s", "≤ 60", c.quick or wall <= 60),
+        Figure("round, CPU", round(spent, 1), "CPU-s"),
+        Figure("result rows", looks, "", f"{cameras}", looks == cameras),
+        Figure("judged against their past and accepted", round(judged, 3), "", "≥ 0.99", judged >= 0.99),
+        Figure("packets lost by the recorder meanwhile", told["lost"], "", "0", told["lost"] == 0),
+        Figure("streams that recorded to the end", told["recording"], "", f"{streams}", told["recording"] == streams),
+    ]
+
+
+async def record(folder: Path, port: int, streams: int) -> None:
+    """A recorder until its input ends; then one line with what became of its streams."""
+    database = Database(f"sqlite+aiosqlite:///{folder / 'recorder.db'}")
+    await upgrade(database)
+    clock = SystemClock()
+    disks = VolumeSet.of(await prepare(database, [folder / "video"]), clock, sync_interval=10, min_free=0)
+    machine = Recorder(RecorderSettings(), disks, ArchiveDatabase(database, clock), clock)
+    await machine.start()
+    await machine.want([StreamSpec(f"c{i}/main", f"rtsp://127.0.0.1:{port}/cam{i}", None, "native") for i in range(streams)])
+    while not all(s.counters.frames > 25 for s in machine.streams.values()):
+        await asyncio.sleep(0.2)
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+    told = {
+        "lost": sum(s.counters.lost_packets for s in machine.streams.values()),
+        "recording": sum(s.state == "recording" for s in machine.streams.values()),
+    }
+    print(json.dumps(told), flush=True)
+    await machine.stop()
+    await database.close()
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).mkdir(parents=True)
+    asyncio.run(record(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))
