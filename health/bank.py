@@ -19,6 +19,7 @@ from health.tables import CameraSight, Fault, Look, ReferenceScene
 MOST = 160  # looks that a look is compared with
 ANCHOR_DAYS = 3.0  # of a view's beginning, never forgotten
 ANCHORS = 48
+SCENE_HOURS = (-2, -1, 0, 1, 2, 6, 12, 18)  # of the reference pictures that are compared, from the hour of the look
 AGAINST_THE_VIEW = (
     "moved",
     "covered",
@@ -44,7 +45,6 @@ class Bank:
     anchors: list[bytes] = field(default_factory=list)
     anchor_hours: list[float] = field(default_factory=list)
     days: float = 0.0
-    usual_change: float | None = None
 
 
 def local_hour(at: datetime, zone: tzinfo) -> float:
@@ -52,30 +52,33 @@ def local_hour(at: datetime, zone: tzinfo) -> float:
     return local.hour + local.minute / 60
 
 
-async def load(session: AsyncSession, camera: str, now: datetime, keep_days: float, zone: tzinfo) -> Bank:
-    bank = Bank(await session.get(CameraSight, camera))
-    since = bank.sight.since if bank.sight else now
-    recent = max(since, now - timedelta(days=keep_days))
-    query = (
-        select(Look.at, Look.features, Look.figures)
-        .where(Look.camera == camera, Look.accepted, Look.features.is_not(None), Look.at >= since, Look.at <= now)
-        .order_by(Look.at.desc())
+async def load(session: AsyncSession, cameras: Sequence[str], now: datetime, keep_days: float, zone: tzinfo) -> dict[str, Bank]:
+    """Banks of some cameras by id, in three questions."""
+    sights = {s.camera: s for s in await session.scalars(select(CameraSight).where(CameraSight.camera.in_(cameras)))}
+    banks = {c: Bank(sights.get(c)) for c in cameras}
+    looks = (
+        select(Look.camera, Look.at, Look.features, Look.anchor)
+        .where(Look.camera.in_(sights), Look.accepted, Look.features.is_not(None), Look.at <= now)
+        .order_by(Look.camera, Look.at.desc())
     )
-    newest = (await session.execute(query.where(Look.at >= recent).limit(MOST))).all()
-    bank.vectors = [features for _, features, _ in newest]
-    bank.hours = [local_hour(at, zone) for at, _, _ in newest]
-    if since + timedelta(days=ANCHOR_DAYS) < recent:
-        early = (await session.execute(query.where(Look.anchor).limit(ANCHORS))).all()
-        bank.anchors = [features for _, features, _ in early]
-        bank.anchor_hours = [local_hour(at, zone) for at, _, _ in early]
-    if newest:
-        bank.days = (now - newest[-1][0]).total_seconds() / 86400
-    changes = sorted(f["change"] for _, _, f in newest if "change" in f)
-    bank.usual_change = changes[len(changes) // 4] if len(changes) >= 8 else None
-    view = bank.sight.view if bank.sight else 1
-    scenes = select(ReferenceScene.thumb).where(ReferenceScene.camera == camera, ReferenceScene.view == view)
-    bank.scenes = list(await session.scalars(scenes))
-    return bank
+    for camera, at, features, anchor in await session.execute(looks):
+        assert features is not None
+        bank, since = banks[camera], sights[camera].since
+        recent = max(since, now - timedelta(days=keep_days))
+        if at >= recent and len(bank.vectors) < MOST:
+            bank.vectors.append(features)
+            bank.hours.append(local_hour(at, zone))
+            bank.days = (now - at).total_seconds() / 86400
+        elif anchor and since <= at < recent and len(bank.anchors) < ANCHORS:
+            bank.anchors.append(features)
+            bank.anchor_hours.append(local_hour(at, zone))
+    hour = now.astimezone(zone).hour
+    hours = {(hour + h) % 24 for h in SCENE_HOURS}
+    scenes = select(ReferenceScene).where(ReferenceScene.camera.in_(sights), ReferenceScene.hour.in_(hours))
+    for scene in await session.scalars(scenes):
+        if scene.view == sights[scene.camera].view:
+            banks[scene.camera].scenes.append(scene.thumb)
+    return banks
 
 
 async def accept(session: AsyncSession, look: Look, thumb: bytes, sight: CameraSight, zone: tzinfo) -> None:
@@ -106,8 +109,3 @@ async def prune(session: AsyncSession, now: datetime, keep_days: float) -> int:
         .execution_options(synchronize_session=False)
     )
     return int(getattr(done, "rowcount", 0))
-
-
-async def habits(session: AsyncSession, cameras: Sequence[str]) -> dict[str, CameraSight]:
-    rows = await session.scalars(select(CameraSight).where(CameraSight.camera.in_(cameras)))
-    return {r.camera: r for r in rows}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -45,13 +45,16 @@ class Evidence:
     light: str = ""
 
 
-async def live(session: AsyncSession, camera: str, now: datetime) -> dict[str, Fault]:
-    """A camera's faults that are not over, and those that were within the last day and may come back."""
+async def live(session: AsyncSession, cameras: Sequence[str], now: datetime) -> dict[str, dict[str, Fault]]:
+    """By camera and family: faults that are not over, and those that were within the last day and may come back."""
     query = select(Fault).where(
-        Fault.camera == camera,
+        Fault.camera.in_(cameras),
         Fault.state.in_(LIVE_STATES) | ((Fault.state == CLOSED) & (Fault.closed_at > now - timedelta(seconds=REOPEN_SECONDS))),
     )
-    return {f.family: f for f in await session.scalars(query.order_by(Fault.id))}
+    found: dict[str, dict[str, Fault]] = {c: {} for c in cameras}
+    for fault in await session.scalars(query.order_by(Fault.id)):
+        found[fault.camera][fault.family] = fault
+    return found
 
 
 def paced(rule: Rule, pace: float) -> Rule:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,13 @@ from nvr.tables import StreamStatus
 
 log = logging.getLogger(__name__)
 
+CHUNK = 48
 KEYFRAMES = 8
 AGAIN_SECONDS = (600.0, 1800.0)  # after a first suspicion, and after a second
 PICTURE = frozenset(n for n, f in FAMILIES.items() if f.kind == "picture")
 OF_LOOKS = PICTURE | {"clock", "gaps", "retention"}  # the rest is the light watch's (health.watch)
-HABIT = 20
+HABIT = 40
+REFRESH = 6  # looks of a camera between two refreshments of its habits, on average
 PLACED = frozenset({"covered", "covered_part", "blurred_part"})
 # What the sky does to many at once is no fault of a camera.
 WEATHER = frozenset({"veil", "blurred", "blurred_part", "covered", "covered_part", "underexposed", "monochrome"})
@@ -68,6 +70,30 @@ def in_scope(camera: Camera, scope: dict[str, Any]) -> bool:
     if scope.get("villages") and camera.village not in scope["villages"]:
         return False
     return not scope.get("vendor") or camera.profile.get("maintainer") == scope["vendor"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a look starts from. working: somebody mends the camera; sky: the weather shows on its neighbours too."""
+
+    stream: Stream | None
+    status: StreamStatus | None
+    bank: Bank
+    faults: dict[str, Fault]
+    recorded: recording.Findings
+    working: bool = False
+    sky: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A look that is to be written down."""
+
+    camera: Camera
+    look: Look
+    answer: Answer
+    verdict: dict[str, bool | None]
+    working: bool
 
 
 class Patrol:
@@ -116,49 +142,70 @@ class Patrol:
         return len(cameras)
 
     async def _look_at(self, cameras: Sequence[Camera], number: int) -> None:
-        slots = asyncio.Semaphore(self._settings.at_once)
-        now = self._clock.now()
+        for first in range(0, len(cameras), CHUNK):
+            await self._look_at_some(cameras[first : first + CHUNK], number)
+
+    async def _look_at_some(self, cameras: Sequence[Camera], number: int) -> None:
+        """What is known of these cameras is read at once and what was seen written at once: questions are dear, rows are not."""
+        now, names = self._clock.now(), [c.id for c in cameras]
+        streams = {c.id: s for c in cameras if (s := registry.watched_stream(c)) is not None}
         async with self._database.reading() as session:
             resting, villages = await book.in_maintenance(session, now)
             sky = await _sky(session, now)
+            wanted = [s.id for s in streams.values()]
+            statuses = {s.stream: s for s in await session.scalars(select(StreamStatus).where(StreamStatus.stream.in_(wanted)))}
+            banks = await bank.load(session, names, now, self._settings.keep_days, self._zone)
+            faults = await book.live(session, names, now)
+            recorded = await recording.findings(session, cameras, now)
+        slots = asyncio.Semaphore(self._settings.at_once)
 
-        async def one(camera: Camera) -> None:
+        async def one(camera: Camera) -> Seen:
+            stream = streams.get(camera.id)
+            ground = Ground(
+                stream, statuses.get(stream.id) if stream else None, banks[camera.id], faults[camera.id], recorded[camera.id],
+                working=camera.id in resting or camera.village in villages, sky=camera.village in sky,
+            )  # fmt: skip
             async with slots:
-                resting_now = camera.id in resting or camera.village in villages
-                await self.look(number, camera, working=resting_now, sky=camera.village in sky)
+                return await self.look(number, camera, ground)
 
-        await asyncio.gather(*(one(c) for c in cameras))
+        seen = await asyncio.gather(*(one(c) for c in cameras))
+        for each in seen:
+            if each.answer.jpeg:
+                await asyncio.to_thread(_write, self._data_dir / str(each.look.picture), each.answer.jpeg)
+        async with self._database.session() as session:
+            faults = await book.live(session, names, now)
+            for each in seen:
+                await self._keep(session, each, faults[each.camera.id])
+            row = await session.get(PatrolRound, number)
+            if row is not None and row.finished_at is None:
+                row.looked += len(seen)
 
-    async def look(self, number: int, camera: Camera, *, working: bool = False, sky: bool = False) -> None:
-        """One look at one camera. `working`: somebody mends it; `sky`: the weather shows on its neighbours too."""
+    async def look(self, number: int, camera: Camera, ground: Ground) -> Seen:
+        """One look at one camera; nothing is written."""
         now = self._clock.now()
-        stream = registry.watched_stream(camera)
-        async with self._database.reading() as session:
-            status = await session.get(StreamStatus, stream.id) if stream else None
-            past = await bank.load(session, camera.id, now, self._settings.keep_days, self._zone)
-            faults = await book.live(session, camera.id, now)
-            found, unknown = await recording.findings(session, camera, now)
-        counters, untold = stream_checks.findings(stream, status, now, past.sight) if stream else ({}, set())
+        found, unknown = dict(ground.recorded[0]), set(ground.recorded[1])
+        stream, past = ground.stream, ground.bank
+        counters, untold = stream_checks.findings(stream, ground.status, now, past.sight) if stream else ({}, set())
         times, untimed = stream_checks.clock(camera)
         found |= times
         unknown |= untimed
         answer = Answer(untestable=set(PICTURE))
         if stream is not None and not {"no_stream", "auth", "unreachable"} & set(counters):
-            answer = await self._picture(stream, now, past, faults) or answer
+            answer = await self._picture(stream, now, past, ground.faults) or answer
         found |= answer.found
         unknown |= answer.untestable
-        if sky and (weather := WEATHER & set(answer.found)):
+        if ground.sky and (weather := WEATHER & set(answer.found)):
             unknown |= weather
             found = {k: v for k, v in found.items() if k not in weather}
             answer.figures |= {"sky": 1.0}
         # The counters' own faults are the light watch's; here they only explain what the picture shows.
         verdict = judge(set(found) | set(counters), unknown | untold)
-        figures = stream_checks.figures(status) | answer.figures
         look = Look(
-            round=number, camera=camera.id, at=now, findings=found, untestable=sorted(unknown), figures=figures,
-            light=answer.light, features=answer.features or None, picture=None, accepted=False,
+            round=number, camera=camera.id, at=now, findings=found, untestable=sorted(unknown),
+            figures=stream_checks.figures(ground.status) | answer.figures, light=answer.light, features=answer.features or None,
+            picture=f"patrol/{camera.id}/{now:%Y%m%dT%H%M%S%f}.jpg" if answer.jpeg else None, accepted=False,
         )  # fmt: skip
-        await self._keep(camera, look, answer, verdict, working)
+        return Seen(camera, look, answer, verdict, ground.working)
 
     async def _picture(self, stream: Stream, now: datetime, past: Bank, faults: dict[str, Fault]) -> Answer | None:
         frames = await self._reader.latest_keyframes(stream.id, self._settings.frozen_seconds + 8, KEYFRAMES)
@@ -168,7 +215,7 @@ class Patrol:
         question = Question(
             frames, bank.local_hour(now, self._zone), past.vectors, past.hours, past.scenes, past.anchors, past.anchor_hours,
             past.days, frozenset(n for n, f in faults.items() if book.is_open(f)),
-            sight.thumb if sight else None, (now - sight.at).total_seconds() if sight and sight.at else 0.0, past.usual_change,
+            sight.thumb if sight else None, (now - sight.at).total_seconds() if sight and sight.at else 0.0, sight.change if sight else None,
             self._settings.frozen_seconds, self._settings.learning_looks, want_picture=not past.scenes,
         )  # fmt: skip
         try:
@@ -177,29 +224,19 @@ class Patrol:
             log.warning("%s: %s", stream.id, e)
             return None
 
-    async def _keep(self, camera: Camera, look: Look, answer: Answer, verdict: dict[str, bool | None], working: bool) -> None:
-        now = look.at
-        if answer.jpeg:
-            look.picture = f"patrol/{camera.id}/{now:%Y%m%dT%H%M%S%f}.jpg"
-            await asyncio.to_thread(_write, self._data_dir / look.picture, answer.jpeg)
-        async with self._database.session() as session:
-            session.add(look)
-            faults = await book.live(session, camera.id, now)
-            evidence = book.Evidence(look.picture, await _reference(session, camera.id), look.light)
-            subject = book.Subject(camera.id, camera.village)
-            if not working:
-                for family in sorted(OF_LOOKS):
-                    if (said := verdict[family]) is not None:
-                        told = self._told(family, look, answer) if said else None
-                        fault, _ = book.note(
-                            session, subject, now, family, faults.get(family), told, evidence, self._settings.pace
-                        )
-                        if fault is not None:
-                            faults[family] = fault
-            await self._remember(session, look, answer, [f for f in faults.values() if f.family in PICTURE])
-            row = await session.get(PatrolRound, look.round)
-            if row is not None and row.finished_at is None:
-                row.looked += 1
+    async def _keep(self, session: AsyncSession, seen: Seen, faults: dict[str, Fault]) -> None:
+        camera, look, now = seen.camera, seen.look, seen.look.at
+        session.add(look)
+        subject = book.Subject(camera.id, camera.village)
+        judged = {f: said for f in sorted(OF_LOOKS) if (said := seen.verdict[f]) is not None} if not seen.working else {}
+        reference = await _reference(session, camera.id) if any(judged.values()) else None
+        evidence = book.Evidence(look.picture, reference, look.light)
+        for family, said in judged.items():
+            told = self._told(family, look, seen.answer) if said else None
+            fault, _ = book.note(session, subject, now, family, faults.get(family), told, evidence, self._settings.pace)
+            if fault is not None:
+                faults[family] = fault
+        await self._remember(session, look, seen.answer, [f for f in faults.values() if f.family in PICTURE])
 
     @staticmethod
     def _told(family: str, look: Look, answer: Answer) -> dict[str, Any]:
@@ -208,6 +245,7 @@ class Patrol:
         return {**look.findings[family], **where}
 
     async def _remember(self, session: AsyncSession, look: Look, answer: Answer, faults: list[Fault]) -> None:
+        await session.flush()
         sight = await session.get(CameraSight, look.camera)
         if sight is None:
             sight = CameraSight(camera=look.camera, since=look.at, view=1)
@@ -224,7 +262,8 @@ class Patrol:
         troubled = any(f.state in (SUSPECT, OPEN, RECOVERING) for f in faults)
         if not troubled and not PICTURE & set(look.findings):
             await bank.accept(session, look, answer.thumb, sight, self._zone)
-            await _habits(session, sight)
+            if sight.fps is None or look.id % REFRESH == 0:
+                await _habits(session, sight)
 
     async def _finish(self, number: int) -> None:
         now = self._clock.now()
@@ -256,10 +295,10 @@ async def _habits(session: AsyncSession, sight: CameraSight) -> None:
         select(Look.figures).where(Look.camera == sight.camera, Look.accepted).order_by(Look.id.desc()).limit(HABIT)
     )
     kept = list(rows)
-    for name in ("fps", "bitrate"):
-        values = [float(f[name]) for f in kept if f.get(name)]
+    for name, share in (("fps", 0.5), ("bitrate", 0.5), ("change", 0.25)):
+        values = sorted(float(f[name]) for f in kept if f.get(name))
         if len(values) >= 5:
-            setattr(sight, name, statistics.median(values))
+            setattr(sight, name, values[int(share * len(values))])
 
 
 async def _reference(session: AsyncSession, camera: str) -> str | None:

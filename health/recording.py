@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,37 +19,34 @@ PLANNED = ("schedule", "retention")
 SETTLED_US = 120_000_000  # the newest two minutes are the light watch's
 
 
-async def findings(session: AsyncSession, camera: Camera, now: datetime) -> tuple[dict[str, dict[str, Any]], set[str]]:
-    """(found families with their figures, families that could not be tested): gaps of the last day, and days held."""
-    wanted = [s.id for s in camera.streams if s.record and s.kind == "main"]
-    if not wanted:
-        return {}, {"gaps", "retention"}
+Findings = tuple[dict[str, dict[str, Any]], set[str]]
+
+
+async def findings(session: AsyncSession, cameras: Sequence[Camera], now: datetime) -> dict[str, Findings]:
+    """By camera: (found families with their figures, families that could not be tested): gaps of the last day, days held."""
+    streams = {s.id: c.id for c in cameras for s in c.streams if s.record and s.kind == "main"}
+    told: dict[str, Findings] = {c.id: ({}, {"gaps", "retention"}) for c in cameras}
+    for camera in streams.values():
+        told[camera] = ({}, set())
     end = to_microseconds(now) - SETTLED_US
     start = end - DAY_US
-    query = select(Gap).where(
-        Gap.stream.in_(wanted), Gap.cause.not_in(PLANNED), Gap.start_us < end, Gap.end_us.is_(None) | (Gap.end_us > start)
+    gaps = select(Gap).where(
+        Gap.stream.in_(streams), Gap.cause.not_in(PLANNED), Gap.start_us < end, Gap.end_us.is_(None) | (Gap.end_us > start)
     )
-    causes: dict[str, float] = {}
-    for gap in await session.scalars(query):
+    causes: dict[str, dict[str, float]] = {}
+    for gap in await session.scalars(gaps):
         length = min(gap.end_us or end, end) - max(gap.start_us, start)
         if length > LONGEST_US:
-            causes[gap.cause] = causes.get(gap.cause, 0.0) + length / 1e6
-    found: dict[str, dict[str, Any]] = {}
-    if causes:
-        lost = sum(causes.values())
-        cause = max(causes, key=lambda c: causes[c])
-        found["gaps"] = {"seconds": round(lost), "cause": cause, "complete": round(1 - lost / 86400, 4)}
+            mine = causes.setdefault(streams[gap.stream], {})
+            mine[gap.cause] = mine.get(gap.cause, 0.0) + length / 1e6
+    for camera, mine in causes.items():
+        lost = sum(mine.values())
+        worst = max(mine, key=lambda cause: mine[cause])
+        told[camera][0]["gaps"] = {"seconds": round(lost), "cause": worst, "complete": round(1 - lost / 86400, 4)}
     yesterday = (now - timedelta(days=1)).strftime("%Y-%m-%d")
-    short = await session.scalar(
-        select(Shortfall)
-        .where(Shortfall.stream.in_(wanted), Shortfall.day >= yesterday)
-        .order_by(Shortfall.day.desc())
-        .limit(1)
-    )
-    if short is not None:
-        found["retention"] = {
-            "days": round(short.held_days, 1),
-            "required": round(short.required_days, 1),
-            "reason": short.reason,
-        }
-    return found, set()
+    short = select(Shortfall).where(Shortfall.stream.in_(streams), Shortfall.day >= yesterday).order_by(Shortfall.day)
+    for row in await session.scalars(short):
+        told[streams[row.stream]][0]["retention"] = {
+            "days": round(row.held_days, 1), "required": round(row.required_days, 1), "reason": row.reason,
+        }  # fmt: skip
+    return told

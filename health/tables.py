@@ -69,6 +69,9 @@ class CameraSight(Base):
     next_look_at: Mapped[datetime | None] = mapped_column(index=True, comment="Looked at again then, before the next round")
     fps: Mapped[float | None] = mapped_column(comment="Habit: median of accepted looks")
     bitrate: Mapped[float | None] = mapped_column(comment="Habit, bits a second")
+    change: Mapped[float | None] = mapped_column(
+        comment="Habit: grey levels by which even the calm quarter of its rounds differs"
+    )
 
 
 class ReferenceScene(Base):

@@ -23,7 +23,7 @@ from core.errors import ProtocolError
 from core.settings import PatrolSettings
 from health import bank, patrol
 from health.examine import Question, examine
-from health.patrol import Patrol, ask
+from health.patrol import Ground, Patrol, Seen, ask
 from health.tables import CameraSight, Fault, Look, Maintenance, PatrolRound, ReferenceScene
 from nvr.decode_pool import DecodePool
 from nvr.reader import Keyframe
@@ -178,13 +178,13 @@ async def test_what_the_sky_does_to_many_is_no_fault(station: Station) -> None:
 async def test_a_round_goes_on_where_it_stopped(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
     real, looked = station.patrol.look, list[str]()
 
-    async def look(number: int, camera: Camera, **facts: bool) -> None:
+    async def look(number: int, camera: Camera, ground: Ground) -> Seen:
         if len(looked) == 2:
             raise RuntimeError("the analyst dies")
         looked.append(camera.id)
-        await real(number, camera, **facts)
+        return await real(number, camera, ground)
 
-    station.patrol._settings = PatrolSettings(at_once=1)
+    monkeypatch.setattr(patrol, "CHUNK", 1)
     monkeypatch.setattr(station.patrol, "look", look)
     with pytest.raises(RuntimeError):
         await station.round()
@@ -237,7 +237,7 @@ async def test_a_month_of_rounds_is_forgotten_but_for_its_beginning(station: Sta
         await station.round(hours=24, scope={"cameras": ["c-1"]})
     async with station.database.reading() as session:
         kept = (await session.scalars(select(Look.at).where(Look.features.is_not(None)).order_by(Look.at))).all()
-        loaded = await bank.load(session, "c-1", station.clock.now(), 5, ZONE)
+        loaded = (await bank.load(session, ["c-1"], station.clock.now(), 5, ZONE))["c-1"]
     assert 8 <= len(kept) <= 12 and kept[0] < station.clock.now() - timedelta(days=25)
     assert len(loaded.anchors) >= 3 and len(loaded.vectors) <= 6
 

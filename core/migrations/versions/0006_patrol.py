@@ -30,6 +30,12 @@ def upgrade() -> None:
         ),
         sa.Column("fps", sa.Double(), nullable=True, comment="Habit: median of accepted looks"),
         sa.Column("bitrate", sa.Double(), nullable=True, comment="Habit, bits a second"),
+        sa.Column(
+            "change",
+            sa.Double(),
+            nullable=True,
+            comment="Habit: grey levels by which even the calm quarter of its rounds differs",
+        ),
         sa.PrimaryKeyConstraint("camera", name=op.f("pk_camera_sight")),
         comment="What patrol knows of a camera beside its looks",
     )
