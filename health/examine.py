@@ -129,13 +129,13 @@ def _still_seconds(frames: Sequence[Keyframe], sight: Sight) -> float:
     oldest = candidates[0] if candidates else None
     if oldest is None:
         return 0.0
-    if oldest.data == newest.data or _same(measure.look(oldest), sight):
+    if oldest.data == newest.data or _same(measure.thumb(decoded(oldest, quick=True)), sight.thumb):
         still = (newest.at_us - oldest.at_us) / 1e6
     return still
 
 
-def _same(a: Sight, b: Sight) -> bool:
-    return float(np.mean(np.abs(a.thumb.astype(np.float32) - b.thumb))) <= STILL
+def _same(a: Plane, b: Plane) -> bool:
+    return float(np.mean(np.abs(a.astype(np.float32) - b))) <= STILL
 
 
 def _shaking(q: Question, sight: Sight, answer: Answer) -> None:
@@ -143,7 +143,7 @@ def _shaking(q: Question, sight: Sight, answer: Answer) -> None:
     here, shifts = edges_of(sight.thumb), []
     for frame in q.frames[-5:-1]:
         picture = decoded(frame, quick=True)
-        shift, response = shift_between(edges_of(measure.measure_frame(picture).thumb), here)
+        shift, response = shift_between(edges_of(measure.thumb(picture)), here)
         if response > 0.1:
             shifts.append(shift)
     if len(shifts) >= 3 and float(np.median(shifts)) > SHAKE:

@@ -110,9 +110,7 @@ _FULL = np.clip((np.arange(256) - 16) * 255 / 219, 0, 255).round().astype(np.uin
 
 def measure(y: Plane, u: Plane, v: Plane, *, full: bool = True, corrupt: bool = False) -> Sight:
     """`full`: luminance reaches from 0 to 255, else from 16 to 235."""
-    small = _smaller(y)
-    if not full:
-        small = np.asarray(cv2.LUT(small, _FULL), np.uint8)
+    small = _full(_smaller(y), full)
     vector = np.zeros(SIZE, np.float32)
     put = vector.__setitem__
     shares = _shares(small)
@@ -136,8 +134,21 @@ def measure(y: Plane, u: Plane, v: Plane, *, full: bool = True, corrupt: bool = 
     vector[_SPECTRUM_AT:_ROWS_AT] = _spectrum(small).ravel()
     vector[_ROWS_AT:_WAVES_AT] = _row_jumps(small)
     vector[_WAVES_AT:] = np.concatenate([_waves(small, 0), _waves(small, 1)])
-    thumb: Plane = np.asarray(cv2.resize(small, THUMB, interpolation=cv2.INTER_AREA), np.uint8)
-    return Sight(vector, thumb, corrupt)
+    return Sight(vector, _thumb(small), corrupt)
+
+
+def thumb(picture: av.VideoFrame) -> Plane:
+    """A decoded picture's luminance, 90×160, and nothing else of it."""
+    y, _, _, full = planes(picture)
+    return _thumb(_full(_smaller(y), full))
+
+
+def _thumb(small: Plane) -> Plane:
+    return np.asarray(cv2.resize(small, THUMB, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _full(level: Plane, full: bool) -> Plane:
+    return level if full else np.asarray(cv2.LUT(level, _FULL), np.uint8)
 
 
 def _smaller(y: Plane) -> Plane:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -29,9 +30,9 @@ from health import stream as stream_checks
 from health.bank import Bank
 from health.examine import Answer, Question, examine
 from health.faults import FAMILIES, OPEN, RECOVERING, SUSPECT, judge
-from health.tables import CameraSight, Fault, Look, PatrolRound
+from health.tables import CameraSight, Fault, Look, PatrolRound, ReferenceScene
 from nvr.decode_pool import DecodePool
-from nvr.reader import ArchiveReader
+from nvr.reader import ArchiveReader, Keyframe
 from nvr.tables import StreamStatus
 
 log = logging.getLogger(__name__)
@@ -81,6 +82,7 @@ class Ground:
     bank: Bank
     faults: dict[str, Fault]
     recorded: recording.Findings
+    frames: Sequence[Keyframe] = ()
     working: bool = False
     sky: bool = False
 
@@ -142,10 +144,18 @@ class Patrol:
         return len(cameras)
 
     async def _look_at(self, cameras: Sequence[Camera], number: int) -> None:
-        for first in range(0, len(cameras), CHUNK):
-            await self._look_at_some(cameras[first : first + CHUNK], number)
+        """Two chunks at once: while one waits for its pictures, the other is read or written."""
+        chunks, slots = asyncio.Semaphore(2), asyncio.Semaphore(self._settings.at_once)
 
-    async def _look_at_some(self, cameras: Sequence[Camera], number: int) -> None:
+        async def some(chunk: Sequence[Camera]) -> None:
+            async with chunks:
+                await self._look_at_some(chunk, number, slots)
+
+        async with asyncio.TaskGroup() as group:
+            for first in range(0, len(cameras), CHUNK):
+                group.create_task(some(cameras[first : first + CHUNK]))
+
+    async def _look_at_some(self, cameras: Sequence[Camera], number: int, slots: asyncio.Semaphore) -> None:
         """What is known of these cameras is read at once and what was seen written at once: questions are dear, rows are not."""
         now, names = self._clock.now(), [c.id for c in cameras]
         streams = {c.id: s for c in cameras if (s := registry.watched_stream(c)) is not None}
@@ -157,13 +167,18 @@ class Patrol:
             banks = await bank.load(session, names, now, self._settings.keep_days, self._zone)
             faults = await book.live(session, names, now)
             recorded = await recording.findings(session, cameras, now)
-        slots = asyncio.Semaphore(self._settings.at_once)
+        gone = {"no_stream", "auth", "unreachable"}
+        told = {c: stream_checks.findings(s, statuses.get(s.id), now, None)[0] for c, s in streams.items()}
+        silent = {c for c, found in told.items() if gone & set(found)}
+        frames = await self._reader.newest_keyframes(
+            [s.id for c, s in streams.items() if c not in silent], self._settings.frozen_seconds + 8, KEYFRAMES
+        )
 
         async def one(camera: Camera) -> Seen:
             stream = streams.get(camera.id)
             ground = Ground(
                 stream, statuses.get(stream.id) if stream else None, banks[camera.id], faults[camera.id], recorded[camera.id],
-                working=camera.id in resting or camera.village in villages, sky=camera.village in sky,
+                frames.get(stream.id, []) if stream else [], working=camera.id in resting or camera.village in villages, sky=camera.village in sky,
             )  # fmt: skip
             async with slots:
                 return await self.look(number, camera, ground)
@@ -174,11 +189,21 @@ class Patrol:
                 await asyncio.to_thread(_write, self._data_dir / str(each.look.picture), each.answer.jpeg)
         async with self._database.session() as session:
             faults = await book.live(session, names, now)
+            # Loaded at once, so that each camera's are found without a question of their own.
+            known = [
+                *await session.scalars(select(CameraSight).where(CameraSight.camera.in_(names))),
+                *await session.scalars(
+                    select(ReferenceScene).where(
+                        ReferenceScene.camera.in_(names), ReferenceScene.hour == now.astimezone(self._zone).hour
+                    )
+                ),
+            ]
             for each in seen:
                 await self._keep(session, each, faults[each.camera.id])
             row = await session.get(PatrolRound, number)
             if row is not None and row.finished_at is None:
                 row.looked += len(seen)
+            log.debug("%d cameras looked at, %d known", len(seen), len(known))
 
     async def look(self, number: int, camera: Camera, ground: Ground) -> Seen:
         """One look at one camera; nothing is written."""
@@ -190,8 +215,8 @@ class Patrol:
         found |= times
         unknown |= untimed
         answer = Answer(untestable=set(PICTURE))
-        if stream is not None and not {"no_stream", "auth", "unreachable"} & set(counters):
-            answer = await self._picture(stream, now, past, ground.faults) or answer
+        if ground.frames and not {"no_stream", "auth", "unreachable"} & set(counters):
+            answer = await self._picture(ground, now) or answer
         found |= answer.found
         unknown |= answer.untestable
         if ground.sky and (weather := WEATHER & set(answer.found)):
@@ -207,21 +232,19 @@ class Patrol:
         )  # fmt: skip
         return Seen(camera, look, answer, verdict, ground.working)
 
-    async def _picture(self, stream: Stream, now: datetime, past: Bank, faults: dict[str, Fault]) -> Answer | None:
-        frames = await self._reader.latest_keyframes(stream.id, self._settings.frozen_seconds + 8, KEYFRAMES)
-        if not frames:
-            return None
-        sight = past.sight
+    async def _picture(self, ground: Ground, now: datetime) -> Answer | None:
+        past, sight = ground.bank, ground.bank.sight
         question = Question(
-            frames, bank.local_hour(now, self._zone), past.vectors, past.hours, past.scenes, past.anchors, past.anchor_hours,
-            past.days, frozenset(n for n, f in faults.items() if book.is_open(f)),
-            sight.thumb if sight else None, (now - sight.at).total_seconds() if sight and sight.at else 0.0, sight.change if sight else None,
-            self._settings.frozen_seconds, self._settings.learning_looks, want_picture=not past.scenes,
+            ground.frames, bank.local_hour(now, self._zone), past.vectors, past.hours, past.scenes, past.anchors,
+            past.anchor_hours, past.days, frozenset(n for n, f in ground.faults.items() if book.is_open(f)),
+            sight.thumb if sight else None, (now - sight.at).total_seconds() if sight and sight.at else 0.0,
+            sight.change if sight else None, self._settings.frozen_seconds, self._settings.learning_looks,
+            want_picture=not past.scenes,
         )  # fmt: skip
         try:
             return await self._pool.run(examine, question)
         except ProtocolError as e:
-            log.warning("%s: %s", stream.id, e)
+            log.warning("%s: %s", ground.frames[-1].stream, e)
             return None
 
     async def _keep(self, session: AsyncSession, seen: Seen, faults: dict[str, Fault]) -> None:
@@ -245,7 +268,6 @@ class Patrol:
         return {**look.findings[family], **where}
 
     async def _remember(self, session: AsyncSession, look: Look, answer: Answer, faults: list[Fault]) -> None:
-        await session.flush()
         sight = await session.get(CameraSight, look.camera)
         if sight is None:
             sight = CameraSight(camera=look.camera, since=look.at, view=1)
@@ -262,7 +284,7 @@ class Patrol:
         troubled = any(f.state in (SUSPECT, OPEN, RECOVERING) for f in faults)
         if not troubled and not PICTURE & set(look.findings):
             await bank.accept(session, look, answer.thumb, sight, self._zone)
-            if sight.fps is None or look.id % REFRESH == 0:
+            if sight.fps is None or zlib.crc32(f"{look.camera} {look.at:%d%H}".encode()) % REFRESH == 0:
                 await _habits(session, sight)
 
     async def _finish(self, number: int) -> None:

@@ -53,8 +53,8 @@ class Station:
     patrol: Patrol
     frames: dict[str, list[Keyframe]] = field(default_factory=dict)
 
-    async def latest_keyframes(self, stream: str, seconds: float, limit: int) -> list[Keyframe]:
-        return self.frames.get(stream.partition("/")[0], self.frames["all"])
+    async def newest_keyframes(self, streams: list[str], seconds: float, limit: int) -> dict[str, list[Keyframe]]:
+        return {s: self.frames.get(s.partition("/")[0], self.frames["all"]) for s in streams}
 
     async def round(self, *, hours: float = 1.0, scope: dict[str, Any] | None = None) -> int:
         """Time goes by, recorders report, a round is asked for and done."""
@@ -186,7 +186,7 @@ async def test_a_round_goes_on_where_it_stopped(station: Station, monkeypatch: p
 
     monkeypatch.setattr(patrol, "CHUNK", 1)
     monkeypatch.setattr(station.patrol, "look", look)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ExceptionGroup, match="unhandled"):
         await station.round()
     monkeypatch.setattr(station.patrol, "look", real)
     assert await station.patrol.run_waiting()
