@@ -1,0 +1,118 @@
+"""What persons do with faults: verdicts, orders, planned work, the signed day; within their villages only."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from core.audit import AuditRow
+from core.clock import SystemClock
+from core.database import Database
+from core.permissions import Role
+from health.tables import CameraSight, DailyRegister, Fault
+from tests.web.conftest import HEADERS, Client, SignIn
+
+NOW = SystemClock().now()
+
+
+@pytest.fixture
+async def faults(sign_in: SignIn, database: Database) -> dict[str, int]:
+    """Two faults of a camera, one of another village, an up-link."""
+    made = {}
+    async with database.session() as session:
+        for name, camera, village, family, detail in (
+            ("black", "wj-01", "wangjia", "black", ""), ("moved", "wj-01", "wangjia", "moved", ""),
+            ("other", "xd-01", "xidian", "covered", ""), ("uplink", "", "wangjia", "uplink", "wangjia"),
+        ):  # fmt: skip
+            row = Fault(
+                camera=camera, village=village, family=family, state="open", severity=1, detail=detail, figures={"kind": "village"},
+                facts={"marks": []}, first_seen=NOW, opened_at=NOW, looks=3, times=1,
+            )  # fmt: skip
+            session.add(row)
+            await session.flush()
+            made[name] = row.id
+    return made
+
+
+async def post(client: Client, path: str, body: dict[str, Any], status: int = 200) -> Any:
+    reply = await client.post(path, json=body, headers=HEADERS)
+    assert reply.status == status, await reply.text()
+    return await reply.json()
+
+
+async def test_a_verdict_closes_nothing_and_a_new_view_begins_anew(
+    sign_in: SignIn, faults: dict[str, int], database: Database
+) -> None:
+    officer = await sign_in(Role.VIDEO_OFFICER)
+    await post(officer, "/api/faults/verdict", {"faults": [faults["black"]], "verdict": "false"})
+    await post(officer, "/api/faults/verdict", {"faults": [faults["moved"]], "verdict": "new_view"})
+    await post(officer, "/api/faults/verdict", {"faults": [faults["black"]], "verdict": "closed"}, 422)
+    view = await (await officer.get("/api/patrol")).json()
+    told = {f["id"]: f for f in view["faults"]}
+    assert told[faults["black"]]["verdict"] == "false" and faults["moved"] not in told
+    assert told[faults["uplink"]]["camera_name"] == "wangjia"
+    async with database.reading() as session:
+        assert (await session.get_one(CameraSight, "wj-01")).view >= 1
+        assert {"fault.verdict"} <= set(await session.scalars(select(AuditRow.action)))
+
+
+async def test_a_village_s_officer_sees_and_judges_his_own(sign_in: SignIn, faults: dict[str, int]) -> None:
+    officer = await sign_in(Role.VIDEO_OFFICER, ["xidian"])
+    view = await (await officer.get("/api/patrol")).json()
+    assert [f["id"] for f in view["faults"]] == [faults["other"]]
+    for path, body in (
+        ("/api/faults/verdict", {"faults": [faults["black"]], "verdict": "real"}),
+        ("/api/orders", {"faults": [faults["black"]]}),
+        ("/api/maintenance", {"camera": "wj-01", "hours": 1, "reason": "x"}),
+    ):
+        await post(officer, path, body, 404)
+    asked = await post(officer, "/api/patrol/rounds", {"villages": ["wangjia", "xidian"]})
+    assert asked["id"]
+
+
+async def test_orders_from_faults_to_mended(sign_in: SignIn, faults: dict[str, int]) -> None:
+    officer = await sign_in(Role.VIDEO_OFFICER)
+    made = await post(officer, "/api/orders", {"faults": list(faults.values()), "vendor": "Tianmu"})
+    assert len(made) == 3 and {o["state"] for o in made} == {"assigned"}
+    numbers = [o["id"] for o in made]
+    await post(officer, "/api/orders", {"faults": list(faults.values())}, 400)
+    await post(officer, "/api/orders/move", {"orders": numbers, "state": "working"})
+    await post(officer, "/api/orders/move", {"orders": numbers, "state": "closed"}, 409)
+    await post(officer, "/api/orders/move", {"orders": [numbers[0]], "state": "verifying", "text": "cleaned", "cost": 120})
+    file = await (await officer.get(f"/api/orders/{numbers[0]}")).json()
+    assert [n["step"] for n in file["notes"]] == ["created", "working", "verifying"] and file["order"]["cost"] == 120
+    listed = await (await officer.get("/api/orders")).json()
+    assert {o["id"] for o in listed} == set(numbers)
+    # All or none: one that cannot take the step keeps the others where they are.
+    await post(officer, "/api/orders/move", {"orders": numbers, "state": "parts"}, 409)
+    assert {o["state"] for o in await (await officer.get("/api/orders")).json()} == {"working", "verifying"}
+
+
+async def test_planned_work_begins_and_ends(sign_in: SignIn) -> None:
+    officer = await sign_in(Role.VIDEO_OFFICER)
+    work = await post(officer, "/api/maintenance", {"village": "wangjia", "hours": 2, "reason": "换杆"})
+    await post(officer, "/api/maintenance", {"hours": 2, "reason": "x"}, 400)
+    assert [m["id"] for m in await (await officer.get("/api/maintenance")).json()] == [work["id"]]
+    await post(officer, f"/api/maintenance/{work['id']}/end", {})
+    assert await (await officer.get("/api/maintenance")).json() == []
+
+
+async def test_the_day_is_signed_once_and_printed(sign_in: SignIn, faults: dict[str, int], database: Database) -> None:
+    officer = await sign_in(Role.VIDEO_OFFICER)
+    day = await (await officer.get("/api/patrol/day")).json()
+    assert day["figures"]["cameras"] == 8 and len(day["figures"]["faults"]) == 4 and day["signed_by"] is None
+    signed = await post(officer, "/api/patrol/day/sign", {"day": day["day"]})
+    assert signed["signed_by"] and len(signed["digest"]) == 64
+    await post(officer, "/api/patrol/day/sign", {"day": day["day"]}, 409)
+    async with database.session() as session:
+        (await session.get_one(Fault, faults["black"])).state = "closed"
+        assert (await session.scalars(select(DailyRegister.day))).all() == [day["day"]]
+    page = await (await officer.get(f"/register/{day['day']}")).text()
+    assert signed["digest"] in page and "黑屏" in page and "遮挡" in page and "http" not in page.replace("http-equiv", "")
+    for wrong in ("2026-13-01", (NOW + timedelta(days=3)).strftime("%Y-%m-%d")):
+        assert (await officer.get(f"/api/patrol/day?day={wrong}")).status == 400
+    village = await sign_in(Role.VIDEO_OFFICER, ["xidian"])
+    assert (await (await village.get("/api/patrol/day")).json())["figures"]["cameras"] < 8
