@@ -164,6 +164,19 @@ class WorkOrderNote(Base):
     text: Mapped[str] = mapped_column(String(400), default="")
 
 
+class TourVerdict(Base):
+    __tablename__ = "tour_verdict"
+    __table_args__ = (Index(None, "by", "at"), {"comment": "What persons said of pictures on their tours"})
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    at: Mapped[datetime] = mapped_column()
+    by: Mapped[str] = mapped_column(String(60))
+    camera: Mapped[str] = mapped_column(String(40))
+    blind: Mapped[bool] = mapped_column(comment="The machine had called it normal")
+    verdict: Mapped[str] = mapped_column(String(8), comment="normal, faulty")
+    family: Mapped[str] = mapped_column(String(20), default="", comment="What it is, where it is faulty")
+
+
 class DailyRegister(Base):
     __tablename__ = "daily_register"
     __table_args__ = ({"comment": "The day's patrol, signed by a person (巡检登记)"},)

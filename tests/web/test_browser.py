@@ -140,6 +140,32 @@ def test_patrol_shows_each_fault_with_its_picture(browser: Browser, town: str) -
     expect(page.get_by_text(re.compile("巡检进行中|等待开始|已看 8 路"))).to_be_visible()
 
 
+def test_a_fault_becomes_an_order_and_the_day_is_signed(browser: Browser, town: str) -> None:
+    page = sign_in(browser, town, "video")
+    page.click("[data-test=nav-patrol]")
+    page.click("[data-test=fault][data-camera=wj-02]")
+    page.keyboard.press("3")
+    expect(page.get_by_text(re.compile("已建 1 张工单"))).to_be_visible()
+    page.click("[data-test=sign]")
+    expect(page.locator("[data-test=signed]")).to_be_visible()
+    page.click("[data-test=nav-orders]")
+    order = page.locator("[data-test=column-new] [data-test=order]", has_text="王家祠堂")
+    order.locator("input").check()
+    page.fill("[data-test=vendor]", "天目维护")
+    page.click("[data-test=move-assigned]")
+    expect(page.locator("[data-test=column-assigned] [data-test=order]", has_text="天目维护")).to_be_visible()
+
+
+def test_a_tour_shows_pictures_without_the_machine_s_opinion(browser: Browser, town: str) -> None:
+    page = sign_in(browser, town, "video")
+    page.goto(f"{town}/tour")
+    expect(page.locator("[data-test=tour-picture]")).to_be_visible()
+    assert "黑屏" not in page.inner_text("body")
+    first = page.inner_text("[data-test=tour-at]")
+    page.keyboard.press("1")
+    expect(page.locator("[data-test=tour-at]")).not_to_have_text(first)
+
+
 def test_search_jumps_to_playback(browser: Browser, town: str) -> None:
     page = sign_in(browser, town, "video")
     page.click("[data-test=nav-search]")

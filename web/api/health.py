@@ -15,10 +15,10 @@ from cameras.tables import Camera
 from core import audit
 from core.errors import NotFoundError, UsageError
 from core.permissions import Permission
-from health import bank
+from health import bank, tour
 from health.faults import FAMILIES, LIVE_STATES, OPEN, RECOVERING
 from health.patrol import ask
-from health.tables import Fault, Look, Maintenance, PatrolRound
+from health.tables import Fault, Maintenance, PatrolRound
 from web.files import picture
 from web.routing import Context, route
 
@@ -148,19 +148,9 @@ async def verdict(c: Context) -> Count:
             if said == "new_view" and fault.camera:
                 await bank.new_view(session, fault.camera, now)
             if said == "false":
-                await _teach(session, fault)
+                await tour.teach(session, fault)
         await audit.record(session, now, c.identity.name, "fault.verdict", said, faults=[f.id for f in faults])
     return Count(done=len(faults))
-
-
-async def _teach(session: AsyncSession, fault: Fault) -> None:
-    """A false alarm: the look that raised it belongs to what this camera usually looks like."""
-    looks = await session.scalars(
-        select(Look).where(Look.camera == fault.camera, Look.at >= fault.first_seen, Look.features.is_not(None))
-    )
-    for look in looks:
-        if fault.family in look.findings:
-            look.accepted = True
 
 
 @route("GET", "/api/maintenance", Permission.PATROL_VIEW, reply=list[MaintenanceView])

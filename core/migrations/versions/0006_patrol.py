@@ -131,6 +131,21 @@ def upgrade() -> None:
     with op.batch_alter_table("work_order_note", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_work_order_note_order"), ["order"], unique=False)
 
+    op.create_table(
+        "tour_verdict",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", core.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("by", sa.String(length=60), nullable=False),
+        sa.Column("camera", sa.String(length=40), nullable=False),
+        sa.Column("blind", sa.Boolean(), nullable=False, comment="The machine had called it normal"),
+        sa.Column("verdict", sa.String(length=8), nullable=False, comment="normal, faulty"),
+        sa.Column("family", sa.String(length=20), nullable=False, comment="What it is, where it is faulty"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tour_verdict")),
+        comment="What persons said of pictures on their tours",
+    )
+    with op.batch_alter_table("tour_verdict", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_tour_verdict_by_at"), ["by", "at"], unique=False)
+
     with op.batch_alter_table("fault", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column("village", sa.String(length=40), nullable=True, comment="Whose it is; null: the station's own")

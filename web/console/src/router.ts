@@ -21,6 +21,7 @@ export const router = createRouter({
         { path: "live", component: () => import("./views/LiveView.vue"), meta: { permission: "camera.view" } },
         { path: "playback", component: () => import("./views/PlaybackView.vue"), meta: { permission: "playback.view" } },
         { path: "patrol", component: () => import("./views/PatrolView.vue"), meta: { permission: "patrol.view" } },
+        { path: "tour", component: () => import("./views/TourView.vue"), meta: { permission: "patrol.run" } },
         { path: "orders", component: () => import("./views/OrdersView.vue"), meta: { permission: "patrol.view" } },
         { path: "search", component: () => import("./views/SearchView.vue"), meta: { permission: "search" } },
         { path: "watch", component: () => import("./views/WatchView.vue"), meta: { permission: "case.view" } },

@@ -1,0 +1,65 @@
+"""The tour for persons: pictures without the machine's opinion."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import BaseModel
+
+from core.errors import NotFoundError
+from core.permissions import Permission
+from health import tour
+from web.routing import Context, route
+
+DAYS = 30
+
+
+class Stop(BaseModel):
+    camera: str
+    name: str
+    village: str
+
+
+class TourView(BaseModel):
+    stops: list[Stop]
+    families: list[str]
+    shown: int
+    missed: int
+    rate: float | None
+    most: float | None
+
+
+class Said(BaseModel):
+    camera: str
+    verdict: Literal["normal", "faulty"]
+    family: str = ""
+
+
+class Kept(BaseModel):
+    fault: int | None
+
+
+@route("GET", "/api/patrol/tour", Permission.PATROL_RUN, reply=TourView)
+async def draw(c: Context) -> TourView:
+    """A tour, and what the tours of the last 30 days say of the machine's misses."""
+    now = c.services.clock.now()
+    async with c.services.database.reading() as session:
+        stops = await tour.draw(session, c.identity.name, c.identity.villages, now, random.Random())
+        told = await tour.misses(session, now - timedelta(days=DAYS))
+    return TourView(
+        stops=[Stop(camera=x.id, name=x.name, village=x.village) for x in stops], families=list(tour.PICTURES),
+        shown=told.shown, missed=told.missed, rate=told.rate, most=told.most,
+    )  # fmt: skip
+
+
+@route("POST", "/api/patrol/tour", Permission.PATROL_RUN, body=Said, reply=Kept)
+async def say(c: Context) -> Kept:
+    """One verdict."""
+    async with c.services.database.session() as session:
+        camera = await tour.camera_of(session, c.body.camera)
+        if not c.identity.sees_village(camera.village):
+            raise NotFoundError(f"there is no camera '{c.body.camera}'")
+        fault = await tour.judge(session, camera, c.body.verdict, c.body.family, c.services.clock.now(), c.identity.name)
+    return Kept(fault=fault.id if fault else None)
