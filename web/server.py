@@ -28,7 +28,21 @@ from web.services import SERVICES, EventFeed, Services, Snapshots, Tickets
 DIST = Path(__file__).parent / "console" / "dist"
 STATIC = Path(__file__).parent / "static"
 # Addresses of the console's own pages: each is answered with index.html.
-PAGES = ("/", "/login", "/live", "/playback", "/patrol", "/search", "/watch", "/reports", "/cameras", "/m")
+PAGES = (
+    "/",
+    "/login",
+    "/live",
+    "/playback",
+    "/patrol",
+    "/search",
+    "/watch",
+    "/reports",
+    "/cameras",
+    "/audit",
+    "/orders",
+    "/tour",
+    "/m",
+)
 
 
 def build(settings: Settings, database: Database, accounts: Accounts, clock: Clock) -> web.Application:

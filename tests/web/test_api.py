@@ -16,9 +16,11 @@ from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.permissions import GRANTS, Permission, Role
 from search.tables import Sighting
+from tests.conftest import ROOT
 from tests.web.conftest import HEADERS, PASSWORD, SignIn
 from web import openapi
 from web.routing import ROUTES, Route
+from web.server import PAGES
 
 EXPECTED = json.loads((Path(__file__).parent / "permissions.json").read_text(encoding="utf-8"))
 SAMPLES = {"part": "init", "camera": "wj-01", "kind": "main", "segment": "1", "ticket": "x", "fault": "1", "sighting": "1"} | {
@@ -228,3 +230,11 @@ async def test_files_outside_the_data_folder_are_not_served(sign_in: SignIn, dat
         )  # fmt: skip
     client = await sign_in(Role.VIDEO_OFFICER)
     assert (await client.get("/api/sightings/1/thumbnail")).status == 404
+
+
+async def test_every_page_of_the_console_has_an_address_of_its_own(sign_in: SignIn) -> None:
+    text = await asyncio.to_thread((ROOT / "web/console/src/router.ts").read_text)
+    pages = {p if p.startswith("/") else f"/{p}" for p in re.findall(r'path: "([\w/]*)"', text)}
+    assert pages == set(PAGES)
+    client = await sign_in(None)
+    assert {(await client.get(p)).status for p in pages} == {200}
