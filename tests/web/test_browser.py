@@ -158,7 +158,8 @@ def test_a_fault_becomes_an_order_and_the_day_is_signed(browser: Browser, town: 
 
 def test_a_tour_shows_pictures_without_the_machine_s_opinion(browser: Browser, town: str) -> None:
     page = sign_in(browser, town, "video")
-    page.goto(f"{town}/tour")
+    page.click("[data-test=nav-patrol]")
+    page.click("[data-test=tour]")
     expect(page.locator("[data-test=tour-picture]")).to_be_visible()
     assert "黑屏" not in page.inner_text("body")
     first = page.inner_text("[data-test=tour-at]")
