@@ -47,7 +47,7 @@ REFRESH = 6  # looks of a camera between two refreshments of its habits, on aver
 PLACED = frozenset({"covered", "covered_part", "blurred_part"})
 # What the sky does to many at once is no fault of a camera.
 WEATHER = frozenset({"veil", "blurred", "blurred_part", "covered", "covered_part", "underexposed", "monochrome"})
-SKY_SHARE, SKY_LEAST, SKY_SECONDS = 0.3, 4, 5400.0
+SKY_SHARE, SKY_LEAST, SKY_SECONDS, SKY_REFRESH = 0.3, 4, 5400.0, 20.0
 
 
 async def ask(session: AsyncSession, at: datetime, by: str, scope: dict[str, Any] | None = None) -> PatrolRound:
@@ -109,6 +109,8 @@ class Patrol:
         self._pool = pool
         self._zone = zone
         self._reader = ArchiveReader(database, clock)
+        self._sky: set[str] = set()
+        self._sky_at: datetime | None = None
 
     async def run_waiting(self) -> bool:
         """Do the oldest round that waits or was broken off, then the looks that suspicion asks for; False where none is due."""
@@ -161,7 +163,7 @@ class Patrol:
         streams = {c.id: s for c in cameras if (s := registry.watched_stream(c)) is not None}
         async with self._database.reading() as session:
             resting, villages = await book.in_maintenance(session, now)
-            sky = await _sky(session, now)
+            sky = await self._sky_now(session, now)
             wanted = [s.id for s in streams.values()]
             statuses = {s.stream: s for s in await session.scalars(select(StreamStatus).where(StreamStatus.stream.in_(wanted)))}
             banks = await bank.load(session, names, now, self._settings.keep_days, self._zone)
@@ -204,6 +206,12 @@ class Patrol:
             if row is not None and row.finished_at is None:
                 row.looked += len(seen)
             log.debug("%d cameras looked at, %d known", len(seen), len(known))
+
+    async def _sky_now(self, session: AsyncSession, now: datetime) -> set[str]:
+        """The sky changes slowly: asked for once in SKY_REFRESH seconds, not for every chunk."""
+        if self._sky_at is None or not 0 <= (now - self._sky_at).total_seconds() < SKY_REFRESH:
+            self._sky, self._sky_at = await _sky(session, now), now
+        return self._sky
 
     async def look(self, number: int, camera: Camera, ground: Ground) -> Seen:
         """One look at one camera; nothing is written."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
 from cameras import registry
 from cameras.tables import Camera
@@ -55,9 +56,10 @@ class Watch:
 
     async def run_once(self) -> Observed:
         now = self._clock.now()
-        async with self._database.session() as session:
+        async with self._database.reading() as session:
             cameras = await registry.cameras(session)
             seen = await self._observe(session, cameras, now)
+        async with self._database.session() as session:
             live = await _live(session, now)
             stalled = await self._ourselves(session, cameras, seen, live, now)
             if stalled:
@@ -71,7 +73,7 @@ class Watch:
 
     async def _observe(self, session: AsyncSession, cameras: Sequence[Camera], now: datetime) -> Observed:
         statuses = {s.stream: s for s in await session.scalars(select(StreamStatus))}
-        habits = {h.camera: h for h in await session.scalars(select(CameraSight))}
+        habits = {h.camera: h for h in await session.scalars(select(CameraSight).options(defer(CameraSight.thumb)))}
         seen = Observed()
         for camera in cameras:
             watched = registry.watched_stream(camera)

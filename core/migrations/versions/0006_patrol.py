@@ -218,3 +218,16 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("looked", sa.Integer(), server_default="0", nullable=False, comment="Cameras looked at so far")
         )
+
+    if op.get_bind().dialect.name == "postgresql":  # SQLite keeps no comments, and would copy its tables for them
+        for table, column, kind, comment in COMMENTS:
+            op.alter_column(table, column, existing_type=kind, existing_nullable=False, comment=comment)
+
+
+COMMENTS = (
+    ("patrol_round", "cameras", sa.Integer(), "Cameras to look at"),
+    ("look", "findings", sa.JSON(), "Fault family → figures that speak for it; empty: nothing found"),
+    ("look", "figures", sa.JSON(), "What was measured (health.measure, health.stream)"),
+    ("fault", "camera", sa.String(40), "Empty: of a village, a switch or the station itself"),
+    ("fault", "looks", sa.Integer(), "Looks that could judge it"),
+)
