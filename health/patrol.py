@@ -46,7 +46,7 @@ HABIT = 40
 REFRESH = 6  # looks of a camera between two refreshments of its habits, on average
 PLACED = frozenset({"covered", "covered_part", "blurred_part"})
 # What the sky does to many at once is no fault of a camera.
-WEATHER = frozenset({"veil", "blurred", "blurred_part", "covered", "covered_part", "underexposed", "monochrome"})
+WEATHER = frozenset({"moved", "veil", "blurred", "blurred_part", "covered", "covered_part", "underexposed", "monochrome"})
 SKY_SHARE, SKY_LEAST, SKY_SECONDS, SKY_REFRESH = 0.3, 4, 5400.0, 20.0
 
 
