@@ -35,7 +35,7 @@ def picture(c: Context, footage: Path | None) -> list[Figure]:
 
     frame = keyframe_1080p(footage)
     vectors, hours, scenes = known_past(frame)
-    question = Question([frame], 12.0, vectors, hours, scenes, days=5.0)
+    question = Question([frame], 12.0, vectors, hours, scenes)
     took: dict[str, list[float]] = defaultdict(list)
     for _ in range(20 if c.quick else 200):
         for name, work in (

@@ -44,7 +44,6 @@ class Bank:
     scenes: list[bytes] = field(default_factory=list)
     anchors: list[bytes] = field(default_factory=list)
     anchor_hours: list[float] = field(default_factory=list)
-    days: float = 0.0
 
 
 def local_hour(at: datetime, zone: tzinfo) -> float:
@@ -68,7 +67,6 @@ async def load(session: AsyncSession, cameras: Sequence[str], now: datetime, kee
         if at >= recent and len(bank.vectors) < MOST:
             bank.vectors.append(features)
             bank.hours.append(local_hour(at, zone))
-            bank.days = (now - at).total_seconds() / 86400
         elif anchor and since <= at < recent and len(bank.anchors) < ANCHORS:
             bank.anchors.append(features)
             bank.anchor_hours.append(local_hour(at, zone))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core import events
@@ -45,12 +45,16 @@ class Evidence:
     light: str = ""
 
 
+def not_over(now: datetime) -> ColumnElement[bool]:
+    """Faults that live, and those that were closed within the last day: they may come back."""
+    return Fault.state.in_(LIVE_STATES) | (
+        (Fault.state == CLOSED) & (Fault.closed_at > now - timedelta(seconds=REOPEN_SECONDS))
+    )
+
+
 async def live(session: AsyncSession, cameras: Sequence[str], now: datetime) -> dict[str, dict[str, Fault]]:
     """By camera and family: faults that are not over, and those that were within the last day and may come back."""
-    query = select(Fault).where(
-        Fault.camera.in_(cameras),
-        Fault.state.in_(LIVE_STATES) | ((Fault.state == CLOSED) & (Fault.closed_at > now - timedelta(seconds=REOPEN_SECONDS))),
-    )
+    query = select(Fault).where(Fault.camera.in_(cameras), not_over(now))
     found: dict[str, dict[str, Fault]] = {c: {} for c in cameras}
     for fault in await session.scalars(query.order_by(Fault.id)):
         found[fault.camera][fault.family] = fault

@@ -40,7 +40,6 @@ class Question:
     scenes: Sequence[bytes] = ()
     anchors: Sequence[bytes] = ()
     anchor_hours: Sequence[float] = ()
-    days: float = 0.0
     eased: frozenset[str] = frozenset()
     before: bytes | None = None
     apart: float = 0.0
@@ -70,7 +69,7 @@ def examine(q: Question) -> Answer:
     sight = measure.look(frame)
     vectors = measure.unpacked(list(q.vectors))
     hours = np.array(q.hours[: len(vectors)], np.float32)
-    past = Past(vectors, hours, [_plane(s) for s in q.scenes], q.days)
+    past = Past(vectors, hours, [_plane(s) for s in q.scenes])
     verdict = judge(sight, past, q.hour, q.eased, q.learning)
     answer = Answer(dict(verdict.found), set(verdict.untestable), learning=verdict.learning)
     if not answer.found and q.anchors:
@@ -122,16 +121,14 @@ def _soft(thumb: Plane) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
 
 def _still_seconds(frames: Sequence[Keyframe], sight: Sight) -> float:
     """How far back the keyframes show the very same picture, seconds."""
-    newest, still = frames[-1], 0.0
+    newest = frames[-1]
     candidates = [f for f in frames[:-1] if abs(len(f.data) - len(newest.data)) <= ALMOST * len(newest.data)]
-    if len(candidates) < len(frames) - 1 and (not candidates or candidates[-1] is not frames[-2]):
+    if not candidates or candidates[-1] is not frames[-2]:
         return 0.0
-    oldest = candidates[0] if candidates else None
-    if oldest is None:
-        return 0.0
+    oldest = candidates[0]
     if oldest.data == newest.data or _same(measure.thumb(decoded(oldest, quick=True)), sight.thumb):
-        still = (newest.at_us - oldest.at_us) / 1e6
-    return still
+        return (newest.at_us - oldest.at_us) / 1e6
+    return 0.0
 
 
 def _same(a: Plane, b: Plane) -> bool:

@@ -50,24 +50,24 @@ class Family:
     explained_by: tuple[str, ...] = ()
 
 
-_DEAD = ("unreachable", "no_stream", "auth")
-_BLIND = (*_DEAD, "no_signal", "black")
+DEAD = ("unreachable", "no_stream", "auth")  # nothing comes from the camera
+_BLIND = (*DEAD, "no_signal", "black")
 FAMILIES: dict[str, Family] = {
     "uplink": Family(1, "上联中断", QUICK, "reach"),
     "unreachable": Family(1, "不可达", QUICK, "reach"),
     "auth": Family(1, "认证被拒", QUICK, "reach"),
     "no_stream": Family(1, "无码流", QUICK, "stream", ("unreachable", "auth")),
-    "flapping": Family(2, "时断时续", STEADY, "stream", _DEAD),
-    "low_fps": Family(2, "帧率低", STEADY, "stream", _DEAD),
+    "flapping": Family(2, "时断时续", STEADY, "stream", DEAD),
+    "low_fps": Family(2, "帧率低", STEADY, "stream", DEAD),
     "low_bitrate": Family(3, "码率低", STEADY, "stream", (*_BLIND, "frozen")),
-    "loss": Family(2, "丢包", STEADY, "stream", _DEAD),
-    "parameters": Family(3, "参数改变", STEADY, "stream", _DEAD),
-    "gop": Family(4, "关键帧间隔大", STEADY, "stream", _DEAD),
+    "loss": Family(2, "丢包", STEADY, "stream", DEAD),
+    "parameters": Family(3, "参数改变", STEADY, "stream", DEAD),
+    "gop": Family(4, "关键帧间隔大", STEADY, "stream", DEAD),
     "gaps": Family(2, "录像缺失", QUICK, "recording"),
     "retention": Family(2, "录像天数不足", QUICK, "recording"),
     "index": Family(1, "录像与索引不符", QUICK, "recording"),
-    "no_signal": Family(1, "无视频信号", SURE, "picture", _DEAD),
-    "black": Family(1, "黑屏", SURE, "picture", _DEAD),
+    "no_signal": Family(1, "无视频信号", SURE, "picture", DEAD),
+    "black": Family(1, "黑屏", SURE, "picture", DEAD),
     "frozen": Family(1, "画面冻结", SURE, "picture", _BLIND),
     "mosaic": Family(2, "花屏", SURE, "picture", _BLIND),
     "covered": Family(1, "遮挡", PICTURE, "picture", _BLIND),

@@ -14,11 +14,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
-from health.faults import DISMISSED, FAMILIES
+from health.faults import DEAD, DISMISSED, FAMILIES
 from health.tables import Fault, Look, Maintenance
 from nvr.tables import Gap
 
-OFFLINE = frozenset({"unreachable", "no_stream", "auth"})
 PLANNED = ("schedule", "retention")
 Interval = tuple[float, float]
 
@@ -82,7 +81,7 @@ async def of(session: AsyncSession, cameras: Sequence[Camera], start: datetime, 
         down = [
             (max(_opened(f), begin), min(_closed(f, finish), finish))
             for f in faults
-            if (f.camera == camera.id and f.family in OFFLINE) or (not f.camera and _beneath(f, camera))
+            if (f.camera == camera.id and f.family in DEAD) or (not f.camera and _beneath(f, camera))
         ]
         required += length(wanted)
         up += length(wanted) - length(without(down, rest))

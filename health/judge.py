@@ -47,7 +47,6 @@ class Past:
     vectors: npt.NDArray[np.float32]
     hours: npt.NDArray[np.float32]
     scenes: Sequence[Plane] = ()
-    days: float = 0.0  # that it spans
 
 
 @dataclass(slots=True)
@@ -81,6 +80,7 @@ class Compared:
         alike = np.argsort(distance, kind="stable")[:NEAREST]
         # Too few looks of this hour yet: the other set speaks for both, and is asked for more.
         self.sets = (by_hour if len(by_hour) >= ENOUGH else alike, alike)
+        self.near = past.vectors[np.union1d(*self.sets)]
         self.hour_known = len(by_hour) >= ENOUGH
         level = float(sight.thumb.mean())
         nearest = sorted(past.scenes, key=lambda scene: abs(float(scene.mean()) - level))[:COMPARED]
@@ -185,7 +185,7 @@ def _sharpness(c: Compared, verdict: Verdict) -> None:
 
 def _locally_blurred(c: Compared) -> npt.NDArray[np.float32] | None:
     """Cells whose bands fall off faster than in any reference, where they hang together."""
-    mine, theirs = measure.cells(c.sight.vector), measure.cells(c.past.vectors[np.union1d(*c.sets)])
+    mine, theirs = measure.cells(c.sight.vector), measure.cells(c.near)
     ratio, least = mine[1] - mine[2], (theirs[:, 1] - theirs[:, 2]).min(0)
     finest, least_finest = mine[0] - mine[1], (theirs[:, 0] - theirs[:, 1]).min(0)
     # A cell that always had something in it, and whose coarse structure is still there.
@@ -232,10 +232,9 @@ def _disturbance(c: Compared, verdict: Verdict) -> None:
 
 def _stripes(c: Compared) -> float:
     """How far a wave stands out of its neighbours and of what it did in the past, ln, above a clean picture: across, down, or in any direction."""
-    near = c.past.vectors[np.union1d(*c.sets)]
-    straight = _isolated(np.asarray(measure.waves(c.sight.vector) - measure.waves(near).max(0), np.float32), _BESIDE)
+    straight = _isolated(np.asarray(measure.waves(c.sight.vector) - measure.waves(c.near).max(0), np.float32), _BESIDE)
     straight[:, :4] = 0  # light and shade
-    slanted = measure.spectrum(c.sight.vector) - measure.spectrum(near).max(0)
+    slanted = measure.spectrum(c.sight.vector) - measure.spectrum(c.near).max(0)
     slanted[:1, :1] = slanted[-1:, :1] = 0
     return float(max(straight.max() - 2.0, 2.0 * (slanted.max() - 0.9)))
 
@@ -251,7 +250,7 @@ def _isolated(beyond: npt.NDArray[np.float32], ring: npt.NDArray[np.float32]) ->
 
 def _torn(c: Compared) -> float:
     """Rows that jump as they never did, each alone."""
-    mine, theirs = measure.rows(c.sight.vector), measure.rows(c.past.vectors[np.union1d(*c.sets)])
+    mine, theirs = measure.rows(c.sight.vector), measure.rows(c.near)
     new = mine > 1.6 * theirs.max(0) + 6
     alone = mine > 2.0 * np.maximum(np.roll(mine, 2), np.roll(mine, -2)) + 4
     return float(np.sum(new & alone)) + max(
@@ -261,7 +260,7 @@ def _torn(c: Compared) -> float:
 
 def _structure(c: Compared, verdict: Verdict) -> None:
     mine = measure.cells(c.sight.vector)[1:3].mean(0)
-    theirs = measure.cells(c.past.vectors[np.union1d(*c.sets)])[:, 1:3].mean(1)
+    theirs = measure.cells(c.near)[:, 1:3].mean(1)
     structured = np.median(theirs, 0) > 1.5
     if structured.mean() < 0.1:
         verdict.untestable |= {"covered", "covered_part", "moved"}
@@ -289,7 +288,7 @@ def _structure(c: Compared, verdict: Verdict) -> None:
 
 def _blurred_everywhere(c: Compared, structured: npt.NDArray[np.bool_]) -> bool:
     """Whether most cells kept their coarse structure and lost the fine one; under a cover both are gone."""
-    mine, theirs = measure.cells(c.sight.vector), measure.cells(c.past.vectors[np.union1d(*c.sets)])
+    mine, theirs = measure.cells(c.sight.vector), measure.cells(c.near)
     drop = (mine[1] - mine[3]) - np.median(theirs[:, 1] - theirs[:, 3], 0)
     return bool(np.mean(drop[structured] < -0.5) > 0.6)
 

@@ -112,7 +112,6 @@ def measure(y: Plane, u: Plane, v: Plane, *, full: bool = True, corrupt: bool = 
     """`full`: luminance reaches from 0 to 255, else from 16 to 235."""
     small = _full(_smaller(y), full)
     vector = np.zeros(SIZE, np.float32)
-    put = vector.__setitem__
     shares = _shares(small)
     histogram = np.cumsum(shares)
     mean, sd = (float(value[0, 0]) for value in cv2.meanStdDev(small))
@@ -129,7 +128,7 @@ def measure(y: Plane, u: Plane, v: Plane, *, full: bool = True, corrupt: bool = 
     }  # fmt: skip
     figures |= _colour(u, v)
     for name, value in figures.items():
-        put(INDEX[name], value)
+        vector[INDEX[name]] = value
     vector[_CELLS_AT:_SPECTRUM_AT] = np.log(energies + FINE).ravel()
     vector[_SPECTRUM_AT:_ROWS_AT] = _spectrum(small).ravel()
     vector[_ROWS_AT:_WAVES_AT] = _row_jumps(small)
@@ -220,12 +219,6 @@ def _flat(small: Plane) -> float:
     box = np.ones((8, 8), np.uint8)
     span = cv2.subtract(cv2.dilate(small, box), cv2.erode(small, box))
     return float(np.mean(span[4::8, 4::8] <= 1))
-
-
-def _jumps(level: Plane, axis: int) -> Vector:
-    """Mean absolute difference of neighbouring rows (0) or columns (1)."""
-    pair = (level[1:], level[:-1]) if axis == 0 else (level[:, 1:], level[:, :-1])
-    return np.asarray(cv2.reduce(cv2.absdiff(*pair), 1 - axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F), np.float32).ravel()
 
 
 def _wide_jumps(level: Plane) -> Vector:

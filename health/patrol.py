@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import registry
-from cameras.tables import Camera, Stream
+from cameras.tables import Camera
 from core import audit, events
 from core.clock import Clock
 from core.database import Database
@@ -29,7 +29,7 @@ from health import bank, book, recording
 from health import stream as stream_checks
 from health.bank import Bank
 from health.examine import Answer, Question, examine
-from health.faults import FAMILIES, OPEN, RECOVERING, SUSPECT, judge
+from health.faults import DEAD, FAMILIES, OPEN, RECOVERING, SUSPECT, judge
 from health.tables import CameraSight, Fault, Look, PatrolRound, ReferenceScene
 from nvr.decode_pool import DecodePool
 from nvr.reader import ArchiveReader, Keyframe
@@ -77,8 +77,8 @@ def in_scope(camera: Camera, scope: dict[str, Any]) -> bool:
 class Ground:
     """What a look starts from. working: somebody mends the camera; sky: the weather shows on its neighbours too."""
 
-    stream: Stream | None
     status: StreamStatus | None
+    counters: tuple[dict[str, dict[str, object]], set[str]]
     bank: Bank
     faults: dict[str, Fault]
     recorded: recording.Findings
@@ -169,17 +169,15 @@ class Patrol:
             banks = await bank.load(session, names, now, self._settings.keep_days, self._zone)
             faults = await book.live(session, names, now)
             recorded = await recording.findings(session, cameras, now)
-        gone = {"no_stream", "auth", "unreachable"}
-        told = {c: stream_checks.findings(s, statuses.get(s.id), now, None)[0] for c, s in streams.items()}
-        silent = {c for c, found in told.items() if gone & set(found)}
-        frames = await self._reader.newest_keyframes(
-            [s.id for c, s in streams.items() if c not in silent], self._settings.frozen_seconds + 8, KEYFRAMES
-        )
+        counters = {c: stream_checks.findings(s, statuses.get(s.id), now, banks[c].sight) for c, s in streams.items()}
+        heard = [s.id for c, s in streams.items() if not set(DEAD) & set(counters[c][0])]
+        frames = await self._reader.newest_keyframes(heard, self._settings.frozen_seconds + 8, KEYFRAMES)
 
         async def one(camera: Camera) -> Seen:
             stream = streams.get(camera.id)
             ground = Ground(
-                stream, statuses.get(stream.id) if stream else None, banks[camera.id], faults[camera.id], recorded[camera.id],
+                statuses.get(stream.id) if stream else None, counters.get(camera.id, ({}, set())), banks[camera.id],
+                faults[camera.id], recorded[camera.id],
                 frames.get(stream.id, []) if stream else [], working=camera.id in resting or camera.village in villages, sky=camera.village in sky,
             )  # fmt: skip
             async with slots:
@@ -217,13 +215,12 @@ class Patrol:
         """One look at one camera; nothing is written."""
         now = self._clock.now()
         found, unknown = dict(ground.recorded[0]), set(ground.recorded[1])
-        stream, past = ground.stream, ground.bank
-        counters, untold = stream_checks.findings(stream, ground.status, now, past.sight) if stream else ({}, set())
+        counters, untold = ground.counters
         times, untimed = stream_checks.clock(camera)
         found |= times
         unknown |= untimed
         answer = Answer(untestable=set(PICTURE))
-        if ground.frames and not {"no_stream", "auth", "unreachable"} & set(counters):
+        if ground.frames:
             answer = await self._picture(ground, now) or answer
         found |= answer.found
         unknown |= answer.untestable
@@ -244,7 +241,7 @@ class Patrol:
         past, sight = ground.bank, ground.bank.sight
         question = Question(
             ground.frames, bank.local_hour(now, self._zone), past.vectors, past.hours, past.scenes, past.anchors,
-            past.anchor_hours, past.days, frozenset(n for n, f in ground.faults.items() if book.is_open(f)),
+            past.anchor_hours, frozenset(n for n, f in ground.faults.items() if book.is_open(f)),
             sight.thumb if sight else None, (now - sight.at).total_seconds() if sight and sight.at else 0.0,
             sight.change if sight else None, self._settings.frozen_seconds, self._settings.learning_looks,
             want_picture=not past.scenes,

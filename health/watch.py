@@ -22,7 +22,7 @@ from core.clock import Clock
 from core.database import Database
 from core.settings import PatrolSettings
 from health import book, stream, topology
-from health.faults import FAMILIES, LIVE_STATES, REOPEN_SECONDS, judge
+from health.faults import FAMILIES, LIVE_STATES, judge
 from health.tables import CameraSight, Fault, PatrolRound
 from nvr.tables import StreamStatus
 
@@ -33,6 +33,9 @@ GONE = frozenset({"unreachable", "no_stream"})
 PARTLY_BACK = 0.3  # of a parent's cameras that may still fail when it is called mended
 REPORTING = 0.5  # of the streams that must be reported on, or our own side stands still
 OVERDUE = 1.5  # of the interval between rounds, after which the patrol itself is a fault
+
+
+Groups = dict[tuple[str, str], list[topology.Child]]  # by (kind, name) of the parent
 
 
 @dataclass(slots=True)
@@ -59,12 +62,13 @@ class Watch:
         async with self._database.reading() as session:
             cameras = await registry.cameras(session)
             seen = await self._observe(session, cameras, now)
+        groups = _groups(cameras, seen)
         async with self._database.session() as session:
             live = await _live(session, now)
-            stalled = await self._ourselves(session, cameras, seen, live, now)
+            stalled = await self._ourselves(session, groups, seen, live, now)
             if stalled:
                 return seen
-            beneath = await self._parents(session, cameras, seen, live, now)
+            beneath = await self._parents(session, groups, seen, live, now)
             resting, villages = await book.in_maintenance(session, now)
             for camera in cameras:
                 if camera.id not in beneath and camera.id not in resting and camera.village not in villages:
@@ -89,7 +93,7 @@ class Watch:
     async def _ourselves(
         self,
         session: AsyncSession,
-        cameras: Sequence[Camera],
+        groups: Groups,
         seen: Observed,
         live: dict[tuple[str, str, str], Fault],
         now: datetime,
@@ -98,7 +102,7 @@ class Watch:
         found: dict[str, Any] | None = None
         if seen.streams and seen.reported < REPORTING * seen.streams:
             found = {"reported": seen.reported, "streams": seen.streams}
-        elif topology.ours(_groups(cameras, seen), seen.failing(), seen.streams):
+        elif topology.ours(groups, seen.failing(), seen.streams):
             found = {"failing": len(seen.failing()), "streams": seen.streams}
         elif await self._overdue(session, now):
             found = {"overdue": 1}
@@ -113,19 +117,18 @@ class Watch:
     async def _parents(
         self,
         session: AsyncSession,
-        cameras: Sequence[Camera],
+        groups: Groups,
         seen: Observed,
         live: dict[tuple[str, str, str], Fault],
         now: datetime,
     ) -> set[str]:
         """Note what is down above the cameras; the cameras that are not judged because of it."""
-        groups = _groups(cameras, seen)
         failing = seen.failing()
-        down = {p.name: p for p in topology.down(groups, failing)}
+        down = {(p.kind, p.name): p for p in topology.down(groups, failing)}
         beneath: set[str] = set()
         for (kind, name), members in groups.items():
             fault = live.get(("", "uplink", name))
-            parent = down.get(name) if (p := down.get(name)) and p.kind == kind else None
+            parent = down.get((kind, name))
             bad = sum(m.camera in failing for m in members)
             if parent is None and fault is None:
                 continue
@@ -162,7 +165,7 @@ class Watch:
             live[key] = fault
 
 
-def _groups(cameras: Sequence[Camera], seen: Observed) -> dict[tuple[str, str], list[topology.Child]]:
+def _groups(cameras: Sequence[Camera], seen: Observed) -> Groups:
     judged = [c for c in cameras if c.id in seen.found and "unreachable" not in seen.unknown[c.id]]
     return topology.parents(topology.Child(c.id, c.village, str(c.profile.get("switch") or "")) for c in judged)
 
@@ -170,10 +173,5 @@ def _groups(cameras: Sequence[Camera], seen: Observed) -> dict[tuple[str, str], 
 async def _live(session: AsyncSession, now: datetime) -> dict[tuple[str, str, str], Fault]:
     """Faults of the light watch by (camera, family, name of the parent), with those that were closed within a day."""
     names = [n for n, f in FAMILIES.items() if f.kind in ("reach", "stream", "station")]
-    rows = await session.scalars(
-        select(Fault).where(
-            Fault.family.in_(names),
-            Fault.state.in_(LIVE_STATES) | ((Fault.state == "closed") & (Fault.closed_at > now - timedelta(seconds=REOPEN_SECONDS))),
-        ).order_by(Fault.id)
-    )  # fmt: skip
+    rows = await session.scalars(select(Fault).where(Fault.family.in_(names), book.not_over(now)).order_by(Fault.id))
     return {(f.camera, f.family, f.detail if not f.camera else ""): f for f in rows}

@@ -62,7 +62,7 @@ class Camera:
     def past(self, day: float) -> Past:
         self.looks = [x for x in self.looks if day - x[0] <= KEEP_DAYS]
         vectors = measure.unpacked([x[1] for x in self.looks])
-        return Past(vectors, np.array([x[2] for x in self.looks], np.float32), list(self.scenes.values()), KEEP_DAYS)
+        return Past(vectors, np.array([x[2] for x in self.looks], np.float32), list(self.scenes.values()))
 
     def accept(self, day: float, hour: float, sight: Sight) -> None:
         self.looks.append((day, sight.packed(), hour))

@@ -278,7 +278,7 @@ def test_a_shaking_camera_is_somewhere_else_each_time() -> None:
     for i, p in enumerate(pictures):
         shift = np.array([[1, 0, 40 * (-1) ** i], [0, 1, 12 * (i % 3)]], np.float32)
         shaken.append(np.asarray(cv2.warpAffine(p, shift, (640, 360), borderMode=cv2.BORDER_REFLECT), np.uint8))
-    question = Question(coded(shaken), 12.0, [a.features for a in past] * 4, [12.0] * 32, [a.thumb for a in past[:3]], days=3.0)
+    question = Question(coded(shaken), 12.0, [a.features for a in past] * 4, [12.0] * 32, [a.thumb for a in past[:3]])
     assert "shaking" in examine(question).found
     still = Question(
         coded([shaken[0]] * 1 + [scene.moved(p) for p in pictures]),
@@ -286,7 +286,6 @@ def test_a_shaking_camera_is_somewhere_else_each_time() -> None:
         question.vectors,
         question.hours,
         question.scenes,
-        days=3.0,
     )
     assert "shaking" not in examine(still).found and "moved" in examine(still).found
 
