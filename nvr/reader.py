@@ -52,11 +52,13 @@ class ArchiveReader:
     async def segments(self, stream: str, start_us: int, end_us: int) -> list[tuple[Segment, Path]]:
         """Segments that touch [start, end), oldest first, with the places of their files."""
         async with self._database.reading() as session:
-            return await self._located(session, stream, start_us, end_us)
+            return await self._located(session, [stream], start_us, end_us)
 
-    async def _located(self, session: AsyncSession, stream: str, start_us: int, end_us: int) -> list[tuple[Segment, Path]]:
+    async def _located(
+        self, session: AsyncSession, streams: Sequence[str], start_us: int, end_us: int
+    ) -> list[tuple[Segment, Path]]:
         volumes = await footage.volume_paths(session)
-        found = await footage.between(session, [stream], start_us, end_us)
+        found = await footage.between(session, streams, start_us, end_us)
         return [(s, footage.path_of(volumes, s)) for s in found if s.volume in volumes]
 
     async def coverage(self, stream: str, start_us: int, end_us: int) -> list[Span]:
@@ -89,23 +91,18 @@ class ArchiveReader:
 
     async def latest_keyframes(self, stream: str, seconds: float, limit: int = 12) -> list[Keyframe]:
         """The newest keyframes of the last `seconds`, oldest first."""
-        now_us = to_microseconds(self._clock.now())
-        start_us = now_us - int(seconds * 1e6)
-        gops = [g for g in await self.gops(stream, start_us, now_us + 60_000_000) if g.start_us >= start_us]
-        return await asyncio.to_thread(_read_keyframes, stream, gops[-limit:])
+        return (await self.newest_keyframes([stream], seconds, limit)).get(stream, [])
 
     async def newest_keyframes(self, streams: Sequence[str], seconds: float, limit: int = 12) -> dict[str, list[Keyframe]]:
         """As `latest_keyframes`, of many streams with one question to the database. Streams without any are left out."""
         now_us = to_microseconds(self._clock.now())
-        start_us = now_us - int(seconds * 1e6)
+        start_us, end_us = now_us - int(seconds * 1e6), now_us + 60_000_000
         async with self._database.reading() as session:
-            volumes = await footage.volume_paths(session)
-            found = await footage.between(session, streams, start_us, now_us + 60_000_000)
+            found = await self._located(session, streams, start_us, end_us)
         rows: dict[str, list[tuple[Segment, Path]]] = {}
-        for segment in found:
-            if segment.volume in volumes:
-                rows.setdefault(segment.stream, []).append((segment, footage.path_of(volumes, segment)))
-        return await asyncio.to_thread(_newest_of_all, rows, start_us, now_us + 60_000_000, limit)
+        for segment, path in found:
+            rows.setdefault(segment.stream, []).append((segment, path))
+        return await asyncio.to_thread(_newest_of_all, rows, start_us, end_us, limit)
 
     async def keyframe_at(self, stream: str, at_us: int) -> Keyframe | None:
         """The keyframe of the GOP that holds `at_us`."""

@@ -6,17 +6,14 @@ import asyncio
 import random
 
 from bench.common import Context, Figure
+from bench.parts import in_process
 from bench.parts.accounting import Injected, account
 from cameras.virtual.__main__ import load_clip
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SystemClock, to_microseconds
-from core.database import Database
-from core.migrate import upgrade
 from core.settings import RecorderSettings
 from nvr import fmp4
-from nvr.archive import ArchiveDatabase
-from nvr.recorder import Recorder, StreamSpec
-from nvr.volumes import VolumeSet, prepare
+from nvr.recorder import StreamSpec
 from station.processes import spare_memory
 
 SHARE = 0.05  # of the cameras are away at a time
@@ -29,26 +26,21 @@ async def measure(c: Context, streams: int, seconds: float) -> list[Figure]:
     mounts = {f"c{i}/main": Mount(f"/cam{i}", {"healthy": clip}, phase=i % 4, host=h) for i, h in enumerate(hosts)}
     server = RtspServer(list(mounts.values()))
     port = await server.start(hosts, c.port + 6)
-    database = Database(f"sqlite+aiosqlite:///{c.folder / 'cut.db'}")
-    await upgrade(database)
-    clock = SystemClock()
-    disks = VolumeSet.of(await prepare(database, [c.folder / "cut"]), clock, sync_interval=10, min_free=0)
-    machine = Recorder(RecorderSettings(connect_rate=50.0, backfill=False), disks, ArchiveDatabase(database, clock), clock)
-    await machine.start()
-    await machine.want([StreamSpec(s, f"rtsp://{m.host}:{port}{m.path}", None, "native") for s, m in mounts.items()])
-    async with asyncio.timeout(60):
-        while not all(s.state == "recording" and s.counters.frames for s in machine.streams.values()):
-            await asyncio.sleep(0.1)
-    begin = to_microseconds(clock.now())
-    faults, cuts = await _cut_and_restore(server, mounts, seconds, rng)
-    for mount in mounts.values():
-        server.cut(mount)
-    ended = to_microseconds(clock.now())
-    await asyncio.sleep(2.0)
-    await machine.stop()
-    await server.stop()
-    result = await account(database, dict.fromkeys(mounts, (begin, ended - 500000)), faults)
-    await database.close()
+    async with in_process.recorder(c.folder, "cut", RecorderSettings(connect_rate=50.0, backfill=False)) as (machine, database):
+        await machine.want([StreamSpec(s, f"rtsp://{m.host}:{port}{m.path}", None, "native") for s, m in mounts.items()])
+        async with asyncio.timeout(60):
+            while not all(s.state == "recording" and s.counters.frames for s in machine.streams.values()):
+                await asyncio.sleep(0.1)
+        clock = SystemClock()
+        begin = to_microseconds(clock.now())
+        faults, cuts = await _cut_and_restore(server, mounts, seconds, rng)
+        for mount in mounts.values():
+            server.cut(mount)
+        ended = to_microseconds(clock.now())
+        await asyncio.sleep(2.0)
+        await machine.stop()
+        await server.stop()
+        result = await account(database, dict.fromkeys(mounts, (begin, ended - 500000)), faults)
     sent = {s: m.sent_pictures for s, m in mounts.items()}
     total, kept = sum(sent.values()), sum(await _frames(c, mounts))
     return [

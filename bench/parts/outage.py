@@ -7,15 +7,10 @@ import time
 from collections import Counter
 
 from bench.common import Context, Figure
+from bench.parts import in_process
 from cameras.virtual.__main__ import load_clip
 from cameras.virtual.rtsp_server import Mount, Player, RtspServer
-from core.clock import SystemClock
-from core.database import Database
-from core.migrate import upgrade
-from core.settings import RecorderSettings
-from nvr.archive import ArchiveDatabase
 from nvr.recorder import Recorder, StreamSpec
-from nvr.volumes import VolumeSet, prepare
 from station.processes import spare_memory
 
 OUTAGE_SECONDS = 40.0
@@ -34,30 +29,24 @@ async def measure(c: Context, streams: int, outage: float) -> tuple[float, int, 
 
     Player.connection_made = counted  # type: ignore[method-assign]
     port = await server.start([f"127.0.{i}.1" for i in range(20)], c.port + 5)
-    database = Database(f"sqlite+aiosqlite:///{c.folder / 'outage.db'}")
-    await upgrade(database)
-    clock = SystemClock()
-    disks = VolumeSet.of(await prepare(database, [c.folder / "outage"]), clock, sync_interval=10, min_free=0)
-    machine = Recorder(RecorderSettings(), disks, ArchiveDatabase(database, clock), clock)
-    await machine.start()
-    # Twenty subnets of a village each, as far as the budget is concerned.
-    await machine.want(
-        [StreamSpec(f"c{i}/main", f"rtsp://127.0.{i % 20}.1:{port}/cam{i}", None, "native") for i in range(streams)]
-    )
-    await _all_recording(machine, 120)
-    for mount in server.mounts:
-        mount.faults.add("dead")
-    await asyncio.sleep(outage)
-    for mount in server.mounts:
-        mount.faults.clear()
-    arrivals.clear()
-    back = time.monotonic()
-    await _all_recording(machine, 120)
-    took = time.monotonic() - back
-    stalls = machine.guard.size
-    await machine.stop()
-    await server.stop()
-    await database.close()
+    async with in_process.recorder(c.folder, "outage") as (machine, _):
+        # Twenty subnets of a village each, as far as the budget is concerned.
+        await machine.want(
+            [StreamSpec(f"c{i}/main", f"rtsp://127.0.{i % 20}.1:{port}/cam{i}", None, "native") for i in range(streams)]
+        )
+        await _all_recording(machine, 120)
+        for mount in server.mounts:
+            mount.faults.add("dead")
+        await asyncio.sleep(outage)
+        for mount in server.mounts:
+            mount.faults.clear()
+        arrivals.clear()
+        back = time.monotonic()
+        await _all_recording(machine, 120)
+        took = time.monotonic() - back
+        stalls = machine.guard.size
+        await machine.stop()
+        await server.stop()
     return took, max(arrivals.values()), stalls
 
 

@@ -20,23 +20,23 @@ import numpy as np
 from sqlalchemy import func, insert, select, update
 
 from bench.common import ENVIRONMENT, Context, Figure, farm
+from bench.parts import in_process
 from cameras import inventory, registry
 from cameras.tables import Stream
 from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.migrate import upgrade
-from core.settings import PatrolSettings, RecorderSettings
+from core.settings import PatrolSettings
 from health.patrol import Patrol, ask
 from health.tables import CameraSight, Look, PatrolRound, ReferenceScene
 from nvr import fmp4, footage, gop_index
-from nvr.archive import ArchiveDatabase
 from nvr.decode_pool import DecodePool
 from nvr.footage import Segment
 from nvr.parameter_sets import VideoFormat
 from nvr.reader import Keyframe
-from nvr.recorder import Recorder, StreamSpec
+from nvr.recorder import StreamSpec
 from nvr.tables import StreamStatus
-from nvr.volumes import VolumeSet, prepare
+from nvr.volumes import prepare
 
 CAMERAS, RECORDED = 2252, 200
 LOOKS, SCENES = 100, 24
@@ -242,24 +242,20 @@ def run(c: Context) -> list[Figure]:
 
 async def record(folder: Path, port: int, streams: int) -> None:
     """A recorder until its input ends; then one line with what became of its streams."""
-    database = Database(f"sqlite+aiosqlite:///{folder / 'recorder.db'}")
-    await upgrade(database)
-    clock = SystemClock()
-    disks = VolumeSet.of(await prepare(database, [folder / "video"]), clock, sync_interval=10, min_free=0)
-    machine = Recorder(RecorderSettings(), disks, ArchiveDatabase(database, clock), clock)
-    await machine.start()
-    await machine.want([StreamSpec(f"c{i}/main", f"rtsp://127.0.0.1:{port}/cam{i}", None, "native") for i in range(streams)])
-    while not all(s.counters.frames > 25 for s in machine.streams.values()):
-        await asyncio.sleep(0.2)
-    print("ready", flush=True)
-    await asyncio.to_thread(sys.stdin.read)
-    told = {
-        "lost": sum(s.counters.lost_packets for s in machine.streams.values()),
-        "recording": sum(s.state == "recording" for s in machine.streams.values()),
-    }
-    print(json.dumps(told), flush=True)
-    await machine.stop()
-    await database.close()
+    async with in_process.recorder(folder, "recorder") as (machine, _):
+        await machine.want(
+            [StreamSpec(f"c{i}/main", f"rtsp://127.0.0.1:{port}/cam{i}", None, "native") for i in range(streams)]
+        )
+        while not all(s.counters.frames > 25 for s in machine.streams.values()):
+            await asyncio.sleep(0.2)
+        print("ready", flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+        told = {
+            "lost": sum(s.counters.lost_packets for s in machine.streams.values()),
+            "recording": sum(s.state == "recording" for s in machine.streams.values()),
+        }
+        print(json.dumps(told), flush=True)
+        await machine.stop()
 
 
 if __name__ == "__main__":

@@ -17,14 +17,9 @@ import aiohttp
 from aiohttp import web
 
 from bench.common import ENVIRONMENT, Context, Figure, cpu_seconds, farm
-from core.clock import SystemClock
-from core.database import Database
-from core.migrate import upgrade
-from core.settings import RecorderSettings
-from nvr.archive import ArchiveDatabase
+from bench.parts import in_process
 from nvr.live import TOKEN_HEADER, LiveHub
-from nvr.recorder import Recorder, StreamSpec
-from nvr.volumes import VolumeSet, prepare
+from nvr.recorder import StreamSpec
 from station.processes import spare_memory
 
 STREAMS = 30
@@ -34,21 +29,16 @@ RATE = 500_000
 async def serve(folder: Path, camera_port: int, hub_port: int) -> None:
     """A recorder of STREAMS streams and its hub."""
     spare_memory()
-    database = Database(f"sqlite+aiosqlite:///{folder / 'viewers.db'}")
-    await upgrade(database)
-    clock = SystemClock()
-    disks = VolumeSet.of(await prepare(database, [folder / "viewers"]), clock, sync_interval=10, min_free=0)
-    machine = Recorder(RecorderSettings(), disks, ArchiveDatabase(database, clock), clock)
-    await machine.start()
-    url = f"rtsp://127.0.0.1:{camera_port}/cam"
-    await machine.want([StreamSpec(f"c{i}/sub", f"{url}{i}", None, "native") for i in range(STREAMS)])
-    runner = web.AppRunner(LiveHub(machine, "t").application(), access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", hub_port).start()
-    while not all(s.counters.frames > 50 for s in machine.streams.values()):
-        await asyncio.sleep(0.2)
-    print("ready", flush=True)
-    await asyncio.Event().wait()
+    async with in_process.recorder(folder, "viewers") as (machine, _):
+        url = f"rtsp://127.0.0.1:{camera_port}/cam"
+        await machine.want([StreamSpec(f"c{i}/sub", f"{url}{i}", None, "native") for i in range(STREAMS)])
+        runner = web.AppRunner(LiveHub(machine, "t").application(), access_log=None, shutdown_timeout=1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", hub_port).start()
+        while not all(s.counters.frames > 50 for s in machine.streams.values()):
+            await asyncio.sleep(0.2)
+        print("ready", flush=True)
+        await asyncio.Event().wait()
 
 
 class Watcher:

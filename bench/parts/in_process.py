@@ -1,0 +1,32 @@
+"""A recorder in the bench's own process: its database, its disk and the machine, opened in one place."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from core.clock import SystemClock
+from core.database import Database
+from core.migrate import upgrade
+from core.settings import RecorderSettings
+from nvr.archive import ArchiveDatabase
+from nvr.recorder import Recorder
+from nvr.volumes import VolumeSet, prepare
+
+
+@asynccontextmanager
+async def recorder(
+    folder: Path, name: str, settings: RecorderSettings | None = None
+) -> AsyncIterator[tuple[Recorder, Database]]:
+    """`name`.db and the volume `name` in the folder. The caller stops the machine; the database is closed at the end."""
+    database = Database(f"sqlite+aiosqlite:///{folder / name}.db")
+    await upgrade(database)
+    clock = SystemClock()
+    disks = VolumeSet.of(await prepare(database, [folder / name]), clock, sync_interval=10, min_free=0)
+    machine = Recorder(settings or RecorderSettings(), disks, ArchiveDatabase(database, clock), clock)
+    await machine.start()
+    try:
+        yield machine, database
+    finally:
+        await database.close()
