@@ -62,7 +62,7 @@ def _clean(job: tuple[int, int, str]) -> tuple[float, int, dict[str, int], list[
     seed, days, footage = job
     rng = np.random.default_rng(seed)
     places = sights.make_places(rng, Path(footage) if footage else None, 4 if footage else 8)
-    cameras = [sights.Camera(p, np.random.default_rng(seed * 1000 + i)) for i, p in enumerate(places)]
+    cameras = [sights.Camera(p, seed * 1000 + i) for i, p in enumerate(places)]
     told = sights.clean(cameras, sights.Sky(rng), days)
     return told.camera_days, told.looks, dict(told.flagged), told.opened
 

@@ -13,8 +13,10 @@ import cv2
 import numpy as np
 
 from health import measure
-from health.judge import Past, decayed, judge, shift_between
-from health.judge import edges as edges_of
+from health.compared import Past
+from health.displacement import edges as edges_of
+from health.displacement import shift_between
+from health.judge import decayed, judge
 from health.measure import THUMB, Plane, Sight
 from nvr.pictures import decoded, snapshot
 from nvr.reader import Keyframe
@@ -76,6 +78,8 @@ def examine(q: Question) -> Answer:
         early = measure.unpacked(list(q.anchors))
         answer.found |= decayed(sight, Past(early, np.array(q.anchor_hours[: len(early)], np.float32)), q.hour, q.eased)
     answer.figures = {name: round(sight[name], 3) for name in ("mean", "sd", "noise", "chroma", "f1", "saturated")}
+    if verdict.fog:
+        answer.figures["sky"] = 1.0
     answer.features, answer.thumb = sight.packed(), sight.thumb.tobytes()
     answer.light = "night" if sight["chroma"] < INFRA_RED else "day"
     if not {"black", "no_signal"} & set(answer.found):

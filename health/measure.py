@@ -25,30 +25,34 @@ WIDTH, HEIGHT = 640, 360
 THUMB = (160, 90)  # width, height
 CELLS = (12, 8)  # columns, rows
 BANDS = 4
-SPECTRUM = (32, 16)  # pooled from the 256 × 128 half spectrum
+SPECTRUM = (32, 16)  # pooled from the 128 × 64 half spectrum
 ROWS = 180
 WAVES = 160  # 80 bins of waves across, 80 of waves down
 
 SCALARS = (
     "p2", "p50", "p98", "mean", "sd", "saturated", "dark", "f0", "f1", "f2", "edge", "noise", "u", "v", "chroma", "flat", "level",
     "e0", "e1", "e2", "e3", "steps", "tiles",
+    "still",
 )  # fmt: skip
 _CELLS_AT = len(SCALARS)
 _SPECTRUM_AT = _CELLS_AT + BANDS * CELLS[0] * CELLS[1]
 _ROWS_AT = _SPECTRUM_AT + SPECTRUM[0] * SPECTRUM[1]
 _WAVES_AT = _ROWS_AT + ROWS
-SIZE = _WAVES_AT + WAVES
+_COLOURS_AT = _WAVES_AT + WAVES
+SIZE = _COLOURS_AT + 3 * CELLS[0] * CELLS[1]
 INDEX = {name: i for i, name in enumerate(SCALARS)}
 THIN = 4
 FINE = 0.02  # added to every energy before its logarithm: what 8 bits cannot show
 
 _NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)  # Immerkaer 1996
-_HANN = np.outer(np.hanning(256), np.hanning(256)).astype(np.float32)
+TILE, SHARED = 128, 7  # pixels; tiles of ten that must share a wave
+_TILES = [(top, left) for top in (34, 198) for left in range(0, WIDTH, TILE)]
+_HANN = np.outer(np.hanning(TILE), np.hanning(TILE)).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One look. `vector` of SIZE figures (SCALARS, then cells, spectrum, rows); `thumb` luminance 90×160."""
+    """One look. `vector` of SIZE figures (SCALARS, then cells, spectrum, rows, waves, colours); `thumb` luminance 90×160."""
 
     vector: Vector
     thumb: Plane
@@ -82,7 +86,12 @@ def rows(vectors: Vector) -> Vector:
 
 def waves(vectors: Vector) -> Vector:
     """…×2×80: ln magnitude of waves across and down the picture."""
-    return vectors[..., _WAVES_AT:].reshape(*vectors.shape[:-1], 2, WAVES // 2)
+    return vectors[..., _WAVES_AT:_COLOURS_AT].reshape(*vectors.shape[:-1], 2, WAVES // 2)
+
+
+def colours(vectors: Vector) -> Vector:
+    """…×3×8×12: mean Y, U, V of each cell (U and V about 0)."""
+    return vectors[..., _COLOURS_AT:].reshape(*vectors.shape[:-1], 3, CELLS[1], CELLS[0])
 
 
 def look(frame: Keyframe) -> Sight:
@@ -123,7 +132,7 @@ def measure(y: Plane, u: Plane, v: Plane, *, full: bool = True, corrupt: bool = 
         "mean": mean, "sd": sd, "saturated": 1.0 - float(histogram[249]), "dark": float(histogram[16]),
         "level": float(np.convolve(shares, np.ones(3), "same").max()),
         "f0": whole[0] - whole[3], "f1": whole[1] - whole[3], "f2": whole[2] - whole[3], "edge": _edge(small),
-        "noise": _noise(y), "flat": _flat(small), "steps": _steps(y), "tiles": _tiles(y),
+        "noise": _noise(y), "flat": _flat(small), "steps": _steps(y), "tiles": _tiles(y), "still": _still(small),
         "e0": whole[0], "e1": whole[1], "e2": whole[2], "e3": whole[3],
     }  # fmt: skip
     figures |= _colour(u, v)
@@ -132,7 +141,9 @@ def measure(y: Plane, u: Plane, v: Plane, *, full: bool = True, corrupt: bool = 
     vector[_CELLS_AT:_SPECTRUM_AT] = np.log(energies + FINE).ravel()
     vector[_SPECTRUM_AT:_ROWS_AT] = _spectrum(small).ravel()
     vector[_ROWS_AT:_WAVES_AT] = _row_jumps(small)
-    vector[_WAVES_AT:] = np.concatenate([_waves(small, 0), _waves(small, 1)])
+    vector[_WAVES_AT:_COLOURS_AT] = np.concatenate([_waves(small, 0), _waves(small, 1)])
+    means = [cv2.resize(plane, CELLS, interpolation=cv2.INTER_AREA).astype(np.float32) for plane in (small, u, v)]
+    vector[_COLOURS_AT:] = np.stack([means[0], means[1] - 128, means[2] - 128]).ravel()
     return Sight(vector, _thumb(small), corrupt)
 
 
@@ -227,6 +238,15 @@ def _wide_jumps(level: Plane) -> Vector:
     return np.asarray(np.partition(jumps, 2, axis=1)[:, 2], np.float32)
 
 
+def _still(small: Plane) -> float:
+    """Share of the height over which one row is like the next: rows that never arrived are filled with grey or with the last that did."""
+    jumps = cv2.resize(cv2.absdiff(small[1:], small[:-1]), (8, HEIGHT - 1), interpolation=cv2.INTER_AREA)
+    wide = np.partition(jumps, 6, axis=1)[:, 6] > 0
+    white = cv2.reduce(small[1:], 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel() > 245
+    ends = np.flatnonzero(np.concatenate([[True], wide | white, [True]]))
+    return float(np.diff(ends).max() - 1) / HEIGHT
+
+
 def _steps(y: Plane) -> float:
     """Torn rows: rows at which the picture above and below do not belong together, in native size."""
     jumps = _wide_jumps(np.ascontiguousarray(y[:, :: max(1, y.shape[1] // 320)]))
@@ -254,13 +274,16 @@ def _sharp_borders(y: Plane) -> int:
 
 
 def _spectrum(small: Plane) -> Vector:
-    """How far the largest of each 8×8 bins stands above their mean, ln, in the middle 256×256: a stripe is one line of it."""
-    top, left = (HEIGHT - 256) // 2, (WIDTH - 256) // 2
-    crop = small[top : top + 256, left : left + 256].astype(np.float32)
-    crop = (crop - crop.mean()) * _HANN
-    half = cv2.magnitude(*cv2.split(cv2.dft(crop, flags=cv2.DFT_COMPLEX_OUTPUT)))[:, :128]
-    bins = half.reshape(SPECTRUM[0], 8, SPECTRUM[1], 8)
-    return np.asarray(np.log((bins.max((1, 3)) + 64.0) / (bins.mean((1, 3)) + 64.0)), np.float32)
+    """How far a wave stands out of the spectrum around it, ln, the largest of 4×4 bins, in what most of ten tiles share: a stripe
+    goes through all of the picture, a shutter or a lorry's slats through some of it."""
+    logs = np.empty((len(_TILES), TILE, TILE // 2), np.float32)
+    for i, (top, left) in enumerate(_TILES):
+        crop = small[top : top + TILE, left : left + TILE].astype(np.float32)
+        made = cv2.dft((crop - cv2.mean(crop)[0]) * _HANN, flags=cv2.DFT_COMPLEX_OUTPUT)[:, : TILE // 2]
+        logs[i] = cv2.log(cv2.magnitude(made[..., 0], made[..., 1]) + 32.0)
+    shared = np.partition(logs, SHARED - 1, axis=0)[:SHARED].mean(0)
+    alone = shared - cv2.medianBlur(shared, 5)
+    return np.asarray(alone.reshape(SPECTRUM[0], 4, SPECTRUM[1], 4).max((1, 3)), np.float32)
 
 
 def _waves(small: Plane, axis: int) -> Vector:

@@ -12,10 +12,11 @@ import numpy as np
 
 from health import faults, measure
 from health.faults import FAMILIES, Mark, Track, advance
-from health.judge import Past, Verdict, judge
+from health.compared import Past
+from health.judge import Verdict, judge
 from health.measure import Sight
 from health.patrol import SKY_LEAST, SKY_SECONDS, SKY_SHARE, WEATHER
-from tests.health import faults_made, places
+from tests.health import faults_made, faults_other, places
 from tests.health.places import Guests, Place, Weather
 
 KEEP_DAYS = 5
@@ -48,14 +49,14 @@ class Sky:
 
 @dataclass
 class Camera:
-    """One simulated camera: its place, its past, its faults."""
+    """One simulated camera: its place, its past, its faults. What it sees at a minute follows from its seed alone."""
 
     place: Place
-    rng: np.random.Generator
+    seed: int
     looks: list[tuple[float, bytes, float]] = field(default_factory=list)  # day, packed vector, hour
     scenes: dict[int, np.ndarray] = field(default_factory=dict)
     tracks: dict[str, Track] = field(default_factory=lambda: defaultdict(Track))
-    lorry: tuple[float, float, Guests] | None = None
+    lorries: bool = True
     again: list[float] = field(default_factory=list)
     sky_at: float = -1.0  # when it last showed what was taken for weather
 
@@ -68,23 +69,23 @@ class Camera:
         self.looks.append((day, sight.packed(), hour))
         self.scenes[int(hour)] = sight.thumb
 
-    def guests(self, now: float) -> Guests:
-        """Lorries come once in two days, stay 20 minutes to 2.5 hours."""
-        hour = now * 24 % 24
-        if self.lorry is not None and now > self.lorry[1]:
-            self.lorry = None
-        if self.lorry is None and 6 < hour < 20 and self.rng.random() < 0.04:
-            stay = min(150.0, 20 + float(self.rng.exponential(40))) / 1440
-            wide = Guests(float(self.rng.uniform(0.2, 0.45)), float(self.rng.uniform(0.2, 0.8)))
-            self.lorry = (now, now + stay, wide)
-        base = self.lorry[2] if self.lorry else Guests()
-        cars = int(self.rng.random() < 0.3) * int(self.rng.integers(1, 3))
-        return dataclasses.replace(base, people=int(self.rng.integers(0, 3)), cars=cars)
+    def guests(self, now: float, rng: np.random.Generator) -> Guests:
+        cars = int(rng.random() < 0.3) * int(rng.integers(1, 3))
+        return dataclasses.replace(self._parked(now), people=int(rng.integers(0, 3)), cars=cars)
+
+    def _parked(self, now: float) -> Guests:
+        """Lorries come every other day between six and eight, stay 20 minutes to 2.5 hours."""
+        day = np.random.default_rng((self.seed, int(now), 7))
+        come, stay = float(day.uniform(6, 20)) / 24, min(150.0, 20 + float(day.exponential(40))) / 1440
+        lorry = Guests(float(day.uniform(0.2, 0.45)), float(day.uniform(0.2, 0.8)))
+        here = self.lorries and day.random() < 0.55 and come <= now % 1 <= come + stay
+        return lorry if here else Guests()
 
 
 def see(camera: Camera, now: float, weather: Weather, fault: tuple[str, int, int] | None = None) -> Sight:
     day, hour = int(now), now * 24 % 24
-    shot = places.shoot(camera.place, hour, weather, camera.guests(now), camera.rng)
+    rng = np.random.default_rng((camera.seed, round(now * 1440)))
+    shot = places.shoot(camera.place, hour, weather, camera.guests(now, rng), rng)
     picture = shot.picture
     if fault and fault[0] in OPTICAL:
         picture = faults_made.put(fault[0], fault[1], picture, np.random.default_rng(fault[2]))
@@ -103,7 +104,7 @@ def step(camera: Camera, now: float, sight: Sight, suppressed: frozenset[str] = 
     hour = now * 24 % 24
     eased = frozenset(n for n, t in camera.tracks.items() if t.state in ("open", "recovering"))
     verdict = judge(sight, camera.past(now), hour, eased)
-    if suppressed & set(verdict.found):
+    if verdict.fog or suppressed & set(verdict.found):
         camera.sky_at = now
     found_here = set(verdict.found) - suppressed
     decided = faults.judge(found_here, verdict.untestable | (suppressed & set(verdict.found)))
@@ -139,7 +140,7 @@ class Outcome:
 
 def warmed(place: Place, seed: int, sky: Sky, days: float = KEEP_DAYS) -> Camera:
     """A camera that has been looked at every hour for some days, nothing having been wrong."""
-    camera = Camera(place, np.random.default_rng(seed))
+    camera = Camera(place, seed)
     for i in range(int(days * 24)):
         now = i / 24 + 0.01
         step(camera, now, see(camera, now, sky.at(int(now), now * 24 % 24)))
@@ -185,8 +186,8 @@ HOURS = 4.0  # within which a fault that stays must be open
 def time_to_open(camera: Camera, fault: tuple[str, int, int], begin: float) -> tuple[float | None, str]:
     """Hours until the right family opened (None: not within HOURS), and what opened first."""
     camera.tracks.clear()
-    camera.lorry, now, again, first = None, begin, list[float](), ""
-    right = faults_made.RIGHT[fault[0]] | ({"covered_part"} if fault[0] in ("cloth", "leaf", "drops") else set())
+    now, again, first = begin, list[float](), ""
+    right = (faults_made.RIGHT | faults_other.RIGHT)[fault[0]]
     kept = list(camera.looks), dict(camera.scenes)
     regular = begin
     try:

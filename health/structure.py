@@ -1,0 +1,176 @@
+"""What became of a picture's structure, cell by cell: unsharp, covered, or under a veil.
+
+Cells are judged by the energies of four octave bands (ln). A lens out of focus takes the fine bands and leaves the coarse
+ones; what stands before it takes all of them where it stands; a veil takes the same share of all of them everywhere; fog
+takes more of what is far away than of what is near.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from health import displacement, measure
+from health.compared import Compared
+
+Mask = npt.NDArray[np.bool_]
+STRONG = 1.5  # ln energy of the third band: there is something in the cell whose sharpness can be judged
+SOME = 0.3  # the same, in the mean of the past: something that could be covered
+FALLEN = 0.7  # ln, below all that the cell showed before
+
+
+@dataclass(frozen=True, slots=True)
+class Unsharp:
+    """Among the `cells` that have something in them: the `share` that is unsharp as never before, `where` they are (8×12), how far
+    (`lost`, ln) all of them together lie below every look of the past, and what became of the coarse band meanwhile (`coarse`, ln).
+    `everywhere`: no third of the picture has been spared."""
+
+    share: float
+    cells: int
+    lost: float
+    coarse: float
+    everywhere: bool
+    where: Mask
+
+
+def largest_patch(mask: Mask) -> Mask:
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    if count < 2:
+        return np.zeros_like(mask)
+    return np.asarray(labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA])), bool)
+
+
+def unsharp(c: Compared, margin: float = 0.25) -> Unsharp:
+    """Fine bands against the third. Noise may fill the finest: the second decides."""
+    mine, theirs = c.mine, c.theirs
+    strong = mine[2] > STRONG
+    second, seconds = mine[1] - mine[2], theirs[:, 1] - theirs[:, 2]
+    finest, least_finest = mine[0] - mine[2], (theirs[:, 0] - theirs[:, 2]).min(0)
+    lost = strong & (second < seconds.min(0) - margin) & (finest < least_finest + 0.3)
+    usual = np.median(seconds, 0)
+    together = 0.0
+    if strong.any():
+        together = float((second - usual)[strong].mean() - (seconds - usual)[:, strong].mean(1).min())
+    structured = c.usual_cells[2] > SOME
+    coarse = float(np.median((mine[3] - c.usual_cells[3])[structured])) if structured.any() else 0.0
+    share = float(lost.sum() / max(1, strong.sum()))
+    return Unsharp(share, int(strong.sum()), together, coarse, _spread(lost, strong, share), lost)
+
+
+def _spread(lost: Mask, strong: Mask, share: float) -> bool:
+    """Whether all thirds of the picture, across and down, are hit, as far as they have something in them."""
+    thirds = [*np.array_split(np.arange(12), 3)]
+    rows = [(lost[r], strong[r]) for r in np.array_split(np.arange(8), 3)]
+    columns = [(lost[:, k], strong[:, k]) for k in thirds]
+    return all(hit.sum() > 0.3 * share * there.sum() for hit, there in (*rows, *columns) if there.sum() >= 6)
+
+
+EVERYWHERE = 0.6  # share of the cells
+COLOUR, LEVEL = 6.0, 18.0  # beyond all that a cell showed: colour (U, V) and brightness
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """`lost`: share of the cells with structure whose structure is gone; `patch`: the largest piece of them, share of the picture;
+    `fallen`: ln by which the structure fell in the mean; `foreign`: the largest piece of cells that lost their structure, or have none, and
+    are of a colour that they never had; `testable`: there is enough structure to be missed."""
+
+    lost: float
+    patch: float
+    fallen: float
+    foreign: float
+    replaced: float
+    unlike: bool
+    where: Mask
+    testable: bool
+
+
+def cover(c: Compared) -> Cover:
+    usual, least = c.usual_cells, c.theirs.min(0)
+    structured = usual[2] > SOME
+    gone = structured & (c.mine[2] < least[2] - FALLEN) & (c.mine[1] < least[1] + 0.3)
+    lost = float(gone.sum() / max(1, structured.sum()))
+    # In the mean: with lamps and shadows some cells were empty once, but never all of them at the same time.
+    fallen = float(np.mean((usual[2] - c.mine[2])[structured])) if structured.any() else 0.0
+    patch, foreign, replaced = largest_patch(gone), largest_patch(_foreign(c)), largest_patch(_replaced(c))
+    return Cover(
+        lost, float(patch.mean()), fallen, float(foreign.mean()), float(replaced.mean()),
+        c.alike < min(0.45, 0.7 * c.usual_likeness), gone | foreign | replaced, bool(structured.mean() >= 0.1),
+    )  # fmt: skip
+
+
+def _replaced(c: Compared) -> Mask:
+    """Cells that looked alike in all reference pictures, and look like none of them now."""
+    if c.alike > displacement.ALIKE or len(c.scenes) < 3:
+        return np.zeros(c.mine.shape[1:], bool)
+    with_others = [np.max([displacement.by_cell(a, b) for k, b in enumerate(c.scenes) if k != i], 0) for i, a in enumerate(c.scenes)]
+    now = np.max([displacement.by_cell(c.edges, e) for e in c.scenes], 0)
+    return np.asarray((np.min(with_others, 0) > 0.55) & (now < 0.3) & (c.mine[2] > SOME), bool)
+
+
+def _foreign(c: Compared) -> Mask:
+    """Cells without much in them, of a colour or brightness beyond all that they showed, where the picture as a whole is not."""
+    mine, theirs = measure.colours(c.sight.vector), measure.colours(c.near)
+    lit = mine[0] - np.median(mine[0]), theirs[:, 0] - np.median(theirs[:, 0], axis=(1, 2), keepdims=True)
+    odd = _outside(*lit) > LEVEL
+    if tinted(c) < EVERYWHERE:
+        tint = [_outside(mine[k] - np.median(mine[k]), theirs[:, k] - np.median(theirs[:, k], axis=(1, 2), keepdims=True)) for k in (1, 2)]
+        plain = [_outside(mine[k], theirs[:, k]) for k in (1, 2)]
+        odd |= (np.hypot(*plain) > COLOUR) & (np.hypot(*tint) > COLOUR / 2)
+    return np.asarray(odd & (c.mine[1] < np.maximum(c.usual_cells[1], 0.0) + 0.3), bool)
+
+
+def _outside(mine: npt.NDArray[Any], theirs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """How far a cell's value lies outside of all that it was."""
+    return np.asarray(np.maximum(0, mine - theirs.max(0)) + np.maximum(0, theirs.min(0) - mine))
+
+
+def tinted(c: Compared) -> float:
+    """Share of the cells whose colour lies beyond all that they showed, to the side to which the picture as a whole went."""
+    mine, theirs = measure.colours(c.sight.vector), measure.colours(c.near)
+    share = 0.0
+    for k in (1, 2):
+        way = np.sign(np.median(mine[k] - np.median(theirs[:, k], 0)))
+        share = max(share, float(np.mean((mine[k] - (theirs[:, k] * way).max(0) * way) * way > 1.5)))
+    return share
+
+
+@dataclass(frozen=True, slots=True)
+class Haze:
+    """Loss of contrast in the coarse bands (a lens out of focus keeps them), ln, median of the cells: of all, of the upper and of the
+    lower third of the picture."""
+
+    all: float
+    far: float
+    near: float
+    least: float
+
+    @property
+    def even(self) -> bool:
+        """As strong near as far: on the glass, not in the air."""
+        return self.near < 0.55 * self.far
+
+
+def haze(c: Compared) -> Haze:
+    """Against both sets of the past; the weaker loss counts."""
+    mine = c.mine[2:].mean(0)
+    losses = []
+    for looks in c.sets:
+        usual = np.median(_middle(c, looks), 0)
+        losses.append(np.where(usual > SOME, mine - usual, np.nan))
+    loss = np.fmax(*losses)
+    third = loss.shape[0] // 3
+    return Haze(_median(loss), _median(loss[: third + 1]), _median(loss[-third - 1 :]), _median(loss, 70))
+
+
+def _middle(c: Compared, looks: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    return np.asarray(measure.cells(c.past.vectors[looks])[:, 2:].mean(1), np.float32)
+
+
+def _median(values: npt.NDArray[Any], percent: float = 50) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.percentile(known, percent)) if known.size else 0.0
