@@ -98,6 +98,14 @@ async def new_view(session: AsyncSession, camera: str, now: datetime) -> None:
         sight.view, sight.since, sight.thumb, sight.at = sight.view + 1, now, None, None
 
 
+async def teach(session: AsyncSession, fault: Fault) -> None:
+    """It was nothing (a person says so, or it went away unconfirmed): the looks that raised it belong to what this camera looks like."""
+    looks = select(Look).where(Look.camera == fault.camera, Look.at >= fault.first_seen, Look.features.is_not(None))
+    for look in await session.scalars(looks):
+        if fault.family in look.findings:
+            look.accepted = True
+
+
 async def prune(session: AsyncSession, now: datetime, keep_days: float) -> int:
     """Forget the features of looks that no comparison asks for; the looks themselves stay. Returns how many."""
     done = await session.execute(

@@ -69,14 +69,13 @@ def examine(q: Question) -> Answer:
     cv2.setNumThreads(1)
     frame = q.frames[-1]
     sight = measure.look(frame)
-    vectors = measure.unpacked(list(q.vectors))
-    hours = np.array(q.hours[: len(vectors)], np.float32)
-    past = Past(vectors, hours, [_plane(s) for s in q.scenes])
+    early = _past(q.anchors, q.anchor_hours)
+    # The first days of a view belong to what it looks like: five days may know one kind of weather only.
+    past = _past([*q.vectors, *q.anchors], [*q.hours, *q.anchor_hours], [_plane(s) for s in q.scenes])
     verdict = judge(sight, past, q.hour, q.eased, q.learning)
     answer = Answer(dict(verdict.found), set(verdict.untestable), learning=verdict.learning)
     if not answer.found and q.anchors:
-        early = measure.unpacked(list(q.anchors))
-        answer.found |= decayed(sight, Past(early, np.array(q.anchor_hours[: len(early)], np.float32)), q.hour, q.eased)
+        answer.found |= decayed(sight, early, q.hour, q.eased)
     answer.figures = {name: round(sight[name], 3) for name in ("mean", "sd", "noise", "chroma", "f1", "saturated")}
     if verdict.fog:
         answer.figures["sky"] = 1.0
@@ -93,6 +92,12 @@ def examine(q: Question) -> Answer:
     if answer.found or q.want_picture:
         answer.jpeg = snapshot(frame, JPEG_WIDTH)
     return answer
+
+
+def _past(vectors: Sequence[bytes], hours: Sequence[float], scenes: Sequence[Plane] = ()) -> Past:
+    """Figures of another layout than today's are left out, with their hours."""
+    usable = [(v, h) for v, h in zip(vectors, hours, strict=True) if measure.fits(v)]
+    return Past(measure.unpacked([v for v, _ in usable]), np.array([h for _, h in usable], np.float32), scenes)
 
 
 def _plane(thumb: bytes) -> Plane:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from health import displacement, measure, structure
 from health.compared import EASE, ENOUGH, Compared, Past
 from health.measure import INDEX, Sight
+from health.structure import Cover, Structure, Unsharp
 
 LEARNING = 24  # accepted looks, below which only what needs no past is judged
 SAME = 0.35  # correlation of edges
@@ -26,7 +27,7 @@ UNSHARP = 0.6  # share of the cells: no fog does that
 CARD = 20.0  # grey level: a card of one colour is no blackness
 REPLACED = 0.2  # share of the picture
 MANY = 60.0  # borders of blocks that no scene has
-STRAIGHT, SLANTED = 1.4, 0.7  # ln by which a wave stands out that was not there; clean pictures reach 1.2 and 0.6
+STRAIGHT, SLANTED = 2.0, 0.85  # ln by which a wave stands out that was not there; clean pictures reach 1.9 and 0.8
 WEATHER = frozenset(
     {"veil", "blurred", "blurred_part", "covered", "covered_part", "moved", "underexposed", "cast", "monochrome"}
 )  # what fog hides or pretends
@@ -67,8 +68,13 @@ def judge(sight: Sight, past: Past, hour: float, eased: frozenset[str] = frozens
             del verdict.found["black"]  # an unlit yard at night
         verdict.untestable |= _OF_THE_PAST
         return verdict
-    for test in (_exposure, _haze, _sharpness, _colour, _disturbance, _structure):
-        test(compared, verdict)
+    seen = structure.of(compared)
+    _exposure(compared, seen, verdict)
+    _haze(compared, seen, verdict)
+    _sharpness(compared, seen.unsharp, verdict)
+    _colour(compared, verdict)
+    _disturbance(compared, verdict)
+    _structure(compared, seen.cover, verdict)
     _order(verdict)
     if verdict.fog:
         for hidden in WEATHER & set(verdict.found):
@@ -82,7 +88,7 @@ def decayed(sight: Sight, anchor: Past, hour: float, eased: frozenset[str] = fro
     verdict = Verdict()
     if len(anchor.vectors) >= LEARNING:
         compared = Compared(sight, anchor, hour, eased)
-        _sharpness(compared, verdict)
+        _sharpness(compared, structure.unsharp(compared), verdict)
         verdict.found.pop("blurred_part", None)
     return verdict.found
 
@@ -97,7 +103,7 @@ def _of_itself(sight: Sight, verdict: Verdict) -> None:
         verdict.found["black"] = {"level": sight["p98"], "spread": spread}
 
 
-def _exposure(c: Compared, verdict: Verdict) -> None:
+def _exposure(c: Compared, seen: Structure, verdict: Verdict) -> None:
     s = c.sight
     if s["p98"] <= 48 and c.hour("p98") < -3 and c.usual("p98") > 60:
         verdict.found["black"] = {"level": s["p98"], "usual": c.usual("p98")}
@@ -105,22 +111,26 @@ def _exposure(c: Compared, verdict: Verdict) -> None:
         verdict.found["overexposed"] = {"share": s["saturated"], "usual": c.usual("saturated")}
     dim = -c.hour("p98") > c.least("underexposed", 5) and -c.hour("e2") > c.least("underexposed", 2.5)
     darkest = min(c.below_hour("p98"), c.below_hour("mean")) > c.least("underexposed", 3)
-    if (dim or darkest) and s["mean"] < 80 and c.alike > 0.45 * c.usual_likeness:
+    # Less light takes as much contrast as brightness; what stands before the lens takes more.
+    explained = 2 * np.log(max(1.0, c.usual("mean") / max(1.0, s["mean"]))) + 1.0
+    if (dim or darkest) and s["mean"] < 80 and c.alike > 0.45 * c.usual_likeness and seen.cover.fallen < explained:
         verdict.found["underexposed"] = {"mean": s["mean"], "usual": c.usual("mean")}
 
 
-def _haze(c: Compared, verdict: Verdict) -> None:
+def _haze(c: Compared, seen: Structure, verdict: Verdict) -> None:
     """Dark things are brighter and everything has lost contrast: as much near as far where it is on the glass."""
-    loss, lifted = structure.haze(c), max(c.both("p2"), 1.2 * c.beyond("p2"))
+    loss, lifted = seen.haze, max(c.both("p2"), 1.2 * c.beyond("p2"))
     thick = loss.far < FOGGY and loss.all < LOST and abs(loss.near) < -loss.far
-    if thick and not loss.even and c.alike > 0.25 and structure.unsharp(c).share < UNSHARP:
+    if thick and not loss.even and c.alike > 0.25 and seen.unsharp.share < UNSHARP:
         verdict.fog = True
-    elif lifted > c.least("veil", 5) and loss.all < c.least("veil", LOST) and c.alike > 0.45 * c.usual_likeness and loss.least < 0.6 * LOST and loss.even:
+        return
+    even = loss.least < 0.6 * LOST and loss.even and c.alike > 0.45 * c.usual_likeness
+    bright = c.beyond("p2") > c.least("veil", 5) and loss.near < 0.6 * loss.far
+    if lifted > c.least("veil", 5) and loss.all < c.least("veil", LOST) and (even or bright):
         verdict.found["veil"] = {"darkest": c.sight["p2"], "usual": c.usual("p2"), "lost": loss.all}
 
 
-def _sharpness(c: Compared, verdict: Verdict) -> None:
-    seen = structure.unsharp(c)
+def _sharpness(c: Compared, seen: Unsharp, verdict: Verdict) -> None:
     patch = structure.largest_patch(seen.where)
     if seen.cells < 6:
         verdict.untestable |= {"blurred", "blurred_part"}
@@ -128,7 +138,7 @@ def _sharpness(c: Compared, verdict: Verdict) -> None:
         pass  # contrast went as a whole: that is no lens out of focus
     elif seen.share > c.least("blurred", 0.35) and -seen.lost > c.least("blurred", 0.3) and seen.everywhere:
         verdict.found["blurred"] = {"share": seen.share, "lost": seen.lost}
-    elif seen.where.sum() >= c.least("blurred_part", 10) or patch.sum() >= c.least("blurred_part", 7):
+    elif seen.where.sum() >= c.least("blurred_part", 12) or patch.sum() >= c.least("blurred_part", 8):
         verdict.found["blurred_part"] = {"share": float(seen.where.mean())}
         verdict.cells = seen.where.astype(np.float32)
 
@@ -192,8 +202,7 @@ def _torn(c: Compared) -> float:
     )
 
 
-def _structure(c: Compared, verdict: Verdict) -> None:
-    seen = structure.cover(c)
+def _structure(c: Compared, seen: Cover, verdict: Verdict) -> None:
     least = c.least("moved", displacement.MOVED)
     shift = displacement.shift(c.edges, c.scenes, c.likeness, c.usual_likeness, least) if seen.testable else None
     if shift is not None:

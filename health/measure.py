@@ -65,9 +65,14 @@ class Sight:
         return self.vector.astype("<f2").tobytes()
 
 
+def fits(blob: bytes) -> bool:
+    """Whether packed figures are of today's layout."""
+    return len(blob) == 2 * SIZE
+
+
 def unpacked(blobs: list[bytes]) -> npt.NDArray[np.float32]:
     """Packed vectors as N×SIZE; those of another layout are left out."""
-    whole = [b for b in blobs if len(b) == 2 * SIZE]
+    whole = [b for b in blobs if fits(b)]
     return np.frombuffer(b"".join(whole), "<f2").reshape(len(whole), SIZE).astype(np.float32)
 
 

@@ -261,9 +261,11 @@ class Patrol:
         evidence = book.Evidence(look.picture, reference, look.light)
         for family, said in judged.items():
             told = self._told(family, look, seen.answer) if said else None
-            fault, _ = book.note(session, subject, now, family, faults.get(family), told, evidence, self._settings.pace)
+            fault, step = book.note(session, subject, now, family, faults.get(family), told, evidence, self._settings.pace)
             if fault is not None:
                 faults[family] = fault
+                if step == "dismissed" and family in PICTURE:
+                    await bank.teach(session, fault)
         await self._remember(session, look, seen.answer, [f for f in faults.values() if f.family in PICTURE])
 
     @staticmethod

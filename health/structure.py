@@ -174,3 +174,14 @@ def _middle(c: Compared, looks: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 def _median(values: npt.NDArray[Any], percent: float = 50) -> float:
     known = values[np.isfinite(values)]
     return float(np.percentile(known, percent)) if known.size else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    unsharp: Unsharp
+    cover: Cover
+    haze: Haze
+
+
+def of(c: Compared) -> Structure:
+    return Structure(unsharp(c), cover(c), haze(c))

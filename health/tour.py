@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.tables import Camera
 from core import audit, events
 from core.errors import NotFoundError, UsageError
+from health import bank
 from health.faults import FAMILIES, LIVE_STATES, OPEN, Track
 from health.tables import Fault, Look, TourVerdict
 
@@ -66,7 +67,7 @@ async def judge(session: AsyncSession, camera: Camera, verdict: str, family: str
     if verdict == "normal":
         for fault in live.values():
             fault.verdict = "false"
-            await teach(session, fault)
+            await bank.teach(session, fault)
         return None
     if family in live:
         live[family].verdict = "real"
@@ -91,14 +92,6 @@ async def _report(session: AsyncSession, camera: Camera, family: str, now: datet
         fault=fault.id,
     )  # fmt: skip
     return fault
-
-
-async def teach(session: AsyncSession, fault: Fault) -> None:
-    """A false alarm: the looks that raised it belong to what this camera usually looks like."""
-    looks = select(Look).where(Look.camera == fault.camera, Look.at >= fault.first_seen, Look.features.is_not(None))
-    for look in await session.scalars(looks):
-        if fault.family in look.findings:
-            look.accepted = True
 
 
 @dataclass(frozen=True, slots=True)

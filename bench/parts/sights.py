@@ -12,6 +12,7 @@ import numpy as np
 
 from health import faults, measure
 from health.faults import FAMILIES, Mark, Track, advance
+from health.bank import ANCHOR_DAYS, ANCHORS
 from health.compared import Past
 from health.judge import Verdict, judge
 from health.measure import Sight
@@ -56,18 +57,23 @@ class Camera:
     looks: list[tuple[float, bytes, float]] = field(default_factory=list)  # day, packed vector, hour
     scenes: dict[int, np.ndarray] = field(default_factory=dict)
     tracks: dict[str, Track] = field(default_factory=lambda: defaultdict(Track))
+    anchors: list[tuple[float, bytes, float]] = field(default_factory=list)
+    doubted: dict[str, list[tuple[float, bytes, float]]] = field(default_factory=dict)  # looks of a suspicion that is not decided
     lorries: bool = True
     again: list[float] = field(default_factory=list)
     sky_at: float = -1.0  # when it last showed what was taken for weather
 
     def past(self, day: float) -> Past:
         self.looks = [x for x in self.looks if day - x[0] <= KEEP_DAYS]
-        vectors = measure.unpacked([x[1] for x in self.looks])
-        return Past(vectors, np.array([x[2] for x in self.looks], np.float32), list(self.scenes.values()))
+        known = [*self.looks, *(x for x in self.anchors if day - x[0] > KEEP_DAYS)]
+        vectors = measure.unpacked([x[1] for x in known])
+        return Past(vectors, np.array([x[2] for x in known], np.float32), list(self.scenes.values()))
 
     def accept(self, day: float, hour: float, sight: Sight) -> None:
         self.looks.append((day, sight.packed(), hour))
         self.scenes[int(hour)] = sight.thumb
+        if not self.anchors or day - self.anchors[0][0] <= ANCHOR_DAYS:
+            self.anchors = [*self.anchors, self.looks[-1]][-ANCHORS:]
 
     def guests(self, now: float, rng: np.random.Generator) -> Guests:
         cars = int(rng.random() < 0.3) * int(rng.integers(1, 3))
@@ -113,8 +119,15 @@ def step(camera: Camera, now: float, sight: Sight, suppressed: frozenset[str] = 
         found = decided[name]
         if found is None:
             continue
-        if advance(camera.tracks[name], FAMILIES[name].rule, Mark(now * 86400, found, light_of(sight))) == "opened":
+        step_made = advance(camera.tracks[name], FAMILIES[name].rule, Mark(now * 86400, found, light_of(sight)))
+        if found:
+            camera.doubted.setdefault(name, []).append((now, sight.packed(), hour))
+        if step_made == "opened":
             opened.append(name)
+        if step_made == "dismissed":  # it was nothing: this is what the camera looks like, too
+            camera.looks += camera.doubted.pop(name, [])
+        elif step_made in ("opened", "closed"):
+            camera.doubted.pop(name, None)
     live = any(t.state in faults.LIVE_STATES for t in camera.tracks.values())
     if (not verdict.found and not live and not verdict.learning) or (verdict.learning and not verdict.found):
         camera.accept(now, hour, sight)
@@ -189,6 +202,7 @@ def time_to_open(camera: Camera, fault: tuple[str, int, int], begin: float) -> t
     now, again, first = begin, list[float](), ""
     right = (faults_made.RIGHT | faults_other.RIGHT)[fault[0]]
     kept = list(camera.looks), dict(camera.scenes)
+    camera.doubted.clear()
     regular = begin
     try:
         while now <= begin + HOURS / 24 + 1e-6:

@@ -15,7 +15,7 @@ from cameras.tables import Camera
 from core import audit
 from core.errors import NotFoundError, UsageError
 from core.permissions import Permission
-from health import bank, tour
+from health import bank
 from health.faults import FAMILIES, LIVE_STATES, OPEN, RECOVERING
 from health.patrol import ask
 from health.tables import Fault, Maintenance, PatrolRound
@@ -148,7 +148,7 @@ async def verdict(c: Context) -> Count:
             if said == "new_view" and fault.camera:
                 await bank.new_view(session, fault.camera, now)
             if said == "false":
-                await tour.teach(session, fault)
+                await bank.teach(session, fault)
         await audit.record(session, now, c.identity.name, "fault.verdict", said, faults=[f.id for f in faults])
     return Count(done=len(faults))
 
