@@ -43,6 +43,7 @@ class Question:
     anchors: Sequence[bytes] = ()
     anchor_hours: Sequence[float] = ()
     eased: frozenset[str] = frozenset()
+    live: frozenset[str] = frozenset()
     before: bytes | None = None
     apart: float = 0.0
     usual_change: float | None = None
@@ -72,7 +73,7 @@ def examine(q: Question) -> Answer:
     early = _past(q.anchors, q.anchor_hours)
     # The first days of a view belong to what it looks like: five days may know one kind of weather only.
     past = _past([*q.vectors, *q.anchors], [*q.hours, *q.anchor_hours], [_plane(s) for s in q.scenes])
-    verdict = judge(sight, past, q.hour, q.eased, q.learning)
+    verdict = judge(sight, past, q.hour, q.eased, q.learning, q.live)
     answer = Answer(dict(verdict.found), set(verdict.untestable), learning=verdict.learning)
     if not answer.found and q.anchors:
         answer.found |= decayed(sight, early, q.hour, q.eased)

@@ -53,9 +53,13 @@ FAMILIES = (
 _OF_THE_PAST = frozenset(FAMILIES) - {"no_signal", "black"}
 
 
-def judge(sight: Sight, past: Past, hour: float, eased: frozenset[str] = frozenset(), learning: int = LEARNING) -> Verdict:
+def judge(
+    sight: Sight, past: Past, hour: float, eased: frozenset[str] = frozenset(), learning: int = LEARNING,
+    live: frozenset[str] = frozenset(),
+) -> Verdict:  # fmt: skip
     """`hour`: local hour of the day, 0…24. `eased`: families with an open fault, which is left at 70 % of what opened it.
-    `learning`: accepted looks, below which only what needs no past is judged."""
+    `learning`: accepted looks, below which only what needs no past is judged. `live`: families that are suspected already: of
+    relatives that all fit, the one that was named first keeps its name."""
     verdict = Verdict()
     _of_itself(sight, verdict)
     if len(past.vectors) < max(learning, ENOUGH):
@@ -75,7 +79,7 @@ def judge(sight: Sight, past: Past, hour: float, eased: frozenset[str] = frozens
     _colour(compared, verdict)
     _disturbance(compared, verdict)
     _structure(compared, seen.cover, verdict)
-    _order(verdict)
+    _order(verdict, live)
     if verdict.fog:
         for hidden in WEATHER & set(verdict.found):
             del verdict.found[hidden]
@@ -131,16 +135,24 @@ def _haze(c: Compared, seen: Structure, verdict: Verdict) -> None:
 
 
 def _sharpness(c: Compared, seen: Unsharp, verdict: Verdict) -> None:
-    patch = structure.largest_patch(seen.where)
     if seen.cells < 6:
         verdict.untestable |= {"blurred", "blurred_part"}
     elif seen.coarse < -0.55 and not (seen.share > 0.75 and seen.lost < -0.8):
         pass  # contrast went as a whole: that is no lens out of focus
     elif seen.share > c.least("blurred", 0.35) and -seen.lost > c.least("blurred", 0.3) and seen.everywhere:
         verdict.found["blurred"] = {"share": seen.share, "lost": seen.lost}
-    elif seen.where.sum() >= c.least("blurred_part", 12) or patch.sum() >= c.least("blurred_part", 8):
-        verdict.found["blurred_part"] = {"share": float(seen.where.mean())}
-        verdict.cells = seen.where.astype(np.float32)
+        _partly(c, seen, verdict)
+    else:
+        _partly(c, seen, verdict)
+
+
+def _partly(c: Compared, seen: Unsharp, verdict: Verdict) -> None:
+    # Harder light than ever shows edges that look soft beside the old ones: then it takes more.
+    patch, cells = (7, 14) if seen.coarse < 0.35 else (11, 24)
+    hit = structure.largest_patch(seen.dull).sum() >= c.least("blurred_part", patch)
+    if hit or seen.dull.sum() >= c.least("blurred_part", cells):
+        verdict.found["blurred_part"] = {"share": float(seen.dull.mean())}
+        verdict.cells = seen.dull.astype(np.float32)
 
 
 def _colour(c: Compared, verdict: Verdict) -> None:
@@ -247,7 +259,15 @@ _ORDER = (
 )  # fmt: skip
 
 
-def _order(verdict: Verdict) -> None:
+_RELATIVES = ("covered", "covered_part", "blurred", "blurred_part")
+
+
+def _order(verdict: Verdict, live: frozenset[str]) -> None:
+    named = [n for n in _RELATIVES if n in verdict.found and n in live]
+    if named:
+        for other in set(_RELATIVES) & set(verdict.found) - {named[0]}:
+            del verdict.found[other]
+            verdict.untestable.add(other)
     for name in _ORDER:
         if name in verdict.found:
             for hidden in _HIDES[name] - {name}:

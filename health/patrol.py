@@ -29,7 +29,7 @@ from health import bank, book, recording
 from health import stream as stream_checks
 from health.bank import Bank
 from health.examine import Answer, Question, examine
-from health.faults import DEAD, FAMILIES, OPEN, RECOVERING, SUSPECT, judge
+from health.faults import DEAD, FAMILIES, LIVE_STATES, OPEN, RECOVERING, SUSPECT, judge
 from health.tables import CameraSight, Fault, Look, PatrolRound, ReferenceScene
 from nvr.decode_pool import DecodePool
 from nvr.reader import ArchiveReader, Keyframe
@@ -242,6 +242,7 @@ class Patrol:
         question = Question(
             ground.frames, bank.local_hour(now, self._zone), past.vectors, past.hours, past.scenes, past.anchors,
             past.anchor_hours, frozenset(n for n, f in ground.faults.items() if book.is_open(f)),
+            frozenset(n for n, f in ground.faults.items() if f.state in LIVE_STATES),
             sight.thumb if sight else None, (now - sight.at).total_seconds() if sight and sight.at else 0.0,
             sight.change if sight else None, self._settings.frozen_seconds, self._settings.learning_looks,
             want_picture=not past.scenes,

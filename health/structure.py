@@ -27,7 +27,8 @@ FALLEN = 0.7  # ln, below all that the cell showed before
 class Unsharp:
     """Among the `cells` that have something in them: the `share` that is unsharp as never before, `where` they are (8×12), how far
     (`lost`, ln) all of them together lie below every look of the past, and what became of the coarse band meanwhile (`coarse`, ln).
-    `everywhere`: no third of the picture has been spared."""
+    `everywhere`: no third of the picture has been spared. `dull`: those cells and the ones that lost both fine bands and kept the coarse
+    one, as behind a drop or a smear."""
 
     share: float
     cells: int
@@ -35,6 +36,7 @@ class Unsharp:
     coarse: float
     everywhere: bool
     where: Mask
+    dull: Mask
 
 
 def largest_patch(mask: Mask) -> Mask:
@@ -58,7 +60,9 @@ def unsharp(c: Compared, margin: float = 0.25) -> Unsharp:
     structured = c.usual_cells[2] > SOME
     coarse = float(np.median((mine[3] - c.usual_cells[3])[structured])) if structured.any() else 0.0
     share = float(lost.sum() / max(1, strong.sum()))
-    return Unsharp(share, int(strong.sum()), together, coarse, _spread(lost, strong, share), lost)
+    least, kept = theirs.min(0), (c.usual_cells[2] > STRONG) & (mine[3] > theirs[:, 3].min(0) - 0.5)
+    dull = lost | (kept & (mine[1] < least[1] - 0.6) & (mine[2] < c.usual_cells[2] - 0.3))
+    return Unsharp(share, int(strong.sum()), together, coarse, _spread(lost, strong, share), lost, dull)
 
 
 def _spread(lost: Mask, strong: Mask, share: float) -> bool:

@@ -21,7 +21,10 @@ from tests.health import faults_made, faults_other, places
 from tests.health.places import Guests, Place, Weather
 
 KEEP_DAYS = 5
-OPTICAL = {"over", "under", "veil", "defocus", "drops", "cast", "colour_lost", "cloth", "leaf", "turned", "sagging", "noise"}
+OPTICAL = {
+    "over", "under", "veil", "defocus", "drops", "cast", "colour_lost", "cloth", "leaf", "turned", "sagging", "noise",
+    "gain_up", "gain_down", "haze", "soft", "smear", "balance", "grey", "hand", "poster", "panned", "zoomed", "elsewhere",
+}  # fmt: skip
 PICTURE_FAMILIES = [name for name, f in FAMILIES.items() if f.kind == "picture"]
 
 
@@ -89,16 +92,30 @@ class Camera:
 
 
 def see(camera: Camera, now: float, weather: Weather, fault: tuple[str, int, int] | None = None) -> Sight:
-    day, hour = int(now), now * 24 % 24
+    return measure.measure_frame(places.coded(picture(camera, now, weather, fault), camera.place.bitrate_quality))
+
+
+def picture(camera: Camera, now: float, weather: Weather, fault: tuple[str, int, int] | None = None) -> places.Image:
+    """What the camera sends: optical troubles lie below the marks, those of sensor, line and decoder above them."""
+    hour = now * 24 % 24
     rng = np.random.default_rng((camera.seed, round(now * 1440)))
-    shot = places.shoot(camera.place, hour, weather, camera.guests(now, rng), rng)
-    picture = shot.picture
-    if fault and fault[0] in OPTICAL:
-        picture = faults_made.put(fault[0], fault[1], picture, np.random.default_rng(fault[2]))
-    places.mark(picture, camera.place, hour, day)
-    if fault and fault[0] not in OPTICAL:
-        picture = faults_made.put(fault[0], fault[1], picture, np.random.default_rng(fault[2]))
-    return measure.measure_frame(places.coded(picture, camera.place.bitrate_quality))
+    made = places.shoot(camera.place, hour, weather, camera.guests(now, rng), rng).picture
+    if fault is not None and fault[0] in OPTICAL:
+        made = _put(fault, made)
+    places.mark(made, camera.place, hour, int(now))
+    return _put(fault, made) if fault is not None and fault[0] not in OPTICAL else made
+
+
+def _put(fault: tuple[str, int, int], made: places.Image) -> places.Image:
+    name, severity, seed = fault
+    generator = faults_other if name in faults_other.RIGHT else faults_made
+    return generator.put(name, severity, made, np.random.default_rng(seed))
+
+
+def visible(camera: Camera, now: float, name: str, severity: int) -> bool:
+    """Whether the fault changes the picture at all, by 3 grey levels (RMS): colour cannot be taken from grey asphalt."""
+    with_it, without = (picture(camera, now, Weather(0.5), f).astype(np.float32) for f in ((name, severity, 1), None))
+    return float(np.sqrt(np.mean((with_it - without) ** 2))) >= 3.0
 
 
 def light_of(sight: Sight) -> str:
@@ -109,7 +126,8 @@ def step(camera: Camera, now: float, sight: Sight, suppressed: frozenset[str] = 
     """Judge and advance; families that opened."""
     hour = now * 24 % 24
     eased = frozenset(n for n, t in camera.tracks.items() if t.state in ("open", "recovering"))
-    verdict = judge(sight, camera.past(now), hour, eased)
+    living = frozenset(n for n, t in camera.tracks.items() if t.state in faults.LIVE_STATES)
+    verdict = judge(sight, camera.past(now), hour, eased, live=living)
     if verdict.fog or suppressed & set(verdict.found):
         camera.sky_at = now
     found_here = set(verdict.found) - suppressed
