@@ -128,7 +128,9 @@ def accuracy(c: Context, footage: Path | None, days: int) -> list[Figure]:
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         cleaned = pool.map(_clean, [(100 + i, per_job, folder) for i in range(rounds)], chunksize=1)
         broken = {
-            generator: [r for rows in pool.map(_broken, [(i, folder, starts, generator) for i in range(8)], chunksize=1) for r in rows]
+            generator: [
+                r for rows in pool.map(_broken, [(i, folder, starts, generator) for i in range(8)], chunksize=1) for r in rows
+            ]
             for generator in ("made", "other")
         }
     camera_days = sum(r[0] for r in cleaned)

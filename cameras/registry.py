@@ -177,6 +177,14 @@ def watched_stream(camera: Camera) -> Stream | None:
     return recorded.get("sub") or recorded.get("main")
 
 
+def visited_stream(camera: Camera) -> Stream | None:
+    """The stream that patrol visits where nothing of the camera is recorded: the sub-stream where there is one."""
+    if watched_stream(camera) is not None:
+        return None
+    there = {s.kind: s for s in camera.streams if s.url}
+    return there.get("sub") or there.get("main")
+
+
 def free_id(taken: Collection[str], village: str) -> str:
     """The next number of a village: wangjia-001, wangjia-002 …"""
     return next(n for i in range(1, 100_000) if (n := f"{village}-{i:03d}") not in taken)

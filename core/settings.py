@@ -69,6 +69,7 @@ class PatrolSettings(Section):
     keep_days: float = Field(5, gt=0, description="Days of looks that say what a camera usually looks like.")
     at_once: int = Field(8, ge=1, le=64, description="Cameras looked at at once in a round.")
     workers: int = Field(2, ge=1, le=64, description="Processes that decode and judge pictures.")
+    visits_at_once: int = Field(128, ge=1, le=1000, description="Cameras that are not recorded, visited at once in a round.")
     frozen_seconds: float = Field(10, gt=0, description="Identical keyframes over this span look frozen.")
 
 

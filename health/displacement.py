@@ -26,6 +26,7 @@ GAIN = 0.15  # what it must have gained by it
 NEARLY = 0.1
 SURE = 0.6
 _WINDOW = cv2.createHanningWindow(THUMB, cv2.CV_32F)
+_ALL = np.full((THUMB[1], THUMB[0]), 255, np.uint8)
 _CORNERS = np.array([[0, 0, 1], [THUMB[0], 0, 1], [0, THUMB[1], 1], [THUMB[0], THUMB[1], 1]], np.float32).T
 _CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-3)
 
@@ -65,7 +66,9 @@ def shift_between(a: Edges, b: Edges) -> tuple[float, float]:
     return float(np.hypot(dx, dy)) / THUMB[0], float(response)
 
 
-def shift(mine: Edges, scenes: Sequence[Edges], likeness: Sequence[float], together: float = 1.0, least: float = MOVED) -> Shift | None:
+def shift(
+    mine: Edges, scenes: Sequence[Edges], likeness: Sequence[float], together: float = 1.0, least: float = MOVED
+) -> Shift | None:
     """By how much the picture has moved, against the scene that explains it best. None where another one explains it almost as well
     without a shift, or where no shift explains what is seen. `together`: how alike the scenes are among each other; where they are
     not, all that are asked must say so."""
@@ -105,7 +108,7 @@ def _registered(scene: Edges, mine: Edges, start: npt.NDArray[np.float32]) -> tu
     """(warp from the scene to the picture, correlation where both are) with shift, turn and zoom (ECC, Evangelidis 2008)."""
     warp = start.copy()
     try:
-        _, found = cv2.findTransformECC(scene, mine, warp, cv2.MOTION_AFFINE, _CRITERIA, None, 3)
+        _, found = cv2.findTransformECC(scene, mine, warp, cv2.MOTION_AFFINE, _CRITERIA, _ALL, 3)
     except cv2.error:  # it does not converge: as it was
         found = start
     warp = np.asarray(found, np.float32)

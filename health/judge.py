@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from health import displacement, measure, structure
-from health.compared import EASE, ENOUGH, Compared, Past
+from health.compared import ENOUGH, Compared, Past
 from health.measure import INDEX, Sight
 from health.structure import Cover, Structure, Unsharp
 
@@ -159,7 +159,14 @@ def _colour(c: Compared, verdict: Verdict) -> None:
     s = c.sight
     distance = max(float(np.hypot(c.both("u"), c.both("v"))), 1.3 * float(np.hypot(c.beyond("u"), c.beyond("v"))))
     usual, now = c.usual("chroma"), s["chroma"]
-    if usual > 2.5 and now - ROUNDED < 0.35 * (usual - ROUNDED) and c.both("chroma") < -3 and s["mean"] > 55 and c.hour_known and c.both("p2") < 3:
+    if (
+        usual > 2.5
+        and now - ROUNDED < 0.35 * (usual - ROUNDED)
+        and c.both("chroma") < -3
+        and s["mean"] > 55
+        and c.hour_known
+        and c.both("p2") < 3
+    ):
         verdict.found["monochrome"] = {"colour": now, "usual": usual}
     elif distance > c.least("cast", 5.5) and s["mean"] > 30 and structure.tinted(c) >= structure.EVERYWHERE:
         verdict.found["cast"] = {"distance": distance, "u": s["u"], "v": s["v"]}
@@ -242,7 +249,9 @@ _HIDES = {
     "mosaic": frozenset(
         {"covered", "covered_part", "moved", "blurred", "blurred_part", "stripes", "noise", "overexposed", "veil"}
     ),
-    "noise": frozenset({"mosaic", "blurred", "blurred_part", "covered", "covered_part", "moved", "stripes", "cast", "monochrome"}),
+    "noise": frozenset(
+        {"mosaic", "blurred", "blurred_part", "covered", "covered_part", "moved", "stripes", "cast", "monochrome"}
+    ),
     "overexposed": frozenset({"covered", "moved", "covered_part", "veil", "blurred", "blurred_part", "cast", "monochrome"}),
     "underexposed": frozenset({"covered_part", "blurred", "blurred_part", "monochrome", "cast", "veil"}),
     "covered": frozenset(

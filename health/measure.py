@@ -137,7 +137,7 @@ def measure(y: Plane, u: Plane, v: Plane, *, full: bool = True, corrupt: bool = 
         "mean": mean, "sd": sd, "saturated": 1.0 - float(histogram[249]), "dark": float(histogram[16]),
         "level": float(np.convolve(shares, np.ones(3), "same").max()),
         "f0": whole[0] - whole[3], "f1": whole[1] - whole[3], "f2": whole[2] - whole[3], "edge": _edge(small),
-        "noise": _noise(y), "flat": _flat(small), "steps": _steps(y), "tiles": _tiles(y), "still": _still(small),
+        "noise": _noise(y), "flat": _flat(small), "steps": _steps(y), "tiles": _tiles(y), "still": _still(small, u),
         "e0": whole[0], "e1": whole[1], "e2": whole[2], "e3": whole[3],
     }  # fmt: skip
     figures |= _colour(u, v)
@@ -243,12 +243,16 @@ def _wide_jumps(level: Plane) -> Vector:
     return np.asarray(np.partition(jumps, 2, axis=1)[:, 2], np.float32)
 
 
-def _still(small: Plane) -> float:
-    """Share of the height over which one row is like the next: rows that never arrived are filled with grey or with the last that did."""
+def _still(small: Plane, u: Plane) -> float:
+    """Share of the height over which one row is like the next: rows that never arrived are filled with grey, with green (all
+    planes nought), or with the last row that did. A smooth cover or sky has nothing across either."""
     jumps = cv2.resize(cv2.absdiff(small[1:], small[:-1]), (8, HEIGHT - 1), interpolation=cv2.INTER_AREA)
-    wide = np.partition(jumps, 6, axis=1)[:, 6] > 0
-    white = cv2.reduce(small[1:], 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel() > 245
-    ends = np.flatnonzero(np.concatenate([[True], wide | white, [True]]))
+    alike = np.partition(jumps, 6, axis=1)[:, 6] == 0
+    across = cv2.reduce(cv2.absdiff(small[1:, 1:], small[1:, :-1]), 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel()
+    level = cv2.reduce(small[1:], 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel()
+    tint = cv2.resize(u, (1, HEIGHT), interpolation=cv2.INTER_AREA).ravel()[1:]
+    filled = (across > 1.0) & (level < 245) | (np.abs(level - 128) < 4) & (across < 0.1) | (tint < 24)
+    ends = np.flatnonzero(np.concatenate([[True], ~(alike & filled), [True]]))
     return float(np.diff(ends).max() - 1) / HEIGHT
 
 

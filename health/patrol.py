@@ -1,7 +1,7 @@
 """Full rounds: a look at every camera of a scope, from the archive; a result row for each.
 
 Rounds are rows: the schedule or a person asks for one (`ask`), the analyst does it (`Patrol`), and goes on where it
-stopped. Nothing here connects to a camera: what is recorded is judged from what was recorded.
+stopped. What is recorded is judged from what was recorded; only cameras that nobody records are visited (health.visits).
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ from core.clock import Clock
 from core.database import Database
 from core.errors import ProtocolError
 from core.settings import PatrolSettings
-from health import bank, book, recording
+from health import bank, book, recording, visits
 from health import stream as stream_checks
 from health.bank import Bank
 from health.examine import Answer, Question, examine
 from health.faults import DEAD, FAMILIES, LIVE_STATES, OPEN, RECOVERING, SUSPECT, judge
 from health.tables import CameraSight, Fault, Look, PatrolRound, ReferenceScene
+from health.visits import Visit, Visits
 from nvr.decode_pool import DecodePool
 from nvr.reader import ArchiveReader, Keyframe
 from nvr.tables import StreamStatus
@@ -38,6 +39,7 @@ from nvr.tables import StreamStatus
 log = logging.getLogger(__name__)
 
 CHUNK = 48
+VISITING = 8  # chunks
 KEYFRAMES = 8
 AGAIN_SECONDS = (600.0, 1800.0)  # after a first suspicion, and after a second
 PICTURE = frozenset(n for n, f in FAMILIES.items() if f.kind == "picture")
@@ -85,6 +87,7 @@ class Ground:
     frames: Sequence[Keyframe] = ()
     working: bool = False
     sky: bool = False
+    visited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +99,21 @@ class Seen:
     answer: Answer
     verdict: dict[str, bool | None]
     working: bool
+    families: frozenset[str]  # that this look is to judge
 
 
 class Patrol:
     def __init__(
-        self, database: Database, clock: Clock, settings: PatrolSettings, data_dir: Path, pool: DecodePool, zone: tzinfo
-    ):
+        self, database: Database, clock: Clock, settings: PatrolSettings, data_dir: Path, pool: DecodePool, zone: tzinfo,
+        visiting: Visits | None = None,
+    ):  # fmt: skip
         self._database = database
         self._clock = clock
         self._settings = settings
         self._data_dir = data_dir
         self._pool = pool
         self._zone = zone
+        self._visiting = visiting
         self._reader = ArchiveReader(database, clock)
         self._sky: set[str] = set()
         self._sky_at: datetime | None = None
@@ -146,16 +152,24 @@ class Patrol:
         return len(cameras)
 
     async def _look_at(self, cameras: Sequence[Camera], number: int) -> None:
-        """Two chunks at once: while one waits for its pictures, the other is read or written."""
-        chunks, slots = asyncio.Semaphore(2), asyncio.Semaphore(self._settings.at_once)
+        """Two chunks at once: while one waits for its pictures, the other is read or written. Of chunks that wait for cameras to
+        answer, more: the slowest camera of each holds it up."""
+        recorded, others = asyncio.Semaphore(2), asyncio.Semaphore(VISITING)
+        slots = asyncio.Semaphore(self._settings.at_once)
 
-        async def some(chunk: Sequence[Camera]) -> None:
+        async def some(chunk: Sequence[Camera], chunks: asyncio.Semaphore) -> None:
             async with chunks:
                 await self._look_at_some(chunk, number, slots)
 
+        visited = [c for c in cameras if self._visiting is not None and registry.visited_stream(c) is not None]
+        away = {c.id for c in visited}
         async with asyncio.TaskGroup() as group:
-            for first in range(0, len(cameras), CHUNK):
-                group.create_task(some(cameras[first : first + CHUNK]))
+            for chunks, some_of in ((recorded, [c for c in cameras if c.id not in away]), (others, visited)):
+                for first in range(0, len(some_of), CHUNK):
+                    group.create_task(some(some_of[first : first + CHUNK], chunks))
+        if visited:
+            async with self._database.session() as session:
+                await visits.judge_parents(session, number, self._clock.now(), self._settings.pace)
 
     async def _look_at_some(self, cameras: Sequence[Camera], number: int, slots: asyncio.Semaphore) -> None:
         """What is known of these cameras is read at once and what was seen written at once: questions are dear, rows are not."""
@@ -169,16 +183,21 @@ class Patrol:
             banks = await bank.load(session, names, now, self._settings.keep_days, self._zone)
             faults = await book.live(session, names, now)
             recorded = await recording.findings(session, cameras, now)
+            parents = await visits.beneath(session) if self._visiting is not None else []
         counters = {c: stream_checks.findings(s, statuses.get(s.id), now, banks[c].sight) for c, s in streams.items()}
         heard = [s.id for c, s in streams.items() if not set(DEAD) & set(counters[c][0])]
         frames = await self._reader.newest_keyframes(heard, self._settings.frozen_seconds + 8, KEYFRAMES)
+        met = await self._visiting.make(cameras, now) if self._visiting is not None else {}
 
         async def one(camera: Camera) -> Seen:
-            stream = streams.get(camera.id)
+            stream, visit = streams.get(camera.id), met.get(camera.id)
+            told = (
+                counters.get(camera.id, ({}, set())) if visit is None else _told_by(visit, visits.is_beneath(camera, parents))
+            )
             ground = Ground(
-                statuses.get(stream.id) if stream else None, counters.get(camera.id, ({}, set())), banks[camera.id],
-                faults[camera.id], recorded[camera.id],
-                frames.get(stream.id, []) if stream else [], working=camera.id in resting or camera.village in villages, sky=camera.village in sky,
+                statuses.get(stream.id) if stream else None, told, banks[camera.id], faults[camera.id], recorded[camera.id],
+                frames.get(stream.id, []) if stream else visit.frames if visit else [],
+                working=camera.id in resting or camera.village in villages, sky=camera.village in sky, visited=visit is not None,
             )  # fmt: skip
             async with slots:
                 return await self.look(number, camera, ground)
@@ -228,6 +247,8 @@ class Patrol:
             unknown |= weather
             found = {k: v for k, v in found.items() if k not in weather}
             answer.figures |= {"sky": 1.0}
+        if ground.visited:
+            found |= counters
         # The counters' own faults are the light watch's; here they only explain what the picture shows.
         verdict = judge(set(found) | set(counters), unknown | untold)
         look = Look(
@@ -235,7 +256,8 @@ class Patrol:
             figures=stream_checks.figures(ground.status) | answer.figures, light=answer.light, features=answer.features or None,
             picture=f"patrol/{camera.id}/{now:%Y%m%dT%H%M%S%f}.jpg" if answer.jpeg else None, accepted=False,
         )  # fmt: skip
-        return Seen(camera, look, answer, verdict, ground.working)
+        families = OF_LOOKS | visits.REACH if ground.visited else OF_LOOKS
+        return Seen(camera, look, answer, verdict, ground.working, families)
 
     async def _picture(self, ground: Ground, now: datetime) -> Answer | None:
         past, sight = ground.bank, ground.bank.sight
@@ -257,7 +279,7 @@ class Patrol:
         camera, look, now = seen.camera, seen.look, seen.look.at
         session.add(look)
         subject = book.Subject(camera.id, camera.village)
-        judged = {f: said for f in sorted(OF_LOOKS) if (said := seen.verdict[f]) is not None} if not seen.working else {}
+        judged = {f: said for f in sorted(seen.families) if (said := seen.verdict[f]) is not None} if not seen.working else {}
         reference = await _reference(session, camera.id) if any(judged.values()) else None
         evidence = book.Evidence(look.picture, reference, look.light)
         for family, said in judged.items():
@@ -267,7 +289,7 @@ class Patrol:
                 faults[family] = fault
                 if step == "dismissed" and family in PICTURE:
                     await bank.teach(session, fault)
-        await self._remember(session, look, seen.answer, [f for f in faults.values() if f.family in PICTURE])
+        await self._remember(session, look, seen.answer, [f for f in faults.values() if f.family in seen.families])
 
     @staticmethod
     def _told(family: str, look: Look, answer: Answer) -> dict[str, Any]:
@@ -289,7 +311,7 @@ class Patrol:
         if not answer.thumb:
             return
         sight.thumb, sight.at = answer.thumb, look.at
-        troubled = any(f.state in (SUSPECT, OPEN, RECOVERING) for f in faults)
+        troubled = any(f.state in LIVE_STATES and f.family in PICTURE for f in faults)
         if not troubled and not PICTURE & set(look.findings):
             await bank.accept(session, look, answer.thumb, sight, self._zone)
             if sight.fps is None or zlib.crc32(f"{look.camera} {look.at:%d%H}".encode()) % REFRESH == 0:
@@ -305,6 +327,13 @@ class Patrol:
             row.finished_at, row.faulty = now, await session.scalar(open_now) or 0
             events.append(session, now, "patrol.finished", round=number, cameras=row.cameras, faulty=row.faulty)
             await bank.prune(session, now, self._settings.keep_days)
+
+
+def _told_by(visit: Visit, beneath: bool) -> tuple[dict[str, dict[str, object]], set[str]]:
+    """(found families, those of which nothing is known) as the counters of a recorder would tell it."""
+    if beneath and visits.GONE & set(visit.found):
+        return {}, set(visits.REACH)
+    return dict(visit.found), set()
 
 
 async def _sky(session: AsyncSession, now: datetime) -> set[str]:

@@ -111,7 +111,9 @@ def _replaced(c: Compared) -> Mask:
     """Cells that looked alike in all reference pictures, and look like none of them now."""
     if c.alike > displacement.ALIKE or len(c.scenes) < 3:
         return np.zeros(c.mine.shape[1:], bool)
-    with_others = [np.max([displacement.by_cell(a, b) for k, b in enumerate(c.scenes) if k != i], 0) for i, a in enumerate(c.scenes)]
+    with_others = [
+        np.max([displacement.by_cell(a, b) for k, b in enumerate(c.scenes) if k != i], 0) for i, a in enumerate(c.scenes)
+    ]
     now = np.max([displacement.by_cell(c.edges, e) for e in c.scenes], 0)
     return np.asarray((np.min(with_others, 0) > 0.55) & (now < 0.3) & (c.mine[2] > SOME), bool)
 
@@ -122,7 +124,10 @@ def _foreign(c: Compared) -> Mask:
     lit = mine[0] - np.median(mine[0]), theirs[:, 0] - np.median(theirs[:, 0], axis=(1, 2), keepdims=True)
     odd = _outside(*lit) > LEVEL
     if tinted(c) < EVERYWHERE:
-        tint = [_outside(mine[k] - np.median(mine[k]), theirs[:, k] - np.median(theirs[:, k], axis=(1, 2), keepdims=True)) for k in (1, 2)]
+        tint = [
+            _outside(mine[k] - np.median(mine[k]), theirs[:, k] - np.median(theirs[:, k], axis=(1, 2), keepdims=True))
+            for k in (1, 2)
+        ]
         plain = [_outside(mine[k], theirs[:, k]) for k in (1, 2)]
         odd |= (np.hypot(*plain) > COLOUR) & (np.hypot(*tint) > COLOUR / 2)
     return np.asarray(odd & (c.mine[1] < np.maximum(c.usual_cells[1], 0.0) + 0.3), bool)

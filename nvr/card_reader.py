@@ -13,8 +13,9 @@ import struct
 from collections.abc import Callable
 
 from core.clock import Clock
-from core.errors import CameraUnreachable, ProtocolError
+from core.errors import CameraUnreachable
 from nvr.access_units import Assembled, Counters, UnitAssembler
+from nvr.interleaved import packets
 from nvr.native import NTP_EPOCH, payload_bounds
 from nvr.rtsp import RtspSession
 
@@ -25,7 +26,6 @@ FRAGMENT = 65_536  # bytes that make a fragment, unless a keyframe comes before
 QUIET_SECONDS = 6.0  # a replay has no end mark; silence is one
 PAUSE_SECONDS = 0.5  # nothing for this long: what is complete may be stored
 JUMP_US = 300_000
-MAX_WAITING = 4 * 1024 * 1024
 _EXTENSION = 0xABAC
 
 Take = Callable[[Assembled, int], bool]
@@ -100,26 +100,11 @@ class CardReader:
             self._wanted = self._take(run, run.time * 100 // 9 + self._offset)
 
     def _parse(self) -> None:
-        """Take every whole interleaved frame."""
-        buffer, at = self._buffer, 0
-        while at + 4 <= len(buffer) and self._wanted:
-            if buffer[at] != 0x24:
-                head = buffer.find(b"\r\n\r\n", at)
-                if not buffer.startswith(b"RTSP", at):
-                    raise ProtocolError("the replay is out of step")
-                if head < 0:
-                    break
-                at = head + 4  # the answer to a keep-alive has no body
-                continue
-            end = at + 4 + int.from_bytes(buffer[at + 2 : at + 4], "big")
-            if end > len(buffer):
+        for channel, packet in packets(self._buffer):
+            if channel == self._session.rtp_channel and len(packet) >= 12:
+                self._packet(packet)
+            if not self._wanted:
                 break
-            if buffer[at + 1] == self._session.rtp_channel and end - at >= 16:
-                self._packet(bytes(buffer[at + 4 : end]))
-            at = end
-        del buffer[:at]
-        if len(buffer) > MAX_WAITING:
-            raise ProtocolError("the replay sends frames that do not end")
 
     def _packet(self, packet: bytes) -> None:
         if packet[1] & 0x7F != self._session.track.payload_type:

@@ -27,6 +27,7 @@ from search import worker
 from search.indexer import Indexer
 from search.indexer import rewind as rewind_index
 from search.query import Query, find
+from station.processes import visits_of
 
 
 async def patrol(database: Database, settings: Settings) -> list[dict[str, Any]]:
@@ -37,7 +38,8 @@ async def patrol(database: Database, settings: Settings) -> list[dict[str, Any]]
         async with database.session() as session:
             number = (await ask(session, clock.now(), "command line")).id
         await Watch(database, clock, settings.patrol).run_once()
-        await Patrol(database, clock, settings.patrol, settings.data.dir.absolute(), pool, zone).run_round(number)
+        visiting = await asyncio.to_thread(visits_of, settings, database, clock)
+        await Patrol(database, clock, settings.patrol, settings.data.dir.absolute(), pool, zone, visiting).run_round(number)
     finally:
         await pool.close()
     async with database.reading() as session:

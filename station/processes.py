@@ -12,6 +12,7 @@ import gc
 import logging
 import signal
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from core import logs
@@ -22,6 +23,9 @@ from core.settings import Settings
 from nvr import volumes
 from nvr.volumes import VolumeSet
 from station import database as station_database
+
+if TYPE_CHECKING:
+    from health.visits import Visits
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +78,16 @@ async def repeat(seconds: float, step: Callable[[], Awaitable[object]], name: st
         await asyncio.sleep(seconds)
 
 
+def visits_of(settings: Settings, database: Database, clock: Clock) -> Visits:
+    """How patrol reaches cameras that nobody records: at the recorder's pace, and no faster."""
+    from health.visits import Visits
+    from nvr.connecting import ConnectionBudget
+    from nvr.visit import Visitor
+
+    budget = ConnectionBudget(clock, settings.recorder.connect_rate, settings.recorder.connects_per_subnet)
+    return Visits(database, vault_of(settings), Visitor(clock, budget, at_once=settings.patrol.visits_at_once))
+
+
 async def _analyst(settings: Settings) -> None:
     from cases.watch import Matcher
     from health.patrol import Patrol
@@ -88,7 +102,8 @@ async def _analyst(settings: Settings) -> None:
     clock = SystemClock()
     data_dir = settings.data.dir.absolute()
     pictures, objects = DecodePool(settings.patrol.workers), DecodePool(1, 60.0, worker.prepare, (settings.search,))
-    patrol = Patrol(database, clock, settings.patrol, data_dir, pictures, ZoneInfo(settings.station.timezone))
+    zone, visiting = ZoneInfo(settings.station.timezone), visits_of(settings, database, clock)
+    patrol = Patrol(database, clock, settings.patrol, data_dir, pictures, zone, visiting)
     watch = Watch(database, clock, settings.patrol)
     indexer, matcher = Indexer(database, clock, data_dir, objects), Matcher(database, clock)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from health import faults, measure
-from health.faults import FAMILIES, Mark, Track, advance
 from health.bank import ANCHOR_DAYS, ANCHORS
 from health.compared import Past
+from health.faults import FAMILIES, Mark, Track, advance
 from health.judge import Verdict, judge
 from health.measure import Sight
 from health.patrol import SKY_LEAST, SKY_SECONDS, SKY_SHARE, WEATHER
@@ -61,7 +61,9 @@ class Camera:
     scenes: dict[int, np.ndarray] = field(default_factory=dict)
     tracks: dict[str, Track] = field(default_factory=lambda: defaultdict(Track))
     anchors: list[tuple[float, bytes, float]] = field(default_factory=list)
-    doubted: dict[str, list[tuple[float, bytes, float]]] = field(default_factory=dict)  # looks of a suspicion that is not decided
+    doubted: dict[str, list[tuple[float, bytes, float]]] = field(
+        default_factory=dict
+    )  # looks of a suspicion that is not decided
     lorries: bool = True
     again: list[float] = field(default_factory=list)
     sky_at: float = -1.0  # when it last showed what was taken for weather

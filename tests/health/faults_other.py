@@ -153,7 +153,9 @@ def _poster(picture: Image, s: int, rng: np.random.Generator, live: np.random.Ge
     x, y = int(rng.uniform(0, W - wide)), int(rng.uniform(0, H - tall))
     sheet = np.full((tall, wide, 3), 210.0)
     for i in range(5):
-        cv2.putText(sheet, "NOTICE " + str(i), (8, int(tall * (i + 1) / 6)), cv2.FONT_HERSHEY_SIMPLEX, tall / 200, (30, 30, 160), 5)
+        cv2.putText(
+            sheet, "NOTICE " + str(i), (8, int(tall * (i + 1) / 6)), cv2.FONT_HERSHEY_SIMPLEX, tall / 200, (30, 30, 160), 5
+        )
     made = picture.astype(np.float64)
     made[y : y + tall, x : x + wide] = cv2.GaussianBlur(sheet, (0, 0), 4) * (0.25 + 0.5 * picture.mean() / 128)
     return made + live.normal(0, 1.5, picture.shape)
@@ -163,7 +165,11 @@ def _panned(picture: Image, s: int, rng: np.random.Generator, live: np.random.Ge
     """Turned aside; what comes into view at the edge is a wall."""
     dx, dy = int((0.03, 0.1, 0.35)[s] * W) * (1 if rng.random() < 0.5 else -1), int((0.01, 0.04, 0.1)[s] * H)
     return cv2.warpAffine(
-        picture, np.array([[1, 0, dx], [0, 1, dy]], np.float32), SIZE, borderMode=cv2.BORDER_CONSTANT, borderValue=(95, 100, 105)
+        picture,
+        np.array([[1, 0, dx], [0, 1, dy]], np.float32),
+        SIZE,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(95, 100, 105),
     )
 
 

@@ -10,7 +10,8 @@ import pytest
 from bench.parts import sights
 from bench.parts.sights import Camera, Sky
 from health import measure
-from health.judge import FAMILIES, Past, decayed, judge
+from health.compared import Past
+from health.judge import FAMILIES, decayed, judge
 from health.measure import Sight
 from tests.conftest import FOOTAGE
 from tests.health import faults_made, places
@@ -32,18 +33,16 @@ def _place(kind: str) -> Place:
 @pytest.fixture(scope="module", params=["drawn", "vtest_480x360.avi"])
 def camera(request: pytest.FixtureRequest) -> Camera:
     """One that has been looked at every hour for some days."""
-    made = Camera(_place(request.param), np.random.default_rng(3))
+    made = Camera(_place(request.param), 3, lorries=False)
     sky = Sky(np.random.default_rng(5))
     for i in range(int(DAYS * 24)):
         now = i / 24 + 0.01
         weather = Weather(sky.at(int(now), now * 24 % 24).cloud)
         made.accept(now, now * 24 % 24, sights.see(made, now, weather))
-    made.lorry = None
     return made
 
 
 def _look(camera: Camera, hour: float, weather: Weather | None = None, fault: tuple[str, int, int] | None = None) -> Sight:
-    camera.lorry = None
     return sights.see(camera, 2 + hour / 24, weather or Weather(0.5), fault)
 
 
@@ -73,8 +72,7 @@ def test_days_and_nights_are_no_faults(camera: Camera) -> None:
 def test_rain_headlights_and_infra_red_are_no_faults(camera: Camera) -> None:
     for hour in (10.3, 15.3, 21.3):
         assert not _judged(camera, _look(camera, hour, Weather(0.95, rain=0.5)), hour) - {"noise"}
-    camera.rng = np.random.default_rng(9)
-    shot = places.shoot(camera.place, 22.0, Weather(), Guests(cars=2), camera.rng)
+    shot = places.shoot(camera.place, 22.0, Weather(), Guests(cars=2), np.random.default_rng(9))
     places.mark(shot.picture, camera.place, 22.0, 2)
     assert not _judged(camera, measure.measure_frame(places.coded(shot.picture)), 22.0)
 
@@ -103,7 +101,7 @@ def test_a_slow_blur_is_found_against_the_first_days(camera: Camera) -> None:
 
 
 def _softened(camera: Camera, hour: float, sigma: float) -> places.Image:
-    shot = places.shoot(camera.place, hour, Weather(0.5), Guests(), camera.rng)
+    shot = places.shoot(camera.place, hour, Weather(0.5), Guests(), np.random.default_rng(int(hour * 60)))
     picture = np.asarray(places.cv2.GaussianBlur(shot.picture, (0, 0), sigma), np.uint8)
     places.mark(picture, camera.place, hour, 2)
     return picture

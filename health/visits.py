@@ -1,0 +1,112 @@
+"""Cameras that nobody records: each is visited for one keyframe a look, and what the visit met with is what is known of it.
+
+The recorder's rules hold here too: its budget of connections, and a credential that was refused is left alone until a person
+acts. A whole village that does not answer is one fault: its up-link's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras import registry
+from cameras.tables import Camera
+from core.database import Database
+from core.errors import CameraError, CameraRefused, CameraUnreachable
+from core.secrets import Vault
+from health import book, topology
+from health.faults import LIVE_STATES
+from health.tables import Fault, Look
+from nvr.reader import Keyframe
+from nvr.visit import Visitor
+
+log = logging.getLogger(__name__)
+
+REACH = frozenset({"unreachable", "auth", "no_stream"})
+GONE = frozenset({"unreachable", "no_stream"})
+
+
+@dataclass(slots=True)
+class Visit:
+    """What a visit brought: a keyframe, or the family of what was in the way with its figures."""
+
+    frames: list[Keyframe] = field(default_factory=list)
+    found: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+class Visits:
+    def __init__(self, database: Database, vault: Vault, visitor: Visitor):
+        self._database = database
+        self._vault = vault
+        self._visitor = visitor
+
+    async def make(self, cameras: Sequence[Camera], now: datetime) -> dict[str, Visit]:
+        """Visit those of the cameras that are not recorded and have an address, all at once; by id."""
+        wanted = [(c, s) for c in cameras if (s := registry.visited_stream(c)) is not None]
+        logins: dict[str | None, tuple[str, str] | None] = {}
+        async with self._database.reading() as session:
+            for camera, _ in wanted:
+                if camera.credential not in logins:
+                    logins[camera.credential] = await registry.login(session, self._vault, camera.credential)
+        made = await asyncio.gather(*(self._one(c, s.id, str(s.url), logins[c.credential]) for c, s in wanted))
+        visits = dict(zip((c.id for c, _ in wanted), made, strict=True))
+        refused = [c.id for c, _ in wanted if "auth" in visits[c.id].found and c.refused_at is None]
+        if refused:
+            async with self._database.session() as session:
+                await session.execute(update(Camera).where(Camera.id.in_(refused)).values(refused_at=now))
+        return visits
+
+    async def _one(self, camera: Camera, stream: str, url: str, login: tuple[str, str] | None) -> Visit:
+        if camera.refused_at is not None:
+            return Visit(found={"auth": {}})
+        try:
+            return Visit([await self._visitor.keyframe(stream, url, login)])
+        except CameraRefused:
+            return Visit(found={"auth": {}})
+        except CameraUnreachable as e:
+            return Visit(found={"unreachable": {"seconds": 0, "cause": e.cause, "said": str(e)[:120]}})
+        except CameraError as e:
+            log.info("%s: %s", stream, e)
+            return Visit(found={"no_stream": {"seconds": 0, "cause": e.cause, "said": str(e)[:120]}})
+
+
+async def beneath(session: AsyncSession) -> list[Fault]:
+    """Up-links and switches that are down, or seem so: what is beneath them is not to blame."""
+    query = select(Fault).where(Fault.family == "uplink", Fault.camera == "", Fault.state.in_(LIVE_STATES))
+    return list(await session.scalars(query))
+
+
+def is_beneath(camera: Camera, parents: Sequence[Fault]) -> bool:
+    switch = f"{camera.village}/{camera.profile.get('switch') or ''}"
+    return any(f.village == camera.village and f.detail in (camera.village, switch) for f in parents)
+
+
+async def judge_parents(session: AsyncSession, number: int, now: datetime, pace: float) -> None:
+    """After a round's visits: parents of villages in which nothing is recorded (the others are the light watch's)."""
+    cameras = await registry.cameras(session)
+    recorded = {c.village for c in cameras if registry.watched_stream(c) is not None}
+    visited = {c.id: c for c in cameras if c.village not in recorded and registry.visited_stream(c) is not None}
+    if not visited:
+        return
+    newest = select(Look.camera, Look.findings).where(Look.round == number, Look.camera.in_(visited)).order_by(Look.id)
+    states = {camera: bool(GONE & set(findings)) for camera, findings in await session.execute(newest)}
+    groups = topology.parents(
+        topology.Child(c, visited[c].village, str(visited[c].profile.get("switch") or "")) for c in states
+    )
+    down = {(p.kind, p.name): p for p in topology.down(groups, {c for c, gone in states.items() if gone})}
+    live = {f.detail: f for f in await beneath(session)}
+    for (kind, name), members in groups.items():
+        parent = down.get((kind, name))
+        if parent is None and name not in live:
+            continue
+        told = {"kind": kind, "failing": parent.failing, "cameras": len(parent.cameras)} if parent is not None else None
+        book.note(
+            session, book.Subject("", members[0].village, name), now, "uplink", live.get(name), told, book.Evidence(), pace
+        )

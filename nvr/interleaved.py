@@ -1,0 +1,37 @@
+"""RTP over the RTSP connection (RFC 2326, 10.12), packet by packet: for whoever reads one camera and not hundreds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from core.errors import ProtocolError
+
+MAX_WAITING = 4 * 1024 * 1024
+
+
+def packets(buffer: bytearray) -> Iterator[tuple[int, bytes]]:
+    """Take every whole frame out of the buffer: (channel, packet). What is not whole stays; leaving off early is allowed.
+
+    Replies to keep-alives between them are passed over. Raises ProtocolError where the stream is out of step or a frame does not end.
+    """
+    at = 0
+    try:
+        while at + 4 <= len(buffer):
+            if buffer[at] != 0x24:
+                head = buffer.find(b"\r\n\r\n", at)
+                if not buffer.startswith(b"RTSP", at):
+                    raise ProtocolError("the camera's stream is out of step")
+                if head < 0:
+                    break
+                at = head + 4  # the answer to a keep-alive has no body
+                continue
+            end = at + 4 + int.from_bytes(buffer[at + 2 : at + 4], "big")
+            if end > len(buffer):
+                break
+            channel, packet = buffer[at + 1], bytes(buffer[at + 4 : end])
+            at = end
+            yield channel, packet
+    finally:
+        del buffer[:at]
+    if len(buffer) > MAX_WAITING:
+        raise ProtocolError("the camera sends frames that do not end")

@@ -1,0 +1,97 @@
+"""One keyframe of a camera that nobody records: a short connection, within the budget of connections.
+
+In goes an address, out comes the first keyframe, as if it had been read from a file; the camera is left at once. Whoever
+calls owns the retries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import struct
+
+from core.clock import Clock, to_microseconds
+from core.errors import CameraUnreachable, StreamStalled
+from nvr.access_units import Assembled, Counters, UnitAssembler
+from nvr.connecting import ConnectionBudget
+from nvr.gather import joined
+from nvr.interleaved import packets
+from nvr.native import payload_bounds
+from nvr.reader import Keyframe
+from nvr.rtsp import RtspSession, open_session
+
+CHUNK = 65_536
+MOST_BYTES = 24_000_000  # no camera needs so many before its first keyframe
+LEAVE_SECONDS = 0.5
+
+
+class Visitor:
+    """At most `at_once` cameras are visited at a time; `seconds` for the whole of a visit."""
+
+    def __init__(self, clock: Clock, budget: ConnectionBudget, *, at_once: int = 128, seconds: float = 8.0):
+        self._clock = clock
+        self._budget = budget
+        self._slots = asyncio.Semaphore(at_once)
+        self._seconds = seconds
+
+    async def keyframe(self, stream: str, url: str, login: tuple[str, str] | None) -> Keyframe:
+        """Raises CameraError; CameraUnreachable where it did not answer in time, StreamStalled where no keyframe came."""
+        async with self._slots, self._budget.attempt(url):
+            answered = False
+            try:
+                async with asyncio.timeout(self._seconds):
+                    session = await open_session(url, login)
+                    answered = True
+                    try:
+                        return await self._first(session, stream)
+                    finally:
+                        await _leave(session)
+            except TimeoutError as e:
+                if answered:
+                    raise StreamStalled(f"no keyframe within {self._seconds:g} s") from e
+                raise CameraUnreachable(f"no answer within {self._seconds:g} s") from e
+
+    async def _first(self, session: RtspSession, stream: str) -> Keyframe:
+        found: list[Assembled] = []
+        track, buffer, came = session.track, bytearray(session.early), 0
+        assembler = UnitAssembler(track.codec, track.parameter_sets, Counters(), found.append)
+        while True:
+            for channel, packet in packets(buffer):
+                if channel != session.rtp_channel or len(packet) < 12 or packet[1] & 0x7F != track.payload_type:
+                    continue
+                _, marked, seq, ts = struct.unpack_from(">BBHI", packet)
+                start, end = payload_bounds(packet, 0, len(packet))
+                assembler.push(memoryview(packet), start, end, seq, ts, marked & 0x80)
+            assembler.flush_ready()
+            for run in found:
+                if run.key:
+                    data = joined(run.parts)[: run.sizes[0]]
+                    return Keyframe(
+                        stream, to_microseconds(self._clock.now()), run.video.codec, run.video.configuration(), data
+                    )
+            found.clear()
+            data = await _receive(session)
+            came += len(data)
+            if came > MOST_BYTES:
+                raise StreamStalled(f"no keyframe in {MOST_BYTES // 1_000_000} MB")
+            buffer += data
+
+
+async def _receive(session: RtspSession) -> bytes:
+    try:
+        data = await asyncio.get_running_loop().sock_recv(session.sock, CHUNK)
+    except OSError as e:
+        raise CameraUnreachable(f"connection lost: {e.strerror or type(e).__name__}") from e
+    if not data:
+        raise CameraUnreachable("the camera closed the connection")
+    return data
+
+
+async def _leave(session: RtspSession) -> None:
+    """A camera has few sessions to give: this one is given back, if it listens."""
+    try:
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await asyncio.get_running_loop().sock_sendall(session.sock, session.request("TEARDOWN"))
+    finally:
+        session.sock.close()
