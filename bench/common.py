@@ -50,7 +50,7 @@ def report(bench: str, figures: list[Figure]) -> int:
 
 @contextlib.contextmanager
 def farm(
-    streams: int, port: int, loop: float = 10.0, codec: str = "h264", bitrate: int = 2_000_000
+    streams: int, port: int, loop: float = 10.0, codec: str = "h264", bitrate: int = 2_000_000, host: str = "127.0.0.1"
 ) -> Iterator[subprocess.Popen[str]]:
     """`streams` virtual cameras on one port, in a process of their own."""
     command = [
@@ -67,6 +67,8 @@ def farm(
         codec,
         "--bitrate",
         str(bitrate),
+        "--host",
+        host,
     ]
     process = subprocess.Popen(command, env={**ENVIRONMENT, "MINWANG_DIE_WITH_PARENT": "1"}, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

@@ -1,9 +1,11 @@
 """What patrol costs and how often it errs.
 
-    ./minwang bench health [--quick] [--only picture round accuracy] [--footage DIR] [--days N]
+    ./minwang bench health [--quick] [--only picture round visits parents accuracy] [--footage DIR] [--days N]
 
 picture    decoding, measuring and judging one 1080p H.264 keyframe, one core
 round      2,252 recorded cameras from the archive to result rows, while 200 streams are being recorded
+visits     2,252 cameras that nobody records, connected to, 42 of them hanging
+parents    outages of up-links and switches, told from chance; an up-link cut under 93 cameras
 accuracy   camera-days of generated and filmed places, clean and with every fault of tests/health/faults_made.py
 """
 
@@ -25,7 +27,7 @@ import numpy as np
 from bench.common import Context, Figure, report
 
 FOOTAGE = Path(__file__).parent.parent.parent / "shared" / "data" / "footage"
-PARTS = ("picture", "round", "accuracy")
+PARTS = ("picture", "round", "visits", "parents", "accuracy")
 
 
 def picture(c: Context, footage: Path | None) -> list[Figure]:
@@ -176,6 +178,14 @@ def main() -> int:
             from bench.parts.patrol_round import run
 
             figures += run(context)
+        if "visits" in args.only:
+            from bench.parts import patrol_visits
+
+            figures += patrol_visits.run(context)
+        if "parents" in args.only:
+            from bench.parts import patrol_parents
+
+            figures += patrol_parents.run(context)
         if "accuracy" in args.only:
             figures += accuracy(context, args.footage, args.days or (64 if args.quick else 640))
     return report("health", figures)

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 PAUSES = (5.0, 30.0, 60.0, 300.0, 600.0)  # seconds after each failure in a row
 POLL_SECONDS = 60.0
 FAILURES_BEFORE_POLLING = 2
+SILENT_AFTER = 6  # failures in a row, from which it is a finding: about a quarter of an hour
 SELDOM = {"motion": 300.0}  # seconds between two rows of a kind from one camera
 RECORDING_ON_EVENT = {"motion": 20.0}  # where motion opens the recorder's gate (it stays open for 30 s)
 # Told by the camera itself, closed by it too.
@@ -78,11 +79,13 @@ class EventCare:
 
     async def _follow(self, camera: Camera) -> None:
         address = str((camera.device or {})["services"][EVENTS])
-        failures = 0
+        failures, heard = 0, False
 
         async def tell(news: list[Notification]) -> None:
-            nonlocal failures
-            failures = 0
+            nonlocal failures, heard
+            if failures or not heard:
+                await self._heard(camera)
+            failures, heard = 0, True
             await self._keep(camera, news)
 
         while True:
@@ -102,15 +105,22 @@ class EventCare:
                 failures = (
                     min(failures + 1, FAILURES_BEFORE_POLLING - 1) if failures < FAILURES_BEFORE_POLLING else failures + 1
                 )
+            if failures == SILENT_AFTER:
+                async with self._database.session() as session:
+                    about = findings.Subject.of(camera)
+                    await findings.tell(session, self._clock.now(), "events_silent", about, failures=failures)
             await asyncio.sleep(PAUSES[min(failures, len(PAUSES) - 1)])
+
+    async def _heard(self, camera: Camera) -> None:
+        async with self._database.session() as session:
+            await findings.gone(session, self._clock.now(), ["events_silent"], findings.Subject.of(camera))
 
     async def _poll(self, client: SoapClient, address: str, tell: Callable[[list[Notification]], Awaitable[None]]) -> None:
         """For cameras that keep no subscription: one of a second, once a minute."""
         while True:
             point = await PullPoint.open(client, address)
             try:
-                if news := await point.pull(1.0):
-                    await tell(news)
+                await tell(await point.pull(1.0))
             finally:
                 with contextlib.suppress(CameraError):
                     await point.close()

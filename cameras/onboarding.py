@@ -112,6 +112,15 @@ class Onboarding:
         await self._keep(camera.id, found)
         return found
 
+    async def told(self, camera: Camera, kind: str, *, gone: bool = False, **detail: Any) -> None:
+        """Open a finding of a camera, or close it."""
+        async with self._database.session() as session:
+            about = findings.Subject.of(camera)
+            if gone:
+                await findings.gone(session, self._clock.now(), [kind], about)
+            else:
+                await findings.tell(session, self._clock.now(), kind, about, **detail)
+
     async def refused(self, number: str) -> None:
         """Nobody uses the credential on this camera any more until a person acts."""
         now = self._clock.now()

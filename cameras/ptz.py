@@ -124,10 +124,17 @@ class PtzControl:
         if held is not None:
             self._after(camera, held, "guard", self._guard_seconds, lambda: self._return(camera))
         try:
-            return await long_tail.call(client, address, PTZ, operation, ProfileToken=profile, **arguments)
+            answer = await long_tail.call(client, address, PTZ, operation, ProfileToken=profile, **arguments)
         except CameraRefused:
             await self._onboarding.refused(camera.id)
             raise
+        except CameraError as e:
+            # Not for a preset that it does not know: that is no fault of its motors.
+            if operation not in ("GotoPreset", "SetPreset"):
+                await self._onboarding.told(camera, "ptz_failed", operation=operation, said=str(e)[:120])
+            raise
+        await self._onboarding.told(camera, "ptz_failed", gone=True)
+        return answer
 
     async def _halt(self, camera: Camera, held: _Held) -> None:
         held.moving = False

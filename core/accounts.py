@@ -36,6 +36,7 @@ class User(Base):
     display_name: Mapped[str] = mapped_column(String(80), comment="Shown in watermarks and the audit trail")
     role: Mapped[str] = mapped_column(String(30), comment="core.permissions.Role")
     villages: Mapped[list[str] | None] = mapped_column(JSON, comment="Scope: village codes; null: the whole town")
+    vendor: Mapped[str] = mapped_column(String(80), default="", server_default="", comment="Contractor: whose orders these are")
     password_hash: Mapped[str] = mapped_column(String(200), comment="argon2id")
     failures: Mapped[int] = mapped_column(default=0, comment="Wrong passwords since the last success")
     locked_until: Mapped[datetime | None] = mapped_column(comment="No sign-in before this")
@@ -63,6 +64,7 @@ class Identity:
     role: Role
     villages: tuple[str, ...] | None
     purpose: str = ""
+    vendor: str = ""
 
     def may(self, permission: Permission) -> bool:
         return allows(self.role, permission)
@@ -79,15 +81,34 @@ class Accounts:
         self._hashing = asyncio.Semaphore(2)  # argon2 takes 19 MB and 0.1 s each
 
     async def create(
-        self, name: str, password: str, role: Role, *, display_name: str = "", villages: list[str] | None = None, actor: str
+        self,
+        name: str,
+        password: str,
+        role: Role,
+        *,
+        display_name: str = "",
+        villages: list[str] | None = None,
+        vendor: str = "",
+        actor: str,
     ) -> None:
         if not re.fullmatch(r"[\w.@-]{2,60}", name):
             raise UsageError(f"'{name}' cannot be a log-in name; use 2 to 60 letters, digits, '.', '-', '_' or '@'")
+        if (role is Role.CONTRACTOR) != bool(vendor):
+            raise UsageError("a contractor's account, and no other, names the company whose orders it sees (--vendor)")
         hashed = await self._hash(password)
         async with self._database.session() as session:
             if await session.scalar(select(User.id).where(User.name == name)):
                 raise ConflictError(f"there is a user '{name}' already; choose another name or run 'user reset'")
-            session.add(User(name=name, display_name=display_name or name, role=role, villages=villages, password_hash=hashed))
+            session.add(
+                User(
+                    name=name,
+                    display_name=display_name or name,
+                    role=role,
+                    villages=villages,
+                    vendor=vendor,
+                    password_hash=hashed,
+                )
+            )
             await audit.record(session, self._clock.now(), actor, "user.create", name, role=role, villages=villages)
 
     async def reset_password(self, name: str, password: str, *, actor: str) -> None:
@@ -147,7 +168,7 @@ class Accounts:
                 if row:
                     row.seen_at = now
         villages = None if user.villages is None else tuple(user.villages)
-        return Identity(user.id, user.name, user.display_name, Role(user.role), villages, sign_in.purpose)
+        return Identity(user.id, user.name, user.display_name, Role(user.role), villages, sign_in.purpose, user.vendor)
 
     async def set_purpose(self, token: str, purpose: str, actor: str) -> None:
         async with self._database.session() as session:

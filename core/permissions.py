@@ -16,6 +16,7 @@ class Permission(StrEnum):
     PLAYBACK_VIEW = "playback.view"
     PATROL_VIEW = "patrol.view"
     PATROL_RUN = "patrol.run"
+    ORDER_OWN = "order.own"  # a contractor's own work orders
     SEARCH = "search"
     CASE_VIEW = "case.view"
     CASE_MANAGE = "case.manage"
@@ -35,6 +36,7 @@ class Role(StrEnum):
     APPROVER = "approver"
     PATROL_OFFICER = "patrol_officer"
     FUNDER = "funder"
+    CONTRACTOR = "contractor"
     ADMINISTRATOR = "administrator"
     AUDITOR = "auditor"
 
@@ -49,6 +51,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.APPROVER: frozenset(_OFFICER | {P.WATCH_APPROVE, P.CAMERA_ACCEPT, P.ALERT_CONFIRM}),
     Role.PATROL_OFFICER: frozenset({P.ALERT_VIEW, P.ALERT_ANSWER}),
     Role.FUNDER: frozenset({P.REPORT_VIEW}),
+    Role.CONTRACTOR: frozenset({P.ORDER_OWN}),
     Role.ADMINISTRATOR: frozenset({P.CAMERA_VIEW, P.CAMERA_MANAGE, P.PATROL_VIEW, P.ACCOUNT_MANAGE, P.REPORT_VIEW}),
     Role.AUDITOR: frozenset({P.AUDIT_VIEW}),
 }

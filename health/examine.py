@@ -63,6 +63,7 @@ class Answer:
     learning: bool = False
     cells: list[float] | None = None
     jpeg: bytes = b""
+    size: tuple[int, int] | None = None  # of the picture, pixels
 
 
 def examine(q: Question) -> Answer:
@@ -77,6 +78,7 @@ def examine(q: Question) -> Answer:
     answer = Answer(dict(verdict.found), set(verdict.untestable), learning=verdict.learning)
     if not answer.found and q.anchors:
         answer.found |= decayed(sight, early, q.hour, q.eased)
+    answer.size = sight.size
     answer.figures = {name: round(sight[name], 3) for name in ("mean", "sd", "noise", "chroma", "f1", "saturated")}
     if verdict.fog:
         answer.figures["sky"] = 1.0

@@ -57,6 +57,7 @@ class Sight:
     vector: Vector
     thumb: Plane
     corrupt: bool = False
+    size: tuple[int, int] = (0, 0)  # of the picture as decoded, pixels
 
     def __getitem__(self, name: str) -> float:
         return float(self.vector[INDEX[name]])
@@ -149,7 +150,7 @@ def measure(y: Plane, u: Plane, v: Plane, *, full: bool = True, corrupt: bool = 
     vector[_WAVES_AT:_COLOURS_AT] = np.concatenate([_waves(small, 0), _waves(small, 1)])
     means = [cv2.resize(plane, CELLS, interpolation=cv2.INTER_AREA).astype(np.float32) for plane in (small, u, v)]
     vector[_COLOURS_AT:] = np.stack([means[0], means[1] - 128, means[2] - 128]).ravel()
-    return Sight(vector, _thumb(small), corrupt)
+    return Sight(vector, _thumb(small), corrupt, (y.shape[1], y.shape[0]))
 
 
 def thumb(picture: av.VideoFrame) -> Plane:

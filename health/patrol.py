@@ -19,13 +19,13 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import registry
-from cameras.tables import Camera
+from cameras.tables import Camera, Stream
 from core import audit, events
 from core.clock import Clock
 from core.database import Database
 from core.errors import ProtocolError
 from core.settings import PatrolSettings
-from health import bank, book, recording, visits
+from health import bank, book, device, recording, visits
 from health import stream as stream_checks
 from health.bank import Bank
 from health.examine import Answer, Question, examine
@@ -39,11 +39,14 @@ from nvr.tables import StreamStatus
 log = logging.getLogger(__name__)
 
 CHUNK = 48
-VISITING = 8  # chunks
+VISITING = 14  # chunks
 KEYFRAMES = 8
 AGAIN_SECONDS = (600.0, 1800.0)  # after a first suspicion, and after a second
 PICTURE = frozenset(n for n, f in FAMILIES.items() if f.kind == "picture")
-OF_LOOKS = PICTURE | {"clock", "gaps", "retention"}  # the rest is the light watch's (health.watch)
+# The rest is the light watch's (health.watch).
+OF_LOOKS = PICTURE | {
+    "clock", "gaps", "retention", "flapping", "index", "parameters", "gop", "corrupt", "card", "ptz", "events",
+}  # fmt: skip
 HABIT = 40
 REFRESH = 6  # looks of a camera between two refreshments of its habits, on average
 PLACED = frozenset({"covered", "covered_part", "blurred_part"})
@@ -84,6 +87,8 @@ class Ground:
     bank: Bank
     faults: dict[str, Fault]
     recorded: recording.Findings
+    device: device.Findings
+    stream: Stream | None = None
     frames: Sequence[Keyframe] = ()
     working: bool = False
     sky: bool = False
@@ -183,8 +188,15 @@ class Patrol:
             banks = await bank.load(session, names, now, self._settings.keep_days, self._zone)
             faults = await book.live(session, names, now)
             recorded = await recording.findings(session, cameras, now)
+            sample = await recording.sampled(session, cameras, now)
+            devices = await device.findings(session, cameras)
             parents = await visits.beneath(session) if self._visiting is not None else []
         counters = {c: stream_checks.findings(s, statuses.get(s.id), now, banks[c].sight) for c, s in streams.items()}
+        missing = await asyncio.to_thread(recording.compare, sample)
+        for name in sample:
+            recorded[name][1].discard("index")
+        for name, told in missing.items():
+            recorded[name][0]["index"] = told
         heard = [s.id for c, s in streams.items() if not set(DEAD) & set(counters[c][0])]
         frames = await self._reader.newest_keyframes(heard, self._settings.frozen_seconds + 8, KEYFRAMES)
         met = await self._visiting.make(cameras, now) if self._visiting is not None else {}
@@ -196,6 +208,7 @@ class Patrol:
             )
             ground = Ground(
                 statuses.get(stream.id) if stream else None, told, banks[camera.id], faults[camera.id], recorded[camera.id],
+                devices[camera.id], stream,
                 frames.get(stream.id, []) if stream else visit.frames if visit else [],
                 working=camera.id in resting or camera.village in villages, sky=camera.village in sky, visited=visit is not None,
             )  # fmt: skip
@@ -233,15 +246,17 @@ class Patrol:
     async def look(self, number: int, camera: Camera, ground: Ground) -> Seen:
         """One look at one camera; nothing is written."""
         now = self._clock.now()
-        found, unknown = dict(ground.recorded[0]), set(ground.recorded[1])
+        found, unknown = dict(ground.recorded[0]) | ground.device[0], ground.recorded[1] | ground.device[1]
         counters, untold = ground.counters
         times, untimed = stream_checks.clock(camera)
         found |= times
         unknown |= untimed
         answer = Answer(untestable=set(PICTURE))
         if ground.frames:
-            answer = await self._picture(ground, now) or answer
-        found |= answer.found
+            answer = await self._picture(ground, now)
+        settings, unsettled = stream_checks.coded(ground.stream, ground.frames, answer.size)
+        found |= answer.found | settings
+        unknown |= unsettled
         unknown |= answer.untestable
         if ground.sky and (weather := WEATHER & set(answer.found)):
             unknown |= weather
@@ -259,7 +274,7 @@ class Patrol:
         families = OF_LOOKS | visits.REACH if ground.visited else OF_LOOKS
         return Seen(camera, look, answer, verdict, ground.working, families)
 
-    async def _picture(self, ground: Ground, now: datetime) -> Answer | None:
+    async def _picture(self, ground: Ground, now: datetime) -> Answer:
         past, sight = ground.bank, ground.bank.sight
         question = Question(
             ground.frames, bank.local_hour(now, self._zone), past.vectors, past.hours, past.scenes, past.anchors,
@@ -273,7 +288,7 @@ class Patrol:
             return await self._pool.run(examine, question)
         except ProtocolError as e:
             log.warning("%s: %s", ground.frames[-1].stream, e)
-            return None
+            return Answer({"corrupt": {"bytes": float(len(ground.frames[-1].data))}}, set(PICTURE))
 
     async def _keep(self, session: AsyncSession, seen: Seen, faults: dict[str, Fault]) -> None:
         camera, look, now = seen.camera, seen.look, seen.look.at

@@ -1,9 +1,11 @@
-"""Is what should be recorded really there? From the archive's own rows; no file is opened."""
+"""Is what should be recorded really there? From the archive's own rows; of files, a sample is looked up."""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -11,10 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
 from core.clock import to_microseconds
+from nvr import footage
 from nvr.tables import Gap, Shortfall
 
 DAY_US = 86_400_000_000
 LONGEST_US = 60_000_000  # a gap longer than this is told
+HOUR_US = 3_600_000_000
+FLAPS = 4  # times a stream broke off within an hour
+BREAKS = ("unreachable", "no_packets", "protocol_error")
 PLANNED = ("schedule", "retention")
 SETTLED_US = 120_000_000  # the newest two minutes are the light watch's
 
@@ -25,20 +31,26 @@ Findings = tuple[dict[str, dict[str, Any]], set[str]]
 async def findings(session: AsyncSession, cameras: Sequence[Camera], now: datetime) -> dict[str, Findings]:
     """By camera: (found families with their figures, families that could not be tested): gaps of the last day, days held."""
     streams = {s.id: c.id for c in cameras for s in c.streams if s.record and s.kind == "main"}
-    told: dict[str, Findings] = {c.id: ({}, {"gaps", "retention"}) for c in cameras}
+    told: dict[str, Findings] = {c.id: ({}, {"gaps", "retention", "flapping", "index"}) for c in cameras}
     for camera in streams.values():
-        told[camera] = ({}, set())
+        told[camera] = ({}, {"index"})
     end = to_microseconds(now) - SETTLED_US
     start = end - DAY_US
     gaps = select(Gap).where(
         Gap.stream.in_(streams), Gap.cause.not_in(PLANNED), Gap.start_us < end, Gap.end_us.is_(None) | (Gap.end_us > start)
     )
     causes: dict[str, dict[str, float]] = {}
+    breaks: dict[str, int] = {}
     for gap in await session.scalars(gaps):
+        if gap.start_us > end - HOUR_US and gap.cause in BREAKS:
+            breaks[streams[gap.stream]] = breaks.get(streams[gap.stream], 0) + 1
         length = min(gap.end_us or end, end) - max(gap.start_us, start)
         if length > LONGEST_US:
             mine = causes.setdefault(streams[gap.stream], {})
             mine[gap.cause] = mine.get(gap.cause, 0.0) + length / 1e6
+    for camera, times in breaks.items():
+        if times >= FLAPS:
+            told[camera][0]["flapping"] = {"times": times}
     for camera, mine in causes.items():
         lost = sum(mine.values())
         worst = max(mine, key=lambda cause: mine[cause])
@@ -49,4 +61,34 @@ async def findings(session: AsyncSession, cameras: Sequence[Camera], now: dateti
         told[streams[row.stream]][0]["retention"] = {
             "days": round(row.held_days, 1), "required": round(row.required_days, 1), "reason": row.reason,
         }  # fmt: skip
+    return told
+
+
+async def sampled(session: AsyncSession, cameras: Sequence[Camera], now: datetime) -> dict[str, list[tuple[Path, int]]]:
+    """By camera, files of its main stream that the index tells of, with their sizes: those of one minute of the last day, another
+    one every two hours. The same minute is drawn for a second look."""
+    streams = {s.id: c.id for c in cameras for s in c.streams if s.record and s.kind == "main"}
+    draw = zlib.crc32(f"{now:%Y%m%d}{now.hour // 2}".encode()) % 1440
+    at = to_microseconds(now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=1, minutes=draw))
+    volumes = await footage.volume_paths(session)
+    found: dict[str, list[tuple[Path, int]]] = {}
+    for segment in await footage.between(session, list(streams), at, at + 1):
+        if not segment.open and segment.volume in volumes:
+            found.setdefault(streams[segment.stream], []).append((footage.path_of(volumes, segment), segment.size))
+    return found
+
+
+def compare(sample: dict[str, list[tuple[Path, int]]]) -> dict[str, dict[str, Any]]:
+    """Figures of the cameras whose files are not there, or are of another size. Reads the disk: not for the loop."""
+    told: dict[str, dict[str, Any]] = {}
+    for camera, files in sample.items():
+        for path, size in files:
+            try:
+                there = path.stat().st_size
+            except FileNotFoundError:
+                there = -1
+            except OSError:
+                continue  # the disk itself: that is the volume's fault
+            if there != size:
+                told[camera] = {"file": path.name, "bytes": max(there, 0), "indexed": size}
     return told

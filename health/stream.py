@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import statistics
+from collections.abc import Sequence
 from datetime import datetime
 
 from cameras.tables import Camera, Stream
 from health.tables import CameraSight
+from nvr.reader import Keyframe
 from nvr.tables import StreamStatus
+
+Found = tuple[dict[str, dict[str, object]], set[str]]
 
 SILENT_SECONDS = 8.0
 STALE_SECONDS = 60.0
@@ -14,7 +20,9 @@ LOW_FPS = 0.6
 LOW_BITRATE = 0.3
 HIGH_LOSS = 0.005
 CLOCK_SECONDS = 2.0  # R-TIME-1
-FAMILIES = ("unreachable", "auth", "no_stream", "low_fps", "low_bitrate", "loss")
+LONG_GOP_SECONDS = 4.0
+MANY_JUMPS = 3.0  # in about five minutes
+FAMILIES = ("unreachable", "auth", "no_stream", "low_fps", "low_bitrate", "loss", "timestamps")
 
 
 def figures(status: StreamStatus | None) -> dict[str, float]:
@@ -23,9 +31,7 @@ def figures(status: StreamStatus | None) -> dict[str, float]:
     return {"fps": round(status.fps, 2), "bitrate": round(status.bitrate), "loss": round(status.loss, 5)}
 
 
-def findings(
-    stream: Stream, status: StreamStatus | None, now: datetime, habit: CameraSight | None
-) -> tuple[dict[str, dict[str, object]], set[str]]:
+def findings(stream: Stream, status: StreamStatus | None, now: datetime, habit: CameraSight | None) -> Found:
     """(found families with their figures, families that could not be tested)."""
     if status is None or (now - status.at).total_seconds() > STALE_SECONDS:
         return {}, set(FAMILIES)  # the recorder does not report: that is our trouble, not the camera's
@@ -37,7 +43,7 @@ def findings(
         family = "unreachable" if status.cause == "unreachable" else "no_stream"
         return {family: {"seconds": round(silent), "cause": status.cause, "said": status.detail[:120]}}, set()
     if status.state != "recording" or (now - status.since).total_seconds() < SILENT_SECONDS:
-        return {}, {"low_fps", "low_bitrate", "loss"}
+        return {}, {"low_fps", "low_bitrate", "loss", "timestamps"}
     found: dict[str, dict[str, object]] = {}
     usual_fps = stream.fps or (habit.fps if habit else None)
     if usual_fps and status.fps < LOW_FPS * usual_fps:
@@ -47,10 +53,32 @@ def findings(
         found["low_bitrate"] = {"bitrate": round(status.bitrate), "usual": round(usual_rate)}
     if status.loss > HIGH_LOSS:
         found["loss"] = {"loss": round(status.loss, 4)}
+    if status.jumps >= MANY_JUMPS:
+        found["timestamps"] = {"jumps": round(status.jumps)}
     return found, set() if usual_rate else {"low_bitrate"}
 
 
-def clock(camera: Camera) -> tuple[dict[str, dict[str, object]], set[str]]:
+def coded(stream: Stream | None, frames: Sequence[Keyframe], size: tuple[int, int] | None) -> Found:
+    """What the keyframes say of the encoder's settings: how far apart they are, of which codec and size (`size` as decoded)."""
+    found: dict[str, dict[str, object]] = {}
+    unknown: set[str] = set()
+    if len(frames) >= 2:
+        apart = statistics.median(b.at_us - a.at_us for a, b in itertools.pairwise(frames)) / 1e6
+        if apart > LONG_GOP_SECONDS:
+            found["gop"] = {"seconds": round(apart, 1)}
+    else:
+        unknown.add("gop")
+    promised = (stream.codec or "").lower() if stream else ""
+    if not frames or size is None or stream is None or not (promised and stream.width and stream.height):
+        unknown.add("parameters")
+    elif (frames[-1].codec, *size) != (promised, stream.width, stream.height):
+        found["parameters"] = {
+            "now": f"{frames[-1].codec} {size[0]}×{size[1]}", "promised": f"{promised} {stream.width}×{stream.height}",
+        }  # fmt: skip
+    return found, unknown
+
+
+def clock(camera: Camera) -> Found:
     """The camera's clock, as the hourly care found it."""
     if camera.clock_offset is None:
         return {}, {"clock"}

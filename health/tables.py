@@ -164,6 +164,17 @@ class WorkOrderNote(Base):
     text: Mapped[str] = mapped_column(String(400), default="")
 
 
+class WorkOrderPhoto(Base):
+    __tablename__ = "work_order_photo"
+    __table_args__ = ({"comment": "Photos of what was mended; hardware, no footage"},)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    order: Mapped[int] = mapped_column(ForeignKey("work_order.id"), index=True)
+    at: Mapped[datetime] = mapped_column()
+    by: Mapped[str] = mapped_column(String(60))
+    path: Mapped[str] = mapped_column(String(300), comment="JPEG below the data folder")
+
+
 class TourVerdict(Base):
     __tablename__ = "tour_verdict"
     __table_args__ = (Index(None, "by", "at"), {"comment": "What persons said of pictures on their tours"})
@@ -175,6 +186,16 @@ class TourVerdict(Base):
     blind: Mapped[bool] = mapped_column(comment="The machine had called it normal")
     verdict: Mapped[str] = mapped_column(String(8), comment="normal, faulty")
     family: Mapped[str] = mapped_column(String(20), default="", comment="What it is, where it is faulty")
+
+
+class DailyFigures(Base):
+    __tablename__ = "daily_figures"
+    __table_args__ = ({"comment": "Figures of each day that is over, by whom they concern"},)
+
+    day: Mapped[str] = mapped_column(String(10), primary_key=True, comment="Local day")
+    kind: Mapped[str] = mapped_column(String(8), primary_key=True, comment="town, village, vendor, sponsor")
+    name: Mapped[str] = mapped_column(String(80), primary_key=True, comment="Code or name; empty: the town")
+    figures: Mapped[dict[str, Any]] = mapped_column(JSON, comment="health.figures.Figures")
 
 
 class DailyRegister(Base):

@@ -24,11 +24,11 @@ from core.settings import PatrolSettings
 from health import book, stream, topology
 from health.faults import FAMILIES, LIVE_STATES, judge
 from health.tables import CameraSight, Fault, PatrolRound
-from nvr.tables import StreamStatus
+from nvr.tables import StreamStatus, Volume
 
 log = logging.getLogger(__name__)
 
-MINE = ("unreachable", "auth", "no_stream", "low_fps", "low_bitrate", "loss")
+MINE = stream.FAMILIES
 GONE = frozenset({"unreachable", "no_stream"})
 PARTLY_BACK = 0.3  # of a parent's cameras that may still fail when it is called mended
 REPORTING = 0.5  # of the streams that must be reported on, or our own side stands still
@@ -65,6 +65,7 @@ class Watch:
         groups = _groups(cameras, seen)
         async with self._database.session() as session:
             live = await _live(session, now)
+            await self._volumes(session, live, now)
             stalled = await self._ourselves(session, groups, seen, live, now)
             if stalled:
                 return seen
@@ -108,6 +109,12 @@ class Watch:
             found = {"overdue": 1}
         self._note(session, live, book.Subject("", None, "station"), "patrol", found, now)
         return found is not None and "overdue" not in found
+
+    async def _volumes(self, session: AsyncSession, live: dict[tuple[str, str, str], Fault], now: datetime) -> None:
+        """A disk that does not take or give what it should is a fault of the station, one a disk."""
+        for volume in await session.scalars(select(Volume)):
+            found = {"state": volume.state, "said": volume.detail[:120]} if volume.state != "ok" else None
+            self._note(session, live, book.Subject("", None, volume.path), "volume", found, now)
 
     async def _overdue(self, session: AsyncSession, now: datetime) -> bool:
         last = await session.scalar(select(func.max(PatrolRound.finished_at)))

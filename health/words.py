@@ -22,6 +22,18 @@ _WORDS = {
     "covered_part": "a part of what it used to see is covered",
     "moved": "it looks elsewhere than it used to",
     "clock": "its clock is {offset} s off",
+    "flapping": "it broke off {times} times within an hour",
+    "parameters": "{now} instead of {promised}",
+    "gop": "keyframes are {seconds} s apart",
+    "corrupt": "its keyframes do not decode",
+    "timestamps": "its timestamps went wrong {jumps} times in five minutes",
+    "index": "the file {file} is missing or of another size than the index says",
+    "card": "its card: {said}",
+    "ptz": "the dome does not obey",
+    "events": "its events fall silent",
+    "mark_time": "the time in the picture is {offset} s off",
+    "mark_name": "its name is not in the picture",
+    "volume": "disk {state}: {said}",
 }
 
 

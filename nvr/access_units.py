@@ -323,7 +323,9 @@ class UnitAssembler:
             self._shown += delta
             self._newest = max(self._newest, self._shown)
             self._reordered = self._reordered or delta < 0
-            if delta:
+            if not delta:  # two pictures of one moment: the camera's clock stands
+                self.counters.timestamp_jumps += 1
+            else:
                 self._finest = min(self._finest, abs(delta))
             if self._reordered:
                 self._time = max(self._time + self._finest, self._newest - MAX_REORDER * self._finest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,6 +20,8 @@ from nvr.access_units import Counters
 from nvr.recorder import Recorder, StreamSpec, StreamState
 from nvr.rendezvous import score
 from nvr.tables import StreamStatus, Worker
+
+JUMP_SECONDS = 300.0
 
 
 def shard(camera: str, workers: int) -> int:
@@ -86,6 +89,7 @@ class StatusWriter:
         self._clock = clock
         self._worker = worker
         self._before: dict[str, tuple[float, Counters]] = {}
+        self._jumps: dict[str, float] = {}
         self._written: set[str] = set()
 
     async def write(self, session: AsyncSession, url: str, pid: int) -> None:
@@ -113,6 +117,10 @@ class StatusWriter:
         packets, lost = c.packets - before.packets, c.lost_packets - before.lost_packets
         snapshot = Counters(c.packets, c.bytes, c.frames, c.keyframes, c.lost_packets, c.damaged_units, c.timestamp_jumps)
         self._before[state.spec.id] = (monotonic, snapshot)
+        # Fades: a jump in a minute is told for as long as it takes to be believed.
+        self._jumps[state.spec.id] = jumps = self._jumps.get(state.spec.id, 0.0) * math.exp(-seconds / JUMP_SECONDS) + max(
+            0, c.timestamp_jumps - before.timestamp_jumps
+        )
         sink = state.sink
         return {
             "stream": state.spec.id, "worker": self._worker, "state": state.state, "engine": state.engine, "cause": state.cause[:20],
@@ -122,5 +130,6 @@ class StatusWriter:
             "last_picture": from_microseconds(sink.covered_until) if sink.covered_until and sink.segments_made else None,
             "fps": (c.frames - before.frames) / seconds, "bitrate": (c.bytes - before.bytes) * 8 / seconds,
             "packets": c.packets, "lost_packets": c.lost_packets, "loss": lost / (packets + lost) if packets + lost > 0 else 0.0,
-            "reconnects": max(state.reconnects, 0), "clock_offset": sink.clock.offset_us / 1e6 if sink.clock.offset_us is not None else None,
+            "reconnects": max(state.reconnects, 0), "jumps": round(jumps, 2),
+            "clock_offset": sink.clock.offset_us / 1e6 if sink.clock.offset_us is not None else None,
         }  # fmt: skip

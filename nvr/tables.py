@@ -141,6 +141,9 @@ class StreamStatus(Base):
     lost_packets: Mapped[int] = mapped_column(BigInteger, default=0)
     loss: Mapped[float] = mapped_column(default=0.0, comment="Share of packets lost since the last observation")
     reconnects: Mapped[int] = mapped_column(default=0)
+    jumps: Mapped[float] = mapped_column(
+        default=0.0, server_default="0", comment="Timestamps that jumped or stood still, about so many in the last five minutes"
+    )
     clock_offset: Mapped[float | None] = mapped_column(comment="Camera's clock minus ours, seconds")
 
 

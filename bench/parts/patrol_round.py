@@ -133,7 +133,7 @@ def clip_file(seed: int, gops: int = 8) -> tuple[bytes, Keyframe]:
     return out + gop_index.box(index), frames[-1]
 
 
-async def _remember(database: Database, cameras: int, frames: list[Keyframe], now: Any) -> None:
+async def remember(database: Database, cameras: int, frames: list[Keyframe], now: Any) -> None:
     """Every camera has been looked at every hour for four days."""
     pasts = [known_past(f, LOOKS) for f in frames]
     async with database.session() as session:
@@ -184,7 +184,7 @@ async def measure(c: Context, cameras: int) -> tuple[float, float, int, float]:
     now = clock.now()
     start_us = to_microseconds(now) - 8 * 2 * SECOND_US
     await asyncio.to_thread(files_of, cameras, folder / "video", start_us, [data for data, _ in made])
-    await _remember(database, cameras, [f for _, f in made], now)
+    await remember(database, cameras, [f for _, f in made], now)
     async with database.session() as session:
         await footage.append(
             session,

@@ -122,6 +122,7 @@ async def follow(
     """
     point = await PullPoint.open(client, events_url)
     renewed, cuts = clock.monotonic(), 0
+    await tell([])  # it listens, also where nothing happens
     try:
         while True:
             began = clock.monotonic()

@@ -46,7 +46,7 @@ async def serve_streams(args: argparse.Namespace) -> None:
         for i in range(args.streams)
     ]
     server = RtspServer(mounts)
-    port = await server.start("127.0.0.1", args.port)
+    port = await server.start(args.host, args.port)
     print("ready", port, *(round(c.offsets[-1] * 8 / (c.frames / c.fps)) for c in clips), flush=True)
     await _until_stopped()
     await server.stop()
@@ -103,6 +103,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8554)
     parser.add_argument("--http-port", type=int, default=8899)
     parser.add_argument("--codec", choices=("h264", "h265", "mixed"), default="h264")
+    parser.add_argument("--host", default="127.0.0.1", help="address of the farm; 0.0.0.0: all loopback addresses")
     parser.add_argument("--bitrate", type=int, default=2_000_000)
     parser.add_argument("--loop", type=float, default=10.0, help="seconds of the clip")
     parser.add_argument("--user")

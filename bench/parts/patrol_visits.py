@@ -1,0 +1,103 @@
+"""A full round of cameras that nobody records: each is connected to, and some of them hang."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+
+from bench.common import Context, Figure, farm
+from bench.parts.patrol_round import VILLAGES, remember
+from cameras import inventory, registry
+from core.clock import SystemClock
+from core.database import Database
+from core.migrate import upgrade
+from core.secrets import Vault
+from core.settings import PatrolSettings
+from health.patrol import Patrol, ask
+from health.tables import Look
+from health.visits import Visits
+from nvr.connecting import ConnectionBudget
+from nvr.decode_pool import DecodePool
+from nvr.visit import Visitor
+
+CAMERAS, HANGING = 2252, 42
+RATE, PER_SUBNET, AT_ONCE = 20.0, 4, 128
+SUBNETS = 2  # of a village
+
+
+class Hanging:
+    """Takes connections and never says a word."""
+
+    async def __aenter__(self) -> int:
+        self._server = await asyncio.start_server(self._hold, "0.0.0.0", 0)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def _hold(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+
+
+async def _town(database: Database, cameras: int, hanging: int, port: int, silent: int) -> None:
+    """Cameras in subnets of their villages, all of them on this machine; those that hang are spread evenly."""
+    step, rows = cameras // hanging, []
+    for i in range(cameras):
+        village, number = i % VILLAGES, i // VILLAGES
+        host = f"127.{1 + village}.{number % SUBNETS}.{1 + number // SUBNETS}"
+        url = f"rtsp://{host}:{silent if i % step == 7 and i // step < hanging else port}/cam{i}"
+        rows.append(f"- {{id: c{i}, name: c, village: v{village}, streams: {{main: {{url: '{url}', record: false}}}}}}\n")
+    villages = "".join(f"- {{code: v{i}, name: v{i}}}\n" for i in range(VILLAGES))
+    text = f"town: bench\nvillages:\n{villages}cameras:\n{''.join(rows)}"
+    async with database.session() as session:
+        await registry.apply(session, inventory.parse(text), SystemClock().now(), "bench")
+
+
+async def _round(c: Context, cameras: int, hanging: int) -> dict[str, Any]:
+    folder, clock = c.folder / "visits", SystemClock()
+    folder.mkdir()
+    database = Database(f"sqlite+aiosqlite:///{folder / 'station.db'}")
+    await upgrade(database)
+    async with Hanging() as silent:
+        await _town(database, cameras, hanging, c.port, silent)
+        visitor = Visitor(clock, ConnectionBudget(clock, RATE, PER_SUBNET), at_once=AT_ONCE)
+        frame = await visitor.keyframe("c0/main", f"rtsp://127.0.0.1:{c.port}/cam0", None)
+        await remember(database, cameras, [frame], clock.now() - timedelta(hours=1))
+        pool = DecodePool(2)
+        visits = Visits(database, await asyncio.to_thread(Vault.open_or_create, folder / "key"), visitor)
+        patrol = Patrol(database, clock, PatrolSettings(at_once=8), folder, pool, ZoneInfo("Asia/Shanghai"), visits)
+        async with database.session() as session:
+            number = (await ask(session, clock.now(), "schedule")).id
+        cpu, began = os.times(), time.monotonic()
+        await patrol.run_round(number)
+        wall, ended = time.monotonic() - began, os.times()
+        await pool.close()
+    async with database.reading() as session:
+        rows = list(await session.scalars(select(Look).where(Look.round == number)))
+        total = await session.scalar(select(func.count()).select_from(Look).where(Look.round == number))
+    await database.close()
+    return {
+        "wall": wall, "cpu": sum(ended[:4]) - sum(cpu[:4]), "rows": total or 0,
+        "seen": sum(bool(x.features) for x in rows), "gone": sum("unreachable" in x.findings for x in rows),
+    }  # fmt: skip
+
+
+def run(c: Context) -> list[Figure]:
+    cameras, hanging = (120, 3) if c.quick else (CAMERAS, HANGING)
+    with farm(cameras, c.port, host="0.0.0.0"):  # all of 127.0.0.0/8
+        told = asyncio.run(_round(c, cameras, hanging))
+    return [
+        Figure("cameras that must be connected to", cameras, ""),
+        Figure("round, wall", round(told["wall"], 1), "s", "≤ 120", c.quick or told["wall"] <= 120),
+        Figure("round, CPU without the cameras", round(told["cpu"], 1), "CPU-s"),
+        Figure("result rows", told["rows"], "", f"{cameras}", told["rows"] == cameras),
+        Figure("with a picture that was judged", told["seen"], "", f"{cameras - hanging}", told["seen"] == cameras - hanging),
+        Figure("told as unreachable", told["gone"], "", f"{hanging}", told["gone"] == hanging),
+    ]

@@ -1,0 +1,33 @@
+"""What is wrong with the device beside its picture: card, dome, events. From findings that the cameras' own care keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.onvif.names import EVENTS, PTZ
+from cameras.tables import Camera, Finding
+
+# Kind of finding → family of faults.
+FAMILIES = {"storage_failure": "card", "disk_full": "card", "ptz_failed": "ptz", "events_silent": "events"}
+_SERVICES = {"ptz": PTZ, "events": EVENTS, "card": EVENTS}  # without it, nobody tells
+
+Findings = tuple[dict[str, dict[str, Any]], set[str]]
+
+
+async def findings(session: AsyncSession, cameras: Sequence[Camera]) -> dict[str, Findings]:
+    """By camera: (found families with their figures, families that could not be tested)."""
+    told: dict[str, Findings] = {}
+    for camera in cameras:
+        services = (camera.device or {}).get("services") or {}
+        told[camera.id] = {}, {family for family, service in _SERVICES.items() if service not in services}
+    query = select(Finding).where(Finding.camera.in_(told), Finding.kind.in_(FAMILIES), Finding.closed_at.is_(None))
+    for finding in await session.scalars(query):
+        if finding.camera is not None:
+            family = FAMILIES[finding.kind]
+            told[finding.camera][0][family] = {"said": finding.kind, "since": finding.opened_at.isoformat(timespec="seconds")}
+            told[finding.camera][1].discard(family)
+    return told
