@@ -6,16 +6,16 @@ All are computed from intervals of faults and from gaps, never from counters tha
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, time, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
 from health.faults import DEAD, DISMISSED, FAMILIES
-from health.tables import Fault, Look, Maintenance
+from health.tables import DailyFigures, Fault, Look, Maintenance
 from nvr.tables import Gap
 
 PLANNED = ("schedule", "retention")
@@ -174,3 +174,47 @@ async def day(session: AsyncSession, cameras: Sequence[Camera], start: datetime,
         "online": figures.online, "intact": figures.intact, "recorded": figures.recorded, "clock_right": figures.clock_right,
         "faults": faults,
     }  # fmt: skip
+
+
+KINDS = ("town", "village", "vendor", "sponsor")
+
+
+def groups(cameras: Sequence[Camera]) -> dict[tuple[str, str], list[Camera]]:
+    """Cameras by whom their figures concern: (kind, code or name)."""
+    found: dict[tuple[str, str], list[Camera]] = {("town", ""): list(cameras)}
+    for camera in cameras:
+        names = {
+            "village": camera.village,
+            "vendor": camera.profile.get("maintainer"),
+            "sponsor": camera.profile.get("sponsor"),
+        }
+        for kind, name in names.items():
+            if name:
+                found.setdefault((kind, str(name)[:80]), []).append(camera)
+    return found
+
+
+async def keep_day(session: AsyncSession, cameras: Sequence[Camera], start: datetime, end: datetime, day: str) -> int:
+    """Write a day that is over as rows, once: town, villages, vendors, sponsors. Returns how many."""
+    if await session.get(DailyFigures, (day, "town", "")) is not None:
+        return 0
+    rows = [
+        DailyFigures(day=day, kind=kind, name=name, figures=asdict(await of(session, some, start, end)))
+        for (kind, name), some in groups(cameras).items()
+    ]
+    session.add_all(rows)
+    return len(rows)
+
+
+async def keep_days(session: AsyncSession, now: datetime, zone: tzinfo, back: int = 7) -> int:
+    """The days of the last week that are over and not yet written: a controller that was off catches up."""
+    cameras = list(await session.scalars(select(Camera).where(Camera.retired.is_(False))))
+    today = now.astimezone(zone).date()
+    first = await session.scalar(select(func.min(Look.at)))
+    written = 0
+    for n in range(back, 0, -1):
+        date = today - timedelta(days=n)
+        start, end = (datetime.combine(d, time(), zone) for d in (date, date + timedelta(days=1)))
+        if first is not None and end > first:
+            written += await keep_day(session, cameras, start, end, date.isoformat())
+    return written

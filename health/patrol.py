@@ -39,7 +39,7 @@ from nvr.tables import StreamStatus
 log = logging.getLogger(__name__)
 
 CHUNK = 48
-VISITING = 14  # chunks
+VISITING = 6  # chunks
 KEYFRAMES = 8
 AGAIN_SECONDS = (600.0, 1800.0)  # after a first suspicion, and after a second
 PICTURE = frozenset(n for n, f in FAMILIES.items() if f.kind == "picture")

@@ -26,13 +26,15 @@ LEAVE_SECONDS = 0.5
 
 
 class Visitor:
-    """At most `at_once` cameras are visited at a time; `seconds` for the whole of a visit."""
+    """At most `at_once` cameras are visited at a time; `answer` seconds until it plays, `seconds` for the whole of a visit."""
 
-    def __init__(self, clock: Clock, budget: ConnectionBudget, *, at_once: int = 128, seconds: float = 8.0):
+    def __init__(
+        self, clock: Clock, budget: ConnectionBudget, *, at_once: int = 128, answer: float = 6.0, seconds: float = 8.0
+    ):
         self._clock = clock
         self._budget = budget
         self._slots = asyncio.Semaphore(at_once)
-        self._seconds = seconds
+        self._answer, self._seconds = answer, seconds
 
     async def keyframe(self, stream: str, url: str, login: tuple[str, str] | None) -> Keyframe:
         """Raises CameraError; CameraUnreachable where it did not answer in time, StreamStalled where no keyframe came."""
@@ -40,7 +42,8 @@ class Visitor:
             answered = False
             try:
                 async with asyncio.timeout(self._seconds):
-                    session = await open_session(url, login)
+                    async with asyncio.timeout(self._answer):
+                        session = await open_session(url, login)
                     answered = True
                     try:
                         return await self._first(session, stream)
@@ -49,7 +52,7 @@ class Visitor:
             except TimeoutError as e:
                 if answered:
                     raise StreamStalled(f"no keyframe within {self._seconds:g} s") from e
-                raise CameraUnreachable(f"no answer within {self._seconds:g} s") from e
+                raise CameraUnreachable(f"no answer within {self._answer:g} s") from e
 
     async def _first(self, session: RtspSession, stream: str) -> Keyframe:
         found: list[Assembled] = []

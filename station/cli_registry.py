@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from core.database import Database
+from core.permissions import Role
 from core.settings import Settings
 from station.cli_base import as_json, cli, settings_of, show, with_database
 
@@ -118,6 +120,19 @@ def inventory_password(ctx: click.Context, name: str, password_file: Any) -> Non
     click.echo(f"the password of '{name}' is sealed")
 
 
+@cli.command()
+@click.pass_context
+def metrics(ctx: click.Context) -> None:
+    """Print the station's figures as Prometheus reads them (for node_exporter's textfile collector)."""
+    from web.api.metrics import collect
+
+    async def read(database: Database, settings: Settings) -> bytes:
+        async with database.reading() as session:
+            return await collect(session, settings.patrol.interval_minutes * 60)
+
+    click.echo(with_database(ctx, read).decode(), nl=False)
+
+
 @cli.group()
 def user() -> None:
     """Accounts."""
@@ -128,28 +143,28 @@ def user() -> None:
 @click.option(
     "--role",
     required=True,
-    type=click.Choice(["video_officer", "investigator", "approver", "patrol_officer", "funder", "administrator", "auditor"]),
+    type=click.Choice([r.value for r in Role]),
 )
 @click.option("--display-name", default="")
 @click.option("--village", "villages", multiple=True, help="Scope (repeat for several; none: the whole town).")
+@click.option("--vendor", default="", help="Of a contractor's account: the company whose work orders it sees.")
 @click.option(
     "--password-file", type=click.File(), help="Read the password from a file ('-': standard input); else it is asked for."
 )
 @click.pass_context
 def user_add(
-    ctx: click.Context, name: str, role: str, display_name: str, villages: tuple[str, ...], password_file: Any
+    ctx: click.Context, name: str, role: str, display_name: str, villages: tuple[str, ...], vendor: str, password_file: Any
 ) -> None:
     """Add an account."""
     from core.accounts import Accounts
     from core.clock import SystemClock
-    from core.permissions import Role
 
     password = _new_password(password_file)
     scope = list(villages) or None
     with_database(
         ctx,
         lambda d, _: Accounts(d, SystemClock()).create(
-            name, password, Role(role), display_name=display_name, villages=scope, actor="command line"
+            name, password, Role(role), display_name=display_name, villages=scope, vendor=vendor, actor="command line"
         ),
     )
     click.echo(f"user '{name}' added")

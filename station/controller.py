@@ -28,7 +28,7 @@ from core.clock import SystemClock
 from core.database import Database
 from core.errors import StorageError
 from core.settings import Settings
-from health import orders
+from health import figures, orders
 from health.patrol import ask
 from nvr import backfill
 from nvr.retention import Retention
@@ -91,6 +91,10 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, onboard
         async with database.session() as session:
             await orders.care(session, clock.now())
 
+    async def keep_figures() -> None:
+        async with database.session() as session:
+            await figures.keep_days(session, clock.now(), zone)
+
     async def onboard_missing() -> None:
         async with database.reading() as session:
             query = select(Camera).where(Camera.retired.is_(False), Camera.device.is_(None), Camera.refused_at.is_(None))
@@ -115,6 +119,7 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, onboard
     scheduler.add_job(
         ask_for_patrol, "interval", minutes=settings.patrol.interval_minutes, id="patrol", next_run_time=clock.now()
     )
+    scheduler.add_job(keep_figures, "interval", hours=1, id="figures", next_run_time=clock.now() + timedelta(minutes=3))
     scheduler.add_job(care_for_orders, "interval", minutes=1, id="orders")
     scheduler.add_job(retention.run_once, "interval", minutes=1, id="retention")
     scheduler.add_job(onboard_missing, "interval", minutes=10, id="onboarding", next_run_time=clock.now())

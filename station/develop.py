@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import importlib.util
 import os
 import shutil
@@ -17,6 +18,7 @@ ROOT = Path(__file__).parent.parent
 NEEDED = {
     "ffmpeg": ["ffmpeg"],
     "chromium": ["chromium", "fonts-noto-cjk"],
+    "pdftotext": ["poppler-utils"],
 }
 RTSP_SERVER = ["python3-gi", "gir1.2-gst-rtsp-server-1.0", "gir1.2-gstreamer-1.0", "gir1.2-gst-plugins-base-1.0",
                "gstreamer1.0-plugins-base", "gstreamer1.0-plugins-good", "gstreamer1.0-plugins-bad"]  # fmt: skip
@@ -47,8 +49,12 @@ def bench(name: str, quick: bool, arguments: Sequence[str]) -> int:
     return subprocess.call(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
+PANGO = ["libpango-1.0-0", "libpangoft2-1.0-0"]
+
+
 def missing_packages() -> list[str]:
-    missing = [] if list(Path("/usr/lib/postgresql").glob("*/bin/initdb")) else ["postgresql"]
+    missing = [] if ctypes.util.find_library("pango-1.0") and ctypes.util.find_library("pangoft2-1.0") else list(PANGO)
+    missing += [] if list(Path("/usr/lib/postgresql").glob("*/bin/initdb")) else ["postgresql"]
     missing += [p for program, packages in NEEDED.items() if shutil.which(program) is None for p in packages]
     probe = "import gi; gi.require_version('GstRtspServer', '1.0')"
     python = "/usr/bin/python3"

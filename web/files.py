@@ -14,11 +14,12 @@ async def picture(data_dir: Path, relative: str | None) -> web.Response:
     """A JPEG. Raises NotFoundError where there is none (any more)."""
     if not relative:
         raise NotFoundError("there is no picture")
-    body = await asyncio.to_thread(_read, data_dir, relative)
+    body = await asyncio.to_thread(read, data_dir, relative)
     return web.Response(body=body, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
-def _read(data_dir: Path, relative: str) -> bytes:
+def read(data_dir: Path, relative: str) -> bytes:
+    """A file below the data folder; not for the loop. Raises NotFoundError."""
     root = data_dir.resolve()
     path = (root / relative).resolve()
     if root not in path.parents:

@@ -41,6 +41,7 @@ PAGES = (
     "/audit",
     "/orders",
     "/tour",
+    "/contractor",
     "/m",
 )
 

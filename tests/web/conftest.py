@@ -48,7 +48,8 @@ async def sign_in(database: Database, station_settings: Settings) -> AsyncIterat
             name = f"{role.value}-{'-'.join(villages or ['all'])}"
             if name not in known:
                 known.add(name)
-                await accounts.create(name, PASSWORD, role, villages=villages, actor="test")
+                company = "Ning Hai" if role is Role.CONTRACTOR else ""
+                await accounts.create(name, PASSWORD, role, villages=villages, vendor=company, actor="test")
             reply = await client.post("/api/session", json={"name": name, "password": PASSWORD}, headers=HEADERS)
             assert reply.status == 200, await reply.text()
         return client

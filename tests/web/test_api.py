@@ -30,6 +30,7 @@ SAMPLES = {"part": "init", "camera": "wj-01", "kind": "main", "segment": "1", "t
     "village": "wangjia",
     "number": "1",
     "order": "1",
+    "photo": "1",
     "day": "2026-11-01",
 }
 

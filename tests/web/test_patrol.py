@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+from asyncio.subprocess import PIPE
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +15,7 @@ from core.audit import AuditRow
 from core.clock import SystemClock
 from core.database import Database
 from core.permissions import Role
-from health.tables import CameraSight, DailyRegister, Fault
+from health.tables import CameraSight, DailyFigures, DailyRegister, Fault
 from tests.web.conftest import HEADERS, Client, SignIn
 
 NOW = SystemClock().now()
@@ -116,3 +119,35 @@ async def test_the_day_is_signed_once_and_printed(sign_in: SignIn, faults: dict[
         assert (await officer.get(f"/api/patrol/day?day={wrong}")).status == 400
     village = await sign_in(Role.VIDEO_OFFICER, ["xidian"])
     assert (await (await village.get("/api/patrol/day")).json())["figures"]["cameras"] < 8
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext (poppler-utils) is not installed")
+async def test_the_register_as_pdf_has_text_that_can_be_searched(sign_in: SignIn, faults: dict[str, int]) -> None:
+    officer = await sign_in(Role.VIDEO_OFFICER)
+    reply = await officer.get(f"/register/{NOW:%Y-%m-%d}/pdf")
+    content = await reply.read()
+    assert reply.status == 200 and reply.content_type == "application/pdf" and content[:5] == b"%PDF-"
+    process = await asyncio.create_subprocess_exec("pdftotext", "-", "-", stdin=PIPE, stdout=PIPE)
+    text = (await process.communicate(content))[0].decode()
+    assert "视频巡检登记" in text and "黑屏" in text
+
+
+async def test_metrics_are_by_village_and_within_the_scope(sign_in: SignIn, faults: dict[str, int]) -> None:
+    officer, other = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.VIDEO_OFFICER, ["xidian"])
+    text = await (await officer.get("/metrics")).text()
+    assert 'minwang_faults_open{family="black",severity="1",village="wangjia"} 1.0' in text
+    assert "minwang_patrol_finished_timestamp_seconds 0.0" in text
+    theirs = await (await other.get("/metrics")).text()
+    assert 'family="covered"' in theirs and "wangjia" not in theirs and "minwang_volume" not in theirs
+
+
+async def test_figures_of_days_stay_within_ones_villages(sign_in: SignIn, database: Database) -> None:
+    async with database.session() as session:
+        for kind, name in (("town", ""), ("village", "wangjia"), ("village", "xidian"), ("vendor", "Ning Hai")):
+            session.add(DailyFigures(day="2026-11-20", kind=kind, name=name, figures={"online": 0.9}))
+    officer, funder = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.FUNDER, ["xidian"])
+    told = await (await officer.get("/api/patrol/figures?kind=vendor")).json()
+    assert [r["name"] for r in told] == ["Ning Hai"]
+    theirs = await (await funder.get("/api/patrol/figures?kind=village")).json()
+    assert [r["name"] for r in theirs] == ["xidian"]
+    assert (await funder.get("/api/patrol/figures?kind=town")).status == 403

@@ -19,9 +19,11 @@ from core import audit
 from core.errors import ConflictError, NotFoundError, UsageError
 from core.permissions import Permission
 from health import figures, orders
-from health.tables import DailyRegister, WorkOrder, WorkOrderNote
+from health.tables import DailyRegister, WorkOrder, WorkOrderNote, WorkOrderPhoto
+from reports import pdf
 from reports.register import render
 from web.api.health import visible
+from web.files import picture
 from web.routing import Context, route
 
 
@@ -56,6 +58,7 @@ class NoteView(BaseModel):
 class OrderFile(BaseModel):
     order: OrderView
     notes: list[NoteView]
+    photos: list[int]
 
 
 class OrderQuery(BaseModel):
@@ -123,8 +126,20 @@ async def order_file(c: Context) -> OrderFile:
         notes = await session.scalars(
             select(WorkOrderNote).where(WorkOrderNote.order == order.id).order_by(WorkOrderNote.id).limit(500)
         )
+        photos = list(await session.scalars(select(WorkOrderPhoto.id).where(WorkOrderPhoto.order == order.id)))
         told = [NoteView(at=n.at, by=n.by, step=n.step, text=n.text) for n in notes]
-    return OrderFile(order=_order(order, c.services.clock.now()), notes=told)
+    return OrderFile(order=_order(order, c.services.clock.now()), notes=told, photos=photos)
+
+
+@route("GET", "/api/orders/{order}/photos/{photo}", Permission.PATROL_VIEW, kind="file")
+async def order_photo(c: Context) -> web.Response:
+    """A photo that the contractor took of what was mended."""
+    async with c.services.database.reading() as session:
+        (order,) = await _visible(session, c, [c.number("order")])
+        photo = await session.get(WorkOrderPhoto, c.number("photo"))
+    if photo is None or photo.order != order.id:
+        raise NotFoundError("there is no such photo")
+    return await picture(c.services.data_dir, photo.path)
 
 
 @route("POST", "/api/orders", Permission.PATROL_RUN, body=CreateBody, reply=list[OrderView])
@@ -184,11 +199,23 @@ async def sign_day(c: Context) -> DayView:
 @route("GET", "/register/{day}", Permission.PATROL_VIEW, kind="page")
 async def register_page(c: Context) -> web.Response:
     """The register as a page to print (A4)."""
+    return web.Response(text=await _register(c), content_type="text/html", headers={"Cache-Control": "no-store"})
+
+
+@route("GET", "/register/{day}/pdf", Permission.PATROL_VIEW, kind="file")
+async def register_pdf(c: Context) -> web.Response:
+    """The register as PDF, made of the same page."""
+    content = await asyncio.to_thread(pdf.made, await _register(c))
+    name = f"register-{c.path('day')}.pdf"
+    headers = {"Cache-Control": "no-store", "Content-Disposition": f'inline; filename="{name}"'}
+    return web.Response(body=content, content_type="application/pdf", headers=headers)
+
+
+async def _register(c: Context) -> str:
     view = await _day(c, c.path("day"))
     async with c.services.database.reading() as session:
         names = {x.id: x.name for x in await session.scalars(select(Camera))}
-    html = await asyncio.to_thread(render, view.model_dump(), names, c.services.settings.station.name, await _zone(c))
-    return web.Response(text=html, content_type="text/html", headers={"Cache-Control": "no-store"})
+    return await asyncio.to_thread(render, view.model_dump(), names, c.services.settings.station.name, await _zone(c))
 
 
 async def _day(c: Context, text: str | None) -> DayView:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from aiohttp import web
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import select
 
 from cameras.tables import Village
-from core.errors import NotFoundError
+from core.errors import ForbiddenError, NotFoundError
 from core.permissions import Permission
+from health.tables import DailyFigures
 from reports.coverage import VillageReport, render
 from web.routing import Context, route
 
@@ -25,6 +26,20 @@ class VillageName(BaseModel):
     name: str
 
 
+class FiguresQuery(BaseModel):
+    kind: Literal["town", "village", "vendor", "sponsor"] = "town"
+    name: str | None = None
+    before: str | None = Field(None, pattern=r"^\d{4}-\d\d-\d\d$")
+    limit: int = Field(31, ge=1, le=1000)
+
+
+class DayFigures(BaseModel):
+    day: str
+    kind: str
+    name: str
+    figures: dict[str, Any]
+
+
 @route("GET", "/api/reports", Permission.REPORT_VIEW, reply=list[VillageName])
 async def list_reports(c: Context) -> list[VillageName]:
     """Villages whose report the account may read."""
@@ -37,6 +52,23 @@ async def list_reports(c: Context) -> list[VillageName]:
 async def village_report(c: Context) -> VillageReport:
     """One village's figures of a month."""
     return await _report(c)
+
+
+@route("GET", "/api/patrol/figures", Permission.REPORT_VIEW, query=FiguresQuery, reply=list[DayFigures])
+async def day_figures(c: Context) -> list[DayFigures]:
+    """Figures of days that are over: of the town, of villages, vendors or sponsors; newest first."""
+    if c.identity.villages is not None and c.query.kind != "village":
+        raise ForbiddenError("an account of some villages reads its villages' figures")
+    query = select(DailyFigures).where(DailyFigures.kind == c.query.kind)
+    if c.query.name is not None:
+        query = query.where(DailyFigures.name == c.query.name)
+    if c.query.before is not None:
+        query = query.where(DailyFigures.day < c.query.before)
+    if c.identity.villages is not None:
+        query = query.where(DailyFigures.name.in_(c.identity.villages))
+    async with c.services.database.reading() as session:
+        rows = await session.scalars(query.order_by(DailyFigures.day.desc(), DailyFigures.name).limit(c.query.limit))
+        return [DayFigures(day=r.day, kind=r.kind, name=r.name, figures=r.figures) for r in rows]
 
 
 @route("GET", "/report/{village}", Permission.REPORT_VIEW, query=ReportQuery, kind="page")

@@ -98,6 +98,20 @@ export interface OrderNote {
   text: string;
 }
 
+export interface OwnOrder {
+  id: number;
+  title: string;
+  village: string;
+  place: string;
+  state: string;
+  mend_by: string;
+  reopened: number;
+  warranty: boolean;
+  late: boolean;
+  photos: number[];
+  has_still: boolean;
+}
+
 export interface DayRegister {
   day: string;
   figures: Record<string, unknown>;

@@ -13,6 +13,7 @@ export const router = createRouter({
   routes: [
     { path: "/login", component: () => import("./views/LoginView.vue") },
     { path: "/m", component: () => import("./views/MobileView.vue"), meta: { permission: "alert.view" } },
+    { path: "/contractor", component: () => import("./views/ContractorView.vue"), meta: { permission: "order.own" } },
     {
       path: "/",
       component: () => import("./views/ShellView.vue"),

@@ -37,6 +37,7 @@ export const useSession = defineStore("session", () => {
   function home(): string {
     if (may("camera.view")) return "/live";
     if (may("alert.view")) return "/m";
+    if (may("order.own")) return "/contractor";
     if (may("report.view")) return "/reports";
     return may("audit.view") ? "/audit" : "/";
   }

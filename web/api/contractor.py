@@ -1,0 +1,154 @@
+"""A contractor's own work orders: what to mend by when, photos, and a small masked still. No video, no other camera."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Literal
+
+from aiohttp import web
+from pydantic import BaseModel, Field
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.tables import Camera, Village
+from core import audit
+from core.errors import ConflictError, ForbiddenError, NotFoundError
+from core.permissions import Permission
+from health import orders
+from health.stills import masked
+from health.tables import Fault, WorkOrder, WorkOrderPhoto
+from nvr.pictures import reencoded
+from web.files import keep, picture, read, upload
+from web.routing import Context, route
+
+RECENT = timedelta(days=30)
+MAX_PHOTO = 8_000_000
+MOST_PHOTOS = 20  # of an order
+
+
+class OwnOrder(BaseModel):
+    id: int
+    title: str
+    camera: str
+    village: str
+    place: str
+    state: str
+    severity: int
+    respond_by: datetime
+    mend_by: datetime
+    closed_at: datetime | None
+    reopened: int
+    warranty: bool
+    late: bool
+    photos: list[int]
+    has_still: bool
+
+
+class Step(BaseModel):
+    state: Literal["working", "parts", "verifying", "refused"]
+    text: str = Field("", max_length=400)
+    cost: float | None = Field(None, ge=0, le=1e7)
+
+
+class Kept(BaseModel):
+    photo: int
+
+
+@route("GET", "/api/contractor/orders", Permission.ORDER_OWN, reply=list[OwnOrder])
+async def own_orders(c: Context) -> list[OwnOrder]:
+    """This company's orders: those that run, and those closed within a month."""
+    now = c.services.clock.now()
+    mine = select(WorkOrder).where(
+        WorkOrder.vendor == _company(c), or_(WorkOrder.state.in_(orders.RUNNING), WorkOrder.closed_at > now - RECENT)
+    )
+    async with c.services.database.reading() as session:
+        rows = (await session.scalars(mine.order_by(WorkOrder.mend_by).limit(500))).all()
+        cameras = {x.id: x for x in await session.scalars(select(Camera).where(Camera.id.in_([o.camera for o in rows])))}
+        villages = {v.code: v.name for v in await session.scalars(select(Village))}
+        numbers = [o.id for o in rows]
+        photos: dict[int, list[int]] = {}
+        for photo in await session.scalars(select(WorkOrderPhoto).where(WorkOrderPhoto.order.in_(numbers))):
+            photos.setdefault(photo.order, []).append(photo.id)
+        stills = set(await session.scalars(select(Fault.order).where(Fault.order.in_(numbers), Fault.picture.is_not(None))))
+    return [
+        OwnOrder(
+            id=o.id, title=o.title, camera=cameras[o.camera].name if o.camera in cameras else "", village=villages.get(o.village or "", ""),
+            place=str(cameras[o.camera].profile.get("place") or "") if o.camera in cameras else "", state=o.state, severity=o.severity,
+            respond_by=o.respond_by, mend_by=o.mend_by, closed_at=o.closed_at, reopened=o.reopened, warranty=o.warranty,
+            late=o.state in orders.RUNNING and now > o.mend_by, photos=photos.get(o.id, []), has_still=o.id in stills,
+        )
+        for o in rows
+    ]  # fmt: skip
+
+
+@route("POST", "/api/contractor/orders/{order}/move", Permission.ORDER_OWN, body=Step)
+async def own_step(c: Context) -> None:
+    """Begun, waiting for parts, mended (the machine looks from then on), or refused with a reason."""
+    async with c.services.database.session() as session:
+        order = await _own(session, c)
+        await orders.move(
+            session, order.id, c.body.state, c.services.clock.now(), c.identity.name, text=c.body.text, cost=c.body.cost
+        )
+
+
+@route("POST", "/api/contractor/orders/{order}/photo", Permission.ORDER_OWN, reply=Kept)
+async def add_photo(c: Context) -> Kept:
+    """A photo of what was mended (a JPEG or PNG as the body); it is drawn anew, without its metadata."""
+    now = c.services.clock.now()
+    async with c.services.database.reading() as session:
+        order = await _own(session, c)
+        there = len((await session.scalars(select(WorkOrderPhoto.id).where(WorkOrderPhoto.order == order.id))).all())
+    if there >= MOST_PHOTOS:
+        raise ConflictError(f"an order keeps {MOST_PHOTOS} photos")
+    content = await c.services.pool.run(reencoded, await upload(c.request, MAX_PHOTO), 1600)
+    name = f"orders/{order.id}/{now:%Y%m%dT%H%M%S%f}.jpg"
+    await keep(c.services.data_dir, name, content)
+    async with c.services.database.session() as session:
+        row = WorkOrderPhoto(order=order.id, at=now, by=c.identity.name, path=name)
+        session.add(row)
+        await session.flush()
+        await audit.record(session, now, c.identity.name, "order.photo", str(order.id), photo=row.id)
+        return Kept(photo=row.id)
+
+
+@route("GET", "/api/contractor/orders/{order}/photos/{photo}", Permission.ORDER_OWN, kind="file")
+async def own_photo(c: Context) -> web.Response:
+    """A photo of an own order."""
+    async with c.services.database.reading() as session:
+        order = await _own(session, c)
+        photo = await session.get(WorkOrderPhoto, c.number("photo"))
+    if photo is None or photo.order != order.id:
+        raise NotFoundError("there is no such photo")
+    return await picture(c.services.data_dir, photo.path)
+
+
+@route("GET", "/api/contractor/orders/{order}/still", Permission.ORDER_OWN, kind="file")
+async def still(c: Context) -> web.Response:
+    """The picture that shows the fault: 192 pixels wide, private areas covered. Who looked is kept."""
+    now = c.services.clock.now()
+    async with c.services.database.session() as session:
+        order = await _own(session, c)
+        query = select(Fault).where(Fault.order == order.id, Fault.picture.is_not(None)).order_by(Fault.severity)
+        fault = await session.scalar(query.limit(1))
+        camera = await session.get(Camera, fault.camera) if fault is not None else None
+        if fault is None or camera is None:
+            raise NotFoundError("there is no picture of this fault")
+        await audit.record(session, now, c.identity.name, "order.still", str(order.id), camera=camera.id)
+        masks = camera.profile.get("masks") or []
+    jpeg = await asyncio.to_thread(read, c.services.data_dir, str(fault.picture))
+    made = await c.services.pool.run(masked, jpeg, masks)
+    return web.Response(body=made, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
+
+
+def _company(c: Context) -> str:
+    if not c.identity.vendor:
+        raise ForbiddenError("this account names no company")
+    return c.identity.vendor
+
+
+async def _own(session: AsyncSession, c: Context) -> WorkOrder:
+    order = await session.get(WorkOrder, c.number("order"))
+    if order is None or order.vendor != _company(c):
+        raise NotFoundError("there is no such work order")
+    return order

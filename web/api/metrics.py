@@ -1,0 +1,86 @@
+"""What a monitoring system wants to know, in Prometheus' text format. By village, never by camera: 2,000 series a figure help nobody."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.tables import Camera, Stream
+from core.permissions import Permission
+from health.faults import DEAD, OPEN, RECOVERING
+from health.orders import RUNNING
+from health.tables import Fault, PatrolRound, WorkOrder
+from nvr.tables import StreamStatus, Volume
+from web.routing import Context, route
+
+
+@route("GET", "/metrics", Permission.PATROL_VIEW, kind="file")
+async def metrics(c: Context) -> web.Response:
+    """Cameras, faults, orders, streams, disks and the patrol itself, for Prometheus."""
+    async with c.services.database.reading() as session:
+        body = await collect(session, c.services.settings.patrol.interval_minutes * 60, c.identity.villages)
+    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
+
+
+async def collect(session: AsyncSession, interval: float, villages: tuple[str, ...] | None = None) -> bytes:
+    """The text. `interval`: seconds between two rounds; `villages`: whose figures, None: the whole station's."""
+    registry = CollectorRegistry()
+    await _cameras(session, registry, villages)
+    if villages is None:
+        await _station(session, registry, interval)
+    return generate_latest(registry)
+
+
+async def _cameras(session: AsyncSession, registry: CollectorRegistry, villages: tuple[str, ...] | None) -> None:
+    def seen(village: str | None) -> bool:
+        return villages is None or village in villages
+
+    total = Gauge("minwang_cameras", "Cameras of the registry", ["village"], registry=registry)
+    query = select(Camera.village, func.count()).where(Camera.retired.is_(False)).group_by(Camera.village)
+    for village, count in await session.execute(query):
+        if seen(village):
+            total.labels(village).set(count)
+    offline = Gauge("minwang_cameras_offline", "Cameras of which nothing comes", ["village"], registry=registry)
+    faults = Gauge("minwang_faults_open", "Open faults", ["village", "family", "severity"], registry=registry)
+    by_family = (
+        select(Fault.village, Fault.family, Fault.severity, func.count())
+        .where(Fault.state.in_((OPEN, RECOVERING)))
+        .group_by(Fault.village, Fault.family, Fault.severity)
+    )
+    for whose, family, severity, count in await session.execute(by_family):
+        if seen(whose):
+            faults.labels(whose or "", family, severity).set(count)
+            if family in DEAD:
+                offline.labels(whose or "").inc(count)
+    orders = Gauge("minwang_work_orders", "Work orders that run", ["village", "state"], registry=registry)
+    running = (
+        select(WorkOrder.village, WorkOrder.state, func.count())
+        .where(WorkOrder.state.in_(RUNNING))
+        .group_by(WorkOrder.village, WorkOrder.state)
+    )
+    for whose, state, count in await session.execute(running):
+        if seen(whose):
+            orders.labels(whose or "", state).set(count)
+
+
+async def _station(session: AsyncSession, registry: CollectorRegistry, interval: float) -> None:
+    last = await session.scalar(select(func.max(PatrolRound.finished_at)))
+    finished = Gauge(
+        "minwang_patrol_finished_timestamp_seconds", "When the last round was finished; 0: never", registry=registry
+    )
+    finished.set(last.timestamp() if last else 0)
+    planned = Gauge("minwang_patrol_interval_seconds", "Seconds between two rounds as planned", registry=registry)
+    planned.set(interval)
+    recording = Gauge("minwang_streams", "Recorded streams by what they do", ["state"], registry=registry)
+    for state, count in await session.execute(select(StreamStatus.state, func.count()).group_by(StreamStatus.state)):
+        recording.labels(state).set(count)
+    wanted = Gauge("minwang_streams_wanted", "Streams that are to be recorded", registry=registry)
+    query = select(func.count()).select_from(Stream).join(Camera, Camera.id == Stream.camera)
+    wanted.set(await session.scalar(query.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0)
+    free = Gauge("minwang_volume_free_bytes", "Free bytes of a disk", ["volume"], registry=registry)
+    well = Gauge("minwang_volume_ok", "1 while a disk takes and gives what it should", ["volume"], registry=registry)
+    for volume in await session.scalars(select(Volume)):
+        free.labels(volume.path).set(volume.free_bytes)
+        well.labels(volume.path).set(volume.state == "ok")
