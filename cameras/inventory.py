@@ -26,6 +26,8 @@ Loc = tuple[str | int, ...]
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 Point = tuple[Annotated[float, Field(ge=-180, le=180)], Annotated[float, Field(ge=-90, le=90)]]
 
+Share = Annotated[float, Field(ge=0, le=1)]
+Place = tuple[Share, Share, Share, Share]
 Fraction = tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]]
 
 
@@ -169,6 +171,10 @@ class CameraEntry(Strict):
     masks: list[Annotated[list[Fraction], Field(min_length=3, max_length=16)]] = Field(
         default_factory=list,
         description="Privacy masks in the camera: polygons in shares of the picture, from its upper left corner",
+    )
+    marks: dict[Literal["time", "name"], Place] = Field(
+        default_factory=dict,
+        description="Where the time and the name are burnt into the picture: x, y, width, height in shares of it, with little around",
     )
     retention_days: float | None = Field(
         None, ge=1, le=3650, description="Days that the main stream is kept; else the station's"

@@ -6,17 +6,20 @@ bytes, because only then the picture may stand still.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
+import av
 import cv2
 import numpy as np
 
-from health import measure
+from health import marks, measure
 from health.compared import Past
 from health.displacement import edges as edges_of
 from health.displacement import shift_between
 from health.judge import decayed, judge
+from health.marks import Box
 from health.measure import THUMB, Plane, Sight
 from nvr.pictures import decoded, snapshot
 from nvr.reader import Keyframe
@@ -50,6 +53,8 @@ class Question:
     frozen_seconds: float = 10.0
     learning: int = 24
     want_picture: bool = False
+    marks: Mapping[str, Box] = field(default_factory=dict)  # where time and name are burnt in
+    local: datetime | None = None  # what the time in the picture ought to be, at its place
 
 
 @dataclass(slots=True)
@@ -70,7 +75,8 @@ def examine(q: Question) -> Answer:
     """Raises ProtocolError where the newest keyframe does not decode."""
     cv2.setNumThreads(1)
     frame = q.frames[-1]
-    sight = measure.look(frame)
+    picture = decoded(frame, quick=True)
+    sight = measure.measure_frame(picture)
     early = _past(q.anchors, q.anchor_hours)
     # The first days of a view belong to what it looks like: five days may know one kind of weather only.
     past = _past([*q.vectors, *q.anchors], [*q.hours, *q.anchor_hours], [_plane(s) for s in q.scenes])
@@ -90,11 +96,21 @@ def examine(q: Question) -> Answer:
             _shaking(q, sight, answer)
     else:
         answer.untestable |= {"frozen", "shaking"}
+    _marks(q, picture, answer)
     if verdict.cells is not None and answer.found:
         answer.cells = [round(float(v), 2) for v in verdict.cells.ravel()]
     if answer.found or q.want_picture:
         answer.jpeg = snapshot(frame, JPEG_WIDTH)
     return answer
+
+
+def _marks(q: Question, picture: av.VideoFrame, answer: Answer) -> None:
+    if not q.marks or q.local is None or {"black", "no_signal"} & set(answer.found):
+        answer.untestable |= {"mark_time", "mark_name"}
+        return
+    told = marks.judge(measure.planes(picture)[0], q.marks, q.local)
+    answer.found |= told.found
+    answer.untestable |= told.unknown
 
 
 def _past(vectors: Sequence[bytes], hours: Sequence[float], scenes: Sequence[Plane] = ()) -> Past:

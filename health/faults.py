@@ -45,7 +45,7 @@ class Family:
     severity: int  # 1 evidence is being lost … 4 cosmetic
     chinese: str
     rule: Rule
-    kind: Literal["reach", "stream", "recording", "picture", "clock", "device", "station"]
+    kind: Literal["reach", "stream", "recording", "picture", "mark", "clock", "device", "station"]
     # Faults of these families explain this one: it is not judged while they are found.
     explained_by: tuple[str, ...] = ()
 
@@ -89,8 +89,8 @@ FAMILIES: dict[str, Family] = {
     "card": Family(3, "存储卡异常", QUICK, "device"),
     "ptz": Family(3, "云台异常", QUICK, "device", DEAD),
     "events": Family(4, "事件上报中断", QUICK, "device", DEAD),
-    "mark_time": Family(3, "画面时间错误", PICTURE, "picture", _BLIND),
-    "mark_name": Family(4, "画面名称缺失", PICTURE, "picture", _BLIND),
+    "mark_time": Family(3, "画面时间错误", PICTURE, "mark", _BLIND),
+    "mark_name": Family(4, "画面名称缺失", PICTURE, "mark", _BLIND),
     "volume": Family(1, "存储卷故障", QUICK, "station"),
     "patrol": Family(1, "巡检停顿", QUICK, "station"),
 }

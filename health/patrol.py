@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras import registry
 from cameras.tables import Camera, Stream
 from core import audit, events
-from core.clock import Clock
+from core.clock import Clock, from_microseconds
 from core.database import Database
 from core.errors import ProtocolError
 from core.settings import PatrolSettings
@@ -43,8 +43,9 @@ VISITING = 6  # chunks
 KEYFRAMES = 8
 AGAIN_SECONDS = (600.0, 1800.0)  # after a first suspicion, and after a second
 PICTURE = frozenset(n for n, f in FAMILIES.items() if f.kind == "picture")
+SEEN = PICTURE | {"mark_time", "mark_name"}
 # The rest is the light watch's (health.watch).
-OF_LOOKS = PICTURE | {
+OF_LOOKS = SEEN | {
     "clock", "gaps", "retention", "flapping", "index", "parameters", "gop", "corrupt", "card", "ptz", "events",
 }  # fmt: skip
 HABIT = 40
@@ -199,10 +200,10 @@ class Patrol:
             recorded[name][0]["index"] = told
         heard = [s.id for c, s in streams.items() if not set(DEAD) & set(counters[c][0])]
         frames = await self._reader.newest_keyframes(heard, self._settings.frozen_seconds + 8, KEYFRAMES)
-        met = await self._visiting.make(cameras, now) if self._visiting is not None else {}
+        met = await self._visiting.begin(cameras) if self._visiting is not None else {}
 
         async def one(camera: Camera) -> Seen:
-            stream, visit = streams.get(camera.id), met.get(camera.id)
+            stream, visit = streams.get(camera.id), await met[camera.id] if camera.id in met else None
             told = (
                 counters.get(camera.id, ({}, set())) if visit is None else _told_by(visit, visits.is_beneath(camera, parents))
             )
@@ -216,6 +217,8 @@ class Patrol:
                 return await self.look(number, camera, ground)
 
         seen = await asyncio.gather(*(one(c) for c in cameras))
+        if self._visiting is not None:
+            await self._visiting.leave_alone({c: await visit for c, visit in met.items()}, now)
         for each in seen:
             if each.answer.jpeg:
                 await asyncio.to_thread(_write, self._data_dir / str(each.look.picture), each.answer.jpeg)
@@ -251,9 +254,9 @@ class Patrol:
         times, untimed = stream_checks.clock(camera)
         found |= times
         unknown |= untimed
-        answer = Answer(untestable=set(PICTURE))
+        answer = Answer(untestable=set(SEEN))
         if ground.frames:
-            answer = await self._picture(ground, now)
+            answer = await self._picture(camera, ground, now)
         settings, unsettled = stream_checks.coded(ground.stream, ground.frames, answer.size)
         found |= answer.found | settings
         unknown |= unsettled
@@ -274,7 +277,7 @@ class Patrol:
         families = OF_LOOKS | visits.REACH if ground.visited else OF_LOOKS
         return Seen(camera, look, answer, verdict, ground.working, families)
 
-    async def _picture(self, ground: Ground, now: datetime) -> Answer:
+    async def _picture(self, camera: Camera, ground: Ground, now: datetime) -> Answer:
         past, sight = ground.bank, ground.bank.sight
         question = Question(
             ground.frames, bank.local_hour(now, self._zone), past.vectors, past.hours, past.scenes, past.anchors,
@@ -282,13 +285,14 @@ class Patrol:
             frozenset(n for n, f in ground.faults.items() if f.state in LIVE_STATES),
             sight.thumb if sight else None, (now - sight.at).total_seconds() if sight and sight.at else 0.0,
             sight.change if sight else None, self._settings.frozen_seconds, self._settings.learning_looks,
-            want_picture=not past.scenes,
+            want_picture=not past.scenes, marks=camera.profile.get("marks") or {},
+            local=from_microseconds(ground.frames[-1].at_us).astimezone(self._zone).replace(tzinfo=None),
         )  # fmt: skip
         try:
             return await self._pool.run(examine, question)
         except ProtocolError as e:
             log.warning("%s: %s", ground.frames[-1].stream, e)
-            return Answer({"corrupt": {"bytes": float(len(ground.frames[-1].data))}}, set(PICTURE))
+            return Answer({"corrupt": {"bytes": float(len(ground.frames[-1].data))}}, set(SEEN))
 
     async def _keep(self, session: AsyncSession, seen: Seen, faults: dict[str, Fault]) -> None:
         camera, look, now = seen.camera, seen.look, seen.look.at

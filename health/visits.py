@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -47,7 +47,7 @@ class Visits:
         self._vault = vault
         self._visitor = visitor
 
-    async def make(self, cameras: Sequence[Camera], now: datetime) -> dict[str, Visit]:
+    async def begin(self, cameras: Sequence[Camera]) -> dict[str, asyncio.Task[Visit]]:
         """Visit those of the cameras that are not recorded and have an address, all at once; by id."""
         wanted = [(c, s) for c in cameras if (s := registry.visited_stream(c)) is not None]
         logins: dict[str | None, tuple[str, str] | None] = {}
@@ -55,13 +55,15 @@ class Visits:
             for camera, _ in wanted:
                 if camera.credential not in logins:
                     logins[camera.credential] = await registry.login(session, self._vault, camera.credential)
-        made = await asyncio.gather(*(self._one(c, s.id, str(s.url), logins[c.credential]) for c, s in wanted))
-        visits = dict(zip((c.id for c, _ in wanted), made, strict=True))
-        refused = [c.id for c, _ in wanted if "auth" in visits[c.id].found and c.refused_at is None]
+        return {c.id: asyncio.create_task(self._one(c, s.id, str(s.url), logins[c.credential])) for c, s in wanted}
+
+    async def leave_alone(self, visits: Mapping[str, Visit], now: datetime) -> None:
+        """Of cameras that refused the credential, nobody tries it again until a person acts."""
+        refused = [camera for camera, visit in visits.items() if "auth" in visit.found]
         if refused:
             async with self._database.session() as session:
-                await session.execute(update(Camera).where(Camera.id.in_(refused)).values(refused_at=now))
-        return visits
+                fresh = update(Camera).where(Camera.id.in_(refused), Camera.refused_at.is_(None))
+                await session.execute(fresh.values(refused_at=now))
 
     async def _one(self, camera: Camera, stream: str, url: str, login: tuple[str, str] | None) -> Visit:
         if camera.refused_at is not None:

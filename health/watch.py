@@ -22,7 +22,7 @@ from core.clock import Clock
 from core.database import Database
 from core.settings import PatrolSettings
 from health import book, stream, topology
-from health.faults import FAMILIES, LIVE_STATES, judge
+from health.faults import CLOSED, DISMISSED, FAMILIES, LIVE_STATES, judge
 from health.tables import CameraSight, Fault, PatrolRound
 from nvr.tables import StreamStatus, Volume
 
@@ -65,6 +65,7 @@ class Watch:
         groups = _groups(cameras, seen)
         async with self._database.session() as session:
             live = await _live(session, now)
+            await self._retired(session, now)
             await self._volumes(session, live, now)
             stalled = await self._ourselves(session, groups, seen, live, now)
             if stalled:
@@ -109,6 +110,12 @@ class Watch:
             found = {"overdue": 1}
         self._note(session, live, book.Subject("", None, "station"), "patrol", found, now)
         return found is not None and "overdue" not in found
+
+    async def _retired(self, session: AsyncSession, now: datetime) -> None:
+        """What is no longer in the inventory is looked at no more: its faults are over."""
+        gone = select(Camera.id).where(Camera.retired)
+        for fault in await session.scalars(select(Fault).where(Fault.camera.in_(gone), Fault.state.in_(LIVE_STATES))):
+            fault.state, fault.closed_at, fault.verdict = (CLOSED if fault.times else DISMISSED), now, "retired"
 
     async def _volumes(self, session: AsyncSession, live: dict[tuple[str, str, str], Fault], now: datetime) -> None:
         """A disk that does not take or give what it should is a fault of the station, one a disk."""
