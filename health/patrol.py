@@ -209,7 +209,7 @@ class Patrol:
             )
             ground = Ground(
                 statuses.get(stream.id) if stream else None, told, banks[camera.id], faults[camera.id], recorded[camera.id],
-                devices[camera.id], stream,
+                devices[camera.id], stream or registry.visited_stream(camera),
                 frames.get(stream.id, []) if stream else visit.frames if visit else [],
                 working=camera.id in resting or camera.village in villages, sky=camera.village in sky, visited=visit is not None,
             )  # fmt: skip

@@ -123,7 +123,7 @@ def _foreign(c: Compared) -> Mask:
     mine, theirs = measure.colours(c.sight.vector), measure.colours(c.near)
     lit = mine[0] - np.median(mine[0]), theirs[:, 0] - np.median(theirs[:, 0], axis=(1, 2), keepdims=True)
     odd = _outside(*lit) > LEVEL
-    if tinted(c) < EVERYWHERE:
+    if tinted(c) < EVERYWHERE and c.sight["chroma"] > 0.6 * c.usual("chroma"):
         tint = [
             _outside(mine[k] - np.median(mine[k]), theirs[:, k] - np.median(theirs[:, k], axis=(1, 2), keepdims=True))
             for k in (1, 2)

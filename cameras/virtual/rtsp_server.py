@@ -53,7 +53,7 @@ class Mount:
         return self.clock_error if "clock_wrong" in self.faults else 0.0
 
     def clip(self) -> Clip:
-        wanted = next((f for f in VARIANTS if f in self.faults and f in self.clips), "healthy")
+        wanted = next((f for f in sorted(self.faults) if f in self.clips), "healthy")
         return self.clips[wanted]
 
 
