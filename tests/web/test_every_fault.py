@@ -136,7 +136,8 @@ async def test_every_fault_is_seen_opened_shown_ordered_and_registered(
 
 async def _town(database: Database, vault: Vault, clock: Clock, port: int) -> None:
     rows = "\n".join(
-        f"- {{id: {camera_of(n)}, name: {n}, village: {camera_of(n)}, credential: all, streams: {{main: {{url: 'rtsp://127.0.0.1:{port}/{n}', record: false}}}}}}"
+        f"- {{id: {camera_of(n)}, name: {n}, village: {camera_of(n)}, credential: all, "
+        f"streams: {{main: {{url: 'rtsp://127.0.0.1:{port}/{n}', record: false}}}}}}"
         for n in WANTED
     )
     # A village each: what many of one village show at once would be the sky's.

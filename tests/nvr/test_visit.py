@@ -1,0 +1,97 @@
+"""One keyframe of a camera that nobody records: it comes, or the camera says why not, and soon."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cameras.virtual.clip import Clip
+from cameras.virtual.rtsp_server import Mount, RtspServer
+from core.clock import SystemClock
+from core.errors import CameraRefused, CameraUnreachable, ProtocolError
+from nvr.connecting import ConnectionBudget
+from nvr.interleaved import packets
+from nvr.pictures import decode
+from nvr.visit import Visitor
+
+
+@pytest.fixture
+async def camera(clip: Clip) -> AsyncIterator[tuple[str, Mount, RtspServer]]:
+    mount = Mount("/main", {"healthy": clip}, login=("u", "p"))
+    server = RtspServer([mount])
+    port = await server.start("127.0.0.1", 0)
+    yield f"rtsp://127.0.0.1:{port}/main", mount, server
+    await server.stop()
+
+
+def visitor(answer: float = 1.0, seconds: float = 3.0) -> Visitor:
+    clock = SystemClock()
+    return Visitor(clock, ConnectionBudget(clock, 1000, 8), answer=answer, seconds=seconds)
+
+
+async def test_a_keyframe_that_decodes_and_the_camera_is_left(camera: tuple[str, Mount, RtspServer]) -> None:
+    url, _, server = camera
+    frame = await visitor().keyframe("c/main", url, ("u", "p"))
+    picture = await asyncio.to_thread(decode, frame)
+    assert picture.shape == (180, 320, 3) and frame.codec == "h264"
+    await asyncio.sleep(0.2)
+    assert not [p for p in server.players if p.playing]
+
+
+async def test_a_wrong_password_is_tried_once(camera: tuple[str, Mount, RtspServer]) -> None:
+    with pytest.raises(CameraRefused):
+        await visitor().keyframe("c/main", camera[0], ("u", "wrong"))
+
+
+async def test_silence_is_told_within_its_time(camera: tuple[str, Mount, RtspServer]) -> None:
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with asyncio.timeout(3):
+        with pytest.raises(CameraUnreachable, match="no answer"):
+            await visitor(answer=0.3).keyframe("c/main", f"rtsp://127.0.0.1:{port}/x", None)
+    server.close()
+    with pytest.raises(CameraUnreachable):
+        await visitor().keyframe("c/main", "rtsp://127.0.0.1:1/x", None)
+
+
+def framed(frames: Sequence[tuple[int, bytes]]) -> bytes:
+    return b"".join(b"$" + bytes([channel]) + len(data).to_bytes(2, "big") + data for channel, data in frames)
+
+
+FRAMES = st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=200)), max_size=12)
+
+
+@given(FRAMES, st.lists(st.integers(1, 40), min_size=1, max_size=30))
+def test_frames_come_out_whole_however_they_come_in(frames: list[tuple[int, bytes]], pieces: list[int]) -> None:
+    wire, buffer, found, at = framed(frames), bytearray(), [], 0
+    for i in range(len(wire) + len(pieces)):
+        size = pieces[i % len(pieces)]
+        buffer += wire[at : at + size]
+        at += size
+        found += list(packets(buffer))
+        if at >= len(wire):
+            break
+    assert found == frames and not buffer
+
+
+@given(st.binary(max_size=300))
+def test_anything_else_ends_in_a_sentence(junk: bytes) -> None:
+    buffer, before = bytearray(junk), len(junk)
+    with contextlib.suppress(ProtocolError):
+        list(packets(buffer))
+    assert len(buffer) <= before
+
+
+def test_what_is_not_taken_stays() -> None:
+    buffer = bytearray(framed([(0, b"a"), (0, b"b")]))
+    assert next(iter(packets(buffer))) == (0, b"a")
+    assert list(packets(buffer)) == [(0, b"b")]
