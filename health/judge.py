@@ -75,7 +75,7 @@ def judge(
     seen = structure.of(compared)
     _exposure(compared, seen, verdict)
     _haze(compared, seen, verdict)
-    _sharpness(compared, seen.unsharp, verdict)
+    _sharpness(compared, seen.unsharp, verdict, "blurred" in live)
     _colour(compared, verdict)
     _disturbance(compared, verdict)
     _structure(compared, seen.cover, verdict)
@@ -134,12 +134,13 @@ def _haze(c: Compared, seen: Structure, verdict: Verdict) -> None:
         verdict.found["veil"] = {"darkest": c.sight["p2"], "usual": c.usual("p2"), "lost": loss.all}
 
 
-def _sharpness(c: Compared, seen: Unsharp, verdict: Verdict) -> None:
+def _sharpness(c: Compared, seen: Unsharp, verdict: Verdict, suspected: bool = False) -> None:
+    """`suspected`: what was called unsharp everywhere need not prove that again."""
     if seen.cells < 6:
         verdict.untestable |= {"blurred", "blurred_part"}
     elif seen.coarse < -0.55 and not (seen.share > 0.75 and seen.lost < -0.8):
         pass  # contrast went as a whole: that is no lens out of focus
-    elif seen.share > c.least("blurred", 0.35) and -seen.lost > c.least("blurred", 0.3) and seen.everywhere:
+    elif seen.share > c.least("blurred", 0.35) and -seen.lost > c.least("blurred", 0.3) and (seen.everywhere or suspected):
         verdict.found["blurred"] = {"share": seen.share, "lost": seen.lost}
         _partly(c, seen, verdict)
     else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
@@ -306,7 +306,7 @@ class Patrol:
             fault, step = book.note(session, subject, now, family, faults.get(family), told, evidence, self._settings.pace)
             if fault is not None:
                 faults[family] = fault
-                if step == "dismissed" and family in PICTURE:
+                if step == "dismissed" and family in PICTURE and not _troubled(faults, but=family):
                     await bank.teach(session, fault)
         await self._remember(session, look, seen.answer, [f for f in faults.values() if f.family in seen.families])
 
@@ -330,8 +330,7 @@ class Patrol:
         if not answer.thumb:
             return
         sight.thumb, sight.at = answer.thumb, look.at
-        troubled = any(f.state in LIVE_STATES and f.family in PICTURE for f in faults)
-        if not troubled and not PICTURE & set(look.findings):
+        if not _troubled({f.family: f for f in faults}) and not PICTURE & set(look.findings):
             await bank.accept(session, look, answer.thumb, sight, self._zone)
             if sight.fps is None or zlib.crc32(f"{look.camera} {look.at:%d%H}".encode()) % REFRESH == 0:
                 await _habits(session, sight)
@@ -346,6 +345,11 @@ class Patrol:
             row.finished_at, row.faulty = now, await session.scalar(open_now) or 0
             events.append(session, now, "patrol.finished", round=number, cameras=row.cameras, faulty=row.faulty)
             await bank.prune(session, now, self._settings.keep_days)
+
+
+def _troubled(faults: Mapping[str, Fault], but: str = "") -> bool:
+    """Whether the picture is suspected of something, or known to show it: then nothing is learnt from it."""
+    return any(f.state in LIVE_STATES for name, f in faults.items() if name in PICTURE and name != but)
 
 
 def _told_by(visit: Visit, beneath: bool) -> tuple[dict[str, dict[str, object]], set[str]]:

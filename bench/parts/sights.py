@@ -144,8 +144,12 @@ def step(camera: Camera, now: float, sight: Sight, suppressed: frozenset[str] = 
             camera.doubted.setdefault(name, []).append((now, sight.packed(), hour))
         if step_made == "opened":
             opened.append(name)
-        if step_made == "dismissed":  # it was nothing: this is what the camera looks like, too
-            camera.looks += camera.doubted.pop(name, [])
+        if (
+            step_made == "dismissed"
+        ):  # it was nothing: this is what the camera looks like, too, unless it has another name by now
+            doubted = camera.doubted.pop(name, [])
+            others = any(t.state in faults.LIVE_STATES for n, t in camera.tracks.items() if n != name)
+            camera.looks += [] if others else doubted
         elif step_made in ("opened", "closed"):
             camera.doubted.pop(name, None)
     live = any(t.state in faults.LIVE_STATES for t in camera.tracks.values())
