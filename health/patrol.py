@@ -93,7 +93,7 @@ class Ground:
     frames: Sequence[Keyframe] = ()
     working: bool = False
     sky: bool = False
-    visited: bool = False
+    visit: Visit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +211,7 @@ class Patrol:
                 statuses.get(stream.id) if stream else None, told, banks[camera.id], faults[camera.id], recorded[camera.id],
                 devices[camera.id], stream or registry.visited_stream(camera),
                 frames.get(stream.id, []) if stream else visit.frames if visit else [],
-                working=camera.id in resting or camera.village in villages, sky=camera.village in sky, visited=visit is not None,
+                working=camera.id in resting or camera.village in villages, sky=camera.village in sky, visit=visit,
             )  # fmt: skip
             async with slots:
                 return await self.look(number, camera, ground)
@@ -265,8 +265,10 @@ class Patrol:
             unknown |= weather
             found = {k: v for k, v in found.items() if k not in weather}
             answer.figures |= {"sky": 1.0}
-        if ground.visited:
+        if ground.visit is not None:
             found |= counters
+            # Kept beside the findings: beneath a parent that is down it is no finding, and still what the parent is judged by.
+            answer.figures |= {"gone": 1.0} if visits.GONE & set(ground.visit.found) else {}
         # The counters' own faults are the light watch's; here they only explain what the picture shows.
         verdict = judge(set(found) | set(counters), unknown | untold)
         look = Look(
@@ -274,7 +276,7 @@ class Patrol:
             figures=stream_checks.figures(ground.status) | answer.figures, light=answer.light, features=answer.features or None,
             picture=f"patrol/{camera.id}/{now:%Y%m%dT%H%M%S%f}.jpg" if answer.jpeg else None, accepted=False,
         )  # fmt: skip
-        families = OF_LOOKS | visits.REACH if ground.visited else OF_LOOKS
+        families = OF_LOOKS | visits.REACH if ground.visit is not None else OF_LOOKS
         return Seen(camera, look, answer, verdict, ground.working, families)
 
     async def _picture(self, camera: Camera, ground: Ground, now: datetime) -> Answer:

@@ -97,8 +97,8 @@ async def judge_parents(session: AsyncSession, number: int, now: datetime, pace:
     visited = {c.id: c for c in cameras if c.village not in recorded and registry.visited_stream(c) is not None}
     if not visited:
         return
-    newest = select(Look.camera, Look.findings).where(Look.round == number, Look.camera.in_(visited)).order_by(Look.id)
-    states = {camera: bool(GONE & set(findings)) for camera, findings in await session.execute(newest)}
+    newest = select(Look.camera, Look.figures).where(Look.round == number, Look.camera.in_(visited)).order_by(Look.id)
+    states = {camera: "gone" in figures for camera, figures in await session.execute(newest)}
     groups = topology.parents(
         topology.Child(c, visited[c].village, str(visited[c].profile.get("switch") or "")) for c in states
     )

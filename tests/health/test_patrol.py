@@ -298,3 +298,20 @@ async def test_habits_are_the_median_of_good_looks(station: Station) -> None:
     async with station.database.reading() as session:
         sight = await session.get_one(CameraSight, "c-1")
     assert sight.bitrate == 2e6 and sight.fps == 25.0 and patrol.HABIT
+
+
+async def test_a_blur_that_comes_in_thirty_days_is_found_against_the_first(station: Station) -> None:
+    """Each day is as sharp as the day before, nearly: five days' past learns it, the first days do not forget."""
+    opened = None
+    for day in range(34):
+        sigma = max(0.0, (day - 3) * 0.12)
+        for look in range(12 if day < 2 else 4):
+            pictures = street(8)[(day + look) % 8 :][:1]
+            if sigma:
+                pictures = [np.asarray(cv2.GaussianBlur(p, (0, 0), sigma), np.uint8) for p in pictures]
+            station.frames["all"] = coded(pictures)
+            await station.round(hours=2 if day < 2 else 6, scope={"cameras": ["c-1"]})
+        if "open" in {s for f, s in (await station.faults()).items() if f.startswith("blurred")}:
+            opened = day
+            break
+    assert opened is not None and opened > 5
