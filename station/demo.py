@@ -53,10 +53,12 @@ DOME = "yj-01"
 FAULTS = {"wj-02": "black", "yj-02": "frozen", "xd-03": "dead"}
 EXPECTED = {"wj-02": "black", "yj-02": "frozen", "xd-03": "unreachable"}
 PASSWORD = "minwang-demo"
+CONTRACTOR = "天目维护"  # whose orders the contractor's account sees
 ACCOUNTS = (
     ("video", "张视频", Role.VIDEO_OFFICER, None), ("investigator", "李侦查", Role.INVESTIGATOR, None), ("leader", "陈所长", Role.APPROVER, None),
     ("patrol", "王巡逻", Role.PATROL_OFFICER, None), ("wangjia", "王家村委", Role.FUNDER, ["wangjia"]),
     ("admin", "系统管理", Role.ADMINISTRATOR, None), ("auditor", "审计员", Role.AUDITOR, None),
+    ("tianmu", "天目维护", Role.CONTRACTOR, None),
 )  # fmt: skip
 
 
@@ -149,7 +151,8 @@ class Story:
             await registry.set_password(session, vault, "village", self._password, now, "demo")
         accounts = Accounts(self._database, self._clock)
         for name, display, role, villages in ACCOUNTS:
-            await accounts.create(name, PASSWORD, role, display_name=display, villages=villages, actor="demo")
+            company = CONTRACTOR if role is Role.CONTRACTOR else ""
+            await accounts.create(name, PASSWORD, role, display_name=display, villages=villages, vendor=company, actor="demo")
         async with self._database.session() as session:
             case = await watch.open_case(session, now, "video", "西店-2026-0087", "电动自行车被盗", "wangjia")
             subject = await watch.propose(

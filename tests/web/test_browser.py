@@ -156,6 +156,33 @@ def test_a_fault_becomes_an_order_and_the_day_is_signed(browser: Browser, town: 
     expect(page.locator("[data-test=column-assigned] [data-test=order]", has_text="天目维护")).to_be_visible()
 
 
+def test_a_contractor_mends_it_with_a_photo(browser: Browser, town: str, tmp_path: Path) -> None:
+    """After the order above was given to this company."""
+    page = sign_in(browser, town, "tianmu", 390, 844)
+    order = page.locator("[data-test=own-order]", has_text="王家祠堂")
+    expect(order).to_have_attribute("data-state", "assigned")
+    still = order.locator("[data-test=still]")
+    expect(still).to_be_visible()
+    assert still.evaluate("(i) => i.decode().then(() => i.naturalWidth)") == 192
+    order.locator("[data-test=own-working]").click()
+    expect(order).to_have_attribute("data-state", "working")
+    photo = tmp_path / "mended.png"
+    photo.write_bytes(page.screenshot())
+    order.locator("[data-test=own-file]").set_input_files(photo)
+    expect(order.locator("[data-test=own-photo]")).to_be_visible()
+    order.locator("[data-test=own-text]").fill("换了镜头")
+    order.locator("[data-test=own-verifying]").click()
+    expect(order).to_have_attribute("data-state", "verifying")
+    page.goto(f"{town}/live")
+    expect(page.locator("[data-test=own-order]").first).to_be_visible()  # there is nothing else for him
+    assert page.problems == []  # type: ignore[attr-defined]
+    officer = sign_in(browser, town, "video")
+    officer.click("[data-test=nav-orders]")
+    officer.locator("[data-test=column-verifying] [data-test=order]", has_text="王家祠堂").click()
+    expect(officer.locator("[data-test=order-photo]")).to_be_visible()
+    expect(officer.get_by_text("换了镜头")).to_be_visible()
+
+
 def test_a_tour_shows_pictures_without_the_machine_s_opinion(browser: Browser, town: str) -> None:
     page = sign_in(browser, town, "video")
     page.click("[data-test=nav-patrol]")
