@@ -90,6 +90,7 @@ class UnitAssembler:
         self._finest = CLOCK  # smallest distance of two timestamps seen
         self._reordered = False  # B-frames were seen
         self._last_time = 0
+        self._last_shown = -1
         self._step = CLOCK // 25
         self._pending = _Pending()
         self._parts: list[Part] = []  # of the fragment, in order
@@ -323,9 +324,7 @@ class UnitAssembler:
             self._shown += delta
             self._newest = max(self._newest, self._shown)
             self._reordered = self._reordered or delta < 0
-            if not delta:  # two pictures of one moment: the camera's clock stands
-                self.counters.timestamp_jumps += 1
-            else:
+            if delta:
                 self._finest = min(self._finest, abs(delta))
             if self._reordered:
                 self._time = max(self._time + self._finest, self._newest - MAX_REORDER * self._finest)
@@ -357,6 +356,9 @@ class UnitAssembler:
 
     def _append(self, size: int, *, key: bool) -> None:
         pending, time = self._pending, self._time
+        if self._shown == self._last_shown:  # two pictures of one moment: the camera's clock stands
+            self.counters.timestamp_jumps += 1
+        self._last_shown = self._shown
         if not pending.times:
             pending.key, pending.video = key, self._video
         pending.times.append(time)
