@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -15,7 +17,7 @@ from core.clock import ManualClock
 from core.database import Database
 from health import figures
 from health.figures import joined, length, without
-from health.tables import Fault, Look, Maintenance, PatrolRound
+from health.tables import DailyFigures, Fault, Look, Maintenance, PatrolRound
 from nvr.tables import Gap
 
 spans = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)).map(lambda p: (float(min(p)), float(max(p)))), max_size=8)
@@ -99,3 +101,29 @@ async def test_nothing_is_judged_where_nothing_is(database: Database, clock: Man
     async with database.reading() as session:
         told = await figures.of(session, [], clock.now(), clock.now() + timedelta(days=1))
     assert (told.online, told.intact, told.recorded, told.mttr_hours, told.mtbf_days) == (None, None, None, None, None)
+
+
+async def test_days_that_are_over_are_kept_once_by_whom_they_concern(database: Database, clock: ManualClock) -> None:
+    """Three days of looks: each written once, by the local day; a controller that was off catches up."""
+    zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
+    async with database.session() as session:
+        await registry.apply(session, inventory.parse(TOWN), clock.now(), "test")
+        for name, vendor in (("c-1", "Ning Hai"), ("c-2", "Tianmu")):
+            camera = await session.get_one(Camera, name)
+            camera.profile = {**camera.profile, "maintainer": vendor, "sponsor": "Mill"}
+        session.add(PatrolRound(id=1, asked_at=clock.now(), asked_by="x", scope={}, cameras=1, looked=1, faulty=0))
+        session.add(Look(round=1, camera="c-1", at=clock.now(), findings={}, untestable=[], figures={}, accepted=False))
+    for days, rows in ((0.3, 0), (1, 5), (0, 0), (2, 10)):
+        clock.advance(days * 86400)
+        async with database.session() as session:
+            assert await figures.keep_days(session, clock.now(), zone) == rows
+    async with database.reading() as session:
+        kept = (await session.scalars(select(DailyFigures).order_by(DailyFigures.day))).all()
+    assert {(k.kind, k.name) for k in kept} == {
+        ("town", ""),
+        ("village", "v"),
+        ("vendor", "Ning Hai"),
+        ("vendor", "Tianmu"),
+        ("sponsor", "Mill"),
+    }
+    assert len({k.day for k in kept}) == 3 and kept[0].figures["cameras"] in (1, 2)

@@ -298,3 +298,19 @@ def test_rtp_header_extras_are_stepped_over() -> None:
     packet = bytearray(header + b"payload" + b"\0\0\3")
     start, end = payload_bounds(packet, 0, len(packet))
     assert bytes(packet[start:end]) == b"payload"
+
+
+def test_a_clock_that_stands_is_counted_and_loses_no_picture(clip: Clip) -> None:
+    feed = [(seq, 90_000, marker, payload) for seq, _, marker, payload in packets(clip, 0, 5)]
+    runs, counters = assemble(clip, feed)
+    assert sum(len(r.sizes) for r in runs) == 5 and counters.timestamp_jumps == 4
+    assert all(d > 0 for r in runs for d in r.durations)
+
+
+def test_parameter_sets_marked_as_pictures_are_no_jump(clip: Clip) -> None:
+    """Some cameras mark the packets of the parameter sets as the end of a picture."""
+    feed = packets(clip, 0, 5)
+    sets, (first, ts, _, _) = clip.parameter_sets, feed[0]
+    marked = [(first - len(sets) + i & 0xFFFF, ts, 0x80, nal) for i, nal in enumerate(sets)]
+    _, counters = assemble(clip, [*marked, *feed])
+    assert counters.timestamp_jumps == 0

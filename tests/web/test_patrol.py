@@ -7,6 +7,7 @@ import shutil
 from asyncio.subprocess import PIPE
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
@@ -19,6 +20,7 @@ from health.tables import CameraSight, DailyFigures, DailyRegister, Fault
 from tests.web.conftest import HEADERS, Client, SignIn
 
 NOW = SystemClock().now()
+TODAY = f"{NOW.astimezone(ZoneInfo('Asia/Shanghai')):%Y-%m-%d}"
 
 
 @pytest.fixture
@@ -124,7 +126,7 @@ async def test_the_day_is_signed_once_and_printed(sign_in: SignIn, faults: dict[
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext (poppler-utils) is not installed")
 async def test_the_register_as_pdf_has_text_that_can_be_searched(sign_in: SignIn, faults: dict[str, int]) -> None:
     officer = await sign_in(Role.VIDEO_OFFICER)
-    reply = await officer.get(f"/register/{NOW:%Y-%m-%d}/pdf")
+    reply = await officer.get(f"/register/{TODAY}/pdf")
     content = await reply.read()
     assert reply.status == 200 and reply.content_type == "application/pdf" and content[:5] == b"%PDF-"
     process = await asyncio.create_subprocess_exec("pdftotext", "-", "-", stdin=PIPE, stdout=PIPE)
@@ -151,3 +153,10 @@ async def test_figures_of_days_stay_within_ones_villages(sign_in: SignIn, databa
     theirs = await (await funder.get("/api/patrol/figures?kind=village")).json()
     assert [r["name"] for r in theirs] == ["xidian"]
     assert (await funder.get("/api/patrol/figures?kind=town")).status == 403
+
+
+async def test_figures_of_one_camera(sign_in: SignIn, faults: dict[str, int]) -> None:
+    officer, other = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.VIDEO_OFFICER, ["xidian"])
+    told = await (await officer.get("/api/patrol/figures/wj-01")).json()
+    assert told["figures"]["by_cause"]["black"] == 1 and told["figures"]["intact"] == 0.0
+    assert (await other.get("/api/patrol/figures/wj-01")).status == 404

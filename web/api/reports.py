@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import timedelta
 from typing import Any, Literal
 
 from aiohttp import web
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 
-from cameras.tables import Village
+from cameras.tables import Camera, Village
 from core.errors import ForbiddenError, NotFoundError
 from core.permissions import Permission
+from health import figures
 from health.tables import DailyFigures
 from reports.coverage import VillageReport, render
 from web.routing import Context, route
@@ -69,6 +72,18 @@ async def day_figures(c: Context) -> list[DayFigures]:
     async with c.services.database.reading() as session:
         rows = await session.scalars(query.order_by(DailyFigures.day.desc(), DailyFigures.name).limit(c.query.limit))
         return [DayFigures(day=r.day, kind=r.kind, name=r.name, figures=r.figures) for r in rows]
+
+
+@route("GET", "/api/patrol/figures/{camera}", Permission.PATROL_VIEW, reply=DayFigures)
+async def camera_figures(c: Context) -> DayFigures:
+    """One camera's figures of the last thirty days, its faults by cause among them."""
+    now = c.services.clock.now()
+    async with c.services.database.reading() as session:
+        camera = await session.get(Camera, c.path("camera"))
+        if camera is None or not c.identity.sees_village(camera.village):
+            raise NotFoundError("there is no such camera")
+        told = await figures.of(session, [camera], now - timedelta(days=30), now)
+    return DayFigures(day=f"{now:%Y-%m-%d}", kind="camera", name=camera.id, figures=asdict(told))
 
 
 @route("GET", "/report/{village}", Permission.REPORT_VIEW, query=ReportQuery, kind="page")
