@@ -112,6 +112,7 @@ async def test_days_that_are_over_are_kept_once_by_whom_they_concern(database: D
             camera = await session.get_one(Camera, name)
             camera.profile = {**camera.profile, "maintainer": vendor, "sponsor": "Mill"}
         session.add(PatrolRound(id=1, asked_at=clock.now(), asked_by="x", scope={}, cameras=1, looked=1, faulty=0))
+        await session.flush()
         session.add(Look(round=1, camera="c-1", at=clock.now(), findings={}, untestable=[], figures={}, accepted=False))
     for days, rows in ((0.3, 0), (1, 5), (0, 0), (2, 10)):
         clock.advance(days * 86400)
