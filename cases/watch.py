@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras.tables import Camera
 from cases.tables import Alert, Case, WatchPosition, WatchSubject
 from core import audit, events
 from core.clock import Clock
@@ -81,6 +82,9 @@ async def approve(
     return row
 
 
+BY_A_PERSON = 0  # in the place of a sighting's number
+
+
 class Matcher:
     """Turns new sightings into alerts."""
 
@@ -137,6 +141,32 @@ async def _raise(session: AsyncSession, now: datetime, subject: WatchSubject, si
         from_rule = f"approved for direct dispatch by {subject.approved_by}"
         await dispatch(session, now, "auto", alert, reason=from_rule)
     return True
+
+
+async def seen_by_a_person(
+    session: AsyncSession, now: datetime, actor: str, subject: int, camera: Camera, at_us: int, thumbnail: str
+) -> Alert:
+    """An officer saw the wanted one on a camera: the patrol officers are told at once. `thumbnail`: JPEG below the data folder.
+
+    Raises NotFoundError, ConflictError for a subject that is not active, or not for this village.
+    """
+    row = await session.get(WatchSubject, subject)
+    if row is None:
+        raise NotFoundError("there is no such subject")
+    if row.state != "active" or row.expires_at <= now:
+        raise ConflictError("this subject is not on the watch list now")
+    if row.villages is not None and camera.village not in row.villages:
+        raise ConflictError("this subject is not watched for in that village")
+    alert = Alert(
+        subject=row.id, sighting=BY_A_PERSON, camera=camera.id, village=camera.village, at_us=at_us, thumbnail=thumbnail, state="new",
+        raised_at=now, note="",
+    )  # fmt: skip
+    session.add(alert)
+    await session.flush()
+    events.append(session, now, "alert.raised", village=alert.village, camera=alert.camera, alert=alert.id)
+    await audit.record(session, now, actor, "alert.raise", str(alert.id), subject=row.id, camera=camera.id)
+    await dispatch(session, now, actor, alert, reason="seen by an officer")
+    return alert
 
 
 async def dispatch(session: AsyncSession, now: datetime, actor: str, alert: Alert, *, reason: str = "") -> None:

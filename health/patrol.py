@@ -30,6 +30,7 @@ from health import stream as stream_checks
 from health.bank import Bank
 from health.examine import Answer, Question, examine
 from health.faults import DEAD, FAMILIES, LIVE_STATES, OPEN, RECOVERING, SUSPECT, judge
+from health.judge import WEATHER
 from health.tables import CameraSight, Fault, Look, PatrolRound, ReferenceScene
 from health.visits import Visit, Visits
 from nvr.decode_pool import DecodePool
@@ -51,8 +52,7 @@ OF_LOOKS = SEEN | {
 HABIT = 40
 REFRESH = 6  # looks of a camera between two refreshments of its habits, on average
 PLACED = frozenset({"covered", "covered_part", "blurred_part"})
-# What the sky does to many at once is no fault of a camera.
-WEATHER = frozenset({"moved", "veil", "blurred", "blurred_part", "covered", "covered_part", "underexposed", "monochrome"})
+# What the sky does to many at once (health.judge.WEATHER) is no fault of a camera.
 SKY_SHARE, SKY_LEAST, SKY_SECONDS, SKY_REFRESH = 0.3, 4, 5400.0, 20.0
 
 

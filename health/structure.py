@@ -80,8 +80,9 @@ COLOUR, LEVEL = 6.0, 18.0  # beyond all that a cell showed: colour (U, V) and br
 @dataclass(frozen=True, slots=True)
 class Cover:
     """`lost`: share of the cells with structure whose structure is gone; `patch`: the largest piece of them, share of the picture;
-    `fallen`: ln by which the structure fell in the mean; `foreign`: the largest piece of cells that lost their structure, or have none, and
-    are of a colour that they never had; `testable`: there is enough structure to be missed."""
+    `fallen`: ln by which the structure fell in the mean; `foreign`: the largest piece of cells with little in them and of a colour or
+    brightness that they never had; `replaced`: of cells that show something else than they always did; `unlike`: the picture is another;
+    `testable`: there is enough structure to be missed."""
 
     lost: float
     patch: float

@@ -14,9 +14,9 @@ from health import faults, measure
 from health.bank import ANCHOR_DAYS, ANCHORS
 from health.compared import Past
 from health.faults import FAMILIES, Mark, Track, advance
-from health.judge import Verdict, judge
+from health.judge import WEATHER, Verdict, judge
 from health.measure import Sight
-from health.patrol import SKY_LEAST, SKY_SECONDS, SKY_SHARE, WEATHER
+from health.patrol import SKY_LEAST, SKY_SECONDS, SKY_SHARE
 from tests.health import faults_made, faults_other, places
 from tests.health.places import Guests, Place, Weather
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from cameras.tables import Camera
 from cases import alerts, watch
 from cases.tables import Alert, WatchSubject
 from core import audit
@@ -54,6 +55,21 @@ async def test_a_matching_sighting_becomes_one_alert(database: Database, clock: 
     await see(database, clock)
     assert await matcher.run_once() == 1
     assert [a.state for a in await all_alerts(database)] == ["new", "new"]
+
+
+async def test_what_an_officer_saw_goes_out_at_once(database: Database, clock: ManualClock) -> None:
+    subject, camera = await active_subject(database, clock), Camera(id="c1", name="c", village="v")
+    async with database.session() as session:
+        alert = await watch.seen_by_a_person(session, clock.now(), "zhang", subject, camera, 1, "alerts/x.jpg")
+        assert (alert.state, alert.confirmed_by, alert.thumbnail) == ("dispatched", "zhang", "alerts/x.jpg")
+        with pytest.raises(ConflictError, match="village"):
+            await watch.seen_by_a_person(session, clock.now(), "zhang", subject, Camera(id="c2", village="w"), 1, "x")
+        with pytest.raises(NotFoundError):
+            await watch.seen_by_a_person(session, clock.now(), "zhang", 99, camera, 1, "x")
+    clock.advance(8 * 86400)
+    async with database.session() as session:
+        with pytest.raises(ConflictError, match="not on the watch list"):
+            await watch.seen_by_a_person(session, clock.now(), "zhang", subject, camera, 1, "x")
 
 
 async def test_an_expired_subject_stops_matching_at_once(database: Database, clock: ManualClock) -> None:

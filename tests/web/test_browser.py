@@ -192,6 +192,18 @@ def test_a_tour_shows_pictures_without_the_machine_s_opinion(browser: Browser, t
     first = page.inner_text("[data-test=tour-at]")
     page.keyboard.press("1")
     expect(page.locator("[data-test=tour-at]")).not_to_have_text(first)
+    # Somebody sees the wanted one with his own eyes: the phones are told at once.
+    told = page.locator("[data-test=tour-told]")
+    for _ in range(8):  # a camera that is dead has no picture now
+        if page.locator("[data-test=tour-seen]").count() == 0:
+            break
+        page.keyboard.press("3")
+        expect(told).not_to_be_empty()
+        if "已通知" in told.inner_text():
+            break
+        page.keyboard.press("1")
+    assert "已通知" in told.inner_text()
+    assert page.problems == []  # type: ignore[attr-defined]
 
 
 def test_search_jumps_to_playback(browser: Browser, town: str) -> None:

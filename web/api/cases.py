@@ -8,14 +8,15 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 
+from cameras import registry
 from cameras.tables import Camera
 from cases import alerts, watch
 from cases.tables import Alert, Case, WatchSubject
 from core import audit
 from core.clock import from_microseconds
-from core.errors import UsageError
+from core.errors import NotFoundError, UsageError
 from core.permissions import Permission
-from web.files import picture
+from web.files import keep, picture
 from web.routing import Context, route
 
 
@@ -83,6 +84,10 @@ class AlertView(BaseModel):
     note: str
 
 
+class SeenBody(BaseModel):
+    camera: str = Field(max_length=40)
+
+
 class AlertQuery(BaseModel):
     before: int | None = None
     limit: int = Field(50, ge=1, le=200)
@@ -145,6 +150,25 @@ async def decide_watch(c: Context) -> SubjectView:
             auto_dispatch=c.body.auto_dispatch,
         )
         return _subject(row)
+
+
+@route("POST", "/api/watch/{subject}/seen", Permission.ALERT_CONFIRM, body=SeenBody, reply=AlertView)
+async def seen(c: Context) -> AlertView:
+    """The wanted one is on this camera now: kept with the newest picture, and the patrol officers are told at once."""
+    now = c.services.clock.now()
+    async with c.services.database.reading() as session:
+        camera = await session.get(Camera, c.body.camera)
+    stream = registry.watched_stream(camera) if camera is not None else None
+    if camera is None or not c.identity.sees_village(camera.village) or stream is None:
+        raise NotFoundError(f"there is no recorded camera '{c.body.camera}'")
+    frames = await c.services.reader.latest_keyframes(stream.id, 30.0, 1)
+    if not frames:
+        raise NotFoundError("this camera has no picture now")
+    name = f"alerts/{camera.id}/{now:%Y%m%dT%H%M%S%f}.jpg"
+    await keep(c.services.data_dir, name, await c.services.snapshots.of(frames[-1], 640))
+    async with c.services.database.session() as session:
+        alert = await watch.seen_by_a_person(session, now, c.identity.name, c.number("subject"), camera, frames[-1].at_us, name)
+        return _alert(alert, await session.get_one(WatchSubject, alert.subject), camera.name)
 
 
 @route("GET", "/api/alerts", Permission.ALERT_VIEW, query=AlertQuery, reply=list[AlertView])
