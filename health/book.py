@@ -82,8 +82,6 @@ def note(
             detail=subject.name, first_seen=now, reference=evidence.reference, figures={}, facts={}, looks=0, times=0,
         )  # fmt: skip
         session.add(fault)
-    if subject.camera:
-        fault.village = subject.village  # it may have been moved to another village meanwhile
     fault.state, fault.facts, fault.looks = track.state or SUSPECT, track.as_json(), fault.looks + 1
     if found is not None:
         fault.figures = dict(found)

@@ -22,8 +22,9 @@ SURELY = 0.6
 ABSENT = 0.1  # of the height
 ROUNDED = 1.0  # colour that a grey picture has after its encoder
 LOST = -0.35  # ln: a third of the contrast in the middle of the cells
+GONE = -3.5  # ln: behind a veil something is left
 FOGGY = -0.6  # ln: of the upper third
-UNSHARP = 0.6  # share of the cells: no fog does that
+UNSHARP = 0.3  # share of the cells: fog reaches 0.25
 CARD = 20.0  # grey level: a card of one colour is no blackness
 REPLACED = 0.2  # share of the picture
 MANY = 60.0  # borders of blocks that no scene has
@@ -129,7 +130,7 @@ def _haze(c: Compared, seen: Structure, verdict: Verdict) -> None:
         verdict.fog = True
         return
     even = loss.least < 0.6 * LOST and loss.even and c.alike > 0.45 * c.usual_likeness
-    bright = c.beyond("p2") > c.least("veil", 5) and loss.near < 0.6 * loss.far
+    bright = c.beyond("p2") > c.least("veil", 5) and loss.near < 0.6 * loss.far and loss.all > GONE
     if lifted > c.least("veil", 5) and loss.all < c.least("veil", LOST) and (even or bright):
         verdict.found["veil"] = {"darkest": c.sight["p2"], "usual": c.usual("p2"), "lost": loss.all}
 
@@ -190,7 +191,7 @@ def _disturbance(c: Compared, verdict: Verdict) -> None:
     # Stripes across the picture are jumps of rows too, and the whole of them.
     blocks = borders > (c.least("mosaic", 8) if same else MANY)
     missing = s["still"] - float(c.past.vectors[:, INDEX["still"]].max())
-    if s.corrupt or blocks or missing > ABSENT or (torn >= (4 if same else 9) and peak < SURELY):
+    if s.corrupt or blocks or missing > ABSENT or (torn >= (4 if same else 6) and peak < SURELY):
         verdict.found["mosaic"] = {"rows": torn, "blocks": borders, "missing": missing}
 
 

@@ -67,13 +67,16 @@ def unsharp(c: Compared, margin: float = 0.25) -> Unsharp:
 
 def _spread(lost: Mask, strong: Mask, share: float) -> bool:
     """Whether all thirds of the picture, across and down, are hit, as far as they have something in them."""
-    thirds = [*np.array_split(np.arange(12), 3)]
-    rows = [(lost[r], strong[r]) for r in np.array_split(np.arange(8), 3)]
-    columns = [(lost[:, k], strong[:, k]) for k in thirds]
-    return all(hit.sum() > 0.3 * share * there.sum() for hit, there in (*rows, *columns) if there.sum() >= 6)
+    thirds = zip(_thirds(lost), _thirds(strong), strict=True)
+    return all(hit.sum() > 0.3 * share * there.sum() for hit, there in thirds if there.sum() >= 6)
 
 
-EVERYWHERE = 0.6  # share of the cells
+def _thirds(mask: Mask) -> list[Mask]:
+    """Upper, middle, lower; left, middle, right."""
+    return [*np.array_split(mask, 3, axis=0), *np.array_split(mask, 3, axis=1)]
+
+
+EVERYWHERE, SPARED = 0.6, 0.25  # share of the cells, of a third of the picture
 COLOUR, LEVEL = 6.0, 18.0  # beyond all that a cell showed: colour (U, V) and brightness
 
 
@@ -140,12 +143,15 @@ def _outside(mine: npt.NDArray[Any], theirs: npt.NDArray[Any]) -> npt.NDArray[An
 
 
 def tinted(c: Compared) -> float:
-    """Share of the cells whose colour lies beyond all that they showed, to the side to which the picture as a whole went."""
+    """Share of the cells whose colour lies beyond all that they showed, to the side to which the picture as a whole went; 0 where a
+    third of the picture is spared: something coloured stands there."""
     mine, theirs = measure.colours(c.sight.vector), measure.colours(c.near)
     share = 0.0
     for k in (1, 2):
         way = np.sign(np.median(mine[k] - np.median(theirs[:, k], 0)))
-        share = max(share, float(np.mean((mine[k] - (theirs[:, k] * way).max(0) * way) * way > 1.5)))
+        hit = np.asarray((mine[k] - (theirs[:, k] * way).max(0) * way) * way > 1.5, bool)
+        if min(float(third.mean()) for third in _thirds(hit)) > SPARED:
+            share = max(share, float(np.mean(hit)))
     return share
 
 
