@@ -82,6 +82,7 @@ class Found:
     severity: int
     hours: float | None
     first: str
+    bare: bool  # a place with next to nothing in it
 
 
 def _broken(job: tuple[int, str, int, str]) -> list[Found]:
@@ -94,14 +95,14 @@ def _broken(job: tuple[int, str, int, str]) -> list[Found]:
     if index >= len(places):
         return []
     camera = sights.warmed(places[index], 500 + index, sights.Sky(np.random.default_rng(9)))
-    found = []
+    found, bare = [], sights.is_bare(camera)
     for name in (faults_other if generator == "other" else faults_made).RIGHT:
         for severity in (1, 2, 3):
             for start in range(starts):
                 begin = 5 + (9.2 if name in IN_COLOUR else START_HOURS[start % 3]) / 24
                 if sights.visible(camera, begin, name, severity):
                     took, first = sights.time_to_open(camera, (name, severity, start + 1), begin)
-                    found.append(Found(name, severity, took, first))
+                    found.append(Found(name, severity, took, first, bare))
     return found
 
 
@@ -154,6 +155,18 @@ def accuracy(c: Context, footage: Path | None, days: int) -> list[Figure]:
         *(
             Figure(f"opened in the right family within 4 h, {word}", round(share, 3), "", f"≥ {bar}", share >= bar)
             for share, word, bar in ((_share(broken["made"], s), word, bar) for s, word, bar in BARS)
+        ),
+        *(
+            Figure(
+                f"of them at places with something in them, {word}",
+                round(_share([r for r in broken["made"] if not r.bare], s), 3),
+                "",
+            )
+            for s, word, _ in BARS
+        ),
+        *(
+            Figure(f"of them at bare places, {word}", round(_share([r for r in broken["made"] if r.bare], s), 3), "")
+            for s, word, _ in BARS
         ),
         *(
             Figure(f"the same, of faults made in another way, {word}", round(_share(broken["other"], s), 3), "")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from health import faults, measure
+from health import faults, measure, structure
 from health.bank import ANCHOR_DAYS, ANCHORS
 from health.compared import Past
 from health.faults import FAMILIES, Mark, Track, advance
@@ -118,6 +118,12 @@ def visible(camera: Camera, now: float, name: str, severity: int) -> bool:
     """Whether the fault changes the picture at all, by 3 grey levels (RMS): colour cannot be taken from grey asphalt."""
     with_it, without = (picture(camera, now, Weather(0.5), f).astype(np.float32) for f in ((name, severity, 1), None))
     return float(np.sqrt(np.mean((with_it - without) ** 2))) >= 3.0
+
+
+def is_bare(camera: Camera) -> bool:
+    """Whether the place has next to nothing in it: fewer than half of its cells with structure under an overcast noon."""
+    cells = measure.cells(see(camera, 5 + 13.1 / 24, Weather(1.0)).vector)
+    return bool(np.mean(cells[2] > structure.STRONG) < 0.5)
 
 
 def light_of(sight: Sight) -> str:
