@@ -196,3 +196,12 @@ cameras:
         inventory.parse(text.replace("id: c2,", "id: c2, id: c4,"))
     with pytest.raises(InventoryError):
         inventory.parse("town: t\nvillages: &v [*v]\n")
+
+
+def test_where_marks_stand_is_told_in_shares() -> None:
+    camera = {**GOOD["cameras"][0], "marks": {"time": [0.6, 0.0, 0.4, 0.08], "name": [0, 0.9, 0.3, 0.1]}}
+    read = inventory.parse(yaml.safe_dump({**GOOD, "cameras": [camera]}, allow_unicode=True))
+    assert read.cameras[0].marks["time"] == (0.6, 0.0, 0.4, 0.08)
+    for wrong in ({"time": [0.6, 0, 0.4]}, {"time": [0.6, 0, 40, 8]}, {"clock": [0, 0, 1, 1]}):
+        with pytest.raises(InventoryError, match="marks"):
+            inventory.parse(yaml.safe_dump({**GOOD, "cameras": [{**camera, "marks": wrong}]}, allow_unicode=True))
