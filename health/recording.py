@@ -30,7 +30,7 @@ Findings = tuple[dict[str, dict[str, Any]], set[str]]
 
 async def findings(session: AsyncSession, cameras: Sequence[Camera], now: datetime) -> dict[str, Findings]:
     """By camera: (found families with their figures, families that could not be tested): gaps of the last day, days held."""
-    streams = {s.id: c.id for c in cameras for s in c.streams if s.record and s.kind == "main"}
+    streams = _recorded_main(cameras)
     told: dict[str, Findings] = {c.id: ({}, {"gaps", "retention", "flapping", "index"}) for c in cameras}
     for camera in streams.values():
         told[camera] = ({}, {"index"})
@@ -64,10 +64,15 @@ async def findings(session: AsyncSession, cameras: Sequence[Camera], now: dateti
     return told
 
 
+def _recorded_main(cameras: Sequence[Camera]) -> dict[str, str]:
+    """Camera of each main stream that is recorded."""
+    return {s.id: c.id for c in cameras for s in c.streams if s.record and s.kind == "main"}
+
+
 async def sampled(session: AsyncSession, cameras: Sequence[Camera], now: datetime) -> dict[str, list[tuple[Path, int]]]:
     """By camera, files of its main stream that the index tells of, with their sizes: those of one minute of the last day, another
     one every two hours. The same minute is drawn for a second look."""
-    streams = {s.id: c.id for c in cameras for s in c.streams if s.record and s.kind == "main"}
+    streams = _recorded_main(cameras)
     draw = zlib.crc32(f"{now:%Y%m%d}{now.hour // 2}".encode()) % 1440
     at = to_microseconds(now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=1, minutes=draw))
     volumes = await footage.volume_paths(session)
