@@ -139,13 +139,12 @@ def _sharpness(c: Compared, seen: Unsharp, verdict: Verdict, suspected: bool = F
     """`suspected`: what was called unsharp everywhere need not prove that again."""
     if seen.cells < 6:
         verdict.untestable |= {"blurred", "blurred_part"}
-    elif seen.coarse < -0.55 and not (seen.share > 0.75 and seen.lost < -0.8):
-        pass  # contrast went as a whole: that is no lens out of focus
-    elif seen.share > c.least("blurred", 0.35) and -seen.lost > c.least("blurred", 0.3) and (seen.everywhere or suspected):
+        return
+    if seen.coarse < -0.55 and not (seen.share > 0.75 and seen.lost < -0.8):
+        return  # contrast went as a whole: that is no lens out of focus
+    if seen.share > c.least("blurred", 0.35) and -seen.lost > c.least("blurred", 0.3) and (seen.everywhere or suspected):
         verdict.found["blurred"] = {"share": seen.share, "lost": seen.lost}
-        _partly(c, seen, verdict)
-    else:
-        _partly(c, seen, verdict)
+    _partly(c, seen, verdict)
 
 
 def _partly(c: Compared, seen: Unsharp, verdict: Verdict) -> None:
