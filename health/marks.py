@@ -25,6 +25,7 @@ CONFIDENT = 0.6  # correlation with the best digit
 CONTRAST = 30.0  # grey levels between the signs and what lies behind them
 SURE = 0.8  # of every digit, before a time is called wrong
 BARE = 30.0  # steepest twentieth of the strip, grey levels a pixel: there is no sign in it
+LEAST = 4  # pixels
 EXTRA = 6  # signs that may stand between the digits
 FORMATS = ("%Y%m%d%H%M%S", "%m%d%Y%H%M%S", "%d%m%Y%H%M%S", "%y%m%d%H%M%S", "%H%M%S")
 
@@ -42,14 +43,17 @@ class Reading:
 
 
 def strip(y: Plane, box: Box) -> Plane:
-    """The place of a mark, TALL pixels high."""
+    """The place of a mark, TALL pixels high; at the edge, or with no extent, it is at least LEAST by LEAST pixels."""
     height, width = y.shape
-    x0, y0 = int(box[0] * width), int(box[1] * height)
-    x1, y1 = min(width, round((box[0] + box[2]) * width)), min(height, round((box[1] + box[3]) * height))
-    cut = y[max(0, y0) : max(y0 + 4, y1), max(0, x0) : max(x0 + 4, x1)]
-    return np.asarray(
-        cv2.resize(cut, (max(8, cut.shape[1] * TALL // cut.shape[0]), TALL), interpolation=cv2.INTER_CUBIC), np.uint8
-    )
+    x0, x1 = _span(box[0], box[2], width)
+    y0, y1 = _span(box[1], box[3], height)
+    size = (max(8, (x1 - x0) * TALL // (y1 - y0)), TALL)
+    return np.asarray(cv2.resize(y[y0:y1, x0:x1], size, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def _span(start: float, extent: float, pixels: int) -> tuple[int, int]:
+    first = min(max(0, int(start * pixels)), pixels - LEAST)
+    return first, min(pixels, max(first + LEAST, round((start + extent) * pixels)))
 
 
 def read(cut: Plane) -> Reading:

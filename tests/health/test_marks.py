@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
@@ -80,6 +80,8 @@ def test_marks_that_nobody_asked_for_are_not_judged() -> None:
 
 
 @settings(deadline=None, max_examples=40)
+@example(0, (1.0, 0.0, 0.0, 0.0))
+@example(0, (0.0, 1.0, 0.0, 0.0))
 @given(st.integers(0, 2**32 - 1), st.tuples(*[st.floats(0, 1)] * 4))
 def test_noise_is_never_a_time(seed: int, box: tuple[float, float, float, float]) -> None:
     y = np.random.default_rng(seed).integers(0, 255, (90, 160), np.uint8)
