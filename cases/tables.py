@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base
-from core.events import BigId
 
 
 class Case(Base):
@@ -45,6 +44,9 @@ class WatchSubject(Base):
     approved_by: Mapped[str | None] = mapped_column(String(60))
     approved_at: Mapped[datetime | None] = mapped_column()
     expires_at: Mapped[datetime] = mapped_column(comment="Matches nothing from here on")
+    vector: Mapped[bytes | None] = mapped_column(LargeBinary, comment="How it looks: 256 signed bytes of the pack's vector")
+    embedder: Mapped[str] = mapped_column(String(80), default="", server_default="", comment="Pack of the vector")
+    likeness: Mapped[float] = mapped_column(default=0.0, server_default="0", comment="Least cosine to the vector")
     auto_dispatch: Mapped[bool] = mapped_column(default=False, comment="The approver lets alerts go out unconfirmed")
 
 
@@ -75,11 +77,3 @@ class Alert(Base):
     note: Mapped[str] = mapped_column(String(400), default="")
     answered_by: Mapped[str | None] = mapped_column(String(60))
     answered_at: Mapped[datetime | None] = mapped_column()
-
-
-class WatchPosition(Base):
-    __tablename__ = "watch_position"
-    __table_args__ = ({"comment": "How far the matcher has read the sightings"},)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    position: Mapped[int] = mapped_column(BigId, comment="Id of the last sighting looked at")

@@ -1,30 +1,44 @@
 """Cases and watch lists: who proposes, who approves, what matches.
 
-The matcher is one more reader of the log: it takes sightings in the order of their ids from its own
-position, so that none is missed and none alerts twice.
+The matcher takes each sighting from the list that the indexer writes with it, so that none is missed and none alerts twice.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
-from cases.tables import Alert, Case, WatchPosition, WatchSubject
+from cases.tables import Alert, Case, WatchSubject
+from cases.watch_list import WatchList
 from core import audit, events
 from core.clock import Clock
 from core.database import Database
 from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError
-from search.colours import NAMES
-from search.detectors.base import CLASSES
-from search.tables import Sighting
+from search import numbers, vocabulary
+from search.store import Days, Sighting, ids, thumbs
+from search.store.vectors import Floats, open_shard, restored
 
 LONGEST = timedelta(days=30)
 QUIET_US = 600 * 1_000_000  # one alert a subject and camera in this time
 BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """How a subject looks: a pack's vector as 256 signed bytes, and the least cosine to it."""
+
+    vector: bytes
+    embedder: str
+    likeness: float
 
 
 async def open_case(
@@ -41,11 +55,13 @@ async def open_case(
 
 async def propose(
     session: AsyncSession, at: datetime, actor: str, *, case: int, title: str, cls: str, upper: str | None, lower: str | None,
-    villages: list[str] | None, reason: str, expires_at: datetime,
+    villages: list[str] | None, reason: str, expires_at: datetime, example: Example | None = None,
 ) -> WatchSubject:  # fmt: skip
-    """Propose a subject; it matches nothing until a second person approves it."""
-    if cls not in CLASSES or any(c is not None and c not in NAMES for c in (upper, lower)):
-        raise UsageError(f"classes are: {', '.join(CLASSES)}; colours are: {', '.join(NAMES)}")
+    """Propose a subject; it matches nothing until a second person approves it. `example`: how it looks, beside the words."""
+    vocabulary.classes([cls])
+    for colour in (upper, lower):
+        if colour is not None:
+            vocabulary.colour(colour)
     if not at < expires_at <= at + LONGEST:
         raise UsageError("a subject expires within 30 days; renew it when it is still needed")
     found = await session.get(Case, case)
@@ -53,7 +69,8 @@ async def propose(
         raise NotFoundError("there is no such case")
     row = WatchSubject(
         case=case, title=title, cls=cls, upper=upper, lower=lower, villages=villages, reason=reason, state="proposed",
-        proposed_by=actor, proposed_at=at, expires_at=expires_at,
+        proposed_by=actor, proposed_at=at, expires_at=expires_at, vector=example.vector if example else None,
+        embedder=example.embedder if example else "", likeness=example.likeness if example else 0.0,
     )  # fmt: skip
     session.add(row)
     await session.flush()
@@ -86,61 +103,97 @@ BY_A_PERSON = 0  # in the place of a sighting's number
 
 
 class Matcher:
-    """Turns new sightings into alerts."""
+    """Turns new sightings into alerts: whatever is new or better seen is looked at once and struck off its list.
 
-    def __init__(self, database: Database, clock: Clock):
-        self._database = database
-        self._clock = clock
+    An alert is written before its sighting is struck off; a crash between the two makes it look again, and the quiet
+    time after an alert keeps that from becoming a second one.
+    """
+
+    def __init__(self, database: Database, clock: Clock, days: Days, data_dir: Path):
+        self._database, self._clock, self._days, self._data_dir = database, clock, days, data_dir
+        self._list: WatchList | None = None
+        self._version: tuple[object, ...] = ()
 
     async def run_once(self) -> int:
         """Look at the next batch of sightings; returns the number of alerts raised."""
-        async with self._database.reading() as session:
-            position = await session.scalar(select(WatchPosition.position)) or 0
-            sightings = (
-                await session.scalars(select(Sighting).where(Sighting.id > position).order_by(Sighting.id).limit(BATCH))
-            ).all()
-        if not sightings:
+        fresh = await asyncio.to_thread(self._days.fresh, BATCH)
+        if not fresh:
             return 0
         now = self._clock.now()
-        async with self._database.session() as session:
-            subjects = await active_subjects(session, now)
-            raised = 0
-            for sighting in sightings:
-                for subject in subjects:
-                    if fits(subject, sighting) and await _raise(session, now, subject, sighting):
-                        raised += 1
-            await session.merge(WatchPosition(id=1, position=sightings[-1].id))
+        async with self._database.reading() as session:
+            watched = await self._watched(session, now)
+            places, packs = await numbers.places(session), await numbers.packs(session)
+        seen = await asyncio.to_thread(self._days.many, {number for _, _, number in fresh}) if len(watched) else {}
+        matches = await asyncio.to_thread(self._matches, watched, list(seen.values()), places, packs)
+        raised = 0
+        for subject, sighting in matches:
+            raised += await self._raise(now, subject, sighting, places[sighting.camera])
+        await asyncio.to_thread(self._days.looked_at, fresh)
         return raised
 
+    async def villages(self) -> set[str] | None:
+        """Villages that somebody is looked for in; None: the whole town."""
+        async with self._database.reading() as session:
+            subjects = (await self._watched(session, self._clock.now())).subjects
+        if any(s.villages is None for s in subjects):
+            return None
+        return {v for s in subjects for v in s.villages or ()}
 
-def fits(subject: WatchSubject, sighting: Sighting) -> bool:
-    if subject.cls != sighting.cls or (subject.villages is not None and sighting.village not in subject.villages):
-        return False
-    pairs = ((subject.upper, sighting.upper), (subject.lower, sighting.lower))
-    return all(wanted is None or f",{wanted}," in names for wanted, names in pairs)
+    async def _watched(self, session: AsyncSession, now: datetime) -> WatchList:
+        """Compiled once, and again when somebody comes on the list, leaves it or expires."""
+        query = select(func.count(), func.max(WatchSubject.id), func.max(WatchSubject.approved_at)).where(
+            WatchSubject.state == "active", WatchSubject.expires_at > now
+        )
+        version = tuple((await session.execute(query)).one())
+        if self._list is None or version != self._version:
+            self._list, self._version = WatchList(await active_subjects(session, now)), version
+        return self._list
 
+    def _matches(
+        self, watched: WatchList, seen: Sequence[Sighting], places: dict[int, numbers.Place], packs: dict[int, str]
+    ) -> list[tuple[WatchSubject, Sighting]]:
+        return [
+            (subject, s)
+            for s in sorted(seen, key=lambda s: s.id)
+            if s.camera in places
+            for subject in watched.fitting(s, places[s.camera].village, packs.get(s.embedder, ""), partial(self._vector, s))
+        ]
 
-async def _raise(session: AsyncSession, now: datetime, subject: WatchSubject, sighting: Sighting) -> bool:
-    recent = await session.scalar(
-        select(Alert.id).where(
-            Alert.subject == subject.id, Alert.camera == sighting.camera,
-            Alert.at_us > sighting.at_us - QUIET_US, Alert.at_us < sighting.at_us + QUIET_US,
-        ).limit(1)
-    )  # fmt: skip
-    if recent is not None:
-        return False
-    alert = Alert(
-        subject=subject.id, sighting=sighting.id, camera=sighting.camera, village=sighting.village, at_us=sighting.at_us,
-        thumbnail=sighting.thumbnail, state="new", raised_at=now, note="",
-    )  # fmt: skip
-    session.add(alert)
-    await session.flush()
-    events.append(session, now, "alert.raised", village=alert.village, camera=alert.camera, alert=alert.id)
-    await audit.record(session, now, "system", "alert.raise", str(alert.id), subject=subject.id, sighting=sighting.id)
-    if subject.auto_dispatch:
-        from_rule = f"approved for direct dispatch by {subject.approved_by}"
-        await dispatch(session, now, "auto", alert, reason=from_rule)
-    return True
+    def _vector(self, s: Sighting) -> Floats | None:
+        shard = open_shard(self._days.place(ids.day_of(s.start_ms)), s.embedder) if s.vector >= 0 else None
+        return restored(shard.i8[s.vector : s.vector + 1])[0] if shard is not None and s.vector < len(shard.i8) else None
+
+    async def _raise(self, now: datetime, subject: WatchSubject, sighting: Sighting, place: numbers.Place) -> bool:
+        at_us = sighting.best_ms * 1000
+        async with self._database.session() as session:
+            recent = await session.scalar(
+                select(Alert.id).where(
+                    Alert.subject == subject.id, Alert.camera == place.camera, Alert.at_us > at_us - QUIET_US, Alert.at_us < at_us + QUIET_US
+                ).limit(1)
+            )  # fmt: skip
+            if recent is not None:
+                return False
+            # The picture is kept with the alert: the sighting's own goes with its day.
+            picture = await asyncio.to_thread(self._keep_picture, sighting, subject.id)
+            alert = Alert(
+                subject=subject.id, sighting=sighting.id, camera=place.camera, village=place.village, at_us=at_us,
+                thumbnail=picture, state="new", raised_at=now, note="",
+            )  # fmt: skip
+            session.add(alert)
+            await session.flush()
+            events.append(session, now, "alert.raised", village=alert.village, camera=alert.camera, alert=alert.id)
+            await audit.record(session, now, "system", "alert.raise", str(alert.id), subject=subject.id, sighting=sighting.id)
+            if subject.auto_dispatch:
+                await dispatch(session, now, "auto", alert, reason=f"approved for direct dispatch by {subject.approved_by}")
+        return True
+
+    def _keep_picture(self, sighting: Sighting, subject: int) -> str:
+        relative = f"alerts/{sighting.id}-{subject}.jpg"
+        with suppress(OSError):
+            content = thumbs.read(self._days.place(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size)
+            (self._data_dir / relative).parent.mkdir(parents=True, exist_ok=True)
+            (self._data_dir / relative).write_bytes(content)
+        return relative
 
 
 async def seen_by_a_person(

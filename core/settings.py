@@ -74,9 +74,16 @@ class PatrolSettings(Section):
 
 
 class SearchSettings(Section):
-    detector: Literal["builtin", "openvino", "ultralytics"] = Field("builtin", description="Which detector runs.")
-    model: Path | None = Field(None, description="Model file (.xml of OpenVINO, .pt of ultralytics).")
-    threshold: float = Field(0.3, ge=0, le=1, description="Lowest score that becomes a sighting.")
+    detector: str = Field("auto", description="Id of a detection pack; auto: the best installed, else builtin (no model).")
+    embedder: str = Field("auto", description="Id of the pack by which people are recognised again; auto or none.")
+    attributes: bool = Field(True, description="Ask the installed packs for attributes: bags, hats, kinds of vehicles.")
+    plates: bool = Field(False, description="Read registration plates, where a pack for it is installed.")
+    threshold: float | None = Field(
+        None, ge=0, le=1, description="Lowest score that becomes a sighting; empty: the pack's own."
+    )
+    workers: int = Field(1, ge=1, le=64, description="Processes of one thread each that look at keyframes.")
+    batch: int = Field(12, ge=1, le=200, description="Keyframes of one stream looked at in one go.")
+    days: float = Field(31, gt=0, description="Days that sightings, their pictures and vectors are kept.")
 
 
 class Settings(BaseSettings):

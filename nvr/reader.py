@@ -42,6 +42,7 @@ class Keyframe:
     codec: str  # 'h264' or 'h265'
     configuration: bytes  # avcC or hvcC record
     data: bytes  # NAL units with 4-byte lengths
+    gop_bytes: int = 0  # of the whole GOP that it opens; 0: not known
 
 
 class ArchiveReader:
@@ -179,7 +180,7 @@ def _read_keyframes(stream: str, gops: Sequence[LocatedGop]) -> list[Keyframe]:
                 continue
             with gop.path.open("rb") as f:
                 f.seek(fragment.data_offset)
-                frames.append(Keyframe(stream, gop.start_us, codec, record, f.read(fragment.first_size)))
+                frames.append(Keyframe(stream, gop.start_us, codec, record, f.read(fragment.first_size), gop.size))
         except FileNotFoundError:
             continue
     return frames

@@ -1,11 +1,13 @@
 """Names of colours on people and vehicles.
 
-Twelve names (as in Chinese police practice) by rules on lightness, chroma and hue (CIELAB, LCh),
-through a 32³ lookup table; the strongest two names of the torso and of the legs are kept.
+Twelve names (as in Chinese police practice) by rules on lightness, chroma and hue (CIELAB, LCh), through a 32³ lookup
+table; the strongest two names of the torso and of the legs are kept with their weights. Before that the picture is
+balanced by what the camera usually sees: the colour space matters little, the balance much (0.72 → 0.90, research 6).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
@@ -13,12 +15,55 @@ import numpy as np
 import numpy.typing as npt
 
 from nvr.pictures import Picture
+from search.vocabulary import Colour, Tone
 
-NAMES = ("black", "grey", "white", "red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink", "brown")
 SIZE = (32, 64)  # width, height to which a person is scaled
 TORSO, LEGS = (0.17, 0.5), (0.56, 0.9)
+BODY = (0.25, 0.7)  # of a vehicle
 MIN_SHARE = 0.2
 MONO_CHROMA = 5.0  # 95th percentile of |B−G|+|R−G| below this: an infra-red picture, no colours
+DARK, LIGHT = 70, 150  # grey levels between which a tone is middling
+NORM = 6  # of the shades-of-grey estimate (Finlayson and Trezzi, 2004)
+BRIGHT = 165.0  # level of that norm in a well-exposed picture of a street
+GAINS = (0.72, 1.4)
+EXPOSURE = (0.8, 1.7)
+LEARN = 0.1
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """Codes of search.vocabulary.Colour, strongest first, 0 for none; the strongest one's weight in per cent."""
+
+    first: int = 0
+    second: int = 0
+    share: int = 0
+
+
+@dataclass(slots=True)
+class Balance:
+    """A camera's running estimate of its light: what a grey thing there looks like (shades of grey on the background)."""
+
+    grey: tuple[float, float, float] = (0.0, 0.0, 0.0)  # norms of B, G, R
+    looks: int = 0
+
+    def learn(self, background: Picture) -> None:
+        """From a small BGR picture, in which what passes by is little."""
+        values = background.reshape(-1, 3).astype(np.float64)
+        norms = np.power(np.mean(np.power(values, NORM), axis=0), 1 / NORM)
+        share = max(LEARN, 1 / (self.looks + 1))
+        self.grey = tuple(float(g + (n - g) * share) for g, n in zip(self.grey, norms, strict=True))  # type: ignore[assignment]
+        self.looks += 1
+
+    def apply(self, picture: Picture) -> Picture:
+        """The picture as it would be in white light, well exposed."""
+        if self.looks == 0 or min(self.grey) < 8:
+            return picture
+        level = sum(self.grey) / 3
+        exposure = min(max(BRIGHT / level, EXPOSURE[0]), EXPOSURE[1])
+        gains = [min(max(level / g, GAINS[0]), GAINS[1]) * exposure for g in self.grey]
+        table = np.clip(np.arange(256)[:, None] * np.array(gains)[None, :], 0, 255).astype(np.uint8)
+        return np.asarray(cv2.LUT(picture, table[None]), np.uint8)
 
 
 @lru_cache(maxsize=1)
@@ -26,52 +71,70 @@ def _table() -> npt.NDArray[np.uint8]:
     steps = (np.arange(32, dtype=np.float32) * 8 + 4) / 255
     b, g, r = np.meshgrid(steps, steps, steps, indexing="ij")
     lab = cv2.cvtColor(np.stack([b, g, r], axis=-1).reshape(1, -1, 3), cv2.COLOR_BGR2Lab)[0]
-    names = [NAMES.index(_name(*(float(v) for v in row))) for row in lab]
-    return np.array(names, np.uint8).reshape(32, 32, 32)
+    return np.array([_name(*(float(v) for v in row)) for row in lab], np.uint8).reshape(32, 32, 32)
 
 
-def _name(lightness: float, a: float, b: float) -> str:
+def _name(lightness: float, a: float, b: float) -> Colour:
     chroma = float(np.hypot(a, b))
     hue = float(np.degrees(np.arctan2(b, a))) % 360
     if lightness < 18 or (chroma < 12 and lightness < 30):
-        return "black"
+        return Colour.black
     if chroma < 12:
-        return "white" if lightness > 78 else "grey"
+        return Colour.white if lightness > 78 else Colour.grey
     if hue < 45 or hue >= 345:
-        return "pink" if lightness > 65 else "red"
+        return Colour.pink if lightness > 65 else Colour.red
     if hue < 75:
-        return "brown" if lightness < 50 else "orange"
+        return Colour.brown if lightness < 50 else Colour.orange
     if hue < 108:
-        return "yellow" if lightness > 55 else "brown"
+        return Colour.yellow if lightness > 55 else Colour.brown
     if hue < 170:
-        return "green"
+        return Colour.green
     if hue < 225:
-        return "cyan"
+        return Colour.cyan
     if hue < 300:
-        return "blue"
-    return "purple" if hue < 325 or lightness < 50 else "pink"
+        return Colour.blue
+    return Colour.purple if hue < 325 or lightness < 50 else Colour.pink
 
 
-def person_colours(crop: Picture) -> tuple[list[str], list[str]]:
-    """(upper, lower): up to two names each, strongest first."""
-    scaled = cv2.resize(crop, SIZE, interpolation=cv2.INTER_AREA)
-    names = _table()[tuple((scaled // 8)[..., i] for i in range(3))]
+def weights(crop: Picture, *, vehicle: bool) -> tuple[Floats, Floats]:
+    """How much of each colour (13 sums, by code) the upper and the lower part show; of a vehicle the upper is its body."""
+    names = _named(crop)
+    if vehicle:
+        return _sums(names, np.ones(SIZE[0]), BODY), np.zeros(len(Colour))
     column = np.exp(-(((np.arange(SIZE[0]) - SIZE[0] / 2 + 0.5) / (SIZE[0] * 0.18)) ** 2))
-    return _strongest(names, column, TORSO), _strongest(names, column, LEGS)
+    return _sums(names, column, TORSO), _sums(names, column, LEGS)
 
 
-def vehicle_colour(crop: Picture) -> list[str]:
-    """Names of the central upper-middle part."""
+def strongest(sums: Floats) -> Naming:
+    """The two names that lead."""
+    total = float(sums.sum())
+    if total <= 0:
+        return Naming()
+    first, second = (int(i) for i in np.argsort(-sums)[:2])
+    shares = sums / total
+    if shares[first] < MIN_SHARE:
+        return Naming()
+    return Naming(first, second if shares[second] >= MIN_SHARE else 0, round(float(shares[first]) * 100))
+
+
+def tones(crop: Picture) -> tuple[Tone, Tone]:
+    """All that an infra-red picture says: dark, middling or light, above and below."""
+    grey = cv2.cvtColor(cv2.resize(crop, SIZE, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+    middle = grey[:, SIZE[0] // 4 : -SIZE[0] // 4]
+    levels = (float(np.median(middle[int(a * SIZE[1]) : int(b * SIZE[1])])) for a, b in (TORSO, LEGS))
+    upper, lower = (Tone.dark if v < DARK else Tone.light if v > LIGHT else Tone.mid for v in levels)
+    return upper, lower
+
+
+def _named(crop: Picture) -> npt.NDArray[np.uint8]:
     scaled = cv2.resize(crop, SIZE, interpolation=cv2.INTER_AREA)
-    names = _table()[tuple((scaled // 8)[..., i] for i in range(3))]
-    return _strongest(names, np.ones(SIZE[0]), (0.25, 0.7))
+    return np.asarray(_table()[tuple((scaled // 8)[..., i] for i in range(3))], np.uint8)
 
 
-def _strongest(names: npt.NDArray[np.uint8], column: npt.NDArray[np.float64], rows: tuple[float, float]) -> list[str]:
+def _sums(names: npt.NDArray[np.uint8], column: Floats, rows: tuple[float, float]) -> Floats:
     part = names[int(rows[0] * SIZE[1]) : int(rows[1] * SIZE[1])]
-    weights = np.bincount(part.ravel(), weights=np.tile(column, len(part)), minlength=len(NAMES))
-    weights = weights / weights.sum()
-    return [NAMES[i] for i in np.argsort(-weights)[:2] if weights[i] >= MIN_SHARE]
+    sums = np.bincount(part.ravel(), weights=np.tile(column, len(part)), minlength=len(Colour)).astype(np.float64)
+    return np.asarray(sums / sums.sum(), np.float64)
 
 
 def is_monochrome(picture: Picture) -> bool:

@@ -48,41 +48,54 @@ def patrol(ctx: click.Context, json_output: bool) -> None:
 
 
 @cli.command()
-@click.option("--since", help="Begin here (ISO time; default: where indexing stopped).")
+@click.option("--from", "start", help="Read once more from here (ISO time) and replace; without it: what is new.")
+@click.option("--to", "end", help="Read once more up to here (default: now).")
+@click.option("--cameras", "camera", multiple=True, help="Only these (A,B or given several times).")
+@click.option("--pack", help="Detection pack by id, instead of the settings' one.")
 @as_json
 @click.pass_context
-def index(ctx: click.Context, since: str | None, json_output: bool) -> None:
-    """Index recorded footage up to the present."""
+def index(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
+    """Index recorded footage up to the present, or a stretch of it once more with a better pack."""
     from station import foreground
 
-    facts = with_database(ctx, lambda d, s: foreground.index(d, s, since))
-    show(facts, json_output, lambda: f"{facts['sightings']} sightings written")
+    facts = with_database(ctx, lambda d, s: foreground.index(d, s, options))
+    show(
+        facts,
+        json_output,
+        lambda: "\n".join([f"{facts['sightings']} sightings written by {facts['detector']}", *facts["wrong"]]),
+    )
+    sys.exit(1 if facts["wrong"] else 0)
 
 
 @cli.command()
-@click.option("--class", "cls", help="person, vehicle, bike, moving")
-@click.option("--upper", help="Colour of the upper part")
+@click.argument("words", nargs=-1)
+@click.option("--class", "cls", multiple=True, help="person, rider, ebike, vehicle, van …")
+@click.option("--upper", help="Colour of the upper part, or of a vehicle")
 @click.option("--lower", help="Colour of the lower part")
+@click.option("--heading", help="north, northeast, …")
 @click.option("--camera", multiple=True)
 @click.option("--village", multiple=True)
 @click.option("--start", help="ISO time")
 @click.option("--end", help="ISO time")
 @click.option("--limit", default=20, show_default=True)
 @click.option("--after", help="Key of the next page")
+@click.option("--reason", required=True, help="Case number, help request or other ground; it is written down.")
 @as_json
 @click.pass_context
 def search(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
-    """Find sightings, newest first."""
+    """Find sightings by WORDS (红衣男子骑电瓶车往东) and options, newest first."""
     from station import foreground
 
-    facts = with_database(ctx, lambda d, _: foreground.search(d, options))
+    facts = with_database(ctx, lambda d, s: foreground.search(d, s, options))
 
     def text() -> str:
-        lines = [
-            f"{r['at']}  {r['camera']:12} {r['cls']:8} {r['score']:.2f}  {','.join(r['upper'])}/{','.join(r['lower'])}"
+        lines = [f"asked: {json.dumps(facts['asked'], ensure_ascii=False)}"]
+        lines += [f"not understood: {', '.join(facts['unknown'])}"] if facts["unknown"] else []
+        lines += [
+            f"{r['at']}  {r['camera']:12} {r['cls']:8} {r['score']:.2f}  {','.join(r['upper'])}/{','.join(r['lower'])} {r['direction']}"
             for r in facts["rows"]
         ]
-        return "\n".join(lines) or "nothing found"
+        return "\n".join(lines if facts["rows"] else [*lines, "nothing found"])
 
     show(facts, json_output, text)
 

@@ -42,7 +42,9 @@ from health.words import sentence
 from nvr import footage
 from nvr.reader import ArchiveReader
 from nvr.tables import StreamStatus
-from search.tables import Sighting
+from search.query import Query, numbers
+from search.upkeep import days_of
+from search.vocabulary import classes
 from station import database as station_database
 from station.processes import until_stopped, vault_of
 from station.supervisor import Supervisor, roles
@@ -228,6 +230,14 @@ class Story:
                 return f"{row.kind}: alert {data['alert']}"
         return ""
 
+    def _seen(self) -> tuple[int, int]:
+        """People, and sightings of all classes."""
+        days = days_of(self._settings)
+        try:
+            return len(numbers(days, Query(classes=classes(["person"])))), len(numbers(days, Query()))
+        finally:
+            days.close()
+
     async def summary(self) -> dict[str, Any]:
         now_us = to_microseconds(self._clock.now())
         reader = ArchiveReader(self._database, self._clock)
@@ -237,10 +247,9 @@ class Story:
                 {"camera": f.camera, "family": f.family, "detail": sentence(f.family, f.figures)}
                 for f in await session.scalars(select(Fault).where(Fault.state == OPEN).order_by(Fault.camera))
             ]
-            people = await session.scalar(select(func.count(Sighting.id)).where(Sighting.cls == "person")) or 0
-            sightings = await session.scalar(select(func.count(Sighting.id))) or 0
             alerts = await session.scalar(select(func.count(Alert.id))) or 0
             cameras = await registry.cameras(session)
+        people, sightings = await asyncio.to_thread(self._seen)
         recorded, gaps = 0.0, []
         for camera in cameras:
             spans = await reader.coverage(f"{camera.id}/main", first, now_us)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
+from cameras import registry
+from cameras.tables import Camera, Village
+from core import audit
 from core.clock import SystemClock, from_microseconds, parse_time, to_microseconds
 from core.database import Database
 from core.errors import NotFoundError, UsageError
@@ -23,10 +28,15 @@ from nvr import clip as write_clip
 from nvr import footage
 from nvr.decode_pool import DecodePool
 from nvr.reader import ArchiveReader
-from search import worker
-from search.indexer import Indexer
-from search.indexer import rewind as rewind_index
-from search.query import Query, find
+from search import look, numbers, upkeep, verify_store, words
+from search.detectors.load import load
+from search.indexer import Again, Indexer
+from search.packs import Shelf
+from search.query import find
+from search.request import Filter, filter_of, query_of
+from search.store import Sighting
+from search.store.rows import UNIT
+from search.vocabulary import Cls, Colour, Direction
 from station.processes import visits_of
 
 
@@ -56,52 +66,95 @@ async def patrol(database: Database, settings: Settings) -> list[dict[str, Any]]
         ]
 
 
-async def index(database: Database, settings: Settings, since: str | None) -> dict[str, Any]:
-    clock = SystemClock()
-    start_us = _time(since) if since else None
-    if start_us is not None:
-        await rewind_index(database, start_us)
-    pool = DecodePool(1, 60.0, worker.prepare, (settings.search,))
-    indexer = Indexer(database, clock, settings.data.dir.absolute(), pool)
+async def index(database: Database, settings: Settings, options: dict[str, Any]) -> dict[str, Any]:
+    """Index what is new, or read a stretch once more (`start`, `end`)."""
+    clock, packs = SystemClock(), upkeep.shelf_of(settings)
+    if options["pack"]:
+        settings.search.detector = options["pack"]
+    detector = await asyncio.to_thread(load, settings.search, Shelf(packs))
+    days = await asyncio.to_thread(upkeep.days_of, settings)
+    pool = DecodePool(settings.search.workers, 30.0, look.prepare, (settings.search, packs))
+    try:
+        if options["start"]:
+            again = Again(
+                _time(options["start"]),
+                _time(options["end"]) if options["end"] else to_microseconds(clock.now()),
+                detector.name,
+            )
+            if again.start_us >= again.end_us:
+                raise UsageError("--to must lie after --from")
+            cameras = await _cameras(database, options["camera"])
+            total = await Indexer(database, clock, days, pool, settings.search, again).again(cameras)
+        else:
+            total = await _index_new(database, Indexer(database, clock, days, pool, settings.search))
+        wrong = await asyncio.to_thread(verify_store.faults, days)
+        return {"sightings": total, "detector": detector.name, "wrong": wrong}
+    finally:
+        await pool.close()
+        await asyncio.to_thread(days.close)
+
+
+async def _index_new(database: Database, indexer: Indexer) -> int:
     async with database.reading() as session:
         earliest = await footage.first_start(session)
     total = 0
-    try:
-        while True:
-            before = await _positions(database)
-            total += await indexer.run_once(start_us if start_us is not None else (earliest or 0) - 1_000_000)
-            if await _positions(database) == before:
-                return {"sightings": total}
-    finally:
-        await pool.close()
+    while True:
+        before = indexer.positions()
+        total += await indexer.run_once((earliest or 0) - 1_000_000, urgent=None)
+        if indexer.positions() == before:
+            return total
 
 
-async def _positions(database: Database) -> dict[str, int]:
-    from search.tables import IndexPosition
-
+async def _cameras(database: Database, wanted: Sequence[str]) -> list[Camera]:
     async with database.reading() as session:
-        rows = await session.execute(select(IndexPosition.stream, IndexPosition.position_us))
-        return {row.stream: row.position_us for row in rows}
+        found = await registry.cameras(session)
+    names = {name for w in wanted for name in w.split(",")}
+    if missing := names - {c.id for c in found}:
+        raise NotFoundError(f"there is no camera {', '.join(sorted(missing))}")
+    return [c for c in found if not names or c.id in names]
 
 
-async def search(database: Database, options: dict[str, Any]) -> dict[str, Any]:
-    query = Query(
-        start_us=_time(options["start"]) if options["start"] else None, end_us=_time(options["end"]) if options["end"] else None,
-        cameras=list(options["camera"]) or None, villages=list(options["village"]) or None,
-        cls=options["cls"], upper=options["upper"], lower=options["lower"],
-    )  # fmt: skip
-    async with database.reading() as session:
-        rows, key = await find(session, query, options["limit"], options["after"])
+async def search(database: Database, settings: Settings, options: dict[str, Any]) -> dict[str, Any]:
+    zone = await asyncio.to_thread(ZoneInfo, settings.station.timezone)
+    clock, days = SystemClock(), await asyncio.to_thread(upkeep.days_of, settings)
+    asked, unknown = Filter(), list[str]()
+    async with database.session() as session:
+        if options["words"]:
+            villages = {v.name: v.code for v in await session.scalars(select(Village))}
+            understood = words.understand(" ".join(options["words"]), clock.now(), zone, villages, {})
+            asked, unknown = filter_of(understood.chips), list(understood.unknown)
+        for name, into in (("camera", asked.cameras), ("village", asked.villages), ("cls", asked.cls)):
+            into += options[name]
+        for name in ("upper", "lower", "heading"):
+            setattr(asked, name, options[name] or getattr(asked, name))
+        for name in ("start", "end"):
+            setattr(asked, name, from_microseconds(_time(options[name])) if options[name] else getattr(asked, name))
+        query = await query_of(session, asked, zone, None)
+        what = asked.model_dump(mode="json", exclude_defaults=True)
+        await audit.record(
+            session, clock.now(), getpass.getuser(), "search.run", "command line", reason=options["reason"], query=what
+        )
+        places = await numbers.places(session)
+    before = int(options["after"]) if options["after"] else None
+    rows = await asyncio.to_thread(find, days, query, options["limit"] + 1, before)
+    await asyncio.to_thread(days.close)
+    shown = rows[: options["limit"]]
     return {
-        "rows": [
-            {
-                "id": r.id, "at": from_microseconds(r.at_us).isoformat(timespec="milliseconds"), "camera": r.camera, "cls": r.cls, "score": r.score,
-                "box": [round(v, 4) for v in (r.x, r.y, r.w, r.h)], "upper": [n for n in r.upper.split(",") if n],
-                "lower": [n for n in r.lower.split(",") if n], "thumbnail": r.thumbnail,
-            }
-            for r in rows
-        ],
-        "next": key,
+        "asked": what,
+        "unknown": unknown,
+        "rows": [_row(s, places) for s in shown],
+        "next": str(shown[-1].id) if len(rows) > len(shown) else None,
+    }
+
+
+def _row(s: Sighting, places: dict[int, numbers.Place]) -> dict[str, Any]:
+    place = places.get(s.camera)
+    return {
+        "id": s.id, "at": from_microseconds(s.start_ms * 1000).isoformat(timespec="milliseconds"),
+        "end": from_microseconds(s.end_ms * 1000).isoformat(timespec="milliseconds"), "camera": place.camera if place else "?",
+        "cls": Cls(s.cls).name, "score": s.score / 1000, "looks": s.looks, "box": [v / UNIT for v in (s.x, s.y, s.w, s.h)],
+        "upper": [Colour(v).name for v in (s.upper, s.upper2) if v], "lower": [Colour(v).name for v in (s.lower, s.lower2) if v],
+        "direction": Direction(s.direction).name,
     }  # fmt: skip
 
 

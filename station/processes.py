@@ -93,22 +93,29 @@ async def _analyst(settings: Settings) -> None:
     from health.patrol import Patrol
     from health.watch import Watch
     from nvr.decode_pool import DecodePool
-    from search import worker
-    from search.detectors import load
+    from search import look, upkeep
+    from search.detectors.load import load
     from search.indexer import Indexer
+    from search.packs import Shelf
 
-    load(settings.search)  # a missing model is said at once, by this process, not by its worker
+    # A missing or wrong pack is said at once, by this process, not by its worker.
+    packs = upkeep.shelf_of(settings)
+    detector = await asyncio.to_thread(load, settings.search, Shelf(packs))
+    log.info("search looks with %s", detector.name)
     database = await station_database.ready(settings)
     clock = SystemClock()
     data_dir = settings.data.dir.absolute()
-    pictures, objects = DecodePool(settings.patrol.workers), DecodePool(1, 60.0, worker.prepare, (settings.search,))
+    pictures = DecodePool(settings.patrol.workers)
+    objects = DecodePool(settings.search.workers, 30.0, look.prepare, (settings.search, packs))
+    days = await asyncio.to_thread(upkeep.days_of, settings)
     zone, visiting = ZoneInfo(settings.station.timezone), visits_of(settings, database, clock)
     patrol = Patrol(database, clock, settings.patrol, data_dir, pictures, zone, visiting)
     watch = Watch(database, clock, settings.patrol)
-    indexer, matcher = Indexer(database, clock, data_dir, objects), Matcher(database, clock)
+    indexer = Indexer(database, clock, days, objects, settings.search)
+    matcher = Matcher(database, clock, days, data_dir)
 
     async def index_and_match() -> None:
-        await indexer.run_once()
+        await indexer.run_once(urgent=await matcher.villages())
         while await matcher.run_once():
             pass
 

@@ -21,6 +21,8 @@ from nvr.live import node_token
 from nvr.reader import ArchiveReader
 from nvr.transcode import Transcoders
 from reports.coverage import Reports
+from search.packs import Shelf
+from search.upkeep import days_of, shelf_of
 from web import api, routing
 from web.onboarding_work import OnboardingWork
 from web.services import SERVICES, EventFeed, Services, Snapshots, Tickets
@@ -56,6 +58,7 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
         settings=settings, database=database, clock=clock, accounts=accounts, reader=ArchiveReader(database, clock),
         reports=Reports(database, clock, settings.station.timezone), feed=EventFeed(database, clock), tickets=Tickets(clock),
         pool=pool, snapshots=Snapshots(pool), transcoders=Transcoders(), node_token=node_token(data_dir), data_dir=data_dir,
+        days=days_of(settings), shelf=Shelf(shelf_of(settings)),
     )  # fmt: skip
     app[SERVICES] = services
     routing.install(app)
@@ -94,6 +97,7 @@ async def _background(app: web.Application):  # type: ignore[no-untyped-def]
     await services.http.close()
     await services.transcoders.close()
     await services.pool.close()
+    await asyncio.to_thread(services.days.close)
 
 
 async def _close_sockets(app: web.Application) -> None:

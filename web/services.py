@@ -23,6 +23,9 @@ from nvr.pictures import snapshot
 from nvr.reader import ArchiveReader, Keyframe
 from nvr.transcode import Transcoders
 from reports.coverage import Reports
+from search.detectors.builtin import BuiltinDetector
+from search.packs import Shelf
+from search.store import Days
 from web.onboarding_work import OnboardingWork
 
 TICKET_SECONDS = 30.0
@@ -121,10 +124,18 @@ class Services:
     transcoders: Transcoders
     node_token: str
     data_dir: Path
+    days: Days
+    shelf: Shelf
     http: aiohttp.ClientSession | None = None
     onboarding: OnboardingWork | None = None
     ptz: PtzControl | None = None
     sockets: set[web.WebSocketResponse] = field(default_factory=set)
+
+    def detector_name(self) -> str:
+        """Id and version of what looks at the pictures. Not for the loop."""
+        chosen = self.settings.search.detector
+        found = None if chosen == "builtin" else self.shelf.chosen("detect", chosen)
+        return found.pack.name if found else BuiltinDetector.name
 
 
 SERVICES: web.AppKey[Services] = web.AppKey("services", Services)

@@ -1,21 +1,22 @@
-"""The detector that the settings name."""
+"""The detector that the settings name, from the shelf of packs."""
 
 from __future__ import annotations
 
-from core.errors import DetectorError
 from core.settings import SearchSettings
 from search.detectors.base import Detector
 from search.detectors.builtin import BuiltinDetector
-from search.detectors.openvino_pack import OpenVinoDetector
+from search.detectors.pack_detector import PackDetector
 from search.detectors.ultralytics_yolo import UltralyticsDetector
+from search.packs import Shelf
 
 
-def load(settings: SearchSettings) -> Detector:
-    """Raises DetectorError where it needs a model that is missing."""
+def load(settings: SearchSettings, shelf: Shelf) -> Detector:
+    """`auto` is the best pack on the shelf, else the built-in detector. Raises DetectorError where a pack is missing or wrong."""
     if settings.detector == "builtin":
         return BuiltinDetector(settings.threshold)
-    if settings.model is None:
-        raise DetectorError(f"the detector '{settings.detector}' needs search.model, the path of its model")
-    if settings.detector == "openvino":
-        return OpenVinoDetector(settings.model, settings.threshold)
-    return UltralyticsDetector(settings.model, settings.threshold)
+    found = shelf.verified("detect", settings.detector)
+    if found is None:
+        return BuiltinDetector(settings.threshold)
+    if found.pack.format == "ultralytics":
+        return UltralyticsDetector(found, settings.threshold)
+    return PackDetector(found, settings.threshold)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import asyncio
+import itertools
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -12,7 +15,11 @@ from core import audit
 from core.clock import ManualClock, to_microseconds
 from core.database import Database
 from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError
-from search.tables import Sighting
+from search import numbers
+from search.store import Days, Sighting, ids
+from search.store.days import Batch
+from search.vocabulary import Colour
+from tests.search.sightings import sighting
 
 
 async def active_subject(database: Database, clock: ManualClock, *, auto: bool = False) -> int:
@@ -27,14 +34,28 @@ async def active_subject(database: Database, clock: ManualClock, *, auto: bool =
         return subject.id
 
 
-async def see(database: Database, clock: ManualClock, upper: str = ",red,", camera: str = "c1", village: str = "v") -> None:
+async def see(
+    database: Database,
+    clock: ManualClock,
+    days: Days,
+    upper: str = "red",
+    camera: str = "c1",
+    village: str = "v",
+    **fields: Any,
+) -> Sighting:
     async with database.session() as session:
-        session.add(
-            Sighting(
-                at_us=to_microseconds(clock.now()), camera=camera, stream=f"{camera}/main", village=village, cls="person", score=0.9,
-                x=0, y=0, w=0.1, h=0.1, upper=upper, lower="", thumbnail="t.jpg", detector="d",
-            )
-        )  # fmt: skip
+        number = await numbers.of_camera(session, camera, village)
+    at_ms = to_microseconds(clock.now()) // 1000
+    made = sighting(at_ms, number, next(_counts) % 512, upper=int(Colour[upper]), **fields)
+    await asyncio.to_thread(days.write, ids.day_of(at_ms), [Batch(f"{camera}/main", at_ms * 1000, new=[made], fresh=[made.id])])
+    return made
+
+
+_counts = itertools.count()
+
+
+def matcher_of(database: Database, clock: ManualClock, days: Days) -> watch.Matcher:
+    return watch.Matcher(database, clock, days, days.folder.parent)
 
 
 async def all_alerts(database: Database) -> list[Alert]:
@@ -42,17 +63,17 @@ async def all_alerts(database: Database) -> list[Alert]:
         return list(await session.scalars(select(Alert).order_by(Alert.id)))
 
 
-async def test_a_matching_sighting_becomes_one_alert(database: Database, clock: ManualClock) -> None:
+async def test_a_matching_sighting_becomes_one_alert(database: Database, clock: ManualClock, days: Days) -> None:
     await active_subject(database, clock)
-    matcher = watch.Matcher(database, clock)
-    await see(database, clock)
-    await see(database, clock, upper=",blue,")
-    await see(database, clock, village="elsewhere")
-    await see(database, clock)  # the same person, the same camera: quiet for ten minutes
+    matcher = matcher_of(database, clock, days)
+    await see(database, clock, days)
+    await see(database, clock, days, upper="blue")
+    await see(database, clock, days, village="elsewhere")
+    await see(database, clock, days)  # the same person, the same camera: quiet for ten minutes
     assert await matcher.run_once() == 1
     assert await matcher.run_once() == 0
     clock.advance(700)
-    await see(database, clock)
+    await see(database, clock, days)
     assert await matcher.run_once() == 1
     assert [a.state for a in await all_alerts(database)] == ["new", "new"]
 
@@ -72,14 +93,14 @@ async def test_what_an_officer_saw_goes_out_at_once(database: Database, clock: M
             await watch.seen_by_a_person(session, clock.now(), "zhang", subject, camera, 1, "x")
 
 
-async def test_an_expired_subject_stops_matching_at_once(database: Database, clock: ManualClock) -> None:
+async def test_an_expired_subject_stops_matching_at_once(database: Database, clock: ManualClock, days: Days) -> None:
     await active_subject(database, clock)
     clock.advance(7 * 86_400 + 1)
-    await see(database, clock)
-    assert await watch.Matcher(database, clock).run_once() == 0
+    await see(database, clock, days)
+    assert await matcher_of(database, clock, days).run_once() == 0
 
 
-async def test_a_second_person_must_approve(database: Database, clock: ManualClock) -> None:
+async def test_a_second_person_must_approve(database: Database, clock: ManualClock, days: Days) -> None:
     now = clock.now()
     async with database.session() as session:
         case = await watch.open_case(session, now, "zhang", "2026-1", "x")
@@ -90,8 +111,8 @@ async def test_a_second_person_must_approve(database: Database, clock: ManualClo
     async with database.session() as session:
         with pytest.raises(ForbiddenError, match="second person"):
             await watch.approve(session, now, "zhang", subject.id, yes=True)
-    await see(database, clock)
-    assert await watch.Matcher(database, clock).run_once() == 0  # proposed is not active
+    await see(database, clock, days)
+    assert await matcher_of(database, clock, days).run_once() == 0  # proposed is not active
     async with database.session() as session:
         row = await session.get_one(WatchSubject, subject.id)
         row.approved_by = "zhang"  # the database refuses it as well
@@ -100,7 +121,7 @@ async def test_a_second_person_must_approve(database: Database, clock: ManualClo
         await session.rollback()
 
 
-async def test_nothing_stays_on_the_list_for_ever(database: Database, clock: ManualClock) -> None:
+async def test_nothing_stays_on_the_list_for_ever(database: Database, clock: ManualClock, days: Days) -> None:
     now = clock.now()
     async with database.session() as session:
         case = await watch.open_case(session, now, "zhang", "2026-1", "x")
@@ -111,10 +132,10 @@ async def test_nothing_stays_on_the_list_for_ever(database: Database, clock: Man
             )  # fmt: skip
 
 
-async def test_the_way_of_an_alert_and_its_audit(database: Database, clock: ManualClock) -> None:
+async def test_the_way_of_an_alert_and_its_audit(database: Database, clock: ManualClock, days: Days) -> None:
     await active_subject(database, clock)
-    await see(database, clock)
-    await watch.Matcher(database, clock).run_once()
+    await see(database, clock, days)
+    await matcher_of(database, clock, days).run_once()
     now = clock.now()
     async with database.session() as session:
         alert = await alerts.get(session, 1, None)
@@ -139,18 +160,18 @@ async def test_the_way_of_an_alert_and_its_audit(database: Database, clock: Manu
         assert await audit.verify(session) is None
 
 
-async def test_direct_dispatch_only_where_the_approver_said_so(database: Database, clock: ManualClock) -> None:
+async def test_direct_dispatch_only_where_the_approver_said_so(database: Database, clock: ManualClock, days: Days) -> None:
     await active_subject(database, clock, auto=True)
-    await see(database, clock)
-    await watch.Matcher(database, clock).run_once()
+    await see(database, clock, days)
+    await matcher_of(database, clock, days).run_once()
     (alert,) = await all_alerts(database)
     assert (alert.state, alert.confirmed_by) == ("dispatched", "auto")
 
 
-async def test_an_alert_outside_the_scope_does_not_exist(database: Database, clock: ManualClock) -> None:
+async def test_an_alert_outside_the_scope_does_not_exist(database: Database, clock: ManualClock, days: Days) -> None:
     await active_subject(database, clock)
-    await see(database, clock)
-    await watch.Matcher(database, clock).run_once()
+    await see(database, clock, days)
+    await matcher_of(database, clock, days).run_once()
     async with database.reading() as session:
         with pytest.raises(NotFoundError):
             await alerts.get(session, 1, ["other"])

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ from core.clock import SystemClock
 from core.database import Database
 from core.permissions import Role
 from core.settings import DataSettings, Settings
+from search.store import Days
+from search.upkeep import days_of
 from tests.conftest import ROOT
 from web import server
 
@@ -25,6 +27,14 @@ HEADERS = {"X-Minwang": "1"}
 @pytest.fixture
 async def station_settings(tmp_path: Path) -> Settings:
     return Settings(data=DataSettings(dir=tmp_path))
+
+
+@pytest.fixture
+def sightings(station_settings: Settings) -> Iterator[Days]:
+    """The station's store, as the analyst would fill it."""
+    store = days_of(station_settings)
+    yield store
+    store.close()
 
 
 @pytest.fixture

@@ -14,11 +14,15 @@ import pytest
 from core import events
 from core.clock import SystemClock, to_microseconds
 from core.database import Database
+from core.errors import NotFoundError
 from core.permissions import GRANTS, Permission, Role
-from search.tables import Sighting
+from search import numbers
+from search.store import Days, ids
+from search.store.days import Batch
 from tests.conftest import ROOT
+from tests.search.sightings import sighting
 from tests.web.conftest import HEADERS, PASSWORD, SignIn
-from web import openapi
+from web import files, openapi
 from web.routing import ROUTES, Route
 from web.server import PAGES
 
@@ -98,9 +102,9 @@ async def purpose(client: Any) -> None:
 
 async def test_search_and_playback_need_a_purpose_and_leave_a_trail(sign_in: SignIn, database: Database) -> None:
     client = await sign_in(Role.VIDEO_OFFICER)
-    assert (await client.get("/api/sightings")).status == 403
+    assert (await client.post("/api/search", json={}, headers=HEADERS)).status == 403
     await purpose(client)
-    assert (await client.get("/api/sightings?cls=person")).status == 200
+    assert (await client.post("/api/search", json={"cls": ["person"]}, headers=HEADERS)).status == 200
     auditor = await sign_in(Role.AUDITOR)
     page = await (await auditor.get("/api/audit")).json()
     (row,) = [r for r in page["rows"] if r["action"] == "search.run"]
@@ -118,26 +122,32 @@ async def test_video_officers_do_not_see_the_day_before_yesterday(sign_in: SignI
         assert (await client.get(path, params=query)).status == status
 
 
-async def test_a_village_s_officer_sees_his_village_only(sign_in: SignIn, database: Database) -> None:
-    async with database.session() as session:
-        for camera, village in (("wj-01", "wangjia"), ("xd-01", "xidian")):
-            session.add(
-                Sighting(
-                    at_us=to_microseconds(SystemClock().now()), camera=camera, stream=f"{camera}/sub", village=village, cls="person",
-                    score=1, x=0, y=0, w=1, h=1, upper="", lower="", thumbnail="none.jpg", detector="d",
-                )
-            )  # fmt: skip
+async def test_a_village_s_officer_sees_his_village_only(sign_in: SignIn, database: Database, sightings: Days) -> None:
+    at_ms = to_microseconds(SystemClock().now()) // 1000
+    made = {}
+    for camera, village in (("wj-01", "wangjia"), ("xd-01", "xidian")):
+        async with database.session() as session:
+            number = await numbers.of_camera(session, camera, village)
+        made[camera] = sighting(at_ms, number)
+        batch = Batch(f"{camera}/sub", at_ms * 1000, new=[made[camera]])
+        await asyncio.to_thread(sightings.write, ids.day_of(at_ms), [batch])
     client = await sign_in(Role.VIDEO_OFFICER, ["wangjia"])
     await purpose(client)
     assert [v["code"] for v in await (await client.get("/api/tree")).json()] == ["wangjia"]
-    assert [r["camera"] for r in (await (await client.get("/api/sightings")).json())["rows"]] == ["wj-01"]
+    for asked in ({}, {"cameras": ["wj-01", "xd-01"]}, {"map_area": [[100, 20], [130, 20], [130, 40], [100, 40]]}):
+        found = await (await client.post("/api/search", json=asked, headers=HEADERS)).json()
+        assert [r["camera"] for r in found["rows"]] == ["wj-01"], asked
+    assert (await (await client.post("/api/search", json={"cameras": ["xd-01"]}, headers=HEADERS)).json())["rows"] == []
+    counts = await (await client.post("/api/search/counts", json={}, headers=HEADERS)).json()
+    assert (counts["total"], counts["by_camera"]) == (1, {"wj-01": 1})
+    assert (await client.post("/api/search", json={"villages": ["xidian"]}, headers=HEADERS)).status == 404
     for path in (
-        "/api/cameras/xd-01",
-        "/api/sightings?village=xidian",
-        "/api/cameras/xd-01/snapshot",
-        "/api/sightings/2/thumbnail",
-    ):
+        "/api/cameras/xd-01", "/api/cameras/xd-01/snapshot", f"/api/sightings/{made['xd-01'].id}/thumbnail", f"/api/sightings/{made['xd-01'].id}",
+    ):  # fmt: skip
         assert (await client.get(path)).status == 404, path
+    assert (await client.get(f"/api/sightings/{made['wj-01'].id}")).status == 200
+    body = {"verdict": "candidate"}
+    assert (await client.post(f"/api/sightings/{made['xd-01'].id}/judgement", json=body, headers=HEADERS)).status == 404
     assert (await client.post("/api/live/ticket", json={"camera": "xd-01"}, headers=HEADERS)).status == 404
 
 
@@ -221,16 +231,12 @@ async def test_a_case_from_proposal_to_decision(sign_in: SignIn) -> None:
     assert (await decided.json())["state"] == "active"
 
 
-async def test_files_outside_the_data_folder_are_not_served(sign_in: SignIn, database: Database) -> None:
-    async with database.session() as session:
-        session.add(
-            Sighting(
-                at_us=1, camera="wj-01", stream="wj-01/sub", village="wangjia", cls="person", score=1, x=0, y=0, w=1, h=1,
-                upper="", lower="", thumbnail="../../../../etc/hostname", detector="d",
-            )
-        )  # fmt: skip
-    client = await sign_in(Role.VIDEO_OFFICER)
-    assert (await client.get("/api/sightings/1/thumbnail")).status == 404
+def test_files_outside_the_data_folder_are_not_served(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "secret.jpg").write_bytes(b"x")
+    for path in ("../secret.jpg", "../../../../etc/hostname", "/etc/hostname", ""):
+        with pytest.raises(NotFoundError):
+            files.read(tmp_path / "data", path)
 
 
 async def test_every_page_of_the_console_has_an_address_of_its_own(sign_in: SignIn) -> None:

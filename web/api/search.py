@@ -1,44 +1,67 @@
-"""Search over sightings."""
+"""Search over sightings: words, filters, pages, counts, and what an officer thinks of what was found."""
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from pydantic import BaseModel, Field
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras.tables import Camera, Village
 from core import audit
-from core.clock import from_microseconds, to_microseconds
+from core.clock import from_microseconds
 from core.errors import NotFoundError, UsageError
 from core.permissions import Permission
+from search import numbers, vocabulary, words
+from search.numbers import Place
 from search.query import Query, find
-from search.tables import Sighting
-from web.files import picture
+from search.query import numbers as all_numbers
+from search.request import Filter, filter_of, query_of
+from search.store import Sighting, ids, thumbs
+from search.store.rows import UNIT, unpack_path
+from search.tables import Judgement
+from search.vocabulary import Attribute, Cls, Colour, Direction, Speed, Tone
+from web import files
 from web.routing import Context, route
 
+BEST_OF = 5_000  # newest sightings among which the best are told
+COUNTED = 200_000
 
-class SearchQuery(BaseModel):
-    start: datetime | None = None
-    end: datetime | None = None
-    camera: str | None = None
-    village: str | None = None
-    cls: str | None = None
-    upper: str | None = None
-    lower: str | None = None
-    after: str | None = None
+
+class SearchBody(Filter):
+    order: str = Field("newest", pattern="^(newest|best)$")
+    after: str | None = Field(None, max_length=40)
     limit: int = Field(48, ge=1, le=200)
 
 
 class SightingView(BaseModel):
-    id: int
+    id: str = Field(description="64 bits, more than a number of JavaScript holds")
     at: datetime
+    end: datetime
+    best_at: datetime
     camera: str
     village: str
     cls: str
     score: float
+    looks: int
     box: tuple[float, float, float, float]
     upper: list[str]
     lower: list[str]
+    tone: list[str] = Field(description="Infra-red: how dark the upper and the lower part were")
+    attributes: list[str]
+    direction: str
+    speed: str
+    plate: str
+    likeness: float | None = None
+    verdict: str | None = None
+    metres: float | None = None
+    seconds: float | None = None
+    plausible: bool | None = None
 
 
 class SightingPage(BaseModel):
@@ -46,51 +69,258 @@ class SightingPage(BaseModel):
     next: str | None
 
 
-@route("GET", "/api/sightings", Permission.SEARCH, query=SearchQuery, reply=SightingPage)
+class PathPoint(BaseModel):
+    at: datetime
+    x: float
+    y: float
+    h: float
+
+
+class SightingFile(SightingView):
+    path: list[PathPoint]
+    detector: str
+
+
+class WordsBody(BaseModel):
+    phrase: str = Field(max_length=10_000)
+
+
+class ChipView(BaseModel):
+    kind: str
+    value: str
+    text: str
+
+
+class WordsReply(BaseModel):
+    chips: list[ChipView]
+    unknown: list[str]
+    filter: Filter
+
+
+class CountsReply(BaseModel):
+    total: int
+    more: bool = Field(description="There are more than were counted: the newest are")
+    by_time: dict[str, int]
+    by_camera: dict[str, int]
+
+
+class JudgementBody(BaseModel):
+    verdict: str = Field(pattern="^(candidate|rejected|none)$")
+
+
+class VocabularyReply(BaseModel):
+    classes: list[str]
+    colours: list[str]
+    attributes: list[str]
+    directions: list[str]
+    speeds: list[str]
+    detector: str
+    missing_pack: bool
+
+
+@route("POST", "/api/search", Permission.SEARCH, body=SearchBody, reply=SightingPage)
 async def search_sightings(c: Context) -> SightingPage:
-    """Sightings, newest first; needs a stated purpose."""
-    q = c.query
-    for moment in (q.start, q.end):
-        if moment is not None and moment.tzinfo is None:
-            raise UsageError("times need a zone, like 2026-11-21T08:00:00+08:00")
-    query = Query(
-        start_us=to_microseconds(q.start) if q.start else None, end_us=to_microseconds(q.end) if q.end else None,
-        cameras=[q.camera] if q.camera else None, villages=_villages(c, q.village),
-        cls=q.cls or None, upper=q.upper or None, lower=q.lower or None,
-    )  # fmt: skip
+    """Sightings that fit, newest or best first; needs a stated purpose."""
+    body, reason = c.body, c.purpose
+    async with c.services.database.session() as session:
+        query = await question(c, session, body)
+        if body.after is None:
+            await record(session, c, "search.run", body, reason)
+    rows, key = await asyncio.to_thread(_page, c, query, body)
+    return SightingPage(rows=await views(c, rows), next=key)
+
+
+def _page(c: Context, query: Query, body: SearchBody) -> tuple[list[Sighting], str | None]:
+    days = c.services.days
+    if body.order == "newest":
+        rows = find(days, query, body.limit + 1, _key(body.after, 1)[0] if body.after else None)
+        return rows[: body.limit], str(rows[body.limit - 1].id) if len(rows) > body.limit else None
+    ranked = sorted(find(days, query, BEST_OF), key=lambda s: (-s.score * min(s.looks, 20), -s.id))
+    if body.after:
+        number, rank = _key(body.after, 2)
+        ranked = [s for s in ranked if (-s.score * min(s.looks, 20), -s.id) > (-rank, -number)]
+    last = ranked[body.limit - 1] if len(ranked) > body.limit else None
+    return ranked[: body.limit], f"{last.id}-{last.score * min(last.looks, 20)}" if last else None
+
+
+def _key(text: str, parts: int) -> list[int]:
+    found = text.split("-")
+    if len(found) != parts or not all(p.isdigit() and len(p) < 20 for p in found):
+        raise UsageError("the page key is not one that this search gave")
+    return [int(p) for p in found]
+
+
+@route("POST", "/api/search/words", Permission.SEARCH, body=WordsBody, reply=WordsReply)
+async def understand_words(c: Context) -> WordsReply:
+    """What a phrase means, as chips and as a filter; nothing is searched."""
+    scope = c.identity.villages
+    async with c.services.database.reading() as session:
+        villages = {v.name: v.code for v in await session.scalars(select(Village)) if scope is None or v.code in scope}
+        cameras = {k.name: k.id for k in await session.scalars(select(Camera)) if scope is None or k.village in scope}
+    found = words.understand(c.body.phrase, c.services.clock.now(), zone_of(c), villages, cameras)
+    chips = [ChipView(kind=k.kind, value=k.value, text=k.text) for k in found.chips]
+    return WordsReply(chips=chips, unknown=list(found.unknown), filter=filter_of(found.chips))
+
+
+@route("POST", "/api/search/counts", Permission.SEARCH, body=Filter, reply=CountsReply)
+async def count_sightings(c: Context) -> CountsReply:
+    """How many fit, by hour (or day) and by camera."""
     reason = c.purpose
     async with c.services.database.session() as session:
-        rows, key = await find(session, query, q.limit, q.after)
-        if q.after is None:
-            what = q.model_dump(mode="json", exclude_none=True, exclude={"limit"})
-            await audit.record(
-                session, c.services.clock.now(), c.identity.name, "search.run", q.cls or "any", reason=reason, query=what
-            )
-    return SightingPage(rows=[_view(r) for r in rows], next=key)
+        query = await question(c, session, c.body)
+        known = await numbers.places(session)
+        await record(session, c, "search.count", c.body, reason)
+    found = await asyncio.to_thread(all_numbers, c.services.days, query, COUNTED + 1)
+    more, found = len(found) > COUNTED, found[:COUNTED]
+    by_time, by_camera = await asyncio.to_thread(_counted, found, zone_of(c))
+    named = {known[n].camera: count for n, count in by_camera.most_common() if n in known}
+    return CountsReply(total=len(found), more=more, by_time=dict(sorted(by_time.items())), by_camera=named)
+
+
+def _counted(found: list[int], zone: ZoneInfo) -> tuple[Counter[str], Counter[int]]:
+    span = (ids.milliseconds(found[0]) - ids.milliseconds(found[-1])) if found else 0
+    form = "%Y-%m-%dT%H:00" if span <= 3 * ids.DAY_MS else "%Y-%m-%d"
+    hours = Counter(ids.milliseconds(n) // 3_600_000 for n in found)
+    by_time: Counter[str] = Counter()
+    for hour, count in hours.items():
+        by_time[from_microseconds(hour * 3_600_000_000).astimezone(zone).strftime(form)] += count
+    return by_time, Counter(ids.camera_of(n) for n in found)
+
+
+@route("GET", "/api/search/vocabulary", Permission.SEARCH, reply=VocabularyReply)
+async def search_vocabulary(c: Context) -> VocabularyReply:
+    """The words that a search may use, and what looks at the pictures."""
+    detector = await asyncio.to_thread(c.services.detector_name)
+    return VocabularyReply(
+        classes=list(vocabulary.ASKED), colours=list(vocabulary.COLOURS), attributes=[a.name or "" for a in Attribute],
+        directions=[d.name for d in Direction], speeds=[s.name for s in Speed], detector=detector, missing_pack=detector.startswith("builtin"),
+    )  # fmt: skip
+
+
+@route("GET", "/api/sightings/{sighting}", Permission.SEARCH, reply=SightingFile)
+async def one_sighting(c: Context) -> SightingFile:
+    """A sighting with its path through the picture."""
+    sighting, _ = await seen(c, c.path("sighting"))
+    async with c.services.database.reading() as session:
+        packs = await numbers.packs(session)
+    path = [
+        PathPoint(at=from_microseconds(p.at_ms * 1000), x=p.x / UNIT, y=p.y / UNIT, h=p.h / UNIT)
+        for p in unpack_path(sighting.start_ms, sighting.path)
+    ]
+    (view,) = await views(c, [sighting])
+    return SightingFile(**view.model_dump(), path=path, detector=packs.get(sighting.pack, ""))
 
 
 @route("GET", "/api/sightings/{sighting}/thumbnail", Permission.SEARCH, kind="file")
 async def sighting_thumbnail(c: Context) -> web.Response:
     """JPEG of what was seen."""
+    sighting, _ = await seen(c, c.path("sighting"))
+    body = await asyncio.to_thread(picture_of, c, sighting)
+    return web.Response(body=body, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
+
+
+@route("POST", "/api/sightings/{sighting}/judgement", Permission.SEARCH, body=JudgementBody, reply=SightingView)
+async def judge_sighting(c: Context) -> SightingView:
+    """Candidate or rejected, for the stated purpose; 'none' takes it back."""
+    reason = c.purpose[:200]
+    sighting, place = await seen(c, c.path("sighting"))
+    verdict, now = c.body.verdict, c.services.clock.now()
+    relative = f"candidates/{sighting.id}.jpg"
+    if verdict == "candidate":
+        await files.keep(c.services.data_dir, relative, await asyncio.to_thread(picture_of, c, sighting))
+    async with c.services.database.session() as session:
+        mine = select(Judgement).where(Judgement.reason == reason, Judgement.sighting == sighting.id)
+        row = await session.scalar(mine)
+        if row is not None and verdict == "none":
+            await session.delete(row)
+        elif verdict != "none":
+            if row is None:
+                row = Judgement(reason=reason, sighting=sighting.id, camera=place.camera, village=place.village)
+                session.add(row)
+            row.verdict, row.by, row.at = verdict, c.identity.name, now
+            row.thumbnail = relative if verdict == "candidate" else ""
+        await audit.record(session, now, c.identity.name, "sighting.judge", str(sighting.id), reason=reason, verdict=verdict)
+    (view,) = await views(c, [sighting])
+    return view
+
+
+@route("GET", "/api/judgements", Permission.SEARCH, reply=SightingPage)
+async def candidates(c: Context) -> SightingPage:
+    """The candidates of the stated purpose, newest judgement first."""
+    reason, scope = c.purpose[:200], c.identity.villages
     async with c.services.database.reading() as session:
-        row = await session.get(Sighting, c.number("sighting"))
-    if row is None or not c.identity.sees_village(row.village):
-        raise NotFoundError("there is no such sighting")
-    return await picture(c.services.data_dir, row.thumbnail)
+        rows = await session.scalars(
+            select(Judgement).where(Judgement.reason == reason, Judgement.verdict == "candidate").order_by(Judgement.id.desc()).limit(200)
+        )  # fmt: skip
+        wanted = [r.sighting for r in rows if scope is None or r.village in scope]
+    found = await asyncio.to_thread(c.services.days.many, wanted)
+    return SightingPage(rows=await views(c, [found[n] for n in wanted if n in found]), next=None)
 
 
-def _villages(c: Context, wanted: str | None) -> list[str] | None:
-    """The asked village within the person's scope."""
+def zone_of(c: Context) -> ZoneInfo:
+    return ZoneInfo(c.services.settings.station.timezone)
+
+
+async def question(c: Context, session: AsyncSession, body: Filter) -> Query:
+    """The question within the person's villages. Raises NotFoundError where a village outside them is named."""
     scope = c.identity.villages
-    if wanted is None:
-        return None if scope is None else list(scope)
-    if not c.identity.sees_village(wanted):
+    if scope is not None and any(v not in scope for v in body.villages):
         raise NotFoundError("there is no such village")
-    return [wanted]
+    return await query_of(session, body, zone_of(c), scope)
 
 
-def _view(r: Sighting) -> SightingView:
+async def record(session: AsyncSession, c: Context, action: str, body: BaseModel, reason: str, **more: str) -> None:
+    """The audit row of a search: what was asked, by whom, why."""
+    asked = body.model_dump(mode="json", exclude_defaults=True, exclude={"limit"})
+    if len(asked.get("cameras", ())) > 50:
+        asked["cameras"] = [*asked["cameras"][:50], f"and {len(asked['cameras']) - 50} more"]
+    target = ",".join(asked.get("cls", ())) or "any"
+    await audit.record(session, c.services.clock.now(), c.identity.name, action, target, reason=reason, query=asked, **more)
+
+
+async def seen(c: Context, text: str) -> tuple[Sighting, Place]:
+    """A sighting within the person's villages. Raises NotFoundError."""
+    number = int(text) if text.isdigit() and len(text) < 20 else 0
+    sighting = await asyncio.to_thread(c.services.days.get, number)
+    if sighting is None:
+        raise NotFoundError("there is no such sighting")
+    async with c.services.database.reading() as session:
+        place = (await numbers.places(session)).get(sighting.camera)
+    if place is None or not c.identity.sees_village(place.village):
+        raise NotFoundError("there is no such sighting")
+    return sighting, place
+
+
+def picture_of(c: Context, sighting: Sighting) -> bytes:
+    """Not for the loop. Raises NotFoundError."""
+    try:
+        return thumbs.read(c.services.days.place(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size)
+    except OSError as e:
+        raise NotFoundError("this picture is no longer kept") from e
+
+
+async def views(c: Context, rows: list[Sighting]) -> list[SightingView]:
+    """As the console shows them, with the verdict of the stated purpose."""
+    if not rows:
+        return []
+    async with c.services.database.reading() as session:
+        known = await numbers.places(session)
+        judged = select(Judgement.sighting, Judgement.verdict).where(
+            Judgement.reason == c.identity.purpose[:200], Judgement.sighting.in_([s.id for s in rows])
+        )
+        verdicts = {row.sighting: row.verdict for row in await session.execute(judged)}
+    return [view(s, known[s.camera], verdicts.get(s.id)) for s in rows if s.camera in known]
+
+
+def view(s: Sighting, place: Place, verdict: str | None = None) -> SightingView:
     return SightingView(
-        id=r.id, at=from_microseconds(r.at_us), camera=r.camera, village=r.village, cls=r.cls, score=round(r.score, 3),
-        box=(r.x, r.y, r.w, r.h), upper=[n for n in r.upper.split(",") if n], lower=[n for n in r.lower.split(",") if n],
+        id=str(s.id), at=from_microseconds(s.start_ms * 1000), end=from_microseconds(s.end_ms * 1000), best_at=from_microseconds(s.best_ms * 1000),
+        camera=place.camera, village=place.village, cls=Cls(s.cls).name, score=s.score / 1000, looks=s.looks,
+        box=(s.x / UNIT, s.y / UNIT, s.w / UNIT, s.h / UNIT), upper=_colours(s.upper, s.upper2), lower=_colours(s.lower, s.lower2),
+        tone=[Tone(t).name for t in divmod(s.tone, 4)] if s.tone else [], attributes=[a.name or "" for a in Attribute if s.attributes & a],
+        direction=Direction(s.direction).name, speed=Speed(s.speed).name, plate=s.plate, verdict=verdict,
     )  # fmt: skip
+
+
+def _colours(*codes: int) -> list[str]:
+    return [Colour(code).name for code in codes if code]

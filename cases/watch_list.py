@@ -1,0 +1,61 @@
+"""The watch list as arrays: one look at all subjects costs a sighting less than a millisecond, with 10,000 of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from cases.tables import WatchSubject
+from search import vocabulary
+from search.store import Sighting
+from search.store.vectors import DIMENSION, Floats, restored
+
+Mask = npt.NDArray[np.bool_]
+
+
+class WatchList:
+    def __init__(self, subjects: Sequence[WatchSubject]):
+        """`subjects`: those that are active now."""
+        self.subjects = list(subjects)
+        self._classes = np.array([sum(1 << c for c in vocabulary.classes([s.cls])) for s in subjects], np.int64)
+        self._upper = np.array([vocabulary.colour(s.upper) if s.upper else 0 for s in subjects], np.int16)
+        self._lower = np.array([vocabulary.colour(s.lower) if s.lower else 0 for s in subjects], np.int16)
+        self._everywhere = np.array([s.villages is None for s in subjects], bool)
+        self._by_village: dict[str, Mask] = {}
+        self._embedders = np.array([s.embedder for s in subjects], object)
+        self._likeness = np.array([s.likeness for s in subjects], np.float32)
+        self._vectors = np.zeros((len(subjects), DIMENSION), np.float32)
+        for i, s in enumerate(subjects):
+            if s.vector is not None and len(s.vector) == DIMENSION:
+                self._vectors[i] = restored(np.frombuffer(s.vector, np.int8)[None])[0]
+
+    def __len__(self) -> int:
+        return len(self.subjects)
+
+    def fitting(
+        self, s: Sighting, village: str, embedder: str, vector: Callable[[], Floats | None] = lambda: None
+    ) -> list[WatchSubject]:
+        """Subjects that a sighting fits. `vector` is asked for where one of them has an example picture of the same pack."""
+        fits = (self._classes >> s.cls & 1).astype(bool) & self._of_village(village)
+        upper, lower = _has(self._upper, s.upper, s.upper2), _has(self._lower, s.lower, s.lower2)
+        # As in search: not both by their second colour.
+        first = (self._upper == 0) | (self._lower == 0) | (self._upper == s.upper) | (self._lower == s.lower)
+        fits &= upper & lower & first
+        with_example = fits & (self._embedders != "")
+        if with_example.any():
+            mine = vector() if embedder else None
+            alike = self._vectors @ mine >= self._likeness if mine is not None else np.zeros(len(self), bool)
+            fits &= ~with_example | (alike & (self._embedders == embedder))
+        return [self.subjects[i] for i in np.flatnonzero(fits)]
+
+    def _of_village(self, village: str) -> Mask:
+        if village not in self._by_village:
+            here = np.array([s.villages is not None and village in s.villages for s in self.subjects], bool)
+            self._by_village[village] = self._everywhere | here
+        return self._by_village[village]
+
+
+def _has(wanted: npt.NDArray[np.int16], first: int, second: int) -> Mask:
+    return np.asarray((wanted == 0) | (wanted == first) | ((wanted == second) & (second > 0)), bool)

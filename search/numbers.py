@@ -1,0 +1,67 @@
+"""Short numbers for cameras and packs, given once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.errors import StorageError
+from search.store.ids import MAX_CAMERAS
+from search.tables import SearchPack, SeenBy
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    camera: str
+    village: str
+
+
+async def places(session: AsyncSession) -> dict[int, Place]:
+    """Every number with the camera and the village that it stands for."""
+    return {r.number: Place(r.camera, r.village) for r in await session.scalars(select(SeenBy))}
+
+
+async def of_camera(session: AsyncSession, camera: str, village: str) -> int:
+    """The camera's number in its present village; a new one where it has none. Raises StorageError beyond 4,096."""
+    found = await session.scalar(select(SeenBy.number).where(SeenBy.camera == camera, SeenBy.village == village))
+    if found is not None:
+        return found
+    taken = set(await session.scalars(select(SeenBy.number)))
+    free = next((n for n in range(MAX_CAMERAS) if n not in taken), None)
+    if free is None:
+        raise StorageError(f"search knows {MAX_CAMERAS} cameras and has no number left for {camera}")
+    session.add(SeenBy(number=free, camera=camera, village=village))
+    await session.flush()
+    return free
+
+
+async def within(
+    session: AsyncSession, scope: Sequence[str] | None, cameras: Sequence[str] | None, villages: Sequence[str] | None
+) -> frozenset[int] | None:
+    """Numbers of what is asked for, inside the scope; None: the whole town, and the scope is the town."""
+    if scope is None and cameras is None and villages is None:
+        return None
+    query = select(SeenBy)
+    for column, values in ((SeenBy.village, scope), (SeenBy.village, villages)):
+        if values is not None:
+            query = query.where(column.in_(list(values)))
+    wanted = None if cameras is None else set(cameras)
+    return frozenset(r.number for r in await session.scalars(query) if wanted is None or r.camera in wanted)
+
+
+async def of_pack(session: AsyncSession, name: str) -> int:
+    """A pack's number; a new one where it has none."""
+    found = await session.scalar(select(SearchPack.number).where(SearchPack.name == name))
+    if found is None:
+        row = SearchPack(name=name)
+        session.add(row)
+        await session.flush()
+        found = row.number
+    return found
+
+
+async def packs(session: AsyncSession) -> dict[int, str]:
+    return {r.number: r.name for r in await session.scalars(select(SearchPack))}

@@ -1,0 +1,121 @@
+"""`pack.json`: everything that search must know of a model, as data.
+
+A folder with a `pack.json` and the files that it names is a pack. Its classes are mapped to ours here, so that a new
+model needs no code unless its outputs are of a layout that no decoder knows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from core.errors import DetectorError
+from search.vocabulary import Attribute, Cls, Colour
+
+FILE = "pack.json"
+MAX_BYTES = 2_000_000_000
+Name = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")
+
+
+class PackFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str = Name
+    bytes: int = Field(gt=0, le=MAX_BYTES)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    source: str = Field("", pattern=r"^(https?://\S{1,400})?$")
+
+
+class Input(BaseModel):
+    """How a picture becomes the network's input; `mean` and `scale` as (value - mean) / scale, per channel of `colour`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    width: int = Field(ge=8, le=4096)
+    height: int = Field(ge=8, le=4096)
+    colour: Literal["bgr", "rgb"] = "bgr"
+    mean: tuple[float, float, float] = (0, 0, 0)
+    scale: tuple[float, float, float] = (1, 1, 1)
+    letterbox: bool = False
+
+
+class Pack(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    id: str = Name
+    version: str = Name
+    task: Literal["detect", "attribute", "embed", "plate"]
+    format: Literal["openvino", "onnx", "ultralytics"]
+    title: str = Field("", max_length=200)
+    licence: str = Field(min_length=1, max_length=80)
+    files: tuple[PackFile, ...] = Field(min_length=1, max_length=20)
+    input: Input
+    decoder: Literal["boxes", "ssd", "yolo", "end2end", "library", "vector", "sigmoids", "softmaxes", "plate"]
+    classes: dict[str, str] = Field(default_factory=dict)  # the network's label (number, or name in the weights) → ours
+    outputs: dict[str, tuple[str | None, ...]] = Field(default_factory=dict)  # attributes: what each value of an output means
+    threshold: float = Field(0.5, ge=0, le=1)
+    dimension: int = Field(256, ge=8, le=4096)
+    same: float = Field(0.6, ge=-1, le=1)  # cosine above which two vectors are likely of one thing
+    applies_to: tuple[str, ...] = ()
+    letters: tuple[str, ...] = ()  # plates: the sign of each number
+    rank: int = 0  # among packs for one task the highest is used unless the settings name one
+
+    @field_validator("classes")
+    @classmethod
+    def _known_classes(cls, value: dict[str, str]) -> dict[str, str]:
+        return {k: _known(v, Cls.__members__, "class") for k, v in value.items()}
+
+    @field_validator("applies_to")
+    @classmethod
+    def _known_objects(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_known(v, Cls.__members__, "class") for v in value)
+
+    @field_validator("outputs")
+    @classmethod
+    def _known_outputs(cls, value: dict[str, tuple[str | None, ...]]) -> dict[str, tuple[str | None, ...]]:
+        words = {*Attribute.__members__, *Cls.__members__, *Colour.__members__}
+        for meanings in value.values():
+            for word in meanings:
+                if word is not None:
+                    _known(word, words, "attribute, class or colour")
+        return value
+
+    @property
+    def name(self) -> str:
+        return f"{self.id}@{self.version}"
+
+
+def _known(word: str, words: object, kind: str) -> str:
+    if word not in words:  # type: ignore[operator]
+        raise ValueError(f"'{word}' is no {kind} of ours")
+    return word
+
+
+def read(path: Path) -> Pack:
+    """A pack's definition. Raises DetectorError with what is wrong where."""
+    try:
+        return Pack.model_validate_json(path.read_bytes())
+    except OSError as e:
+        raise DetectorError(f"{path}: cannot be read ({e.strerror})") from e
+    except ValidationError as e:
+        first = e.errors()[0]
+        raise DetectorError(f"{path}: {'.'.join(str(p) for p in first['loc']) or 'the file'}: {first['msg']}") from e
+
+
+def faults_of(pack: Pack, folder: Path) -> list[str]:
+    """What is wrong with a pack's files: missing, of another size, of another checksum. Empty: nothing."""
+    found = []
+    for file in pack.files:
+        path = folder / file.name
+        if not path.is_file():
+            found.append(f"{path}: missing")
+        elif path.stat().st_size != file.bytes:
+            found.append(f"{path}: has {path.stat().st_size} bytes, {file.bytes} were expected")
+        elif checksum(path) != file.sha256:
+            found.append(f"{path}: its SHA-256 is not the one in {FILE}; fetch it again")
+    return found
+
+
+def checksum(path: Path) -> str:
+    with path.open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()

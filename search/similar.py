@@ -1,0 +1,145 @@
+"""Similar to this: sightings ranked by a vector, among those that fit the question and no others.
+
+Few candidates are compared exactly. Of many, the signs of all vectors are compared first (Hamming distance, 32 bytes a
+vector) and the best of each day exactly. The question is answered before the ranking, never after it: a filter makes
+the answer smaller and takes nobody out of it who belongs in it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from search import query as asking
+from search.query import Query
+from search.store import ids
+from search.store.days import Days
+from search.store.rows import Sighting
+from search.store.vectors import Bits, Floats, Numbers, Shard, open_shard, restored, signs
+
+try:
+    import faiss
+except ImportError:  # NumPy does the same, five times slower
+    faiss: Any = None  # type: ignore[no-redef]
+
+EXACT = 20_000  # candidates of a day that are compared one by one
+RERANK, RERANK_DAY = 6000, 300  # by their signs: of all days together, and at least of each
+BLOCK = 1 << 20
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """`likeness`: cosine, -1…1."""
+
+    sighting: Sighting
+    likeness: float
+
+
+def similar(days: Days, vector: Floats, pack: int, query: Query, limit: int = 50) -> list[Match]:
+    """The `limit` sightings most like a unit vector of that pack, best first. Blocks."""
+    best: list[tuple[float, int, int]] = []  # likeness, number, place: the smallest first
+    kept = days.days(*_bounds(query))
+    nearest = max(RERANK_DAY, RERANK // max(1, len(kept)), limit * 3)
+    for day in kept:
+        shard = open_shard(days.place(day), pack)
+        if shard is None:
+            continue
+        for likeness, number, place in _of_day(days, day, shard, vector, query, nearest):
+            entry = (likeness, number, place)
+            if len(best) < limit * 3:
+                heapq.heappush(best, entry)
+            else:
+                heapq.heappushpop(best, entry)
+    rows = days.many({number for _, number, _ in best})
+    found = [
+        Match(rows[number], likeness)
+        for likeness, number, place in sorted(best, reverse=True)
+        # An entry that its sighting no longer calls its own is of an earlier, worse picture.
+        if number in rows and rows[number].vector == place and rows[number].embedder == pack
+    ]
+    return found[:limit]
+
+
+def _bounds(query: Query) -> tuple[int | None, int | None]:
+    return (
+        query.start_us // 1000 if query.start_us is not None else None,
+        -(-query.end_us // 1000) if query.end_us is not None else None,
+    )
+
+
+def _of_day(days: Days, day: str, shard: Shard, vector: Floats, query: Query, nearest: int) -> Iterator[tuple[float, int, int]]:
+    chosen = _places(days, day, shard, query)
+    if chosen is None:
+        places = _nearest(shard.bits, vector, nearest)
+    elif len(chosen) <= EXACT:
+        places = chosen
+    else:
+        places = chosen[_nearest(shard.bits, vector, nearest, chosen)]
+    if len(places):
+        likeness = restored(shard.i8[places]) @ vector
+        order = np.argsort(-likeness)[:nearest]
+        yield from ((float(likeness[i]), int(shard.ids[places[i]]), int(places[i])) for i in order)
+
+
+def _places(days: Days, day: str, shard: Shard, query: Query) -> Numbers | None:
+    """Places of the shard that fit the question; None: all of them do."""
+    spans = list(asking.spans_of(query, day))
+    start = ids.day_start(day)
+    whole = spans == [asking.Span(start, start + ids.DAY_MS)]
+    if asking.by_place_and_time(query):
+        if whole and query.cameras is None:
+            return None
+        return np.flatnonzero(_within(shard.ids, spans, query.cameras)).astype(np.int64)
+    wanted = np.sort(np.asarray(asking.numbers_of_day(days, query, day), np.int64))
+    return np.flatnonzero(np.isin(shard.ids, wanted)).astype(np.int64)
+
+
+def _within(numbers: Numbers, spans: Sequence[asking.Span], cameras: frozenset[int] | None) -> Mask:
+    """Straight from the numbers: time and camera stand in them."""
+    mask = np.zeros(len(numbers), bool)
+    for span in spans:
+        mask |= (numbers >= ids.first_at(span.start_ms)) & (numbers < ids.first_at(span.end_ms))
+    if cameras is not None:
+        allowed = np.zeros(ids.MAX_CAMERAS, bool)
+        allowed[list(cameras)] = True
+        mask &= allowed[numbers >> ids.CAMERA_SHIFT & ids.MAX_CAMERAS - 1]
+    return mask
+
+
+def _nearest(bits: Bits, vector: Floats, count: int, among: Numbers | None = None) -> Numbers:
+    """Positions (within `among`, where given) of the `count` entries with the fewest differing signs."""
+    wanted = signs(vector[None])
+    total = len(bits) if among is None else len(among)
+    kept: list[tuple[npt.NDArray[np.int32], Numbers]] = []
+    for at in range(0, total, BLOCK):
+        block = bits[at : at + BLOCK] if among is None else bits[among[at : at + BLOCK]]
+        distances, positions = _HAMMING(np.ascontiguousarray(block), wanted, min(count, len(block)))
+        kept.append((distances, positions + at))
+    if not kept:
+        return np.zeros(0, np.int64)
+    distances = np.concatenate([d for d, _ in kept])
+    positions = np.concatenate([p for _, p in kept])
+    return positions[np.argsort(distances, kind="stable")[:count]]
+
+
+Hamming = Callable[[Bits, Bits, int], tuple[npt.NDArray[np.int32], Numbers]]
+
+
+def by_faiss(block: Bits, wanted: Bits, count: int) -> tuple[npt.NDArray[np.int32], Numbers]:
+    distances, positions = faiss.knn_hamming(wanted, block, count)
+    return distances[0], positions[0].astype(np.int64)
+
+
+def by_numpy(block: Bits, wanted: Bits, count: int) -> tuple[npt.NDArray[np.int32], Numbers]:
+    differing = np.bitwise_count(block.view(np.uint64) ^ wanted.view(np.uint64)).sum(axis=1, dtype=np.int32)
+    positions = np.argpartition(differing, count - 1)[:count] if count < len(differing) else np.arange(len(differing))
+    return differing[positions], positions.astype(np.int64)
+
+
+_HAMMING: Hamming = by_numpy if faiss is None else by_faiss

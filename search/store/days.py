@@ -1,0 +1,267 @@
+"""Days of sightings: opened when asked for, written with the reader's position, dropped whole.
+
+SQLite: `<folder>/YYYYMMDD/rows.db`, a file a day. PostgreSQL: the schema `sightings`, its table partitioned by day.
+Thumbnails and vectors lie in the day's folder in both. Everything here blocks: callers in a loop use a thread.
+
+A day's rows and the position of the stream that gave them are written in one transaction. A process killed at any moment
+has therefore neither skipped nor doubled anything: whoever reads the log next goes on from that position.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
+from sqlalchemy.exc import ProgrammingError
+
+from core.database import BUSY_TIMEOUT_SECONDS, sqlite_begin, sqlite_pragmas
+from search.store import ids
+from search.store.rows import FRESH, METADATA, NAMES, PROGRESS, SIGHTING, Sighting
+
+MAX_OPEN = 40
+GONE = ".gone"
+_INSERT = sa.insert(SIGHTING)
+_UPDATE = (
+    sa.update(SIGHTING)
+    .where(SIGHTING.c.id == sa.bindparam("_id"))
+    .values({n: sa.bindparam(n) for n in NAMES if n not in ("id", "camera")})
+)
+
+
+class _Compiler(SQLiteCompiler):
+    """Says INDEXED BY where the question names its index: the planner, which knows nothing of the days, guesses badly."""
+
+    def get_from_hint_text(self, table: Any, text: str | None) -> str | None:
+        return text
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one look at a stream brought. Position 0: this day does not hold the stream's position.
+
+    `replace`: (camera, from, until) in ms whose sightings of this day go first.
+    """
+
+    stream: str
+    position_us: int
+    new: list[Sighting] = field(default_factory=list)
+    changed: list[Sighting] = field(default_factory=list)
+    fresh: list[int] = field(default_factory=list)  # for the watch list
+    replace: tuple[int, int, int] | None = None
+
+
+class Days:
+    def __init__(self, folder: Path, url: str = ""):
+        """`url`: the PostgreSQL database; anything else means SQLite files in `folder`."""
+        self.folder = folder
+        self._open: OrderedDict[str, sa.Engine] = OrderedDict()
+        self._lock = threading.Lock()
+        self._server = sa.create_engine(url, pool_pre_ping=True) if url.startswith("postgresql") else None
+        self._partitions: set[str] = set()
+
+    def place(self, day: str) -> Path:
+        """The folder of a day's files."""
+        return self.folder / day
+
+    def days(self, start_ms: int | None = None, end_ms: int | None = None) -> list[str]:
+        """Days that are kept and touch [start, end), newest first."""
+        first = ids.day_of(max(0, start_ms)) if start_ms is not None else ""
+        last = ids.day_of(max(0, end_ms - 1)) if end_ms is not None else "9"
+        return sorted((d for d in self._kept() if first <= d <= last), reverse=True)
+
+    def _kept(self) -> set[str]:
+        if self._server is None:
+            return {p.parent.name for p in self.folder.glob("[0-9]*/rows.db") if p.parent.name.isdigit()}
+        with self._server.connect() as connection:
+            try:
+                rows = connection.execute(sa.text("SELECT tablename FROM pg_tables WHERE schemaname = 'sightings'"))
+            except ProgrammingError:
+                return set()
+            return {str(r[0]).removeprefix("sighting_") for r in rows if str(r[0]).startswith("sighting_2")}
+
+    def write(self, day: str, batches: Sequence[Batch]) -> None:
+        """All in one transaction, positions included."""
+        with self._engine(day, make=True).begin() as connection:
+            for batch in batches:
+                if batch.replace is not None:
+                    _remove(connection, *batch.replace)
+            if new := [s.as_row() for b in batches for s in b.new]:
+                connection.execute(_INSERT, new)
+            if changed := [{**s.as_row(), "_id": s.id} for b in batches for s in b.changed]:
+                connection.execute(_UPDATE, changed)
+            if fresh := [{"day": day, "sighting": n} for b in batches for n in b.fresh]:
+                connection.execute(sa.insert(FRESH), fresh)
+            for batch in batches:
+                if batch.position_us:
+                    _advance(connection, day, batch)
+
+    def positions(self) -> dict[str, int]:
+        """How far each stream is indexed, by the newest day that knows it, µs UTC."""
+        found: dict[str, int] = {}
+        for day in self.days():
+            with self._engine(day).connect() as connection:
+                rows = connection.execute(sa.select(PROGRESS.c.stream, PROGRESS.c.position_us).where(PROGRESS.c.day == day))
+                for stream, position in rows:
+                    found[stream] = max(position, found.get(stream, 0))
+        return found
+
+    def forget(self, stream: str) -> None:
+        """A position that is no longer needed."""
+        for day in self.days():
+            with self._engine(day).begin() as connection:
+                connection.execute(sa.delete(PROGRESS).where(PROGRESS.c.stream == stream))
+
+    def run(self, day: str, statement: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+        """Rows of a day. A day that was dropped meanwhile has none."""
+        if not self._exists(day):
+            return []
+        with self._engine(day).connect() as connection:
+            return connection.execute(statement).all()
+
+    def sightings(self, day: str, statement: sa.Select[Any]) -> list[Sighting]:
+        """As `run`, of whole rows of the table."""
+        return [Sighting.of_row(row) for row in self.run(day, statement)]
+
+    def get(self, number: int) -> Sighting | None:
+        day = ids.day_of(ids.milliseconds(number)) if 0 < number < 2**63 else ""
+        found = self.sightings(day, sa.select(SIGHTING).where(SIGHTING.c.id == number)) if day else []
+        return found[0] if found else None
+
+    def many(self, numbers: Iterable[int]) -> dict[int, Sighting]:
+        """Sightings by number; those that are no longer kept are left out."""
+        by_day: dict[str, list[int]] = {}
+        for n in numbers:
+            by_day.setdefault(ids.day_of(ids.milliseconds(n)), []).append(n)
+        return {
+            s.id: s
+            for day, wanted in by_day.items()
+            for at in range(0, len(wanted), 5000)
+            for s in self.sightings(day, sa.select(SIGHTING).where(SIGHTING.c.id.in_(wanted[at : at + 5000])))
+        }
+
+    def fresh(self, limit: int) -> list[tuple[str, int, int]]:
+        """(day, n, sighting) that the watch list has not looked at, oldest day first."""
+        found: list[tuple[str, int, int]] = []
+        for day in reversed(self.days()[:3]):
+            query = sa.select(FRESH.c.n, FRESH.c.sighting).where(FRESH.c.day == day).order_by(FRESH.c.n)
+            found += [(day, row.n, row.sighting) for row in self.run(day, query.limit(limit - len(found)))]
+            if len(found) >= limit:
+                break
+        return found
+
+    def looked_at(self, done: Sequence[tuple[str, int, int]]) -> None:
+        """Strike out what `fresh` gave."""
+        for day in {d for d, _, _ in done}:
+            numbers = [n for d, n, _ in done if d == day]
+            with self._engine(day).begin() as connection:
+                connection.execute(sa.delete(FRESH).where(FRESH.c.n.in_(numbers)))
+
+    def drop(self, day: str) -> None:
+        """A day with its rows, thumbnails and vectors goes: by a rename first, so that no half of it is ever read."""
+        with self._lock:
+            engine = self._open.pop(day, None)
+        if engine is not None:
+            engine.dispose()
+        if self._server is not None:
+            with self._server.begin() as connection:
+                connection.execute(sa.text(f"DROP TABLE IF EXISTS sightings.sighting_{int(day):08d}"))
+                connection.execute(sa.delete(PROGRESS).where(PROGRESS.c.day == day))
+                connection.execute(sa.delete(FRESH).where(FRESH.c.day == day))
+            self._partitions.discard(day)
+        with suppress(FileNotFoundError):
+            self.place(day).rename(self.place(day).with_suffix(GONE))
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Finish deletions that a crash interrupted."""
+        for left in self.folder.glob(f"*{GONE}"):
+            shutil.rmtree(left, ignore_errors=True)
+
+    def close(self) -> None:
+        for engine in [*self._open.values(), *([self._server] if self._server else [])]:
+            engine.dispose()
+        self._open.clear()
+
+    def _exists(self, day: str) -> bool:
+        return (
+            (self.place(day) / "rows.db").is_file() if self._server is None else day in self._partitions or day in self._kept()
+        )
+
+    def _engine(self, day: str, *, make: bool = False) -> sa.Engine:
+        with self._lock:
+            if self._server is not None:
+                if make and day not in self._partitions:
+                    self._make_partition(self._server, day)
+                return self._server
+            path = self.place(day) / "rows.db"
+            engine = self._open.get(day)
+            # Another process may have dropped the day: what is open then is a file without a name.
+            if engine is not None and not path.exists():
+                self._open.pop(day).dispose()
+                engine = None
+            if engine is None:
+                if not (make or path.exists()):
+                    raise FileNotFoundError(path)
+                engine = self._open[day] = _day_file(path, make=make)
+                while len(self._open) > MAX_OPEN:
+                    self._open.popitem(last=False)[1].dispose()
+            self._open.move_to_end(day)
+            return engine
+
+    def _make_partition(self, server: sa.Engine, day: str) -> None:
+        self.place(day).mkdir(parents=True, exist_ok=True)
+        start = ids.day_start(day)
+        bounds = f"FROM ({ids.first_at(start)}) TO ({ids.first_at(start + ids.DAY_MS)})"
+        with server.begin() as connection:
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(6021)"))  # two analysts at midnight
+            connection.execute(sa.text("CREATE SCHEMA IF NOT EXISTS sightings"))
+            if not sa.inspect(connection).has_table("sighting", schema="sightings"):
+                SIGHTING.dialect_options["postgresql"]["partition_by"] = "RANGE (id)"
+                METADATA.create_all(connection)
+            name = f"sightings.sighting_{int(day):08d}"
+            connection.execute(
+                sa.text(f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF sightings.sighting FOR VALUES {bounds}")
+            )
+        self._partitions.add(day)
+
+
+def _day_file(path: Path, *, make: bool) -> sa.Engine:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False})
+    engine.dialect.statement_compiler = _Compiler
+    engine = engine.execution_options(schema_translate_map={"sightings": None})
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, record: Any) -> None:
+        connection.execute("PRAGMA page_size = 8192")
+        sqlite_pragmas(connection, record)
+        connection.execute("PRAGMA mmap_size = 1073741824")
+
+    event.listen(engine, "begin", sqlite_begin)
+    if make:
+        # Several processes may make the same day: whoever comes second finds it made.
+        with engine.execution_options(sqlite_begin="IMMEDIATE").begin() as connection:
+            METADATA.create_all(connection)
+    return engine
+
+
+def _remove(connection: sa.Connection, camera: int, start_ms: int, end_ms: int) -> None:
+    condition = sa.and_(
+        SIGHTING.c.camera == camera, SIGHTING.c.id >= ids.first_at(start_ms), SIGHTING.c.id < ids.first_at(end_ms)
+    )
+    connection.execute(sa.delete(SIGHTING).where(condition))
+
+
+def _advance(connection: sa.Connection, day: str, batch: Batch) -> None:
+    mine = sa.and_(PROGRESS.c.day == day, PROGRESS.c.stream == batch.stream)
+    if not connection.execute(sa.update(PROGRESS).where(mine).values(position_us=batch.position_us)).rowcount:
+        connection.execute(sa.insert(PROGRESS).values(day=day, stream=batch.stream, position_us=batch.position_us))

@@ -1,0 +1,37 @@
+"""Thumbnails of a day in one append-only pack file: not a million small ones. Everything here blocks."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+NAME = "thumbs.pack"
+MAX_BYTES = 4_000_000
+
+
+def append(folder: Path, pictures: Sequence[bytes]) -> list[tuple[int, int]]:
+    """(offset, bytes) of each picture. Several processes may append to the same day."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / NAME).open("ab") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        at = os.fstat(f.fileno()).st_size
+        f.write(b"".join(pictures))
+        f.flush()
+    places = []
+    for picture in pictures:
+        places.append((at, len(picture)))
+        at += len(picture)
+    return places
+
+
+def read(folder: Path, offset: int, size: int) -> bytes:
+    """Raises FileNotFoundError where the day is gone or the place lies beyond it."""
+    if offset < 0 or not 0 < size <= MAX_BYTES:
+        raise FileNotFoundError("no thumbnail")
+    with (folder / NAME).open("rb") as f:
+        content = os.pread(f.fileno(), size, offset)
+    if len(content) != size:
+        raise FileNotFoundError("the thumbnail lies beyond the end of its file")
+    return content

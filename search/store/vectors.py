@@ -1,0 +1,113 @@
+"""Vectors of a day and a pack, in three append-only files read through the page cache.
+
+`.ids` the sighting's number (8 bytes), `.bits` the signs of 256 numbers (32 bytes), `.i8` the numbers themselves as signed
+bytes (256 bytes). Each begins with the pack's name, so that vectors of different packs never meet. A crash leaves at most
+a torn last entry, which the next writer cuts off. An entry whose sighting has a better one since is passed over by
+whoever reads: the sighting says which place is its own. Everything here blocks.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from core.errors import StorageError
+
+DIMENSION = 256
+SCALE = 127 * 4.0  # numbers of a unit vector of 256 are about 1/16; beyond a quarter they are cut
+_HEAD = struct.Struct("<8sHH52s")
+MAGIC = b"minwvec1"
+WIDTHS = {"ids": 8, "bits": DIMENSION // 8, "i8": DIMENSION}
+Bits = npt.NDArray[np.uint8]
+Bytes = npt.NDArray[np.int8]
+Numbers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """All vectors of one pack and day, memory-mapped: ids [n], bits [n, 32], i8 [n, 256]."""
+
+    pack: str
+    ids: Numbers
+    bits: Bits
+    i8: Bytes
+
+
+def append(folder: Path, number: int, pack: str, ids: Sequence[int], vectors: Floats) -> list[int]:
+    """Add unit vectors [n, 256]; their places. Several processes may append. Raises StorageError for another pack's file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    packed = {"ids": np.asarray(ids, np.int64).tobytes(), "bits": signs(vectors).tobytes(), "i8": quantised(vectors).tobytes()}
+    with ExitStack() as stack:
+        files = {kind: stack.enter_context(_path(folder, number, kind).open("a+b")) for kind in WIDTHS}
+        fcntl.flock(files["ids"], fcntl.LOCK_EX)
+        for f in files.values():
+            _check_head(f.fileno(), folder, pack)
+        count = min((os.fstat(f.fileno()).st_size - _HEAD.size) // WIDTHS[kind] for kind, f in files.items())
+        for kind in ("i8", "bits", "ids"):  # the numbers last: what they count is there
+            f = files[kind]
+            os.ftruncate(f.fileno(), _HEAD.size + count * WIDTHS[kind])
+            f.write(packed[kind])
+            f.flush()
+    return list(range(count, count + len(ids)))
+
+
+def _check_head(descriptor: int, folder: Path, pack: str) -> None:
+    head = os.pread(descriptor, _HEAD.size, 0)
+    if len(head) < _HEAD.size:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, _HEAD.pack(MAGIC, 1, DIMENSION, pack.encode()[:52]))
+    elif _named(head) != pack:
+        raise StorageError(
+            f"{folder}: vectors of '{_named(head)}' lie where those of '{pack}' belong; run: minwang index verify"
+        )
+
+
+def _named(head: bytes) -> str:
+    magic, _, dimension, name = _HEAD.unpack(head)
+    known = magic == MAGIC and dimension == DIMENSION
+    return name.rstrip(b"\0").decode("utf-8", "replace") if known else "?"
+
+
+def open_shard(folder: Path, number: int) -> Shard | None:
+    """The day's vectors of a pack; None where it has none."""
+    try:
+        maps = {kind: np.memmap(_path(folder, number, kind), np.uint8, "r") for kind in WIDTHS}
+    except (FileNotFoundError, ValueError):  # an empty file cannot be mapped
+        return None
+    count = min((len(m) - _HEAD.size) // WIDTHS[kind] for kind, m in maps.items())
+    if count <= 0:
+        return None
+    body = {kind: m[_HEAD.size : _HEAD.size + count * WIDTHS[kind]] for kind, m in maps.items()}
+    return Shard(
+        _named(bytes(maps["ids"][: _HEAD.size])),
+        np.frombuffer(body["ids"], np.int64),
+        np.asarray(body["bits"]).reshape(count, WIDTHS["bits"]),
+        np.asarray(body["i8"]).view(np.int8).reshape(count, DIMENSION),
+    )
+
+
+def _path(folder: Path, number: int, kind: str) -> Path:
+    return folder / f"vectors-{number}.{kind}"
+
+
+def signs(vectors: Floats) -> Bits:
+    return np.packbits(vectors > 0, axis=-1)
+
+
+def quantised(vectors: Floats) -> Bytes:
+    return np.asarray(np.clip(np.rint(vectors * SCALE), -127, 127), np.int8)
+
+
+def restored(values: Bytes) -> Floats:
+    """Unit vectors again, near enough."""
+    floats = values.astype(np.float32)
+    return np.asarray(floats / np.maximum(np.linalg.norm(floats, axis=-1, keepdims=True), 1e-9), np.float32)

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from search.store import Days
+
+
+@pytest.fixture
+def days(tmp_path: Path) -> Iterator[Days]:
+    store = Days(tmp_path / "sightings")
+    yield store
+    store.close()
