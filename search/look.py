@@ -79,16 +79,21 @@ def prepare(settings: SearchSettings, folder: Path) -> None:
     _models = Models(settings, folder)
 
 
+def models() -> Models:
+    """What `prepare` loaded into this worker."""
+    assert _models is not None, "prepare() runs first"
+    return _models
+
+
 def look(memory: Memory, frames: Sequence[Keyframe]) -> Looked:
     """Look at keyframes of one stream, oldest first. Runs in a disposable worker."""
-    assert _models is not None, "prepare() runs first"
-    counts = Counts()
+    counts, loaded = Counts(), models()
     touched: dict[int, Track] = {}
     for frame in frames:
         counts.keyframes += 1
-        for track in _one(_models, memory, frame, counts):
+        for track in _one(loaded, memory, frame, counts):
             touched[track.id] = track
-    return Looked(memory, _models.detector.name, list(touched.values()), counts)
+    return Looked(memory, loaded.detector.name, list(touched.values()), counts)
 
 
 def _one(models: Models, memory: Memory, frame: Keyframe, counts: Counts) -> list[Track]:

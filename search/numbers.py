@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras.tables import Camera
 from core.errors import StorageError
 from search.store.ids import MAX_CAMERAS
 from search.tables import SearchPack, SeenBy
@@ -65,3 +67,8 @@ async def of_pack(session: AsyncSession, name: str) -> int:
 
 async def packs(session: AsyncSession) -> dict[int, str]:
     return {r.number: r.name for r in await session.scalars(select(SearchPack))}
+
+
+async def profiles(session: AsyncSession) -> dict[str, dict[str, Any]]:
+    """What is known of each camera's place (position, azimuth …), by its id."""
+    return {c.id: c.profile for c in await session.scalars(select(Camera))}

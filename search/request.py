@@ -10,10 +10,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from shapely import Point as ShapelyPoint
 from shapely import Polygon
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras.tables import Camera
 from core.clock import to_microseconds
 from core.errors import UsageError
 from search import moments, numbers, vocabulary
@@ -65,8 +63,7 @@ class Where:
 
     @classmethod
     async def of(cls, session: AsyncSession) -> Where:
-        profiles = {c.id: c.profile for c in await session.scalars(select(Camera))}
-        return cls(await numbers.places(session), profiles)
+        return cls(await numbers.places(session), await numbers.profiles(session))
 
 
 async def query_of(session: AsyncSession, asked: Filter, zone: tzinfo, scope: Iterable[str] | None) -> Query:

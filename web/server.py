@@ -21,9 +21,11 @@ from nvr.live import node_token
 from nvr.reader import ArchiveReader
 from nvr.transcode import Transcoders
 from reports.coverage import Reports
+from search import look
 from search.packs import Shelf
 from search.upkeep import days_of, shelf_of
 from web import api, routing
+from web.motion_jobs import MotionJobs
 from web.onboarding_work import OnboardingWork
 from web.services import SERVICES, EventFeed, Services, Snapshots, Tickets
 
@@ -53,12 +55,13 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
     assert api.__all__
     app = web.Application(middlewares=[routing.headers], client_max_size=1_000_000)
     data_dir = settings.data.dir.absolute()
-    pool = DecodePool(1)
+    pool, reader = DecodePool(1), ArchiveReader(database, clock)
     services = Services(
-        settings=settings, database=database, clock=clock, accounts=accounts, reader=ArchiveReader(database, clock),
+        settings=settings, database=database, clock=clock, accounts=accounts, reader=reader,
         reports=Reports(database, clock, settings.station.timezone), feed=EventFeed(database, clock), tickets=Tickets(clock),
         pool=pool, snapshots=Snapshots(pool), transcoders=Transcoders(), node_token=node_token(data_dir), data_dir=data_dir,
-        days=days_of(settings), shelf=Shelf(shelf_of(settings)),
+        days=days_of(settings), shelf=Shelf(shelf_of(settings)), motion=MotionJobs(clock, reader),
+        looker=DecodePool(1, 40.0, look.prepare, (settings.search, shelf_of(settings))),
     )  # fmt: skip
     app[SERVICES] = services
     routing.install(app)
@@ -97,6 +100,8 @@ async def _background(app: web.Application):  # type: ignore[no-untyped-def]
     await services.http.close()
     await services.transcoders.close()
     await services.pool.close()
+    await services.motion.close()
+    await services.looker.close()
     await asyncio.to_thread(services.days.close)
 
 

@@ -26,6 +26,7 @@ from reports.coverage import Reports
 from search.detectors.builtin import BuiltinDetector
 from search.packs import Shelf
 from search.store import Days
+from web.motion_jobs import MotionJobs
 from web.onboarding_work import OnboardingWork
 
 TICKET_SECONDS = 30.0
@@ -126,6 +127,8 @@ class Services:
     data_dir: Path
     days: Days
     shelf: Shelf
+    looker: DecodePool  # with the search models loaded, for example pictures
+    motion: MotionJobs
     http: aiohttp.ClientSession | None = None
     onboarding: OnboardingWork | None = None
     ptz: PtzControl | None = None

@@ -1,6 +1,22 @@
 """One module a room; importing this package registers all routes."""
 
-from web.api import cameras, cases, contractor, core, health, metrics, nvr, onboarding, orders, ptz, reports, search, tour
+from web.api import (
+    cameras,
+    cases,
+    contractor,
+    core,
+    health,
+    metrics,
+    motion,
+    nvr,
+    onboarding,
+    orders,
+    ptz,
+    reports,
+    search,
+    similar,
+    tour,
+)
 
 __all__ = [
     "cameras",
@@ -9,11 +25,13 @@ __all__ = [
     "core",
     "health",
     "metrics",
+    "motion",
     "nvr",
     "onboarding",
     "orders",
     "ptz",
     "reports",
     "search",
+    "similar",
     "tour",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
 from aiohttp import web
@@ -16,8 +17,14 @@ from core import audit
 from core.clock import from_microseconds
 from core.errors import NotFoundError, UsageError
 from core.permissions import Permission
+from search import numbers
+from search.store.vectors import quantised
+from search.together import vectors_of
+from web.api.search import seen as seen_sighting
 from web.files import keep, picture
 from web.routing import Context, route
+
+LIKENESS = 0.6  # cosine from which a sighting counts as like the example
 
 
 class CaseBody(BaseModel):
@@ -44,6 +51,7 @@ class SubjectBody(BaseModel):
     villages: list[str] | None = None
     reason: str = Field(min_length=2, max_length=400)
     expires_at: datetime
+    sighting: str | None = Field(None, max_length=20, description="Whoever looks like this one, beside the words")
 
 
 class DecisionBody(BaseModel):
@@ -65,6 +73,7 @@ class SubjectView(BaseModel):
     approved_by: str | None
     expires_at: datetime
     auto_dispatch: bool
+    by_picture: bool
 
 
 class AlertView(BaseModel):
@@ -133,8 +142,21 @@ async def propose_watch(c: Context) -> SubjectView:
     """Propose a subject; a second person decides."""
     if c.body.expires_at.tzinfo is None:
         raise UsageError("times need a zone, like 2026-11-21T08:00:00+08:00")
+    example = await _example(c, c.body.sighting) if c.body.sighting else None
     async with c.services.database.session() as session:
-        return _subject(await watch.propose(session, c.services.clock.now(), c.identity.name, **c.body.model_dump()))
+        values = c.body.model_dump(exclude={"sighting"})
+        return _subject(await watch.propose(session, c.services.clock.now(), c.identity.name, **values, example=example))
+
+
+async def _example(c: Context, text: str) -> watch.Example:
+    """How a sighting looks. Raises NotFoundError where it has no vector or lies outside the person's villages."""
+    sighting, _ = await seen_sighting(c, text)
+    found = await asyncio.to_thread(vectors_of, c.services.days, [sighting])
+    if sighting.id not in found:
+        raise NotFoundError("this sighting has no picture to compare by")
+    async with c.services.database.reading() as session:
+        pack = (await numbers.packs(session)).get(sighting.embedder, "")
+    return watch.Example(quantised(found[sighting.id]).tobytes(), pack, LIKENESS)
 
 
 @route("POST", "/api/watch/{subject}/decision", Permission.WATCH_APPROVE, body=DecisionBody, reply=SubjectView)
@@ -225,6 +247,7 @@ def _subject(r: WatchSubject) -> SubjectView:
     return SubjectView(
         id=r.id, case=r.case, title=r.title, cls=r.cls, upper=r.upper, lower=r.lower, villages=r.villages, reason=r.reason, state=r.state,
         proposed_by=r.proposed_by, approved_by=r.approved_by, expires_at=r.expires_at, auto_dispatch=bool(r.auto_dispatch),
+        by_picture=r.vector is not None,
     )  # fmt: skip
 
 

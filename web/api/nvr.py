@@ -65,7 +65,7 @@ class SpanView(BaseModel):
 @route("POST", "/api/live/ticket", Permission.LIVE_VIEW, body=TicketBody, reply=TicketReply)
 async def live_ticket(c: Context) -> TicketReply:
     """Leave to open one live socket within 30 s."""
-    camera = await _camera(c, c.body.camera)
+    camera = await camera_of(c, c.body.camera)
     kinds = {s.kind for s in camera.streams if s.record}
     kind = c.body.kind if c.body.kind in kinds else "main"
     stream = f"{camera.id}/{kind}"
@@ -158,7 +158,7 @@ async def playlist(c: Context) -> web.Response:
     stream = await _stream(c)
     start, end = _range(c.query)
     now = c.services.clock.now()
-    _may_play_back(c, from_microseconds(start), now)
+    may_play_back(c, from_microseconds(start), now)
     if end - start > playback.MAX_HLS_US:
         raise UsageError("ask for at most 6 hours at once")
     gops = await c.services.reader.gops(stream, start, end, 20_000)
@@ -200,7 +200,7 @@ async def _segment(c: Context, stream: str) -> tuple[Segment, Path]:
     found = [(s, p) for s, p in await c.services.reader.segments(stream, start, start + 1) if s.start_us == start]
     if not found or not await asyncio.to_thread(found[0][1].is_file):
         raise NotFoundError("this footage is no longer kept")
-    _may_play_back(c, from_microseconds(found[0][0].end_us), c.services.clock.now())
+    may_play_back(c, from_microseconds(found[0][0].end_us), c.services.clock.now())
     return found[0]
 
 
@@ -209,7 +209,7 @@ async def strip(c: Context) -> list[datetime]:
     """Times of keyframes spread over a range, for a strip of thumbnails (each from /snapshot?at=…)."""
     stream = await _stream(c)
     start, end = _range(c.query)
-    _may_play_back(c, from_microseconds(start), c.services.clock.now())
+    may_play_back(c, from_microseconds(start), c.services.clock.now())
     gops = await c.services.reader.gops(stream, start, min(end, start + playback.MAX_HLS_US), 20_000)
     return [from_microseconds(t) for t in playback.strip_times(gops, max(1, min(c.query.count, 100)))]
 
@@ -217,11 +217,11 @@ async def strip(c: Context) -> list[datetime]:
 @route("GET", "/api/cameras/{camera}/snapshot", Permission.LIVE_VIEW, query=SnapshotQuery, kind="file")
 async def camera_snapshot(c: Context) -> web.Response:
     """JPEG of the newest keyframe, or of the one at a time (then with a stated purpose)."""
-    camera = await _camera(c, c.path("camera"))
+    camera = await camera_of(c, c.path("camera"))
     kinds = {s.kind for s in camera.streams if s.record}
     stream = f"{camera.id}/{'sub' if 'sub' in kinds else 'main'}"
     if c.query.at is not None:
-        _may_play_back(c, c.query.at, c.services.clock.now())
+        may_play_back(c, c.query.at, c.services.clock.now())
         frame = await c.services.reader.keyframe_at(stream, to_microseconds(c.query.at))
     else:
         frames = await c.services.reader.latest_keyframes(stream, 20, 1)
@@ -234,7 +234,7 @@ async def camera_snapshot(c: Context) -> web.Response:
     return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
-def _may_play_back(c: Context, start: datetime, now: datetime) -> None:
+def may_play_back(c: Context, start: datetime, now: datetime) -> None:
     """R-VIEW-1 and R-VIEW-3: a purpose always; footage older than a day only for investigators and approvers."""
     _ = c.purpose
     if c.identity.role is Role.VIDEO_OFFICER and now - start > OPERATOR_LIMIT + timedelta(minutes=5):
@@ -250,7 +250,8 @@ def _range(query: RangeQuery) -> tuple[int, int]:
     return start, end
 
 
-async def _camera(c: Context, number: str) -> Camera:
+async def camera_of(c: Context, number: str) -> Camera:
+    """A camera within the person's villages. Raises NotFoundError."""
     async with c.services.database.reading() as session:
         camera = await session.get(Camera, number)
     if camera is None or not c.identity.sees_village(camera.village):
@@ -259,7 +260,7 @@ async def _camera(c: Context, number: str) -> Camera:
 
 
 async def _stream(c: Context) -> str:
-    camera = await _camera(c, c.path("camera"))
+    camera = await camera_of(c, c.path("camera"))
     kind = c.path("kind")
     if kind not in ("main", "sub"):
         raise NotFoundError("there is no such stream")

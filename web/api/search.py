@@ -187,6 +187,35 @@ def _counted(found: list[int], zone: ZoneInfo) -> tuple[Counter[str], Counter[in
     return by_time, Counter(ids.camera_of(n) for n in found)
 
 
+class PlaceView(BaseModel):
+    camera: str
+    name: str
+    village: str
+    position: tuple[float, float] | None
+    azimuth: float | None
+
+
+class MapReply(BaseModel):
+    cameras: list[PlaceView]
+    boundaries: dict[str, list[tuple[float, float]]] = Field(description="Village code to polygon, lon and lat")
+
+
+@route("GET", "/api/search/map", Permission.SEARCH, reply=MapReply)
+async def search_map(c: Context) -> MapReply:
+    """Where the cameras are, for drawing an area on the map."""
+    scope = c.identity.villages
+    async with c.services.database.reading() as session:
+        cameras = [k for k in await session.scalars(select(Camera)) if scope is None or k.village in scope]
+        villages = [v for v in await session.scalars(select(Village)) if scope is None or v.code in scope]
+    return MapReply(
+        cameras=[
+            PlaceView(camera=k.id, name=k.name, village=k.village, position=k.profile.get("position"), azimuth=k.profile.get("azimuth"))
+            for k in cameras
+        ],
+        boundaries={v.code: v.boundary for v in villages if len(v.boundary) > 2},
+    )  # fmt: skip
+
+
 @route("GET", "/api/search/vocabulary", Permission.SEARCH, reply=VocabularyReply)
 async def search_vocabulary(c: Context) -> VocabularyReply:
     """The words that a search may use, and what looks at the pictures."""

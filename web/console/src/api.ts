@@ -132,15 +132,95 @@ export interface PatrolRound {
 }
 
 export interface SightingView {
-  id: number;
+  id: string;
   at: string;
+  end: string;
+  best_at: string;
   camera: string;
   village: string;
   cls: string;
   score: number;
-  box: [number, number, number, number];
+  looks: number;
+  box: Box;
   upper: string[];
   lower: string[];
+  tone: string[];
+  attributes: string[];
+  direction: string;
+  speed: string;
+  plate: string;
+  likeness: number | null;
+  verdict: "candidate" | "rejected" | null;
+  metres: number | null;
+  seconds: number | null;
+  plausible: boolean | null;
+}
+
+/** x, y, width, height in parts of the picture. */
+export type Box = [number, number, number, number];
+export type Corner = [number, number];
+
+export interface SearchFilter {
+  start: string | null;
+  end: string | null;
+  nightly: string | null;
+  cameras: string[];
+  villages: string[];
+  map_area: Corner[];
+  area: Corner[];
+  cls: string[];
+  upper: string | null;
+  lower: string | null;
+  infrared: boolean;
+  attributes: string[];
+  lacking: string[];
+  directions: string[];
+  heading: string | null;
+  speeds: string[];
+  min_dwell: number;
+  min_height: number;
+  max_height: number;
+  min_score: number;
+  plate: string;
+}
+
+export interface Understood {
+  chips: { kind: string; value: string; text: string }[];
+  unknown: string[];
+  filter: SearchFilter;
+}
+
+export interface SearchCounts {
+  total: number;
+  more: boolean;
+  by_time: Record<string, number>;
+  by_camera: Record<string, number>;
+}
+
+export interface Vocabulary {
+  classes: string[];
+  colours: string[];
+  attributes: string[];
+  directions: string[];
+  speeds: string[];
+  detector: string;
+  missing_pack: boolean;
+}
+
+export interface SearchMap {
+  cameras: { camera: string; name: string; village: string; position: Corner | null; azimuth: number | null }[];
+  boundaries: Record<string, Corner[]>;
+}
+
+export interface MotionSearch {
+  id: number;
+  camera: string;
+  done: number;
+  running: boolean;
+  keyframes: number;
+  found: { start: string; end: string; share: number; box: Box }[];
+  more: boolean;
+  problem: string;
 }
 
 export interface CaseView {
@@ -166,6 +246,7 @@ export interface SubjectView {
   approved_by: string | null;
   expires_at: string;
   auto_dispatch: boolean;
+  by_picture: boolean;
 }
 
 export interface AlertView {

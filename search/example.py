@@ -1,0 +1,117 @@
+"""An example to search by: a box on a recorded picture, or a picture that somebody brings. Runs in a disposable worker."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from core.errors import UsageError
+from nvr.pictures import Picture, decoded
+from nvr.reader import Keyframe
+from search import look
+from search.colours import Balance
+from search.describe import Models, thumbnail
+from search.detectors.base import Detection
+from search.look import bgr_of
+from search.things import Thing, things_of
+from search.tracks import Look
+from search.vocabulary import Cls
+
+MOST_PIXELS = 40_000_000
+MOST_BYTES = 12_000_000
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
+LEAST_BOX = 0.004  # of the picture's width and height
+LARGEST = 2560  # longer sides are scaled down before anything is looked for
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """How a thing looks. `box` in parts of the picture; `thumbnail` JPEG."""
+
+    vector: np.ndarray[tuple[int], np.dtype[np.float32]]
+    embedder: str
+    same: float  # cosine above which it is likely the same
+    cls: int
+    box: Box
+    thumbnail: bytes
+
+
+def from_frame(frame: Keyframe, box: Box) -> Example:
+    """What is in a box (x, y, w, h) of a recorded picture. Raises ProtocolError, UsageError."""
+    return _described(bgr_of(decoded(frame)), box)
+
+
+def from_picture(content: bytes, box: Box | None = None) -> Example:
+    """What is in a picture: in the box, or the largest thing that the detector finds, or all of it. Raises UsageError."""
+    return _described(read(content), box)
+
+
+def read(content: bytes) -> Picture:
+    """A picture that somebody brought, as BGR. What it claims to be is looked at before it is unpacked. Raises UsageError."""
+    if len(content) > MOST_BYTES:
+        raise UsageError(
+            f"the picture has {len(content) / 1e6:.1f} MB, at most {MOST_BYTES / 1e6:.0f} are read; make it smaller"
+        )
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            width, height = image.size
+            if width * height > MOST_PIXELS or min(width, height) < 8:
+                raise UsageError(
+                    f"a picture of {width} × {height} cannot be used; send one of 8 × 8 to {MOST_PIXELS // 1_000_000} million pixels"
+                )
+            image.draft("RGB", (LARGEST, LARGEST))
+            rgb = np.asarray(image.convert("RGB"), np.uint8)
+    except UsageError:
+        raise
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as e:
+        raise UsageError("this is not a picture that can be read; send a JPEG, PNG, WebP or BMP") from e
+    scale = LARGEST / max(rgb.shape[:2])
+    if scale < 1:
+        rgb = np.asarray(cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.ascontiguousarray(rgb[..., ::-1])
+
+
+def _described(picture: Picture, box: Box | None) -> Example:
+    models = look.models()
+    found = things_of(models.detector.detect(picture, [], sweep=False))
+    thing = _in_box(found, box) if box is not None else max(found, key=lambda t: t.whole.w * t.whole.h, default=_whole())
+    made = _look(models, picture, thing)
+    embedder = models.people if models.people is not None and made.embedder == models.people.name else models.others
+    d = thing.whole
+    return Example(made.vector, made.embedder, embedder.same, int(d.cls), (d.x, d.y, d.w, d.h), thumbnail(picture, d))
+
+
+def _look(models: Models, picture: Picture, thing: Thing) -> Look:
+    return models.look(picture, thing, Balance(), infrared=False)
+
+
+def _in_box(found: Sequence[Thing], box: Box) -> Thing:
+    """The drawn box; a person where the detector sees one that fills it, or where there is a pack for people only."""
+    x, y, w, h = box
+    if not (0 <= x < 1 and 0 <= y < 1 and w >= LEAST_BOX and h >= LEAST_BOX and x + w <= 1.001 and y + h <= 1.001):
+        raise UsageError("the box lies outside the picture or is too small; draw it around the person or vehicle")
+    drawn = Detection(Cls.person, 1.0, x, y, w, h)
+    best = max(found, key=lambda t: _overlap(t.whole, drawn), default=None)
+    if best is not None and _overlap(best.whole, drawn) > 0.4:
+        return best
+    tall = h * 9 > w * 16  # of a 16:9 picture; people are taller than wide
+    cls = Cls.person if tall else Cls.vehicle
+    return Thing(Detection(cls, 1.0, x, y, w, h), Detection(cls, 1.0, x, y, w, h))
+
+
+def _overlap(a: Detection, b: Detection) -> float:
+    w = min(a.x + a.w, b.x + b.w) - max(a.x, b.x)
+    h = min(a.y + a.h, b.y + b.h) - max(a.y, b.y)
+    shared = max(0.0, w) * max(0.0, h)
+    return shared / (a.w * a.h + b.w * b.h - shared)
+
+
+def _whole() -> Thing:
+    everything = Detection(Cls.person, 1.0, 0.0, 0.0, 1.0, 1.0)
+    return Thing(everything, everything)

@@ -1,0 +1,88 @@
+"""Motion search in a drawn region, straight from the archive."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, Field
+
+from core import audit
+from core.clock import from_microseconds, to_microseconds
+from core.errors import UsageError
+from core.permissions import Permission
+from search.motion import LONGEST_US, mask_of
+from web.api.nvr import camera_of, may_play_back
+from web.motion_jobs import Job
+from web.routing import Context, route
+
+
+class MotionBody(BaseModel):
+    camera: str = Field(max_length=40)
+    start: datetime
+    end: datetime
+    area: list[tuple[float, float]] = Field(default_factory=list, max_length=200, description="Polygon, 0…1; empty: everywhere")
+
+
+class MovedView(BaseModel):
+    start: datetime
+    end: datetime
+    share: float
+    box: tuple[float, float, float, float]
+
+
+class MotionView(BaseModel):
+    id: int
+    camera: str
+    done: float = Field(description="0…1")
+    running: bool
+    keyframes: int
+    found: list[MovedView]
+    more: bool
+    problem: str
+
+
+@route("POST", "/api/search/motion", Permission.SEARCH, body=MotionBody, reply=MotionView)
+async def begin_motion_search(c: Context) -> MotionView:
+    """What moved in a region between two times; runs on and is asked for by its number."""
+    body, reason = c.body, c.purpose
+    if body.start.tzinfo is None or body.end.tzinfo is None:
+        raise UsageError("times need a zone, like 2026-11-21T08:00:00+08:00")
+    camera = await camera_of(c, body.camera)
+    may_play_back(c, body.start, c.services.clock.now())
+    start_us, end_us = to_microseconds(body.start), to_microseconds(body.end)
+    if not start_us < end_us <= start_us + LONGEST_US:
+        raise UsageError("motion is looked for in up to seven days at a time")
+    mask = mask_of(body.area)
+    kinds = {s.kind for s in camera.streams if s.record}
+    stream = f"{camera.id}/{'sub' if 'sub' in kinds else 'main'}"
+    if stream.endswith("/sub") and not await c.services.reader.gops(stream, start_us, end_us, 1):
+        stream = f"{camera.id}/main"  # the sub-stream is kept for some days only
+    async with c.services.database.session() as session:
+        what = body.model_dump(mode="json")
+        await audit.record(
+            session, c.services.clock.now(), c.identity.name, "search.motion", camera.id, reason=reason, query=what
+        )
+    return _view(c.services.motion.begin(c.identity.user_id, camera.id, stream, start_us, end_us, mask))
+
+
+@route("GET", "/api/search/motion/{number}", Permission.SEARCH, reply=MotionView)
+async def motion_search(c: Context) -> MotionView:
+    """How far a motion search is and what it found so far."""
+    return _view(c.services.motion.get(c.number("number"), c.identity.user_id))
+
+
+@route("DELETE", "/api/search/motion/{number}", Permission.SEARCH)
+async def end_motion_search(c: Context) -> None:
+    """End a motion search."""
+    await c.services.motion.end(c.services.motion.get(c.number("number"), c.identity.user_id))
+
+
+def _view(job: Job) -> MotionView:
+    return MotionView(
+        id=job.number, camera=job.camera, done=(job.until_us - job.start_us) / (job.end_us - job.start_us), running=job.ended is None,
+        keyframes=job.keyframes, more=job.more, problem=job.problem,
+        found=[
+            MovedView(start=from_microseconds(m.start_ms * 1000), end=from_microseconds(m.end_ms * 1000), share=round(m.share, 4), box=m.box)
+            for m in job.found
+        ],
+    )  # fmt: skip

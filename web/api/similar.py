@@ -1,0 +1,186 @@
+"""Search by picture: a box on a frame, an uploaded picture, a sighting; and who was seen in two places."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import numpy as np
+from pydantic import BaseModel, Field, ValidationError
+
+from cameras.tables import Camera
+from core.clock import from_microseconds
+from core.errors import NotFoundError, UsageError
+from core.permissions import Permission
+from nvr.reader import Keyframe
+from search import example, numbers
+from search.example import Example
+from search.query import Query
+from search.request import Filter
+from search.similar import Match, similar
+from search.store import Sighting
+from search.store.vectors import Floats
+from search.together import Meeting, together, travel, vectors_of
+from web.api.nvr import camera_of, may_play_back
+from web.api.search import SightingView, question, record, seen, views
+from web.files import upload
+from web.routing import Context, route
+
+MOST = 100
+
+
+class SimilarBody(BaseModel):
+    """One of: a sighting; or a camera, a moment and a box (x, y, w, h in parts of the picture)."""
+
+    filter: Filter = Field(default_factory=Filter)
+    sighting: str | None = Field(None, max_length=20)
+    camera: str | None = Field(None, max_length=40)
+    kind: str = Field("main", pattern="^(main|sub)$")
+    at_us: int | None = None
+    box: tuple[float, float, float, float] | None = None
+    limit: int = Field(48, ge=1, le=MOST)
+    by_travel: bool = Field(False, description="What cannot have come from there in the time goes last")
+
+
+class PictureQuery(BaseModel):
+    filter: str = Field("{}", max_length=8000, description="A filter as JSON")
+    x: float | None = None
+    y: float | None = None
+    w: float | None = None
+    h: float | None = None
+    limit: int = Field(48, ge=1, le=MOST)
+
+
+class SimilarReply(BaseModel):
+    rows: list[SightingView]
+    same: float = Field(description="From this likeness on it is likely the same")
+    embedder: str
+
+
+class TogetherBody(BaseModel):
+    filters: list[Filter] = Field(min_length=2, max_length=5)
+    within_seconds: float | None = Field(None, ge=0, le=7 * 86_400)
+    likeness: float | None = Field(None, ge=0, le=1)
+    limit: int = Field(30, ge=1, le=MOST)
+
+
+class MeetingView(BaseModel):
+    sightings: list[SightingView]
+    likeness: float
+
+
+@route("POST", "/api/search/similar", Permission.SEARCH, body=SimilarBody, reply=SimilarReply)
+async def search_similar(c: Context) -> SimilarReply:
+    """Sightings that look like a sighting, or like what is in a box on a recorded picture."""
+    body, reason = c.body, c.purpose
+    origin: Sighting | None = None
+    if body.sighting is not None:
+        origin, _ = await seen(c, body.sighting)
+        found = await asyncio.to_thread(vectors_of, c.services.days, [origin])
+        if origin.id not in found:
+            raise NotFoundError("this sighting has no picture to compare by")
+        vector, pack, name, same = found[origin.id], origin.embedder, await _pack_name(c, origin.embedder), 0.6
+    else:
+        made = await _of_frame(c, body)
+        vector, name, same = made.vector, made.embedder, made.same
+        pack = await _pack_number(c, name)
+    query = await _asked(c, body.filter, reason, "search.similar", of=body.sighting or f"{body.camera} {body.at_us}")
+    rows = await _ranked(c, vector, pack, query, body.limit + 1)
+    matches = [m for m in rows if origin is None or m.sighting.id != origin.id][: body.limit]
+    return SimilarReply(rows=await _with_travel(c, matches, origin, by_travel=body.by_travel), same=same, embedder=name)
+
+
+@route("POST", "/api/search/similar/picture", Permission.SEARCH, query=PictureQuery, reply=SimilarReply)
+async def search_by_picture(c: Context) -> SimilarReply:
+    """Sightings that look like what is in an uploaded picture (the request's body); the picture is not kept."""
+    q, reason = c.query, c.purpose
+    content = await upload(c.request, example.MOST_BYTES)
+    corners = (q.x, q.y, q.w, q.h)
+    if any(v is None for v in corners) and any(v is not None for v in corners):
+        raise UsageError("a box needs x, y, w and h")
+    made: Example = await c.services.looker.run(example.from_picture, content, None if q.x is None else corners)
+    try:
+        asked = Filter.model_validate(json.loads(q.filter))
+    except (ValueError, ValidationError) as e:
+        raise UsageError("the filter is not one") from e
+    query = await _asked(c, asked, reason, "search.similar", of="an uploaded picture")
+    rows = await _ranked(c, made.vector, await _pack_number(c, made.embedder), query, q.limit)
+    return SimilarReply(rows=await _with_travel(c, rows, None, by_travel=False), same=made.same, embedder=made.embedder)
+
+
+@route("POST", "/api/search/together", Permission.SEARCH, body=TogetherBody, reply=list[MeetingView])
+async def search_together(c: Context) -> list[MeetingView]:
+    """Who fits the first filter and was seen by all the others as well: near in time, or whenever."""
+    body, reason = c.body, c.purpose
+    questions: list[Query] = []
+    for asked in body.filters:
+        questions.append(await _asked(c, asked, reason, "search.together", of=f"{len(body.filters)} places"))
+    within = round(body.within_seconds * 1000) if body.within_seconds is not None else None
+    same = body.likeness if body.likeness is not None else 0.6
+    found: list[Meeting] = await asyncio.to_thread(
+        lambda: together(c.services.days, questions, within_ms=within, same=same, limit=body.limit)
+    )
+    return [MeetingView(sightings=await views(c, list(m.sightings)), likeness=round(m.likeness, 3)) for m in found]
+
+
+async def _asked(c: Context, asked: Filter, reason: str, action: str, of: str) -> Query:
+    async with c.services.database.session() as session:
+        query = await question(c, session, asked)
+        await record(session, c, action, asked, reason, of=of)
+    return query
+
+
+async def _of_frame(c: Context, body: SimilarBody) -> Example:
+    if body.camera is None or body.at_us is None or body.box is None:
+        raise UsageError("name a sighting, or a camera with a moment and a box")
+    camera: Camera = await camera_of(c, body.camera)
+    may_play_back(c, from_microseconds(body.at_us), c.services.clock.now())
+    stream = f"{camera.id}/{body.kind}"
+    frame: Keyframe | None = await c.services.reader.keyframe_at(stream, body.at_us)
+    if frame is None:
+        raise NotFoundError(f"nothing is recorded there at {from_microseconds(body.at_us).isoformat(timespec='seconds')}")
+    made: Example = await c.services.looker.run(example.from_frame, frame, body.box)
+    return made
+
+
+async def _ranked(c: Context, vector: Floats, pack: int, query: Query, limit: int) -> list[Match]:
+    return await asyncio.to_thread(similar, c.services.days, np.asarray(vector, np.float32), pack, query, limit)
+
+
+async def _pack_name(c: Context, number: int) -> str:
+    async with c.services.database.reading() as session:
+        return (await numbers.packs(session)).get(number, "")
+
+
+async def _pack_number(c: Context, name: str) -> int:
+    async with c.services.database.session() as session:
+        return await numbers.of_pack(session, name)
+
+
+async def _with_travel(c: Context, matches: list[Match], origin: Sighting | None, *, by_travel: bool) -> list[SightingView]:
+    shown = {v.id: v for v in await views(c, [m.sighting for m in matches])}
+    positions = await _positions(c) if origin is not None else {}
+    found: list[SightingView] = []
+    for match in matches:
+        row = shown.get(str(match.sighting.id))
+        if row is None:
+            continue
+        row.likeness = round(match.likeness, 3)
+        if origin is not None:
+            way = travel(origin, match.sighting, positions.get(origin.camera), positions.get(match.sighting.camera))
+            if way is not None:
+                row.metres, row.seconds, row.plausible = way.metres, way.seconds, way.plausible
+        found.append(row)
+    return sorted(found, key=lambda r: r.plausible is False) if by_travel else found
+
+
+async def _positions(c: Context) -> dict[int, tuple[float, float]]:
+    """Longitude and latitude by a camera's short number, where they are known."""
+    async with c.services.database.reading() as session:
+        known = await numbers.places(session)
+        profiles = await numbers.profiles(session)
+    return {
+        number: (float(position[0]), float(position[1]))
+        for number, place in known.items()
+        if (position := profiles.get(place.camera, {}).get("position"))
+    }

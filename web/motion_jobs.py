@@ -1,0 +1,93 @@
+"""Motion searches that run: a few at once, each its asker's own, forgotten an hour after they end."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from dataclasses import dataclass, field
+
+from core.clock import Clock
+from core.errors import ConflictError, MinwangError, NotFoundError
+from nvr.decode_pool import DecodePool
+from nvr.reader import ArchiveReader
+from search import motion
+from search.motion import Mask, Moved
+
+AT_ONCE, KEPT, KEPT_SECONDS = 3, 50, 3600.0
+MOST_FOUND = 2000
+WORKERS = 2
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Job:
+    number: int
+    owner: int
+    camera: str
+    start_us: int
+    end_us: int
+    until_us: int
+    keyframes: int = 0
+    found: list[Moved] = field(default_factory=list)
+    more: bool = False
+    problem: str = ""
+    ended: float | None = None  # monotonic
+    task: asyncio.Task[None] | None = None
+
+
+class MotionJobs:
+    def __init__(self, clock: Clock, reader: ArchiveReader):
+        self._clock, self._reader = clock, reader
+        self._pool = DecodePool(WORKERS, 60.0)
+        self._jobs: dict[int, Job] = {}
+        self._numbers = itertools.count(1)
+
+    def begin(self, owner: int, camera: str, stream: str, start_us: int, end_us: int, mask: Mask) -> Job:
+        """Raises ConflictError where too many run."""
+        self._forget()
+        running = [j for j in self._jobs.values() if j.ended is None]
+        if len(running) >= AT_ONCE or any(j.owner == owner for j in running):
+            raise ConflictError("a motion search is running already; wait for it or end it")
+        job = Job(next(self._numbers), owner, camera, start_us, end_us, start_us)
+        job.task = asyncio.create_task(self._run(job, stream, mask))
+        self._jobs[job.number] = job
+        return job
+
+    def get(self, number: int, owner: int) -> Job:
+        """Raises NotFoundError, also for somebody else's."""
+        job = self._jobs.get(number)
+        if job is None or job.owner != owner:
+            raise NotFoundError("there is no such search (any more)")
+        return job
+
+    async def end(self, job: Job) -> None:
+        if job.task is not None:
+            job.task.cancel()
+            await asyncio.gather(job.task, return_exceptions=True)
+
+    async def close(self) -> None:
+        for job in self._jobs.values():
+            await self.end(job)
+        await self._pool.close()
+
+    async def _run(self, job: Job, stream: str, mask: Mask) -> None:
+        try:
+            async for progress in motion.search(self._reader, self._pool, stream, job.start_us, job.end_us, mask, WORKERS):
+                job.until_us, job.keyframes = progress.until_us, job.keyframes + progress.keyframes
+                job.found += progress.found
+                if len(job.found) > MOST_FOUND:
+                    job.found, job.more = job.found[:MOST_FOUND], True
+                    return
+            job.until_us = job.end_us
+        except MinwangError as e:
+            job.problem = str(e)
+        finally:
+            job.ended = self._clock.monotonic()
+
+    def _forget(self) -> None:
+        now = self._clock.monotonic()
+        over = [n for n, j in self._jobs.items() if j.ended is not None and now - j.ended > KEPT_SECONDS]
+        ended = [n for n, j in self._jobs.items() if j.ended is not None]
+        for number in {*over, *(ended[: len(self._jobs) - KEPT] if len(self._jobs) > KEPT else [])}:
+            del self._jobs[number]
