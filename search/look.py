@@ -121,12 +121,13 @@ def _one(models: Models, memory: Memory, frame: Keyframe, counts: Counts) -> lis
         return []
     memory.swept_ms = at_ms if sweep else memory.swept_ms
     counts.detected += 1
-    return _detect(models, memory, at_ms, bgr_of(video), moving or [], sweep=sweep)
+    return detect(models, memory, at_ms, bgr_of(video), moving or [], sweep=sweep)
 
 
-def _detect(
+def detect(
     models: Models, memory: Memory, at_ms: int, picture: Picture, moving: Sequence[Region], *, sweep: bool
 ) -> list[Track]:
+    """What is on one decoded picture, taken into the camera's tracks."""
     small = np.asarray(cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
     memory.monochrome = memory.monochrome + 1 if is_monochrome(small) else 0
     infrared = memory.monochrome >= min(INFRARED_LOOKS, memory.looks)

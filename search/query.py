@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from typing import Any
 
 import sqlalchemy as sa
 from shapely import Point as ShapelyPoint
@@ -34,8 +35,9 @@ from search.store.rows import (
 from search.vocabulary import Cls, Colour
 
 HOUR_MS = 3_600_000
+ALL = 2**62  # no limit
 EVERY_COLOUR = [int(c) for c in Colour]
-FEW_CAMERAS = 200  # so many are asked one by one; of more, the classes and colours of all
+FEW_CAMERAS = 400  # so many are asked one by one; of more, the classes and colours of all
 _c = SIGHTING.c
 Condition = sa.ColumnElement[bool]
 
@@ -76,11 +78,11 @@ class Span:
 
 def find(days: Days, query: Query, limit: int = 50, before: int | None = None) -> list[Sighting]:
     """At most `limit` sightings older than the number `before`, newest first. Blocks."""
-    found: list[Sighting] = []
+    asked, found = _Asked(days, query), list[Sighting]()
     for i, day in enumerate(days.days(*_bounds(query, before))):
         # What is frequent fills its page from the newest hour: only what is not goes through whole days.
         for spans in _slices(query, day, before) if i == 0 else [list(spans_of(query, day))]:
-            found += _of_day(days, query, day, spans, limit - len(found), before)
+            found += asked.sightings(day, spans, limit - len(found), before)
             if len(found) >= limit:
                 return found
     return found
@@ -88,9 +90,9 @@ def find(days: Days, query: Query, limit: int = 50, before: int | None = None) -
 
 def numbers(days: Days, query: Query, most: int | None = None) -> list[int]:
     """Numbers of all that fits (at most `most`), newest first: for counting and for ranking by picture. Blocks."""
-    found: list[int] = []
+    asked, found = _Asked(days, query), list[int]()
     for day in days.days(*_bounds(query, None)):
-        found += numbers_of_day(days, query, day)
+        found += asked.numbers(day)
         if most is not None and len(found) >= most:
             return found[:most]
     return found
@@ -98,16 +100,65 @@ def numbers(days: Days, query: Query, most: int | None = None) -> list[int]:
 
 def numbers_of_day(days: Days, query: Query, day: str) -> list[int]:
     """As `numbers`, of one UTC day."""
-    spans = list(spans_of(query, day))
-    if query.area:
-        return [s.id for s in _of_day(days, query, day, spans, None, None)]
-    return _ordered(days, query, day, spans, None, None)
+    return _Asked(days, query).numbers(day)
 
 
 def by_place_and_time(query: Query) -> bool:
     """Whether the question restricts nothing but cameras and times, which stand in the numbers themselves."""
     rest = Query(query.start_us, query.end_us, query.nightly, query.zone, query.cameras)
     return query == rest
+
+
+class _Asked:
+    """A question as SQL, the same text for every day and span."""
+
+    def __init__(self, days: Days, query: Query):
+        self._days, self._query = days, query
+        self._polygon = Polygon(query.area) if query.area else None
+        self._prepared = days.prepare(_statement(query))
+
+    def numbers(self, day: str) -> list[int]:
+        spans = list(spans_of(self._query, day))
+        if self._polygon is not None:
+            return [s.id for s in self.sightings(day, spans, ALL, None)]
+        return self._ordered(day, spans, ALL, None)
+
+    def sightings(self, day: str, spans: list[Span], limit: int, before: int | None) -> list[Sighting]:
+        """The day's matches; an area is looked at exactly, page after page, since the index knows it in an eighth only."""
+        found: list[Sighting] = []
+        while True:
+            rows = _rows(self._days, day, self._ordered(day, spans, limit, before))
+            found += rows if self._polygon is None else [s for s in rows if _enters(s, self._polygon)]
+            if self._polygon is None or len(rows) < limit or len(found) >= limit:
+                return found[:limit]
+            before = rows[-1].id
+
+    def _ordered(self, day: str, spans: list[Span], limit: int, before: int | None) -> list[int]:
+        """Numbers of a day's matches, newest first: most questions are answered without a look at the rows."""
+        found: list[int] = []
+        for span in sorted(spans, key=lambda s: -s.start_ms):
+            low, high = ids.first_at(span.start_ms), ids.first_at(span.end_ms)
+            high = high if before is None else min(before, high)
+            if low < high and len(found) < limit:
+                rows = self._prepared.run(day, low=low, high=high, most=limit - len(found))
+                found += [r[0] for r in rows]
+        return found
+
+
+def _statement(query: Query) -> sa.Select[Any]:
+    """Numbers between `low` and `high`, newest first, at most `most`."""
+    most = sa.bindparam("most", 0, sa.BigInteger)
+    branches = []
+    for condition, index in _conditions(query):
+        between = (_c.id >= sa.bindparam("low", 0, sa.BigInteger), _c.id < sa.bindparam("high", 0, sa.BigInteger))
+        branch = sa.select(_c.id).where(*between, *condition)
+        if index is not None:
+            branch = branch.with_hint(SIGHTING, f"INDEXED BY {index.name}", "sqlite")
+        branches.append(branch.order_by(_c.id.desc()).limit(most))
+    if len(branches) == 1:
+        return branches[0]
+    together = sa.union_all(*(sa.select(b.subquery()) for b in branches)).subquery()
+    return sa.select(together).order_by(together.c.id.desc()).limit(most)
 
 
 def _bounds(query: Query, before: int | None) -> tuple[int | None, int | None]:
@@ -124,44 +175,6 @@ def _slices(query: Query, day: str, before: int | None) -> Iterator[list[Span]]:
     end = min(end, ids.milliseconds(before) + 1) if before is not None else end
     for start, until in ((end - HOUR_MS, end), (end - 5 * HOUR_MS, end - HOUR_MS), (0, end - 5 * HOUR_MS)):
         yield [Span(max(s.start_ms, start), min(s.end_ms, until)) for s in spans if s.start_ms < until and s.end_ms > start]
-
-
-def _of_day(days: Days, query: Query, day: str, spans: list[Span], limit: int | None, before: int | None) -> list[Sighting]:
-    """The day's matches; an area is looked at exactly, page after page, since the index knows it in an eighth only."""
-    polygon = Polygon(query.area) if query.area else None
-    found: list[Sighting] = []
-    while True:
-        rows = _rows(days, day, _ordered(days, query, day, spans, limit, before))
-        found += rows if polygon is None else [s for s in rows if _enters(s, polygon)]
-        if polygon is None or limit is None or len(rows) < limit or len(found) >= limit:
-            return found if limit is None else found[:limit]
-        before = rows[-1].id
-
-
-def _ordered(days: Days, query: Query, day: str, spans: list[Span], limit: int | None, before: int | None) -> list[int]:
-    """Numbers of a day's matches, newest first: most questions are answered without a look at the rows."""
-    if before is not None:
-        spans = [
-            Span(s.start_ms, min(s.end_ms, ids.milliseconds(before) + 1)) for s in spans if ids.first_at(s.start_ms) < before
-        ]
-    branches = [_branch(condition, index, span, before, limit) for span in spans for condition, index in _conditions(query)]
-    if not branches:
-        return []
-    statement = branches[0]
-    if len(branches) > 1:
-        together = sa.union_all(*(sa.select(b.subquery()) for b in branches)).subquery()
-        statement = sa.select(together).order_by(together.c.id.desc()).limit(limit)
-    return [r[0] for r in days.run(day, statement)]
-
-
-def _branch(
-    condition: list[Condition], index: sa.Index | None, span: Span, before: int | None, limit: int | None
-) -> sa.Select[tuple[int]]:
-    end = ids.first_at(span.end_ms) if before is None else min(before, ids.first_at(span.end_ms))
-    statement = sa.select(_c.id).where(_c.id >= ids.first_at(span.start_ms), _c.id < end, *condition)
-    if index is not None:
-        statement = statement.with_hint(SIGHTING, f"INDEXED BY {index.name}", "sqlite")
-    return statement.order_by(_c.id.desc()).limit(limit)
 
 
 def _rows(days: Days, day: str, numbers: list[int]) -> list[Sighting]:

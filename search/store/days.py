@@ -21,6 +21,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
+from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
 from sqlalchemy.exc import ProgrammingError
 
 from core.database import BUSY_TIMEOUT_SECONDS, sqlite_begin, sqlite_pragmas
@@ -35,6 +36,21 @@ _UPDATE = (
     .where(SIGHTING.c.id == sa.bindparam("_id"))
     .values({n: sa.bindparam(n) for n in NAMES if n not in ("id", "camera")})
 )
+
+
+@dataclass(slots=True)
+class Prepared:
+    """SQL text with its bound values; `positions` their order, where the driver wants them by place."""
+
+    days: Days
+    sql: str
+    values: dict[str, Any]
+    positions: list[str]
+
+    def run(self, day: str, **bound: Any) -> Sequence[Any]:
+        """Rows of a day, with these values instead of the statement's own. A day that was dropped meanwhile has none."""
+        values = self.values | bound
+        return self.days.text(day, self.sql, tuple(values[n] for n in self.positions) if self.positions else values)
 
 
 class _Compiler(SQLiteCompiler):
@@ -120,12 +136,27 @@ class Days:
             with self._engine(day).begin() as connection:
                 connection.execute(sa.delete(PROGRESS).where(PROGRESS.c.stream == stream))
 
+    def prepare(self, statement: sa.Select[Any]) -> Prepared:
+        """A question that is asked of many days: put into SQL once, bound anew for each."""
+        dialect = self._server.dialect if self._server is not None else _DAY_DIALECT
+        compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        # A day's file has no schemas; values are bound, so that the text holds names only.
+        text = str(compiled) if self._server is not None else str(compiled).replace("sightings.", "")
+        return Prepared(self, text, dict(compiled.params), list(compiled.positiontup or ()))
+
     def run(self, day: str, statement: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         """Rows of a day. A day that was dropped meanwhile has none."""
         if not self._exists(day):
             return []
         with self._engine(day).connect() as connection:
             return connection.execute(statement).all()
+
+    def text(self, day: str, sql: str, values: Any) -> Sequence[Any]:
+        """As `run`, of what `prepare` made."""
+        if not self._exists(day):
+            return []
+        with self._engine(day).connect() as connection:
+            return connection.exec_driver_sql(sql, values).all()
 
     def sightings(self, day: str, statement: sa.Select[Any]) -> list[Sighting]:
         """As `run`, of whole rows of the table."""
@@ -232,6 +263,10 @@ class Days:
                 sa.text(f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF sightings.sighting FOR VALUES {bounds}")
             )
         self._partitions.add(day)
+
+
+_DAY_DIALECT = sqlite_dialect()
+_DAY_DIALECT.statement_compiler = _Compiler
 
 
 def _day_file(path: Path, *, make: bool) -> sa.Engine:
