@@ -85,8 +85,8 @@ class Track:
 
     @property
     def cls(self) -> int:
-        """The class most voted for; what rolls has a rider."""
-        best = max(self.votes, key=lambda c: self.votes[c])
+        """The class most voted for, 'something moved' being no vote; what rolls has a rider."""
+        best = max(self.votes, key=lambda c: (c != Cls.unknown, self.votes[c]))
         moved = self.looks > 1 and self.displacement()[0] > STILL * 1.5
         return int(Cls.rider) if best in TWO_WHEELERS and moved else best
 

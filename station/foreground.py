@@ -121,7 +121,7 @@ async def search(database: Database, settings: Settings, options: dict[str, Any]
     async with database.session() as session:
         if options["words"]:
             villages = {v.name: v.code for v in await session.scalars(select(Village))}
-            understood = words.understand(" ".join(options["words"]), clock.now(), zone, villages, {})
+            understood = await asyncio.to_thread(words.understand, " ".join(options["words"]), clock.now(), zone, villages, {})
             asked, unknown = filter_of(understood.chips), list(understood.unknown)
         for name, into in (("camera", asked.cameras), ("village", asked.villages), ("cls", asked.cls)):
             into += options[name]

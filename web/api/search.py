@@ -157,7 +157,7 @@ async def understand_words(c: Context) -> WordsReply:
     async with c.services.database.reading() as session:
         villages = {v.name: v.code for v in await session.scalars(select(Village)) if scope is None or v.code in scope}
         cameras = {k.name: k.id for k in await session.scalars(select(Camera)) if scope is None or k.village in scope}
-    found = words.understand(c.body.phrase, c.services.clock.now(), zone_of(c), villages, cameras)
+    found = await asyncio.to_thread(words.understand, c.body.phrase, c.services.clock.now(), zone_of(c), villages, cameras)
     chips = [ChipView(kind=k.kind, value=k.value, text=k.text) for k in found.chips]
     return WordsReply(chips=chips, unknown=list(found.unknown), filter=filter_of(found.chips))
 
