@@ -24,8 +24,8 @@ from core.errors import ProtocolError
 from core.settings import SearchSettings
 from nvr.decode_pool import DecodePool
 from nvr.reader import ArchiveReader, Keyframe
+from search import closeup, numbers
 from search import look as worker
-from search import numbers
 from search.look import Counts, Looked, Memory
 from search.sightings import recalled, sighting_of, told
 from search.store import ids, thumbs, vectors
@@ -40,6 +40,8 @@ STEP_US = 200_000  # a closed segment's index may differ from the open file's by
 STRIKES = 2
 BEHIND_US = 600 * 1_000_000  # further behind than this, quiet cameras are passed over
 QUIET_SHARE = 0.1  # of a camera's looks with something in them: below, it is a quiet one
+MOST_CLOSEUPS, MOST_WAITING = 8, 200  # in one go; of one stream
+SUB_HEIGHT = 480  # pixels, about: how much larger the main stream shows somebody is known once it is decoded
 FIRST_US = 60 * 1_000_000  # how far back a stream begins that was never read
 
 
@@ -53,6 +55,7 @@ class Reading:
     strikes: int = 0
     skipped: int = 0
     dirty: bool = False
+    waiting: dict[int, Track] = field(default_factory=dict)  # stored, without a picture from the main stream yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ class Indexer:
         self._readings: dict[str, Reading] = {}
         self._positions: dict[str, int] | None = None
         self._packs: dict[str, int] = {}
+        self._detector = ""
 
     async def run_once(self, start_us: int | None = None, urgent: Collection[str] | None = ()) -> int:
         """Index the next batch of every stream; returns the number of sightings begun or changed.
@@ -149,7 +153,35 @@ class Indexer:
         changed = await self._store(stream, looked, reading, frames[-1].at_us)
         reading.memory, reading.position_us, reading.dirty = looked.memory, frames[-1].at_us, True
         _add(reading.counts, looked.counts)
+        await self._closeups(camera, stream, reading, looked.tracks)
         return changed
+
+    async def _closeups(self, camera: Camera, stream: Stream, reading: Reading, touched: Sequence[Track]) -> None:
+        """Better pictures from the main stream of those who have gone, or have been there for a while."""
+        main = next((s for s in camera.streams if s.kind == "main" and s.record), None)
+        if stream.kind != "sub" or main is None:
+            return
+        reading.waiting |= {t.id: t for t in touched if not t.closed_up}
+        position_ms = reading.position_us // 1000
+        for track in [t for t in reading.waiting.values() if closeup.due(t, position_ms)][:MOST_CLOSEUPS]:
+            del reading.waiting[track.id]
+            live = next((t for t in reading.memory.tracker.tracks if t.id == track.id), track)
+            live.closed_up = True
+            frame = await self._reader.keyframe_at(main.id, live.best_ms * 1000)
+            if frame is None or (where := closeup.wanted(live, frame.at_us // 1000, SUB_HEIGHT)) is None:
+                continue
+            try:
+                memory = reading.memory
+                found = await self._pool.run(closeup.take, frame, [where], memory.balance, memory.monochrome > 0)
+            except ProtocolError as e:
+                log.error("%s: no picture was taken from it: %s", main.id, e)
+                continue
+            for better in found:
+                live.take_closeup(better.look, better.thumbnail)
+                row = await self._row(live, self._detector)
+                await asyncio.to_thread(self._write, Batch(stream.id, 0), [(live, row)], dict(self._names()))
+        for number in list(reading.waiting)[: max(0, len(reading.waiting) - MOST_WAITING)]:
+            del reading.waiting[number]
 
     async def again(self, cameras: Sequence[Camera]) -> int:
         """Read the stretch of each camera once more to its end; returns the number of sightings written."""
@@ -203,11 +235,13 @@ class Indexer:
             touched |= {t.id: t for t in part.tracks}
             _add(whole.counts, part.counts)
             whole.memory, whole.detector = part.memory, part.detector or whole.detector
-        whole.tracks = list(touched.values())
+        # Each answer is a copy: what is stored must be what goes on in the memory.
+        live = {t.id: t for t in whole.memory.tracker.tracks}
+        whole.tracks = [live.get(number, track) for number, track in touched.items()]
         return whole, failed
 
     async def _store(self, stream: Stream, looked: Looked, reading: Reading, position_us: int) -> int:
-        changed = [t for t in looked.tracks if t.changed]
+        changed, self._detector = [t for t in looked.tracks if t.changed], looked.detector or self._detector
         rows = [(t, await self._row(t, looked.detector)) for t in changed]
         batch = Batch(stream.id, position_us)
         if self._again is not None:
@@ -228,14 +262,14 @@ class Indexer:
 
     def _write(self, mine: Batch, rows: list[tuple[Track, Sighting]], names: dict[int, str]) -> None:
         """Pictures and vectors first, then rows and position in one transaction: what a crash leaves is unused bytes."""
-        batches = {ids.day_of(mine.position_us // 1000): mine}
+        batches = {ids.day_of(mine.position_us // 1000): mine} if mine.position_us else {}
         for track, row in rows:
             day = ids.day_of(row.start_ms)
             batch = batches.setdefault(day, Batch(mine.stream, 0))
             folder = self._days.place(day)
             if track.thumbnail is not None:
                 track.thumb = thumbs.append(folder, [track.thumbnail])[0]
-                track.place = vectors.append(folder, row.embedder, names[row.embedder], [row.id], track.vector[None])[0]
+                track.place = vectors.append(folder, row.embedder, names[row.embedder], [row.id], track.shown()[None])[0]
                 track.thumbnail = None
             row.thumb, row.thumb_size = track.thumb
             row.vector = track.place

@@ -77,7 +77,24 @@ class Track:
     thumb: tuple[int, int] = (-1, 0)  # place and size of its picture in the day's pack file
     changed: bool = True
     stored: bool = False
+    close_vector: Vector | None = None
+    closed_up: bool = False  # a picture from the main stream was asked for
     told: tuple[int, ...] = ()  # what the watch list last heard
+
+    def take_closeup(self, look: Look, thumbnail: bytes) -> None:
+        """A better look at it, at no new moment: its picture, its vector, what it wears."""
+        self.thumbnail, self.best_quality, self.changed = thumbnail, max(self.best_quality, look.quality, 1.0), True
+        self.close_vector = look.vector if look.embedder == self.embedder else None
+        if look.upper is not None and look.lower is not None:
+            self.upper, self.lower = self.upper + look.upper * 2, self.lower + look.lower * 2
+            self.coloured += 1
+        for attribute, value in look.attributes.items():
+            self.attributes[attribute] = (value * 2, 2)
+        self.plate = look.plate or self.plate
+
+    def shown(self) -> Vector:
+        """The vector by which it is found again: of the main stream's picture where there is one."""
+        return self.vector if self.close_vector is None else self.close_vector
 
     @property
     def first_ms(self) -> int:

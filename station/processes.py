@@ -97,6 +97,7 @@ async def _analyst(settings: Settings) -> None:
     from search.detectors.load import load
     from search.indexer import Indexer
     from search.packs import Shelf
+    from search.reembed import Reembedder
 
     # A missing or wrong pack is said at once, by this process, not by its worker.
     packs = upkeep.shelf_of(settings)
@@ -114,8 +115,11 @@ async def _analyst(settings: Settings) -> None:
     indexer = Indexer(database, clock, days, objects, settings.search)
     matcher = Matcher(database, clock, days, data_dir)
 
+    reembedder = Reembedder(database, days, objects, Shelf(packs), settings.search.embedder)
+
     async def index_and_match() -> None:
-        await indexer.run_once(urgent=await matcher.villages())
+        if not await indexer.run_once(urgent=await matcher.villages()):
+            await reembedder.run_once()  # only while nothing new waits
         while await matcher.run_once():
             pass
 

@@ -1,0 +1,112 @@
+"""A new pack for recognising people: what was seen before gets its vectors from the thumbnails, in the background.
+
+Vectors of different packs never meet: each has files of its own, a sighting says whose vector it has. What is written is
+read again before a sighting names it; a re-embedding that did not happen is never called done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import cv2
+import numpy as np
+import sqlalchemy as sa
+
+from core.database import Database
+from core.errors import ProtocolError, StorageError
+from nvr.decode_pool import DecodePool
+from search import look, numbers
+from search.packs import Shelf
+from search.store import thumbs, vectors
+from search.store.days import Batch, Days
+from search.store.rows import SIGHTING, Sighting
+from search.vocabulary import Cls
+
+log = logging.getLogger(__name__)
+MARGIN = 0.12 / 1.24  # of a thumbnail: what search.describe leaves around the thing
+AT_ONCE = 100
+_c = SIGHTING.c
+Vectors = np.ndarray[tuple[int, int], np.dtype[np.float32]]
+
+
+class Reembedder:
+    def __init__(self, database: Database, days: Days, pool: DecodePool, shelf: Shelf, embedder: str):
+        self._database, self._days, self._pool, self._shelf, self._embedder = database, days, pool, shelf, embedder
+
+    async def run_once(self, most: int = AT_ONCE) -> int:
+        """Re-embed some of the newest sightings that have another pack's vector; returns how many."""
+        chosen = await asyncio.to_thread(self._shelf.chosen, "embed", self._embedder)
+        if chosen is None:
+            return 0
+        async with self._database.session() as session:
+            number = await numbers.of_pack(session, chosen.pack.name)
+        classes = [int(Cls[c]) for c in chosen.pack.applies_to]
+        day, rows = await asyncio.to_thread(self._waiting, number, classes, most)
+        if not rows:
+            return 0
+        pictures = await asyncio.to_thread(self._pictures, day, rows)
+        try:
+            made = await self._pool.run(embed, [p for _, p in pictures])
+        except ProtocolError as e:
+            log.error("%d thumbnails of %s could not be embedded: %s", len(pictures), day, e)
+            made = [None] * len(pictures)
+        done = [(s, v) for (s, _), v in zip(pictures, made, strict=True) if v is not None]
+        await asyncio.to_thread(
+            self._write, day, number, chosen.pack.name, done, [s for s in rows if s.id not in {d.id for d, _ in done}]
+        )
+        return len(done)
+
+    def _waiting(self, number: int, classes: list[int], most: int) -> tuple[str, list[Sighting]]:
+        for day in self._days.days():
+            query = sa.select(SIGHTING).where(_c.cls.in_(classes), _c.embedder.not_in([number, 0]), _c.thumb >= 0).limit(most)
+            if rows := self._days.sightings(day, query):
+                return day, rows
+        return "", []
+
+    def _pictures(self, day: str, rows: list[Sighting]) -> list[tuple[Sighting, bytes]]:
+        found = []
+        for s in rows:
+            try:
+                found.append((s, thumbs.read(self._days.place(day), s.thumb, s.thumb_size)))
+            except OSError:
+                continue
+        return found
+
+    def _write(
+        self,
+        day: str,
+        number: int,
+        name: str,
+        done: list[tuple[Sighting, np.ndarray[tuple[int], np.dtype[np.float32]]]],
+        lost: list[Sighting],
+    ) -> None:
+        """Vectors, then a look at them, then the rows. Raises StorageError where what was written is not there."""
+        folder = self._days.place(day)
+        if done:
+            values: Vectors = np.stack([v for _, v in done])
+            places = vectors.append(folder, number, name, [s.id for s, _ in done], values)
+            shard = vectors.open_shard(folder, number)
+            if shard is None or [int(shard.ids[p]) for p in places] != [s.id for s, _ in done]:
+                raise StorageError(f"{folder}: the vectors that were written are not there; nothing was changed")
+            for (s, _), place in zip(done, places, strict=True):
+                s.embedder, s.vector = number, place
+        for s in lost:  # without a picture to look at: not asked again, found by words as before
+            s.embedder, s.vector = 0, -1
+        self._days.write(day, [Batch("", 0, changed=[*(s for s, _ in done), *lost])])
+
+
+def embed(pictures: list[bytes]) -> list[np.ndarray[tuple[int], np.dtype[np.float32]] | None]:
+    """Vectors of thumbnails by the pack for people. Runs in a worker."""
+    people = look.models().people
+    found: list[np.ndarray[tuple[int], np.dtype[np.float32]] | None] = []
+    for content in pictures:
+        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        if people is None or picture is None:
+            found.append(None)
+            continue
+        height, width = picture.shape[:2]
+        y, x = round(height * MARGIN), round(width * MARGIN)
+        inner = np.asarray(picture[y : max(y + 1, height - y), x : max(x + 1, width - x)], np.uint8)
+        found.append(people.of(inner))
+    return found
