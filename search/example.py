@@ -69,7 +69,9 @@ def read(content: bytes) -> Picture:
             rgb = np.asarray(image.convert("RGB"), np.uint8)
     except UsageError:
         raise
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as e:
+    except Image.DecompressionBombError as e:
+        raise UsageError(f"the picture has too many pixels; at most {MOST_PIXELS // 1_000_000} million can be used") from e
+    except (OSError, ValueError, SyntaxError) as e:
         raise UsageError("this is not a picture that can be read; send a JPEG, PNG, WebP or BMP") from e
     scale = LARGEST / max(rgb.shape[:2])
     if scale < 1:

@@ -7,6 +7,7 @@ import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import aiohttp
 from aiohttp import web
@@ -125,6 +126,7 @@ class Services:
     transcoders: Transcoders
     node_token: str
     data_dir: Path
+    zone: ZoneInfo  # of the station
     days: Days
     shelf: Shelf
     looker: DecodePool  # with the search models loaded, for example pictures

@@ -7,7 +7,6 @@ import hashlib
 import json
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from pydantic import BaseModel, Field
@@ -145,7 +144,7 @@ async def order_photo(c: Context) -> web.Response:
 @route("POST", "/api/orders", Permission.PATROL_RUN, body=CreateBody, reply=list[OrderView])
 async def create_orders(c: Context) -> list[OrderView]:
     """Orders for faults: one a camera, one for an up-link with all its cameras."""
-    now, zone = c.services.clock.now(), await _zone(c)
+    now, zone = c.services.clock.now(), c.services.zone
     wish = orders.Wish(c.body.vendor, c.body.assignee, c.body.text)
     async with c.services.database.session() as session:
         faults = await visible(session, c, c.body.faults)
@@ -215,11 +214,11 @@ async def _register(c: Context) -> str:
     view = await _day(c, c.path("day"))
     async with c.services.database.reading() as session:
         names = {x.id: x.name for x in await session.scalars(select(Camera))}
-    return await asyncio.to_thread(render, view.model_dump(), names, c.services.settings.station.name, await _zone(c))
+    return await asyncio.to_thread(render, view.model_dump(), names, c.services.settings.station.name, c.services.zone)
 
 
 async def _day(c: Context, text: str | None) -> DayView:
-    zone, now = await _zone(c), c.services.clock.now()
+    zone, now = c.services.zone, c.services.clock.now()
     try:
         start = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=zone) if text else now.astimezone(zone)
     except ValueError as e:
@@ -242,10 +241,6 @@ async def _day(c: Context, text: str | None) -> DayView:
         ]
         told = await figures.day(session, cameras, start, min(start + timedelta(days=1), now))
     return DayView(day=day, figures=told, signed_by=None, signed_at=None, digest=None)
-
-
-async def _zone(c: Context) -> ZoneInfo:
-    return await asyncio.to_thread(ZoneInfo, c.services.settings.station.timezone)
 
 
 async def _visible(session: AsyncSession, c: Context, numbers: list[int]) -> list[WorkOrder]:

@@ -157,7 +157,7 @@ async def understand_words(c: Context) -> WordsReply:
     async with c.services.database.reading() as session:
         villages = {v.name: v.code for v in await session.scalars(select(Village)) if scope is None or v.code in scope}
         cameras = {k.name: k.id for k in await session.scalars(select(Camera)) if scope is None or k.village in scope}
-    found = await asyncio.to_thread(words.understand, c.body.phrase, c.services.clock.now(), zone_of(c), villages, cameras)
+    found = await asyncio.to_thread(words.understand, c.body.phrase, c.services.clock.now(), c.services.zone, villages, cameras)
     chips = [ChipView(kind=k.kind, value=k.value, text=k.text) for k in found.chips]
     return WordsReply(chips=chips, unknown=list(found.unknown), filter=filter_of(found.chips))
 
@@ -172,7 +172,7 @@ async def count_sightings(c: Context) -> CountsReply:
         await record(session, c, "search.count", c.body, reason)
     found = await asyncio.to_thread(all_numbers, c.services.days, query, COUNTED + 1)
     more, found = len(found) > COUNTED, found[:COUNTED]
-    by_time, by_camera = await asyncio.to_thread(_counted, found, zone_of(c))
+    by_time, by_camera = await asyncio.to_thread(_counted, found, c.services.zone)
     named = {known[n].camera: count for n, count in by_camera.most_common() if n in known}
     return CountsReply(total=len(found), more=more, by_time=dict(sorted(by_time.items())), by_camera=named)
 
@@ -286,16 +286,12 @@ async def candidates(c: Context) -> SightingPage:
     return SightingPage(rows=await views(c, [found[n] for n in wanted if n in found]), next=None)
 
 
-def zone_of(c: Context) -> ZoneInfo:
-    return ZoneInfo(c.services.settings.station.timezone)
-
-
 async def question(c: Context, session: AsyncSession, body: Filter) -> Query:
     """The question within the person's villages. Raises NotFoundError where a village outside them is named."""
     scope = c.identity.villages
     if scope is not None and any(v not in scope for v in body.villages):
         raise NotFoundError("there is no such village")
-    return await query_of(session, body, zone_of(c), scope)
+    return await query_of(session, body, c.services.zone, scope)
 
 
 async def record(session: AsyncSession, c: Context, action: str, body: BaseModel, reason: str, **more: str) -> None:

@@ -1,0 +1,168 @@
+"""Colours on a generated set, the watch list, motion search: what they find and cost."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+import cv2
+import numpy as np
+
+from bench.common import Figure
+from cameras.virtual import scene
+from cameras.virtual.clip import encode
+from cases.tables import WatchSubject
+from cases.watch_list import WatchList
+from nvr.decode_pool import DecodePool
+from nvr.pictures import Picture
+from nvr.reader import Keyframe
+from search import motion
+from search.colours import Balance, strongest, weights
+from search.store.rows import Sighting
+from search.store.vectors import DIMENSION, quantised, restored
+from search.vocabulary import COLOURS, Colour
+
+# Three shades of each name as clothes have them, red, green, blue.
+SHADES = {
+    "black": ((20, 20, 22), (35, 33, 34), (28, 30, 38)), "grey": ((120, 120, 122), (90, 92, 95), (150, 150, 148)),
+    "white": ((240, 240, 238), (225, 226, 230), (250, 250, 250)), "red": ((200, 25, 35), (165, 20, 35), (220, 45, 40)),
+    "orange": ((240, 130, 30), (225, 110, 25), (245, 150, 55)), "yellow": ((245, 215, 40), (230, 200, 60), (250, 230, 90)),
+    "green": ((40, 130, 60), (30, 95, 50), (90, 165, 70)), "cyan": ((40, 175, 185), (70, 190, 195), (30, 150, 160)),
+    "blue": ((35, 70, 170), (25, 45, 110), (70, 120, 200)), "purple": ((110, 45, 140), (90, 30, 110), (140, 80, 165)),
+    "pink": ((240, 150, 180), (235, 120, 160), (245, 175, 195)), "brown": ((110, 70, 40), (90, 55, 35), (130, 90, 60)),
+}  # fmt: skip
+assert tuple(SHADES) == COLOURS
+
+
+def colours(quick: bool) -> list[Figure]:
+    """Walkers in every shade on streets in daylight of changing colour and exposure, with noise, as JPEG 60."""
+    rng = np.random.default_rng(3)
+    plain: Counter[str] = Counter()
+    wrong: Counter[tuple[str, str]] = Counter()
+    lights = 2 if quick else 12
+    for light in range(lights):
+        cast = 1 + rng.uniform(-0.15, 0.15, 3)
+        exposure = rng.uniform(0.6, 1.15)
+        empty = scene.Street(20 + light, (1280, 720), walkers=[])
+        balance = Balance()
+        for i in range(6):
+            seen = _seen(empty.frame(0, i), cast, exposure * rng.uniform(0.97, 1.03), rng)
+            balance.learn(np.asarray(cv2.resize(seen, (160, 90), interpolation=cv2.INTER_AREA), np.uint8))
+        for name, shades in SHADES.items():
+            for r, g, b in shades:
+                crop = _crop(20 + light, (b, g, r))
+                picture = _seen(crop, cast, exposure, rng)
+                for key, one in (("raw", picture), ("balanced", balance.apply(picture))):
+                    naming = strongest(weights(one, vehicle=False)[0])
+                    plain[key] += naming.first == Colour[name]
+                    plain[f"{key}2"] += Colour[name] in (naming.first, naming.second)
+                    if key == "balanced" and naming.first != Colour[name]:
+                        wrong[name, Colour(naming.first).name] += 1
+    total = lights * 36
+    share = {k: v / total for k, v in plain.items()}
+    print("colours taken for others:", ", ".join(f"{a}→{b} {n}" for (a, b), n in wrong.most_common(12)))
+    return [
+        Figure("colours of clothes in daylight, pictures", total, ""),
+        Figure("top-1", round(share["balanced"], 3), "", "≥ 0.90", share["balanced"] >= 0.9),
+        Figure("among the top two", round(share["balanced2"], 3), ""),
+        Figure("top-1 without the camera's balance", round(share["raw"], 3), ""),
+    ]
+
+
+def _crop(seed: int, jacket: tuple[int, int, int]) -> Picture:
+    known = dict(scene.COLOURS)
+    scene.COLOURS["bench"] = jacket
+    try:
+        view = scene.Street(seed, (1280, 720), [scene.Walker("bench", "black", 0.5, 0.92, 0.0, False)])
+        return view.frame(0.5, 0)[int(720 * 0.42) : int(720 * 0.92), 580:700]
+    finally:
+        scene.COLOURS.clear()
+        scene.COLOURS.update(known)
+
+
+def _seen(
+    picture: Picture, cast: np.ndarray[tuple[int], np.dtype[np.float64]], exposure: float, rng: np.random.Generator
+) -> Picture:
+    lit = picture * cast * exposure + rng.normal(0, 4, picture.shape)
+    _, jpeg = cv2.imencode(".jpg", np.clip(lit, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 60])
+    return np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.uint8)
+
+
+def watch(quick: bool) -> list[Figure]:
+    """10,000 subjects: by words, half of them with an example picture as well."""
+    rng, now = np.random.default_rng(1), datetime(2026, 11, 1, tzinfo=timezone.utc)
+    vectors = rng.standard_normal((10_000, DIMENSION)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    words = ("person", "rider", "vehicle", "ebike", "van")
+    subjects = [
+        WatchSubject(
+            id=i + 1, cls=words[i % 5], upper=COLOURS[i % 12] if i % 3 else None, lower=COLOURS[i % 7] if i % 4 == 0 else None,
+            villages=None if i % 10 else [f"v{i % 22}"], vector=quantised(vectors[i : i + 1]).tobytes() if i % 2 else None,
+            embedder="pack@1" if i % 2 else "", likeness=0.6, state="active", expires_at=now + timedelta(days=3),
+        )
+        for i in range(10_000)
+    ]  # fmt: skip
+    listed = WatchList(subjects)
+    seen = [
+        Sighting(
+            i + 1, 0, 0, i % 200, 1 + i % 2, 800, upper=1 + i % 12, upper2=(i % 5) * 2, lower=1 + i % 7, embedder=2, vector=0
+        )
+        for i in range(50 if quick else 1000)
+    ]
+    mine = restored(quantised(vectors[: len(seen)]))
+    began = time.perf_counter()
+    hits = sum(len(listed.fitting(s, f"v{i % 22}", "pack@1", lambda i=i: mine[i])) for i, s in enumerate(seen))
+    ms = (time.perf_counter() - began) / len(seen) * 1000
+    return [
+        Figure("watch list of 10,000, a sighting", round(ms, 3), "ms", "< 1", ms < 1),
+        Figure("subjects that it fits", round(hits / len(seen), 1), ""),
+    ]
+
+
+class _Archive:
+    def __init__(self, frames: Sequence[Keyframe]):
+        self.frames = frames
+
+    async def keyframes(self, stream: str, start_us: int, end_us: int, limit: int) -> list[Keyframe]:
+        step = self.frames[1].at_us - self.frames[0].at_us
+        first = max(0, -(-(start_us - self.frames[0].at_us) // step))
+        chosen = range(first, min(len(self.frames), first + limit))
+        return [self.frames[i] for i in chosen if self.frames[i].at_us < end_us]
+
+
+def moved(quick: bool) -> list[Figure]:
+    """An hour of a 1080p main stream and of a D1 sub-stream, a keyframe in two seconds, two workers."""
+    found = []
+    for name, size in (("1080p", (1920, 1080)), ("D1", (704, 576))):
+        view = scene.Street(5, size, walkers=[])
+        walking = scene.Street(5, size, [scene.Walker("red", "black", 0.3, 0.9, 0.0, False)])
+        pictures = [walking.frame(i / 30, i) if 20 <= i < 30 else view.frame(0, i) for i in range(60)]
+        clip = encode(pictures, fps=1, gop=1)
+        from bench.parts.search_sight import coded
+
+        base, seconds = coded(clip), 600 if quick else 3600
+        frames = [replace(base[i % 60], at_us=base[0].at_us + i * 2_000_000) for i in range(seconds // 2)]
+        took, events = asyncio.run(_search(frames, seconds))
+        found += [
+            Figure(f"motion search, {name}", round(seconds / took), "× real time", "≥ 100", seconds / took >= 100),
+            Figure(f"events found of {seconds // 120}", events, "", "all", abs(events - seconds // 120) <= 1),
+        ]
+    return found
+
+
+async def _search(frames: Sequence[Keyframe], seconds: int) -> tuple[float, int]:
+    pool = DecodePool(2, 60.0)
+    mask = motion.mask_of([(0.05, 0.3), (0.95, 0.3), (0.95, 1.0), (0.05, 1.0)])
+    start = frames[0].at_us
+    try:
+        await asyncio.gather(*(pool.run(motion.look, [], frames[:2], mask) for _ in range(2)))
+        began, events = time.perf_counter(), 0
+        async for progress in motion.search(_Archive(frames), pool, "c/main", start, start + seconds * 1_000_000, mask, 2):  # type: ignore[arg-type]
+            events += len(progress.found)
+        return time.perf_counter() - began, events
+    finally:
+        await pool.close()

@@ -1,0 +1,79 @@
+"""What search sees, finds and costs.
+
+    ./minwang bench search [--quick] [--only PART …] [--rows N] [--keep DIR] [--footage DIR] [--models DIR]
+
+detect     people of vtest against its boxes, near and pasted into 1080p
+cameras    cameras a core at one keyframe in two seconds, a village's mix of D1 sub-streams; what the gates miss
+peer       against decoding and detecting every picture of the same clips with the same detector
+ids        identities a person from one keyframe a second
+colours    names of colours on a generated set in daylight
+watch      10,000 subjects
+motion     an hour of footage never indexed
+store      a month of sightings (`--rows`, 100 million): questions warm and cold, writing meanwhile (in DIR, kept there)
+similar    similar to this among all of them
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from bench.common import Figure, report
+
+DATA = Path(__file__).parent.parent.parent / "shared" / "data"
+PARTS = ("detect", "cameras", "peer", "ids", "colours", "watch", "motion", "store", "similar")
+SIGHT = ("detect", "cameras", "peer", "ids")
+ROWS, ROWS_QUICK = 100_000_000, 620_000
+
+
+def _there(path: Path) -> Path | None:
+    return path if path.is_dir() else None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS)
+    parser.add_argument("--footage", type=Path, default=_there(DATA / "footage"))
+    parser.add_argument("--models", type=Path, default=_there(DATA / "models"))
+    parser.add_argument("--rows", type=int)
+    parser.add_argument("--keep", type=Path, help="Folder of the month: made once, used again")
+    args = parser.parse_args()
+    figures: list[Figure] = []
+    if set(args.only) & set(SIGHT):
+        figures += _sight(args)
+    if set(args.only) & {"colours", "watch", "motion"}:
+        from bench.parts import search_words
+
+        for name, part in (("colours", search_words.colours), ("watch", search_words.watch), ("motion", search_words.moved)):
+            figures += part(args.quick) if name in args.only else []
+    if set(args.only) & {"store", "similar"}:
+        from bench.parts import search_store
+
+        with tempfile.TemporaryDirectory(dir=args.keep.parent if args.keep else None) as made:
+            folder = args.keep or Path(made)
+            rows = args.rows or (ROWS_QUICK if args.quick else ROWS)
+            figures += search_store.run(folder, rows, args.quick) if "store" in args.only else []
+            figures += search_store.likeness(folder, args.quick) if "similar" in args.only else []
+    return report("search", figures)
+
+
+def _sight(args: argparse.Namespace) -> list[Figure]:
+    if args.footage is None or args.models is None:
+        print(f"{', '.join(SIGHT)} are left out: give --footage and --models", file=sys.stderr)
+        return []
+    from bench.parts import search_sight
+
+    search_sight.prepare(args.models)
+    figures: list[Figure] = []
+    figures += search_sight.detection(args.footage) if "detect" in args.only else []
+    figures += search_sight.cameras(args.footage, args.quick) if "cameras" in args.only else []
+    figures += search_sight.against_everything(args.footage, args.quick) if "peer" in args.only else []
+    figures += search_sight.identities(args.footage) if "ids" in args.only else []
+    return figures
+
+
+if __name__ == "__main__":
+    sys.exit(main())
