@@ -10,7 +10,7 @@ from search.embedders import HISTOGRAM
 from search.store import ids
 from search.store.days import Days
 from search.store.rows import SIGHTING, UNIT, Sighting, pack_path, signed, unpack_path
-from search.store.vectors import open_shard, restored
+from search.store.vectors import open_shard
 from search.tracks import GONE_STILL_MS, Track
 from search.vocabulary import Attribute, Colour
 
@@ -63,7 +63,7 @@ def recalled(days: Days, camera: int, at_ms: int, packs: dict[int, str]) -> list
         )
         for s in days.sightings(day, query):
             shard = open_shard(days.place(day), s.embedder) if s.vector >= 0 else None
-            vector = restored(shard.i8[s.vector : s.vector + 1])[0] if shard is not None and s.vector < len(shard.i8) else None
+            vector = shard.vectors([s.vector])[0] if shard is not None and s.vector < len(shard.ids) else None
             track = _track_of(s, vector, packs.get(s.embedder, HISTOGRAM))
             if not track.gone(at_ms):
                 found.append(track)

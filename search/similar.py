@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,16 +21,17 @@ from search.query import Query
 from search.store import ids
 from search.store.days import Days
 from search.store.rows import Sighting
-from search.store.vectors import Bits, Floats, Numbers, Shard, open_shard, restored, signs
+from search.store.vectors import Bits, Floats, Numbers, Shard, open_shard, signs
 
 try:
     import faiss
 except ImportError:  # NumPy does the same, five times slower
     faiss: Any = None  # type: ignore[no-redef]
 
-EXACT = 20_000  # candidates of a day that are compared one by one
+EXACT = 5_000  # candidates of a day that are compared one by one
 RERANK, RERANK_DAY = 6000, 300  # by their signs: of all days together, and at least of each
 BLOCK = 1 << 20
+THREADS = 2  # days that are compared at once
 Mask = npt.NDArray[np.bool_]
 
 
@@ -43,23 +45,21 @@ class Match:
 
 def similar(days: Days, vector: Floats, pack: int, query: Query, limit: int = 50) -> list[Match]:
     """The `limit` sightings most like a unit vector of that pack, best first. Blocks."""
-    best: list[tuple[float, int, int]] = []  # likeness, number, place: the smallest first
+    best: list[tuple[float, int, int]] = []  # likeness, number, place
     kept = days.days(*_bounds(query))
     nearest = max(RERANK_DAY, RERANK // max(1, len(kept)), limit * 3)
-    for day in kept:
+
+    def of(day: str) -> list[tuple[float, int, int]]:
         shard = open_shard(days.place(day), pack)
-        if shard is None:
-            continue
-        for likeness, number, place in _of_day(days, day, shard, vector, query, nearest):
-            entry = (likeness, number, place)
-            if len(best) < limit * 3:
-                heapq.heappush(best, entry)
-            else:
-                heapq.heappushpop(best, entry)
+        return [] if shard is None else list(_of_day(days, day, shard, vector, query, nearest))
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for found_there in pool.map(of, kept):
+            best = heapq.nlargest(limit * 3, best + found_there)
     rows = days.many({number for _, number, _ in best})
     found = [
         Match(rows[number], likeness)
-        for likeness, number, place in sorted(best, reverse=True)
+        for likeness, number, place in best
         # An entry that its sighting no longer calls its own is of an earlier, worse picture.
         if number in rows and rows[number].vector == place and rows[number].embedder == pack
     ]
@@ -82,9 +82,10 @@ def _of_day(days: Days, day: str, shard: Shard, vector: Floats, query: Query, ne
     else:
         places = chosen[_nearest(shard.bits, vector, nearest, chosen)]
     if len(places):
-        likeness = restored(shard.i8[places]) @ vector
+        likeness = shard.vectors(places) @ vector
         order = np.argsort(-likeness)[:nearest]
-        yield from ((float(likeness[i]), int(shard.ids[places[i]]), int(places[i])) for i in order)
+        numbers = shard.ids_at(places[order])
+        yield from ((float(likeness[i]), int(n), int(places[i])) for i, n in zip(order, numbers, strict=True))
 
 
 def _places(days: Days, day: str, shard: Shard, query: Query) -> Numbers | None:

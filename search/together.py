@@ -18,7 +18,7 @@ from search.query import Query, find
 from search.store import ids
 from search.store.days import Days
 from search.store.rows import Sighting
-from search.store.vectors import Floats, open_shard, restored
+from search.store.vectors import Floats, open_shard
 from search.things import VEHICLES
 from search.vocabulary import Cls
 
@@ -72,7 +72,7 @@ def vectors_of(days: Days, sightings: Sequence[Sighting]) -> dict[int, Floats]:
         shard = open_shard(days.place(day), pack)
         rows = [] if shard is None else [s for s in rows if s.vector < len(shard.ids)]
         if shard is not None and rows:
-            values = restored(shard.i8[[s.vector for s in rows]])
+            values = shard.vectors([s.vector for s in rows])
             found |= {s.id: values[i] for i, s in enumerate(rows)}
     return found
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -132,6 +133,12 @@ class Sighting:
     def as_row(self) -> dict[str, object]:
         return {name: getattr(self, name) for name in NAMES} | {"upper2": self.upper2 or None, "lower2": self.lower2 or None}
 
+    def as_tuple(self) -> tuple[Any, ...]:
+        """As `as_row`, in the order of the columns; quicker."""
+        values = list(_VALUES(self))
+        values[_SECONDS[0]], values[_SECONDS[1]] = self.upper2 or None, self.lower2 or None
+        return tuple(values)
+
     @classmethod
     def of_row(cls, row: Sequence[Any]) -> Sighting:
         """From the table's columns in their order."""
@@ -141,6 +148,8 @@ class Sighting:
 
 
 NAMES = tuple(f.name for f in fields(Sighting))
+_VALUES = attrgetter(*NAMES)
+_SECONDS = (NAMES.index("upper2"), NAMES.index("lower2"))
 assert tuple(c.name for c in SIGHTING.columns) == NAMES
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -32,14 +34,40 @@ Numbers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 
+MOST_KEPT = 200
+
+
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """All vectors of one pack and day, memory-mapped: ids [n], bits [n, 32], i8 [n, 256]."""
+    """All vectors of one pack and day: ids [n] and bits [n, 32] memory-mapped, the numbers themselves read where asked for.
+
+    A few places read by themselves cost less memory than a map, of which the kernel brings in 64 kB around each.
+    """
 
     pack: str
     ids: Numbers
     bits: Bits
-    i8: Bytes
+    folder: Path
+    number: int
+
+    def vectors(self, places: Sequence[int] | Numbers) -> Floats:
+        """Unit vectors [n, 256] of places that are there."""
+        content = _at(_path(self.folder, self.number, "i8"), places, DIMENSION)
+        return restored(np.frombuffer(content, np.int8).reshape(len(places), DIMENSION))
+
+    def ids_at(self, places: Sequence[int] | Numbers) -> Numbers:
+        """The sightings' numbers at places that are there."""
+        return np.frombuffer(_at(_path(self.folder, self.number, "ids"), places, WIDTHS["ids"]), np.int64)
+
+
+def _at(path: Path, places: Sequence[int] | Numbers, width: int) -> bytes:
+    with path.open("rb") as f:
+        descriptor = f.fileno()
+        return b"".join([os.pread(descriptor, width, _HEAD.size + int(p) * width) for p in places])
+
+
+_kept: OrderedDict[tuple[Path, int], tuple[tuple[tuple[int, int], ...], Shard | None]] = OrderedDict()
+_lock = threading.Lock()
 
 
 def append(folder: Path, number: int, pack: str, ids: Sequence[int], vectors: Floats) -> list[int]:
@@ -78,7 +106,29 @@ def _named(head: bytes) -> str:
 
 
 def open_shard(folder: Path, number: int) -> Shard | None:
-    """The day's vectors of a pack; None where it has none."""
+    """The day's vectors of a pack; None where it has none.
+
+    Maps are kept: mapping gigabytes anew for every question costs more than the question.
+    """
+    try:
+        state = tuple((s.st_ino, s.st_size) for s in (_path(folder, number, kind).stat() for kind in WIDTHS))
+    except FileNotFoundError:
+        with _lock:
+            _kept.pop((folder, number), None)
+        return None
+    with _lock:
+        kept = _kept.get((folder, number))
+    if kept is not None and kept[0] == state:
+        return kept[1]
+    shard = _mapped(folder, number)
+    with _lock:
+        _kept[folder, number] = state, shard
+        while len(_kept) > MOST_KEPT:
+            _kept.popitem(last=False)
+    return shard
+
+
+def _mapped(folder: Path, number: int) -> Shard | None:
     try:
         maps = {kind: np.memmap(_path(folder, number, kind), np.uint8, "r") for kind in WIDTHS}
     except (FileNotFoundError, ValueError):  # an empty file cannot be mapped
@@ -88,11 +138,9 @@ def open_shard(folder: Path, number: int) -> Shard | None:
         return None
     body = {kind: m[_HEAD.size : _HEAD.size + count * WIDTHS[kind]] for kind, m in maps.items()}
     return Shard(
-        _named(bytes(maps["ids"][: _HEAD.size])),
-        np.frombuffer(body["ids"], np.int64),
-        np.asarray(body["bits"]).reshape(count, WIDTHS["bits"]),
-        np.asarray(body["i8"]).view(np.int8).reshape(count, DIMENSION),
-    )
+        _named(bytes(maps["ids"][: _HEAD.size])), np.frombuffer(body["ids"], np.int64),
+        np.asarray(body["bits"]).reshape(count, WIDTHS["bits"]), folder, number,
+    )  # fmt: skip
 
 
 def _path(folder: Path, number: int, kind: str) -> Path:
