@@ -16,8 +16,10 @@ similar    similar to this among all of them
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from bench.common import Figure, report
@@ -55,8 +57,11 @@ def main() -> int:
         with tempfile.TemporaryDirectory(dir=args.keep.parent if args.keep else None) as made:
             folder = args.keep or Path(made)
             rows = args.rows or (ROWS_QUICK if args.quick else ROWS)
+            search_store.make(folder, rows)
             figures += search_store.run(folder, rows, args.quick) if "store" in args.only else []
-            figures += search_store.likeness(folder, args.quick) if "similar" in args.only else []
+            if "similar" in args.only:  # in a process of its own: its memory is measured
+                with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+                    figures += pool.submit(search_store.likeness, folder, args.quick).result()
     return report("search", figures)
 
 

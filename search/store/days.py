@@ -283,7 +283,7 @@ def _day_file(path: Path, *, make: bool) -> sa.Engine:
     def connected(connection: Any, record: Any) -> None:
         connection.execute("PRAGMA page_size = 8192")
         sqlite_pragmas(connection, record)
-        connection.execute("PRAGMA mmap_size = 1073741824")
+        connection.execute("PRAGMA mmap_size = 268435456")
 
     event.listen(engine, "begin", sqlite_begin)
     if make:

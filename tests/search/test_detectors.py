@@ -10,6 +10,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from cameras.virtual import scene
 from core.errors import DetectorError
@@ -22,6 +23,7 @@ from search.detectors.load import load
 from search.detectors.regions import tiles, windows
 from search.gate import Gate
 from search.packs import Pack, Shelf
+from search.plates import PlateReader
 from search.things import things_of
 from search.vocabulary import Cls
 from tests.conftest import FOOTAGE, MODELS, needs_footage, needs_models
@@ -152,6 +154,25 @@ def test_a_pack_tells_classes_apart_and_a_cyclist_is_one_rider(zoo: Shelf) -> No
     pictures = footage("person-bicycle-car-detection.mp4", 20, 40)
     seen = {t.whole.cls for p in pictures for t in things_of(detector.detect(p, []))}
     assert {Cls.person, Cls.vehicle} <= seen and seen & {Cls.rider, Cls.two_wheeler}
+
+
+@needs_models
+def test_a_drawn_plate_is_read(zoo: Shelf) -> None:
+    fonts = sorted(Path("/usr/share/fonts").rglob("NotoSansCJK-Bold.ttc"))
+    if not fonts:
+        pytest.skip("the font of Chinese plates is not installed (fonts-noto-cjk)")
+    plate = Image.new("RGB", (440, 140), (20, 60, 160))
+    draw, font = ImageDraw.Draw(plate), ImageFont.truetype(str(fonts[0]), 85)
+    for i, sign in enumerate("鲁S2T7U0"):
+        draw.text((18 + 57 * i + (15 if i > 1 else 0), 12), sign, font=font, fill=(255, 255, 255))
+    draw.rectangle((3, 3, 436, 136), outline=(255, 255, 255), width=3)
+    small = cv2.resize(np.asarray(plate, np.uint8)[..., ::-1], (150, 48), interpolation=cv2.INTER_AREA)
+    car = np.full((400, 500, 3), 130, np.uint8)
+    car[300:348, 180:330] = small
+    installed = zoo.verified("plate")
+    assert installed is not None
+    assert PlateReader(installed).read(car) == "鲁S2T7U0"
+    assert PlateReader(installed).read(np.full((400, 500, 3), 130, np.uint8)) == ""
 
 
 def _pack(decoder: str) -> Pack:
