@@ -120,7 +120,7 @@ def _meaning(name: str, g: dict[str, str | None], now: datetime) -> tuple[str, s
     if name == "loiter":
         return "dwell", "60"
     if name == "recent":
-        return _between(now - timedelta(seconds=_seconds(g)), now)
+        return _between(now - timedelta(seconds=_seconds(g)), now + timedelta(seconds=59, microseconds=999_999))
     if name == "nightly":
         return _nightly(g)
     if name in ("when", "short"):
