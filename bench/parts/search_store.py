@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import resource
 import shutil
 import sqlite3
 import statistics
@@ -289,7 +288,7 @@ def likeness(folder: Path, quick: bool) -> list[Figure]:
             similar(days, target, 2, query, 50)
             took.append((time.perf_counter() - began) * 1000)
     count = sum(len(s.ids) for n in names if (s := open_shard(days.place(n), 2)) is not None)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    memory = _peak_gigabytes()
     bits = sum(p.stat().st_size for p in folder.rglob("vectors-2.bits")) / 1e9
     days.close()
     return [
@@ -306,6 +305,12 @@ def likeness(folder: Path, quick: bool) -> list[Figure]:
         Figure("signs of all vectors", round(bits, 2), "GB"),
         *identities(folder, 20_000 if quick else 1_000_000),
     ]
+
+
+def _peak_gigabytes() -> float:
+    """Of this program alone: getrusage would tell the parent's as well."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1e6
 
 
 def _vectors(days: Days, name: str, rng: np.random.Generator) -> None:

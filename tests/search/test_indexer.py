@@ -18,15 +18,17 @@ from cameras.tables import Camera
 from cameras.virtual import scene
 from cameras.virtual.clip import encode
 from core import events
-from core.clock import ManualClock, to_microseconds
+from core.clock import ManualClock, from_microseconds, to_microseconds
 from core.database import Database
 from core.errors import ProtocolError
 from core.settings import SearchSettings
 from nvr.decode_pool import DecodePool
 from nvr.reader import Keyframe
+from nvr.tables import StreamStatus
 from search import look as worker
 from search import numbers, verify_store
 from search.indexer import Again, Indexer
+from search.lag import lag
 from search.query import Query, find
 from search.store import Days, Sighting, ids, thumbs
 from search.tables import IndexState
@@ -246,6 +248,24 @@ async def test_behind_too_far_a_quiet_camera_is_passed_over_and_it_is_said(
     await indexer.run_once()
     async with town.database.reading() as session:
         assert (await session.get_one(IndexState, "cam/main")).skipped > 3000
+
+
+async def test_how_far_behind_is_said(town: Town) -> None:
+    await town.index_all()
+    newest = town.log.frames[-1].at_us
+    async with town.database.session() as session:
+        assert (await lag(session)).behind_seconds == 0  # nothing is being recorded
+        last = from_microseconds(newest + 90_000_000)
+        session.add(
+            StreamStatus(
+                stream="cam/main", worker="r-0", state="recording", engine="native", last_picture=last, at=last, since=last
+            )
+        )
+    async with town.database.session() as session:
+        assert (await lag(session)).behind_seconds == 90
+        (await session.get_one(IndexState, "cam/main")).strikes = 2
+        found = await lag(session)
+    assert (found.behind_seconds, found.quarantined) == (0, 1)
 
 
 async def test_a_camera_that_moves_to_another_village_leaves_its_past_there(town: Town) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime, time, timezone
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from shapely import Point as ShapelyPoint
 from shapely import Polygon
 
 from search.query import Query, find, numbers, spans_of
+from search.similar import by_faiss, by_numpy
 from search.store import Days, Sighting, ids, thumbs
 from search.store.days import Batch
 from search.store.rows import MAX_PATH, SIGHTING, UNIT, Point, pack_path, unpack_path
@@ -253,3 +255,12 @@ def test_a_writer_killed_at_any_moment_neither_skips_nor_doubles(tmp_path: Path)
 
 def test_the_zone_of_this_test_is_not_utc() -> None:
     assert datetime(2026, 1, 1, tzinfo=timezone.utc).astimezone(SHANGHAI).hour == 8
+
+
+def test_with_and_without_faiss_the_nearest_are_the_same() -> None:
+    rng = np.random.default_rng(1)
+    bits, wanted = rng.integers(0, 256, (5000, 32), np.uint8), rng.integers(0, 256, (1, 32), np.uint8)
+    one, two = by_faiss(bits, wanted, 40), by_numpy(bits, wanted, 40)
+    assert sorted(one[0].tolist()) == sorted(two[0].tolist())
+    assert all(int(np.bitwise_count(bits[p] ^ wanted[0]).sum()) == d for d, p in zip(*two, strict=True))
+    assert len(by_numpy(bits[:7], wanted, 7)[1]) == 7

@@ -13,6 +13,7 @@ from health.faults import DEAD, OPEN, RECOVERING
 from health.orders import RUNNING
 from health.tables import Fault, PatrolRound, WorkOrder
 from nvr.tables import StreamStatus, Volume
+from search.lag import lag
 from web.routing import Context, route
 
 
@@ -73,6 +74,13 @@ async def _station(session: AsyncSession, registry: CollectorRegistry, interval:
     finished.set(last.timestamp() if last else 0)
     planned = Gauge("minwang_patrol_interval_seconds", "Seconds between two rounds as planned", registry=registry)
     planned.set(interval)
+    behind = await lag(session)
+    for name, text, value in (
+        ("behind_seconds", "How far search is behind what is recorded, the worst stream", behind.behind_seconds),
+        ("skipped_seconds", "Footage that search passed over unseen for lack of time", behind.skipped_seconds),
+        ("quarantined_streams", "Streams that search leaves out: they crash its workers", behind.quarantined),
+    ):
+        Gauge(f"minwang_search_{name}", text, registry=registry).set(value)
     recording = Gauge("minwang_streams", "Recorded streams by what they do", ["state"], registry=registry)
     for state, count in await session.execute(select(StreamStatus.state, func.count()).group_by(StreamStatus.state)):
         recording.labels(state).set(count)

@@ -18,6 +18,7 @@ from core.clock import from_microseconds
 from core.errors import NotFoundError, UsageError
 from core.permissions import Permission
 from search import numbers, vocabulary, words
+from search.lag import lag
 from search.numbers import Place
 from search.query import Query, find
 from search.query import numbers as all_numbers
@@ -116,6 +117,8 @@ class VocabularyReply(BaseModel):
     speeds: list[str]
     detector: str
     missing_pack: bool
+    behind_seconds: float = Field(description="How far the index is behind what is recorded")
+    skipped_seconds: int = Field(description="Passed over unseen, for lack of time")
 
 
 @route("POST", "/api/search", Permission.SEARCH, body=SearchBody, reply=SightingPage)
@@ -220,9 +223,12 @@ async def search_map(c: Context) -> MapReply:
 async def search_vocabulary(c: Context) -> VocabularyReply:
     """The words that a search may use, and what looks at the pictures."""
     detector = await asyncio.to_thread(c.services.detector_name)
+    async with c.services.database.reading() as session:
+        behind = await lag(session)
     return VocabularyReply(
         classes=list(vocabulary.ASKED), colours=list(vocabulary.COLOURS), attributes=[a.name or "" for a in Attribute],
         directions=[d.name for d in Direction], speeds=[s.name for s in Speed], detector=detector, missing_pack=detector.startswith("builtin"),
+        behind_seconds=round(behind.behind_seconds, 1), skipped_seconds=behind.skipped_seconds,
     )  # fmt: skip
 
 

@@ -205,6 +205,8 @@ export interface Vocabulary {
   speeds: string[];
   detector: string;
   missing_pack: boolean;
+  behind_seconds: number;
+  skipped_seconds: number;
 }
 
 export interface SearchMap {

@@ -1,0 +1,35 @@
+"""How far search is behind what is recorded, and what it passed over: said, so that nobody takes 'nothing found' for 'nobody was there'."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.clock import to_microseconds
+from nvr.tables import StreamStatus
+from search.indexer import STRIKES
+from search.tables import IndexState
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """Of streams that are being recorded: the worst one's seconds; seconds passed over since ever; streams left out."""
+
+    behind_seconds: float
+    skipped_seconds: int
+    quarantined: int
+
+
+async def lag(session: AsyncSession) -> Lag:
+    query = (
+        select(IndexState.position_us, StreamStatus.last_picture)
+        .join(StreamStatus, StreamStatus.stream == IndexState.stream)
+        .where(StreamStatus.last_picture.is_not(None), StreamStatus.state == "recording", IndexState.strikes < STRIKES)
+    )
+    rows = await session.execute(query)
+    worst = max((to_microseconds(r.last_picture) - r.position_us for r in rows), default=0)
+    skipped = await session.scalar(select(func.sum(IndexState.skipped))) or 0
+    left_out = await session.scalar(select(func.count()).select_from(IndexState).where(IndexState.strikes >= STRIKES)) or 0
+    return Lag(max(0.0, worst / 1e6), int(skipped), left_out)
