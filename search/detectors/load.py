@@ -12,11 +12,12 @@ from search.packs import Shelf
 
 def load(settings: SearchSettings, shelf: Shelf) -> Detector:
     """`auto` is the best pack on the shelf, else the built-in detector. Raises DetectorError where a pack is missing or wrong."""
+    threshold = settings.threshold or None
     if settings.detector == "builtin":
-        return BuiltinDetector(settings.threshold)
+        return BuiltinDetector(threshold)
     found = shelf.verified("detect", settings.detector)
     if found is None:
-        return BuiltinDetector(settings.threshold)
+        return BuiltinDetector(threshold)
     if found.pack.format == "ultralytics":
-        return UltralyticsDetector(found, settings.threshold)
-    return PackDetector(found, settings.threshold)
+        return UltralyticsDetector(found, threshold)
+    return PackDetector(found, threshold)
