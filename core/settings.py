@@ -6,6 +6,7 @@ The file is read once at start. Environment variables `MINWANG_<SECTION>__<KEY>`
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -81,9 +82,14 @@ class SearchSettings(Section):
     threshold: float | None = Field(
         None, ge=0, le=1, description="Lowest score that becomes a sighting; empty: the pack's own."
     )
-    workers: int = Field(1, ge=1, le=64, description="Processes of one thread each that look at keyframes.")
+    workers: int = Field(0, ge=0, le=64, description="Processes of one thread each that look at keyframes; 0: half the cores.")
     batch: int = Field(12, ge=1, le=200, description="Keyframes of one stream looked at in one go.")
     days: float = Field(31, gt=0, description="Days that sightings, their pictures and vectors are kept.")
+
+    @property
+    def processes(self) -> int:
+        """How many look at keyframes at once."""
+        return self.workers or max(1, (os.cpu_count() or 2) // 2)
 
 
 class Settings(BaseSettings):

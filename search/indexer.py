@@ -84,6 +84,7 @@ class Indexer:
         self._database, self._clock, self._days, self._pool = database, clock, days, pool
         self._settings, self._again = settings, again
         self._numbers: dict[tuple[str, str], int] = {}
+        self._giving = asyncio.Lock()
         self._reader = ArchiveReader(database, clock)
         self._readings: dict[str, Reading] = {}
         self._positions: dict[str, int] | None = None
@@ -104,7 +105,7 @@ class Indexer:
         waiting = asyncio.Queue[tuple[Camera, Stream]](len(order) or 1)
         for one in order:
             waiting.put_nowait(one)
-        totals = await asyncio.gather(*(self._work(waiting, start_us, urgent) for _ in range(self._settings.workers)))
+        totals = await asyncio.gather(*(self._work(waiting, start_us, urgent) for _ in range(self._settings.processes)))
         await self._report()
         return sum(totals)
 
@@ -130,7 +131,6 @@ class Indexer:
         stream: Stream,
         start_us: int | None = None,
         *,
-        until_us: int | None = None,
         may_skip: bool = False,
     ) -> int:
         """Index the next batch of one stream; returns the number of sightings begun or changed."""
@@ -205,7 +205,8 @@ class Indexer:
             self._positions = await asyncio.to_thread(self._days.positions)
         number = self._numbers.get((camera.id, camera.village))
         if number is None:
-            async with self._database.session() as session:
+            # One after the other: two that take a number at once would take the same.
+            async with self._giving, self._database.session() as session:
                 number = await numbers.of_camera(session, camera.id, camera.village)
             self._numbers[camera.id, camera.village] = number
         if found is None:
@@ -256,7 +257,7 @@ class Indexer:
     async def _row(self, track: Track, detector: str) -> Sighting:
         for name in (detector, track.embedder):
             if name not in self._packs:
-                async with self._database.session() as session:
+                async with self._giving, self._database.session() as session:
                     self._packs[name] = await numbers.of_pack(session, name)
         return sighting_of(track, self._packs[detector], self._packs[track.embedder])
 

@@ -73,7 +73,7 @@ async def index(database: Database, settings: Settings, options: dict[str, Any])
         settings.search.detector = options["pack"]
     detector = await asyncio.to_thread(load, settings.search, Shelf(packs))
     days = await asyncio.to_thread(upkeep.days_of, settings)
-    pool = DecodePool(settings.search.workers, 30.0, look.prepare, (settings.search, packs))
+    pool = DecodePool(settings.search.processes, 30.0, look.prepare, (settings.search, packs))
     try:
         if options["start"]:
             again = Again(

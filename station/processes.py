@@ -107,7 +107,7 @@ async def _analyst(settings: Settings) -> None:
     clock = SystemClock()
     data_dir = settings.data.dir.absolute()
     pictures = DecodePool(settings.patrol.workers)
-    objects = DecodePool(settings.search.workers, 30.0, look.prepare, (settings.search, packs))
+    objects = DecodePool(settings.search.processes, 30.0, look.prepare, (settings.search, packs))
     days = await asyncio.to_thread(upkeep.days_of, settings)
     zone, visiting = ZoneInfo(settings.station.timezone), visits_of(settings, database, clock)
     patrol = Patrol(database, clock, settings.patrol, data_dir, pictures, zone, visiting)

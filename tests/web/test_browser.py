@@ -194,6 +194,7 @@ def test_a_tour_shows_pictures_without_the_machine_s_opinion(browser: Browser, t
     expect(page.locator("[data-test=tour-at]")).not_to_have_text(first)
     # Somebody sees the wanted one with his own eyes: the phones are told at once.
     told = page.locator("[data-test=tour-told]")
+    expect(page.locator("[data-test=tour-seen]")).to_be_visible()  # whom to look for comes after the pictures
     for _ in range(8):  # a camera that is dead has no picture now
         if page.locator("[data-test=tour-seen]").count() == 0:
             break
