@@ -76,7 +76,7 @@ def _sight(args: argparse.Namespace) -> list[Figure]:
     figures += search_sight.detection(args.footage) if "detect" in args.only else []
     figures += search_sight.cameras(args.footage, args.quick) if "cameras" in args.only else []
     figures += search_sight.against_everything(args.footage, args.quick) if "peer" in args.only else []
-    figures += search_sight.identities(args.footage) if "ids" in args.only else []
+    figures += search_sight.identities(args.footage, args.quick) if "ids" in args.only else []
     return figures
 
 
