@@ -25,7 +25,7 @@ from core.database import Database
 from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError
 from search import numbers, vocabulary
 from search.store import Days, Sighting, ids, thumbs
-from search.store.vectors import Floats, open_shard
+from search.store.vectors import Floats
 
 LONGEST = timedelta(days=30)
 QUIET_US = 600 * 1_000_000  # one alert a subject and camera in this time
@@ -160,8 +160,7 @@ class Matcher:
         ]
 
     def _vector(self, s: Sighting) -> Floats | None:
-        shard = open_shard(self._days.place(ids.day_of(s.start_ms)), s.embedder) if s.vector >= 0 else None
-        return shard.vectors([s.vector])[0] if shard is not None and s.vector < len(shard.ids) else None
+        return self._days.vectors([s]).get(s.id)
 
     async def _raise(self, now: datetime, subject: WatchSubject, sighting: Sighting, place: numbers.Place) -> bool:
         at_us = sighting.best_ms * 1000

@@ -34,7 +34,6 @@ LARGER = 1.3  # times the pixels, or it is not worth keeping
 class Wanted:
     """Where to look: the box (x, y, w, h in parts) at the keyframe's time, the class, the height in pixels so far."""
 
-    track: int
     cls: int
     box: tuple[float, float, float, float]
     pixels: float
@@ -42,7 +41,6 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Closeup:
-    track: int
     thumbnail: bytes
     look: Look
 
@@ -58,7 +56,7 @@ def wanted(track: Track, at_ms: int, sub_height: int) -> Wanted | None:
         return None
     x, y, h = _at(track.points, at_ms)
     w = h * (track.best_box[2] / track.best_box[3] if track.best_box[3] > 0 else 0.3)
-    return Wanted(track.id, track.cls, (x - w / 2, y - h, w, h), track.best_box[3] * sub_height)
+    return Wanted(track.cls, (x - w / 2, y - h, w, h), track.best_box[3] * sub_height)
 
 
 def _at(points: Sequence[Point], at_ms: int) -> tuple[float, float, float]:
@@ -67,17 +65,12 @@ def _at(points: Sequence[Point], at_ms: int) -> tuple[float, float, float]:
     return tuple(float(np.interp(at_ms, times, [getattr(p, n) for p in points])) / UNIT for n in ("x", "y", "h"))  # type: ignore[return-value]
 
 
-def take(frame: Keyframe, searched: Sequence[Wanted], balance: Balance, infrared: bool) -> list[Closeup]:
-    """Look for each of them on the main stream's keyframe. Runs in a worker."""
+def take(frame: Keyframe, w: Wanted, balance: Balance, infrared: bool) -> Closeup | None:
+    """Look for it on the main stream's keyframe; None where it is not to be seen any better. Runs in a worker."""
     try:
         picture = bgr_of(decoded(frame))
     except ProtocolError:
-        return []
-    found = (_one(picture, w, balance, infrared) for w in searched)
-    return [c for c in found if c is not None]
-
-
-def _one(picture: Picture, w: Wanted, balance: Balance, infrared: bool) -> Closeup | None:
+        return None
     x, y, width, height = w.box
     pixels = height * picture.shape[0]
     if pixels < w.pixels * LARGER or w.pixels >= THUMBNAIL_HEIGHT:
@@ -99,7 +92,7 @@ def _one(picture: Picture, w: Wanted, balance: Balance, infrared: bool) -> Close
     if _apart(best.whole, around, w) > NEAR:
         return None
     made = look.models().look(part, best, balance, infrared=infrared)
-    return Closeup(w.track, thumbnail(part, best.whole), made)
+    return Closeup(thumbnail(part, best.whole), made)
 
 
 def _cut(picture: Picture, region: Region) -> Picture:

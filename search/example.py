@@ -15,11 +15,10 @@ from nvr.pictures import Picture, decoded
 from nvr.reader import Keyframe
 from search import look
 from search.colours import Balance
-from search.describe import Models, thumbnail
-from search.detectors.base import Detection
+from search.describe import thumbnail
+from search.detectors.base import Detection, iou
 from search.look import bgr_of
 from search.things import Thing, things_of
-from search.tracks import Look
 from search.vocabulary import Cls
 
 MOST_PIXELS = 40_000_000
@@ -83,14 +82,10 @@ def _described(picture: Picture, box: Box | None) -> Example:
     models = look.models()
     found = things_of(models.detector.detect(picture, [], sweep=False))
     thing = _in_box(found, box) if box is not None else max(found, key=lambda t: t.whole.w * t.whole.h, default=_whole())
-    made = _look(models, picture, thing)
+    made = models.look(picture, thing, Balance(), infrared=False)
     embedder = models.people if models.people is not None and made.embedder == models.people.name else models.others
     d = thing.whole
     return Example(made.vector, made.embedder, embedder.same, int(d.cls), (d.x, d.y, d.w, d.h), thumbnail(picture, d))
-
-
-def _look(models: Models, picture: Picture, thing: Thing) -> Look:
-    return models.look(picture, thing, Balance(), infrared=False)
 
 
 def _in_box(found: Sequence[Thing], box: Box) -> Thing:
@@ -99,19 +94,12 @@ def _in_box(found: Sequence[Thing], box: Box) -> Thing:
     if not (0 <= x < 1 and 0 <= y < 1 and w >= LEAST_BOX and h >= LEAST_BOX and x + w <= 1.001 and y + h <= 1.001):
         raise UsageError("the box lies outside the picture or is too small; draw it around the person or vehicle")
     drawn = Detection(Cls.person, 1.0, x, y, w, h)
-    best = max(found, key=lambda t: _overlap(t.whole, drawn), default=None)
-    if best is not None and _overlap(best.whole, drawn) > 0.4:
+    best = max(found, key=lambda t: iou(t.whole, drawn), default=None)
+    if best is not None and iou(best.whole, drawn) > 0.4:
         return best
     tall = h * 9 > w * 16  # of a 16:9 picture; people are taller than wide
     cls = Cls.person if tall else Cls.vehicle
     return Thing(Detection(cls, 1.0, x, y, w, h), Detection(cls, 1.0, x, y, w, h))
-
-
-def _overlap(a: Detection, b: Detection) -> float:
-    w = min(a.x + a.w, b.x + b.w) - max(a.x, b.x)
-    h = min(a.y + a.h, b.y + b.h) - max(a.y, b.y)
-    shared = max(0.0, w) * max(0.0, h)
-    return shared / (a.w * a.h + b.w * b.h - shared)
 
 
 def _whole() -> Thing:

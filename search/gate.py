@@ -7,7 +7,6 @@ is light, not motion: the average begins anew, and everything is looked at.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -72,7 +71,3 @@ def regions(moved: npt.NDArray[np.bool_]) -> list[Region]:
     found = [tuple(int(v) for v in stats[i]) for i in range(1, count) if stats[i][cv2.CC_STAT_AREA] >= MIN_PIXELS]
     found.sort(key=lambda s: -s[4])
     return [(x / WIDTH, y / HEIGHT, (x + w) / WIDTH, (y + h) / HEIGHT) for x, y, w, h, _ in found]
-
-
-def area(found: Sequence[Region]) -> float:
-    return sum((r[2] - r[0]) * (r[3] - r[1]) for r in found)

@@ -125,14 +125,7 @@ class Indexer:
     def _known_position(self, stream: str) -> int:
         return self._readings[stream].position_us if stream in self._readings else 0
 
-    async def index_stream(
-        self,
-        camera: Camera,
-        stream: Stream,
-        start_us: int | None = None,
-        *,
-        may_skip: bool = False,
-    ) -> int:
+    async def index_stream(self, camera: Camera, stream: Stream, start_us: int | None = None, *, may_skip: bool = False) -> int:
         """Index the next batch of one stream; returns the number of sightings begun or changed."""
         now_us = to_microseconds(self._clock.now())
         reading = await self._reading(camera, stream, start_us if start_us is not None else now_us - FIRST_US)
@@ -172,14 +165,14 @@ class Indexer:
                 continue
             try:
                 memory = reading.memory
-                found = await self._pool.run(closeup.take, frame, [where], memory.balance, memory.monochrome > 0)
+                better = await self._pool.run(closeup.take, frame, where, memory.balance, memory.monochrome > 0)
             except ProtocolError as e:
                 log.error("%s: no picture was taken from it: %s", main.id, e)
                 continue
-            for better in found:
+            if better is not None:
                 live.take_closeup(better.look, better.thumbnail)
                 row = await self._row(live, self._detector)
-                await asyncio.to_thread(self._write, Batch(stream.id, 0), [(live, row)], dict(self._names()))
+                await asyncio.to_thread(self._write, Batch(stream.id, 0), [(live, row)], self._names())
         for number in list(reading.waiting)[: max(0, len(reading.waiting) - MOST_WAITING)]:
             del reading.waiting[number]
 
@@ -248,11 +241,11 @@ class Indexer:
         if self._again is not None:
             batch.stream = self._again.key(stream.id)
             batch.replace = (reading.memory.camera, reading.position_us // 1000 + 1, position_us // 1000 + 1)
-        await asyncio.to_thread(self._write, batch, rows, dict(self._names()))
+        await asyncio.to_thread(self._write, batch, rows, self._names())
         return len(rows)
 
-    def _names(self) -> list[tuple[int, str]]:
-        return [(number, name) for name, number in self._packs.items()]
+    def _names(self) -> dict[int, str]:
+        return {number: name for name, number in self._packs.items()}
 
     async def _row(self, track: Track, detector: str) -> Sighting:
         for name in (detector, track.embedder):

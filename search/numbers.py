@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,20 +37,6 @@ async def of_camera(session: AsyncSession, camera: str, village: str) -> int:
     session.add(SeenBy(number=free, camera=camera, village=village))
     await session.flush()
     return free
-
-
-async def within(
-    session: AsyncSession, scope: Sequence[str] | None, cameras: Sequence[str] | None, villages: Sequence[str] | None
-) -> frozenset[int] | None:
-    """Numbers of what is asked for, inside the scope; None: the whole town, and the scope is the town."""
-    if scope is None and cameras is None and villages is None:
-        return None
-    query = select(SeenBy)
-    for column, values in ((SeenBy.village, scope), (SeenBy.village, villages)):
-        if values is not None:
-            query = query.where(column.in_(list(values)))
-    wanted = None if cameras is None else set(cameras)
-    return frozenset(r.number for r in await session.scalars(query) if wanted is None or r.camera in wanted)
 
 
 async def of_pack(session: AsyncSession, name: str) -> int:

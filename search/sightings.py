@@ -6,11 +6,10 @@ import numpy as np
 import sqlalchemy as sa
 
 from search.colours import Floats, Naming, strongest
-from search.embedders import HISTOGRAM
+from search.embedders import HISTOGRAM, Vector
 from search.store import ids
 from search.store.days import Days
 from search.store.rows import SIGHTING, UNIT, Sighting, pack_path, signed, unpack_path
-from search.store.vectors import open_shard
 from search.tracks import GONE_STILL_MS, Track
 from search.vocabulary import Attribute, Colour
 
@@ -61,16 +60,16 @@ def recalled(days: Days, camera: int, at_ms: int, packs: dict[int, str]) -> list
             SIGHTING.c.id >= ids.first_at(at_ms - LONGEST_MS),
             SIGHTING.c.end_ms >= at_ms - GONE_STILL_MS,
         )
-        for s in days.sightings(day, query):
-            shard = open_shard(days.place(day), s.embedder) if s.vector >= 0 else None
-            vector = shard.vectors([s.vector])[0] if shard is not None and s.vector < len(shard.ids) else None
-            track = _track_of(s, vector, packs.get(s.embedder, HISTOGRAM))
+        rows = days.sightings(day, query)
+        vectors = days.vectors(rows)
+        for s in rows:
+            track = _track_of(s, vectors.get(s.id), packs.get(s.embedder, HISTOGRAM))
             if not track.gone(at_ms):
                 found.append(track)
     return found
 
 
-def _track_of(s: Sighting, vector: np.ndarray[tuple[int], np.dtype[np.float32]] | None, embedder: str) -> Track:
+def _track_of(s: Sighting, vector: Vector | None, embedder: str) -> Track:
     points = unpack_path(s.start_ms, s.path)
     track = Track(
         s.id, s.end_ms, points, {s.cls: float(s.looks)}, np.zeros(256, np.float32) if vector is None else vector, embedder, looks=s.looks,

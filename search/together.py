@@ -15,10 +15,9 @@ import numpy.typing as npt
 
 from core.errors import UsageError
 from search.query import Query, find
-from search.store import ids
 from search.store.days import Days
 from search.store.rows import Sighting
-from search.store.vectors import Floats, open_shard
+from search.store.vectors import Floats
 from search.things import VEHICLES
 from search.vocabulary import Cls
 
@@ -56,25 +55,9 @@ def together(
 
 
 def _with_vectors(days: Days, found: Sequence[Sighting]) -> tuple[list[Sighting], Floats]:
-    vectors = vectors_of(days, found)
+    vectors = days.vectors(found)
     kept = [s for s in found if s.id in vectors]
     return kept, np.stack([vectors[s.id] for s in kept]) if kept else np.zeros((0, 256), np.float32)
-
-
-def vectors_of(days: Days, sightings: Sequence[Sighting]) -> dict[int, Floats]:
-    """The unit vector of each sighting that has one. Blocks."""
-    by_shard: dict[tuple[str, int], list[Sighting]] = {}
-    for s in sightings:
-        if s.vector >= 0:
-            by_shard.setdefault((ids.day_of(s.start_ms), s.embedder), []).append(s)
-    found: dict[int, Floats] = {}
-    for (day, pack), rows in by_shard.items():
-        shard = open_shard(days.place(day), pack)
-        rows = [] if shard is None else [s for s in rows if s.vector < len(shard.ids)]
-        if shard is not None and rows:
-            values = shard.vectors([s.vector for s in rows])
-            found |= {s.id: values[i] for i, s in enumerate(rows)}
-    return found
 
 
 def _best(

@@ -67,7 +67,6 @@ class Track:
     tones: list[int] = field(default_factory=list)
     attributes: dict[Attribute, tuple[float, int]] = field(default_factory=dict)
     cells: int = 0  # of the whole way, as bits
-    travelled: float = 0.0  # heights
     plate: str = ""
     best_quality: float = -1.0
     best_ms: int = 0
@@ -154,7 +153,7 @@ class Tracker:
                 track = _begun(ids.compose(at_ms, self._camera, min(j, ids.MAX_COUNT - 1)), at_ms, look)
                 self.tracks.append(track)
             else:
-                _extend(track, at_ms, look, self.aspect)
+                _extend(track, at_ms, look)
             found.append(track)
         return found
 
@@ -217,12 +216,8 @@ def _begun(number: int, at_ms: int, look: Look) -> Track:
     return track
 
 
-def _extend(track: Track, at_ms: int, look: Look, aspect: float) -> None:
-    before = track.points[-1]
+def _extend(track: Track, at_ms: int, look: Look) -> None:
     _take(track, at_ms, look)
-    now = track.points[-1]
-    height = max(1, (before.h + now.h) / 2)
-    track.travelled += float(np.hypot((now.x - before.x) * aspect, now.y - before.y)) / height
     if track.embedder == look.embedder:
         mean = track.vector + (look.vector - track.vector) / min(track.looks, MEAN_OF)
         track.vector = np.asarray(mean / max(1e-9, float(np.linalg.norm(mean))), np.float32)

@@ -30,6 +30,10 @@ class Shelf:
     def __init__(self, folder: Path):
         self.folder = folder
 
+    def state(self) -> int:
+        """Changes when a pack comes or goes."""
+        return self.folder.stat().st_mtime_ns if self.folder.exists() else 0
+
     def installed(self) -> list[Installed]:
         """Packs whose definition can be read, the highest rank first; what is wrong with their files `verify` says."""
         found = []

@@ -28,6 +28,7 @@ from sqlalchemy.exc import ProgrammingError
 from core.database import BUSY_TIMEOUT_SECONDS, sqlite_begin, sqlite_pragmas
 from search.store import ids
 from search.store.rows import FRESH, METADATA, NAMES, PROGRESS, SIGHTING, Sighting
+from search.store.vectors import Floats, open_shard
 
 MAX_OPEN = 40
 GONE = ".gone"
@@ -182,6 +183,20 @@ class Days:
             for at in range(0, len(wanted), 5000)
             for s in self.sightings(day, sa.select(SIGHTING).where(SIGHTING.c.id.in_(wanted[at : at + 5000])))
         }
+
+    def vectors(self, sightings: Sequence[Sighting]) -> dict[int, Floats]:
+        """The unit vector of each sighting that has one."""
+        by_shard: dict[tuple[str, int], list[Sighting]] = {}
+        for s in sightings:
+            if s.vector >= 0:
+                by_shard.setdefault((ids.day_of(s.start_ms), s.embedder), []).append(s)
+        found: dict[int, Floats] = {}
+        for (day, pack), rows in by_shard.items():
+            shard = open_shard(self.place(day), pack)
+            there = [] if shard is None else [s for s in rows if s.vector < len(shard.ids)]
+            if shard is not None and there:
+                found |= dict(zip((s.id for s in there), shard.vectors([s.vector for s in there]), strict=True))
+        return found
 
     def fresh(self, limit: int) -> list[tuple[str, int, int]]:
         """(day, n, sighting) that the watch list has not looked at, oldest day first."""

@@ -27,7 +27,6 @@ from search.query import Query, find
 from search.reembed import Reembedder
 from search.similar import similar
 from search.store import Days, ids, thumbs, vectors
-from search.together import vectors_of
 from search.vocabulary import Cls
 from tests.conftest import MODELS, needs_footage, needs_models
 from tests.health.frames import keyframes
@@ -119,7 +118,7 @@ async def test_a_new_pack_takes_over_and_vectors_never_mix(
     halfway = await asyncio.to_thread(find, days, Query(), 100)
     assert sorted({s.embedder for s in halfway}) == [packs["means@1"], packs["means@2"]]
     for s in halfway:
-        mine = (await asyncio.to_thread(vectors_of, days, [s]))[s.id]
+        mine = (await asyncio.to_thread(days.vectors, [s]))[s.id]
         found = await asyncio.to_thread(similar, days, mine, s.embedder, Query(), 100)
         assert found[0].sighting.id == s.id and {m.sighting.embedder for m in found} == {s.embedder}
     while await new.run_once(most=2):
@@ -127,11 +126,13 @@ async def test_a_new_pack_takes_over_and_vectors_never_mix(
     after = await asyncio.to_thread(find, days, Query(), 100)
     assert [s.id for s in after] == [s.id for s in before] and {s.embedder for s in after} == {packs["means@2"]}
     assert await asyncio.to_thread(verify_store.faults, days) == []
-    # What was not really written is never called done.
-    monkeypatch.setattr(vectors, "append", lambda *a: [10_000 + i for i in range(len(a[3]))])
     await asyncio.to_thread(
         lambda: networks_made.write_pack(shelf.folder / "means@3", networks_made.mean_colours(), rank=3, version="3", **spec)
     )
+    assert await new.run_once() == 0  # the worker has the old pack still: its vectors are not called the new one's
+    await asyncio.to_thread(worker.prepare, settings, shelf.folder)
+    # What was not really written is never called done.
+    monkeypatch.setattr(vectors, "append", lambda *a: [10_000 + i for i in range(len(a[3]))])
     with pytest.raises((StorageError, IndexError)):
         await new.run_once()
     assert {s.embedder for s in await asyncio.to_thread(find, days, Query(), 100)} == {packs["means@2"]}

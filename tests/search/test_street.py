@@ -29,7 +29,7 @@ from search.query import find
 from search.request import Filter, filter_of, query_of
 from search.similar import similar
 from search.store import Days, Sighting
-from search.together import together, travel, vectors_of
+from search.together import together, travel
 from search.vocabulary import Cls, Direction
 from search.words import understand
 from tests.health.frames import keyframes
@@ -160,7 +160,7 @@ async def test_headings_follow_the_cameras_azimuths(station: Station) -> None:
 
 async def test_a_picture_finds_the_same_one_on_the_other_camera(station: Station) -> None:
     ((_, here),) = [f for f in await station.ask(Filter(upper="red", cameras=["e1"])) if f[1].looks >= 4]
-    vectors = await asyncio.to_thread(vectors_of, station.days, [here])
+    vectors = await asyncio.to_thread(station.days.vectors, [here])
     async with station.database.reading() as session:
         places = await numbers.places(session)
         everywhere = await query_of(session, Filter(), SHANGHAI, None)

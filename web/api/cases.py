@@ -19,7 +19,6 @@ from core.errors import NotFoundError, UsageError
 from core.permissions import Permission
 from search import numbers
 from search.store.vectors import quantised
-from search.together import vectors_of
 from web.api.search import seen as seen_sighting
 from web.files import keep, picture
 from web.routing import Context, route
@@ -151,7 +150,7 @@ async def propose_watch(c: Context) -> SubjectView:
 async def _example(c: Context, text: str) -> watch.Example:
     """How a sighting looks. Raises NotFoundError where it has no vector or lies outside the person's villages."""
     sighting, _ = await seen_sighting(c, text)
-    found = await asyncio.to_thread(vectors_of, c.services.days, [sighting])
+    found = await asyncio.to_thread(c.services.days.vectors, [sighting])
     if sighting.id not in found:
         raise NotFoundError("this sighting has no picture to compare by")
     async with c.services.database.reading() as session:

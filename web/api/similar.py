@@ -20,7 +20,7 @@ from search.request import Filter
 from search.similar import Match, similar
 from search.store import Sighting
 from search.store.vectors import Floats
-from search.together import Meeting, together, travel, vectors_of
+from search.together import Meeting, together, travel
 from web.api.nvr import camera_of, may_play_back
 from web.api.search import SightingView, question, record, seen, views
 from web.files import upload
@@ -76,7 +76,7 @@ async def search_similar(c: Context) -> SimilarReply:
     origin: Sighting | None = None
     if body.sighting is not None:
         origin, _ = await seen(c, body.sighting)
-        found = await asyncio.to_thread(vectors_of, c.services.days, [origin])
+        found = await asyncio.to_thread(c.services.days.vectors, [origin])
         if origin.id not in found:
             raise NotFoundError("this sighting has no picture to compare by")
         vector, pack, name, same = found[origin.id], origin.embedder, await _pack_name(c, origin.embedder), 0.6
