@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 
@@ -22,9 +22,9 @@ _PARTS = {
     "dawn": (4, 7), "daytime": (6, 18),
 }  # fmt: skip
 _PART = "|".join(sorted(_PARTS, key=len, reverse=True))
-_DAYS = {
-    "今天": 0, "今日": 0, "当天": 0, "今": 0, "昨天": 1, "昨日": 1, "昨": 1, "前天": 2, "前日": 2, "前": 2, "大前天": 3, "today": 0, "yesterday": 1,
-    "the day before yesterday": 2, "this": 0, "last": 1, "tonight": 0,
+_DAYS = {  # so many days ago
+    "今天": 0, "今日": 0, "当天": 0, "昨天": 1, "昨日": 1, "前天": 2, "前日": 2, "大前天": 3, "today": 0, "yesterday": 1,
+    "the day before yesterday": 2,
 }  # fmt: skip
 _WEEKDAYS = {"一": 0, "二": 1, "三": 2, "四": 3, "五": 4, "六": 5, "日": 6, "天": 6} | {
     w: i for i, w in enumerate(("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"))
@@ -197,12 +197,12 @@ def _day(g: dict[str, str | None], now: datetime) -> tuple[date | None, str | No
     return now.date() - timedelta(days=(now.weekday() - weekday) % 7 or 7), g.get("part")
 
 
-def _range(g: dict[str, str | None], now: datetime, day_of: object) -> tuple[str, str] | None:
+def _range(g: dict[str, str | None], now: datetime, day_of: Callable[[datetime, int], date]) -> tuple[str, str] | None:
     begin = _time(g, "a")
     end = _time(g, "b", after=begin)
     if begin is None or end is None:
         return None
-    day = day_of(now, begin.hour)  # type: ignore[operator]
+    day = day_of(now, begin.hour)
     start = datetime.combine(day, begin, now.tzinfo)
     over = end <= begin
     return _between(start, datetime.combine(day + timedelta(days=over), end, now.tzinfo))

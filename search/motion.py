@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
-from shapely import Polygon
 
 from core.errors import ProtocolError, UsageError
 from nvr.decode_pool import DecodePool
 from nvr.pictures import decoded
 from nvr.reader import ArchiveReader, Keyframe
+from search.areas import drawn
 from search.gate import FIRST_LOOKS, HEIGHT, WIDTH, Gate
 from search.look import luma_of
 
@@ -53,9 +53,7 @@ def mask_of(area: Sequence[tuple[float, float]]) -> Mask:
     """The region in 160×90; the whole picture where none is drawn. Raises UsageError."""
     if not area:
         return np.ones((HEIGHT, WIDTH), bool)
-    polygon = Polygon(area)
-    if not polygon.is_valid or polygon.area <= 0:
-        raise UsageError("the drawn area crosses itself or is empty; draw it again")
+    drawn(area)
     points = np.array([[round(x * WIDTH), round(y * HEIGHT)] for x, y in area], np.int32)
     canvas = np.zeros((HEIGHT, WIDTH), np.uint8)
     cv2.fillPoly(canvas, [points], 1)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from shapely import Point as ShapelyPoint
 from shapely import Polygon, box
 
-from core.errors import UsageError
+from search.areas import drawn
 from search.store import ids
 from search.store.days import Days
 from search.store.rows import (
@@ -78,8 +78,8 @@ class Span:
 
 def find(days: Days, query: Query, limit: int = 50, before: int | None = None) -> list[Sighting]:
     """At most `limit` sightings older than the number `before`, newest first. Blocks."""
-    asked, found = _Asked(days, query), list[Sighting]()
-    for i, day in enumerate(days.days(*_bounds(query, before))):
+    asked, found = Asked(days, query), list[Sighting]()
+    for i, day in enumerate(days.days(*bounds(query, before))):
         # What is frequent fills its page from the newest hour: only what is not goes through whole days.
         for spans in _slices(query, day, before) if i == 0 else [list(spans_of(query, day))]:
             found += asked.sightings(day, spans, limit - len(found), before)
@@ -90,17 +90,12 @@ def find(days: Days, query: Query, limit: int = 50, before: int | None = None) -
 
 def numbers(days: Days, query: Query, most: int | None = None) -> list[int]:
     """Numbers of all that fits (at most `most`), newest first: for counting and for ranking by picture. Blocks."""
-    asked, found = _Asked(days, query), list[int]()
-    for day in days.days(*_bounds(query, None)):
+    asked, found = Asked(days, query), list[int]()
+    for day in days.days(*bounds(query)):
         found += asked.numbers(day)
         if most is not None and len(found) >= most:
             return found[:most]
     return found
-
-
-def numbers_of_day(days: Days, query: Query, day: str) -> list[int]:
-    """As `numbers`, of one UTC day."""
-    return _Asked(days, query).numbers(day)
 
 
 def by_place_and_time(query: Query) -> bool:
@@ -109,15 +104,16 @@ def by_place_and_time(query: Query) -> bool:
     return query == rest
 
 
-class _Asked:
+class Asked:
     """A question as SQL, the same text for every day and span."""
 
     def __init__(self, days: Days, query: Query):
         self._days, self._query = days, query
-        self._polygon = Polygon(query.area) if query.area else None
+        self._polygon = drawn(query.area) if query.area else None
         self._prepared = days.prepare(_statement(query))
 
     def numbers(self, day: str) -> list[int]:
+        """Of all that fits on a UTC day, newest first."""
         spans = list(spans_of(self._query, day))
         if self._polygon is not None:
             return [s.id for s in self.sightings(day, spans, ALL, None)]
@@ -161,9 +157,10 @@ def _statement(query: Query) -> sa.Select[Any]:
     return sa.select(together).order_by(together.c.id.desc()).limit(most)
 
 
-def _bounds(query: Query, before: int | None) -> tuple[int | None, int | None]:
+def bounds(query: Query, before: int | None = None) -> tuple[int | None, int | None]:
+    """[start, end) in ms of all that is asked for."""
     start = query.start_us // 1000 if query.start_us is not None else None
-    ends = [query.end_us // 1000] if query.end_us is not None else []
+    ends = [-(-query.end_us // 1000)] if query.end_us is not None else []
     ends += [ids.milliseconds(before) + 1] if before is not None else []
     return start, min(ends, default=None)
 
@@ -270,14 +267,12 @@ def _common(query: Query) -> list[Condition]:
     if query.plate:
         found.append(_c.plate.contains(query.plate, autoescape=True))
     if query.area:
-        found.append(_c.cells.op("&")(cells_of(Polygon(query.area))) != 0)
+        found.append(_c.cells.op("&")(cells_of(drawn(query.area))) != 0)
     return found
 
 
 def cells_of(polygon: Polygon) -> int:
-    """The parts of the picture (8×8) that the polygon touches, as a signed mask. Raises UsageError."""
-    if not polygon.is_valid or polygon.area <= 0:
-        raise UsageError("the drawn area crosses itself or is empty; draw it again")
+    """The parts of the picture (8×8) that the polygon touches, as a signed mask."""
     mask = 0
     for row in range(GRID):
         for column in range(GRID):

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.clock import to_microseconds
 from core.errors import UsageError
 from search import moments, numbers, vocabulary
-from search.query import Query, cells_of
+from search.areas import drawn
+from search.query import Query
 from search.store.ids import MAX_CAMERAS
 from search.vocabulary import Direction
 from search.words import Chip
@@ -82,7 +83,7 @@ async def query_of(session: AsyncSession, asked: Filter, zone: tzinfo, scope: It
         attributes=vocabulary.attributes(asked.attributes), lacking=vocabulary.attributes(asked.lacking),
         directions=tuple(vocabulary.direction(d) for d in asked.directions), headings=_headings(where, asked.heading),
         speeds=tuple(vocabulary.speed(s) for s in asked.speeds), min_dwell_ms=round(asked.min_dwell * 1000),
-        min_height=asked.min_height, max_height=asked.max_height, area=_area(asked.area), plate=asked.plate.upper(), min_score=asked.min_score,
+        min_height=asked.min_height, max_height=asked.max_height, area=_checked(asked.area), plate=asked.plate.upper(), min_score=asked.min_score,
     )  # fmt: skip
 
 
@@ -101,7 +102,7 @@ def _cameras(where: Where, asked: Filter, scope: Iterable[str] | None) -> frozen
     if allowed is None and not (asked.cameras or asked.villages or asked.map_area):
         return None
     cameras, villages = set(asked.cameras), set(asked.villages)
-    polygon = _polygon(asked.map_area) if asked.map_area else None
+    polygon = drawn(asked.map_area) if asked.map_area else None
     return frozenset(
         number for number, place in where.places.items()
         if (allowed is None or place.village in allowed) and (not cameras or place.camera in cameras)
@@ -114,19 +115,9 @@ def _lies_in(profile: dict[str, Any] | None, polygon: Polygon) -> bool:
     return position is not None and polygon.intersects(ShapelyPoint(float(position[0]), float(position[1])))
 
 
-def _polygon(corners: list[Corner]) -> Polygon:
-    if len(corners) < 3:
-        raise UsageError("an area has at least three corners")
-    polygon = Polygon(corners)
-    if not polygon.is_valid or polygon.area <= 0:
-        raise UsageError("the drawn area crosses itself or is empty; draw it again")
-    return polygon
-
-
-def _area(corners: list[Corner]) -> tuple[Corner, ...]:
-    if not corners:
-        return ()
-    cells_of(_polygon(corners))
+def _checked(corners: list[Corner]) -> tuple[Corner, ...]:
+    if corners:
+        drawn(corners)
     return tuple(corners)
 
 

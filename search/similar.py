@@ -46,12 +46,14 @@ class Match:
 def similar(days: Days, vector: Floats, pack: int, query: Query, limit: int = 50) -> list[Match]:
     """The `limit` sightings most like a unit vector of that pack, best first. Blocks."""
     best: list[tuple[float, int, int]] = []  # likeness, number, place
-    kept = days.days(*_bounds(query))
+    kept = days.days(*asking.bounds(query))
     nearest = max(RERANK_DAY, RERANK // max(1, len(kept)), limit * 3)
+
+    asked = None if asking.by_place_and_time(query) else asking.Asked(days, query)
 
     def of(day: str) -> list[tuple[float, int, int]]:
         shard = open_shard(days.place(day), pack)
-        return [] if shard is None else list(_of_day(days, day, shard, vector, query, nearest))
+        return [] if shard is None else list(_of_day(day, shard, vector, query, asked, nearest))
 
     with ThreadPoolExecutor(THREADS) as pool:
         for found_there in pool.map(of, kept):
@@ -66,15 +68,10 @@ def similar(days: Days, vector: Floats, pack: int, query: Query, limit: int = 50
     return found[:limit]
 
 
-def _bounds(query: Query) -> tuple[int | None, int | None]:
-    return (
-        query.start_us // 1000 if query.start_us is not None else None,
-        -(-query.end_us // 1000) if query.end_us is not None else None,
-    )
-
-
-def _of_day(days: Days, day: str, shard: Shard, vector: Floats, query: Query, nearest: int) -> Iterator[tuple[float, int, int]]:
-    chosen = _places(days, day, shard, query)
+def _of_day(
+    day: str, shard: Shard, vector: Floats, query: Query, asked: asking.Asked | None, nearest: int
+) -> Iterator[tuple[float, int, int]]:
+    chosen = _places(day, shard, query, asked)
     if chosen is None:
         places = _nearest(shard.bits, vector, nearest)
     elif len(chosen) <= EXACT:
@@ -88,16 +85,16 @@ def _of_day(days: Days, day: str, shard: Shard, vector: Floats, query: Query, ne
         yield from ((float(likeness[i]), int(n), int(places[i])) for i, n in zip(order, numbers, strict=True))
 
 
-def _places(days: Days, day: str, shard: Shard, query: Query) -> Numbers | None:
-    """Places of the shard that fit the question; None: all of them do."""
+def _places(day: str, shard: Shard, query: Query, asked: asking.Asked | None) -> Numbers | None:
+    """Places of the shard that fit the question; None: all of them do. `asked`: where cameras and times are not all of it."""
     spans = list(asking.spans_of(query, day))
     start = ids.day_start(day)
     whole = spans == [asking.Span(start, start + ids.DAY_MS)]
-    if asking.by_place_and_time(query):
+    if asked is None:
         if whole and query.cameras is None:
             return None
         return np.flatnonzero(_within(shard.ids, spans, query.cameras)).astype(np.int64)
-    wanted = np.sort(np.asarray(asking.numbers_of_day(days, query, day), np.int64))
+    wanted = np.sort(np.asarray(asked.numbers(day), np.int64))
     return np.flatnonzero(np.isin(shard.ids, wanted)).astype(np.int64)
 
 

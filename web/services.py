@@ -24,7 +24,7 @@ from nvr.pictures import snapshot
 from nvr.reader import ArchiveReader, Keyframe
 from nvr.transcode import Transcoders
 from reports.coverage import Reports
-from search.detectors.builtin import BuiltinDetector
+from search.detectors.load import name as detector_name
 from search.packs import Shelf
 from search.store import Days
 from web.motion_jobs import MotionJobs
@@ -138,9 +138,7 @@ class Services:
 
     def detector_name(self) -> str:
         """Id and version of what looks at the pictures. Not for the loop."""
-        chosen = self.settings.search.detector
-        found = None if chosen == "builtin" else self.shelf.chosen("detect", chosen)
-        return found.pack.name if found else BuiltinDetector.name
+        return detector_name(self.settings.search, self.shelf)
 
 
 SERVICES: web.AppKey[Services] = web.AppKey("services", Services)

@@ -8,16 +8,27 @@ from search.detectors.builtin import BuiltinDetector
 from search.detectors.pack_detector import PackDetector
 from search.detectors.ultralytics_yolo import UltralyticsDetector
 from search.packs import Shelf
+from search.packs.shelf import Installed
+
+
+def chosen(settings: SearchSettings, shelf: Shelf) -> Installed | None:
+    """The pack that looks; None: the built-in detector does. Raises DetectorError where a named pack is missing."""
+    return None if settings.detector == "builtin" else shelf.chosen("detect", settings.detector)
+
+
+def name(settings: SearchSettings, shelf: Shelf) -> str:
+    """Id and version of what looks at the pictures."""
+    found = chosen(settings, shelf)
+    return found.pack.name if found else BuiltinDetector.name
 
 
 def load(settings: SearchSettings, shelf: Shelf) -> Detector:
     """`auto` is the best pack on the shelf, else the built-in detector. Raises DetectorError where a pack is missing or wrong."""
     threshold = settings.threshold or None
-    if settings.detector == "builtin":
-        return BuiltinDetector(threshold)
-    found = shelf.verified("detect", settings.detector)
+    found = chosen(settings, shelf)
     if found is None:
         return BuiltinDetector(threshold)
+    found.verify()
     if found.pack.format == "ultralytics":
         return UltralyticsDetector(found, threshold)
     return PackDetector(found, threshold)

@@ -25,6 +25,11 @@ class Installed:
     pack: Pack
     folder: Path
 
+    def verify(self) -> None:
+        """Raises DetectorError where a file is not what the definition says."""
+        if wrong := faults_of(self.pack, self.folder):
+            raise DetectorError(wrong[0])
+
 
 class Shelf:
     def __init__(self, folder: Path):
@@ -56,8 +61,8 @@ class Shelf:
     def verified(self, task: str, name: str = "auto") -> Installed | None:
         """As `chosen`; raises DetectorError where a file is not what the definition says."""
         found = self.chosen(task, name)
-        if found is not None and (wrong := faults_of(found.pack, found.folder)):
-            raise DetectorError(wrong[0])
+        if found is not None:
+            found.verify()
         return found
 
     def known(self) -> list[Pack]:

@@ -138,12 +138,17 @@ def _page(c: Context, query: Query, body: SearchBody) -> tuple[list[Sighting], s
     if body.order == "newest":
         rows = find(days, query, body.limit + 1, _key(body.after, 1)[0] if body.after else None)
         return rows[: body.limit], str(rows[body.limit - 1].id) if len(rows) > body.limit else None
-    ranked = sorted(find(days, query, BEST_OF), key=lambda s: (-s.score * min(s.looks, 20), -s.id))
+    ranked = sorted(find(days, query, BEST_OF), key=lambda s: (-_rank(s), -s.id))
     if body.after:
         number, rank = _key(body.after, 2)
-        ranked = [s for s in ranked if (-s.score * min(s.looks, 20), -s.id) > (-rank, -number)]
+        ranked = [s for s in ranked if (-_rank(s), -s.id) > (-rank, -number)]
     last = ranked[body.limit - 1] if len(ranked) > body.limit else None
-    return ranked[: body.limit], f"{last.id}-{last.score * min(last.looks, 20)}" if last else None
+    return ranked[: body.limit], f"{last.id}-{_rank(last)}" if last else None
+
+
+def _rank(s: Sighting) -> int:
+    """How well it was seen: surely, and for long."""
+    return s.score * min(s.looks, 20)
 
 
 def _key(text: str, parts: int) -> list[int]:

@@ -1,0 +1,19 @@
+"""Areas that somebody drew, in a picture or on the map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shapely import Polygon
+
+from core.errors import UsageError
+
+
+def drawn(corners: Sequence[tuple[float, float]]) -> Polygon:
+    """Raises UsageError for what is no area."""
+    if len(corners) < 3:
+        raise UsageError("an area has at least three corners")
+    polygon = Polygon(corners)
+    if not polygon.is_valid or polygon.area <= 0:
+        raise UsageError("the drawn area crosses itself or is empty; draw it again")
+    return polygon
