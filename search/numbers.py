@@ -22,7 +22,8 @@ class Place:
 
 async def places(session: AsyncSession) -> dict[int, Place]:
     """Every number with the camera and the village that it stands for."""
-    return {r.number: Place(r.camera, r.village) for r in await session.scalars(select(SeenBy))}
+    rows = await session.execute(select(SeenBy.number, SeenBy.camera, SeenBy.village))
+    return {r.number: Place(r.camera, r.village) for r in rows}
 
 
 async def of_camera(session: AsyncSession, camera: str, village: str) -> int:
@@ -51,9 +52,9 @@ async def of_pack(session: AsyncSession, name: str) -> int:
 
 
 async def packs(session: AsyncSession) -> dict[int, str]:
-    return {r.number: r.name for r in await session.scalars(select(SearchPack))}
+    return {r.number: r.name for r in await session.execute(select(SearchPack.number, SearchPack.name))}
 
 
 async def profiles(session: AsyncSession) -> dict[str, dict[str, Any]]:
     """What is known of each camera's place (position, azimuth …), by its id."""
-    return {c.id: c.profile for c in await session.scalars(select(Camera))}
+    return {r.id: r.profile for r in await session.execute(select(Camera.id, Camera.profile))}

@@ -63,8 +63,10 @@ class Where:
     profiles: Mapping[str, dict[str, Any]]
 
     @classmethod
-    async def of(cls, session: AsyncSession) -> Where:
-        return cls(await numbers.places(session), await numbers.profiles(session))
+    async def of(cls, session: AsyncSession, asked: Filter) -> Where:
+        """Profiles only where the map or the compass is asked for: they are the larger part."""
+        profiles = await numbers.profiles(session) if asked.map_area or asked.heading else {}
+        return cls(await numbers.places(session), profiles)
 
 
 async def query_of(session: AsyncSession, asked: Filter, zone: tzinfo, scope: Iterable[str] | None) -> Query:
@@ -74,7 +76,7 @@ async def query_of(session: AsyncSession, asked: Filter, zone: tzinfo, scope: It
             raise UsageError("times need a zone, like 2026-11-21T08:00:00+08:00")
     if len(asked.cameras) > MAX_CAMERAS:
         raise UsageError(f"{len(asked.cameras)} cameras are named, at most {MAX_CAMERAS} can be; name villages or none for all")
-    where = await Where.of(session)
+    where = await Where.of(session, asked)
     return Query(
         start_us=to_microseconds(asked.start) if asked.start else None, end_us=to_microseconds(asked.end) if asked.end else None,
         nightly=_nightly(asked.nightly) if asked.nightly else None, zone=zone, cameras=_cameras(where, asked, scope),
