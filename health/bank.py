@@ -19,6 +19,7 @@ from health.tables import CameraSight, Fault, Look, ReferenceScene
 MOST = 160  # looks that a look is compared with
 ANCHOR_DAYS = 3.0  # of a view's beginning, never forgotten
 ANCHORS = 48
+SETTLED_HOURS = 4.2  # after which an accepted look is compared with: what is faint and stays must not make itself the norm
 SCENE_HOURS = (-2, -1, 0, 1, 2, 6, 12, 18)  # of the reference pictures that are compared, from the hour of the look
 AGAINST_THE_VIEW = (
     "moved",

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from health import displacement, measure
 from health.displacement import Edges
 from health.measure import INDEX, Plane, Sight, Vector
+from health.pattern import Pattern, Recognised, recognised
 
 HOURS = 1.5
 NEAREST = 12
@@ -36,11 +37,13 @@ _SCALARS = len(_FLOOR)
 
 @dataclass(slots=True)
 class Past:
-    """Accepted looks of one camera and scene: N vectors, local hours of the day (0…24), and reference pictures."""
+    """Accepted looks of one camera and scene: N vectors, local hours of the day (0…24), reference pictures, and what stays of
+    the view."""
 
     vectors: npt.NDArray[np.float32]
     hours: npt.NDArray[np.float32]
     scenes: Sequence[Plane] = ()
+    pattern: Pattern | None = None
 
 
 class Compared:
@@ -62,6 +65,7 @@ class Compared:
         self._z = [_robust_z(sight.vector, past.vectors[s]) for s in self.sets]
         level = float(sight.thumb.mean())
         nearest = sorted(past.scenes, key=lambda scene: abs(float(scene.mean()) - level))[:COMPARED]
+        self._nearest = nearest
         self.edges: Edges = displacement.edges(sight.thumb)
         self.scenes = [displacement.edges(scene) for scene in nearest]
         self.likeness = [displacement.correlation(self.edges, e) for e in self.scenes]
@@ -70,6 +74,10 @@ class Compared:
 
     def least(self, family: str, threshold: float) -> float:
         return threshold * EASE if family in self.eased else threshold
+
+    def most(self, family: str, threshold: float) -> float:
+        """The same of what must lie below it."""
+        return threshold / EASE if family in self.eased else threshold
 
     def hour(self, name: str) -> float:
         return float(self._z[0][INDEX[name]])
@@ -90,6 +98,11 @@ class Compared:
 
     def usual(self, name: str) -> float:
         return float(np.median(self.past.vectors[self.sets[0], INDEX[name]]))
+
+    @cached_property
+    def recognised(self) -> Recognised:
+        """How well the view is recognised by what stays of it."""
+        return recognised(self.past.pattern, self.sight.thumb, self._nearest)
 
     @cached_property
     def usual_likeness(self) -> float:

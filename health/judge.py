@@ -26,9 +26,12 @@ GONE = -3.5  # ln: behind a veil something is left
 FOGGY = -0.6  # ln: of the upper third
 UNSHARP = 0.3  # share of the cells: fog reaches 0.25
 CARD = 20.0  # grey level: a card of one colour is no blackness
-REPLACED = 0.2  # share of the picture
+REPLACED, SMOOTH = 0.2, 0.12  # share of the picture
 MANY = 60.0  # borders of blocks that no scene has
 STRAIGHT, SLANTED = 2.0, 0.85  # ln by which a wave stands out that was not there; clean pictures reach 1.9 and 0.8
+STRANGE = 0.45  # of what the least known of the reference pictures has; clean pictures stay above 0.6
+HIDDEN, SPARED = 0.2, 0.6  # the same, of a third of the picture
+FADED = -1.8  # ln of the second band: a cover takes more, another view does not
 WEATHER = frozenset(
     {"veil", "blurred", "blurred_part", "covered", "covered_part", "moved", "underexposed", "cast", "monochrome"}
 )  # what fog hides or pretends
@@ -50,6 +53,8 @@ FAMILIES = (
     "no_signal", "black", "overexposed", "underexposed", "veil", "blurred", "blurred_part", "cast", "monochrome", "noise",
     "stripes", "mosaic", "covered", "covered_part", "moved",
 )  # fmt: skip
+# Over these no view is recognised, whichever it is.
+_DISTURBED = frozenset({"noise", "mosaic", "stripes", "overexposed", "underexposed", "veil", "blurred"})
 # Families that need the camera's own past.
 _OF_THE_PAST = frozenset(FAMILIES) - {"no_signal", "black"}
 
@@ -129,6 +134,13 @@ def _haze(c: Compared, seen: Structure, verdict: Verdict) -> None:
     if thick and not loss.even and c.alike > 0.25 and seen.unsharp.share < UNSHARP:
         verdict.fog = True
         return
+    if c.recognised.told:
+        # Light and shade wander; what always stands there keeps its contrast in them, and loses it behind a veil only.
+        brighter = np.log(max(1.0, c.sight["mean"]) / max(1.0, c.usual("mean")))
+        faded = c.recognised.faded
+        if lifted > c.least("veil", 4) and faded < c.least("veil", -0.25) and faded + brighter < 0 and c.recognised.least > HIDDEN:
+            verdict.found["veil"] = {"darkest": c.sight["p2"], "usual": c.usual("p2"), "lost": faded}
+        return
     even = loss.least < 0.6 * LOST and loss.even and c.alike > 0.45 * c.usual_likeness
     bright = c.beyond("p2") > c.least("veil", 5) and loss.near < 0.6 * loss.far and loss.all > GONE
     if lifted > c.least("veil", 5) and loss.all < c.least("veil", LOST) and (even or bright):
@@ -142,14 +154,15 @@ def _sharpness(c: Compared, seen: Unsharp, verdict: Verdict, suspected: bool = F
         return
     if seen.coarse < -0.55 and not (seen.share > 0.75 and seen.lost < -0.8):
         return  # contrast went as a whole: that is no lens out of focus
-    if seen.share > c.least("blurred", 0.35) and -seen.lost > c.least("blurred", 0.3) and (seen.everywhere or suspected):
+    # Harder light than ever shows edges that look soft beside the old ones: then it takes more.
+    share, lost = (0.6, 0.9) if seen.harder else (0.35, 0.3)
+    if seen.share > c.least("blurred", share) and -seen.lost > c.least("blurred", lost) and (seen.everywhere or suspected):
         verdict.found["blurred"] = {"share": seen.share, "lost": seen.lost}
     _partly(c, seen, verdict)
 
 
 def _partly(c: Compared, seen: Unsharp, verdict: Verdict) -> None:
-    # Harder light than ever shows edges that look soft beside the old ones: then it takes more.
-    patch, cells = (7, 14) if seen.coarse < 0.35 else (11, 24)
+    patch, cells = (11, 24) if seen.harder else (5, 8)
     hit = structure.largest_patch(seen.dull).sum() >= c.least("blurred_part", patch)
     if hit or seen.dull.sum() >= c.least("blurred_part", cells):
         verdict.found["blurred_part"] = {"share": float(seen.dull.mean())}
@@ -188,9 +201,10 @@ def _disturbance(c: Compared, verdict: Verdict) -> None:
     # Another view has other edges: rows and blocks only speak while it is the same scene.
     same = c.alike > SAME
     # Stripes across the picture are jumps of rows too, and the whole of them.
+    strange = c.recognised.known < HIDDEN
     blocks = borders > (c.least("mosaic", 8) if same else MANY)
     missing = s["still"] - float(c.past.vectors[:, INDEX["still"]].max())
-    if s.corrupt or blocks or missing > ABSENT or (torn >= (4 if same else 6) and peak < SURELY):
+    if s.corrupt or blocks or missing > ABSENT or (torn >= (4 if same else 12 if strange else 6) and peak < SURELY):
         verdict.found["mosaic"] = {"rows": torn, "blocks": borders, "missing": missing}
 
 
@@ -228,17 +242,25 @@ def _structure(c: Compared, seen: Cover, verdict: Verdict) -> None:
     if shift is not None:
         verdict.found["moved"] = {"shift": shift.size, "gain": shift.gain}
         return
+    view = c.recognised
+    strange = view.known < STRANGE and view.best < SPARED and not _DISTURBED & set(verdict.found)
     if not seen.testable:
         verdict.untestable |= {"covered", "moved"}
-    elif seen.unlike and seen.fallen > 1 and (seen.lost > c.least("covered", 0.6) or (seen.fallen > 1.5 and c.alike < 0.3)):
+    elif (seen.unlike or strange) and seen.fallen > 1 and (seen.lost > c.least("covered", 0.6) or (seen.fallen > 1.5 and c.alike < 0.3)):
         if "veil" not in verdict.found:
             verdict.found["covered"] = {"lost": seen.lost, "fallen": seen.fallen, "alike": c.alike}
     elif c.usual_likeness > 0.5 and c.alike < min(0.25, 0.33 * c.usual_likeness):
         verdict.found["moved"] = {"alike": c.alike}  # structure there is, but of another scene
         return
-    part = seen.lost > c.least("covered_part", 0.32) or max(seen.patch, seen.foreign) > c.least("covered_part", 0.11)
-    if (part and (seen.testable or seen.foreign > 0.11)) or seen.replaced > c.least("covered_part", REPLACED):
-        verdict.found["covered_part"] = {"lost": seen.lost, "patch": max(seen.patch, seen.foreign, seen.replaced)}
+    if strange and "covered" not in verdict.found and seen.faded > FADED:
+        verdict.untestable.discard("moved")
+        verdict.found["moved"] = {"known": view.known}
+        return
+    part = seen.lost > c.least("covered_part", 0.32) or max(seen.patch, seen.foreign) > c.least("covered_part", 0.11) or seen.smooth > c.least("covered_part", SMOOTH)
+    # A third of the picture in which nothing is recognised any more, while others are.
+    hidden = view.least < c.most("covered_part", HIDDEN) and not _DISTURBED & set(verdict.found)
+    if (part and (seen.testable or max(seen.foreign, seen.smooth) > 0.11)) or seen.replaced > c.least("covered_part", REPLACED) or hidden:
+        verdict.found["covered_part"] = {"lost": seen.lost, "patch": max(seen.patch, seen.foreign, seen.replaced, seen.smooth)}
     if seen.where.mean() > 0.05:
         verdict.cells = seen.where.astype(np.float32)
 

@@ -54,6 +54,7 @@ REFRESH = 6  # looks of a camera between two refreshments of its habits, on aver
 PLACED = frozenset({"covered", "covered_part", "blurred_part"})
 # What the sky does to many at once (health.judge.WEATHER) is no fault of a camera.
 SKY_SHARE, SKY_LEAST, SKY_SECONDS, SKY_REFRESH = 0.3, 4, 5400.0, 20.0
+SKY_LASTS = 43200.0  # seconds: snow that came with the others' lies on after they have got used to it, or see nothing at night
 
 
 async def ask(session: AsyncSession, at: datetime, by: str, scope: dict[str, Any] | None = None) -> PatrolRound:

@@ -20,13 +20,16 @@ from health.compared import Compared
 Mask = npt.NDArray[np.bool_]
 STRONG = 1.5  # ln energy of the third band: there is something in the cell whose sharpness can be judged
 SOME = 0.3  # the same, in the mean of the past: something that could be covered
+EDGES = 3  # looks that had some
+HARDER = 0.35  # ln of the coarse band
 FALLEN = 0.7  # ln, below all that the cell showed before
 
 
 @dataclass(frozen=True, slots=True)
 class Unsharp:
     """Among the `cells` that have something in them: the `share` that is unsharp as never before, `where` they are (8×12), how far
-    (`lost`, ln) all of them together lie below every look of the past, and what became of the coarse band meanwhile (`coarse`, ln).
+    (`lost`, ln) all of them together lie below every look of the past, and what became of the coarse band meanwhile (`coarse`, ln; `harder`: more than it ever had, as in the
+    first clear sun for days).
     `everywhere`: no third of the picture has been spared. `dull`: those cells and the ones that lost both fine bands and kept the coarse
     one, as behind a drop or a smear."""
 
@@ -34,6 +37,7 @@ class Unsharp:
     cells: int
     lost: float
     coarse: float
+    harder: bool
     everywhere: bool
     where: Mask
     dull: Mask
@@ -49,20 +53,29 @@ def largest_patch(mask: Mask) -> Mask:
 def unsharp(c: Compared, margin: float = 0.25) -> Unsharp:
     """Fine bands against the third. Noise may fill the finest: the second decides."""
     mine, theirs = c.mine, c.theirs
-    strong = mine[2] > STRONG
+    # Edges are compared with edges: where a shadow falls on what was empty, nothing is known of how sharp it ought to be.
+    there = theirs[:, 2] > STRONG - 0.5
+    strong = (mine[2] > STRONG) & (there.sum(0) >= EDGES)
     second, seconds = mine[1] - mine[2], theirs[:, 1] - theirs[:, 2]
-    finest, least_finest = mine[0] - mine[2], (theirs[:, 0] - theirs[:, 2]).min(0)
-    lost = strong & (second < seconds.min(0) - margin) & (finest < least_finest + 0.3)
+    finest, least_finest = mine[0] - mine[2], np.where(there, theirs[:, 0] - theirs[:, 2], np.inf).min(0)
+    lost = strong & (second < np.where(there, seconds, np.inf).min(0) - margin) & (finest < least_finest + 0.3)
     usual = np.median(seconds, 0)
     together = 0.0
     if strong.any():
         together = float((second - usual)[strong].mean() - (seconds - usual)[:, strong].mean(1).min())
     structured = c.usual_cells[2] > SOME
-    coarse = float(np.median((mine[3] - c.usual_cells[3])[structured])) if structured.any() else 0.0
+    coarse, harder = 0.0, False
+    if structured.any():
+        coarse = float(np.median((mine[3] - c.usual_cells[3])[structured]))
+        harder = coarse > max(HARDER, float(np.median((theirs[:, 3] - c.usual_cells[3])[:, structured], 1).max()))
     share = float(lost.sum() / max(1, strong.sum()))
     least, kept = theirs.min(0), (c.usual_cells[2] > STRONG) & (mine[3] > theirs[:, 3].min(0) - 0.5)
     dull = lost | (kept & (mine[1] < least[1] - 0.6) & (mine[2] < c.usual_cells[2] - 0.3))
-    return Unsharp(share, int(strong.sum()), together, coarse, _spread(lost, strong, share), lost, dull)
+    # Bare ground has little to lose: its grain goes, against the rest of the picture, and light and shade stay.
+    dimmer = min(0.0, float(np.median(mine[1] - c.usual_cells[1])))
+    grain = (mine[1] - dimmer < least[1] - 0.5) & (mine[0] - dimmer < least[0] - 0.3)
+    dull |= grain & (mine[3] > least[3] - 0.7)
+    return Unsharp(share, int(strong.sum()), together, coarse, harder, _spread(lost, strong, share), lost, dull)
 
 
 def _spread(lost: Mask, strong: Mask, share: float) -> bool:
@@ -76,22 +89,25 @@ def _thirds(mask: Mask) -> list[Mask]:
     return [*np.array_split(mask, 3, axis=0), *np.array_split(mask, 3, axis=1)]
 
 
+SPARED_LOSS = -0.4  # ln, median of the second band outside
 EVERYWHERE, SPARED = 0.6, 0.25  # share of the cells, of a third of the picture
-COLOUR, LEVEL = 6.0, 18.0  # beyond all that a cell showed: colour (U, V) and brightness
+COLOUR, LEVEL, REST = 6.0, 18.0, 0.2  # beyond all that a cell showed: colour (U, V) and brightness
 
 
 @dataclass(frozen=True, slots=True)
 class Cover:
     """`lost`: share of the cells with structure whose structure is gone; `patch`: the largest piece of them, share of the picture;
-    `fallen`: ln by which the structure fell in the mean; `foreign`: the largest piece of cells with little in them and of a colour or
+    `fallen`: ln by which the structure fell in the mean; `faded`: ln by which the second band changed in the mean of all cells; `foreign`: the largest piece of cells with little in them and of a colour or
     brightness that they never had; `replaced`: of cells that show something else than they always did; `unlike`: the picture is another;
     `testable`: there is enough structure to be missed."""
 
     lost: float
     patch: float
     fallen: float
+    faded: float
     foreign: float
     replaced: float
+    smooth: float
     unlike: bool
     where: Mask
     testable: bool
@@ -106,7 +122,7 @@ def cover(c: Compared) -> Cover:
     fallen = float(np.mean((usual[2] - c.mine[2])[structured])) if structured.any() else 0.0
     patch, foreign, replaced = largest_patch(gone), largest_patch(_foreign(c)), largest_patch(_replaced(c))
     return Cover(
-        lost, float(patch.mean()), fallen, float(foreign.mean()), float(replaced.mean()),
+        lost, float(patch.mean()), fallen, float(np.mean(c.mine[1] - usual[1])), float(foreign.mean()), float(replaced.mean()), _smooth(c),
         c.alike < min(0.45, 0.7 * c.usual_likeness), gone | foreign | replaced, bool(structured.mean() >= 0.1),
     )  # fmt: skip
 
@@ -122,18 +138,28 @@ def _replaced(c: Compared) -> Mask:
     return np.asarray((np.min(with_others, 0) > 0.55) & (now < 0.3) & (c.mine[2] > SOME), bool)
 
 
+def _smooth(c: Compared) -> float:
+    """Largest piece, share of the picture."""
+    grainless = (c.mine[1] < c.theirs[:, 1].min(0) - 0.6) & (c.mine[0] < c.theirs[:, 0].min(0) - 0.3)
+    rest = (c.mine[1] - c.usual_cells[1])[~grainless]
+    return float(largest_patch(grainless).mean()) if rest.size and np.median(rest) > SPARED_LOSS else 0.0
+
+
 def _foreign(c: Compared) -> Mask:
     """Cells without much in them, of a colour or brightness beyond all that they showed, where the picture as a whole is not."""
     mine, theirs = measure.colours(c.sight.vector), measure.colours(c.near)
     lit = mine[0] - np.median(mine[0]), theirs[:, 0] - np.median(theirs[:, 0], axis=(1, 2), keepdims=True)
     odd = _outside(*lit) > LEVEL
     if tinted(c) < EVERYWHERE and c.sight["chroma"] > 0.6 * c.usual("chroma"):
+        plain = np.hypot(_outside(mine[1], theirs[:, 1]), _outside(mine[2], theirs[:, 2]))
+        # What is measured against is the rest of the picture, be it the smaller part.
+        rest = plain < COLOUR / 3
+        rest = rest if rest.mean() > REST else np.ones_like(rest)
         tint = [
-            _outside(mine[k] - np.median(mine[k]), theirs[:, k] - np.median(theirs[:, k], axis=(1, 2), keepdims=True))
+            _outside(mine[k] - np.median(mine[k][rest]), theirs[:, k] - np.median(theirs[:, k][:, rest], axis=1)[:, None, None])
             for k in (1, 2)
         ]
-        plain = [_outside(mine[k], theirs[:, k]) for k in (1, 2)]
-        odd |= (np.hypot(*plain) > COLOUR) & (np.hypot(*tint) > COLOUR / 2)
+        odd |= (plain > COLOUR) & (np.hypot(*tint) > COLOUR / 2)
     return np.asarray(odd & (c.mine[1] < np.maximum(c.usual_cells[1], 0.0) + 0.3), bool)
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from health import faults, measure, structure
-from health.bank import ANCHOR_DAYS, ANCHORS
+from health import faults, measure, pattern, structure
+from health.bank import ANCHOR_DAYS, ANCHORS, SCENE_HOURS, SETTLED_HOURS
 from health.compared import Past
 from health.faults import FAMILIES, Mark, Track, advance
 from health.judge import WEATHER, Verdict, judge
 from health.measure import Sight
-from health.patrol import SKY_LEAST, SKY_SECONDS, SKY_SHARE
+from health.pattern import Pattern
+from health.patrol import SKY_LASTS, SKY_LEAST, SKY_SECONDS, SKY_SHARE
 from tests.health import faults_made, faults_other, places
 from tests.health.places import Guests, Place, Weather
 
@@ -59,6 +60,7 @@ class Camera:
     seed: int
     looks: list[tuple[float, bytes, float]] = field(default_factory=list)  # day, packed vector, hour
     scenes: dict[int, np.ndarray] = field(default_factory=dict)
+    pattern: Pattern | None = None
     tracks: dict[str, Track] = field(default_factory=lambda: defaultdict(Track))
     anchors: list[tuple[float, bytes, float]] = field(default_factory=list)
     doubted: dict[str, list[tuple[float, bytes, float]]] = field(
@@ -67,16 +69,20 @@ class Camera:
     lorries: bool = True
     again: list[float] = field(default_factory=list)
     sky_at: float = -1.0  # when it last showed what was taken for weather
+    shared_at: float = -1.0  # when it last showed that with others
 
     def past(self, day: float) -> Past:
         self.looks = [x for x in self.looks if day - x[0] <= KEEP_DAYS]
-        known = [*self.looks, *(x for x in self.anchors if day - x[0] > KEEP_DAYS)]
+        known = [*(x for x in self.looks if day - x[0] >= SETTLED_HOURS / 24), *(x for x in self.anchors if day - x[0] > KEEP_DAYS)]
         vectors = measure.unpacked([x[1] for x in known])
-        return Past(vectors, np.array([x[2] for x in known], np.float32), list(self.scenes.values()))
+        hours = {(int(day * 24 % 24) + h) % 24 for h in SCENE_HOURS}
+        scenes = [scene for hour, scene in self.scenes.items() if hour in hours]
+        return Past(vectors, np.array([x[2] for x in known], np.float32), scenes, self.pattern)
 
     def accept(self, day: float, hour: float, sight: Sight) -> None:
         self.looks.append((day, sight.packed(), hour))
         self.scenes[int(hour)] = sight.thumb
+        self.pattern = pattern.learned(self.pattern, sight.thumb)
         if not self.anchors or day - self.anchors[0][0] <= ANCHOR_DAYS:
             self.anchors = [*self.anchors, self.looks[-1]][-ANCHORS:]
 
@@ -136,6 +142,10 @@ def step(camera: Camera, now: float, sight: Sight, suppressed: frozenset[str] = 
     eased = frozenset(n for n, t in camera.tracks.items() if t.state in ("open", "recovering"))
     living = frozenset(n for n, t in camera.tracks.items() if t.state in faults.LIVE_STATES)
     verdict = judge(sight, camera.past(now), hour, eased, live=living)
+    if suppressed and (verdict.fog or suppressed & set(verdict.found)):
+        camera.shared_at = now
+    elif not suppressed and now - camera.shared_at < SKY_LASTS / 86400:
+        suppressed = WEATHER
     if verdict.fog or suppressed & set(verdict.found):
         camera.sky_at = now
     found_here = set(verdict.found) - suppressed
@@ -231,7 +241,7 @@ def time_to_open(camera: Camera, fault: tuple[str, int, int], begin: float) -> t
     camera.tracks.clear()
     now, again, first = begin, list[float](), ""
     right = (faults_made.RIGHT | faults_other.RIGHT)[fault[0]]
-    kept = list(camera.looks), dict(camera.scenes)
+    kept = list(camera.looks), dict(camera.scenes), camera.pattern
     camera.doubted.clear()
     regular = begin
     try:
@@ -248,4 +258,4 @@ def time_to_open(camera: Camera, fault: tuple[str, int, int], begin: float) -> t
             now = min([regular, *upcoming[:1]])
         return None, first
     finally:
-        camera.looks, camera.scenes = kept
+        camera.looks, camera.scenes, camera.pattern = kept
