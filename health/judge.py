@@ -24,12 +24,13 @@ ROUNDED = 1.0  # colour that a grey picture has after its encoder
 LOST = -0.35  # ln: a third of the contrast in the middle of the cells
 GONE = -3.5  # ln: behind a veil something is left
 FOGGY = -0.6  # ln: of the upper third
+PATCH, CELLS = 4, 7  # cells; clean pictures have up to 2 and 5, look after look
 UNSHARP = 0.3  # share of the cells: fog reaches 0.25
 CARD = 20.0  # grey level: a card of one colour is no blackness
 REPLACED, SMOOTH = 0.2, 0.12  # share of the picture
 MANY = 60.0  # borders of blocks that no scene has
 STRAIGHT, SLANTED = 2.0, 0.85  # ln by which a wave stands out that was not there; clean pictures reach 1.9 and 0.8
-STRANGE = 0.45  # of what the least known of the reference pictures has; clean pictures stay above 0.6
+STRANGE = 0.4  # of what the least known of the reference pictures has; clean pictures stay above 0.6
 HIDDEN, SPARED = 0.2, 0.6  # the same, of a third of the picture
 FADED = -1.8  # ln of the second band: a cover takes more, another view does not
 WEATHER = frozenset(
@@ -131,14 +132,15 @@ def _haze(c: Compared, seen: Structure, verdict: Verdict) -> None:
     """Dark things are brighter and everything has lost contrast: as much near as far where it is on the glass."""
     loss, lifted = seen.haze, max(c.both("p2"), 1.2 * c.beyond("p2"))
     thick = loss.far < FOGGY and loss.all < LOST and abs(loss.near) < -loss.far
-    if thick and not loss.even and c.alike > 0.25 and seen.unsharp.share < UNSHARP:
+    # Far and near can only be told apart where there is something in both.
+    if thick and loss.told and not loss.even and c.alike > 0.25 and seen.unsharp.share < UNSHARP:
         verdict.fog = True
         return
     if c.recognised.told:
         # Light and shade wander; what always stands there keeps its contrast in them, and loses it behind a veil only.
         brighter = np.log(max(1.0, c.sight["mean"]) / max(1.0, c.usual("mean")))
         faded = c.recognised.faded
-        if lifted > c.least("veil", 4) and faded < c.least("veil", -0.25) and faded + brighter < 0 and c.recognised.least > HIDDEN:
+        if lifted > c.least("veil", 4) and faded < c.least("veil", -0.25) and faded + brighter < 0 and not c.recognised.hidden(HIDDEN):
             verdict.found["veil"] = {"darkest": c.sight["p2"], "usual": c.usual("p2"), "lost": faded}
         return
     even = loss.least < 0.6 * LOST and loss.even and c.alike > 0.45 * c.usual_likeness
@@ -155,16 +157,15 @@ def _sharpness(c: Compared, seen: Unsharp, verdict: Verdict, suspected: bool = F
     if seen.coarse < -0.55 and not (seen.share > 0.75 and seen.lost < -0.8):
         return  # contrast went as a whole: that is no lens out of focus
     # Harder light than ever shows edges that look soft beside the old ones: then it takes more.
-    share, lost = (0.6, 0.9) if seen.harder else (0.35, 0.3)
+    share, lost = (0.4, 0.5) if seen.harder else (0.35, 0.3)
     if seen.share > c.least("blurred", share) and -seen.lost > c.least("blurred", lost) and (seen.everywhere or suspected):
         verdict.found["blurred"] = {"share": seen.share, "lost": seen.lost}
     _partly(c, seen, verdict)
 
 
 def _partly(c: Compared, seen: Unsharp, verdict: Verdict) -> None:
-    patch, cells = (11, 24) if seen.harder else (5, 8)
-    hit = structure.largest_patch(seen.dull).sum() >= c.least("blurred_part", patch)
-    if hit or seen.dull.sum() >= c.least("blurred_part", cells):
+    hit = structure.largest_patch(seen.dull).sum() >= c.least("blurred_part", PATCH)
+    if hit or seen.dull.sum() >= c.least("blurred_part", CELLS):
         verdict.found["blurred_part"] = {"share": float(seen.dull.mean())}
         verdict.cells = seen.dull.astype(np.float32)
 
@@ -243,24 +244,27 @@ def _structure(c: Compared, seen: Cover, verdict: Verdict) -> None:
         verdict.found["moved"] = {"shift": shift.size, "gain": shift.gain}
         return
     view = c.recognised
+    shredded = view.told and view.known > 0.5 * HIDDEN and _torn(c) >= 4  # by rows that jump: it is the same view still
     strange = view.known < STRANGE and view.best < SPARED and not _DISTURBED & set(verdict.found)
     if not seen.testable:
         verdict.untestable |= {"covered", "moved"}
     elif (seen.unlike or strange) and seen.fallen > 1 and (seen.lost > c.least("covered", 0.6) or (seen.fallen > 1.5 and c.alike < 0.3)):
         if "veil" not in verdict.found:
             verdict.found["covered"] = {"lost": seen.lost, "fallen": seen.fallen, "alike": c.alike}
-    elif c.usual_likeness > 0.5 and c.alike < min(0.25, 0.33 * c.usual_likeness):
+    elif c.usual_likeness > 0.5 and c.alike < min(0.25, 0.33 * c.usual_likeness) and not shredded:
         verdict.found["moved"] = {"alike": c.alike}  # structure there is, but of another scene
         return
-    if strange and "covered" not in verdict.found and seen.faded > FADED:
+    if strange and "covered" not in verdict.found and seen.faded > FADED and not shredded:
         verdict.untestable.discard("moved")
         verdict.found["moved"] = {"known": view.known}
         return
-    part = seen.lost > c.least("covered_part", 0.32) or max(seen.patch, seen.foreign) > c.least("covered_part", 0.11) or seen.smooth > c.least("covered_part", SMOOTH)
+    # A lens out of focus takes edges and grain everywhere, and the view is recognised all the same.
+    lost, smooth = (seen.lost, seen.smooth) if view.least < SPARED or not view.told else (0.0, 0.0)
+    part = lost > c.least("covered_part", 0.32) or max(seen.patch, seen.foreign) > c.least("covered_part", 0.11) or smooth > c.least("covered_part", SMOOTH)
     # A third of the picture in which nothing is recognised any more, while others are.
-    hidden = view.least < c.most("covered_part", HIDDEN) and not _DISTURBED & set(verdict.found)
-    if (part and (seen.testable or max(seen.foreign, seen.smooth) > 0.11)) or seen.replaced > c.least("covered_part", REPLACED) or hidden:
-        verdict.found["covered_part"] = {"lost": seen.lost, "patch": max(seen.patch, seen.foreign, seen.replaced, seen.smooth)}
+    hidden = view.hidden(c.most("covered_part", HIDDEN)) and not _DISTURBED & set(verdict.found)
+    if (part and (seen.testable or max(seen.foreign, smooth) > 0.11)) or seen.replaced > c.least("covered_part", REPLACED) or hidden:
+        verdict.found["covered_part"] = {"lost": seen.lost, "patch": max(seen.patch, seen.foreign, seen.replaced, smooth)}
     if seen.where.mean() > 0.05:
         verdict.cells = seen.where.astype(np.float32)
 

@@ -125,6 +125,10 @@ class Recognised:
     faded: float = 0.0
     told: bool = False
 
+    def hidden(self, share: float) -> bool:
+        """Whether one third is known by less than a share of what another one is."""
+        return self.least < share * self.best
+
 
 def recognised(pattern: Pattern | None, thumb: Plane, scenes: Sequence[Plane]) -> Recognised:
     if pattern is None or pattern.looks < LEAST or not scenes:

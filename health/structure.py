@@ -70,7 +70,8 @@ def unsharp(c: Compared, margin: float = 0.25) -> Unsharp:
         harder = coarse > max(HARDER, float(np.median((theirs[:, 3] - c.usual_cells[3])[:, structured], 1).max()))
     share = float(lost.sum() / max(1, strong.sum()))
     least, kept = theirs.min(0), (c.usual_cells[2] > STRONG) & (mine[3] > theirs[:, 3].min(0) - 0.5)
-    dull = lost | (kept & (mine[1] < least[1] - 0.6) & (mine[2] < c.usual_cells[2] - 0.3))
+    # In harder light than ever the shadows' edges look soft beside the old ones: only what lost its energy counts.
+    dull = (lost & (not harder)) | (kept & (mine[1] < least[1] - 0.6) & (mine[2] < c.usual_cells[2] - 0.3))
     # Bare ground has little to lose: its grain goes, against the rest of the picture, and light and shade stay.
     dimmer = min(0.0, float(np.median(mine[1] - c.usual_cells[1])))
     grain = (mine[1] - dimmer < least[1] - 0.5) & (mine[0] - dimmer < least[0] - 0.3)
@@ -184,12 +185,13 @@ def tinted(c: Compared) -> float:
 @dataclass(frozen=True, slots=True)
 class Haze:
     """Loss of contrast in the coarse bands (a lens out of focus keeps them), ln, median of the cells: of all, of the upper and of the
-    lower third of the picture."""
+    lower third of the picture. `told`: there is enough in the picture to tell far from near."""
 
     all: float
     far: float
     near: float
     least: float
+    told: bool
 
     @property
     def even(self) -> bool:
@@ -206,7 +208,10 @@ def haze(c: Compared) -> Haze:
         losses.append(np.where(usual > SOME, mine - usual, np.nan))
     loss = np.fmax(*losses)
     third = loss.shape[0] // 3
-    return Haze(_median(loss), _median(loss[: third + 1]), _median(loss[-third - 1 :]), _median(loss, 70))
+    return Haze(
+        _median(loss), _median(loss[: third + 1]), _median(loss[-third - 1 :]), _median(loss, 70),
+        bool(np.mean(c.usual_cells[2] > STRONG) > 0.4),
+    )  # fmt: skip
 
 
 def _middle(c: Compared, looks: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
