@@ -13,13 +13,16 @@ from datetime import datetime, timedelta, tzinfo
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from health import measure, pattern
 from health.faults import CLOSED, DISMISSED, LIVE_STATES
+from health.pattern import Pattern
 from health.tables import CameraSight, Fault, Look, ReferenceScene
 
 MOST = 160  # looks that a look is compared with
 ANCHOR_DAYS = 3.0  # of a view's beginning, never forgotten
 ANCHORS = 48
-SETTLED_HOURS = 4.2  # after which an accepted look is compared with: what is faint and stays must not make itself the norm
+# After which an accepted look is compared with: what is faint and stays must not make itself the norm.
+SETTLED = timedelta(hours=4.2)
 SCENE_HOURS = (-2, -1, 0, 1, 2, 6, 12, 18)  # of the reference pictures that are compared, from the hour of the look
 AGAINST_THE_VIEW = (
     "moved",
@@ -58,7 +61,7 @@ async def load(session: AsyncSession, cameras: Sequence[str], now: datetime, kee
     banks = {c: Bank(sights.get(c)) for c in cameras}
     looks = (
         select(Look.camera, Look.at, Look.features, Look.anchor)
-        .where(Look.camera.in_(sights), Look.accepted, Look.features.is_not(None), Look.at <= now)
+        .where(Look.camera.in_(sights), Look.accepted, Look.features.is_not(None), Look.at <= now - SETTLED)
         .order_by(Look.camera, Look.at.desc())
     )
     for camera, at, features, anchor in await session.execute(looks):
@@ -80,10 +83,16 @@ async def load(session: AsyncSession, cameras: Sequence[str], now: datetime, kee
     return banks
 
 
+def pattern_of(sight: CameraSight | None) -> Pattern | None:
+    return Pattern.unpacked(sight.pattern, sight.patterned) if sight is not None and sight.pattern else None
+
+
 async def accept(session: AsyncSession, look: Look, thumb: bytes, sight: CameraSight, zone: tzinfo) -> None:
     """Take a look among those that say what the camera usually looks like."""
     look.accepted, look.anchor = True, look.at - sight.since <= timedelta(days=ANCHOR_DAYS)
     hour = look.at.astimezone(zone).hour
+    learnt = pattern.learned(pattern_of(sight), measure.plane(thumb))
+    sight.pattern, sight.patterned = learnt.packed(), learnt.looks
     await session.merge(ReferenceScene(camera=look.camera, hour=hour, view=sight.view, at=look.at, thumb=thumb))
 
 
@@ -97,6 +106,7 @@ async def new_view(session: AsyncSession, camera: str, now: datetime) -> None:
         session.add(CameraSight(camera=camera, since=now))
     else:
         sight.view, sight.since, sight.thumb, sight.at = sight.view + 1, now, None, None
+        sight.pattern, sight.patterned = None, 0
 
 
 async def teach(session: AsyncSession, fault: Fault) -> None:

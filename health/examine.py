@@ -20,7 +20,8 @@ from health.displacement import edges as edges_of
 from health.displacement import shift_between
 from health.judge import decayed, judge
 from health.marks import Box
-from health.measure import THUMB, Plane, Sight
+from health.measure import Plane, Sight
+from health.pattern import Pattern
 from nvr.pictures import decoded, snapshot
 from nvr.reader import Keyframe
 
@@ -43,6 +44,7 @@ class Question:
     vectors: Sequence[bytes] = ()
     hours: Sequence[float] = ()
     scenes: Sequence[bytes] = ()
+    pattern: Pattern | None = None
     anchors: Sequence[bytes] = ()
     anchor_hours: Sequence[float] = ()
     eased: frozenset[str] = frozenset()
@@ -79,7 +81,7 @@ def examine(q: Question) -> Answer:
     sight = measure.measure_frame(picture)
     early = _past(q.anchors, q.anchor_hours)
     # The first days of a view belong to what it looks like: five days may know one kind of weather only.
-    past = _past([*q.vectors, *q.anchors], [*q.hours, *q.anchor_hours], [_plane(s) for s in q.scenes])
+    past = _past([*q.vectors, *q.anchors], [*q.hours, *q.anchor_hours], [measure.plane(s) for s in q.scenes], q.pattern)
     verdict = judge(sight, past, q.hour, q.eased, q.learning, q.live)
     answer = Answer(dict(verdict.found), set(verdict.untestable), learning=verdict.learning)
     if not answer.found and q.anchors:
@@ -113,14 +115,12 @@ def _marks(q: Question, picture: av.VideoFrame, answer: Answer) -> None:
     answer.untestable |= told.unknown
 
 
-def _past(vectors: Sequence[bytes], hours: Sequence[float], scenes: Sequence[Plane] = ()) -> Past:
+def _past(
+    vectors: Sequence[bytes], hours: Sequence[float], scenes: Sequence[Plane] = (), pattern: Pattern | None = None
+) -> Past:
     """Figures of another layout than today's are left out, with their hours."""
     usable = [(v, h) for v, h in zip(vectors, hours, strict=True) if measure.fits(v)]
-    return Past(measure.unpacked([v for v, _ in usable]), np.array([h for _, h in usable], np.float32), scenes)
-
-
-def _plane(thumb: bytes) -> Plane:
-    return np.frombuffer(thumb, np.uint8).reshape(THUMB[1], THUMB[0])
+    return Past(measure.unpacked([v for v, _ in usable]), np.array([h for _, h in usable], np.float32), scenes, pattern)
 
 
 def _frozen(q: Question, sight: Sight, answer: Answer) -> None:
@@ -134,7 +134,7 @@ def _frozen(q: Question, sight: Sight, answer: Answer) -> None:
         answer.untestable.add("frozen")
     if q.before is None or q.apart < APART_SECONDS:
         return
-    change = float(np.mean(np.abs(_soft(sight.thumb) - _soft(_plane(q.before)))))
+    change = float(np.mean(np.abs(_soft(sight.thumb) - _soft(measure.plane(q.before)))))
     answer.figures["change"] = round(change, 3)
     if change < UNCHANGED and q.usual_change is not None and q.usual_change > USUAL:
         if answer.light == "day":

@@ -23,6 +23,7 @@ ABSENT = 0.1  # of the height
 ROUNDED = 1.0  # colour that a grey picture has after its encoder
 LOST = -0.35  # ln: a third of the contrast in the middle of the cells
 GONE = -3.5  # ln: behind a veil something is left
+FADES = -0.25  # ln, of the contrast of what stays
 FOGGY = -0.6  # ln: of the upper third
 PATCH, CELLS = 4, 7  # cells; clean pictures have up to 2 and 5, look after look
 UNSHARP = 0.3  # share of the cells: fog reaches 0.25
@@ -139,9 +140,11 @@ def _haze(c: Compared, seen: Structure, verdict: Verdict) -> None:
     if c.recognised.told:
         # Light and shade wander; what always stands there keeps its contrast in them, and loses it behind a veil only.
         brighter = np.log(max(1.0, c.sight["mean"]) / max(1.0, c.usual("mean")))
-        faded = c.recognised.faded
-        if lifted > c.least("veil", 4) and faded < c.least("veil", -0.25) and faded + brighter < 0 and not c.recognised.hidden(HIDDEN):
-            verdict.found["veil"] = {"darkest": c.sight["p2"], "usual": c.usual("p2"), "lost": faded}
+        view = c.recognised
+        same = view.known > STRANGE and not view.hidden(HIDDEN)
+        fades = view.faded < c.least("veil", FADES) and view.kept < c.least("veil", FADES / 2) and view.faded + brighter < 0
+        if lifted > c.least("veil", 4) and fades and same:
+            verdict.found["veil"] = {"darkest": c.sight["p2"], "usual": c.usual("p2"), "lost": view.faded}
         return
     even = loss.least < 0.6 * LOST and loss.even and c.alike > 0.45 * c.usual_likeness
     bright = c.beyond("p2") > c.least("veil", 5) and loss.near < 0.6 * loss.far and loss.all > GONE
@@ -243,30 +246,52 @@ def _structure(c: Compared, seen: Cover, verdict: Verdict) -> None:
     if shift is not None:
         verdict.found["moved"] = {"shift": shift.size, "gain": shift.gain}
         return
-    view = c.recognised
-    shredded = view.told and view.known > 0.5 * HIDDEN and _torn(c) >= 4  # by rows that jump: it is the same view still
-    strange = view.known < STRANGE and view.best < SPARED and not _DISTURBED & set(verdict.found)
+    clear = not _DISTURBED & set(verdict.found)
+    strange = clear and c.recognised.known < STRANGE and c.recognised.best < SPARED
     if not seen.testable:
         verdict.untestable |= {"covered", "moved"}
-    elif (seen.unlike or strange) and seen.fallen > 1 and (seen.lost > c.least("covered", 0.6) or (seen.fallen > 1.5 and c.alike < 0.3)):
+    if seen.testable and (seen.unlike or strange) and _all_gone(c, seen):
         if "veil" not in verdict.found:
             verdict.found["covered"] = {"lost": seen.lost, "fallen": seen.fallen, "alike": c.alike}
-    elif c.usual_likeness > 0.5 and c.alike < min(0.25, 0.33 * c.usual_likeness) and not shredded:
-        verdict.found["moved"] = {"alike": c.alike}  # structure there is, but of another scene
-        return
-    if strange and "covered" not in verdict.found and seen.faded > FADED and not shredded:
+    elif (why := _another_scene(c, seen, strange)) is not None:
         verdict.untestable.discard("moved")
-        verdict.found["moved"] = {"known": view.known}
+        verdict.found["moved"] = why
         return
-    # A lens out of focus takes edges and grain everywhere, and the view is recognised all the same.
-    lost, smooth = (seen.lost, seen.smooth) if view.least < SPARED or not view.told else (0.0, 0.0)
-    part = lost > c.least("covered_part", 0.32) or max(seen.patch, seen.foreign) > c.least("covered_part", 0.11) or smooth > c.least("covered_part", SMOOTH)
-    # A third of the picture in which nothing is recognised any more, while others are.
-    hidden = view.hidden(c.most("covered_part", HIDDEN)) and not _DISTURBED & set(verdict.found)
-    if (part and (seen.testable or max(seen.foreign, smooth) > 0.11)) or seen.replaced > c.least("covered_part", REPLACED) or hidden:
-        verdict.found["covered_part"] = {"lost": seen.lost, "patch": max(seen.patch, seen.foreign, seen.replaced, smooth)}
+    _covered_part(c, seen, verdict, clear)
     if seen.where.mean() > 0.05:
         verdict.cells = seen.where.astype(np.float32)
+
+
+def _all_gone(c: Compared, seen: Cover) -> bool:
+    return seen.fallen > 1 and (seen.lost > c.least("covered", 0.6) or (seen.fallen > 1.5 and c.alike < 0.3))
+
+
+def _another_scene(c: Compared, seen: Cover, strange: bool) -> dict[str, float] | None:
+    """Structure there is, but not the one that is known. Rows that jump leave the view recognisable in between."""
+    if c.recognised.told and c.recognised.known > HIDDEN / 2 and _torn(c) >= 4:
+        return None
+    if seen.testable and c.usual_likeness > 0.5 and c.alike < min(0.25, 0.33 * c.usual_likeness):
+        return {"alike": c.alike}
+    return {"known": c.recognised.known} if strange and seen.faded > FADED else None
+
+
+def _covered_part(c: Compared, seen: Cover, verdict: Verdict, clear: bool) -> None:
+    """`clear`: nothing lies over the picture over which it would not be recognised."""
+    view = c.recognised
+    # A lens out of focus takes edges and grain everywhere, and the view is recognised all the same.
+    recognised = view.told and view.least >= SPARED
+    lost, smooth = (0.0, 0.0) if recognised else (seen.lost, seen.smooth)
+    patch = max(seen.patch, seen.foreign)
+    gone = (
+        lost > c.least("covered_part", 0.32)
+        or patch > c.least("covered_part", 0.11)
+        or smooth > c.least("covered_part", SMOOTH)
+    )
+    told = seen.testable or max(seen.foreign, smooth) > 0.11
+    # A third of the picture in which nothing is recognised any more, while others are.
+    hidden = clear and view.hidden(c.most("covered_part", HIDDEN))
+    if (gone and told) or seen.replaced > c.least("covered_part", REPLACED) or hidden:
+        verdict.found["covered_part"] = {"lost": seen.lost, "patch": max(patch, seen.replaced, smooth), "known": view.least}
 
 
 # What is there also shows as something else: the first of these that is found hides those behind it.

@@ -153,6 +153,11 @@ def measure(y: Plane, u: Plane, v: Plane, *, full: bool = True, corrupt: bool = 
     return Sight(vector, _thumb(small), corrupt, (y.shape[1], y.shape[0]))
 
 
+def plane(thumb: bytes) -> Plane:
+    """A thumbnail as it is stored, 90×160."""
+    return np.frombuffer(thumb, np.uint8).reshape(THUMB[1], THUMB[0])
+
+
 def thumb(picture: av.VideoFrame) -> Plane:
     """A decoded picture's luminance, 90×160, and nothing else of it."""
     y, _, _, full = planes(picture)

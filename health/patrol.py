@@ -31,6 +31,7 @@ from health.bank import Bank
 from health.examine import Answer, Question, examine
 from health.faults import DEAD, FAMILIES, LIVE_STATES, OPEN, RECOVERING, SUSPECT, judge
 from health.judge import WEATHER
+from health.sky import Sky, lasts
 from health.tables import CameraSight, Fault, Look, PatrolRound, ReferenceScene
 from health.visits import Visit, Visits
 from nvr.decode_pool import DecodePool
@@ -52,9 +53,6 @@ OF_LOOKS = SEEN | {
 HABIT = 40
 REFRESH = 6  # looks of a camera between two refreshments of its habits, on average
 PLACED = frozenset({"covered", "covered_part", "blurred_part"})
-# What the sky does to many at once (health.judge.WEATHER) is no fault of a camera.
-SKY_SHARE, SKY_LEAST, SKY_SECONDS, SKY_REFRESH = 0.3, 4, 5400.0, 20.0
-SKY_LASTS = 43200.0  # seconds: snow that came with the others' lies on after they have got used to it, or see nothing at night
 
 
 async def ask(session: AsyncSession, at: datetime, by: str, scope: dict[str, Any] | None = None) -> PatrolRound:
@@ -107,6 +105,7 @@ class Seen:
     verdict: dict[str, bool | None]
     working: bool
     families: frozenset[str]  # that this look is to judge
+    shared: bool  # what was taken for weather shows on its neighbours too
 
 
 class Patrol:
@@ -122,8 +121,7 @@ class Patrol:
         self._zone = zone
         self._visiting = visiting
         self._reader = ArchiveReader(database, clock)
-        self._sky: set[str] = set()
-        self._sky_at: datetime | None = None
+        self._sky = Sky()
 
     async def run_waiting(self) -> bool:
         """Do the oldest round that waits or was broken off, then the looks that suspicion asks for; False where none is due."""
@@ -184,7 +182,7 @@ class Patrol:
         streams = {c.id: s for c in cameras if (s := registry.watched_stream(c)) is not None}
         async with self._database.reading() as session:
             resting, villages = await book.in_maintenance(session, now)
-            sky = await self._sky_now(session, now)
+            sky = await self._sky.villages(session, now)
             wanted = [s.id for s in streams.values()]
             statuses = {s.stream: s for s in await session.scalars(select(StreamStatus).where(StreamStatus.stream.in_(wanted)))}
             banks = await bank.load(session, names, now, self._settings.keep_days, self._zone)
@@ -241,12 +239,6 @@ class Patrol:
                 row.looked += len(seen)
             log.debug("%d cameras looked at, %d known", len(seen), len(known))
 
-    async def _sky_now(self, session: AsyncSession, now: datetime) -> set[str]:
-        """The sky changes slowly: asked for once in SKY_REFRESH seconds, not for every chunk."""
-        if self._sky_at is None or not 0 <= (now - self._sky_at).total_seconds() < SKY_REFRESH:
-            self._sky, self._sky_at = await _sky(session, now), now
-        return self._sky
-
     async def look(self, number: int, camera: Camera, ground: Ground) -> Seen:
         """One look at one camera; nothing is written."""
         now = self._clock.now()
@@ -262,7 +254,7 @@ class Patrol:
         found |= answer.found | settings
         unknown |= unsettled
         unknown |= answer.untestable
-        if ground.sky and (weather := WEATHER & set(answer.found)):
+        if (ground.sky or lasts(ground.bank.sight, now)) and (weather := WEATHER & set(answer.found)):
             unknown |= weather
             found = {k: v for k, v in found.items() if k not in weather}
             answer.figures |= {"sky": 1.0}
@@ -278,13 +270,14 @@ class Patrol:
             picture=f"patrol/{camera.id}/{now:%Y%m%dT%H%M%S%f}.jpg" if answer.jpeg else None, accepted=False,
         )  # fmt: skip
         families = OF_LOOKS | visits.REACH if ground.visit is not None else OF_LOOKS
-        return Seen(camera, look, answer, verdict, ground.working, families)
+        shared = ground.sky and "sky" in answer.figures
+        return Seen(camera, look, answer, verdict, ground.working, families, shared)
 
     async def _picture(self, camera: Camera, ground: Ground, now: datetime) -> Answer:
         past, sight = ground.bank, ground.bank.sight
         question = Question(
-            ground.frames, bank.local_hour(now, self._zone), past.vectors, past.hours, past.scenes, past.anchors,
-            past.anchor_hours, frozenset(n for n, f in ground.faults.items() if book.is_open(f)),
+            ground.frames, bank.local_hour(now, self._zone), past.vectors, past.hours, past.scenes, bank.pattern_of(sight),
+            past.anchors, past.anchor_hours, frozenset(n for n, f in ground.faults.items() if book.is_open(f)),
             frozenset(n for n, f in ground.faults.items() if f.state in LIVE_STATES),
             sight.thumb if sight else None, (now - sight.at).total_seconds() if sight and sight.at else 0.0,
             sight.change if sight else None, self._settings.frozen_seconds, self._settings.learning_looks,
@@ -311,7 +304,7 @@ class Patrol:
                 faults[family] = fault
                 if step == "dismissed" and family in PICTURE and not _troubled(faults, but=family):
                     await bank.teach(session, fault)
-        await self._remember(session, look, seen.answer, [f for f in faults.values() if f.family in seen.families])
+        await self._remember(session, seen, [f for f in faults.values() if f.family in seen.families])
 
     @staticmethod
     def _told(family: str, look: Look, answer: Answer) -> dict[str, Any]:
@@ -319,7 +312,8 @@ class Patrol:
         where = {"cells": answer.cells} if answer.cells is not None and family in PLACED else {}
         return {**look.findings[family], **where}
 
-    async def _remember(self, session: AsyncSession, look: Look, answer: Answer, faults: list[Fault]) -> None:
+    async def _remember(self, session: AsyncSession, seen: Seen, faults: list[Fault]) -> None:
+        look, answer = seen.look, seen.answer
         sight = await session.get(CameraSight, look.camera)
         if sight is None:
             sight = CameraSight(camera=look.camera, since=look.at, view=1)
@@ -330,6 +324,8 @@ class Patrol:
             fresh = min(len(f.facts.get("marks", [])) for f in suspects)
             pause = AGAIN_SECONDS[0] if fresh <= 1 else AGAIN_SECONDS[1] - AGAIN_SECONDS[0]
             sight.next_look_at = look.at + timedelta(seconds=pause * self._settings.pace)
+        if seen.shared:
+            sight.sky_at = look.at
         if not answer.thumb:
             return
         sight.thumb, sight.at = answer.thumb, look.at
@@ -360,19 +356,6 @@ def _told_by(visit: Visit, beneath: bool) -> tuple[dict[str, dict[str, object]],
     if beneath and visits.GONE & set(visit.found):
         return {}, set(visits.REACH)
     return dict(visit.found), set()
-
-
-async def _sky(session: AsyncSession, now: datetime) -> set[str]:
-    """Villages in which a third of the cameras showed the same kind of weather lately."""
-    since = now - timedelta(seconds=SKY_SECONDS)
-    newest: dict[str, tuple[str, bool]] = {}
-    query = select(Look.camera, Camera.village, Look.findings, Look.figures).join(Camera, Camera.id == Look.camera)
-    for camera, village, findings, figures in await session.execute(query.where(Look.at > since).order_by(Look.id)):
-        newest[camera] = (village, bool(WEATHER & set(findings)) or "sky" in figures)
-    villages: dict[str, list[bool]] = {}
-    for village, hit in newest.values():
-        villages.setdefault(village, []).append(hit)
-    return {v for v, hits in villages.items() if len(hits) >= SKY_LEAST and sum(hits) >= SKY_SHARE * len(hits)}
 
 
 async def _habits(session: AsyncSession, sight: CameraSight) -> None:

@@ -54,7 +54,7 @@ def _fine(thumb: Plane) -> tuple[Signature, Signature]:
 
 
 def _normalised(fine: Signature) -> Signature:
-    return np.asarray(fine / (np.sqrt(cv2.blur(fine * fine, (AROUND, AROUND))) + FLOOR), np.float32)
+    return np.asarray(fine / (np.sqrt(np.maximum(0.0, cv2.blur(fine * fine, (AROUND, AROUND)))) + FLOOR), np.float32)
 
 
 def learned(pattern: Pattern | None, thumb: Plane) -> Pattern:
@@ -73,12 +73,16 @@ def _cells(plane: Signature) -> Signature:
 @dataclass(frozen=True, slots=True)
 class Likeness:
     """`known`: correlation of a picture with the pattern, −1…1, about 0 for another view; `thirds`: the same of the upper, middle, lower,
-    left, middle and right third. `strength`: how much of the pattern's contrast it has, as a share of its brightness, in units that
-    only compare pictures with each other."""
+    left, middle and right third. `strengths`: how much of the pattern's contrast these thirds have, as a share of their brightness, in
+    units that only compare pictures with each other."""
 
     known: float
     thirds: npt.NDArray[np.float32]
-    strength: float
+    strengths: npt.NDArray[np.float32]
+
+    @property
+    def strength(self) -> float:
+        return float(self.strengths[:3].sum())
 
 
 class Known:
@@ -100,7 +104,8 @@ class Known:
         all_of_it = _weighted(likeness, weight)
         thirds = np.array([_weighted(a, b) for a, b in zip(_thirds(likeness), _thirds(weight), strict=True)], np.float32)
         contrast = np.clip(fine / (level + DARK), -STEEPEST, STEEPEST)
-        return Likeness(all_of_it, thirds, float(_cells(contrast * self._pattern.mean)[self._plain].sum()))
+        strength = _cells(contrast * self._pattern.mean) * self._plain
+        return Likeness(all_of_it, thirds, np.array([float(third.sum()) for third in _thirds(strength)], np.float32))
 
 
 def _weighted(values: npt.NDArray[Any], weight: npt.NDArray[Any]) -> float:
@@ -112,6 +117,7 @@ def _thirds(cells: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
 
 
 FAINT = 0.1  # below which nothing is known of the reference pictures either
+WELL = 0.6  # from which thirds have a contrast that can be compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,7 @@ class Recognised:
     least: float = 1.0
     best: float = 1.0
     faded: float = 0.0
+    kept: float = 0.0
     told: bool = False
 
     def hidden(self, share: float) -> bool:
@@ -135,12 +142,15 @@ def recognised(pattern: Pattern | None, thumb: Plane, scenes: Sequence[Plane]) -
         return Recognised()
     by = Known(pattern)
     mine, theirs = by.of(thumb), [by.of(scene) for scene in scenes]
-    usual = max(1e-6, float(np.median([t.strength for t in theirs])))
+    faded = _fall(mine.strength, float(np.median([t.strength for t in theirs])))
+    kept = faded
+    if np.median([t.known for t in theirs]) > WELL:
+        kept = max(map(_fall, mine.strengths, np.median([t.strengths for t in theirs], 0)))
     thirds = mine.thirds / np.maximum(FAINT, np.median([t.thirds for t in theirs], 0))
-    return Recognised(
-        mine.known / max(FAINT, min(t.known for t in theirs)),
-        float(thirds.min()),
-        float(thirds.max()),
-        float(np.log(max(mine.strength, GONE * usual) / usual)),
-        True,
-    )
+    least, best = float(thirds.min()), float(thirds.max())
+    return Recognised(mine.known / max(FAINT, min(t.known for t in theirs)), least, best, faded, kept, True)
+
+
+def _fall(now: float, usual: float) -> float:
+    usual = max(1e-6, float(usual))
+    return float(np.log(max(float(now), GONE * usual) / usual))

@@ -28,10 +28,9 @@ FALLEN = 0.7  # ln, below all that the cell showed before
 @dataclass(frozen=True, slots=True)
 class Unsharp:
     """Among the `cells` that have something in them: the `share` that is unsharp as never before, `where` they are (8×12), how far
-    (`lost`, ln) all of them together lie below every look of the past, and what became of the coarse band meanwhile (`coarse`, ln; `harder`: more than it ever had, as in the
-    first clear sun for days).
-    `everywhere`: no third of the picture has been spared. `dull`: those cells and the ones that lost both fine bands and kept the coarse
-    one, as behind a drop or a smear."""
+    (`lost`, ln) all of them together lie below every look of the past, and what became of the coarse band meanwhile (`coarse`, ln;
+    `harder`: more than it ever had, as in the first clear sun for days). `everywhere`: no third of the picture has been spared.
+    `dull`: those cells and the ones that lost both fine bands and kept the coarse one, as behind a drop or a smear."""
 
     share: float
     cells: int
@@ -98,9 +97,10 @@ COLOUR, LEVEL, REST = 6.0, 18.0, 0.2  # beyond all that a cell showed: colour (U
 @dataclass(frozen=True, slots=True)
 class Cover:
     """`lost`: share of the cells with structure whose structure is gone; `patch`: the largest piece of them, share of the picture;
-    `fallen`: ln by which the structure fell in the mean; `faded`: ln by which the second band changed in the mean of all cells; `foreign`: the largest piece of cells with little in them and of a colour or
-    brightness that they never had; `replaced`: of cells that show something else than they always did; `unlike`: the picture is another;
-    `testable`: there is enough structure to be missed."""
+    `fallen`: ln by which the structure fell in the mean; `faded`: ln by which the second band changed in the mean of all cells;
+    `foreign`: the largest piece of cells with little in them and of a colour or brightness that they never had; `replaced`: of cells
+    that show something else than they always did; `smooth`: of cells without any grain left, while the others have theirs; `unlike`:
+    the picture is another; `testable`: there is enough structure to be missed."""
 
     lost: float
     patch: float

@@ -66,6 +66,11 @@ class CameraSight(Base):
     since: Mapped[datetime] = mapped_column(comment="Looks from here on belong to the present view")
     at: Mapped[datetime | None] = mapped_column(comment="Last look with a picture")
     thumb: Mapped[bytes | None] = mapped_column(LargeBinary, comment="Its luminance, 90×160")
+    pattern: Mapped[bytes | None] = mapped_column(
+        LargeBinary, comment="What stays of the view (health.pattern): mean fine contrast, 90×160"
+    )
+    patterned: Mapped[int] = mapped_column(default=0, server_default="0", comment="Looks in it")
+    sky_at: Mapped[datetime | None] = mapped_column(comment="When it last showed what its neighbours showed too")
     next_look_at: Mapped[datetime | None] = mapped_column(index=True, comment="Looked at again then, before the next round")
     fps: Mapped[float | None] = mapped_column(comment="Habit: median of accepted looks")
     bitrate: Mapped[float | None] = mapped_column(comment="Habit, bits a second")

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from health import faults, measure, pattern, structure
-from health.bank import ANCHOR_DAYS, ANCHORS, SCENE_HOURS, SETTLED_HOURS
+from health import faults, measure, pattern, sky, structure
+from health.bank import ANCHOR_DAYS, ANCHORS, SCENE_HOURS, SETTLED
 from health.compared import Past
 from health.faults import FAMILIES, Mark, Track, advance
 from health.judge import WEATHER, Verdict, judge
 from health.measure import Sight
 from health.pattern import Pattern
-from health.patrol import SKY_LASTS, SKY_LEAST, SKY_SECONDS, SKY_SHARE
 from tests.health import faults_made, faults_other, places
 from tests.health.places import Guests, Place, Weather
 
@@ -73,7 +72,10 @@ class Camera:
 
     def past(self, day: float) -> Past:
         self.looks = [x for x in self.looks if day - x[0] <= KEEP_DAYS]
-        known = [*(x for x in self.looks if day - x[0] >= SETTLED_HOURS / 24), *(x for x in self.anchors if day - x[0] > KEEP_DAYS)]
+        known = [
+            *(x for x in self.looks if day - x[0] >= SETTLED.total_seconds() / 86400),
+            *(x for x in self.anchors if day - x[0] > KEEP_DAYS),
+        ]
         vectors = measure.unpacked([x[1] for x in known])
         hours = {(int(day * 24 % 24) + h) % 24 for h in SCENE_HOURS}
         scenes = [scene for hour, scene in self.scenes.items() if hour in hours]
@@ -144,7 +146,7 @@ def step(camera: Camera, now: float, sight: Sight, suppressed: frozenset[str] = 
     verdict = judge(sight, camera.past(now), hour, eased, live=living)
     if suppressed and (verdict.fog or suppressed & set(verdict.found)):
         camera.shared_at = now
-    elif not suppressed and now - camera.shared_at < SKY_LASTS / 86400:
+    elif not suppressed and now - camera.shared_at < sky.LASTS / 86400:
         suppressed = WEATHER
     if verdict.fog or suppressed & set(verdict.found):
         camera.sky_at = now
@@ -224,13 +226,13 @@ def weather_of(cameras: Sequence[Camera], now: float) -> frozenset[str]:
     """What a third of the cameras showed within the last 90 minutes is the sky's (health.patrol)."""
     hit = sum(
         any(
-            n in WEATHER and t.marks and t.marks[-1].found and now * 86400 - t.marks[-1].at < SKY_SECONDS
+            n in WEATHER and t.marks and t.marks[-1].found and now * 86400 - t.marks[-1].at < sky.SECONDS
             for n, t in c.tracks.items()
         )
-        or now - c.sky_at < SKY_SECONDS / 86400
+        or now - c.sky_at < sky.SECONDS / 86400
         for c in cameras
     )
-    return WEATHER if len(cameras) >= SKY_LEAST and hit >= SKY_SHARE * len(cameras) else frozenset()
+    return WEATHER if len(cameras) >= sky.LEAST and hit >= sky.SHARE * len(cameras) else frozenset()
 
 
 HOURS = 4.0  # within which a fault that stays must be open
