@@ -45,6 +45,7 @@ LINES = {
 }
 WANTED = PICTURES | LINES
 LOOKS = 8
+SETTLING = 5  # hours, after which the last of them is compared with
 
 
 def camera_of(name: str) -> str:
@@ -58,7 +59,7 @@ class Real(ManualClock):
     """Hours go by as we say; connections take as long as they take."""
 
     def __init__(self) -> None:
-        super().__init__(SystemClock().now() - timedelta(hours=LOOKS + 6))
+        super().__init__(SystemClock().now() - timedelta(hours=LOOKS + SETTLING + 6))
         self._real: Clock = SystemClock()
 
     def monotonic(self) -> float:
@@ -118,6 +119,7 @@ async def test_every_fault_is_seen_opened_shown_ordered_and_registered(
     try:
         for _ in range(LOOKS):
             await hour()
+        clock.advance(SETTLING * 3600)
         assert await opened(("suspect", "open")) == {}
         await _break(database, virtual)
         for _ in range(5):
