@@ -55,13 +55,15 @@ def local_hour(at: datetime, zone: tzinfo) -> float:
     return local.hour + local.minute / 60
 
 
-async def load(session: AsyncSession, cameras: Sequence[str], now: datetime, keep_days: float, zone: tzinfo) -> dict[str, Bank]:
-    """Banks of some cameras by id, in three questions."""
+async def load(
+    session: AsyncSession, cameras: Sequence[str], now: datetime, keep_days: float, zone: tzinfo, pace: float = 1.0
+) -> dict[str, Bank]:
+    """Banks of some cameras by id, in three questions. `pace`: of the waits, as in the settings."""
     sights = {s.camera: s for s in await session.scalars(select(CameraSight).where(CameraSight.camera.in_(cameras)))}
     banks = {c: Bank(sights.get(c)) for c in cameras}
     looks = (
         select(Look.camera, Look.at, Look.features, Look.anchor)
-        .where(Look.camera.in_(sights), Look.accepted, Look.features.is_not(None), Look.at <= now - SETTLED)
+        .where(Look.camera.in_(sights), Look.accepted, Look.features.is_not(None), Look.at <= now - SETTLED * pace)
         .order_by(Look.camera, Look.at.desc())
     )
     for camera, at, features, anchor in await session.execute(looks):

@@ -185,7 +185,7 @@ class Patrol:
             sky = await self._sky.villages(session, now)
             wanted = [s.id for s in streams.values()]
             statuses = {s.stream: s for s in await session.scalars(select(StreamStatus).where(StreamStatus.stream.in_(wanted)))}
-            banks = await bank.load(session, names, now, self._settings.keep_days, self._zone)
+            banks = await bank.load(session, names, now, self._settings.keep_days, self._zone, self._settings.pace)
             faults = await book.live(session, names, now)
             recorded = await recording.findings(session, cameras, now)
             sample = await recording.sampled(session, cameras, now)

@@ -148,6 +148,33 @@ async def test_what_a_person_calls_normal_is_learnt(station: Station) -> None:
     assert (await station.faults())["moved"] == "closed"
 
 
+async def test_what_stays_of_a_view_is_kept_until_a_person_calls_another_one_normal(station: Station) -> None:
+    async def known() -> tuple[int, bytes | None]:
+        async with station.database.reading() as session:
+            sight = await session.get_one(CameraSight, "c-1")
+            return sight.patterned, sight.pattern
+
+    await station.learn()
+    looks, kept = await known()
+    assert looks == 8 and kept is not None
+    station.frames["c-1"] = black()
+    await station.round()
+    assert await known() == (looks, kept), "a faulty look teaches nothing"
+    async with station.database.session() as session:
+        await bank.new_view(session, "c-1", station.clock.now())
+    assert await known() == (0, None)
+
+
+async def test_a_look_is_compared_with_when_it_has_settled(station: Station) -> None:
+    async def compared_with() -> int:
+        async with station.database.reading() as session:
+            return len((await bank.load(session, ["c-1"], station.clock.now(), 5, ZONE))["c-1"].vectors)
+
+    for expected in (0, 0, 0, 0, 0, 1, 2):
+        await station.round()
+        assert await compared_with() == expected
+
+
 async def test_planned_work_opens_nothing(station: Station) -> None:
     now = station.clock.now()
     async with station.database.session() as session:
