@@ -37,8 +37,8 @@ def picture(c: Context, footage: Path | None) -> list[Figure]:
     from nvr.pictures import decoded
 
     frame = keyframe_1080p(footage)
-    vectors, hours, scenes = known_past(frame)
-    question = Question([frame], 12.0, vectors, hours, scenes)
+    vectors, hours, scenes, pattern = known_past(frame)
+    question = Question([frame], 12.0, vectors, hours, scenes, pattern)
     took: dict[str, list[float]] = defaultdict(list)
     for _ in range(20 if c.quick else 200):
         for name, work in (

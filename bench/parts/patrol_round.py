@@ -28,6 +28,7 @@ from core.database import Database
 from core.migrate import upgrade
 from core.settings import PatrolSettings
 from health.patrol import Patrol, ask
+from health.pattern import Pattern
 from health.tables import CameraSight, Look, PatrolRound, ReferenceScene
 from nvr import fmp4, footage, gop_index
 from nvr.decode_pool import DecodePool
@@ -81,13 +82,15 @@ def _nals(data: bytes) -> list[bytes]:
     return [p for p in parts if p]
 
 
-def known_past(frame: Keyframe, looks: int = 120) -> tuple[list[bytes], list[float], list[bytes]]:
-    """A past of slightly different looks at the same thing: features, hours, scenes."""
+def known_past(frame: Keyframe, looks: int = 120) -> tuple[list[bytes], list[float], list[bytes], Pattern]:
+    """A past of slightly different looks at the same thing: features, hours, scenes, what stays of the view."""
+    from health import pattern
     from health.measure import look
 
     sight, rng = look(frame), np.random.default_rng(3)
     vectors = [(sight.vector + rng.normal(0, 0.05, sight.vector.shape)).astype("<f2").tobytes() for _ in range(looks)]
-    return vectors, [float(i % 24) for i in range(looks)], [sight.thumb.tobytes()] * SCENES
+    scenes = [sight.thumb.tobytes()] * SCENES
+    return vectors, [float(i % 24) for i in range(looks)], scenes, pattern.Pattern(pattern.signature(sight.thumb), looks)
 
 
 async def _town(database: Database, cameras: int) -> None:
@@ -146,7 +149,7 @@ async def remember(database: Database, cameras: int, frames: list[Keyframe], now
         looks: list[dict[str, Any]] = []
         scenes: list[dict[str, Any]] = []
         for i in range(first, min(cameras, first + 100)):
-            vectors, _, thumbs = pasts[i % len(pasts)]
+            vectors, _, thumbs, _ = pasts[i % len(pasts)]
             looks += [
                 {
                     "round": 1, "camera": f"c{i}", "at": now - timedelta(hours=k + 1), "findings": {}, "untestable": [],
@@ -156,9 +159,12 @@ async def remember(database: Database, cameras: int, frames: list[Keyframe], now
             ]  # fmt: skip
             scenes += [{"camera": f"c{i}", "hour": h, "view": 1, "at": now, "thumb": t} for h, t in enumerate(thumbs)]
         sights = [
-            {"camera": f"c{i}", "view": 1, "since": now - timedelta(days=30), "fps": 12.5, "bitrate": 4e5}
+            {
+                "camera": f"c{i}", "view": 1, "since": now - timedelta(days=30), "fps": 12.5, "bitrate": 4e5,
+                "pattern": pasts[i % len(pasts)][3].packed(), "patterned": LOOKS,
+            }
             for i in range(first, min(cameras, first + 100))
-        ]
+        ]  # fmt: skip
         async with database.session() as session:
             await session.execute(insert(Look), looks)
             await session.execute(insert(ReferenceScene), scenes)
