@@ -8,6 +8,7 @@ docs/health.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import av
 import cv2
@@ -80,6 +81,11 @@ def unpacked(blobs: list[bytes]) -> npt.NDArray[np.float32]:
 def cells(vectors: Vector) -> Vector:
     """…×BANDS×8×12 of ln energy."""
     return vectors[..., _CELLS_AT:_SPECTRUM_AT].reshape(*vectors.shape[:-1], BANDS, CELLS[1], CELLS[0])
+
+
+def thirds(cells: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+    """Of a plane of cells: upper, middle, lower; left, middle, right."""
+    return [*np.array_split(cells, 3, axis=0), *np.array_split(cells, 3, axis=1)]
 
 
 def spectrum(vectors: Vector) -> Vector:

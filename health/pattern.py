@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from health.measure import CELLS, THUMB, Plane
+from health.measure import CELLS, THUMB, Plane, thirds
 
 Signature = npt.NDArray[np.float32]
 KEPT = 96  # looks in the mean, from which on the oldest fade
@@ -102,28 +102,27 @@ class Known:
         stays = np.sqrt(np.maximum(0.0, (n * self._power - power) / max(1, n - 1)))
         weight = np.minimum(stays, HEAVIEST * np.median(stays)) * self._plain
         all_of_it = _weighted(likeness, weight)
-        thirds = np.array([_weighted(a, b) for a, b in zip(_thirds(likeness), _thirds(weight), strict=True)], np.float32)
+        each = np.array([_weighted(a, b) for a, b in zip(thirds(likeness), thirds(weight), strict=True)], np.float32)
         contrast = np.clip(fine / (level + DARK), -STEEPEST, STEEPEST)
         strength = _cells(contrast * self._pattern.mean) * self._plain
-        return Likeness(all_of_it, thirds, np.array([float(third.sum()) for third in _thirds(strength)], np.float32))
+        return Likeness(all_of_it, each, np.array([float(third.sum()) for third in thirds(strength)], np.float32))
 
 
 def _weighted(values: npt.NDArray[Any], weight: npt.NDArray[Any]) -> float:
     return float((values * weight).sum() / max(1e-6, float(weight.sum())))
 
 
-def _thirds(cells: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-    return [*np.array_split(cells, 3, axis=0), *np.array_split(cells, 3, axis=1)]
-
-
-FAINT = 0.1  # below which nothing is known of the reference pictures either
+FAINT = 0.1  # of the reference pictures, below which there is nothing that a picture could lack
+KNOWABLE = 0.15  # the same, of their median
 WELL = 0.6  # from which thirds have a contrast that can be compared
 
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
     """`known`: how well, 1: as well as the least known of the reference pictures; `least`, `best`: in the least and the best known third of
-    the picture, 1: as well as in their median. `faded`: ln of the contrast of what stays, against their median."""
+    the picture, 1: as well as in their median. `faded`: ln of the contrast of what stays, against their median; `kept`: the same of the
+    third that kept most of it, where the view is known well enough for that. Where there is nothing to know it by (`told` is not set),
+    all is as always."""
 
     known: float = 1.0
     least: float = 1.0
@@ -141,14 +140,19 @@ def recognised(pattern: Pattern | None, thumb: Plane, scenes: Sequence[Plane]) -
     if pattern is None or pattern.looks < LEAST or not scenes:
         return Recognised()
     by = Known(pattern)
-    mine, theirs = by.of(thumb), [by.of(scene) for scene in scenes]
+    theirs = [by.of(scene) for scene in scenes]
+    usual, usual_thirds = float(np.median([t.known for t in theirs])), np.median([t.thirds for t in theirs], 0)
+    there = usual_thirds > FAINT
+    if usual < KNOWABLE or not there.any():
+        return Recognised()
+    mine = by.of(thumb)
     faded = _fall(mine.strength, float(np.median([t.strength for t in theirs])))
     kept = faded
-    if np.median([t.known for t in theirs]) > WELL:
+    if usual > WELL:
         kept = max(map(_fall, mine.strengths, np.median([t.strengths for t in theirs], 0)))
-    thirds = mine.thirds / np.maximum(FAINT, np.median([t.thirds for t in theirs], 0))
-    least, best = float(thirds.min()), float(thirds.max())
-    return Recognised(mine.known / max(FAINT, min(t.known for t in theirs)), least, best, faded, kept, True)
+    share = (mine.thirds / np.maximum(FAINT, usual_thirds))[there]
+    known = mine.known / max(FAINT, min(t.known for t in theirs))
+    return Recognised(known, float(share.min()), float(share.max()), faded, kept, True)
 
 
 def _fall(now: float, usual: float) -> float:

@@ -80,13 +80,8 @@ def unsharp(c: Compared, margin: float = 0.25) -> Unsharp:
 
 def _spread(lost: Mask, strong: Mask, share: float) -> bool:
     """Whether all thirds of the picture, across and down, are hit, as far as they have something in them."""
-    thirds = zip(_thirds(lost), _thirds(strong), strict=True)
+    thirds = zip(measure.thirds(lost), measure.thirds(strong), strict=True)
     return all(hit.sum() > 0.3 * share * there.sum() for hit, there in thirds if there.sum() >= 6)
-
-
-def _thirds(mask: Mask) -> list[Mask]:
-    """Upper, middle, lower; left, middle, right."""
-    return [*np.array_split(mask, 3, axis=0), *np.array_split(mask, 3, axis=1)]
 
 
 SPARED_LOSS = -0.4  # ln, median of the second band outside
@@ -177,7 +172,7 @@ def tinted(c: Compared) -> float:
     for k in (1, 2):
         way = np.sign(np.median(mine[k] - np.median(theirs[:, k], 0)))
         hit = np.asarray((mine[k] - (theirs[:, k] * way).max(0) * way) * way > 1.5, bool)
-        if min(float(third.mean()) for third in _thirds(hit)) > SPARED:
+        if min(float(third.mean()) for third in measure.thirds(hit)) > SPARED:
             share = max(share, float(np.mean(hit)))
     return share
 
