@@ -59,12 +59,12 @@ def picture(c: Context, footage: Path | None) -> list[Figure]:
     ]
 
 
-def _clean(job: tuple[int, int, str]) -> tuple[float, int, dict[str, int], list[tuple[str, float, str]]]:
+def _clean(job: tuple[int, int, str, bool]) -> tuple[float, int, dict[str, int], list[tuple[str, float, str]]]:
     from bench.parts import sights
 
-    seed, days, footage = job
+    seed, days, footage, unseen = job
     rng = np.random.default_rng(seed)
-    places = sights.make_places(rng, Path(footage) if footage else None, 4 if footage else 8)
+    places = sights.make_places(rng, Path(footage) if footage else None, 4 if footage else 8, unseen)
     cameras = [sights.Camera(p, seed * 1000 + i) for i, p in enumerate(places)]
     told = sights.clean(cameras, sights.Sky(rng), days)
     return told.camera_days, told.looks, dict(told.flagged), told.opened
@@ -85,13 +85,13 @@ class Found:
     bare: bool  # a place with next to nothing in it
 
 
-def _broken(job: tuple[int, str, int, str]) -> list[Found]:
+def _broken(job: tuple[int, str, int, str, bool]) -> list[Found]:
     from bench.parts import sights
     from tests.health import faults_made, faults_other
 
-    index, footage, starts, generator = job
-    rng = np.random.default_rng(77)
-    places = sights.make_places(rng, Path(footage) if footage else None, 4 if footage else 8)
+    index, footage, starts, generator, unseen = job
+    rng = np.random.default_rng(78 if unseen else 77)
+    places = sights.make_places(rng, Path(footage) if footage else None, 4 if footage else 8, unseen)
     if index >= len(places):
         return []
     camera = sights.warmed(places[index], 500 + index, sights.Sky(np.random.default_rng(9)))
@@ -124,15 +124,17 @@ def _table(rows: list[Found]) -> dict[str, dict[str, object]]:
 BARS = ((3, "severe", 0.99), (2, "medium", 0.95), (1, "faint", 0.75))
 
 
-def accuracy(c: Context, footage: Path | None, days: int) -> list[Figure]:
+def accuracy(c: Context, footage: Path | None, days: int, unseen: bool = False) -> list[Figure]:
     folder = str(footage) if footage else ""
     per_job = 8 if days <= 128 else 40
     rounds, starts = max(1, round(days / (per_job * 8))), 1 if c.quick else 3
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        cleaned = pool.map(_clean, [(100 + i, per_job, folder) for i in range(rounds)], chunksize=1)
+        cleaned = pool.map(_clean, [(100 + i, per_job, folder, unseen) for i in range(rounds)], chunksize=1)
         broken = {
             generator: [
-                r for rows in pool.map(_broken, [(i, folder, starts, generator) for i in range(8)], chunksize=1) for r in rows
+                r
+                for rows in pool.map(_broken, [(i, folder, starts, generator, unseen) for i in range(8)], chunksize=1)
+                for r in rows
             ]
             for generator in ("made", "other")
         }
@@ -181,6 +183,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS)
     parser.add_argument("--footage", type=Path, default=FOOTAGE if FOOTAGE.is_dir() else None)
     parser.add_argument("--days", type=int)
+    parser.add_argument("--unseen", action="store_true", help="accuracy on places on which no threshold was set")
     args = parser.parse_args()
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -200,7 +203,7 @@ def main() -> int:
 
             figures += patrol_parents.run(context)
         if "accuracy" in args.only:
-            figures += accuracy(context, args.footage, args.days or (64 if args.quick else 640))
+            figures += accuracy(context, args.footage, args.days or (64 if args.quick else 640), args.unseen)
     return report("health", figures)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from health import faults, measure, pattern, sky, structure
@@ -21,6 +22,7 @@ from tests.health import faults_made, faults_other, places
 from tests.health.places import Guests, Place, Weather
 
 KEEP_DAYS = 5
+UNSEEN = 20  # seed of the first street on which no threshold was set
 OPTICAL = {
     "over", "under", "veil", "defocus", "drops", "cast", "colour_lost", "cloth", "leaf", "turned", "sagging", "noise",
     "gain_up", "gain_down", "haze", "soft", "smear", "balance", "grey", "hand", "poster", "panned", "zoomed", "elsewhere",
@@ -176,13 +178,22 @@ def step(camera: Camera, now: float, sight: Sight, suppressed: frozenset[str] = 
     return verdict, opened
 
 
-def make_places(rng: np.random.Generator, footage: Path | None, drawn: int) -> list[Place]:
-    made = []
+def make_places(rng: np.random.Generator, footage: Path | None, drawn: int, unseen: bool = False) -> list[Place]:
+    """`unseen`: the clips mirrored and cut, and other streets than those on which thresholds were set."""
+    made, first = [], UNSEEN if unseen else 0
     if footage is not None:
         for file in sorted([*footage.glob("*.mp4"), *footage.glob("*.avi")]):
-            made.append(Place(file.stem, places.filmed(file), rng, indoors="one-by-one" in file.stem))
-    made += [Place(f"drawn{i}", places.drawn(i), rng, infrared=i % 3 != 2, lamps=i % 2 == 0) for i in range(drawn)]
+            frames = [_cut(f) if unseen else f for f in places.filmed(file)]
+            made.append(Place(file.stem, frames, rng, indoors="one-by-one" in file.stem))
+    made += [
+        Place(f"drawn{i}", places.drawn(i), rng, infrared=i % 3 != 2, lamps=i % 2 == 0) for i in range(first, first + drawn)
+    ]
     return made
+
+
+def _cut(frame: places.Light) -> places.Light:
+    piece = np.ascontiguousarray(frame[20:340, 30:600][:, ::-1])
+    return np.asarray(cv2.resize(piece, places.SIZE, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 @dataclass
