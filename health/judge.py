@@ -137,10 +137,10 @@ def _haze(c: Compared, seen: Structure, verdict: Verdict) -> None:
     if thick and loss.told and not loss.even and c.alike > 0.25 and seen.unsharp.share < UNSHARP:
         verdict.fog = True
         return
-    if c.recognised.told:
+    view = c.recognised
+    if view.told:
         # Light and shade wander; what always stands there keeps its contrast in them, and loses it behind a veil only.
         brighter = np.log(max(1.0, c.sight["mean"]) / max(1.0, c.usual("mean")))
-        view = c.recognised
         same = view.known > STRANGE and not view.hidden(HIDDEN)
         fades = view.faded < c.least("veil", FADES) and view.kept < c.least("veil", FADES / 2) and view.faded + brighter < 0
         if lifted > c.least("veil", 4) and fades and same:
@@ -204,10 +204,10 @@ def _disturbance(c: Compared, verdict: Verdict) -> None:
     borders = s["tiles"] - float(c.past.vectors[:, INDEX["tiles"]].max())
     # Another view has other edges: rows and blocks only speak while it is the same scene.
     same = c.alike > SAME
-    # Stripes across the picture are jumps of rows too, and the whole of them.
     strange = c.recognised.known < HIDDEN
     blocks = borders > (c.least("mosaic", 8) if same else MANY)
     missing = s["still"] - float(c.past.vectors[:, INDEX["still"]].max())
+    # Stripes across the picture are jumps of rows too, and the whole of them.
     if s.corrupt or blocks or missing > ABSENT or (torn >= (4 if same else 12 if strange else 6) and peak < SURELY):
         verdict.found["mosaic"] = {"rows": torn, "blocks": borders, "missing": missing}
 
@@ -268,11 +268,12 @@ def _all_gone(c: Compared, seen: Cover) -> bool:
 
 def _another_scene(c: Compared, seen: Cover, strange: bool) -> dict[str, float] | None:
     """Structure there is, but not the one that is known. Rows that jump leave the view recognisable in between."""
-    if c.recognised.told and c.recognised.known > HIDDEN / 2 and _torn(c) >= 4:
+    view = c.recognised
+    if view.told and view.known > HIDDEN / 2 and _torn(c) >= 4:
         return None
     if seen.testable and c.usual_likeness > 0.5 and c.alike < min(0.25, 0.33 * c.usual_likeness):
         return {"alike": c.alike}
-    return {"known": c.recognised.known} if strange and seen.faded > FADED else None
+    return {"known": view.known} if strange and seen.faded > FADED else None
 
 
 def _covered_part(c: Compared, seen: Cover, verdict: Verdict, clear: bool) -> None:
