@@ -6,18 +6,23 @@ There is no second channel, so nothing can be lost between a fact and its announ
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Index, Integer, String, func, select, text
-from sqlalchemy.event import listens_for
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from core.clock import Clock
 from core.database import Base, Database
 
+LOOK_SECONDS, WAIT_SECONDS = 0.005, 0.5
+_WRITERS = text(
+    "SELECT virtualtransaction FROM pg_locks WHERE relation = 'event'::regclass AND mode = 'RowExclusiveLock' AND granted "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()"
+)
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -48,23 +53,65 @@ def append(
     return row
 
 
-@listens_for(Session, "before_flush")
-def _in_order(session: Session, _context: Any, _instances: Any) -> None:
-    """A reader that has seen id 7 does not look for id 6 any more, so ids must be committed in their order.
-
-    SQLite's single writer gives that for free; on PostgreSQL writers of events go one after the other.
-    """
-    if session.get_bind().dialect.name == "postgresql" and any(isinstance(row, Event) for row in session.new):
-        session.execute(text("SELECT pg_advisory_xact_lock(7281002)"))
-
-
 async def last_id(session: AsyncSession) -> int:
-    return await session.scalar(select(func.max(Event.id))) or 0
+    """A position to read on from: every event that is committed from now on has a higher id.
+
+    On PostgreSQL it waits for the transactions that have written events and are not committed yet.
+    """
+    last = await _highest(session)
+    while not await _settled(session):
+        pass
+    return last
 
 
 async def read_after(session: AsyncSession, position: int, limit: int = 500) -> Sequence[Event]:
-    """Events with id > position, oldest first."""
+    """Events with id > position, oldest first, up to the first id that may still be committed.
+
+    SQLite's single writer commits ids in their order. On PostgreSQL id 7 can be visible while the transaction of id 6
+    still runs, and a reader that went on from 7 would never see 6. So a missing id is passed only when every
+    transaction that might hold it has ended: whoever inserts into the table holds a lock on it from before the id is
+    taken until the commit. Writers wait for nobody.
+    """
+    rows = await _rows(session, position, limit)
+    if not _on_postgresql(session) or not rows:
+        return rows
+    whole = next((n for n, row in enumerate(rows) if row.id != position + 1 + n), len(rows))
+    if whole:
+        return rows[:whole]
+    last = rows[-1].id
+    if not await _settled(session):
+        return []
+    return [row for row in await _rows(session, position, limit) if row.id <= last]
+
+
+async def _highest(session: AsyncSession) -> int:
+    return await session.scalar(select(func.max(Event.id))) or 0
+
+
+async def _rows(session: AsyncSession, position: int, limit: int) -> Sequence[Event]:
     return (await session.scalars(select(Event).where(Event.id > position).order_by(Event.id).limit(limit))).all()
+
+
+def _on_postgresql(session: AsyncSession) -> bool:
+    return session.get_bind().dialect.name == "postgresql"
+
+
+async def _settled(session: AsyncSession) -> bool:
+    """Whether the transactions that are writing events now ended within WAIT_SECONDS."""
+    if not _on_postgresql(session):
+        return True
+    writing = await _writers(session)
+    for _ in range(int(WAIT_SECONDS / LOOK_SECONDS)):
+        if not writing:
+            return True
+        await asyncio.sleep(LOOK_SECONDS)
+        writing &= await _writers(session)
+    return not writing
+
+
+async def _writers(session: AsyncSession) -> set[str]:
+    """Transactions that hold the lock of a writer on the event table, by their virtual ids."""
+    return set(await session.scalars(_WRITERS))
 
 
 async def tail(database: Database, clock: Clock, position: int, poll_seconds: float = 0.25) -> AsyncIterator[Event]:

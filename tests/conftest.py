@@ -30,8 +30,25 @@ FOOTAGE = SHARED / "data" / "footage"
 MODELS = SHARED / "data" / "models"
 ONVIF_REPLIES = SHARED / "data" / "onvif"
 
+DATABASE_FIXTURES = {"database", "either_database", "postgresql", "chosen_address"}
+
 needs_footage = pytest.mark.skipif(not FOOTAGE.is_dir(), reason=f"real footage is not here: {FOOTAGE} is missing")
 needs_models = pytest.mark.skipif(not MODELS.is_dir(), reason=f"detector models are not here: {MODELS} is missing")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database", choices=["sqlite", "postgresql"], default="sqlite", help="On which database the tests run that use one."
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL only what uses a database is worth another run."""
+    if config.getoption("--database") == "sqlite":
+        return
+    chosen = [i for i in items if DATABASE_FIXTURES & set(getattr(i, "fixturenames", ())) and "[sqlite" not in i.nodeid]
+    config.hook.pytest_deselected(items=[i for i in items if i not in set(chosen)])
+    items[:] = chosen
 
 
 class Rows(LoadScopeScheduling):
@@ -110,8 +127,23 @@ async def either_database(server_address: str, tmp_path: Path) -> AsyncIterator[
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with open_database(tmp_path) as db:
+async def postgresql_database(postgresql: str) -> AsyncIterator[Database]:
+    """A new database on PostgreSQL, for what only it does."""
+    async with postgres.open_database(postgresql) as db:
+        yield db
+
+
+@pytest.fixture(scope="session")
+def chosen_address(request: pytest.FixtureRequest) -> str:
+    """Of the server of `--database postgresql`; empty: a file."""
+    chosen = request.config.getoption("--database") == "postgresql"
+    return request.getfixturevalue("postgresql") if chosen else ""
+
+
+@pytest.fixture
+async def database(chosen_address: str, tmp_path: Path) -> AsyncIterator[Database]:
+    """A new database on what `--database` says."""
+    async with postgres.open_database(chosen_address) if chosen_address else open_database(tmp_path) as db:
         yield db
 
 

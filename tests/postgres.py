@@ -56,8 +56,12 @@ def server() -> Iterator[str]:
 
 
 def _create(folder: Path, name: str, template: str) -> None:
+    _on_server(folder, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+
+
+def _on_server(folder: Path, statement: str) -> None:
     with psycopg.connect(f"host={folder} user=minwang dbname=postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")  # type: ignore[arg-type]
+        connection.execute(statement)  # type: ignore[arg-type]
 
 
 async def _migrate(address: str) -> None:
@@ -68,9 +72,17 @@ async def _migrate(address: str) -> None:
 
 @asynccontextmanager
 async def open_database(address: str) -> AsyncIterator[Database]:
-    """A new database on the server."""
-    name = f"test{next(_numbers)}"
-    await asyncio.to_thread(_create, Path(address.partition("host=")[2]), name, MIGRATED)
-    database = Database(address.format(name))
-    yield database
-    await database.close()
+    """A new database on the server, with the newest schema."""
+    async with database_address(address) as own:
+        database = Database(own)
+        yield database
+        await database.close()
+
+
+@asynccontextmanager
+async def database_address(address: str, template: str = MIGRATED) -> AsyncIterator[str]:
+    """The address of a new database on the server, which is dropped afterwards: a thousand of them fill a disk."""
+    name, folder = f"test{next(_numbers)}", Path(address.partition("host=")[2])
+    await asyncio.to_thread(_create, folder, name, template)
+    yield address.format(name)
+    await asyncio.to_thread(_on_server, folder, f"DROP DATABASE {name} WITH (FORCE)")

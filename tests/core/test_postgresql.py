@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 import station.schema
-from core import audit, events
+from core import audit
 from core.audit import AuditRow
 from core.clock import SystemClock
 from core.database import Database
@@ -40,27 +40,3 @@ async def test_the_audit_trail_is_append_only_and_chained(either_database: Datab
         with pytest.raises(SQLAlchemyError, match="append-only"):
             async with either_database.session() as session:
                 await session.execute(text(statement))
-
-
-async def test_whoever_follows_events_misses_none(either_database: Database) -> None:
-    """Writers that hold their transactions open for different times, and a reader that goes on from the last id."""
-    clock = SystemClock()
-
-    async def write(number: int) -> None:
-        async with either_database.session() as session:
-            events.append(session, clock.now(), "test.event", number=number)
-            await session.flush()
-            await asyncio.sleep(0.03 * (5 - number % 5))
-
-    async def follow(count: int) -> list[int]:
-        seen = list[int]()
-        async for event in events.tail(either_database, clock, 0, 0.005):
-            seen.append(event.data["number"])
-            if len(seen) == count:
-                return seen
-        return seen
-
-    following = asyncio.create_task(follow(20))
-    await asyncio.gather(*(write(i) for i in range(20)))
-    async with asyncio.timeout(5):
-        assert sorted(await following) == list(range(20))

@@ -25,8 +25,8 @@ HEADERS = {"X-Minwang": "1"}
 
 
 @pytest.fixture
-async def station_settings(tmp_path: Path) -> Settings:
-    return Settings(data=DataSettings(dir=tmp_path))
+async def station_settings(database: Database, tmp_path: Path) -> Settings:
+    return Settings(data=DataSettings(dir=tmp_path, database=database.url))
 
 
 @pytest.fixture
