@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +21,8 @@ from core.database import Base
 from core.events import BigId
 
 GENESIS = "0" * 64
+# Address of the client on whose behalf this task works; empty: the command line or the station itself.
+CLIENT: ContextVar[str] = ContextVar("client", default="")
 
 
 class AuditRow(Base):
@@ -63,7 +66,9 @@ async def record(
     reason: str = "",
     **data: Any,
 ) -> AuditRow:
-    """Append a row to the trail inside the running (writing) transaction."""
+    """Append a row to the trail inside the running (writing) transaction; its data tell the client's address."""
+    if CLIENT.get():
+        data = {**data, "client": CLIENT.get()}
     if session.get_bind().dialect.name == "postgresql":
         # Two transactions must not chain to the same row; SQLite's single writer gives that for free.
         await session.execute(text("SELECT pg_advisory_xact_lock(7281001)"))

@@ -8,6 +8,7 @@
     ├── ForbiddenError           the account may not do this (HTTP 403)
     ├── ConflictError            the thing is not in a state that allows it (HTTP 409)
     ├── SecretError              key file missing, unreadable or not the one that sealed the value
+    ├── CertificateError         a TLS certificate or its key cannot be used
     ├── StorageError             a disk or the database refuses
     │   └── DiskFullError
     ├── CameraError              a camera did not do what it should; carries a gap cause
@@ -57,6 +58,10 @@ class ConflictError(MinwangError):
 
 
 class SecretError(MinwangError):
+    pass
+
+
+class CertificateError(MinwangError):
     pass
 
 

@@ -28,6 +28,7 @@ class Permission(StrEnum):
     REPORT_VIEW = "report.view"
     ACCOUNT_MANAGE = "account.manage"
     AUDIT_VIEW = "audit.view"
+    STATION_VIEW = "station.view"  # facts of the machine itself: disks, clock, certificate …
 
 
 class Role(StrEnum):
@@ -52,7 +53,9 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.PATROL_OFFICER: frozenset({P.ALERT_VIEW, P.ALERT_ANSWER}),
     Role.FUNDER: frozenset({P.REPORT_VIEW}),
     Role.CONTRACTOR: frozenset({P.ORDER_OWN}),
-    Role.ADMINISTRATOR: frozenset({P.CAMERA_VIEW, P.CAMERA_MANAGE, P.PATROL_VIEW, P.ACCOUNT_MANAGE, P.REPORT_VIEW}),
+    Role.ADMINISTRATOR: frozenset(
+        {P.CAMERA_VIEW, P.CAMERA_MANAGE, P.PATROL_VIEW, P.ACCOUNT_MANAGE, P.REPORT_VIEW, P.STATION_VIEW}
+    ),
     Role.AUDITOR: frozenset({P.AUDIT_VIEW}),
 }
 

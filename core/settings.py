@@ -9,13 +9,17 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from core.errors import SettingsError
+
+TLS_DIR = "tls"  # in the data folder
 
 
 class Section(BaseModel):
@@ -33,11 +37,59 @@ class DataSettings(Section):
     volumes: list[Path] = Field(default_factory=list, description="Folders for recordings; empty: `dir`/video.")
 
 
+class TlsMode(StrEnum):
+    OFF = "off"
+    OWN = "own"
+    PROXY = "proxy"
+
+
 class WebSettings(Section):
     host: str = Field("127.0.0.1", description="Address on which the console listens.")
     port: int = Field(8080, ge=0, le=65535, description="Port of the console; 0 takes any free one.")
-    tls: bool = Field(False, description="True behind TLS: the session cookie is then sent over TLS only.")
+    tls: TlsMode = Field(
+        TlsMode.OFF,
+        description="off: plain HTTP; own: the console serves HTTPS itself; proxy: a proxy in front of it does (docs/https.md).",
+    )
+    certificate: Path | None = Field(
+        None, description="PEM file of the certificate and its chain; empty: `dir`/tls/server.crt."
+    )
+    certificate_key: Path | None = Field(None, description="PEM file of its private key; empty: `dir`/tls/server.key.")
+    redirect_port: int = Field(0, ge=0, le=65535, description="Plain HTTP port that leads to HTTPS (tls = own); 0: none.")
+    trusted_proxies: list[str] = Field(
+        default_factory=list,
+        description="Addresses and subnets of proxies whose X-Forwarded-… is believed; empty: with tls = proxy this machine, else none.",
+    )
     idle_minutes: int = Field(30, ge=1, description="A session without a request for this long ends.")
+
+    @field_validator("tls", mode="before")
+    @classmethod
+    def _yes_or_no(cls, value: Any) -> Any:
+        """The setting was a truth value once: true meant a proxy with TLS before the console."""
+        return {"true": TlsMode.PROXY, "false": TlsMode.OFF}.get(str(value).lower(), value)
+
+    @field_validator("certificate", "certificate_key", mode="before")
+    @classmethod
+    def _empty_is_default(cls, value: Any) -> Any:
+        return value or None
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, values: list[str]) -> list[str]:
+        for value in values:
+            ip_network(value, strict=False)  # its ValueError names what is wrong
+        return values
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> WebSettings:
+        if (self.certificate is None) != (self.certificate_key is None):
+            raise ValueError("certificate and certificate_key belong together; set both or none")
+        return self
+
+    @property
+    def proxies(self) -> list[IPv4Network | IPv6Network]:
+        """Whose word about a client is believed."""
+        machine = ["127.0.0.0/8", "::1"] if self.tls is TlsMode.PROXY else []
+        return [ip_network(value, strict=False) for value in self.trusted_proxies or machine]
 
 
 class RecorderSettings(Section):
@@ -119,6 +171,12 @@ class Settings(BaseSettings):
     @property
     def database_url(self) -> str:
         return self.data.database or f"sqlite+aiosqlite:///{(self.data.dir / 'minwang.db').absolute()}"
+
+    @property
+    def certificate_files(self) -> tuple[Path, Path]:
+        """Certificate and private key of the console where it serves HTTPS itself."""
+        folder = self.data.dir / TLS_DIR
+        return self.web.certificate or folder / "server.crt", self.web.certificate_key or folder / "server.key"
 
     @property
     def volumes(self) -> list[Path]:

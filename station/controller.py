@@ -26,7 +26,6 @@ from cameras.tables import Camera
 from core.accounts import Accounts
 from core.clock import SystemClock
 from core.database import Database
-from core.errors import StorageError
 from core.settings import Settings
 from health import figures, orders
 from health.patrol import ask
@@ -37,6 +36,7 @@ from station import announcements
 from station import database as station_database
 from station.processes import until_stopped
 from web import server
+from web.listen import Listener
 from web.services import SERVICES
 
 log = logging.getLogger(__name__)
@@ -51,12 +51,8 @@ async def run(settings: Settings) -> None:
     await runner.setup()
     work = app[SERVICES].onboarding
     assert work is not None
-    try:
-        await web.TCPSite(runner, settings.web.host, settings.web.port).start()
-    except OSError as e:
-        raise StorageError(
-            f"port {settings.web.port} of {settings.web.host} cannot be used ({e.strerror}); set web.port to another"
-        ) from e
+    listener = Listener(settings, clock)
+    await listener.start(runner)
     event_care = EventCare(database, clock, work.onboarding)
     scheduler = schedule(settings, database, clock, work.onboarding)
     hearing = asyncio.create_task(announcements.follow(Survey(database, clock, work.onboarding)))
@@ -65,13 +61,14 @@ async def run(settings: Settings) -> None:
     daily(scheduler, clock, "accounts", account_care.run_once, minutes=40)
     scheduler.add_job(audit.run_once, "interval", hours=1, id="passwords")
     scheduler.add_job(event_care.reconcile, "interval", minutes=1, id="camera events", next_run_time=clock.now())
+    scheduler.add_job(listener.care, "interval", minutes=1, id="certificate")
     scheduler.start()
-    log.info("console at http://%s:%d", settings.web.host, settings.web.port)
     await until_stopped()
     scheduler.shutdown(wait=False)
     hearing.cancel()
     await asyncio.gather(hearing, return_exceptions=True)
     await event_care.close()
+    await listener.close()
     await runner.cleanup()
     await database.close()
 

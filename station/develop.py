@@ -19,6 +19,7 @@ NEEDED = {
     "ffmpeg": ["ffmpeg"],
     "chromium": ["chromium", "fonts-noto-cjk"],
     "pdftotext": ["poppler-utils"],
+    "nginx": ["nginx-light"],
 }
 RTSP_SERVER = ["python3-gi", "gir1.2-gst-rtsp-server-1.0", "gir1.2-gstreamer-1.0", "gir1.2-gst-plugins-base-1.0",
                "gstreamer1.0-plugins-base", "gstreamer1.0-plugins-good", "gstreamer1.0-plugins-bad"]  # fmt: skip
@@ -52,10 +53,14 @@ def bench(name: str, quick: bool, arguments: Sequence[str]) -> int:
 PANGO = ["libpango-1.0-0", "libpangoft2-1.0-0"]
 
 
+def _is_there(program: str) -> bool:
+    return bool(shutil.which(program) or shutil.which(f"/usr/sbin/{program}"))  # not in an ordinary user's PATH
+
+
 def missing_packages() -> list[str]:
     missing = [] if ctypes.util.find_library("pango-1.0") and ctypes.util.find_library("pangoft2-1.0") else list(PANGO)
     missing += [] if list(Path("/usr/lib/postgresql").glob("*/bin/initdb")) else ["postgresql"]
-    missing += [p for program, packages in NEEDED.items() if shutil.which(program) is None for p in packages]
+    missing += [p for program, packages in NEEDED.items() if not _is_there(program) for p in packages]
     probe = "import gi; gi.require_version('GstRtspServer', '1.0')"
     python = "/usr/bin/python3"
     if not Path(python).exists() or subprocess.run([python, "-c", probe], capture_output=True, check=False).returncode != 0:

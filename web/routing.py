@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -20,11 +20,15 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from core.accounts import Identity
 from core.errors import ConflictError, ForbiddenError, MinwangError, NotFoundError, UsageError
 from core.permissions import Permission
+from core.settings import TlsMode, WebSettings
+from web import proxies
+from web.proxies import same_origin
 from web.services import SERVICES, Services
 
 log = logging.getLogger(__name__)
 
 COOKIE = "minwang_session"
+HSTS = "max-age=31536000"  # a year (RFC 6797)
 CSRF_HEADER = "X-Minwang"
 _STATUS: tuple[tuple[type[MinwangError], int], ...] = (
     (UsageError, 400), (ForbiddenError, 403), (NotFoundError, 404), (ConflictError, 409), (MinwangError, 503),
@@ -124,7 +128,7 @@ def _enforced(r: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]
             if who is not None and not who.may(r.permission):
                 return _refusal(r, request, 403, "this account may not do this")
             if (r.method != "GET" or r.kind == "socket") and not _same_site(request, r.kind):
-                return _error(403, "the request comes from another site")
+                return _error(403, _foreign(request))
             query = r.query.model_validate(dict(request.query)) if r.query else None
             body = r.body.model_validate(await _json(request)) if r.body else None
             result = await r.handler(Context(request, services, who, query, body))
@@ -140,17 +144,31 @@ def _enforced(r: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]
     return serve
 
 
+def session_cookie(settings: WebSettings) -> str:
+    """Its name. Behind TLS browsers take a __Host- cookie only with Secure, for this very host and the path / (RFC 6265bis
+    4.1.3.2): no neighbour and no plain HTTP page can set or replace it."""
+    return COOKIE if settings.tls is TlsMode.OFF else f"__Host-{COOKIE}"
+
+
 async def _identify(request: web.Request, services: Services) -> Identity | None:
-    token = request.cookies.get(COOKIE)
+    token = request.cookies.get(session_cookie(services.settings.web))
     return await services.accounts.resolve(token) if token else None
 
 
 def _same_site(request: web.Request, kind: str) -> bool:
     """Origin check plus a header that a foreign page cannot set (a socket cannot carry one)."""
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.host:
+    if origin is not None and not same_origin(origin, request.scheme, request.host):
         return False
     return kind == "socket" or CSRF_HEADER in request.headers
+
+
+def _foreign(request: web.Request) -> str:
+    """Why a request is not this site's own; the second half helps who sets up a proxy."""
+    origin, here = request.headers.get("Origin"), f"{request.scheme}://{request.host}"
+    if origin is None or same_origin(origin, request.scheme, request.host):
+        return "the request comes from another site"
+    return f"the request comes from another site ({origin}, this is {here}); behind a proxy see docs/https.md"
 
 
 async def _json(request: web.Request) -> Any:
@@ -173,11 +191,18 @@ def _error(status: int, sentence: str) -> web.Response:
 @web.middleware
 async def headers(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
     """Security headers on everything, errors included."""
+    added = SECURITY_HEADERS if request.scheme != "https" else {**SECURITY_HEADERS, **_strict_transport(request.host)}
     try:
         response = await handler(request)
     except web.HTTPException as e:
-        e.headers.update(SECURITY_HEADERS)
+        e.headers.update(added)
         raise
     if not response.prepared:
-        response.headers.update(SECURITY_HEADERS)
+        response.headers.update(added)
     return response
+
+
+def _strict_transport(host: str) -> dict[str, str]:
+    """HSTS, for host names only: of addresses a browser must not take it (RFC 6797 8.1.1)."""
+    bare = re.sub(r":\d+$", "", host)
+    return {} if proxies.parse(bare) is not None else {"Strict-Transport-Security": HSTS}

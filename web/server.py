@@ -25,7 +25,7 @@ from reports.coverage import Reports
 from search import look
 from search.packs import Shelf
 from search.upkeep import days_of, shelf_of
-from web import api, routing
+from web import api, proxies, routing
 from web.motion_jobs import MotionJobs
 from web.onboarding_work import OnboardingWork
 from web.services import SERVICES, EventFeed, Services, Snapshots, Tickets
@@ -54,7 +54,7 @@ PAGES = (
 def build(settings: Settings, database: Database, accounts: Accounts, clock: Clock) -> web.Application:
     """The application, ready to run; needs a running event loop."""
     assert api.__all__
-    app = web.Application(middlewares=[routing.headers], client_max_size=1_000_000)
+    app = web.Application(middlewares=[proxies.middleware(settings.web), routing.headers], client_max_size=1_000_000)
     data_dir = settings.data.dir.absolute()
     pool, reader = DecodePool(1), ArchiveReader(database, clock)
     services = Services(

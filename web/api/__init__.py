@@ -1,6 +1,7 @@
 """One module a room; importing this package registers all routes."""
 
 from web.api import (
+    ca,
     cameras,
     cases,
     contractor,
@@ -19,6 +20,7 @@ from web.api import (
 )
 
 __all__ = [
+    "ca",
     "cameras",
     "cases",
     "contractor",

@@ -14,7 +14,7 @@ from core import audit, events
 from core.accounts import Identity
 from core.permissions import GRANTS, Permission
 from web import openapi
-from web.routing import COOKIE, Context, route
+from web.routing import COOKIE, Context, route, session_cookie
 
 # Which events reach whom: by the first word of the kind. What is not listed needs CAMERA_VIEW.
 _NEEDS = {
@@ -55,6 +55,7 @@ class AuditEntry(BaseModel):
     action: str
     object: str
     reason: str
+    client: str = Field(description="Address that it was done from; empty: on the station itself")
 
 
 class AuditPage(BaseModel):
@@ -71,23 +72,25 @@ async def sign_in(c: Context) -> web.Response:
     identity = await accounts.resolve(token)
     assert identity is not None
     response = web.Response(text=_me(c, identity).model_dump_json(), content_type="application/json")
-    response.set_cookie(COOKIE, token, httponly=True, samesite="Strict", secure=c.services.settings.web.tls, path="/")
+    name = session_cookie(c.services.settings.web)
+    response.set_cookie(name, token, httponly=True, samesite="Strict", secure=name != COOKIE, path="/")
     return response
 
 
 @route("DELETE", "/api/session", Permission.SIGNED_IN)
 async def sign_out(c: Context) -> web.Response:
     """End the session."""
-    await c.services.accounts.sign_out(c.request.cookies[COOKIE], c.identity.name)
+    name = session_cookie(c.services.settings.web)
+    await c.services.accounts.sign_out(c.request.cookies[name], c.identity.name)
     response = web.json_response({})
-    response.del_cookie(COOKIE, path="/")
+    response.del_cookie(name, path="/", httponly=True, samesite="Strict", secure=name != COOKIE)
     return response
 
 
 @route("POST", "/api/session/purpose", Permission.SIGNED_IN, body=PurposeBody, reply=Me)
 async def set_purpose(c: Context) -> Me:
     """State the purpose or case number under which this session looks at footage."""
-    token = c.request.cookies[COOKIE]
+    token = c.request.cookies[session_cookie(c.services.settings.web)]
     await c.services.accounts.set_purpose(token, c.body.purpose, c.identity.name)
     identity = await c.services.accounts.resolve(token)
     assert identity is not None
@@ -117,8 +120,15 @@ async def audit_trail(c: Context) -> AuditPage:
     async with c.services.database.reading() as session:
         rows = (await session.scalars(query)).all()
         broken = await audit.verify(session) if c.query.before is None else None
-    entries = [AuditEntry(id=r.id, at=r.at, actor=r.actor, action=r.action, object=r.object, reason=r.reason) for r in rows]
+    entries = [_entry(r) for r in rows]
     return AuditPage(rows=entries, next=rows[-1].id if len(rows) == c.query.limit else None, broken_at=broken)
+
+
+def _entry(row: audit.AuditRow) -> AuditEntry:
+    client = str(row.data.get("client", ""))
+    return AuditEntry(
+        id=row.id, at=row.at, actor=row.actor, action=row.action, object=row.object, reason=row.reason, client=client
+    )
 
 
 @route("GET", "/api/events", Permission.SIGNED_IN, kind="socket")

@@ -1,0 +1,33 @@
+"""The install page of the station's certificate authority."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from core.permissions import Permission
+from web.routing import Context, route
+from web.tls import install_page
+
+
+@route("GET", install_page.PAGE, Permission.PUBLIC, kind="page")
+async def ca_page(c: Context) -> web.Response:
+    """How to trust the station's certificate, for phones and computers."""
+    return await _answer(c)
+
+
+@route("GET", install_page.CERTIFICATE, Permission.PUBLIC, kind="file")
+async def ca_certificate(c: Context) -> web.Response:
+    """The authority's certificate (DER)."""
+    return await _answer(c)
+
+
+@route("GET", install_page.PROFILE, Permission.PUBLIC, kind="file")
+async def ca_profile(c: Context) -> web.Response:
+    """The authority's certificate as a configuration profile for Apple's devices."""
+    return await _answer(c)
+
+
+async def _answer(c: Context) -> web.Response:
+    return await asyncio.to_thread(install_page.answer, c.services.data_dir, c.request.path)

@@ -1,0 +1,143 @@
+"""Where the console listens: plain HTTP, or HTTPS with a certificate that is renewed and exchanged while it serves, and
+the plain HTTP port that leads to HTTPS."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+from ipaddress import ip_address
+
+from aiohttp import web
+
+from core.clock import Clock
+from core.errors import MinwangError, NotFoundError, StorageError
+from core.settings import Settings, TlsMode
+from web import routing
+from web.tls import install_page
+from web.tls.authority import Authority
+from web.tls.certificate import EXPIRES_SOON_DAYS
+from web.tls.context import TlsContext
+
+log = logging.getLogger(__name__)
+_HOST = re.compile(r"([\w.-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(:\d{1,5})?")
+
+
+class Listener:
+    """Of one controller: `start`, `care` every few minutes, `close`."""
+
+    def __init__(self, settings: Settings, clock: Clock):
+        self._settings = settings
+        self._clock = clock
+        self._tls: TlsContext | None = None
+        self._redirect: web.AppRunner | None = None
+        self._said = self._failed = ""
+
+    async def start(self, runner: web.AppRunner) -> None:
+        """Raises CertificateError for a bad certificate, StorageError for a port that cannot be used."""
+        where, context = self._settings.web, None
+        if where.tls is TlsMode.OWN:
+            self._tls = await asyncio.to_thread(self._load)
+            context = self._tls.listener
+        await _listen(web.TCPSite(runner, where.host, where.port, ssl_context=context), "web.port", where.port)
+        if context is not None and where.redirect_port:
+            self._redirect = web.AppRunner(redirecting(self._settings), access_log=None, shutdown_timeout=1)
+            await self._redirect.setup()
+            site = web.TCPSite(self._redirect, where.host, where.redirect_port)
+            await _listen(site, "web.redirect_port", where.redirect_port)
+        log.info("console at %s", address(self._settings))
+        if where.tls is TlsMode.OFF and not is_loopback(where.host):
+            log.warning(
+                "the console is served without encryption on %s: passwords and pictures can be read on the way; "
+                "run 'minwang cert' and set web.tls (docs/https.md)",
+                where.host,
+            )
+        self._say_expiry()
+
+    async def care(self) -> None:
+        """Renew what the station's own authority issued, take a changed certificate, say when it expires soon."""
+        if self._tls is None:
+            return
+        failed = ""
+        try:
+            await asyncio.to_thread(self._renew)
+            if await asyncio.to_thread(self._tls.reload, self._clock.now()):
+                log.info("a new certificate serves: %s", ", ".join(self._tls.certificate.names))
+        except (MinwangError, OSError) as e:
+            failed = str(e)
+            if failed != self._failed:  # once, not once a minute
+                log.error("the certificate that serves is kept: %s", e)
+        self._failed = failed
+        self._say_expiry()
+
+    async def close(self) -> None:
+        if self._redirect is not None:
+            await self._redirect.cleanup()
+
+    def _load(self) -> TlsContext:
+        with contextlib.suppress(MinwangError, OSError):
+            self._renew()  # one that expired while the station was off; where that fails, loading says what is wrong
+        return TlsContext(*self._settings.certificate_files, self._clock.now())
+
+    def _renew(self) -> None:
+        if self._settings.web.certificate is None:
+            renewed = Authority(self._settings.data.dir).renew_if_due(self._clock.now())
+            if renewed is not None:
+                log.info("the certificate was renewed until %s", f"{renewed.own.not_valid_after_utc:%Y-%m-%d}")
+
+    def _say_expiry(self) -> None:
+        if self._tls is None:
+            return
+        left = int(self._tls.certificate.days_left(self._clock.now()))
+        said = (
+            f"{self._tls.certificate.path}: the certificate expires in {left} days; renew it"
+            if left < EXPIRES_SOON_DAYS
+            else ""
+        )
+        if said and said != self._said:
+            log.warning("%s", said)
+        self._said = said
+
+
+def address(settings: Settings) -> str:
+    """Of the console, as a person opens it."""
+    scheme = "https" if settings.web.tls is TlsMode.OWN else "http"
+    host = f"[{settings.web.host}]" if ":" in settings.web.host else settings.web.host
+    return f"{scheme}://{host}:{settings.web.port}"
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def redirecting(settings: Settings) -> web.Application:
+    """Leads a browser to HTTPS. A phone that does not trust the certificate yet gets the install page here."""
+
+    async def lead(request: web.Request) -> web.StreamResponse:
+        if request.path in (install_page.PAGE, install_page.CERTIFICATE, install_page.PROFILE):
+            try:
+                return await asyncio.to_thread(install_page.answer, settings.data.dir, request.path)
+            except NotFoundError as e:
+                return web.Response(status=404, text=f"{e}\n")
+        host = _HOST.fullmatch(request.host)
+        if request.method not in ("GET", "HEAD") or host is None:
+            # What came here was readable on the way: it is not carried on.
+            return web.Response(status=403, text="this station answers over https only\n")
+        port = "" if settings.web.port == 443 else f":{settings.web.port}"
+        return web.Response(status=308, headers={"Location": f"https://{host.group(1)}{port}{request.path_qs}"})
+
+    app = web.Application(middlewares=[routing.headers], client_max_size=1024)
+    app.router.add_route("*", "/{path:.*}", lead)
+    return app
+
+
+async def _listen(site: web.TCPSite, setting: str, port: int) -> None:
+    try:
+        await site.start()
+    except OSError as e:
+        why = e.strerror or str(e)
+        raise StorageError(f"port {port} of the console cannot be used ({why}); set {setting} to another") from e

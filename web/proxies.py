@@ -1,0 +1,128 @@
+"""Who asks, where a proxy stands between: the client's address, scheme and host as the trusted proxies tell them.
+
+X-Forwarded-For (and RFC 7239 Forwarded) is a list to which every hop appends the address that it saw: it is read from the
+right, and the first address that is no trusted proxy's is the client's. What stands further left the client may have
+written itself. From anybody who is not a trusted proxy, nothing of this is believed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from core import audit
+from core.settings import TlsMode, WebSettings
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+MAX_HOPS = 20
+_HOST = re.compile(r"[\w.-]{1,253}(:\d{1,5})?|\[[0-9a-fA-F:.]{2,45}\](:\d{1,5})?")
+_PAIR = re.compile(r'\s*(for|proto|host)\s*=\s*("[^"]*"|[^\s;,"]+)\s*', re.IGNORECASE)
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """What one proxy said of the request that reached it; empty: nothing."""
+
+    client: str
+    scheme: str = ""
+    host: str = ""
+
+
+def resolve(peer: str, headers: Sequence[Hop], trusted: Sequence[Network]) -> tuple[str, Hop | None]:
+    """The client's address, and what the trusted proxy nearest to it said. `headers`: oldest hop first."""
+    address, believed = parse(peer), None
+    if address is None:
+        return peer, None
+    for hop in reversed(headers[-MAX_HOPS:]):
+        if not _in(address, trusted):
+            break
+        said = parse(hop.client)
+        if said is None:
+            break  # "unknown" or rubbish: the last address that is known stands
+        address, believed = said, hop
+    return str(address), believed
+
+
+def parse(text: str) -> Address | None:
+    """An address with or without brackets and port; IPv4 within IPv6 as IPv4."""
+    bare = text.strip().strip('"')
+    if bare.startswith("["):
+        bare = bare[1:].partition("]")[0]
+    elif bare.count(":") == 1:
+        bare = bare.partition(":")[0]
+    try:
+        address = ip_address(bare.partition("%")[0])
+    except ValueError:
+        return None
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+
+
+def hops(request: web.Request) -> list[Hop]:
+    """The hops that the request tells of, oldest first: by Forwarded where it is there, else by X-Forwarded-…"""
+    standard = ",".join(request.headers.getall("Forwarded", ()))
+    if standard:
+        return [_forwarded(element) for element in standard.split(",")]
+    clients = _list(request, "X-Forwarded-For")
+    schemes, hosts = _list(request, "X-Forwarded-Proto"), _list(request, "X-Forwarded-Host")
+    # Proto and Host are overwritten by most proxies, appended to by some: a single value is the nearest proxy's word for all.
+    return [Hop(c, _of(schemes, i - len(clients)), _of(hosts, i - len(clients))) for i, c in enumerate(clients)]
+
+
+def middleware(settings: WebSettings) -> Middleware:
+    """Gives the handlers a request whose `remote`, `scheme` and `host` are the client's own; audit rows carry the address."""
+    trusted = settings.proxies
+
+    @web.middleware
+    async def forwarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+        client, hop = resolve(request.remote or "", hops(request) if trusted else [], trusted)
+        scheme = request.scheme
+        if settings.tls is TlsMode.PROXY:
+            scheme = "https"  # that is what the setting says; a proxy that also serves plain HTTP tells so
+        if hop is not None and hop.scheme in DEFAULT_PORTS:
+            scheme = hop.scheme
+        host = hop.host if hop is not None and _HOST.fullmatch(hop.host) else request.host
+        token = audit.CLIENT.set(client)
+        try:
+            return await handler(request.clone(remote=client, scheme=scheme, host=host))
+        finally:
+            audit.CLIENT.reset(token)
+
+    return forwarded
+
+
+def same_origin(origin: str, scheme: str, host: str) -> bool:
+    """Whether an Origin header names this very site: scheme, host and port (RFC 6454)."""
+    found_scheme, _, found_host = origin.partition("://")
+    return found_scheme == scheme and _with_port(found_scheme, found_host) == _with_port(scheme, host)
+
+
+def _with_port(scheme: str, host: str) -> tuple[str, int]:
+    name, _, port = host.rpartition(":") if re.search(r":\d+$", host) else (host, "", "")
+    return name.lower(), int(port) if port else DEFAULT_PORTS.get(scheme, 0)
+
+
+def _forwarded(element: str) -> Hop:
+    pairs = {k.lower(): v.strip('"') for k, v in _PAIR.findall(element)}
+    return Hop(pairs.get("for", ""), pairs.get("proto", "").lower(), pairs.get("host", ""))
+
+
+def _list(request: web.Request, name: str) -> list[str]:
+    return [v.strip() for v in ",".join(request.headers.getall(name, ())).split(",") if v.strip()]
+
+
+def _of(values: list[str], from_right: int) -> str:
+    if not values:
+        return ""
+    return values[from_right] if len(values) >= -from_right else values[0]
+
+
+def _in(address: Address, networks: Sequence[Network]) -> bool:
+    return any(address.version == n.version and address in n for n in networks)
