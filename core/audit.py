@@ -84,10 +84,13 @@ async def verify(session: AsyncSession) -> int | None:
     """Id of the first row that does not fit the chain, or None where all fit."""
     previous = GENESIS
     rows = await session.stream_scalars(select(AuditRow).order_by(AuditRow.id).execution_options(yield_per=500))
-    async for row in rows:
-        if row.previous != previous or row.hash != _digest(row):
-            return row.id
-        previous = row.hash
+    try:
+        async for row in rows:
+            if row.previous != previous or row.hash != _digest(row):
+                return row.id
+            previous = row.hash
+    finally:
+        await rows.close()  # PostgreSQL keeps the cursor open until then
     return None
 
 

@@ -1,4 +1,4 @@
-"""Schema migrations with Alembic: `upgrade` brings a database to the newest version.
+"""Schema migrations with Alembic: `upgrade` brings a database to the newest version, `downgrade` back to an older one.
 
 The scripts lie in core/migrations/versions, named by their revision. A database that is there already is
 recognised by its version row alone; else a short-lived process does the work (`python -m core.migrate`,
@@ -11,11 +11,12 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.database import Database
+from core.database import Database, sqlite_pragmas
 from core.errors import StorageError
 
 SCRIPTS = Path(__file__).parent / "migrations"
@@ -24,16 +25,25 @@ LIMIT_SECONDS = 600
 
 async def upgrade(database: Database) -> None:
     """Bring the schema to the newest version. Raises StorageError where that fails."""
-    if await _version(database) == newest():
-        return
+    if await version(database) != newest():
+        await _in_a_process(database, "upgrade", newest())
+
+
+async def downgrade(database: Database, revision: str) -> None:
+    """Take the schema back to an older version; what only newer versions store is dropped. Raises StorageError."""
+    await _in_a_process(database, "downgrade", revision)
+
+
+async def _in_a_process(database: Database, action: str, revision: str) -> None:
     environment = {**os.environ, "PYTHONPATH": str(SCRIPTS.parents[1])}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "core.migrate", stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment
-    )
+        sys.executable, "-m", "core.migrate", action, revision,
+        stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment,
+    )  # fmt: skip
     _, errors = await asyncio.wait_for(process.communicate(database.url.encode()), LIMIT_SECONDS)
     if process.returncode != 0:
         last = errors.decode("utf-8", "replace").strip().splitlines()[-1:]
-        raise StorageError(f"the database could not be brought to version {newest()}: {' '.join(last)}")
+        raise StorageError(f"the database could not be brought to version {revision}: {' '.join(last)}")
 
 
 def newest() -> str:
@@ -44,7 +54,8 @@ def newest() -> str:
 _NEWEST = max(p.name.partition("_")[0] for p in (SCRIPTS / "versions").glob("[0-9]*.py"))
 
 
-async def _version(database: Database) -> str | None:
+async def version(database: Database) -> str | None:
+    """The revision of the schema; None where there is none yet."""
     try:
         async with database.reading() as session:
             found: str | None = await session.scalar(text("SELECT version_num FROM alembic_version"))
@@ -53,23 +64,40 @@ async def _version(database: Database) -> str | None:
         return None  # a database without the table is a new one
 
 
-def main() -> None:
+def run(url: str, action: str = "upgrade", revision: str = "head") -> None:
+    """Upgrade or downgrade the database at this address, in one transaction. Blocking."""
     from alembic import command
     from alembic.config import Config
-    from sqlalchemy import create_engine, event
+    from sqlalchemy import create_engine
 
-    from core.database import sqlite_pragmas
-
-    engine = create_engine(sys.stdin.read().strip().replace("+aiosqlite", ""))
+    engine = create_engine(url.replace("+aiosqlite", ""))
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", sqlite_pragmas)
-        event.listen(engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
+        _prepare_sqlite(engine)
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            (command.upgrade if action == "upgrade" else command.downgrade)(config, revision)
+            if engine.dialect.name == "sqlite" and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first()):
+                raise StorageError(f"a row of table {broken[0]} names a row of {broken[2]} that is not there")
+    finally:
+        engine.dispose()
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    """Foreign keys are off while tables change: a table that SQLite makes anew would take its children with it."""
+
+    def connect(connection: Any, record: Any) -> None:
+        sqlite_pragmas(connection, record)
+        connection.execute("PRAGMA foreign_keys = OFF")
+
+    event.listen(engine, "connect", connect)
+    event.listen(engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
+
+
+def main() -> None:
+    run(sys.stdin.read().strip(), *sys.argv[1:3])
 
 
 if __name__ == "__main__":

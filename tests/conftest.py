@@ -30,7 +30,7 @@ FOOTAGE = SHARED / "data" / "footage"
 MODELS = SHARED / "data" / "models"
 ONVIF_REPLIES = SHARED / "data" / "onvif"
 
-DATABASE_FIXTURES = {"database", "either_database", "postgresql", "chosen_address"}
+DATABASE_FIXTURES = {"database", "either_database", "postgresql", "chosen_address", "station_database"}
 
 needs_footage = pytest.mark.skipif(not FOOTAGE.is_dir(), reason=f"real footage is not here: {FOOTAGE} is missing")
 needs_models = pytest.mark.skipif(not MODELS.is_dir(), reason=f"detector models are not here: {MODELS} is missing")

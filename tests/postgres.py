@@ -73,16 +73,31 @@ async def _migrate(address: str) -> None:
 @asynccontextmanager
 async def open_database(address: str) -> AsyncIterator[Database]:
     """A new database on the server, with the newest schema."""
-    async with database_address(address) as own:
-        database = Database(own)
-        yield database
-        await database.close()
+    name = await asyncio.to_thread(_new, address, MIGRATED)
+    database = Database(address.format(name))
+    yield database
+    await database.close()
+    await asyncio.to_thread(_drop, address, name)
 
 
-@asynccontextmanager
-async def database_address(address: str, template: str = MIGRATED) -> AsyncIterator[str]:
-    """The address of a new database on the server, which is dropped afterwards: a thousand of them fill a disk."""
-    name, folder = f"test{next(_numbers)}", Path(address.partition("host=")[2])
-    await asyncio.to_thread(_create, folder, name, template)
+@contextmanager
+def empty_database(address: str) -> Iterator[str]:
+    """The address of a new database on the server, without a table."""
+    name = _new(address, "template1")
     yield address.format(name)
-    await asyncio.to_thread(_on_server, folder, f"DROP DATABASE {name} WITH (FORCE)")
+    _drop(address, name)
+
+
+def _new(address: str, template: str) -> str:
+    name = f"test{next(_numbers)}"
+    _create(_folder(address), name, template)
+    return name
+
+
+def _drop(address: str, name: str) -> None:
+    """A thousand databases of tests fill a disk."""
+    _on_server(_folder(address), f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _folder(address: str) -> Path:
+    return Path(address.partition("host=")[2])

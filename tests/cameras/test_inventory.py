@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from cameras import inventory, registry
 from cameras.geometry import area_km2
@@ -14,6 +14,7 @@ from core.clock import ManualClock
 from core.database import Database
 from core.errors import ConflictError, InventoryError
 from core.secrets import Vault
+from station.schema import METADATA
 
 ROOT = Path(__file__).parents[2]
 GOOD: dict[str, Any] = {
@@ -155,7 +156,10 @@ async def test_password_is_sealed_and_read_back(database: Database, clock: Manua
         assert await registry.login(session, vault, "village") is None
         await registry.set_password(session, vault, "village", "geheim", clock.now(), "test")
         assert await registry.login(session, vault, "village") == ("admin", "geheim")
-    assert b"geheim" not in await asyncio.to_thread((tmp_path / "test.db").read_bytes)
+    async with database.reading() as session:
+        stored = [str(row) for t in METADATA.sorted_tables for row in await session.execute(select(t))]
+    assert any("village" in row for row in stored)
+    assert not any("geheim" in row for row in stored)
 
 
 async def test_a_town_is_planned_without_a_question_per_camera(database: Database, clock: ManualClock) -> None:

@@ -107,7 +107,8 @@ async def test_audit_refuses_change_and_finds_tampering(database: Database, cloc
             async with database.session() as session:
                 await session.execute(text(statement))
     async with database.session() as session:  # somebody with the file in his hands
-        await session.execute(text("DROP TRIGGER audit_no_update"))
+        guard = {"sqlite": "audit_no_update", "postgresql": "audit_append_only ON audit"}[session.get_bind().dialect.name]
+        await session.execute(text(f"DROP TRIGGER {guard}"))
         await session.execute(text("UPDATE audit SET actor = 'li' WHERE id = 3"))
     async with database.reading() as session:
         assert await audit.verify(session) == rows[2].id

@@ -6,14 +6,13 @@ import asyncio
 import errno
 import itertools
 import os
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from cameras.virtual.clip import Clip
 from cameras.virtual.rtsp_server import Mount, RtspServer
@@ -284,22 +283,18 @@ async def test_a_full_disk_costs_a_gap_and_nothing_that_was_written(
 
 
 async def test_a_locked_database_delays_rows_and_loses_none(
-    rtsp_camera: Camera, recording: Recording, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rtsp_camera: Camera, recording: Recording, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.database.BUSY_TIMEOUT_SECONDS", 1)
     await database.engine.dispose()
 
-    def lock() -> sqlite3.Connection:
-        other = sqlite3.connect(tmp_path / "test.db", isolation_level=None, check_same_thread=False)
-        other.execute("BEGIN IMMEDIATE")
-        return other
-
-    async with recording(StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")) as machine:
-        other = await asyncio.to_thread(lock)
+    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
+    # On SQLite a writing session holds the lock from its first statement on.
+    async with recording(spec) as machine, database.session() as other:
+        postgresql = other.get_bind().dialect.name == "postgresql"
+        await other.execute(text("LOCK TABLE footage, open_segment IN SHARE MODE" if postgresql else "SELECT 1"))
         await eventually(lambda: machine.streams["cam/main"].counters.frames >= 40, 20)
         assert await segments_of(database) == []
-        await asyncio.to_thread(other.rollback)
-        await asyncio.to_thread(other.close)
     segments = await segments_of(database)
     assert sum(s.frames for s in segments) >= 40
     assert not any(s.open for s in segments)

@@ -18,7 +18,7 @@ from tests.conftest import FOOTAGE, MODELS, ROOT, SHARED, needs_footage
 FARM = SHARED / "tools" / "rtsp_farm.py"
 PORT = 18560
 pytestmark = [pytest.mark.footage, needs_footage]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "MINWANG_CREDENTIAL_FARM": "pass word/1"}
+ENVIRONMENT = {"PYTHONPATH": str(ROOT), "MINWANG_CREDENTIAL_FARM": "pass word/1"}
 
 
 @pytest.fixture(scope="module", params=["h264", "h265"])
@@ -42,7 +42,12 @@ def farm(request: pytest.FixtureRequest) -> Iterator[str]:
 
 def station(*arguments: str, cwd: Path) -> Any:
     done = subprocess.run(
-        [sys.executable, "-m", "station", *arguments], cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "station", *arguments],
+        cwd=cwd,
+        env={**os.environ, **ENVIRONMENT},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]
     assert "pass word" not in done.stdout + done.stderr

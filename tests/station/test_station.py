@@ -17,7 +17,7 @@ from core.clock import SystemClock
 from station.supervisor import Role, Supervisor
 from tests.conftest import ROOT
 
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+
 COMMANDS = (
     "serve", "demo", "test", "check", "discover", "inventory check", "inventory plan", "inventory apply", "inventory export",
     "cameras expect", "cameras find", "cameras identify", "cameras list", "cameras show", "cameras findings",
@@ -32,7 +32,7 @@ def station(*arguments: str, cwd: Path, **kwargs: object) -> subprocess.Complete
     return subprocess.run(  # type: ignore[call-overload, no-any-return]
         [sys.executable, "-m", "station", *arguments],
         cwd=cwd,
-        env=ENVIRONMENT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,

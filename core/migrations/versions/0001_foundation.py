@@ -389,3 +389,36 @@ def upgrade() -> None:
 
     for statement in core.audit.GUARDS[op.get_bind().dialect.name]:
         op.execute(statement)
+
+
+def downgrade() -> None:
+    """All goes, the audit trail too: this is the way back to no station at all."""
+    for table in reversed(TABLES):
+        op.drop_table(table)
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION audit_refuse()")
+
+
+TABLES = (
+    "audit",
+    "case_file",
+    "credential",
+    "event",
+    "fault",
+    "gap",
+    "index_position",
+    "patrol_round",
+    "segment",
+    "sighting",
+    "stream_status",
+    "user",
+    "village",
+    "watch_position",
+    "worker",
+    "camera",
+    "look",
+    "sign_in",
+    "watch_subject",
+    "alert",
+    "stream",
+)

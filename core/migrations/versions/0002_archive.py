@@ -136,3 +136,38 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("quota_bytes", sa.BigInteger(), nullable=True, comment="Most that its recordings may take")
         )
+
+
+def downgrade() -> None:
+    """The index of footage goes, its files stay: `archive verify --repair` of that version takes them in."""
+    op.drop_column("village", "quota_bytes")
+    op.drop_column("stream_status", "fell_back_at")
+    op.drop_column("stream", "audio")
+    op.drop_column("stream", "schedule")
+    op.drop_index(op.f("ix_gap_stream_end_us"), "gap")
+    op.create_index(op.f("ix_gap_stream_start_us"), "gap", ["stream", "start_us"], unique=False)
+    for table in ("volume", "stream_usage", "shortfall", "open_segment", "hold", "footage"):
+        op.drop_table(table)
+    op.create_table(
+        "segment",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("stream", sa.String(length=50), nullable=False, comment="<camera>/<kind>"),
+        sa.Column("path", sa.String(length=300), nullable=False, comment="Absolute path of the file"),
+        sa.Column("state", sa.String(length=12), nullable=False, comment="open, closed, deleting, quarantined"),
+        sa.Column("start_us", sa.BigInteger(), nullable=False, comment="Wall time of the first picture, µs UTC"),
+        sa.Column(
+            "end_us", sa.BigInteger(), nullable=False, comment="Wall time at which the last picture ends; start while open"
+        ),
+        sa.Column("media_us", sa.BigInteger(), nullable=False, comment="Duration by the camera's media clock, µs"),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("frames", sa.Integer(), nullable=False),
+        sa.Column("lost_packets", sa.Integer(), nullable=False),
+        sa.Column("clock_offset_us", sa.BigInteger(), nullable=True, comment="Camera's clock minus ours, from sender reports"),
+        sa.Column("gops", sa.LargeBinary(), nullable=True, comment="Packed index of GOPs (nvr.gop_index); null while open"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_segment")),
+        sa.UniqueConstraint("path", name=op.f("uq_segment_path")),
+        comment="Segment files; each file is owned by exactly one row",
+    )
+    with op.batch_alter_table("segment", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_segment_state_start_us"), ["state", "start_us"], unique=False)
+        batch_op.create_index(batch_op.f("ix_segment_stream_start_us"), ["stream", "start_us"], unique=False)

@@ -44,3 +44,11 @@ def upgrade() -> None:
                 comment="Left alone since then; tried again after a day",
             )
         )
+
+
+def downgrade() -> None:
+    op.drop_column("stream_status", "quarantined_at")
+    op.drop_column("stream_status", "strikes")
+    op.drop_column("open_segment", "flags")
+    op.drop_index(op.f("ix_gap_ask_at"), "gap")
+    op.drop_column("gap", "ask_at")

@@ -130,3 +130,11 @@ def upgrade() -> None:
             )
         )
         batch_op.create_index(batch_op.f("ix_camera_endpoint"), ["endpoint"], unique=False)
+
+
+def downgrade() -> None:
+    op.drop_index(op.f("ix_camera_endpoint"), "camera")
+    for column in ("accepted_at", "acceptance", "problem", "audited_at", "audited", "auth_mode", "endpoint"):
+        op.drop_column("camera", column)
+    for table in ("model_note", "device_seen", "clock_sample", "camera_policy", "camera_finding", "camera_change"):
+        op.drop_table(table)

@@ -14,3 +14,7 @@ def upgrade() -> None:
                 "certificate", sa.String(length=64), nullable=True, comment="SHA-256 of the TLS certificate that it shows"
             )
         )
+
+
+def downgrade() -> None:
+    op.drop_column("camera", "certificate")

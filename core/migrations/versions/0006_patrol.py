@@ -231,3 +231,28 @@ COMMENTS = (
     ("fault", "camera", sa.String(40), "Empty: of a village, a switch or the station itself"),
     ("fault", "looks", sa.Integer(), "Looks that could judge it"),
 )
+
+
+def downgrade() -> None:
+    for column in ("looked", "scope"):
+        op.drop_column("patrol_round", column)
+    op.drop_index(op.f("ix_look_camera_at"), "look")
+    op.create_index(op.f("ix_look_camera_id"), "look", ["camera", "id"], unique=False)
+    for column in ("features", "anchor", "accepted", "light", "untestable"):
+        op.drop_column("look", column)
+    op.drop_index(op.f("ix_fault_order"), "fault")
+    for column in ("order", "verdict", "acknowledged_by", "times", "facts", "figures", "village"):
+        op.drop_column("fault", column)
+    for table in TABLES:
+        op.drop_table(table)
+
+
+TABLES = (
+    "tour_verdict",
+    "work_order_note",
+    "work_order",
+    "reference_scene",
+    "maintenance",
+    "daily_register",
+    "camera_sight",
+)

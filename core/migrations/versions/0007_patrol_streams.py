@@ -47,3 +47,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("day", "kind", "name", name=op.f("pk_daily_figures")),
         comment="Figures of each day that is over, by whom they concern",
     )
+
+
+def downgrade() -> None:
+    op.drop_table("daily_figures")
+    op.drop_table("work_order_photo")
+    op.drop_column("user", "vendor")
+    op.drop_column("stream_status", "jumps")

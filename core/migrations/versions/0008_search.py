@@ -82,3 +82,59 @@ def upgrade() -> None:
     subjects = sa.table("watch_subject", sa.column("cls", sa.String))
     for old, new in (("bike", "two_wheeler"), ("moving", "unknown")):
         op.execute(subjects.update().where(subjects.c.cls == old).values(cls=new))
+
+
+def downgrade() -> None:
+    """Sightings and their positions begin empty: that version reads the recordings again."""
+    subjects = sa.table("watch_subject", sa.column("cls", sa.String))
+    for old, new in (("two_wheeler", "bike"), ("unknown", "moving")):
+        op.execute(subjects.update().where(subjects.c.cls == old).values(cls=new))
+    for column in ("likeness", "embedder", "vector"):
+        op.drop_column("watch_subject", column)
+    for table in ("judgement", "index_state", "search_pack", "seen_by"):
+        op.drop_table(table)
+    op.create_table(
+        "index_position",
+        sa.Column("stream", sa.String(length=50), nullable=False),
+        sa.Column("position_us", sa.BigInteger(), nullable=False, comment="Keyframes up to here are done, µs UTC"),
+        sa.Column("strikes", sa.Integer(), nullable=False, comment="Crashes of the worker on this stream; 2: quarantine"),
+        sa.PrimaryKeyConstraint("stream", name=op.f("pk_index_position")),
+        comment="How far each stream is indexed",
+    )
+    op.create_table(
+        "sighting",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False, comment="Wall time of the keyframe, µs UTC"),
+        sa.Column("camera", sa.String(length=40), nullable=False),
+        sa.Column("stream", sa.String(length=50), nullable=False),
+        sa.Column("village", sa.String(length=40), nullable=False),
+        sa.Column("cls", sa.String(length=16), nullable=False, comment="person, vehicle, bike, moving (class unknown)"),
+        sa.Column("score", sa.Double(), nullable=False, comment="0…1, comparable within one detector only"),
+        sa.Column("x", sa.Double(), nullable=False, comment="Box as parts of the picture, left edge"),
+        sa.Column("y", sa.Double(), nullable=False),
+        sa.Column("w", sa.Double(), nullable=False),
+        sa.Column("h", sa.Double(), nullable=False),
+        sa.Column("upper", sa.String(length=40), nullable=False, comment="Colours of the upper part, strongest first, ',a,b,'"),
+        sa.Column("lower", sa.String(length=40), nullable=False, comment="Colours of the lower part, ',a,b,'"),
+        sa.Column("thumbnail", sa.String(length=200), nullable=False, comment="JPEG below the data folder"),
+        sa.Column("detector", sa.String(length=60), nullable=False, comment="Which detector said so"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sighting")),
+        comment="One object in one keyframe",
+    )
+    with op.batch_alter_table("sighting", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_sighting_at_us_id"), ["at_us", "id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_sighting_camera_at_us_id"), ["camera", "at_us", "id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_sighting_cls_at_us_id"), ["cls", "at_us", "id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_sighting_village_at_us_id"), ["village", "at_us", "id"], unique=False)
+    op.create_table(
+        "watch_position",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column(
+            "position",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            nullable=False,
+            comment="Id of the last sighting looked at",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_watch_position")),
+        comment="How far the matcher has read the sightings",
+    )

@@ -24,3 +24,8 @@ def upgrade() -> None:
                 comment="When it last showed what its neighbours showed too",
             )
         )  # fmt: skip
+
+
+def downgrade() -> None:
+    for column in ("sky_at", "patterned", "pattern"):
+        op.drop_column("camera_sight", column)

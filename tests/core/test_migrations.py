@@ -1,0 +1,189 @@
+"""Every migration goes up and down with rows in every table, on both databases, and keeps what it does not mean to change."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from core import migrate
+from core.database import UtcDateTime, sqlite_pragmas
+from tests import postgres
+from tests.rows import made
+
+# Columns whose values a revision changes on purpose, on its way up or down: revision → {(table, column)}.
+CHANGED: dict[str, set[tuple[str, str]]] = {}
+# Tables that a revision empties on purpose.
+EMPTIED: dict[str, set[str]] = {}
+
+Rows = dict[str, list[tuple[Any, ...]]]
+
+
+def _scripts() -> ScriptDirectory:
+    config = Config()
+    config.set_main_option("script_location", str(migrate.SCRIPTS))
+    return ScriptDirectory.from_config(config)
+
+
+REVISIONS = [script.revision for script in _scripts().walk_revisions()][::-1]
+
+
+@pytest.fixture
+def address(server_address: str, tmp_path: Path) -> Iterator[str]:
+    """Of an empty database."""
+    if not server_address:
+        yield f"sqlite:///{tmp_path / 'walk.db'}"
+        return
+    with postgres.empty_database(server_address) as own:
+        yield own
+
+
+class Station:
+    """A database on its way through the revisions."""
+
+    def __init__(self, address: str):
+        self.address = address
+        self._tables: sa.MetaData | None = None
+        self.engine = sa.create_engine(address)
+        if self.engine.dialect.name == "sqlite":
+            sa.event.listen(self.engine, "connect", sqlite_pragmas)
+            sa.event.listen(self.engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
+
+    def go(self, action: str, revision: str) -> None:
+        self.engine.dispose()
+        migrate.run(self.address, action, revision)
+        self._tables = None
+
+    def tables(self) -> sa.MetaData:
+        """As they are in the database now."""
+        self._tables = self._tables or self._reflected()
+        return self._tables
+
+    def _reflected(self) -> sa.MetaData:
+        metadata = sa.MetaData()
+        with self.engine.begin() as connection:
+            metadata.reflect(connection)
+        for table in metadata.tables.values():
+            for column in table.columns:
+                if isinstance(column.type, sa.DateTime):
+                    column.type = UtcDateTime()
+        return metadata
+
+    def fill(self, first: int) -> None:
+        tables = self.tables()
+        with self.engine.begin() as connection:
+            for table, rows in made(tables, first):
+                connection.execute(sa.insert(table), rows)
+
+    def rows(self, columns: dict[str, list[str]]) -> Rows:
+        metadata = self.tables()
+        with self.engine.begin() as connection:
+            return {name: _sorted(connection, metadata.tables[name], wanted) for name, wanted in columns.items()}
+
+    def columns(self) -> dict[str, list[str]]:
+        return {n: [c.name for c in t.columns] for n, t in self.tables().tables.items() if n != "alembic_version"}
+
+    def schema(self) -> dict[str, Any]:
+        """What makes two schemas equal: columns, keys, indexes, checks and triggers, without order and comments."""
+        look = sa.inspect(self.engine)
+        triggers = {
+            "sqlite": "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger' ORDER BY 1",
+            "postgresql": "SELECT tgname, tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1",
+        }
+        with self.engine.begin() as connection:
+            found: dict[str, Any] = {
+                "triggers": connection.exec_driver_sql(triggers[self.engine.dialect.name]).all()  # type: ignore[dict-item]
+            }
+        for name in look.get_table_names():
+            found[name] = {
+                "columns": sorted((c["name"], str(c["type"]), c["nullable"]) for c in look.get_columns(name)),
+                "key": look.get_pk_constraint(name)["constrained_columns"],
+                "foreign": sorted(str((k["constrained_columns"], k["referred_table"], k["options"])) for k in look.get_foreign_keys(name)),
+                "indexes": sorted((str(i["name"]), str(i["column_names"]), bool(i["unique"])) for i in look.get_indexes(name)),
+                "unique": sorted(str(sorted(u["column_names"])) for u in look.get_unique_constraints(name)),
+                "checks": sorted(str(c["name"]) for c in look.get_check_constraints(name)),
+            }  # fmt: skip
+        return found
+
+
+def _sorted(connection: sa.Connection, table: sa.Table, wanted: list[str]) -> list[tuple[Any, ...]]:
+    rows = connection.execute(sa.select(*(table.c[c] for c in wanted)))
+    return sorted((tuple(r) for r in rows), key=repr)
+
+
+@pytest.fixture
+def station(address: str) -> Iterator[Station]:
+    walking = Station(address)
+    yield walking
+    walking.engine.dispose()
+
+
+def _common(revision: str, before: dict[str, list[str]], after: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Columns on both sides of a revision whose values must survive it."""
+    changed = CHANGED.get(revision, set())
+    return {
+        table: [c for c in columns if c in after[table] and (table, c) not in changed]
+        for table, columns in before.items()
+        if table in after and table not in EMPTIED.get(revision, set())
+    }
+
+
+def _step(station: Station, action: str, target: str, revision: str) -> None:
+    """Go to `target` over a revision; what is on both sides of it is the same afterwards."""
+    before, kept = station.columns(), station.rows(station.columns())
+    station.go(action, target)
+    common = _common(revision, before, station.columns())
+    expected = {
+        table: sorted((tuple(r[before[table].index(c)] for c in columns) for r in kept[table]), key=repr)
+        for table, columns in common.items()
+    }
+    assert station.rows(common) == expected, f"{action} over {revision} changed rows"
+
+
+def test_every_revision_keeps_the_rows_on_its_way_up_and_down(station: Station) -> None:
+    """Up one by one, each with rows of its own; down to nothing; up again with what was left at each."""
+    schemas = {}
+    for number, revision in enumerate(REVISIONS):
+        _step(station, "upgrade", revision, revision)
+        schemas[revision] = station.schema()
+        station.fill(1 + 3 * number)
+    for older, revision in zip(REVISIONS[-2::-1], REVISIONS[:0:-1], strict=True):
+        _step(station, "downgrade", older, revision)
+        assert station.schema() == schemas[older], f"the way back over {revision} leaves another schema"
+    for number, revision in enumerate(REVISIONS[1:], 1):
+        _step(station, "upgrade", revision, revision)
+        station.fill(1001 + 3 * number)
+    station.go("downgrade", "base")
+    assert station.columns() == {}
+    station.go("upgrade", "head")
+    assert station.schema() == schemas[REVISIONS[-1]]
+
+
+def test_a_table_made_anew_keeps_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite changes some columns by copying the table; with foreign keys on, dropping the old one empties its children."""
+    scripts = tmp_path / "migrations"
+    shutil.copytree(migrate.SCRIPTS, scripts)
+    (scripts / "versions" / "9999_anew.py").write_text(
+        f"""import sqlalchemy as sa
+from alembic import op
+revision, down_revision = "9999", "{REVISIONS[-1]}"
+def upgrade():
+    with op.batch_alter_table("camera") as batch:
+        batch.alter_column("name", existing_type=sa.String(80), existing_nullable=False, type_=sa.String(90))
+"""
+    )
+    station = Station(f"sqlite:///{tmp_path / 'anew.db'}")
+    station.go("upgrade", "head")
+    station.fill(1)
+    before = station.rows(station.columns())
+    monkeypatch.setattr(migrate, "SCRIPTS", scripts)
+    station.go("upgrade", "head")
+    assert station.rows(station.columns()) == before
+    assert before["stream"]
+    station.engine.dispose()
