@@ -17,7 +17,6 @@ from core.clock import SystemClock
 from station.supervisor import Role, Supervisor
 from tests.conftest import ROOT
 
-
 COMMANDS = (
     "serve", "demo", "test", "check", "discover", "inventory check", "inventory plan", "inventory apply", "inventory export",
     "cameras expect", "cameras find", "cameras identify", "cameras list", "cameras show", "cameras findings",
