@@ -16,6 +16,7 @@ from sqlalchemy import DateTime, Dialect, MetaData, event, types
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.util.concurrency import in_greenlet
 
 from core.errors import StorageError
 
@@ -116,7 +117,18 @@ def _engine(url: str) -> AsyncEngine:
     engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
     event.listen(engine.sync_engine, "connect", sqlite_pragmas)
     event.listen(engine.sync_engine, "begin", sqlite_begin)
+    event.listen(engine.sync_engine, "invalidate", _release_locks)
     return engine
+
+
+def _release_locks(connection: Any, _record: Any, _exception: Any) -> None:
+    """Roll back before a connection is given up, as it is where its task is cancelled inside a query.
+
+    SQLite keeps a closed connection, with its write lock, for as long as one of its statements is referred to; a
+    traceback that somebody holds does that, and every other writer would wait for it.
+    """
+    if in_greenlet():  # else the garbage collector ends it, and no statement is left
+        connection.run_async(lambda driver: asyncio.shield(driver.rollback()))
 
 
 def sqlite_pragmas(connection: Any, _record: Any) -> None:

@@ -44,6 +44,26 @@ async def test_a_task_cancelled_anywhere_in_a_transaction_leaves_nothing_behind(
     assert 0 < finished < 60 and await _count(kept) >= 2 * finished
 
 
+async def test_a_task_cancelled_while_it_reads_what_it_wrote_holds_no_lock(kept: Database) -> None:
+    """Its traceback is held, as by whoever gathers it: the closed connection must not keep SQLite's write lock."""
+
+    async def write() -> None:
+        async with kept.session() as session:
+            await session.execute(text("INSERT INTO kept VALUES (1)"))
+            (await session.execute(text("SELECT * FROM kept"))).all()
+            (await session.execute(text("SELECT * FROM kept"))).all()
+
+    held: list[BaseException | None] = []
+    for turn in range(150):
+        tasks = [asyncio.create_task(write()) for _ in range(3)]
+        await asyncio.sleep(0.0001 * (turn % 50))
+        for task in tasks:
+            task.cancel()
+        held += await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.wait_for(write(), 5)
+    assert any(isinstance(e, asyncio.CancelledError) for e in held)
+
+
 async def test_an_error_takes_back_what_was_written(kept: Database) -> None:
     with pytest.raises(ZeroDivisionError):
         async with kept.session() as session:
