@@ -12,6 +12,7 @@ from core.errors import MinwangError, UsageError
 from station import cli_archive as _archive  # noqa: F401  # registers its commands
 from station import cli_cameras as _cameras  # noqa: F401
 from station import cli_cert as _cert  # noqa: F401
+from station import cli_doctor as _doctor  # noqa: F401
 from station import cli_footage as _footage  # noqa: F401
 from station import cli_models as _models  # noqa: F401
 from station import cli_registry as _registry  # noqa: F401

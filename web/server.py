@@ -26,6 +26,9 @@ from search import look
 from search.packs import Shelf
 from search.upkeep import days_of, shelf_of
 from web import api, proxies, routing
+from web.doctor.checks import CHECKS
+from web.doctor.facts import Site
+from web.doctor.runner import Doctor
 from web.motion_jobs import MotionJobs
 from web.onboarding_work import OnboardingWork
 from web.services import SERVICES, EventFeed, Services, Snapshots, Tickets
@@ -51,8 +54,10 @@ PAGES = (
 )
 
 
-def build(settings: Settings, database: Database, accounts: Accounts, clock: Clock) -> web.Application:
-    """The application, ready to run; needs a running event loop."""
+def build(
+    settings: Settings, database: Database, accounts: Accounts, clock: Clock, config: Path | None = None
+) -> web.Application:
+    """The application, ready to run; needs a running event loop. `config`: the settings' file, where there is one."""
     assert api.__all__
     app = web.Application(middlewares=[proxies.middleware(settings.web), routing.headers], client_max_size=1_000_000)
     data_dir = settings.data.dir.absolute()
@@ -62,6 +67,7 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
         reports=Reports(database, clock, settings.station.timezone), feed=EventFeed(database, clock), tickets=Tickets(clock),
         pool=pool, snapshots=Snapshots(pool), transcoders=Transcoders(), node_token=node_token(data_dir), data_dir=data_dir,
         zone=ZoneInfo(settings.station.timezone), days=days_of(settings), shelf=Shelf(shelf_of(settings)), motion=MotionJobs(clock, reader),
+        doctor=Doctor(CHECKS, Site(settings, clock, database, config)),
         looker=DecodePool(1, 40.0, look.prepare, (settings.search, shelf_of(settings))),
     )  # fmt: skip
     app[SERVICES] = services

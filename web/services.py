@@ -27,6 +27,7 @@ from reports.coverage import Reports
 from search.detectors.load import name as detector_name
 from search.packs import Shelf
 from search.store import Days
+from web.doctor.runner import Doctor
 from web.motion_jobs import MotionJobs
 from web.onboarding_work import OnboardingWork
 
@@ -131,6 +132,7 @@ class Services:
     shelf: Shelf
     looker: DecodePool  # with the search models loaded, for example pictures
     motion: MotionJobs
+    doctor: Doctor  # of the station itself
     http: aiohttp.ClientSession | None = None
     onboarding: OnboardingWork | None = None
     ptz: PtzControl | None = None

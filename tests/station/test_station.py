@@ -23,7 +23,7 @@ COMMANDS = (
     "cameras clocks", "cameras configure", "cameras rotate", "record", "patrol",
     "index", "search", "clip", "archive verify",
     "archive hold", "archive holds", "archive release", "archive forecast", "bench", "user add", "user list", "user reset", "version",
-    "cert", "cert show", "cert renew", "cert ca",
+    "cert", "cert show", "cert renew", "cert ca", "doctor",
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from web.api import (
     reports,
     search,
     similar,
+    station,
     tour,
 )
 
@@ -35,5 +36,6 @@ __all__ = [
     "reports",
     "search",
     "similar",
+    "station",
     "tour",
 ]

@@ -1,0 +1,503 @@
+"""The station's facts: every check under the conditions that it is there for, and the runner that no check can stop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from cameras import inventory, registry
+from core.clock import ManualClock, SystemClock, to_microseconds
+from core.database import Database
+from core.permissions import Role
+from core.settings import DataSettings, RetentionSettings, SearchSettings, Settings, TlsMode, WebSettings
+from nvr import footage
+from nvr.footage import Segment
+from nvr.tables import OpenSegment, StreamStatus, Worker
+from search.tables import IndexState
+from tests.conftest import ROOT
+from tests.web.certificates import made, write
+from tests.web.conftest import SignIn
+from web.doctor import clock, data, disks, machine, network
+from web.doctor.checks import CHECKS
+from web.doctor.facts import Check, Fact, Finding, Site, State, ok, warning
+from web.doctor.runner import Doctor, worst
+from web.tls.authority import Authority
+
+
+def site(folder: Path, database: Database | None = None, **settings: object) -> Site:
+    made_of = Settings(data=DataSettings(dir=folder), **settings)  # type: ignore[arg-type]
+    return Site(made_of, SystemClock(), database)
+
+
+def states(findings: Sequence[Finding]) -> list[str]:
+    return [f.state.value for f in findings]
+
+
+# The runner
+
+
+async def test_a_check_that_hangs_or_dies_stops_no_other() -> None:
+    release, looks = threading.Event(), []
+
+    def hangs(_: Site) -> Sequence[Finding]:
+        looks.append(1)
+        release.wait(20)
+        return [ok("at last")]
+
+    def dies(_: Site) -> Sequence[Finding]:
+        raise RuntimeError("rtsp://user:geheim@10.1.1.1/ is no disk")
+
+    async def waits(_: Site) -> Sequence[Finding]:
+        await asyncio.sleep(20)
+        return []
+
+    checks = (
+        Check("hangs", hangs, keep_s=0, limit_s=0.3, hung=State.FAILED), Check("dies", dies), Check("waits", waits, limit_s=0.3),
+        Check("good", lambda _: [ok("fine", "a"), warning("less", "do it", "b")]),
+    )  # fmt: skip
+    doctor = Doctor(checks, Site(Settings(), SystemClock()))
+    started = time.monotonic()
+    facts = await doctor.facts()
+    assert time.monotonic() - started < 3
+    assert [(f.check, f.subject, f.state) for f in facts] == [
+        ("hangs", "", "failed"), ("dies", "", "unknown"), ("waits", "", "unknown"), ("good", "a", "ok"), ("good", "b", "warning")
+    ]  # fmt: skip
+    assert "geheim" not in facts[1].value and "RuntimeError" in facts[1].value
+    assert all(f.remedy for f in facts if f.state is not State.OK) and facts[0].seconds >= 0.3
+    again = await doctor.facts()
+    assert again[0].value == "still does not answer" and len(looks) == 1  # no thread is added to one that hangs
+    release.set()
+    async with asyncio.timeout(5):
+        while (last := (await doctor.facts())[0]).state is not State.OK:
+            await asyncio.sleep(0.05)
+    assert last.value == "at last"
+
+
+async def test_results_are_kept_and_many_askers_are_one_look() -> None:
+    looks: list[str] = []
+
+    def look(name: str) -> object:
+        def of(_: Site) -> Sequence[Finding]:
+            looks.append(name)
+            time.sleep(0.05)
+            return [ok(name)]
+
+        return of
+
+    manual = ManualClock()
+    checks = (Check("quick", look("quick"), keep_s=10), Check("slow", look("slow"), keep_s=3600, heavy=True))  # type: ignore[arg-type]
+    doctor = Doctor(checks, Site(Settings(), manual))
+    await asyncio.gather(*(doctor.facts() for _ in range(20)))
+    assert sorted(looks) == ["quick", "slow"]
+    manual.advance(11)
+    at = (await doctor.facts())[1].at
+    assert sorted(looks) == ["quick", "quick", "slow"] and at == manual.now() - timedelta(seconds=11)
+    manual.advance(3600)
+    await doctor.facts()
+    assert looks.count("slow") == 2
+
+
+async def test_heavy_checks_run_one_after_the_other() -> None:
+    at_once = most = 0
+
+    def look(_: Site) -> Sequence[Finding]:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        time.sleep(0.05)
+        at_once -= 1
+        return [ok("")]
+
+    await Doctor([Check(str(i), look, heavy=True) for i in range(4)], Site(Settings(), SystemClock())).facts()
+    assert most == 1
+
+
+def test_what_is_wrong_has_a_remedy_and_what_is_well_has_none() -> None:
+    for state, remedy in ((State.OK, "do"), (State.FAILED, ""), (State.UNKNOWN, "")):
+        with pytest.raises(ValueError, match="remedy"):
+            Finding(state, "x", remedy)
+    moment = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+    def fact(state: State) -> Fact:
+        return Fact(check="", subject="", state=state, value="", remedy="", at=moment, seconds=0)
+
+    assert worst([fact(State.OK), fact(State.UNKNOWN)]) is State.UNKNOWN
+    assert worst([fact(State.WARNING), fact(State.UNKNOWN)]) is State.WARNING
+    assert worst([fact(State.FAILED), fact(State.WARNING)]) is State.FAILED and worst([fact(State.OK)]) is State.OK
+
+
+# Disks
+
+
+def test_disk_space_of_every_folder(tmp_path: Path) -> None:
+    (tmp_path / "video").mkdir()
+    assert states(disks.space(site(tmp_path))) == ["ok", "ok"]
+    greedy = site(tmp_path, retention=RetentionSettings(min_free_bytes=10**15))
+    assert states(disks.space(greedy)) == ["ok", "warning"]
+    away = site(tmp_path)
+    away.settings.data.volumes = [tmp_path / "not-mounted"]
+    (_, gone) = disks.space(away)
+    assert (gone.state, gone.value) == ("failed", "the folder is not there") and "mount its disk" in gone.remedy
+
+
+def test_disk_speed_is_measured_once_a_file_system_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "video").mkdir()
+    (found,) = disks.speed(site(tmp_path))
+    assert found.state in (State.OK, State.WARNING) and "MB/s written, flush" in found.value
+    assert [p.name for p in tmp_path.rglob("*")] == ["video"]
+    (full,) = disks.speed(site(tmp_path, retention=RetentionSettings(min_free_bytes=0)))
+    assert "MB/s" in full.value
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a full disk")
+def test_full_and_read_only_disks(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=20m,nr_inodes=100", "tmpfs", disk], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    try:
+        (small,) = disks.space(site(disk, retention=RetentionSettings(min_free_bytes=0)))[:1]
+        assert (small.state, small.remedy[:9]) == ("failed", "make room")
+        (unmeasured,) = disks.speed(site(disk))[:1]
+        assert (unmeasured.state, unmeasured.value) == ("unknown", "not measured: too little room")
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        assert "not writable" in disks.space(site(disk))[0].value
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def _ata(*attributes: tuple[int, int]) -> dict[str, object]:
+    table = [{"id": i, "raw": {"value": v}} for i, v in attributes]
+    return {"smart_status": {"passed": True}, "ata_smart_attributes": {"table": table}}
+
+
+NVME = {"smart_status": {"passed": True}, "nvme_smart_health_information_log": {"percentage_used": 95, "media_errors": 0}}
+SMART = (
+    (_ata((5, 0), (9, 30000)), "ok", "passed"),
+    (_ata((5, 8), (197, 2)), "warning", "passed, 8 reallocated, 2 pending"),
+    ({"smart_status": {"passed": False}}, "failed", "FAILED"),
+    (NVME, "warning", "passed, 95 % worn"),
+    ({"smartctl": {"messages": [{"string": "Unable to detect device type"}]}}, "unknown", "the disk tells nothing (Unable to detect device type)"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "state", "value"), SMART)
+def test_what_disks_say_of_themselves(said: dict[str, object], state: str, value: str) -> None:
+    found = disks.judge_smart(said, "sda")
+    assert (found.state, found.value) == (state, value)
+
+
+# Clock, network
+
+
+def test_the_kernel_is_asked_for_its_clock() -> None:
+    (found,) = clock.synchronised(Site(Settings(), SystemClock()))
+    assert found.value.startswith(("synchronised", "not synchronised"))
+    (early,) = clock.synchronised(Site(Settings(), ManualClock(datetime(1970, 1, 1, tzinfo=timezone.utc))))
+    assert early.state is State.FAILED and "1970-01-01" in early.value
+    cases = (
+        (0, 0, 0.001, 0.02, "chronyd", "ok"), (5, 0x40, 0.0, 16.0, "", "warning"), (0, 0x40, 0.0, 16.0, "chronyd", "warning"),
+        (0, 0, 2.0, 0.1, "ntpd", "warning"), (0, 0, 0.0, 20.0, "ntpd", "warning"),
+    )  # fmt: skip
+    for state, status, offset, error, daemon, expected in cases:
+        assert clock.judge(state, status, offset, error, daemon).state == expected
+    assert "apt-get install chrony" in clock.judge(5, 0x40, 0, 0, "").remedy
+    assert "Asia/Shanghai" in clock.zone(Site(Settings(), SystemClock()))[0].value
+
+
+async def test_the_console_s_port(sign_in: SignIn, tmp_path: Path) -> None:
+    client = await sign_in(None)
+    port = client.server.port
+    assert port is not None
+
+    async def look(number: int, **web: object) -> Finding:
+        settings = WebSettings(port=number, **web)  # type: ignore[arg-type]
+        return (await asyncio.to_thread(network.console, site(tmp_path, web=settings)))[0]
+
+    assert (found := await look(port)).state is State.OK and found.value == "the console answers"
+
+    async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi")
+        await writer.drain()
+        writer.close()
+
+    stranger = await asyncio.start_server(other, "127.0.0.1", 0)
+    taken = stranger.sockets[0].getsockname()[1]
+    assert (found := await look(taken)).state is State.FAILED and found.value == "another program answers"
+    stranger.close()
+    await stranger.wait_closed()
+    assert (found := await look(taken)).state is State.WARNING and "free" in found.value
+    assert (found := await look(8080, host="203.0.113.77")).state is State.FAILED or "cannot" in found.value
+    assert (await look(0)).state is State.UNKNOWN
+
+
+def test_discovery_and_multicast(tmp_path: Path) -> None:
+    assert states(network.discovery_port(site(tmp_path))) == ["ok"]
+    holder = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # without SO_REUSEADDR: shares with nobody
+    holder.bind(("", 3702))
+    (taken,) = network.discovery_port(site(tmp_path))
+    holder.close()
+    assert taken.state is State.WARNING and "Address already in use" in taken.value
+    heard = network._loop("127.0.0.1", "lo")
+    assert heard.value == "group joined, datagram came back", heard
+    away = network._loop("203.0.113.77", "x")
+    assert away.state is State.WARNING and "multicast does not work" in away.value
+
+
+# Machine
+
+
+async def test_open_files_against_the_cameras(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await _town(database)
+    (found,) = await machine.files(site(tmp_path, database))
+    assert found.state is State.OK and "for 16 streams" in found.value
+    monkeypatch.setattr("resource.getrlimit", lambda _: (256, 256))
+    (few,) = await machine.files(site(tmp_path, database))
+    assert few.state is State.FAILED and "LimitNOFILE=65536" in few.remedy
+    assert states(await machine.files(site(tmp_path))) == ["unknown"]
+
+
+def test_memory_ffmpeg_and_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert machine.memory(site(tmp_path))[0].value.endswith("swapped out")
+    assert "minwang 0" in machine.versions(site(tmp_path))[0].value
+    (found,) = machine.ffmpeg(site(tmp_path))
+    assert found.state is State.OK and "decodes h264 and hevc" in found.value
+    poor = tmp_path / "ffmpeg"
+    poor.write_text("#!/bin/sh\necho ' V....D h264'\n")
+    poor.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    (without,) = machine.ffmpeg(site(tmp_path))
+    assert without.state is State.FAILED and "without hevc" in without.value
+    poor.unlink()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert machine.ffmpeg(site(tmp_path))[0].value == "not installed"
+
+
+LATIN = Path("/usr/share/fonts/truetype/dejavu")
+
+
+def _fonts(folder: Path, monkeypatch: pytest.MonkeyPatch, *dirs: Path) -> None:
+    listed = "".join(f"<dir>{d}</dir>" for d in dirs)
+    config = folder / "fonts.conf"
+    config.write_text(
+        f'<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>{listed}<cachedir>{folder}/cache</cachedir></fontconfig>'
+    )
+    monkeypatch.setenv("FONTCONFIG_FILE", str(config))
+
+
+def test_chinese_is_printed_as_characters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (good,) = machine.printing(site(tmp_path))
+    assert good.state is State.OK and "CJK" in good.value, good
+    if not LATIN.is_dir():
+        pytest.skip("DejaVu's fonts are not installed; run: apt-get install fonts-dejavu-core")
+    _fonts(tmp_path, monkeypatch, LATIN)
+    (boxes,) = machine.printing(site(tmp_path))
+    assert boxes.state is State.FAILED and boxes.value.startswith("empty boxes instead of 民网巡检"), boxes
+    assert "fonts-noto-cjk" in boxes.remedy
+
+
+def test_no_font_at_all_is_a_sentence_and_ends_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pango ends its process then: in the controller it would have been the console."""
+    _fonts(tmp_path, monkeypatch)
+    (none,) = machine.printing(site(tmp_path))
+    assert none.state is State.FAILED and "PDF needs fonts and none is installed" in none.remedy, none
+    body = "from core.errors import StorageError\nfrom reports import pdf\ntry:\n pdf.made('<p>a</p>')\nexcept StorageError as e:\n print(e)"
+    done = subprocess.run([sys.executable, "-c", body], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "install them (apt-get install fonts-noto-cjk)" in done.stdout, done.stderr
+
+
+def test_rights_of_the_files_that_matter(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o750)
+    (folder / "secret.key").write_bytes(b"x" * 32)
+    (folder / "secret.key").chmod(0o600)
+    config = tmp_path / "minwang.toml"
+    config.write_text("")
+    config.chmod(0o644)
+
+    def look(**data_settings: object) -> dict[str, str]:
+        settings = Settings(data=DataSettings(dir=folder, **data_settings))  # type: ignore[arg-type]
+        return {Path(f.subject).name: f.state for f in machine.rights(Site(settings, SystemClock(), None, config))}
+
+    found = look()
+    assert (found["data"], found["secret.key"], found["minwang.toml"]) == ("ok", "ok", "ok")
+    assert found["user"] == ("warning" if os.geteuid() == 0 else "ok")
+    assert look(database="postgresql+psycopg://pol:geheim@db/minwang")["minwang.toml"] == "failed"
+    (folder / "secret.key").chmod(0o640)
+    folder.chmod(0o755)
+    config.chmod(0o664)
+    found = look()
+    assert (found["data"], found["secret.key"], found["minwang.toml"]) == ("warning", "failed", "failed")
+
+
+# Data
+
+
+async def _town(database: Database) -> None:
+    town = await asyncio.to_thread(inventory.load, ROOT / "inventory.yaml")
+    async with database.session() as session:
+        await registry.apply(session, town, SystemClock().now(), "test")
+        await session.execute(text("UPDATE stream SET url = 'rtsp://127.0.0.1/x'"))
+
+
+async def test_the_database_on_either_kind(either_database: Database, server_address: str, tmp_path: Path) -> None:
+    here = site(tmp_path, either_database)
+    if server_address:
+        here.settings.data.database = str(either_database.url)
+    (found,) = await data.database(here)
+    assert found.state is State.OK and found.value.startswith("1" if server_address else "schema"), found
+    assert "geheim" not in found.value
+    async with either_database.session() as session:
+        await session.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    (old,) = await data.database(here)
+    assert old.state is State.FAILED and "start the station" in old.remedy
+    async with either_database.session() as session:
+        await session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert "install the newer one" in (await data.database(here))[0].remedy
+
+
+async def test_a_database_that_cannot_be_read(tmp_path: Path) -> None:
+    await asyncio.to_thread((tmp_path / "minwang.db").write_bytes, b"SQLite is not this" * 100)
+    broken = Database(f"sqlite+aiosqlite:///{tmp_path / 'minwang.db'}")
+    (found,) = await data.database(site(tmp_path, broken))
+    await broken.close()
+    assert found.state is State.FAILED and "file is not a database" in found.value, found
+    gone = Settings(data=DataSettings(dir=tmp_path, database="postgresql+psycopg://pol:geheim@127.0.0.1:1/minwang"))
+    server = Database(gone.database_url)
+    (found,) = await data.database(Site(gone, SystemClock(), server))
+    await server.close()
+    assert found.state is State.FAILED and "geheim" not in found.value + found.remedy and "start the server" in found.remedy
+
+
+async def test_whether_the_station_runs_and_records(either_database: Database, tmp_path: Path) -> None:
+    now = SystemClock().now()
+    here = site(tmp_path, either_database)
+    await _town(either_database)
+    assert (await data.running(here))[0].value == "no recorder has said anything for 30 s"
+    async with either_database.session() as session:
+        session.add(Worker(name="recorder-0", role="recorder", url="", pid=1, seen_at=now))
+        session.add(_status("wj-01/main", now))
+    (some,) = await data.running(here)
+    assert some.state is State.WARNING and some.value == "1 of 16 streams recorded by 1 recorders"
+    here.settings.recorder.workers = 2
+    assert (await data.running(here))[0].state is State.FAILED
+
+
+def _status(stream: str, at: datetime, state: str = "recording") -> StreamStatus:
+    return StreamStatus(stream=stream, worker="recorder-0", state=state, engine="native", at=at, since=at, last_picture=at)
+
+
+async def test_what_waits(either_database: Database, tmp_path: Path) -> None:
+    now = SystemClock().now()
+    here = site(tmp_path, either_database)
+    assert states(await data.backlog(here)) == ["ok", "ok", "ok"]
+    now_us = to_microseconds(now)
+    async with either_database.session() as session:
+        session.add(_status("a/main", now))
+        flags = (0, footage.UNHASHED, footage.UNHASHED)
+        files = [Segment("a/main", 1, now_us - i * 1000, now_us, flags=f) for i, f in enumerate(flags)]
+        await footage.append(session, files)
+        session.add(OpenSegment(stream="a/main", start_us=now_us - 1_000_000_000, volume=1))
+        session.add(IndexState(stream="a/main", position_us=now_us - 700_000_000))
+    rows, hashes, behind = await data.backlog(here)
+    assert (rows.state, rows.value) == ("warning", "1 streams wait for their rows")
+    assert (hashes.state, hashes.value) == ("warning", "2 of 3 files of the last 2 hours")
+    assert behind.state is State.WARNING and behind.value.startswith(("699 s", "700 s"))
+
+
+async def test_registry_against_the_file(database: Database, tmp_path: Path) -> None:
+    await _town(database)
+    here = site(tmp_path, database, inventory=ROOT / "inventory.yaml")
+    assert states(await data.registry_difference(here)) == ["ok"]
+    async with database.session() as session:
+        await session.execute(text("UPDATE camera SET name = 'x' WHERE id = 'wj-01'"))
+    (found,) = await data.registry_difference(here)
+    assert found.state is State.WARNING and "0 to add, 1 to change, 0 only in the registry" in found.value
+    here.settings.inventory = tmp_path / "none.yaml"
+    assert states(await data.registry_difference(here)) == ["unknown"]
+    await asyncio.to_thread(here.settings.inventory.write_text, "cameras: 3\n")
+    assert states(await data.registry_difference(here)) == ["failed"]
+
+
+def test_model_packs(tmp_path: Path) -> None:
+    (none,) = data.models(site(tmp_path))
+    assert none.state is State.WARNING and "no model pack" in none.value
+    (missing,) = data.models(site(tmp_path, search=SearchSettings(detector="nosuch")))
+    assert (missing.state, missing.subject) == ("failed", "nosuch")
+
+
+def test_certificates_of_the_console(tmp_path: Path) -> None:
+    now = datetime.now(timezone.utc)
+
+    def look(host: str = "127.0.0.1", tls: TlsMode = TlsMode.OWN) -> Finding:
+        return data.certificate(site(tmp_path, web=WebSettings(host=host, tls=tls)))[0]
+
+    assert look(tls=TlsMode.OFF).state is State.OK and look(tls=TlsMode.PROXY).state is State.UNKNOWN
+    assert (plain := look("0.0.0.0", TlsMode.OFF)).state is State.WARNING and "without encryption" in plain.value
+    assert (none := look()).state is State.FAILED and none.remedy.startswith("run 'minwang cert'"), none
+    authority = Authority(tmp_path)
+    authority.create([], now)
+    authority.issue(["10.250.250.250"], now)
+    assert look().state is State.OK and "valid for 395 days" in look().value
+    authority.issue(["10.250.250.250"], now - timedelta(days=380))
+    assert (soon := look()).state is State.WARNING and soon.remedy.startswith("minwang cert renew")
+    old = made("old", days=(-500, -400))
+    write(tmp_path / "tls", [old], old[1])
+    assert (expired := look()).state is State.FAILED and "expired on" in expired.value and "renew it" in expired.remedy
+
+
+# All of them together
+
+
+async def test_administrators_get_the_facts_and_costly_checks_run_once(sign_in: SignIn) -> None:
+    client = await sign_in(Role.ADMINISTRATOR)
+    first, second = [await (await client.get("/api/station")).json() for _ in range(2)]
+    assert {f["check"] for f in first["facts"]} == {c.name for c in CHECKS}
+    assert first["state"] in ("failed", "warning")
+
+    def moments(reply: dict[str, list[dict[str, str]]]) -> dict[str, str]:
+        return {f["check"]: f["at"] for f in reply["facts"]}
+
+    costly = {c.name for c in CHECKS if c.heavy}
+    assert costly >= {"disk.speed", "printing"}
+    assert {n: moments(first)[n] for n in costly} == {n: moments(second)[n] for n in costly}
+    assert (await (await sign_in(Role.VIDEO_OFFICER)).get("/api/station")).status == 403
+
+
+def test_doctor_on_the_command_line(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MINWANG_DATA__DATABASE": ""}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "station", *arguments]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    (tmp_path / "minwang.toml").write_text("[web]\nport = 1\n")
+    done = run("doctor", "--json")
+    said = json.loads(done.stdout)
+    assert (done.returncode, said["state"], done.stderr) == (1, "failed", "")
+    assert not (tmp_path / "data").exists()  # nothing was made by looking
+    failed_ones = {f["check"] for f in said["facts"] if f["state"] == "failed"}
+    assert {"database", "disk.space"} <= failed_ones
+    table = run("doctor").stdout
+    assert "→ start the station once (minwang serve)" in table and "unknown" in table.splitlines()[-1]
+
+
+def test_every_check_is_bounded() -> None:
+    assert len({c.name for c in CHECKS}) == len(CHECKS)
+    assert all(0 < c.limit_s <= 60 and c.keep_s > 0 for c in CHECKS)

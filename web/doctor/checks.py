@@ -1,0 +1,53 @@
+"""All checks, in the order in which people read them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from core.clock import Clock
+from core.database import Database
+from core.settings import Settings
+from web.doctor import clock, data, disks, machine, network
+from web.doctor.facts import Check, Site, State
+
+HOUR = 3600.0
+CHECKS = (
+    Check("station", data.running),
+    Check("versions", machine.versions, keep_s=HOUR),
+    Check("database", data.database),
+    Check("backlog", data.backlog, keep_s=60),
+    Check("registry", data.registry_difference, keep_s=300, limit_s=20),
+    Check("disk.space", disks.space, hung=State.FAILED),
+    Check("disk.speed", disks.speed, keep_s=HOUR, limit_s=60, heavy=True, hung=State.FAILED),
+    Check("disk.smart", disks.smart, keep_s=HOUR, limit_s=30),
+    Check("clock", clock.synchronised),
+    Check("time zone", clock.zone, keep_s=HOUR),
+    Check("port.console", network.console),
+    Check("port.discovery", network.discovery_port),
+    Check("multicast", network.multicast, keep_s=60, limit_s=20),
+    Check("certificate", data.certificate),
+    Check("permissions", machine.rights),
+    Check("files", machine.files),
+    Check("memory", machine.memory),
+    Check("ffmpeg", machine.ffmpeg, keep_s=HOUR, limit_s=20),
+    Check("printing", machine.printing, keep_s=HOUR, limit_s=60, heavy=True),
+    Check("models", data.models, keep_s=HOUR, limit_s=60, heavy=True),
+    Check("backup", data.backup),
+)
+
+
+@asynccontextmanager
+async def site_of(settings: Settings, clock: Clock, config: Path | None) -> AsyncIterator[Site]:
+    """The station as a command sees it. Nothing is made: a database that is not there stays away."""
+    file = data.database_file(settings)
+    if file is not None and not await asyncio.to_thread(file.is_file):
+        yield Site(settings, clock, None, config, f"{file}: no such file")
+        return
+    database = Database(settings.database_url)
+    try:
+        yield Site(settings, clock, database, config)
+    finally:
+        await database.close()

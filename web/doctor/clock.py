@@ -1,0 +1,76 @@
+"""The machine's clock: evidence is worth what its times are worth."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import psutil
+
+from web.doctor.facts import Finding, Site, failed, ok, unknown, warning
+
+STA_UNSYNC, STA_NANO, TIME_ERROR = 0x0040, 0x2000, 5  # adjtimex(2)
+MAX_OFFSET_S = 0.5  # the station promises recorded times within 1 s
+DAEMONS = ("chronyd", "systemd-timesyncd", "systemd-timesyn", "ntpd", "openntpd")  # comm is cut at 15 characters
+REMEDY = "install a time service: apt-get install chrony; without internet name your own server in /etc/chrony/sources.d"
+EARLIEST_YEAR = 2025
+
+
+class _Timex(ctypes.Structure):
+    """struct timex of Linux, 64-bit (bits/timex.h)."""
+
+    _fields_ = [
+        ("modes", ctypes.c_uint), ("offset", ctypes.c_long), ("freq", ctypes.c_long), ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long), ("status", ctypes.c_int), ("constant", ctypes.c_long), ("precision", ctypes.c_long),
+        ("tolerance", ctypes.c_long), ("time", ctypes.c_long * 2), ("tick", ctypes.c_long), ("rest", ctypes.c_long * 20),
+    ]  # fmt: skip
+
+
+def synchronised(site: Site) -> Sequence[Finding]:
+    """What the kernel knows about its clock, and who sets it."""
+    if site.clock.now().year < EARLIEST_YEAR:
+        return [failed(f"the clock says {site.clock.now():%Y-%m-%d}", f"set the clock (date -s), then {REMEDY}")]
+    kernel = _Timex()
+    state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(kernel))
+    if state < 0:
+        return [unknown("the kernel does not tell", REMEDY)]
+    unit = 1e9 if kernel.status & STA_NANO else 1e6
+    return [judge(state, kernel.status, kernel.offset / unit, kernel.maxerror / 1e6, _daemon())]
+
+
+def judge(state: int, status: int, offset: float, max_error: float, daemon: str) -> Finding:
+    """`offset`, `max_error`: seconds, as the kernel estimates them."""
+    if state == TIME_ERROR or status & STA_UNSYNC:
+        words = "not synchronised" + (f", although {daemon} runs" if daemon else ", no time service runs")
+        return warning(words, f"see that {daemon} reaches its server (chronyc sources, timedatectl)" if daemon else REMEDY)
+    value = f"synchronised, off by {1000 * offset:.1f} ms, at most {1000 * max_error:.0f} ms" + (
+        f" ({daemon})" if daemon else ""
+    )
+    if abs(offset) > MAX_OFFSET_S or max_error > 16:  # 16 s: nobody has corrected it for a day (500 ppm)
+        return warning(value, "see that the time service reaches its server (chronyc sources, timedatectl)")
+    return ok(value)
+
+
+def _daemon() -> str:
+    running = {p.info["name"] for p in psutil.process_iter(["name"])}
+    return next((d for d in DAEMONS if d in running), "")
+
+
+def zone(site: Site) -> Sequence[Finding]:
+    """The station's own zone counts; a server in UTC is as good as any."""
+    name = site.settings.station.timezone
+    offset = datetime.now(ZoneInfo(name)).utcoffset()
+    machine = datetime.now().astimezone().utcoffset()
+    logs = "" if offset == machine else ", in which its own logs are written"
+    return [ok(f"{name}; the machine is set to {_machine_zone()}{logs}")]
+
+
+def _machine_zone() -> str:
+    link = Path("/etc/localtime")
+    if link.is_symlink() and "zoneinfo/" in (target := str(link.resolve())):
+        return target.partition("zoneinfo/")[2]
+    return time.tzname[0]

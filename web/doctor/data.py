@@ -1,0 +1,247 @@
+"""Database, recorder, search, registry, models, certificate, backup: what the station works on and how far it is behind."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import func, select, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from cameras import inventory, registry
+from cameras.tables import Camera, Stream
+from core import migrate
+from core.clock import to_microseconds
+from core.errors import DetectorError, InventoryError, MinwangError
+from core.logs import redact
+from core.settings import Settings, TlsMode
+from nvr import footage
+from nvr.tables import Footage, OpenSegment, StreamStatus, Worker
+from search.lag import lag
+from search.packs import Shelf
+from search.upkeep import shelf_of
+from web.doctor.facts import Finding, Site, failed, ok, unknown, warning
+from web.listen import is_loopback
+from web.tls.authority import Authority, missing_hosts
+from web.tls.certificate import EXPIRES_SOON_DAYS, load
+
+SILENT = timedelta(seconds=30)  # recorders say that they live every 4 s
+SLOW_QUERY_S = 1.0
+BEHIND_WARNING_S = 600.0  # at ten minutes search begins to pass footage over
+HASH_HOURS = 2
+HASH_WARNING = 0.05
+ROWS = 5000
+
+
+def database_file(settings: Settings) -> Path | None:
+    """The file of an SQLite database; None for a server."""
+    url = make_url(settings.database_url)
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+
+
+async def database(site: Site) -> Sequence[Finding]:
+    """Reachable, quick, of this program's version."""
+    kind = make_url(site.settings.database_url).get_backend_name()
+    if site.database is None:
+        return [
+            failed(
+                f"{kind}: {redact(site.trouble)}",
+                "start the station once (minwang serve), which makes it; or see data.database",
+                kind,
+            )
+        ]
+    started = time.monotonic()
+    try:
+        async with site.database.reading() as session:
+            revision = await session.scalar(text("SELECT version_num FROM alembic_version"))
+            await session.scalar(select(func.count()).select_from(Camera))
+            server = "" if kind == "sqlite" else str(await session.scalar(text("SHOW server_version"))).split()[0] + ", "
+    except (SQLAlchemyError, MinwangError) as e:
+        why = redact(str(getattr(e, "orig", None) or e).strip().splitlines()[0][:200])
+        remedy = "start the server and see data.database" if kind != "sqlite" else "restore it from the backup if it is damaged"
+        return [failed(f"cannot be read ({why})", remedy, kind)]
+    seconds = time.monotonic() - started
+    value = f"{server}schema {revision}, answers in {1000 * seconds:.0f} ms"
+    if revision != migrate.newest():
+        older = str(revision) < migrate.newest()
+        remedy = (
+            "start the station, which brings it to this version"
+            if older
+            else "this program is older than the database: install the newer one"
+        )
+        return [failed(f"{value}; this program needs {migrate.newest()}", remedy, kind)]
+    if seconds > SLOW_QUERY_S:
+        return [warning(value, "find who loads the disk or the server (iotop, pg_stat_activity)", kind)]
+    return [ok(value, kind)]
+
+
+async def running(site: Site) -> Sequence[Finding]:
+    """The recorders say that they live; what they do."""
+    if site.database is None:
+        return [unknown("not known without the database", "see database")]
+    now = site.clock.now()
+    async with site.database.reading() as session:
+        workers = await session.execute(select(Worker.name, Worker.seen_at).where(Worker.role == "recorder"))
+        alive = [name for name, at in workers if now - at < SILENT]
+        recent = select(StreamStatus.state, func.count()).where(StreamStatus.at > now - SILENT).group_by(StreamStatus.state)
+        states = dict((await session.execute(recent)).all())
+        query = select(func.count()).select_from(Stream).join(Camera, Camera.id == Stream.camera)
+        wanted = await session.scalar(query.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0
+    if not alive:
+        return [
+            failed("no recorder has said anything for 30 s", "start the station: minwang serve, or systemctl start minwang")
+        ]
+    recording = states.get("recording", 0)
+    value = f"{recording} of {wanted} streams recorded by {len(alive)} recorders"
+    if len(alive) < site.settings.recorder.workers:
+        return [
+            failed(f"{value}; {site.settings.recorder.workers} are set", "read the log: a recorder died and does not come back")
+        ]
+    if recording < wanted:
+        return [warning(value, "see the console's patrol page for each camera's fault")]
+    return [ok(value)]
+
+
+async def backlog(site: Site) -> Sequence[Finding]:
+    """What waits: rows for the archive, files for their checksum, footage for search."""
+    if site.database is None:
+        return [unknown("not known without the database", "see database")]
+    return [await _rows(site), await _hashes(site), await _search(site)]
+
+
+async def _rows(site: Site) -> Finding:
+    """A segment that should have been closed and is still open in the index: its row waits for the database."""
+    assert site.database is not None
+    longest = timedelta(seconds=2 * site.settings.recorder.segment_seconds + 60)
+    before = to_microseconds(site.clock.now() - longest)
+    query = (
+        select(func.count(func.distinct(OpenSegment.stream)))
+        .join(StreamStatus, StreamStatus.stream == OpenSegment.stream)
+        .where(OpenSegment.start_us < before, StreamStatus.state == "recording", StreamStatus.at > site.clock.now() - SILENT)
+    )
+    async with site.database.reading() as session:
+        late = await session.scalar(query) or 0
+    if late:
+        return warning(
+            f"{late} streams wait for their rows", "find who holds the database (log: 'archive rows wait')", "archive rows"
+        )
+    return ok("none wait", "archive rows")
+
+
+async def _hashes(site: Site) -> Finding:
+    assert site.database is not None
+    since = to_microseconds(site.clock.now()) // footage.HOUR_US - HASH_HOURS + 1
+    async with site.database.reading() as session:
+        query = select(Footage.stream, Footage.hour, Footage.volume, Footage.entries).where(Footage.hour >= since).limit(ROWS)
+        entries = [s for row in await session.execute(query) for s in footage.unpack(*row)]
+    waiting = sum(bool(s.flags & footage.UNHASHED) for s in entries)
+    value = f"{waiting} of {len(entries)} files of the last {HASH_HOURS} hours"
+    if waiting > HASH_WARNING * len(entries):
+        return warning(value, "the processor falls behind: fewer search.workers, or more cores", "checksums waiting")
+    return ok(value, "checksums waiting")
+
+
+async def _search(site: Site) -> Finding:
+    assert site.database is not None
+    async with site.database.reading() as session:
+        behind = await lag(session)
+    value = (
+        f"{behind.behind_seconds:.0f} s behind, {behind.skipped_seconds} s passed over, {behind.quarantined} streams left out"
+    )
+    if behind.behind_seconds > BEHIND_WARNING_S or behind.quarantined:
+        return warning(value, "more search.workers, a faster pack; minwang index --from TIME reads again", "search")
+    return ok(value, "search")
+
+
+async def registry_difference(site: Site) -> Sequence[Finding]:
+    """The inventory file against the registry."""
+    path = site.settings.inventory
+    if site.database is None:
+        return [unknown("not known without the database", "see database")]
+    if not await asyncio.to_thread(path.exists):
+        return [unknown(f"{path}: no such file", "set inventory in the settings, or write one: minwang inventory export")]
+    try:
+        wanted = await asyncio.to_thread(inventory.load, path)
+    except InventoryError as e:
+        return [
+            failed(f"{path}: {len(e.problems)} problems, the first: {e.problems[0]}", "minwang inventory check lists them all")
+        ]
+    async with site.database.reading() as session:
+        plan = await registry.plan(session, wanted)
+    if plan.empty:
+        return [ok(f"{path} and the registry agree")]
+    value = f"{path}: {len(plan.added)} to add, {len(plan.changed)} to change, {len(plan.retired)} only in the registry"
+    return [warning(value, "minwang inventory plan shows them; apply the file, or export the registry into it")]
+
+
+def models(site: Site) -> Sequence[Finding]:
+    """The packs that search uses, each file against its checksum."""
+    shelf = Shelf(shelf_of(site.settings))
+    found = []
+    for installed in shelf.installed():
+        try:
+            installed.verify()
+        except DetectorError as e:
+            found.append(
+                failed(str(e), f"minwang models remove {installed.pack.name}, then pull or add it again", installed.pack.name)
+            )
+        else:
+            found.append(ok("checksums fit", installed.pack.name))
+    wanted = site.settings.search.detector
+    if wanted not in ("auto", "builtin", "none") and not any(wanted in (i.pack.id, i.pack.name) for i in shelf.installed()):
+        found.append(
+            failed(
+                "search.detector names it, and it is not installed", "minwang models list; minwang models add FOLDER", wanted
+            )
+        )
+    if not found:
+        remedy = "people and vehicles need one: minwang models list"
+        found.append(warning("no model pack: search sees that something moved, not what", remedy))
+    return found
+
+
+def certificate(site: Site) -> Sequence[Finding]:
+    """Of the console."""
+    web = site.settings.web
+    if web.tls is TlsMode.PROXY:
+        return [unknown("the proxy has it", "watch its expiry there (docs/https.md)")]
+    if web.tls is TlsMode.OFF:
+        if is_loopback(web.host):
+            return [ok("none is needed: the console listens on this machine only")]
+        return [
+            warning(
+                f"none: the console is served without encryption on {web.host}", "minwang cert, then web.tls (docs/https.md)"
+            )
+        ]
+    now = site.clock.now()
+    try:
+        found = load(*site.settings.certificate_files, now)
+    except MinwangError as e:
+        sentence, _, remedy = str(e).rpartition("; ")
+        return [failed(sentence or str(e), remedy or "see docs/https.md")]
+    left = int(found.days_left(now))
+    value = f"valid for {left} days, issued by {found.issuer}, for {', '.join(found.names)}"
+    own = site.settings.web.certificate is None and Authority(site.settings.data.dir).issued() is not None
+    if left < EXPIRES_SOON_DAYS:
+        remedy = (
+            "minwang cert renew (its authority may be near its end: minwang cert show)"
+            if own
+            else "renew it where it came from"
+        )
+        return [warning(value, remedy)]
+    missing = missing_hosts(found.names) if own else []
+    if missing and not is_loopback(web.host):
+        more = " ".join(f"--host {h}" for h in (*found.names, *missing))
+        return [
+            warning(f"{value}; not for {', '.join(missing)}", f"where browsers use that address: minwang cert renew {more}")
+        ]
+    return [ok(value)]
+
+
+def backup(_site: Site) -> Sequence[Finding]:
+    """When the last good one was made."""
+    return [unknown("no record of a backup", "make one (docs/operations.md)")]

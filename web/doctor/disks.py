@@ -1,0 +1,187 @@
+"""Disks: room, speed, health. The speed test writes a bounded file that has no name, so that nothing can stay behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from web.doctor.facts import Finding, Site, failed, ok, unknown, warning
+
+MB = 1_000_000
+TEST_BYTES = 64 * MB
+TEST_SECONDS = 3.0
+SYNCS = 20
+SLOW_MB_S = 40  # what 160 cameras of 2 Mb/s write; an ordinary hard disk gives 100 to 200
+SLOW_SYNC_S = 0.2  # a hard disk turns once in 8 ms; the recorder calls a disk slow at 5 s (nvr.volumes)
+DATA_WARNING, DATA_FAILED = 1000 * MB, 100 * MB
+INODES_WARNING, INODES_FAILED = 0.05, 0.01
+SMART_SECONDS = 8
+# Attributes of ATA disks whose raw value should be 0 (Backblaze's drive statistics: failing drives show them).
+SMART_ATTRIBUTES = {5: "reallocated", 187: "uncorrectable", 197: "pending", 198: "offline uncorrectable"}
+
+
+def folders(site: Site) -> list[Path]:
+    """The data folder and the volumes."""
+    return list(dict.fromkeys(p.absolute() for p in (site.settings.data.dir, *site.settings.volumes)))
+
+
+def space(site: Site) -> Sequence[Finding]:
+    volumes = {p.absolute() for p in site.settings.volumes}
+    return [_space(path, site.settings.retention.min_free_bytes if path in volumes else None) for path in folders(site)]
+
+
+def _space(path: Path, keeps_free: int | None) -> Finding:
+    """`keeps_free`: what retention leaves on a volume; None: not a volume."""
+    subject = str(path)
+    try:
+        found = os.statvfs(path)
+    except FileNotFoundError:
+        return failed("the folder is not there", "mount its disk, or set data.dir and data.volumes right", subject)
+    free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+    inodes = found.f_favail / found.f_files if found.f_files else 1.0
+    value = f"{free / 1e9:.1f} of {total / 1e9:.1f} GB free"
+    if found.f_files:
+        value += f", {inodes:.0%} of the inodes"
+    if not os.access(path, os.W_OK):
+        return failed(f"{value}; not writable", f"give the station's user the right to write: chown -R USER {path}", subject)
+    if free < DATA_FAILED or inodes < INODES_FAILED:
+        return failed(value, "make room: remove what is not the station's, or add a disk", subject)
+    # Retention keeps a volume at its limit for ever: half of it means that it cannot keep up.
+    if free < (DATA_WARNING if keeps_free is None else keeps_free // 2) or inodes < INODES_WARNING:
+        return warning(value, "make room, lower retention.main_days, or add a volume", subject)
+    return ok(value, subject)
+
+
+def speed(site: Site) -> Sequence[Finding]:
+    """Sequential writing and flushing, each file system once."""
+    found, seen = [], set()
+    for path in folders(site):
+        try:
+            device = path.stat().st_dev
+        except OSError as e:
+            found.append(unknown(f"not measured ({e.strerror})", "see disk.space", str(path)))
+            continue
+        if device not in seen:
+            seen.add(device)
+            found.append(_speed(path, site.settings.retention.min_free_bytes))
+    return found
+
+
+def _speed(path: Path, keeps_free: int) -> Finding:
+    subject = str(path)
+    if shutil.disk_usage(path).free < min(keeps_free, 500 * MB) // 2 + 2 * TEST_BYTES:
+        return unknown("not measured: too little room", "make room first (disk.space)", subject)
+    try:
+        with tempfile.TemporaryFile(dir=path) as file:  # no name (O_TMPFILE): gone with the process, however it ends
+            rate = _written(file.fileno())
+            typical, slowest = _synced(file.fileno())
+    except OSError as e:
+        return failed(
+            f"writing failed ({e.strerror})", "look at the disk (dmesg), at the mount's options and at the rights", subject
+        )
+    value = f"{rate / MB:.0f} MB/s written, flush {1000 * typical:.1f} ms (slowest {1000 * slowest:.0f} ms)"
+    if rate < SLOW_MB_S * MB or slowest > SLOW_SYNC_S:
+        remedy = (
+            f"recordings need {SLOW_MB_S} MB/s and flushes below {1000 * SLOW_SYNC_S:.0f} ms: "
+            "use another disk, or spread the cameras over several"
+        )
+        return warning(value, remedy, subject)
+    return ok(value, subject)
+
+
+def _written(file: int) -> float:
+    """Bytes a second down to the disk."""
+    block = os.urandom(MB)  # not zeros: some disks and file systems compress
+    started, written = time.monotonic(), 0
+    while written < TEST_BYTES and time.monotonic() - started < TEST_SECONDS:
+        written += os.write(file, block)
+    os.fdatasync(file)
+    return written / max(time.monotonic() - started, 1e-6)
+
+
+def _synced(file: int) -> tuple[float, float]:
+    """Median and slowest seconds of a small write with its flush."""
+    times = []
+    for _ in range(SYNCS):
+        started = time.monotonic()
+        os.pwrite(file, b"\0" * 4096, 0)
+        os.fsync(file)
+        times.append(time.monotonic() - started)
+        if sum(times) > TEST_SECONDS:
+            break
+    return sorted(times)[len(times) // 2], max(times)
+
+
+def smart(site: Site) -> Sequence[Finding]:
+    """What the disks say about themselves, as far as they may be asked (root, no virtual disk)."""
+    program = shutil.which("smartctl") or ("/usr/sbin/smartctl" if Path("/usr/sbin/smartctl").exists() else "")
+    disks = sorted({d for path in folders(site) for d in _disks(path)})
+    if not disks:
+        return [
+            unknown("no physical disk is found below the folders", "nothing, on a virtual machine or a network file system")
+        ]
+    if not program:
+        return [unknown("smartctl is not installed", "install it: apt-get install smartmontools", d) for d in disks]
+    return [_smart(program, d) for d in disks]
+
+
+def _disks(path: Path) -> list[str]:
+    """Names of the disks below a folder's file system, through partitions, LVM and RAID (sysfs)."""
+    with contextlib.suppress(OSError):
+        number = path.stat().st_dev
+        device = Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}").resolve(strict=True)
+        return _below(device)
+    return []
+
+
+def _below(device: Path) -> list[str]:
+    slaves = list((device / "slaves").iterdir()) if (device / "slaves").is_dir() else []
+    if slaves:
+        return [name for s in slaves for name in _below(s.resolve())]
+    disk = device.parent if (device / "partition").exists() else device
+    return [disk.name] if (disk / "device").exists() else []
+
+
+def _smart(program: str, disk: str) -> Finding:
+    command = [program, "-j", "-H", "-A", f"/dev/{disk}"]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=SMART_SECONDS, check=False)
+        said: dict[str, Any] = json.loads(done.stdout)
+    except (OSError, ValueError, subprocess.TimeoutExpired) as e:
+        return unknown(f"smartctl gave no answer ({type(e).__name__})", "run smartctl -a by hand", disk)
+    return judge_smart(said, disk)
+
+
+def judge_smart(said: dict[str, Any], disk: str) -> Finding:
+    """A finding from smartctl's JSON."""
+    passed = said.get("smart_status", {}).get("passed")
+    if passed is None:
+        messages = said.get("smartctl", {}).get("messages", [])
+        why = messages[0].get("string", "") if messages else ""
+        return unknown(
+            f"the disk tells nothing ({why or 'no SMART'})", "run minwang doctor as root; a virtual disk has none", disk
+        )
+    nvme = said.get("nvme_smart_health_information_log", {})
+    counts = {
+        SMART_ATTRIBUTES[a["id"]]: a["raw"]["value"]
+        for a in said.get("ata_smart_attributes", {}).get("table", [])
+        if a.get("id") in SMART_ATTRIBUTES and a.get("raw", {}).get("value")
+    }
+    if nvme.get("media_errors"):
+        counts["media errors"] = nvme["media_errors"]
+    used = nvme.get("percentage_used", 0)
+    value = ", ".join(["passed" if passed else "FAILED", *(f"{n} {name}" for name, n in counts.items())])
+    value += f", {used} % worn" if nvme else ""
+    if not passed:
+        return failed(value, "replace the disk now: it says itself that it fails", disk)
+    if counts or used >= 90:
+        return warning(value, "plan to replace the disk: such numbers grow", disk)
+    return ok(value, disk)

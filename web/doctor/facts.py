@@ -1,0 +1,91 @@
+"""What a check says, and what it works with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, Field
+
+from core.clock import Clock
+from core.database import Database
+from core.settings import Settings
+
+
+class State(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+    UNKNOWN = "unknown"  # could not be found out: never the same as ok
+
+
+class Fact(BaseModel):
+    """One fact of the station."""
+
+    check: str = Field(description="What was looked at, e.g. disk.space")
+    subject: str = Field(description="Of what: a folder, an interface …; may be empty")
+    state: State
+    value: str = Field(description="What was found, with unit")
+    remedy: str = Field(description="What to do; empty where nothing is to be done")
+    at: datetime = Field(description="When it was looked at")
+    seconds: float = Field(description="How long looking took")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A check's result. Raises ValueError where something is wrong and no remedy is given."""
+
+    state: State
+    value: str
+    remedy: str = ""
+    subject: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.state is State.OK) == bool(self.remedy):
+            raise ValueError(f"'{self.value}': a remedy belongs to whatever is not ok, and to nothing else")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The station that is looked at."""
+
+    settings: Settings
+    clock: Clock
+    database: Database | None = None  # None: it cannot be opened; `trouble` says why
+    config: Path | None = None  # the settings file; it may not be there
+    trouble: str = ""
+
+
+def ok(value: str, subject: str = "") -> Finding:
+    return Finding(State.OK, value, subject=subject)
+
+
+def warning(value: str, remedy: str, subject: str = "") -> Finding:
+    return Finding(State.WARNING, value, remedy, subject)
+
+
+def failed(value: str, remedy: str, subject: str = "") -> Finding:
+    return Finding(State.FAILED, value, remedy, subject)
+
+
+def unknown(value: str, remedy: str, subject: str = "") -> Finding:
+    return Finding(State.UNKNOWN, value, remedy, subject)
+
+
+Look = Callable[[Site], Sequence[Finding]]  # blocks; runs in a thread of its own
+AsyncLook = Callable[[Site], Awaitable[Sequence[Finding]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check. `keep_s`: for so long its result is good enough; `limit_s`: it is not waited for any longer."""
+
+    name: str
+    look: Look | AsyncLook
+    keep_s: float = 15.0
+    limit_s: float = 10.0
+    heavy: bool = False  # loads the machine: heavy ones run one after the other
+    hung: State = State.UNKNOWN  # what it means where the check does not end

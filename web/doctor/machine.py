@@ -1,0 +1,152 @@
+"""Limits, memory, rights and programs of the machine."""
+
+from __future__ import annotations
+
+import ctypes.util
+import json
+import os
+import platform
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+from sqlalchemy import func, select
+
+import core
+from cameras.tables import Camera, Stream
+from core.secrets import KEY_FILE
+from core.settings import TLS_DIR
+from nvr.tables import Worker
+from web.doctor.facts import Finding, Site, failed, ok, unknown, warning
+
+FILES_A_STREAM = 4  # socket, segment file, the next one, a viewer
+FILES_BESIDE = 500
+MEMORY_WARNING, MEMORY_FAILED = 0.10, 0.03
+PRINTING_TEXT = "民网巡检登记派出所村案件"
+
+
+async def files(site: Site) -> Sequence[Finding]:
+    """Open files that a recorder may have against what its cameras need."""
+    if site.database is None:
+        return [unknown("the number of cameras is not known", "see database")]
+    async with site.database.reading() as session:
+        query = select(func.count()).select_from(Stream).join(Camera, Camera.id == Stream.camera)
+        streams = await session.scalar(query.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0
+        pids = list(await session.scalars(select(Worker.pid).where(Worker.role == "recorder")))
+    needed = FILES_BESIDE + FILES_A_STREAM * -(-streams // site.settings.recorder.workers)
+    limits = [limit for pid in pids if (limit := _limit(pid)) is not None]
+    allowed, whose = (min(limits), "recorder") if limits else (resource.getrlimit(resource.RLIMIT_NOFILE)[0], "this process")
+    value = f"{allowed} allowed to {whose}, about {needed} needed for {streams} streams"
+    if allowed < needed:
+        remedy = f"raise it: LimitNOFILE={max(65_536, needed)} in the systemd unit, or ulimit -n before the start; or more recorder.workers"
+        return [failed(value, remedy)]
+    return [ok(value)]
+
+
+def _limit(pid: int) -> int | None:
+    try:
+        if "station" not in psutil.Process(pid).cmdline():
+            return None  # the number went to another process since
+        return psutil.Process(pid).rlimit(psutil.RLIMIT_NOFILE)[0]
+    except (psutil.Error, OSError):
+        return None
+
+
+def memory(_site: Site) -> Sequence[Finding]:
+    found, swap = psutil.virtual_memory(), psutil.swap_memory()
+    share = found.available / found.total
+    value = f"{found.available / 1e9:.1f} of {found.total / 1e9:.1f} GB available, {swap.used / 1e9:.1f} GB swapped out"
+    if share < MEMORY_FAILED:
+        return [failed(value, "the kernel will soon end processes: fewer search.workers and patrol.workers, or more memory")]
+    if share < MEMORY_WARNING:
+        return [warning(value, "fewer search.workers and patrol.workers, or more memory")]
+    return [ok(value)]
+
+
+def ffmpeg(_site: Site) -> Sequence[Finding]:
+    """It records what the native engine cannot, and converts H.265 for browsers."""
+    program = shutil.which("ffmpeg")
+    if program is None:
+        return [failed("not installed", "install it: apt-get install ffmpeg")]
+    listed = subprocess.run(
+        [program, "-hide_banner", "-decoders"], capture_output=True, text=True, timeout=8, check=False
+    ).stdout
+    decoders = {line.split()[1] for line in listed.splitlines() if len(line.split()) > 1}
+    said = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=8, check=False).stdout
+    version = said.split()[2] if len(said.split()) > 2 else "?"
+    if missing := {"h264", "hevc"} - decoders:
+        return [failed(f"{version}, without {', '.join(sorted(missing))}", "install a complete build: apt-get install ffmpeg")]
+    return [ok(f"{version}, decodes h264 and hevc")]
+
+
+def printing(site: Site) -> Sequence[Finding]:
+    """A Chinese page through the reports' own renderer, in a process that is gone afterwards (web.doctor.printing)."""
+    if not ctypes.util.find_library("pango-1.0"):
+        return [failed("Pango is missing", "install it: apt-get install libpango-1.0-0 libpangoft2-1.0-0 fonts-noto-cjk")]
+    text = PRINTING_TEXT + "".join(c for c in site.settings.station.name if c.isalnum())
+    done = subprocess.run(
+        [sys.executable, "-m", "web.doctor.printing"], input=text, capture_output=True, text=True, timeout=50, check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )  # fmt: skip
+    try:
+        found = json.loads(done.stdout)
+    except ValueError:
+        last = done.stderr.strip().splitlines()[-1:] or [f"status {done.returncode}"]
+        return [
+            failed(
+                f"rendering failed ({last[0][:200]})", "install what it needs: apt-get install libpango-1.0-0 libpangoft2-1.0-0"
+            )
+        ]
+    if "error" in found:
+        return [failed("nothing can be printed", found["error"])]
+    if found["missing"]:
+        remedy = "install a font with Chinese characters: apt-get install fonts-noto-cjk"
+        return [failed(f"empty boxes instead of {found['missing'][:20]}", remedy)]
+    return [ok(f"Chinese is printed ({', '.join(found['families'])})")]
+
+
+def rights(site: Site) -> Sequence[Finding]:
+    """Who can read what only the station may."""
+    data = site.settings.data.dir
+    found = []
+    if data.is_dir():
+        found.append(_private(data, 0o007, 0o750, "folder"))
+    for path in (data / KEY_FILE, data / TLS_DIR / "ca.key", data / TLS_DIR / "server.key"):
+        if path.exists():
+            found.append(_private(path, 0o077, 0o600, "key"))
+    if site.config is not None and site.config.exists():
+        found.append(_settings_file(site))
+    if os.geteuid() == 0:
+        found.append(warning("runs as root", "run the station as a user of its own: minwang install", "user"))
+    else:
+        found.append(ok(f"runs as uid {os.geteuid()}", "user"))
+    return found
+
+
+def _private(path: Path, forbidden: int, right: int, what: str) -> Finding:
+    mode = path.stat().st_mode & 0o777
+    if mode & forbidden:
+        state = failed if what == "key" else warning
+        return state(f"mode {mode:o}: others can read it", f"chmod {right:o} {path}", str(path))
+    return ok(f"mode {mode:o}", str(path))
+
+
+def _settings_file(site: Site) -> Finding:
+    assert site.config is not None
+    mode = site.config.stat().st_mode & 0o777
+    secret = "@" in site.settings.data.database and ":" in site.settings.data.database.partition("://")[2].partition("@")[0]
+    if mode & 0o022:
+        return failed(f"mode {mode:o}: others can change the settings", f"chmod 640 {site.config}", str(site.config))
+    if secret and mode & 0o007:
+        return failed(f"mode {mode:o}: others can read the database's password", f"chmod 640 {site.config}", str(site.config))
+    return ok(f"mode {mode:o}", str(site.config))
+
+
+def versions(_site: Site) -> Sequence[Finding]:
+    python = platform.python_version()
+    return [ok(f"minwang {core.__version__}, Python {python}, SQLite {sqlite3.sqlite_version}, Linux {platform.release()}")]

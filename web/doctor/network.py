@@ -1,0 +1,119 @@
+"""Ports and multicast: whether people reach the console and cameras are heard."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import ssl
+from collections.abc import Sequence
+
+import psutil
+
+from cameras import discovery
+from core.settings import TlsMode
+from web.doctor.facts import Finding, Site, failed, ok, unknown, warning
+
+WAIT_S = 1.0
+
+
+def console(site: Site) -> Sequence[Finding]:
+    """The console's port answers as a console, or is free for it."""
+    web, subject = site.settings.web, f"{site.settings.web.host}:{site.settings.web.port}"
+    if web.port == 0:
+        return [unknown("any free port is taken (web.port = 0)", "set web.port, so that people know the address")]
+    try:
+        answer = _ask(site)
+    except ConnectionRefusedError:
+        return [_bindable(web.host, web.port, subject)]
+    except (OSError, http.client.HTTPException, ValueError) as e:
+        why = type(e).__name__
+        return [
+            failed(
+                f"something answers, and not as a console ({why})",
+                "set web.port to another, or end what holds it (ss -ltnp)",
+                subject,
+            )
+        ]
+    if not answer:
+        return [failed("another program answers", "set web.port to another, or end what holds it (ss -ltnp)", subject)]
+    return [ok("the console answers", subject)]
+
+
+def _ask(site: Site) -> bool:
+    """Whether a console is there: its API refuses a stranger in its own words."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(site.settings.web.host, site.settings.web.host)
+    connection: http.client.HTTPConnection
+    if site.settings.web.tls is TlsMode.OWN:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # whose it is says the check of the certificate
+        connection = http.client.HTTPSConnection(host, site.settings.web.port, timeout=3, context=context)
+    else:
+        connection = http.client.HTTPConnection(host, site.settings.web.port, timeout=3)
+    with contextlib.closing(connection):
+        connection.request("GET", "/api/me")
+        reply = connection.getresponse()
+        return reply.status == 401 and json.loads(reply.read(10_000)) == {"error": "sign in first"}
+
+
+def _bindable(host: str, port: int, subject: str) -> Finding:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind((host, port))
+        except OSError as e:
+            return failed(
+                f"cannot be used ({e.strerror})",
+                "set web.host to an address of this machine and web.port to a free port",
+                subject,
+            )
+    return warning("free: the station does not run", "start it: minwang serve, or systemctl start minwang", subject)
+
+
+def discovery_port(_site: Site) -> Sequence[Finding]:
+    """Cameras say Hello to udp 3702 of the group."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind((discovery.GROUP, discovery.PORT))
+        except OSError as e:
+            return [
+                warning(
+                    f"cannot be used ({e.strerror})",
+                    "end what holds it (ss -lunp); until then new cameras are found once an hour",
+                )
+            ]
+    return [ok("can be listened to")]
+
+
+def multicast(_site: Site) -> Sequence[Finding]:
+    """Each interface that is up: can the group be joined, and does a datagram come back?"""
+    names = {a.address: n for n, found in psutil.net_if_addrs().items() for a in found if a.family == socket.AF_INET}
+    flags = psutil.net_if_stats()
+    addresses = discovery.interfaces()
+    found = [_loop(a, names.get(a, "")) for a in addresses if "loopback" not in flags[names[a]].flags.split(",")]
+    return found or [warning("no interface but loopback is up", "connect the camera network")]
+
+
+def _loop(address: str, name: str) -> Finding:
+    subject, token = f"{name} {address}", f"minwang doctor {address}".encode()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(WAIT_S)
+        try:
+            s.bind(("", 0))
+            membership = socket.inet_aton(discovery.GROUP) + socket.inet_aton(address)
+            s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
+            s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
+            s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 0)  # does not leave the machine
+            s.sendto(token, (discovery.GROUP, s.getsockname()[1]))
+            heard = s.recv(200) == token
+        except OSError as e:
+            why = "nothing came back" if isinstance(e, TimeoutError) else e.strerror
+            return warning(
+                f"multicast does not work ({why})",
+                "allow it in the firewall (udp 3702, group 239.255.255.250); cameras are found by their addresses until then",
+                subject,
+            )
+    return ok("group joined, datagram came back", subject) if heard else warning("foreign datagram", "run it again", subject)

@@ -1,0 +1,117 @@
+"""Runs the checks: each timed, in a thread of its own where it blocks, its result kept for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from core.clock import Clock
+from core.logs import redact
+from web.doctor.facts import Check, Fact, Finding, Site, State, failed, unknown
+
+
+@dataclass(slots=True)
+class _Kept:
+    until: float = float("-inf")
+    facts: list[Fact] = field(default_factory=list)
+    thread: threading.Thread | None = None  # of a look that is still going on
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # several askers, one look
+
+
+class Doctor:
+    """The checks of one station. `facts` may be asked as often as anybody likes: a check runs again when its result is old."""
+
+    def __init__(self, checks: Sequence[Check], site: Site):
+        self._checks = checks
+        self._site = site
+        self._clock: Clock = site.clock
+        self._kept = {c.name: _Kept() for c in checks}
+        self._heavy = asyncio.Lock()
+
+    async def facts(self) -> list[Fact]:
+        """All facts in the checks' order."""
+        found = await asyncio.gather(*(self._of(check) for check in self._checks))
+        return [fact for facts in found for fact in facts]
+
+    async def _of(self, check: Check) -> list[Fact]:
+        kept = self._kept[check.name]
+        async with kept.lock:
+            if self._clock.monotonic() >= kept.until:
+                if check.heavy:
+                    async with self._heavy:
+                        await self._look(check, kept)
+                else:
+                    await self._look(check, kept)
+            return kept.facts
+
+    async def _look(self, check: Check, kept: _Kept) -> None:
+        at, started = self._clock.now(), self._clock.monotonic()
+        if kept.thread is not None and kept.thread.is_alive():
+            findings: Sequence[Finding] = [_hung(check, "still does not answer")]
+        else:
+            findings = await self._findings(check, kept)
+        seconds = round(self._clock.monotonic() - started, 3)
+        kept.facts = [_fact(check, f, at, seconds) for f in findings]
+        kept.until = self._clock.monotonic() + check.keep_s
+
+    async def _findings(self, check: Check, kept: _Kept) -> Sequence[Finding]:
+        try:
+            async with asyncio.timeout(check.limit_s):
+                if inspect.iscoroutinefunction(check.look):
+                    found: Sequence[Finding] = await check.look(self._site)
+                    return found
+                return await self._in_a_thread(check, kept)
+        except TimeoutError:
+            return [_hung(check, f"no answer within {check.limit_s:.0f} s")]
+        except Exception as e:  # noqa: BLE001  # whatever a check dies of is a fact, too
+            sentence = redact(f"{type(e).__name__}: {e}".strip().splitlines()[0][:300])
+            return [unknown(f"could not be checked ({sentence})", "look into the log, or report it to us")]
+
+    async def _in_a_thread(self, check: Check, kept: _Kept) -> Sequence[Finding]:
+        """A thread that nobody waits for at the end: a dead disk may hold it for ever."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Sequence[Finding]] = loop.create_future()
+
+        def tell(result: Sequence[Finding] | None, error: Exception | None) -> None:
+            if not done.done():
+                if error is not None:
+                    done.set_exception(error)
+                else:
+                    done.set_result(result or [])
+
+        def work() -> None:
+            result, error = None, None
+            try:
+                result = check.look(self._site)
+            except Exception as e:  # noqa: BLE001  # told to who waits
+                error = e
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(tell, result, error)  # type: ignore[arg-type]
+
+        kept.thread = threading.Thread(target=work, name=f"doctor {check.name}", daemon=True)
+        kept.thread.start()
+        return await done
+
+
+def worst(facts: Sequence[Fact]) -> State:
+    """The state that all of them together are in."""
+    for state in (State.FAILED, State.WARNING, State.UNKNOWN):
+        if any(f.state is state for f in facts):
+            return state
+    return State.OK
+
+
+def _hung(check: Check, words: str) -> Finding:
+    remedy = "something that it looks at hangs: a disk, a network file system, the database"
+    return failed(words, remedy) if check.hung is State.FAILED else unknown(words, remedy)
+
+
+def _fact(check: Check, finding: Finding, at: datetime, seconds: float) -> Fact:
+    return Fact(
+        check=check.name, subject=finding.subject, state=finding.state, value=finding.value, remedy=finding.remedy, at=at,
+        seconds=seconds,
+    )  # fmt: skip
