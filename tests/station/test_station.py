@@ -21,7 +21,7 @@ COMMANDS = (
     "serve", "demo", "test", "check", "discover", "inventory check", "inventory plan", "inventory apply", "inventory export",
     "cameras expect", "cameras find", "cameras identify", "cameras list", "cameras show", "cameras findings",
     "cameras clocks", "cameras configure", "cameras rotate", "record", "patrol",
-    "index", "search", "clip", "archive verify",
+    "index", "search", "clip", "bundle", "archive verify",
     "archive hold", "archive holds", "archive release", "archive forecast", "bench", "user add", "user list", "user reset", "version",
     "cert", "cert show", "cert renew", "cert ca", "doctor",
 )  # fmt: skip

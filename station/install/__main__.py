@@ -1,0 +1,5 @@
+import sys
+
+from station.install.cli import main
+
+sys.exit(main())

@@ -1,0 +1,154 @@
+"""Options of `minwang install` and `uninstall` (argparse: click is one of the packages that are installed)."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.errors import ConflictError, MinwangError, UsageError
+from station.install import archive, install, release, settings_file, steps, uninstall
+from station.install.install import Wishes
+from station.install.layout import Layout
+from station.install.release import Source
+from station.install.steps import Step, say
+
+HERE = Path(__file__).resolve().parents[2]  # the checkout, the unpacked bundle or the release that runs
+
+INSTALL = "Make a station of this machine: user, program, settings, folders, services. Run again, it repairs what is missing."
+UNINSTALL = "Remove program and services. Recordings always stay; data and settings stay without --purge."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 1 failed, 2 wrong use."""
+    options = parser().parse_args(arguments)
+    try:
+        return int(options.work(options))
+    except MinwangError as e:
+        say(str(e))
+        return 2 if isinstance(e, UsageError) else 1
+    except KeyboardInterrupt:
+        say("interrupted; run the same command again to go on")
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="minwang", description="Installs, upgrades and removes a station; needs root.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    _add_install(commands.add_parser("install", help="make a station of this machine", description=INSTALL))
+    _add_uninstall(commands.add_parser("uninstall", help="remove the program", description=UNINSTALL))
+    return top
+
+
+def common(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--yes", action="store_true", help="do not ask")
+    command.add_argument("--dry-run", action="store_true", help="say what would be done and change nothing")
+    command.add_argument(
+        "--root", type=Path, default=Path("/"), metavar="DIR", help="the root folder of an image instead of this system"
+    )
+    command.add_argument(
+        "--prefix", type=Path, default=Layout().prefix, metavar="DIR", help="folder of the program (%(default)s)"
+    )
+
+
+def _add_install(command: argparse.ArgumentParser) -> None:
+    common(command)
+    command.add_argument("--bundle", type=Path, metavar="FILE", help="install from this archive; no network is needed")
+    command.add_argument("--sha256", default="", metavar="HEX", help="the SHA-256 that the archive must have")
+    command.add_argument("--no-start", action="store_true", help="do not start the station")
+    command.add_argument("--optional", action="store_true", help="also install postgresql-client and smartmontools")
+    first = command.add_argument_group("first installation (later: the settings file)")
+    first.add_argument(
+        "--data", type=Path, default=Layout().data, metavar="DIR", help="folder of database and keys (%(default)s)"
+    )
+    first.add_argument(
+        "--volume", type=Path, action="append", default=[], metavar="DIR", help="folder for recordings; once for each disk"
+    )
+    first.add_argument("--name", default="", help="name of the station")
+    first.add_argument("--timezone", default="Asia/Shanghai", help="time zone of the station (%(default)s)")
+    first.add_argument("--host", default="127.0.0.1", help="address on which the console listens (%(default)s)")
+    first.add_argument("--port", type=int, default=8080, help="port of the console (%(default)s)")
+    first.add_argument("--database", default="", metavar="ADDRESS", help="SQLAlchemy address of a PostgreSQL database")
+    command.set_defaults(work=run_install)
+
+
+def _add_uninstall(command: argparse.ArgumentParser) -> None:
+    common(command)
+    command.add_argument("--purge", action="store_true", help="also remove database, keys and settings; never recordings")
+    command.add_argument("--purge-user", action="store_true", help="also remove the system user")
+    command.set_defaults(work=run_uninstall)
+
+
+def layout_of(options: argparse.Namespace) -> Layout:
+    if not options.root.is_dir() or not options.prefix.is_absolute():
+        raise UsageError(f"{options.root}: not a folder" if not options.root.is_dir() else f"{options.prefix}: not absolute")
+    return Layout(root=options.root.resolve(), prefix=options.prefix)
+
+
+@contextmanager
+def locked(layout: Layout, *, dry_run: bool = False) -> Iterator[None]:
+    """One of install, upgrade and uninstall at a time. Raises ConflictError where another one runs."""
+    if dry_run:
+        yield
+        return
+    install.check_root()
+    layout.at(layout.prefix).mkdir(parents=True, exist_ok=True, mode=0o755)
+    descriptor = os.open(layout.at(layout.lock), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConflictError("another install, upgrade or uninstall is running; wait for its end") from None
+    else:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def run_install(options: argparse.Namespace) -> int:
+    layout = layout_of(options)
+    wishes = Wishes(
+        options.data, tuple(options.volume), options.host, options.port, options.name, options.timezone, options.database,
+        optional=options.optional, start=not options.no_start,
+    )  # fmt: skip
+    with locked(layout, dry_run=options.dry_run):
+        source, first = _source(layout, options)
+        install.check_release(layout, source)
+        steps.execute([*first, *install.plan(layout, source, wishes, say)], dry_run=options.dry_run, yes=options.yes)
+        if not options.dry_run:
+            archive.remove_tree(layout.at(install.incoming(layout)))
+    if not options.dry_run:
+        _tell_next(layout)
+    return 0
+
+
+def _source(layout: Layout, options: argparse.Namespace) -> tuple[Source, list[Step]]:
+    if options.bundle is None:
+        return release.source_of(HERE), []
+    say(f"checking {options.bundle}")
+    source, contents = install.from_bundle(layout, options.bundle, options.sha256)
+    return source, [install.unpack_step(layout, options.bundle, contents, source)]
+
+
+def _tell_next(layout: Layout) -> None:
+    say(
+        f"settings: {layout.settings}; log: journalctl -u minwang; first account: sudo minwang user add NAME --role system_admin"
+    )
+
+
+def run_uninstall(options: argparse.Namespace) -> int:
+    layout = layout_of(options)
+    with locked(layout, dry_run=options.dry_run):
+        settings = layout.at(layout.settings)
+        found = settings_file.read(settings, layout.data) if settings.exists() else settings_file.Facts(layout.data, (), 0, "")
+        todo = uninstall.plan(layout, found, purge=options.purge, purge_user=options.purge_user)
+        steps.execute(todo, dry_run=options.dry_run, yes=options.yes)
+    say(f"recordings were left where they are: {', '.join(map(str, found.volumes)) or 'none known'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

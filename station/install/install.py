@@ -1,0 +1,246 @@
+"""`minwang install`: the list of steps that makes a station of a machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import ConflictError, ForbiddenError, UsageError
+from station.install import archive, manifest, packages, release, settings_file, steps, units, wrapper
+from station.install.archive import Contents
+from station.install.commands import Commands
+from station.install.layout import Layout
+from station.install.manifest import machine
+from station.install.release import Source
+from station.install.settings_file import Facts
+from station.install.steps import Owner, Step
+
+VOLUME_IDENTITY = ".minwang-volume.json"  # nvr.volumes.IDENTITY, which needs more than the standard library
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the command line asks for; of the settings only a first installation takes anything."""
+
+    data: Path
+    volumes: tuple[Path, ...] = ()
+    host: str = "127.0.0.1"
+    port: int = 8080
+    name: str = ""
+    timezone: str = "Asia/Shanghai"
+    database: str = ""
+    optional: bool = False
+    start: bool = True
+
+    def first_settings(self) -> str:
+        volumes = self.volumes or (self.data / "video",)
+        return settings_file.first(
+            self.data, volumes, host=self.host, port=self.port, name=self.name, timezone=self.timezone, database=self.database
+        )
+
+
+def check_root() -> None:
+    if os.geteuid() != 0:
+        raise ForbiddenError("this changes the system and needs root; run it with sudo")
+
+
+def check_release(layout: Layout, source: Source) -> None:
+    """Raises ConflictError where another release is in use: that is what `upgrade` is for."""
+    current = layout.current_release()
+    if current is not None and current.name != source.manifest.name:
+        raise ConflictError(
+            f"the release {current.name} is installed; to change it to {source.manifest.name}: minwang upgrade {source.folder}"
+        )
+
+
+def facts_of(layout: Layout, wishes: Wishes) -> Facts:
+    """From the settings file where it is there, else as it is going to be written."""
+    path = layout.at(layout.settings)
+    if path.exists():
+        return settings_file.read(path, layout.data)
+    for given in (wishes.data, *wishes.volumes):
+        if not given.is_absolute():
+            raise UsageError(f"{given}: give an absolute path")
+    return Facts(wishes.data, wishes.volumes or (wishes.data / "video",), wishes.port, wishes.host)
+
+
+def plan(layout: Layout, source: Source, wishes: Wishes, say: Callable[[str], None]) -> list[Step]:
+    """All steps, in order. Raises UsageError or ConflictError where the machine or a folder is not fit for them."""
+    commands = Commands(layout.root)
+    facts = facts_of(layout, wishes)
+    wanted = [*packages.REQUIRED, *(packages.OPTIONAL if wishes.optional else ())]
+    found = [packages.step(commands, wanted, source.debs), user_step(commands, layout)]
+    found += folder_steps(layout, facts)
+    found.append(release_step(layout, source, say))
+    found += configuration_steps(layout, facts, wishes)
+    found.append(link_step(layout, source))
+    found += service_steps(layout, commands, wishes.start)
+    return found
+
+
+def user_step(commands: Commands, layout: Layout) -> Step:
+    create = ["useradd", "--system", "--user-group", "--home-dir", str(layout.data), "--no-create-home", "--shell", "/usr/sbin/nologin",
+              "--comment", "Minwang station", layout.user]  # fmt: skip
+    return Step(
+        f"make the system user {layout.user} (no shell, no password)",
+        lambda: commands.succeeds(["getent", "passwd", layout.user]),
+        lambda: commands.run(create),
+    )
+
+
+def folder_steps(layout: Layout, facts: Facts) -> Iterator[Step]:
+    root, station = Owner(layout.root, "root", "root"), Owner(layout.root, layout.user, layout.user)
+    for path, mode, owner in (
+        (layout.prefix, 0o755, root),
+        (layout.releases, 0o755, root),
+        (layout.kept, 0o700, root),
+        (layout.settings.parent, 0o750, Owner(layout.root, "root", layout.user)),
+    ):
+        yield steps.folder(layout.at(path), path, mode, owner)
+    for path in (facts.data, *facts.volumes):
+        yield _station_folder(layout, path, station)
+
+
+def _station_folder(layout: Layout, path: Path, owner: Owner) -> Step:
+    """A folder of the station's own; one that another user's station filled is given to this one with all that is in it."""
+    there = layout.at(path)
+    for home in ("/home", "/root", "/run/user", "/tmp", "/var/tmp"):
+        if path.is_relative_to(home):
+            raise UsageError(f"{path}: the service sees nothing below {home}; choose another folder, /srv/minwang for instance")
+    if not _foreign(there, owner):
+        return steps.folder(there, path, 0o750, owner)
+    if not (there / VOLUME_IDENTITY).is_file() and not (there / "secret.key").is_file():
+        raise UsageError(f"{path}: files of others lie in it; give an empty folder, or one of a Minwang station")
+    return Step(
+        f"give {path} and all recordings and data in it to {owner.user}",
+        lambda: not _foreign(there, owner),
+        lambda: _give_tree(there, owner),
+    )
+
+
+def _foreign(path: Path, owner: Owner) -> bool:
+    """Whether a folder belongs to somebody else and is not empty."""
+    if not path.is_dir() or owner.matches(path):
+        return False
+    return any(p.name != "lost+found" for p in path.iterdir())
+
+
+def _give_tree(path: Path, owner: Owner) -> None:
+    uid, gid = owner.ids()
+    for directory, folders, files in os.walk(path):
+        for name in (*folders, *files):
+            os.lchown(Path(directory) / name, uid, gid)
+    owner.give(path)  # last: it is what says that all of it is done
+    path.chmod(0o750)
+
+
+def release_step(layout: Layout, source: Source, say: Callable[[str], None]) -> Step:
+    name = source.manifest.name
+    where = "the packages in the bundle" if source.wheels else "packages from the package index"
+    return Step(
+        f"install the release {name} below {layout.releases} with {where}",
+        lambda: release.is_complete(layout, source.manifest),
+        lambda: release.build(layout, source, say),
+    )
+
+
+def link_step(layout: Layout, source: Source) -> Step:
+    target = layout.releases / source.manifest.name
+    return Step(
+        f"point {layout.current} to it",
+        lambda: layout.current_release() == target,
+        lambda: steps.symlink(layout.at(layout.current), target),
+    )
+
+
+def configuration_steps(layout: Layout, facts: Facts, wishes: Wishes) -> Iterator[Step]:
+    """What the release in use writes outside its folder; `upgrade` repeats it with the new release's texts."""
+    root, settings = Owner(layout.root, "root", "root"), layout.at(layout.settings)
+    group = Owner(layout.root, "root", layout.user)
+    if settings.exists():
+        yield Step(
+            f"set owner and mode of {layout.settings}", lambda: _is_private(settings, group), lambda: _protect(settings, group)
+        )
+    else:
+        yield steps.text_file(settings, layout.settings, 0o640, group, wishes.first_settings)
+    for path, mode, text in (
+        (layout.wrapper, 0o755, wrapper.text(layout)),
+        (layout.units / units.SERVICE, 0o644, units.service(layout, facts)),
+        (layout.units / units.RESUME, 0o644, units.resume(layout)),
+    ):
+        yield steps.text_file(layout.at(path), path, mode, root, lambda text=text: text)  # type: ignore[misc]
+
+
+def _is_private(path: Path, owner: Owner) -> bool:
+    return path.stat().st_mode & 0o777 == 0o640 and owner.matches(path)
+
+
+def _protect(path: Path, owner: Owner) -> None:
+    owner.give(path)
+    path.chmod(0o640)
+
+
+def service_steps(layout: Layout, commands: Commands, start: bool) -> Iterator[Step]:
+    names = [units.SERVICE, units.RESUME]
+    if shutil.which("systemctl", path=_search_path(layout.root)) is None:
+        return
+    yield Step(
+        "enable the services at boot",
+        lambda: all(_is_enabled(layout, n) for n in names),
+        lambda: commands.run(["systemctl", "enable", *names]),
+    )
+    if start and is_booted(layout):
+        yield Step("start the station", lambda: _runs_as_written(commands), lambda: _restart(commands))
+
+
+def is_booted(layout: Layout) -> bool:
+    """Whether systemd runs this very system (sd_booted)."""
+    return layout.root == Path("/") and Path("/run/systemd/system").is_dir()
+
+
+def _runs_as_written(commands: Commands) -> bool:
+    if not commands.succeeds(["systemctl", "is-active", "--quiet", units.SERVICE]):
+        return False
+    return commands.run_or_empty(["systemctl", "show", "-p", "NeedDaemonReload", "--value", units.SERVICE]) == "no"
+
+
+def _restart(commands: Commands) -> None:
+    commands.run(["systemctl", "daemon-reload"])
+    commands.run(["systemctl", "restart", units.SERVICE])
+
+
+def _search_path(root: Path) -> str:
+    return os.pathsep.join(str(root / p) for p in ("usr/bin", "bin", "usr/sbin", "sbin"))
+
+
+def _is_enabled(layout: Layout, unit: str) -> bool:
+    return (layout.at(layout.units) / "multi-user.target.wants" / unit).is_symlink()
+
+
+def from_bundle(layout: Layout, bundle: Path, sha256: str) -> tuple[Source, Contents]:
+    """The source that a bundle will be once it is unpacked; nothing is written. Raises UsageError where it is not fit."""
+    contents = archive.check(bundle, sha256)
+    contents.manifest.check_machine(release.python_of(layout), machine())
+    return release.of_files(layout.at(incoming(layout)), contents.manifest, contents.files), contents
+
+
+def incoming(layout: Layout) -> Path:
+    return layout.prefix / ".incoming"
+
+
+def unpack_step(layout: Layout, bundle: Path, contents: Contents, source: Source) -> Step:
+    """Unpacks beside the releases, where its files are needed at all."""
+    target = layout.at(incoming(layout))
+
+    def is_done() -> bool:
+        return (target / manifest.CHECKSUMS).is_file() or release.is_complete(layout, source.manifest)
+
+    def do() -> None:
+        release.check_space(target.parent)
+        archive.remove_tree(target)
+        archive.extract(bundle, contents, target)
+
+    return Step(f"unpack {bundle} ({contents.size >> 20} MB, every checksum is right)", is_done, do)

@@ -1,0 +1,54 @@
+"""Where the parts of an installed station lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+USER = "minwang"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Paths as the installed system sees them; `at` gives the path of one below `root` (an image being made)."""
+
+    root: Path = Path("/")
+    prefix: Path = Path("/opt/minwang")
+    settings: Path = Path("/etc/minwang/minwang.toml")
+    data: Path = Path("/var/lib/minwang")
+    wrapper: Path = Path("/usr/local/bin/minwang")
+    units: Path = Path("/etc/systemd/system")
+    user: str = USER  # empty: the one who runs this, for tests
+
+    @property
+    def releases(self) -> Path:
+        return self.prefix / "releases"
+
+    @property
+    def current(self) -> Path:
+        return self.prefix / "current"
+
+    @property
+    def state(self) -> Path:
+        """How far an upgrade has come (station.upgrade.state)."""
+        return self.prefix / "upgrade.json"
+
+    @property
+    def kept(self) -> Path:
+        """Copies of the database from before an upgrade; readable by root only."""
+        return self.prefix / "kept"
+
+    @property
+    def lock(self) -> Path:
+        return self.prefix / ".lock"
+
+    def at(self, path: Path) -> Path:
+        return self.root / path.relative_to("/")
+
+    def current_release(self) -> Path | None:
+        """Folder of the release in use; None where none is installed."""
+        link = self.at(self.current)
+        if not link.is_symlink():
+            return None
+        target = link.readlink()
+        return target if target.is_absolute() else self.prefix / target

@@ -1,0 +1,158 @@
+"""Steps of an installation: each says what it does and whether it is done already."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import ConflictError, StorageError
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`title` is an infinitive: "make the user minwang". `is_done` changes nothing."""
+
+    title: str
+    is_done: Callable[[], bool]
+    do: Callable[[], object]
+
+
+def say(text: str) -> None:
+    sys.stderr.write(f"minwang: {text}\n")
+
+
+def pending(steps: Sequence[Step]) -> list[Step]:
+    return [s for s in steps if not s.is_done()]
+
+
+def execute(steps: Sequence[Step], *, dry_run: bool, yes: bool) -> int:
+    """Tell what will be done, ask, do it. Returns the number of steps done (of those to do with `dry_run`)."""
+    todo = pending(steps)
+    if not todo:
+        say("everything is in place; nothing to do")
+        return 0
+    say("this is to be done:")
+    for step in todo:
+        sys.stderr.write(f"  - {step.title}\n")
+    if dry_run:
+        return len(todo)
+    if not yes and not confirmed():
+        raise ConflictError("nothing was changed")
+    for step in todo:
+        say(step.title)
+        step.do()
+        if not step.is_done():
+            raise StorageError(
+                f"{step.title}: done, but not found afterwards; run this again with --dry-run to see what is missing"
+            )
+    return len(todo)
+
+
+def confirmed(question: str = "Go on?") -> bool:
+    """Whether a person at the terminal says yes."""
+    if not sys.stdin.isatty():
+        raise ConflictError("nobody is here to be asked; say --yes, or --dry-run to see what would be done")
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def owner_ids(root: Path, user: str) -> tuple[int, int]:
+    """(uid, gid) of a user of the system below `root`; (-1, -1), which changes no owner, where `user` is empty."""
+    if not user:
+        return -1, -1
+    if root == Path("/"):
+        entry = pwd.getpwnam(user)
+        return entry.pw_uid, entry.pw_gid
+    for line in (root / "etc/passwd").read_text(encoding="utf-8").splitlines():
+        name, _, uid, gid, *_ = line.split(":")
+        if name == user:
+            return int(uid), int(gid)
+    raise KeyError(user)
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who a file or folder shall belong to; names, because the user may not be there yet."""
+
+    root: Path
+    user: str
+    group: str
+
+    def ids(self) -> tuple[int, int]:
+        if os.geteuid() != 0:
+            return -1, -1  # nobody but root can give files away
+        uid = owner_ids(self.root, self.user)[0] if self.user != "root" else 0
+        gid = owner_ids(self.root, self.group)[1] if self.group != "root" else 0
+        return uid, gid
+
+    def matches(self, path: Path) -> bool:
+        try:
+            uid, gid = self.ids()
+        except KeyError:
+            return False
+        found = path.stat()
+        return uid == -1 or (found.st_uid, found.st_gid) == (uid, gid)
+
+    def give(self, path: Path) -> None:
+        os.chown(path, *self.ids())
+
+
+def folder(path: Path, shown: Path, mode: int, owner: Owner) -> Step:
+    def is_done() -> bool:
+        return path.is_dir() and path.stat().st_mode & 0o7777 == mode and owner.matches(path)
+
+    def do() -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        owner.give(path)
+        path.chmod(mode)
+
+    return Step(f"make the folder {shown} (mode {mode:o}, {owner.user or 'own'}:{owner.group or 'own'})", is_done, do)
+
+
+def text_file(path: Path, shown: Path, mode: int, owner: Owner, text: Callable[[], str]) -> Step:
+    """A file with exactly this text; `text` is asked when it is written, because it may depend on earlier steps."""
+
+    def is_done() -> bool:
+        if not path.is_file() or path.stat().st_mode & 0o7777 != mode or not owner.matches(path):
+            return False
+        return path.read_text(encoding="utf-8") == text()
+
+    return Step(f"write {shown}", is_done, lambda: write_text(path, text(), mode, owner))
+
+
+def write_text(path: Path, text: str, mode: int, owner: Owner | None = None) -> None:
+    """Whole or not at all, also when the power fails: a new file, flushed, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as f:
+        f.write(text)
+        f.flush()
+        os.fsync(f.fileno())
+    if owner is not None:
+        owner.give(temporary)
+    temporary.chmod(mode)
+    temporary.rename(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def symlink(path: Path, target: Path) -> None:
+    """Points `path` to `target` in one step: at every instant it is the old one or the new one."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target)
+    temporary.rename(path)
+    sync_folder(path.parent)

@@ -1,0 +1,117 @@
+"""The systemd units. docs/installation.md argues each choice that is not obvious."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from station.install.layout import Layout
+from station.install.settings_file import PRIVILEGED_PORTS_BELOW, Facts
+
+SERVICE = "minwang.service"
+RESUME = "minwang-upgrade.service"
+
+_SERVICE = """\
+# Written by `minwang install`; changes belong into `systemctl edit minwang`, which keeps them in a file of its own.
+[Unit]
+Description=Minwang: cameras, recordings and patrol of a police station
+Documentation=file:{current}/docs/operations.md
+Wants=network-online.target
+After=network-online.target time-sync.target nss-lookup.target postgresql.service
+RequiresMountsFor={data}
+# Trying again has no end: a station that gave up after a night without its database would not record in the morning.
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+NotifyAccess=main
+ExecStart={current}/.venv/bin/python -m station --config {settings} serve
+Environment=PYTHONPATH={current} PYTHONDONTWRITEBYTECODE=1 PYTHONSAFEPATH=1 HOME={data} XDG_CACHE_HOME={data}/.cache
+User={user}
+Group={user}
+WorkingDirectory={data}
+UMask=0027
+Restart=on-failure
+RestartSec=10
+# A mistake in the settings does not go away by itself.
+RestartPreventExitStatus=2 78
+WatchdogSec=60
+# A large database may be migrated first.
+TimeoutStartSec=900
+# The supervisor gives its workers 12 s to close their files.
+TimeoutStopSec=30
+KillMode=mixed
+# The kernel ends one worker, which is started again; the others go on.
+OOMPolicy=continue
+MemoryMax=90%
+TasksMax=8192
+LimitNOFILE=65536
+LimitCORE=0
+LogRateLimitIntervalSec=30s
+LogRateLimitBurst=1000
+{capabilities}
+NoNewPrivileges=yes
+ProtectSystem=strict
+ReadWritePaths={writable}
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+LockPersonality=yes
+RemoveIPC=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged
+SystemCallErrorNumber=EPERM
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+_RESUME = """\
+# Written by `minwang install`: ends an upgrade that a power cut interrupted, one way or the other.
+[Unit]
+Description=Minwang: end an interrupted upgrade
+Documentation=file:{current}/docs/installation.md
+ConditionPathExists={state}
+After={service} network-online.target
+
+[Service]
+Type=oneshot
+ExecStart={wrapper} upgrade --resume --yes
+TimeoutStartSec=3600
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def service(layout: Layout, facts: Facts) -> str:
+    privileged = 0 < facts.port < PRIVILEGED_PORTS_BELOW
+    capability = "CAP_NET_BIND_SERVICE" if privileged else ""
+    capabilities = [f"CapabilityBoundingSet={capability}", f"AmbientCapabilities={capability}"]
+    # "-": a disk that is not mounted must not keep the station from recording on the others.
+    writable = [str(facts.data), *(f"-{v}" for v in facts.volumes if not v.is_relative_to(facts.data))]
+    return _SERVICE.format(
+        current=layout.current, settings=layout.settings, data=_escaped(facts.data), user=layout.user or "root",
+        capabilities="\n".join(capabilities), writable=" ".join(_escaped(w) for w in writable),
+    )  # fmt: skip
+
+
+def resume(layout: Layout) -> str:
+    return _RESUME.format(current=layout.current, state=layout.state, wrapper=layout.wrapper, service=SERVICE)
+
+
+def _escaped(path: Path | str) -> str:
+    """For a unit file: % starts a specifier, a space ends a word."""
+    text = str(path).replace("%", "%%")
+    return f'"{text}"' if " " in text else text

@@ -1,0 +1,327 @@
+"""Installing: plans, files and units; the whole of it on a bare system is tests/fresh/offline.py."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core import settings as core_settings
+from core.errors import MinwangError, SettingsError, UsageError
+from nvr import volumes
+from station.install import archive, bundle, debs, install, manifest, packages, release, settings_file, steps, uninstall, units
+from station.install.layout import Layout
+from station.install.manifest import CHECKSUMS, FILE, Manifest
+from station.install.settings_file import Facts
+from tests.conftest import ROOT
+
+MADE = Manifest("0.1.0", "a" * 40, "2026-01-02T03:04:05+08:00", "c" * 64, manifest.python_version(), manifest.machine())
+FACTS = Facts(Path("/var/lib/minwang"), (Path("/disk1"), Path("/disk 2")), 8080, "127.0.0.1")
+needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+
+
+def write_bundle(folder: Path, made: Manifest = MADE) -> Path:
+    (folder / "a").write_text("one\n")
+    (folder / "b.whl").write_bytes(os.urandom(3000))
+    target = folder / "bundle.tar"
+    bundle.write(target, made, {"minwang": folder / "a", "core/x.py": folder / "a", "wheels/b.whl": folder / "b.whl"})
+    return target
+
+
+def test_the_installer_needs_nothing_but_python() -> None:
+    modules = [f"station.install.{p.stem}" for p in (ROOT / "station/install").glob("[!_]*.py")]
+    code = f"import importlib; [importlib.import_module(m) for m in {modules}]; import sys; print(sorted(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-S", "-P", "-c", code], env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "click" not in done.stdout and "pydantic" not in done.stdout
+
+
+def test_a_bundle_is_the_same_bytes_whenever_it_is_made(tmp_path: Path) -> None:
+    first = write_bundle(tmp_path).read_bytes()
+    os.utime(tmp_path / "a", (1, 1))
+    (tmp_path / "a").chmod(0o600)
+    bundle.write(
+        tmp_path / "again.tar",
+        MADE,
+        {"wheels/b.whl": tmp_path / "b.whl", "core/x.py": tmp_path / "a", "minwang": tmp_path / "a"},
+    )
+    assert (tmp_path / "again.tar").read_bytes() == first
+
+
+def test_a_bundle_is_checked_and_unpacked(tmp_path: Path) -> None:
+    path = write_bundle(tmp_path)
+    contents = archive.check(path, archive.sha256_of(path))
+    assert contents.manifest == MADE
+    archive.extract(path, contents, tmp_path / "out")
+    found = release.source_of(tmp_path / "out")
+    assert found.files == ("core/x.py", "minwang")
+    assert found.wheels == tmp_path / "out" / "wheels" and found.debs is None
+    assert (tmp_path / "out" / "minwang").stat().st_mode & 0o777 == 0o755
+    assert (tmp_path / "out" / "core" / "x.py").stat().st_mode & 0o777 == 0o644
+    (tmp_path / "out" / "core" / "x.py").write_text("two\n")
+    with pytest.raises(UsageError, match=r"core/x.py: missing, or not the file"):
+        release.source_of(tmp_path / "out")
+
+
+def _entry(name: str, content: bytes = b"x", kind: bytes = tarfile.REGTYPE, target: str = "") -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.size = kind, target, len(content) if kind == tarfile.REGTYPE else 0
+    return info, content
+
+
+HOSTILE: dict[str, tuple[list[tuple[tarfile.TarInfo, bytes]], str]] = {
+    "traversal": ([_entry("top/../../etc/cron.d/x")], "leads out of the archive"),
+    "absolute": ([_entry("/etc/cron.d/x")], "leads out of the archive"),
+    "symbolic link": ([_entry("top/x", kind=tarfile.SYMTYPE, target="/etc/shadow")], "is a link or a device"),
+    "hard link": ([_entry("top/x", kind=tarfile.LNKTYPE, target="top/minwang")], "is a link or a device"),
+    "device": ([_entry("top/x", kind=tarfile.CHRTYPE)], "is a link or a device"),
+    "file that no checksum names": ([_entry("top/sitecustomize.py")], "'sitecustomize.py' is not what SHA256SUMS says"),
+    "the same file twice": ([_entry("top/minwang", b"evil")], "is in it twice"),
+    "second folder": ([_entry("other/x")], "do not lie below one folder"),
+}
+
+
+def _top(path: Path) -> str:
+    with tarfile.open(path) as tar:
+        return tar.getnames()[0].partition("/")[0]
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_hostile_archive_is_refused_and_nothing_is_written(tmp_path: Path, what: str) -> None:
+    entries, sentence = HOSTILE[what]
+    path = write_bundle(tmp_path)
+    top = _top(path)
+    with tarfile.open(path, "a") as tar:
+        for info, content in entries:
+            info.name = info.name.replace("top", top, 1)
+            tar.addfile(info, io.BytesIO(content))
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UsageError, match=sentence):
+        archive.check(path)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def _flip_a_byte(path: Path) -> None:
+    raw = path.read_bytes()
+    position = raw.index(b"one\n")
+    path.write_bytes(raw[:position] + b"One\n" + raw[position + 4 :])
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "one byte": (_flip_a_byte, "the archive is damaged"),
+    "cut off": (lambda p: os.truncate(p, p.stat().st_size // 3), "damaged|not a bundle"),
+    "empty": (lambda p: p.write_bytes(b""), "not a bundle"),
+    "no archive": (lambda p: p.write_bytes(os.urandom(5000)), "not a bundle"),
+    "not there": (lambda p: p.unlink(), "No such file"),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGES)
+def test_a_damaged_archive_is_one_sentence(tmp_path: Path, what: str) -> None:
+    damage, sentence = DAMAGES[what]
+    path = write_bundle(tmp_path)
+    damage(path)
+    with pytest.raises(MinwangError, match=sentence) as caught:
+        archive.check(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_bundle_for_another_machine_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"is for Python 3\.11, this machine has 3\.13"):
+        Manifest("1.0", "a", MADE.date, "c", "3.11", "linux-x86_64").check_machine("3.13", "linux-x86_64")
+    with pytest.raises(UsageError, match="is for linux-aarch64"):
+        Manifest("1.0", "a", MADE.date, "c", "3.11", "linux-aarch64").check_machine("3.11", "linux-x86_64")
+    path = write_bundle(tmp_path)
+    with pytest.raises(UsageError, match="not the one given"):
+        archive.check(path, "0" * 64)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"version": 1}', '{"a": "b"}', MADE.text().replace("0.1.0", "../../x")])
+def test_a_wrong_manifest_is_one_sentence(text: str) -> None:
+    with pytest.raises(UsageError, match="not the manifest of a release"):
+        manifest.parse(text, "x")
+
+
+def test_which_release_is_newer() -> None:
+    later = Manifest("0.1.0", "b" * 40, "2026-01-02T00:00:00+00:00", "d" * 64)
+    assert later.is_newer_than(MADE) and not MADE.is_newer_than(later)
+    assert Manifest("0.10.0", "b", "2020-01-01T00:00:00+00:00", "d").is_newer_than(Manifest("0.9.9", "b", MADE.date, "d"))
+
+
+def test_the_first_settings_are_valid_and_mean_what_was_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "minwang.toml"
+    volumes = [Path("/disk1"), Path('/disk "2"')]
+    path.write_text(
+        settings_file.first(FACTS.data, volumes, host="0.0.0.0", port=443, name="西店", timezone="Asia/Shanghai", database="")
+    )
+    loaded = core_settings.load(path)
+    assert (loaded.data.dir, loaded.volumes, loaded.web.host, loaded.web.port) == (FACTS.data, volumes, "0.0.0.0", 443)
+    assert loaded.station.name == "西店"
+    assert settings_file.read(path, Path("/x")) == Facts(FACTS.data, tuple(volumes), 443, "0.0.0.0")
+
+
+@pytest.mark.parametrize("text", ["[data", "data = 3", '[data]\ndir = "data"', "[web]\nport = []"])
+def test_settings_that_no_unit_can_be_made_of(tmp_path: Path, text: str) -> None:
+    (tmp_path / "minwang.toml").write_text(text)
+    with pytest.raises(SettingsError, match=r"minwang\.toml"):
+        settings_file.read(tmp_path / "minwang.toml", Path("/var/lib/minwang"))
+
+
+def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, check=False)
+
+
+@needs_systemd
+@pytest.mark.parametrize("port", [8080, 443])
+def test_systemd_accepts_the_units(tmp_path: Path, port: int) -> None:
+    layout = Layout(user="root")  # a user that is here
+    path = tmp_path / units.SERVICE
+    text = units.service(layout, Facts(tmp_path, FACTS.volumes, port, "127.0.0.1"))
+    text = re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", text)
+    path.write_text(text)
+    resume = re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", units.resume(layout))
+    (tmp_path / units.RESUME).write_text(resume)
+    done = analyze("verify", "--man=no", str(path), str(tmp_path / units.RESUME))
+    complaints = [line for line in done.stderr.splitlines() if str(tmp_path) in line]
+    assert done.returncode == 0 and not complaints, done.stderr
+
+
+@needs_systemd
+def test_the_unit_is_exposed_little(tmp_path: Path) -> None:
+    path = tmp_path / units.SERVICE
+    path.write_text(units.service(Layout(), FACTS))
+    done = analyze("security", "--offline=true", "--threshold=20", "--no-pager", str(path))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_ports_below_1024_cost_one_capability() -> None:
+    assert "CapabilityBoundingSet=\n" in units.service(Layout(), FACTS)
+    assert "AmbientCapabilities=CAP_NET_BIND_SERVICE\n" in units.service(Layout(), Facts(FACTS.data, (), 443, ""))
+    assert 'ReadWritePaths=/var/lib/minwang -/disk1 "-/disk 2"' in units.service(Layout(), FACTS)
+
+
+def test_the_names_of_others_are_theirs() -> None:
+    assert install.VOLUME_IDENTITY == volumes.IDENTITY
+    assert {p.partition("/")[0] for p in release.PROGRAM} >= {
+        "core",
+        "cameras",
+        "nvr",
+        "health",
+        "search",
+        "cases",
+        "reports",
+        "web",
+    }
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_folders_of_others_are_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\nminwang:x:990:990::/:/bin/sh\n")
+    layout = Layout(root=tmp_path)
+    disk = tmp_path / "srv/disk"
+    disk.mkdir(parents=True)
+    (disk / "letters").write_text("x")
+    facts = Facts(Path("/var/lib/minwang"), (Path("/srv/disk"),), 8080, "")
+    with pytest.raises(UsageError, match="/srv/disk: files of others lie in it"):
+        list(install.folder_steps(layout, facts))
+    (disk / volumes.IDENTITY).write_text("{}")  # of a station whose user had another number
+    for step in list(install.folder_steps(layout, facts)):
+        step.do()
+        assert step.is_done(), step.title
+    assert {p.stat().st_uid for p in (disk, disk / "letters", tmp_path / "var/lib/minwang")} == {990}
+    assert disk.stat().st_mode & 0o777 == 0o750
+    with pytest.raises(UsageError, match="the service sees nothing below /home"):
+        list(install.folder_steps(layout, Facts(Path("/home/x"), (), 1, "")))
+
+
+def test_uninstall_leaves_recordings_whatever_is_asked(tmp_path: Path) -> None:
+    layout = Layout(root=tmp_path)
+    data = tmp_path / "var/lib/minwang"
+    for name in ("video/cam/1.mp4", "old disk/cam/1.mp4", "sightings/x", "minwang.db"):
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / name).write_text("x")
+    (data / "old disk" / volumes.IDENTITY).write_text("{}")
+    (tmp_path / "opt/minwang/releases/x").mkdir(parents=True)
+    (tmp_path / "etc/minwang").mkdir(parents=True)
+    facts = Facts(Path("/var/lib/minwang"), (Path("/var/lib/minwang/video"),), 8080, "")
+    steps.execute(uninstall.plan(layout, facts, purge=False, purge_user=False), dry_run=False, yes=True)
+    assert not (tmp_path / "opt/minwang").exists() and (data / "minwang.db").exists() and (tmp_path / "etc/minwang").exists()
+    steps.execute(uninstall.plan(layout, facts, purge=True, purge_user=False), dry_run=False, yes=True)
+    left = sorted(str(p.relative_to(data)) for p in data.rglob("*") if p.is_file())
+    assert left == ["old disk/.minwang-volume.json", "old disk/cam/1.mp4", "video/cam/1.mp4"]
+    assert not (tmp_path / "etc/minwang").exists()
+
+
+def test_a_dry_run_changes_nothing_and_says_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_bundle(tmp_path)
+    image = tmp_path / "image"
+    (image / "etc").mkdir(parents=True)
+    (image / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\n")
+    from station.install.cli import main
+
+    assert main(["install", "--dry-run", "--root", str(image), "--bundle", str(path), "--volume", "/disk1"]) == 0
+    told = capsys.readouterr().err
+    for part in (
+        "unpack",
+        "ffmpeg",
+        "system user minwang",
+        "/etc/minwang/minwang.toml",
+        "minwang.service",
+        MADE.name,
+        "/disk1",
+    ):
+        assert part in told, told
+    assert sorted(p.name for p in image.rglob("*")) == ["etc", "passwd"]
+
+
+def test_a_second_run_finds_nothing_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = steps.Owner(Path("/"), "root", "root")
+    todo = [
+        steps.folder(tmp_path / "a", Path("/a"), 0o750, root),
+        steps.text_file(tmp_path / "a/b", Path("/a/b"), 0o640, root, lambda: "x\n"),
+        steps.Step("point", lambda: (tmp_path / "l").is_symlink(), lambda: steps.symlink(tmp_path / "l", tmp_path / "a")),
+    ]
+    assert steps.execute(todo, dry_run=True, yes=True) == 3
+    assert steps.execute(todo, dry_run=False, yes=True) == 3
+    assert steps.execute(todo, dry_run=False, yes=True) == 0
+    (tmp_path / "a/b").chmod(0o666)  # repaired
+    assert steps.execute(todo, dry_run=False, yes=True) == 1
+    assert (tmp_path / "a/b").stat().st_mode & 0o777 == 0o640
+    assert "nothing to do" in capsys.readouterr().err
+
+
+def test_nobody_to_ask_is_said(tmp_path: Path) -> None:
+    with pytest.raises(MinwangError, match="say --yes"):
+        steps.execute([steps.Step("x", lambda: False, lambda: None)], dry_run=False, yes=False)
+
+
+def test_debian_packages_carry_an_index(tmp_path: Path) -> None:
+    if shutil.which("dpkg-deb") is None:
+        pytest.skip("dpkg-deb is not installed")
+    control = tmp_path / "p/DEBIAN/control"
+    control.parent.mkdir(parents=True)
+    control.write_text("Package: p\nVersion: 1:2\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: d\n")
+    subprocess.run(["dpkg-deb", "--build", "p", "p.deb"], cwd=tmp_path, check=True, capture_output=True)
+    paragraph = debs.record(tmp_path / "p.deb")
+    assert f"SHA256: {archive.sha256_of(tmp_path / 'p.deb')}\n" in paragraph
+    assert "Version: 1:2\n" in paragraph and "Filename: ./p.deb\n" in paragraph
+    assert packages.INDEX == "Packages"
+
+
+def test_a_folder_that_is_no_source_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="neither a bundle nor a checkout"):
+        release.source_of(tmp_path)
+    (tmp_path / FILE).write_text(MADE.text())
+    with pytest.raises(UsageError, match=CHECKSUMS):
+        release.source_of(tmp_path)
