@@ -1,0 +1,45 @@
+"""Asks the console of this container for its sign-in page, on the address that its settings name.
+
+Exit status 0 where it answers with 200, else 1 and a line that says why.
+"""
+
+from __future__ import annotations
+
+import ssl
+import sys
+import urllib.request
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from core import settings
+from core.errors import MinwangError
+
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}
+TIMEOUT_S = 8
+
+
+def main() -> int:
+    try:
+        web = settings.load().web
+    except MinwangError as e:
+        return _unhealthy(str(e))
+    host = EVERYWHERE.get(web.host, f"[{web.host}]" if ":" in web.host else web.host)
+    scheme, context = "http", None
+    if web.tls == "own":
+        # The certificate names the station, not this address; who answers here is this container in any case.
+        scheme, context = "https", ssl._create_unverified_context()
+    try:
+        with urllib.request.urlopen(f"{scheme}://{host}:{web.port}/login", timeout=TIMEOUT_S, context=context) as reply:
+            return 0 if reply.status == 200 else _unhealthy(f"the console answers with status {reply.status}")
+    except OSError as e:
+        return _unhealthy(f"the console does not answer at {host}:{web.port}: {e}")
+
+
+def _unhealthy(reason: str) -> int:
+    sys.stderr.write(f"{reason}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
