@@ -59,6 +59,10 @@ class WebSettings(Section):
         default_factory=list,
         description="Addresses and subnets of proxies whose X-Forwarded-… is believed; empty: with tls = proxy this machine, else none.",
     )
+    forwarded_header: Literal["x-forwarded-for", "forwarded"] = Field(
+        "x-forwarded-for",
+        description="Which header those proxies write: X-Forwarded-For (-Proto, -Host), or Forwarded (RFC 7239).",
+    )
     idle_minutes: int = Field(30, ge=1, description="A session without a request for this long ends.")
 
     @field_validator("tls", mode="before")

@@ -1,8 +1,9 @@
 """Who asks, where a proxy stands between: the client's address, scheme and host as the trusted proxies tell them.
 
-X-Forwarded-For (and RFC 7239 Forwarded) is a list to which every hop appends the address that it saw: it is read from the
+X-Forwarded-For (or RFC 7239 Forwarded) is a list to which every hop appends the address that it saw: it is read from the
 right, and the first address that is no trusted proxy's is the client's. What stands further left the client may have
-written itself. From anybody who is not a trusted proxy, nothing of this is believed.
+written itself. From anybody who is not a trusted proxy, nothing of this is believed; and of the two headers only the one
+that the settings name: a proxy that writes the one passes the other on as the client sent it.
 """
 
 from __future__ import annotations
@@ -65,11 +66,11 @@ def parse(text: str) -> Address | None:
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
-def hops(request: web.Request) -> list[Hop]:
-    """The hops that the request tells of, oldest first: by Forwarded where it is there, else by X-Forwarded-…"""
-    standard = ",".join(request.headers.getall("Forwarded", ()))
-    if standard:
-        return [_forwarded(element) for element in standard.split(",")]
+def hops(request: web.Request, header: str) -> list[Hop]:
+    """The hops that the request tells of in `header` (WebSettings.forwarded_header), oldest first."""
+    if header == "forwarded":
+        standard = ",".join(request.headers.getall("Forwarded", ()))
+        return [_forwarded(element) for element in standard.split(",")] if standard else []
     clients = _list(request, "X-Forwarded-For")
     schemes, hosts = _list(request, "X-Forwarded-Proto"), _list(request, "X-Forwarded-Host")
     # Proto and Host are overwritten by most proxies, appended to by some: a single value is the nearest proxy's word for all.
@@ -82,7 +83,7 @@ def middleware(settings: WebSettings) -> Middleware:
 
     @web.middleware
     async def forwarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-        client, hop = resolve(request.remote or "", hops(request) if trusted else [], trusted)
+        client, hop = resolve(request.remote or "", hops(request, settings.forwarded_header) if trusted else [], trusted)
         scheme = request.scheme
         if settings.tls is TlsMode.PROXY:
             scheme = "https"  # that is what the setting says; a proxy that also serves plain HTTP tells so

@@ -21,6 +21,12 @@ class Facts:
     volumes: tuple[Path, ...]
     port: int
     host: str
+    redirect_port: int = 0
+
+    @property
+    def privileged(self) -> bool:
+        """A port that only root opens without a capability."""
+        return any(0 < p < PRIVILEGED_PORTS_BELOW for p in (self.port, self.redirect_port))
 
 
 def read(path: Path, default_data: Path) -> Facts:
@@ -30,7 +36,8 @@ def read(path: Path, default_data: Path) -> Facts:
         data, web = values.get("data", {}), values.get("web", {})
         folder = Path(data.get("dir", default_data))
         volumes = tuple(Path(v) for v in data.get("volumes", [])) or (folder / "video",)
-        facts = Facts(folder, volumes, int(web.get("port", 8080)), str(web.get("host", "127.0.0.1")))
+        ports = int(web.get("port", 8080)), int(web.get("redirect_port", 0))
+        facts = Facts(folder, volumes, ports[0], str(web.get("host", "127.0.0.1")), ports[1])
     except (tomllib.TOMLDecodeError, AttributeError, TypeError, ValueError) as e:
         raise SettingsError(f"{path}: not valid: {e}") from e
     for given in (facts.data, *facts.volumes):

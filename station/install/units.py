@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from station.install.layout import Layout
-from station.install.settings_file import PRIVILEGED_PORTS_BELOW, Facts
+from station.install.settings_file import Facts
 
 SERVICE = "minwang.service"
 RESUME = "minwang-upgrade.service"
@@ -96,8 +96,7 @@ WantedBy=multi-user.target
 
 
 def service(layout: Layout, facts: Facts) -> str:
-    privileged = 0 < facts.port < PRIVILEGED_PORTS_BELOW
-    capability = "CAP_NET_BIND_SERVICE" if privileged else ""
+    capability = "CAP_NET_BIND_SERVICE" if facts.privileged else ""
     capabilities = [f"CapabilityBoundingSet={capability}", f"AmbientCapabilities={capability}"]
     # "-": a disk that is not mounted must not keep the station from recording on the others.
     writable = [str(facts.data), *(f"-{v}" for v in facts.volumes if not v.is_relative_to(facts.data))]

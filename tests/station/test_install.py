@@ -206,7 +206,8 @@ def test_the_unit_is_exposed_little(tmp_path: Path) -> None:
 
 def test_ports_below_1024_cost_one_capability() -> None:
     assert "CapabilityBoundingSet=\n" in units.service(Layout(), FACTS)
-    assert "AmbientCapabilities=CAP_NET_BIND_SERVICE\n" in units.service(Layout(), Facts(FACTS.data, (), 443, ""))
+    for ports in ((443, "", 0), (8443, "", 80)):
+        assert "AmbientCapabilities=CAP_NET_BIND_SERVICE\n" in units.service(Layout(), Facts(FACTS.data, (), *ports))
     assert 'ReadWritePaths=/var/lib/minwang -/disk1 "-/disk 2"' in units.service(Layout(), FACTS)
 
 

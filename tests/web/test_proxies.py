@@ -114,7 +114,13 @@ PROXY_HEADERS = {
     "nginx": {"X-Forwarded-For": "6.6.6.6, 203.0.113.5", "X-Forwarded-Proto": "https", "Host": "station.lan"},
     "another host": {"X-Forwarded-For": "203.0.113.5", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "station.lan"},
     "silent about the scheme": {"X-Forwarded-For": "203.0.113.5", "Host": "station.lan"},
-    "rfc 7239": {"Forwarded": 'for=6.6.6.6, for="203.0.113.5:99";proto=https;host=station.lan', "X-Forwarded-For": "7.7.7.7"},
+    "rfc 7239": {"Forwarded": 'for=6.6.6.6, for="203.0.113.5:99";proto=https;host=station.lan'},
+}
+
+
+OTHER = {
+    "x-forwarded-for": {"Forwarded": "for=7.7.7.7;host=evil.lan"},
+    "forwarded": {"X-Forwarded-For": "7.7.7.7", "X-Forwarded-Host": "evil.lan"},
 }
 
 
@@ -122,7 +128,8 @@ PROXY_HEADERS = {
 async def test_behind_a_proxy_the_client_and_the_origin_are_the_true_ones(
     kind: str, proxied: Settings, sign_in: SignIn, database: Database
 ) -> None:
-    headers = PROXY_HEADERS[kind]
+    written = proxied.web.forwarded_header = "forwarded" if kind == "rfc 7239" else "x-forwarded-for"
+    headers = PROXY_HEADERS[kind] | OTHER[written]  # the other one came from the client
     await sign_in(Role.AUDITOR)  # makes the account
     stranger = await sign_in(None)
     body = {"name": "auditor-all", "password": PASSWORD}

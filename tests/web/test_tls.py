@@ -207,6 +207,25 @@ def test_it_renews_its_own_certificate_only_and_in_time(tmp_path: Path) -> None:
     assert authority.issued() is None and authority.renew_if_due(NOW + timedelta(days=299)) is None
 
 
+def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    now = datetime.now(timezone.utc)
+    authority = Authority(tmp_path)
+    authority.create([], now)
+    authority.issue(["a.lan"], now)
+    kept = {p: p.read_bytes() for p in authority.server}
+    authority.server[1].unlink()
+    authority.server[1].mkdir()  # whatever stands in the way
+    with pytest.raises(
+        StorageError, match=r"server\.key: cannot be written \(Is a directory\); run this as the station's user"
+    ):
+        authority.issue(["b.lan"], now)
+    assert authority.server[0].read_bytes() == kept[authority.server[0]]  # the old pair's half is not mixed with a new one
+    assert sorted(p.name for p in authority.folder.iterdir()) == ["ca.crt", "ca.key", "server.crt", "server.key"]
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="cannot be written"):
+        Authority(tmp_path / "file").create([], now)
+
+
 def test_a_lost_key_file_is_not_replaced(tmp_path: Path) -> None:
     now = datetime.now(timezone.utc)
     authority = Authority(tmp_path)

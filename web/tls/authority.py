@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from core.errors import CertificateError, UsageError
+from core.errors import CertificateError, StorageError, UsageError
 from core.secrets import KEY_FILE, Vault
 from core.settings import TLS_DIR
 from web.tls.certificate import EXPIRES_SOON_DAYS, Certificate, read
@@ -153,21 +153,28 @@ class Authority:
             )
 
     def _prepare(self) -> None:
-        self._data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-        self.folder.mkdir(mode=0o750, exist_ok=True)
+        try:
+            self._data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o750, exist_ok=True)
+        except OSError as e:
+            raise _unwritable(self.folder, e) from e
         self._give(self.folder)
 
     def _write(self, path: Path, content: bytes, mode: int) -> None:
         """Whole or not at all; never readable by others for a moment."""
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(mode)
-        self._give(temporary)
-        temporary.replace(path)
+        try:
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.chmod(mode)  # whatever the umask took
+            self._give(temporary)
+            temporary.replace(path)
+        except OSError as e:
+            raise _unwritable(path, e) from e
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def _give(self, path: Path) -> None:
         """What root makes belongs to whom the data folder belongs: the station must read and renew it."""
@@ -207,6 +214,10 @@ def own_hosts() -> list[str]:
 def missing_hosts(names: tuple[str, ...]) -> list[str]:
     """Addresses of this machine for which a certificate does not stand."""
     return [h for h in own_hosts() if h[0].isdigit() and not h.startswith("127.") and h not in names]
+
+
+def _unwritable(path: Path, error: OSError) -> StorageError:
+    return StorageError(f"{path}: cannot be written ({error.strerror}); run this as the station's user, or give it the folder")
 
 
 def _permitted(hosts: Iterable[str]) -> list[x509.GeneralName]:
