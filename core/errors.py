@@ -11,6 +11,7 @@
     ├── CertificateError         a TLS certificate or its key cannot be used
     ├── StorageError             a disk or the database refuses
     │   └── DiskFullError
+    ├── BackupError              a backup cannot be made, read or restored
     ├── CameraError              a camera did not do what it should; carries a gap cause
     │   ├── CameraUnreachable    no TCP connection, or no answer in time
     │   ├── CameraRefused        credential refused: nobody tries again until a person acts
@@ -70,6 +71,10 @@ class StorageError(MinwangError):
 
 
 class DiskFullError(StorageError):
+    pass
+
+
+class BackupError(MinwangError):
     pass
 
 

@@ -103,8 +103,8 @@ async def _close(database: Database, volumes: dict[int, Path], left_open: Segmen
     (found.closed if segment is not None else found.vanished).append(str(path))
 
 
-def complete(segment: Segment, path: Path) -> Segment | None:
-    """Close a file whose writer died: cut it back to its last whole fragment, add its index, hash it.
+def complete(segment: Segment, path: Path, *, hashing: bool = True) -> Segment | None:
+    """Close a file whose writer died: cut it back to its last whole fragment, add its index, hash it (or leave that for later).
 
     None where it holds no picture; then it is removed.
     """
@@ -125,9 +125,11 @@ def complete(segment: Segment, path: Path) -> Segment | None:
     flags = footage.RECOVERED | (segment.flags & footage.BACKFILLED)
     if b"soun" in fmp4.read_init(path):
         flags |= footage.AUDIO
+    if not hashing:
+        flags |= footage.UNHASHED
     return Segment(
         segment.stream, segment.volume, segment.start_us, segment.start_us + media, media, path.stat().st_size,
-        sum(f.samples for f in fragments), 0, segment.clock_offset_us, flags, sha256_of(path),
+        sum(f.samples for f in fragments), 0, segment.clock_offset_us, flags, sha256_of(path) if hashing else footage.NO_HASH,
     )  # fmt: skip
 
 
@@ -176,7 +178,7 @@ async def _adopt_recent(
     since = now - timedelta(days=LOOK_BACK_DAYS)
     days = [f"{since + timedelta(days=i):%Y%m%d}" for i in range(LOOK_BACK_DAYS + 2)]
     for stream in sorted(streams):
-        files = await asyncio.to_thread(lambda s: list(_files(volumes, s, days)), stream)
+        files = await asyncio.to_thread(lambda s: list(files_of(volumes, s, days)), stream)
         if not files:
             continue
         async with database.reading() as session:
@@ -193,7 +195,8 @@ async def _adopt_recent(
                     found.adopted.append(str(path))
 
 
-def _files(volumes: dict[int, Path], stream: str, days: list[str]) -> Iterator[tuple[int, int, Path]]:
+def files_of(volumes: dict[int, Path], stream: str, days: list[str]) -> Iterator[tuple[int, int, Path]]:
+    """(volume, start, path) of a stream's segment files of some days. Blocking."""
     for number, volume in volumes.items():
         for day in days:
             try:

@@ -71,7 +71,7 @@ async def verify(database: Database, *, repair: bool = False, hash_files: bool =
         open_rows = (await session.scalars(select(OpenSegment))).all()
         streams = set(await session.scalars(select(StreamUsage.stream))) | {o.stream for o in open_rows}
         halves = (await session.execute(select(Footage.id).where(Footage.deleting))).scalars().all()
-    on_disk = await asyncio.to_thread(lambda: {s for v in volumes.values() for s in _streams_on(v)})
+    on_disk = await asyncio.to_thread(lambda: {s for v in volumes.values() for s in streams_on(v)})
     await _finish_halves(database, volumes, list(halves), findings, repair)
     opened = {(o.stream, o.start_us) for o in open_rows}
     findings.being_written = len(opened) if recording else 0
@@ -103,7 +103,7 @@ async def _entries(database: Database, stream: str) -> list[Segment]:
         return [s for hour, volume, entries in rows for s in footage.unpack(stream, hour, volume, entries)]
 
 
-def _streams_on(volume: Path) -> Iterator[str]:
+def streams_on(volume: Path) -> Iterator[str]:
     """<camera>/<kind> folders of a volume."""
     for camera in _folders(volume):
         if camera.name != QUARANTINE:

@@ -9,6 +9,7 @@ from core import logs
 from core.clock import SystemClock
 from core.settings import Settings
 from station import database as station_database
+from station.backup import adopting
 from station.processes import until_stopped, vault_of
 from station.supervisor import Supervisor, roles
 
@@ -22,6 +23,7 @@ async def serve(settings: Settings, config: Path | None) -> None:
         wanted = inventory.load(settings.inventory)
         async with database.session() as session:
             await registry.apply(session, wanted, clock.now(), "station start")
+    await adopting.finish(settings, database, clock)
     await database.close()
     supervisor = Supervisor(roles(settings), config, clock)
     await supervisor.start()

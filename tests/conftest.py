@@ -96,10 +96,16 @@ def _migrated() -> bytes:
         return file.read_bytes()
 
 
+@pytest.fixture(scope="session")
+def migrated_file() -> bytes:
+    """The content of an empty SQLite database."""
+    return _migrated()
+
+
 @asynccontextmanager
-async def open_database(folder: Path) -> AsyncIterator[Database]:
+async def open_database(folder: Path, name: str = "test.db") -> AsyncIterator[Database]:
     """A new database in a folder."""
-    file = folder / "test.db"
+    file = folder / name
     await asyncio.to_thread(lambda: file.write_bytes(_migrated()))
     db = Database(f"sqlite+aiosqlite:///{file}")
     yield db

@@ -18,7 +18,7 @@ from station.supervisor import Role, Supervisor
 from tests.conftest import ROOT
 
 COMMANDS = (
-    "serve", "demo", "test", "check", "discover", "inventory check", "inventory plan", "inventory apply", "inventory export",
+    "serve", "demo", "backup", "restore", "test", "check", "discover", "inventory check", "inventory plan", "inventory apply", "inventory export",
     "cameras expect", "cameras find", "cameras identify", "cameras list", "cameras show", "cameras findings",
     "cameras clocks", "cameras configure", "cameras rotate", "record", "patrol",
     "index", "search", "clip", "bundle", "archive verify",

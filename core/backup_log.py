@@ -1,0 +1,55 @@
+"""Which backups were made, and how it went: a small file in the data folder that outlives a lost database.
+
+Written by whoever makes a backup, read by the console, the metrics and the checks. Blocking; the file is small.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+FILE = "backups.json"
+KEPT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run. `at` is its end, UTC; `verified`: how it was checked (restored, read); `error`: one sentence, empty if good."""
+
+    at: datetime
+    target: str
+    seconds: float
+    size: int = 0
+    verified: str = ""
+    error: str = ""
+
+    @property
+    def good(self) -> bool:
+        return not self.error
+
+
+def read(data_dir: Path) -> list[Run]:
+    """Runs, newest last; none where the file is missing or unreadable."""
+    try:
+        rows = json.loads((data_dir / FILE).read_text(encoding="utf-8"))
+        return [Run(**{**r, "at": datetime.fromisoformat(r["at"])}) for r in rows]
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
+
+
+def add(data_dir: Path, run: Run) -> None:
+    """Write a run down, whole or not at all; the oldest go, the last good one stays."""
+    runs = [*read(data_dir), run]
+    good = [r for r in runs if r.good][-1:]
+    kept = [*(r for r in good if r not in runs[-KEPT:]), *runs[-KEPT:]]
+    text = json.dumps([{**asdict(r), "at": r.at.isoformat()} for r in kept], ensure_ascii=False, indent=1)
+    new = data_dir / f"{FILE}.{os.getpid()}.new"
+    new.write_text(text, encoding="utf-8")
+    new.replace(data_dir / FILE)
+
+
+def last_good(data_dir: Path) -> Run | None:
+    return next((r for r in reversed(read(data_dir)) if r.good), None)

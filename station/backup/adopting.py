@@ -1,0 +1,54 @@
+"""The second half of a restore: footage on the disks that is newer than the backup gets its entries.
+
+`restore` does it where the disks are there already; else the first start of the station does, before it records.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from datetime import datetime
+from pathlib import Path
+
+from core.clock import Clock
+from core.database import Database
+from core.errors import BackupError
+from core.settings import Settings
+from nvr import volumes
+from nvr.adoption import Adopted, adopt
+from station.backup.restore import MARKER
+
+log = logging.getLogger(__name__)
+
+
+async def finish(settings: Settings, database: Database, clock: Clock) -> Adopted | None:
+    """Take the footage in and forget that it has to be done; None where nothing was restored. Nothing may record meanwhile."""
+    marker = settings.data.dir / MARKER
+    created = await asyncio.to_thread(_read, marker)
+    if created is None:
+        return None
+    await volumes.prepare(database, settings.volumes)  # a disk may be mounted elsewhere than before
+    done = await adopt(database, created, clock.now())
+    for path in done.missing:
+        log.error(
+            "%s does not hold the recordings that it held at the backup: is its disk mounted? Its footage is not taken in", path
+        )
+    log.info("restored from the backup of %s: %d newer files of footage taken in", created.isoformat(), done.files)
+    if not done.missing:
+        await asyncio.to_thread(marker.unlink)
+    return done
+
+
+def _read(marker: Path) -> datetime | None:
+    try:
+        return datetime.fromisoformat(json.loads(marker.read_text())["created"])
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as e:
+        raise BackupError(f"{marker}: cannot be read; remove it and run: minwang archive verify --repair") from e
+
+
+def disks_are_there(settings: Settings, identities: list[str]) -> bool:
+    """Whether the configured folders carry all disks of the backup. Blocking."""
+    return set(identities) <= {volumes.identity_of(path) for path in settings.volumes}

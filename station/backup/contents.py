@@ -1,0 +1,119 @@
+"""Which files of a data folder belong into a backup, and copying them while the station runs. Blocking."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from core import backup_log
+from core.secrets import KEY_FILE
+from core.settings import TLS_DIR
+from nvr.volumes import IDENTITY
+from search.upkeep import MODELS, SIGHTINGS
+from station.backup import sqlite
+
+DATABASE_FILE = "minwang.db"
+SECRETS = (KEY_FILE, "node.token")
+RESTORED = "restored"  # folder of the settings that came out of a backup
+# What a running station makes anew, or what is copied in another way.
+NOT_COPIED = {
+    DATABASE_FILE, f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm", f"{DATABASE_FILE}-journal",
+    SIGHTINGS, MODELS, RESTORED, backup_log.FILE, *SECRETS,
+}  # fmt: skip
+ARCHIVES = ("minwang-", ".tar")  # how the names of backups begin and end
+PASSING = (".new", ".tmp", ".box", ".lock", ".pid", ".log", ".gone")
+
+
+def is_secret(relative: Path) -> bool:
+    """Whether a file of the data folder leaves the machine only sealed: keys, tokens, private keys of certificates."""
+    name = relative.as_posix()
+    return name in SECRETS or (relative.parts[0] == TLS_DIR and relative.suffix in (".key", ".pem", ".p12"))
+
+
+def secrets_of(data: Path) -> dict[str, bytes]:
+    """Name below the data folder → content."""
+    names = [*(Path(n) for n in SECRETS), *(p.relative_to(data) for p in sorted((data / TLS_DIR).rglob("*")) if p.is_file())]
+    return {n.as_posix(): (data / n).read_bytes() for n in names if is_secret(n) and (data / n).is_file()}
+
+
+def small_files(data: Path, apart: Iterable[Path], left_out: list[str]) -> Iterator[Path]:
+    """Names below the data folder that are copied as they are. `apart`: folders and files that never are (disks of
+    recordings, the folder of backups, the passphrase); what is neither file nor folder is named in `left_out`."""
+    kept_apart = {os.path.realpath(p) for p in apart}
+    for folder, names, files in os.walk(data):
+        here = Path(folder)
+        for name in list(names):
+            if not _is_entered(data, here / name, kept_apart, left_out):
+                names.remove(name)
+        for name in files:
+            path = here / name
+            relative = path.relative_to(data)
+            if _is_passed_over(relative, path, kept_apart) or is_secret(relative):
+                continue
+            if path.is_file():
+                yield relative
+            elif not (path.is_socket() or path.is_fifo()):
+                left_out.append(f"{relative.as_posix()}: not a file")
+
+
+def _is_passed_over(relative: Path, path: Path, apart: set[str]) -> bool:
+    name = relative.name
+    is_archive = name.startswith(ARCHIVES[0]) and name.endswith(ARCHIVES[1])
+    passing = name.startswith(".") or relative.suffix in PASSING or is_archive
+    return relative.parts[0] in NOT_COPIED or passing or os.path.realpath(path) in apart
+
+
+def _is_entered(data: Path, folder: Path, apart: set[str], left_out: list[str]) -> bool:
+    relative = folder.relative_to(data)
+    if _is_passed_over(relative, folder, apart) or (folder / IDENTITY).exists():
+        return False
+    if folder.is_symlink():
+        left_out.append(f"{relative.as_posix()}: a link to a folder elsewhere")
+        return False
+    return True
+
+
+def copy_small(data: Path, to: Path, apart: Iterable[Path], left_out: list[str]) -> None:
+    for relative in small_files(data, apart, left_out):
+        copy_file(data / relative, to / relative)
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """A file that the station may remove or lengthen meanwhile: what is gone is no longer needed."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        shutil.copyfile(source, target)
+    except FileNotFoundError:
+        target.unlink(missing_ok=True)
+
+
+def copy_sightings(data: Path, to: Path) -> None:
+    """Day by day: the rows first, then the pictures and vectors that they point into, which only grow."""
+    source = data / SIGHTINGS
+    for day in sorted(p for p in source.glob("[0-9]*") if p.is_dir() and p.name.isdigit()):
+        (to / day.name).mkdir(parents=True)
+        if (day / "rows.db").is_file():
+            sqlite.copy(day / "rows.db", to / day.name / "rows.db")
+        for path in sorted(p for p in day.rglob("*") if p.is_file() and not p.name.startswith("rows.db")):
+            copy_file(path, to / day.name / path.relative_to(day))
+
+
+def models_of(data: Path) -> list[str]:
+    """Names of the installed model packs: they are fetched again, or copied by hand."""
+    return sorted(p.name for p in (data / MODELS).glob("*") if p.is_dir())
+
+
+def foreign_entries(data: Path) -> list[str]:
+    """What lies in a folder that a restore must not mix with: all but disks of recordings, empty folders and what is hidden."""
+    if not data.exists():
+        return []
+    return sorted(p.name for p in data.iterdir() if not (p.name.startswith(".") or p.name == "lost+found" or _is_disk(p)))
+
+
+def _is_disk(path: Path) -> bool:
+    if not stat.S_ISDIR(path.lstat().st_mode):
+        return False
+    return (path / IDENTITY).exists() or not any(path.iterdir())

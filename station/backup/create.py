@@ -1,0 +1,248 @@
+"""Making a backup of a station, running or not: stage, archive, restore into a temporary folder, and only then keep. Blocking."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import psutil
+import sqlalchemy as sa
+
+import core
+from core import backup_log
+from core.errors import BackupError, MinwangError, UsageError
+from core.secrets import KEY_FILE, Vault
+from core.settings import Settings
+from station.backup import archive, contents, postgresql, sealing, sqlite
+from station.backup.manifest import DATA, DATABASE, SETTINGS, SIGHTINGS, Manifest, VolumeEntry
+
+PREFIX, SUFFIX = contents.ARCHIVES
+WORK = ".minwang-backup-"
+SQLITE_NAME, POSTGRESQL_NAME = "minwang.db", "minwang.dump"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked for. `passphrase` None: the secrets stay out of the archive. `config`: the settings file, where there is one."""
+
+    target: Path
+    passphrase: str | None
+    with_sightings: bool = False
+    config: Path | None = None
+    passphrase_file: Path | None = None  # never copied
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A finished backup; `verified`: restored, or read where the server lets nobody make a database."""
+
+    path: Path
+    size: int
+    seconds: float
+    verified: str
+    manifest: Manifest
+
+
+def backup(settings: Settings, wish: Wish) -> Made:
+    """Raises BackupError or UsageError; either way the run is written down in the data folder."""
+    started = time.monotonic()
+    _give_way()
+    try:
+        made = _backup(settings, wish, started)
+    except (MinwangError, OSError) as e:
+        sentence = str(e) if isinstance(e, MinwangError) else f"{e.filename or wish.target}: {e.strerror or e}"
+        _write_down(settings, _run(wish, started, error=sentence.partition("\n")[0]))
+        raise e if isinstance(e, MinwangError) else BackupError(sentence) from e
+    _write_down(settings, _run(wish, started, made))
+    return made
+
+
+def _write_down(settings: Settings, run: backup_log.Run) -> None:
+    if settings.data.dir.is_dir():
+        backup_log.add(settings.data.dir, run)
+
+
+def _run(wish: Wish, started: float, made: Made | None = None, error: str = "") -> backup_log.Run:
+    now, took = datetime.now(timezone.utc), round(time.monotonic() - started, 1)
+    if made is None:
+        return backup_log.Run(now, str(wish.target), took, error=error)
+    return backup_log.Run(now, str(made.path), took, made.size, made.verified)
+
+
+def _give_way() -> None:
+    """The recorders come first, at the processor and at the disk."""
+    with suppress(OSError, psutil.Error):
+        os.nice(10)
+        psutil.Process().ionice(psutil.IOPRIO_CLASS_BE, 7)
+
+
+def _backup(settings: Settings, wish: Wish, started: float) -> Made:
+    target = target_of(wish.target)
+    if not settings.data.dir.is_dir():
+        raise UsageError(f"{settings.data.dir}: there is no data folder; nothing to back up")
+    with _working(target.parent) as work:
+        manifest, seal = _stage(settings, wish, work / "staged")
+        archive.write(target.with_name(f".{target.name}.unverified"), work / "staged", manifest, seal)
+        unverified = target.with_name(f".{target.name}.unverified")
+        try:
+            shutil.rmtree(work / "staged")
+            verified = verify(unverified, work / "restored", wish.passphrase, settings.database_url)
+            unverified.replace(target)
+            archive.sync_folder(target.parent)
+        finally:
+            unverified.unlink(missing_ok=True)
+    return Made(target, target.stat().st_size, time.monotonic() - started, verified, manifest)
+
+
+def target_of(target: Path) -> Path:
+    """The archive's path: a folder gets a file named by the moment. Raises UsageError."""
+    target = target.absolute()
+    if target.is_dir():
+        return target / f"{PREFIX}{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}{SUFFIX}"
+    if not target.parent.is_dir():
+        raise UsageError(f"{target.parent}: there is no such folder; make it, or mount the disk")
+    if target.exists():
+        raise UsageError(f"{target}: there is a file already; choose another name")
+    return target
+
+
+@contextmanager
+def _working(folder: Path) -> Iterator[Path]:
+    """A folder for the work, beside the archive. One run at a time; what a killed one left is removed."""
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as e:
+            raise BackupError(f"{folder}: another backup is being made there; wait until it is done") from e
+        for left in [*folder.glob(f"{WORK}*"), *folder.glob(f".*{SUFFIX}.unverified"), *folder.glob(f".*{SUFFIX}*.new")]:
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        work = folder / f"{WORK}{os.getpid()}"
+        work.mkdir(mode=0o700)
+        try:
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    finally:
+        os.close(lock)
+
+
+def _stage(settings: Settings, wish: Wish, folder: Path) -> tuple[Manifest, bytes | None]:
+    """Copy everything into `folder` as it will be in the archive."""
+    data, left_out = settings.data.dir.absolute(), list[str]()
+    for name in (DATABASE, SETTINGS, DATA):
+        (folder / name).mkdir(parents=True)
+    kind, revision, tables, volumes = _stage_database(settings, wish, folder / DATABASE)
+    apart = [*settings.volumes, *(Path(v.path) for v in volumes), *filter(None, [wish.passphrase_file, wish.target])]
+    contents.copy_small(data, folder / DATA, apart, left_out)
+    if wish.with_sightings:
+        contents.copy_sightings(data, folder / SIGHTINGS)
+    _stage_settings(settings, wish, folder / SETTINGS)
+    if not (data / KEY_FILE).is_file():
+        left_out.append(f"{KEY_FILE}: there is none (no password was ever sealed, or it is lost)")
+    manifest = Manifest(
+        minwang=core.__version__, station=settings.station.name, created=datetime.now(timezone.utc).isoformat(),
+        database=kind, revision=revision, tables=tables, sealed=wish.passphrase is not None,
+        with_sightings=wish.with_sightings, data_dir=str(data), models=contents.models_of(data), volumes=volumes,
+        left_out=left_out, files=archive.entries_of(folder),
+    )  # fmt: skip
+    if wish.passphrase is None:
+        return manifest, None
+    return manifest, sealing.seal(_secrets(settings, wish, data), wish.passphrase, manifest.text())
+
+
+def _stage_database(settings: Settings, wish: Wish, folder: Path) -> tuple[str, str, dict[str, int], list[VolumeEntry]]:
+    url = settings.database_url
+    if url.startswith("sqlite"):
+        source, copied = Path(sa.make_url(url).database or ""), folder / SQLITE_NAME
+        _require_room(folder, source)
+        sqlite.copy(source, copied)
+        volumes = [VolumeEntry(*row) for row in sqlite.volumes(copied)]
+        return "sqlite", *sqlite.facts(copied), volumes
+    found = postgresql.dump(url, folder / POSTGRESQL_NAME, sightings=wish.with_sightings)
+    return "postgresql", *found, [VolumeEntry(*row) for row in postgresql.volumes(url)]
+
+
+def _require_room(folder: Path, database: Path) -> None:
+    """The copy and the archive lie side by side for a while."""
+    if not database.is_file():
+        raise BackupError(f"{database}: there is no database; has the station ever been started with this data folder?")
+    needed, free = int(2.1 * database.stat().st_size), shutil.disk_usage(folder).free
+    if free < needed:
+        raise BackupError(f"{folder.parents[1]}: {needed / 1e9:.1f} GB are needed there and {free / 1e9:.1f} GB are free")
+
+
+def _stage_settings(settings: Settings, wish: Wish, folder: Path) -> None:
+    if settings.inventory.is_file():
+        contents.copy_file(settings.inventory, folder / "inventory.yaml")
+    if wish.config is not None and not _has_password(settings):
+        contents.copy_file(wish.config, folder / "minwang.toml")
+
+
+def _has_password(settings: Settings) -> bool:
+    return bool(settings.data.database) and sa.make_url(settings.data.database).password is not None
+
+
+def _secrets(settings: Settings, wish: Wish, data: Path) -> dict[str, bytes]:
+    """What is sealed: the data folder's secrets, and settings that hold the database's password."""
+    found = {f"{DATA}/{name}": content for name, content in contents.secrets_of(data).items()}
+    if wish.config is not None and _has_password(settings):
+        found[f"{SETTINGS}/minwang.toml"] = wish.config.read_bytes()
+    return found
+
+
+def verify(path: Path, folder: Path, passphrase: str | None, url: str = "") -> str:
+    """Restore an archive into an empty folder and check it; returns how far that went. Raises BackupError.
+
+    A dump of PostgreSQL is restored into a database of its own where the account of `url` may make one ('restored'),
+    else only unpacked ('read').
+    """
+    folder.mkdir(mode=0o700)
+    with archive.opened(path) as opened:
+        opened.extract(folder)
+        manifest, seal, text = opened.manifest, opened.seal, opened.manifest_text
+    opens = sealing.unseal(seal, passphrase, text) if seal is not None and passphrase is not None else {}
+    if manifest.database == "sqlite":
+        copied = folder / DATABASE / SQLITE_NAME
+        sqlite.check(copied, thorough=True)
+        compare(manifest, sqlite.facts(copied))
+        open_one(opens, sqlite.sealed_passwords(copied))
+        return "restored"
+    return _verify_dump(manifest, folder / DATABASE / POSTGRESQL_NAME, opens, url)
+
+
+def _verify_dump(manifest: Manifest, dump: Path, opens: dict[str, bytes], url: str) -> str:
+    with postgresql.scratch(url) as own:
+        if own is None:
+            postgresql.read_through(url, dump)
+            open_one(opens, postgresql.sealed_passwords(url))
+            return "read"
+        postgresql.restore(own, dump)
+        compare(manifest, postgresql.facts(own))
+        open_one(opens, postgresql.sealed_passwords(own))
+    return "restored"
+
+
+def compare(manifest: Manifest, found: tuple[str, dict[str, int]]) -> None:
+    """Raises BackupError where the database is not the one that the manifest tells of."""
+    revision, tables = found
+    if revision != manifest.revision:
+        raise BackupError(f"the restored database has version {revision}, the manifest says {manifest.revision}")
+    for name in sorted({*tables, *manifest.tables}):
+        if tables.get(name) != manifest.tables.get(name):
+            raise BackupError(f"table {name} has {tables.get(name)} rows, the manifest says {manifest.tables.get(name)}")
+
+
+def open_one(opens: dict[str, bytes], sealed: list[tuple[str, str]]) -> None:
+    """The key of the archive opens what the database holds."""
+    key = opens.get(f"{DATA}/{KEY_FILE}")
+    if key is not None and sealed:
+        name, text = sealed[0]
+        Vault(key).open(text, f"credential:{name}")

@@ -1,0 +1,151 @@
+"""Making a data folder from a backup. Nothing lands in the folder before all of the archive was checked. Blocking."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from core import migrate
+from core.errors import BackupError, UsageError
+from core.secrets import KEY_FILE
+from search import upkeep
+from station.backup import archive, contents, create, postgresql, sealing, sqlite
+from station.backup.manifest import DATA, DATABASE, SETTINGS, SIGHTINGS, Manifest
+
+MARKER = "restored.json"  # until the footage that is newer than the backup has been taken in
+WORK = ".restoring"
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """`settings`: where the settings that were in the archive lie now. `with_key`: whether the key came with it."""
+
+    data: Path
+    settings: Path
+    with_key: bool
+    manifest: Manifest
+
+
+def restore(path: Path, data: Path, passphrase: str | None, url: str = "") -> Restored:
+    """Restore an archive into an empty data folder; `url` is the empty PostgreSQL database of a dump.
+
+    Raises UsageError where folder or database are not empty, BackupError where the archive is not right.
+    """
+    data = data.absolute()
+    _require_empty(data)
+    with archive.opened(path) as opened, _working(data) as work:
+        manifest = opened.manifest
+        _require_fit(manifest, url)
+        secrets = _secrets(opened, passphrase)
+        opened.extract(work)
+        _check(manifest, work, secrets)
+        if manifest.database == "postgresql":
+            _restore_dump(manifest, work, url)
+        _place(work, data, manifest, secrets)
+    return Restored(data, data / contents.RESTORED, f"{DATA}/{KEY_FILE}" in secrets, manifest)
+
+
+def _require_empty(data: Path) -> None:
+    if found := contents.foreign_entries(data):
+        raise UsageError(f"{data}: not empty ({', '.join(found[:3])}); a backup is restored into a new folder only")
+
+
+def _require_fit(manifest: Manifest, url: str) -> None:
+    if manifest.revision > migrate.newest():
+        raise BackupError(
+            f"the backup is of database version {manifest.revision}, this program knows {migrate.newest()}; "
+            f"install Minwang {manifest.minwang} or newer"
+        )
+    if manifest.database != "postgresql":
+        return
+    if not url.startswith("postgresql"):
+        raise UsageError("this is the backup of a station on PostgreSQL; name the empty database in data.database (--config)")
+    postgresql.require_empty(url)
+
+
+def _secrets(opened: archive.Archive, passphrase: str | None) -> dict[str, bytes]:
+    if opened.seal is None:
+        return {}
+    if passphrase is None:
+        raise UsageError("the key in this archive is sealed; give its passphrase with --passphrase-file")
+    secrets = sealing.unseal(opened.seal, passphrase, opened.manifest_text)
+    for name in secrets:
+        folder, _, relative = name.partition("/")
+        below = Path(relative)
+        known = name == f"{SETTINGS}/minwang.toml" or (folder == DATA and relative and contents.is_secret(below))
+        if not known or below.is_absolute() or ".." in below.parts:
+            raise BackupError(f"the archive seals the file {name[:80]!r}, which no backup holds; do not use it")
+    return secrets
+
+
+def _check(manifest: Manifest, work: Path, secrets: dict[str, bytes]) -> None:
+    if manifest.database != "sqlite":
+        return
+    copied = work / DATABASE / create.SQLITE_NAME
+    if not copied.is_file():
+        raise BackupError("there is no database in the archive; use another one")
+    sqlite.check(copied, thorough=False)
+    create.compare(manifest, sqlite.facts(copied))
+    create.open_one(secrets, sqlite.sealed_passwords(copied))
+
+
+def _restore_dump(manifest: Manifest, work: Path, url: str) -> None:
+    postgresql.restore(url, work / DATABASE / create.POSTGRESQL_NAME)
+    create.compare(manifest, postgresql.facts(url))
+
+
+@contextmanager
+def _working(data: Path) -> Iterator[Path]:
+    """A folder for the work inside the data folder: on the same disk, and gone afterwards."""
+    work = data / WORK
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o750)
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(mode=0o700)
+    except OSError as e:
+        raise BackupError(
+            f"{data}: cannot be written ({e.strerror}); choose another folder, or run it as the station's user"
+        ) from e
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _place(work: Path, data: Path, manifest: Manifest, secrets: dict[str, bytes]) -> None:
+    """Move what was checked to where it belongs; the database last, so that half a restore is never taken for a station."""
+    for folder, to in ((DATA, data), (SETTINGS, data / contents.RESTORED), (SIGHTINGS, data / upkeep.SIGHTINGS)):
+        if (work / folder).is_dir():
+            _move(work / folder, to)
+    for name, content in secrets.items():
+        folder, _, relative = name.partition("/")
+        _write_private((data if folder == DATA else data / contents.RESTORED) / relative, content)
+    marker = {"created": manifest.created, "volumes": [v.identity for v in manifest.volumes]}
+    (data / MARKER).write_text(json.dumps(marker))
+    os.sync()
+    if manifest.database == "sqlite":
+        (work / DATABASE / create.SQLITE_NAME).rename(data / contents.DATABASE_FILE)
+    archive.sync_folder(data)
+
+
+def _move(source: Path, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True, mode=0o750)
+    for path in source.iterdir():
+        if path.is_dir() and (target / path.name).is_dir():
+            _move(path, target / path.name)
+        else:
+            path.rename(target / path.name)
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
