@@ -198,7 +198,7 @@ class Inventory(Strict):
     town: str = Field(min_length=1)
     credentials: list[CredentialEntry] = Field(default_factory=list)
     policies: list[PolicyEntry] = Field(default_factory=list)
-    villages: list[VillageEntry] = Field(min_length=1)
+    villages: list[VillageEntry] = Field(default_factory=list)
     cameras: list[CameraEntry] = Field(default_factory=list)
 
 

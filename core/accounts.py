@@ -91,8 +91,7 @@ class Accounts:
         vendor: str = "",
         actor: str,
     ) -> None:
-        if not re.fullmatch(r"[\w.@-]{2,60}", name):
-            raise UsageError(f"'{name}' cannot be a log-in name; use 2 to 60 letters, digits, '.', '-', '_' or '@'")
+        check_name(name)
         if (role is Role.CONTRACTOR) != bool(vendor):
             raise UsageError("a contractor's account, and no other, names the company whose orders it sees (--vendor)")
         hashed = await self._hash(password)
@@ -192,14 +191,25 @@ class Accounts:
             await audit.record(session, now, name[:60], "session.refused", name[:60])
 
     async def _hash(self, password: str) -> str:
-        if len(password) < MIN_PASSWORD:
-            raise UsageError(f"a password needs at least {MIN_PASSWORD} characters")
+        check_password(password)
         async with self._hashing:
             return await asyncio.to_thread(_passwords().hashed, password)
 
     async def _verify(self, hashed: str | None, password: str) -> bool:
         async with self._hashing:
             return await asyncio.to_thread(_passwords().matches, hashed, password)
+
+
+def check_name(name: str) -> None:
+    """Raises UsageError for what cannot be a log-in name."""
+    if not re.fullmatch(r"[\w.@-]{2,60}", name):
+        raise UsageError(f"'{name}' cannot be a log-in name; use 2 to 60 letters, digits, '.', '-', '_' or '@'")
+
+
+def check_password(password: str) -> None:
+    """Raises UsageError for a password that an account may not have."""
+    if len(password) < MIN_PASSWORD:
+        raise UsageError(f"a password needs at least {MIN_PASSWORD} characters")
 
 
 def _passwords() -> ModuleType:

@@ -1,25 +1,42 @@
 """Settings: one `minwang.toml`, every key documented here, unknown keys refused by name and line.
 
-The file is read once at start. Environment variables `MINWANG_<SECTION>__<KEY>` override it.
+The file is read once at start. Environment variables `MINWANG_<SECTION>__<KEY>` override it (core.settings_source).
 `minwang.toml.example` in docs/ is generated from these descriptions.
 """
 
 from __future__ import annotations
 
+import difflib
 import os
-import re
-import tomllib
+import zoneinfo
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
+from core import settings_source
 from core.errors import SettingsError
+from core.settings_source import Keys, Source
 
 TLS_DIR = "tls"  # in the data folder
+DATABASE_FILE = "minwang.db"  # in the data folder
+# What people write before :// → what SQLAlchemy needs.
+DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+ADDRESS_REMEDY = (
+    "not the address of a database that the station can use; write postgresql+psycopg://USER:PASSWORD@HOST/DATABASE, "
+    "or leave it empty for SQLite in data.dir"
+)
 
 
 class Section(BaseModel):
@@ -30,11 +47,34 @@ class StationSettings(Section):
     name: str = Field("西店派出所", description="Name of the station, shown in the console and on reports.")
     timezone: str = Field("Asia/Shanghai", description="IANA zone in which days begin and times are shown.")
 
+    @field_validator("timezone")
+    @classmethod
+    def _is_zone(cls, name: str) -> str:
+        try:
+            zoneinfo.ZoneInfo(name)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as e:
+            near = difflib.get_close_matches(name, zoneinfo.available_timezones(), n=1)
+            raise ValueError(f"'{name}' is not an IANA time zone; write it like {near[0] if near else 'Asia/Shanghai'}") from e
+        return name
+
 
 class DataSettings(Section):
     dir: Path = Field(Path("data"), description="Folder of the database, the key file and small files.")
     database: str = Field("", description="SQLAlchemy address; empty: SQLite in `dir`.")
     volumes: list[Path] = Field(default_factory=list, description="Folders for recordings; empty: `dir`/video.")
+
+    @field_validator("database")
+    @classmethod
+    def _is_address(cls, address: str) -> str:
+        """With the driver that the station uses. The address is never repeated in the error: it may hold a password."""
+        scheme, delimiter, rest = address.partition("://")
+        full = f"{DRIVERS.get(scheme, scheme)}{delimiter}{rest}"
+        try:
+            if address and make_url(full).drivername not in DRIVERS.values():
+                raise ValueError(ADDRESS_REMEDY)
+        except ArgumentError as e:
+            raise ValueError(ADDRESS_REMEDY) from e
+        return full
 
 
 class TlsMode(StrEnum):
@@ -150,7 +190,7 @@ class SearchSettings(Section):
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MINWANG_", env_nested_delimiter="__", extra="forbid")
-    file: ClassVar[Path | None] = None
+    _source: Source = PrivateAttr(default_factory=Source)
 
     station: StationSettings = StationSettings()
     data: DataSettings = DataSettings()
@@ -159,7 +199,14 @@ class Settings(BaseSettings):
     retention: RetentionSettings = RetentionSettings()
     patrol: PatrolSettings = PatrolSettings()
     search: SearchSettings = SearchSettings()
-    inventory: Path = Field(Path("inventory.yaml"), description="The town's inventory file.")
+    inventory: Path | None = Field(
+        None, description="The town's inventory file; empty: cameras come from lists and the console."
+    )
+
+    @field_validator("inventory", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: Any) -> Any:
+        return value or None
 
     @classmethod
     def settings_customise_sources(
@@ -170,11 +217,21 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return env_settings, init_settings
+        return settings_source.Environment(settings_cls), init_settings
+
+    @property
+    def source(self) -> Source:
+        """The file and line, or the variable, of each key."""
+        return self._source
+
+    @property
+    def configured(self) -> bool:
+        """Whether somebody set the station up: by a file, or by at least MINWANG_DATA__DIR in the environment."""
+        return self._source.path is not None or settings_source.variable(("data", "dir")) is not None
 
     @property
     def database_url(self) -> str:
-        return self.data.database or f"sqlite+aiosqlite:///{(self.data.dir / 'minwang.db').absolute()}"
+        return self.data.database or f"sqlite+aiosqlite:///{(self.data.dir / DATABASE_FILE).absolute()}"
 
     @property
     def certificate_files(self) -> tuple[Path, Path]:
@@ -188,71 +245,44 @@ class Settings(BaseSettings):
 
 
 def load(path: Path | None = None) -> Settings:
-    """Read settings from `path`, or from ./minwang.toml where that exists, or the defaults.
+    """Read settings from `path`, or from where `settings_source.find` looks, or the defaults.
 
-    Raises SettingsError with file, line and remedy for each bad or unknown key.
+    Raises SettingsError with file and line, or the variable, and remedy for each bad or unknown key.
     """
-    if path is None:
-        path = Path("minwang.toml")
-        if not path.exists():
-            return _build({}, None, "")
+    source = settings_source.read(settings_source.find(path))
+    sections = {
+        n: f for n, f in Settings.model_fields.items() if isinstance(f.annotation, type) and issubclass(f.annotation, Section)
+    }
+    settings_source.check_variables(list(sections))
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as e:
-        raise SettingsError(f"{path}: cannot be read ({e.strerror}); give the right file with --config") from e
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as e:
-        raise SettingsError(f"{path}: not valid TOML: {e}") from e
-    return _build(values, path, text)
-
-
-def _build(values: dict[str, Any], path: Path | None, text: str) -> Settings:
-    try:
-        return Settings(**values)
+        settings = Settings(**source.values)
     except ValidationError as e:
-        raise SettingsError("\n".join(_sentence(err, path, text) for err in e.errors())) from e
+        raise SettingsError("\n".join(_sentence(err, source) for err in e.errors())) from e
+    settings._source = source
+    settings_source.anchor(settings, source)
+    return settings
 
 
-def _sentence(error: Any, path: Path | None, text: str) -> str:
-    keys = [str(k) for k in error["loc"]]
-    where = f"{path}:{_line_of(text, keys)}" if path else "environment"
+def _sentence(error: Any, source: Source) -> str:
+    keys = tuple(str(k) for k in error["loc"])
+    named, where = ".".join(keys), source.place(keys)
     if error["type"] == "extra_forbidden":
-        known = ", ".join(_known_keys(keys[:-1]))
-        return f"{where}: unknown key '{'.'.join(keys)}'; remove it or use one of: {known}"
-    return f"{where}: '{'.'.join(keys)}': {error['msg']}"
+        return f"{where}: unknown key '{named}'; remove it or use one of: {', '.join(_known_keys(keys[:-1]))}"
+    return f"{where}: '{named}': {error['ctx']['error'] if error['type'] == 'value_error' else error['msg']}"
 
 
-def _known_keys(section: list[str]) -> list[str]:
+def _known_keys(section: Keys) -> list[str]:
     model: Any = Settings
     for name in section:
         model = model.model_fields[name].annotation
     return sorted(model.model_fields)
 
 
-def _line_of(text: str, keys: list[str]) -> int:
-    """1-based line on which the key (or its section) stands; tomllib keeps no positions."""
-    section, found = "", 1
-    for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line)
-        if header:
-            section = header.group(1)
-            if section == keys[0]:
-                found = number
-            continue
-        key = re.match(r"\s*\"?([\w.-]+)\"?\s*=", line)
-        if key and ".".join(filter(None, [section, key.group(1)])) == ".".join(
-            keys[: section.count(".") + 2 if section else 1]
-        ):
-            return number
-    return found
-
-
 def document() -> str:
     """The example file: every section and key with its description and default."""
     lines = ["# Every key with its default. Unknown keys are refused.", ""]
     defaults = Settings()
-    lines += [f"# {Settings.model_fields['inventory'].description}", f'# inventory = "{defaults.inventory}"', ""]
+    lines += [f"# {Settings.model_fields['inventory'].description}", f"# inventory = {_toml(defaults.inventory)}", ""]
     for name in Settings.model_fields:
         section = getattr(defaults, name)
         if not isinstance(section, Section):

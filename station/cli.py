@@ -14,6 +14,7 @@ from station import cli_cameras as _cameras  # noqa: F401
 from station import cli_cert as _cert  # noqa: F401
 from station import cli_doctor as _doctor  # noqa: F401
 from station import cli_footage as _footage  # noqa: F401
+from station import cli_init as _init  # noqa: F401
 from station import cli_install as _install  # noqa: F401
 from station import cli_keeping as _keeping  # noqa: F401
 from station import cli_models as _models  # noqa: F401

@@ -13,7 +13,7 @@ import click
 from core.clock import SystemClock, from_microseconds, parse_time, to_microseconds
 from core.errors import UsageError
 from core.settings import Settings
-from station.cli_base import as_json, cli, show, with_database
+from station.cli_base import Need, as_json, cli, show, with_database
 
 
 @cli.group()
@@ -37,7 +37,7 @@ def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, json_outp
             raise UsageError("a recorder is running; end the station before repairing its archive")
         return await verify.verify(database, repair=repair, hash_files=hash_files, recording=recording)
 
-    findings = with_database(ctx, work)
+    findings = with_database(ctx, work, Need.FOOTAGE)
 
     def text() -> str:
         lines = [f"{findings.rows} entries, {findings.files} files, {findings.unhashed} not yet hashed"]
@@ -70,7 +70,7 @@ def archive_hold(ctx: click.Context, camera: str, start: str, end: str, reason: 
                 reason=reason, lasts=timedelta(days=days),
             )  # fmt: skip
 
-    number = with_database(ctx, work)
+    number = with_database(ctx, work, Need.FOOTAGE)
     show({"hold": number}, json_output, lambda: f"hold {number} until it expires in {days} days")
 
 
@@ -91,7 +91,7 @@ def archive_holds(ctx: click.Context, json_output: bool) -> None:
                 for h in await active_holds(session, SystemClock().now())
             ]  # fmt: skip
 
-    rows = with_database(ctx, work)
+    rows = with_database(ctx, work, Need.FOOTAGE)
     lines = [
         f"{r['hold']:5} {r['camera']:12} {r['start']} – {r['end']}  {r['owner']}: {r['reason']}, until {r['expires']}"
         for r in rows
@@ -112,7 +112,7 @@ def archive_release(ctx: click.Context, hold: int, reason: str, json_output: boo
         async with database.session() as session:
             await holds.release(session, SystemClock().now(), hold, getpass.getuser(), reason)
 
-    with_database(ctx, work)
+    with_database(ctx, work, Need.FOOTAGE)
     show({"released": hold}, json_output, lambda: f"hold {hold} is released")
 
 
@@ -127,7 +127,7 @@ def archive_forecast(ctx: click.Context, json_output: bool) -> None:
         async with database.reading() as session:
             return [asdict(f) for f in await retention.forecast(session, await reconcile.bit_rates(session))]
 
-    rows = with_database(ctx, work)
+    rows = with_database(ctx, work, Need.FOOTAGE)
 
     def text() -> str:
         lines = []

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Coroutine
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from core import settings as core_settings
-from core.errors import MinwangError, UsageError
-from core.settings import Settings
+from core.errors import MinwangError, SettingsError, UsageError
+from core.settings import DATABASE_FILE, Settings
 
 T = TypeVar("T")
 
@@ -32,7 +33,9 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option(
-    "--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings file (default: ./minwang.toml if it is there)."
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Settings file (default: $MINWANG_CONFIG, ./minwang.toml, /etc/minwang/minwang.toml).",
 )
 @click.pass_context
 def cli(ctx: click.Context, config: Path | None) -> None:
@@ -40,8 +43,25 @@ def cli(ctx: click.Context, config: Path | None) -> None:
     ctx.obj = config
 
 
-def settings_of(ctx: click.Context) -> Settings:
-    return core_settings.load(ctx.find_root().obj)
+class Need(Enum):
+    """What a command needs to know where it works."""
+
+    STATION = auto()  # a settings file, or MINWANG_DATA__DIR
+    FOOTAGE = auto()  # the same, or ./data as `minwang record` made it
+    NOTHING = auto()
+
+
+def settings_of(ctx: click.Context, need: Need = Need.STATION) -> Settings:
+    """The settings. Raises SettingsError where there are none and the command needs some: nothing is made by surprise."""
+    settings = core_settings.load(ctx.find_root().obj)
+    if settings.configured or need is Need.NOTHING:
+        return settings
+    if need is Need.FOOTAGE and (settings.data.dir / DATABASE_FILE).is_file():
+        return settings
+    where = f"{Path.cwd()} has no minwang.toml and there is none in /etc/minwang"
+    raise SettingsError(
+        f"no settings: {where}; run 'minwang init' to set up a station, name its file with --config, or set MINWANG_DATA__DIR"
+    )
 
 
 def as_json(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -56,8 +76,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
-def with_database(ctx: click.Context, work: Callable[[Any, Settings], Awaitable[T]]) -> T:
-    settings = settings_of(ctx)
+def with_database(ctx: click.Context, work: Callable[[Any, Settings], Awaitable[T]], need: Need = Need.STATION) -> T:
+    settings = settings_of(ctx, need)
 
     async def body() -> T:
         from station import database as station_database

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from station.cli_base import as_json, cli, run, settings_of, show, with_database
+from station.cli_base import Need, as_json, cli, run, settings_of, show, with_database
 
 
 @cli.command()
@@ -27,7 +27,7 @@ def record(
     """Record an inventory's cameras in the foreground and print a JSON summary."""
     from station import recording
 
-    summary = run(recording.record(settings_of(ctx), file, seconds, data, engine, segment_seconds))
+    summary = run(recording.record(settings_of(ctx, Need.NOTHING), file, seconds, data, engine, segment_seconds))
     click.echo(json.dumps(summary, ensure_ascii=False, indent=1))
     sys.exit(0 if all(c["segments"] for c in summary["streams"].values()) else 1)
 
@@ -39,7 +39,7 @@ def patrol(ctx: click.Context, json_output: bool) -> None:
     """Look at every camera now (needs a running recorder) and print the open faults."""
     from station import foreground
 
-    faults = with_database(ctx, foreground.patrol)
+    faults = with_database(ctx, foreground.patrol, Need.FOOTAGE)
     show(
         faults,
         json_output,
@@ -58,7 +58,7 @@ def index(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
     """Index recorded footage up to the present, or a stretch of it once more with a better pack."""
     from station import foreground
 
-    facts = with_database(ctx, lambda d, s: foreground.index(d, s, options))
+    facts = with_database(ctx, lambda d, s: foreground.index(d, s, options), Need.FOOTAGE)
     show(
         facts,
         json_output,
@@ -86,7 +86,7 @@ def search(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
     """Find sightings by WORDS (红衣男子骑电瓶车往东) and options, newest first."""
     from station import foreground
 
-    facts = with_database(ctx, lambda d, s: foreground.search(d, s, options))
+    facts = with_database(ctx, lambda d, s: foreground.search(d, s, options), Need.FOOTAGE)
 
     def text() -> str:
         lines = [f"asked: {json.dumps(facts['asked'], ensure_ascii=False)}"]
@@ -117,9 +117,9 @@ def clip(ctx: click.Context, camera: str, start: str, end: str, target: Path, ki
 
     streams = [f"{c}/{kind}" for c in camera.split(",")]
     if len(streams) > 1 or target.suffix == ".zip":
-        manifest = with_database(ctx, lambda d, _: foreground.bundle(d, streams, start, end, target))
+        manifest = with_database(ctx, lambda d, _: foreground.bundle(d, streams, start, end, target), Need.FOOTAGE)
         files = [s["file"] for s in manifest["streams"] if s["file"]]
         show(manifest, json_output, lambda: f"{target}: {', '.join(files)}")
         return
-    facts = with_database(ctx, lambda d, _: foreground.clip(d, streams[0], start, end, target))
+    facts = with_database(ctx, lambda d, _: foreground.clip(d, streams[0], start, end, target), Need.FOOTAGE)
     show(facts, json_output, lambda: f"{target}: {facts['pictures']} pictures, from {facts['start']} to {facts['end']}")

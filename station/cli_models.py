@@ -10,7 +10,7 @@ import click
 from search.packs import Pack, Shelf
 from search.packs.definition import faults_of
 from search.upkeep import shelf_of
-from station.cli_base import as_json, cli, run, settings_of, show
+from station.cli_base import Need, as_json, cli, run, settings_of, show
 
 
 @cli.group()
@@ -18,8 +18,8 @@ def models() -> None:
     """Model packs for search."""
 
 
-def _shelf(ctx: click.Context) -> Shelf:
-    return Shelf(shelf_of(settings_of(ctx)))
+def _shelf(ctx: click.Context, need: Need = Need.FOOTAGE) -> Shelf:
+    return Shelf(shelf_of(settings_of(ctx, need)))
 
 
 @models.command("list")
@@ -27,7 +27,7 @@ def _shelf(ctx: click.Context) -> Shelf:
 @click.pass_context
 def models_list(ctx: click.Context, json_output: bool) -> None:
     """Installed packs, and known ones that can be pulled."""
-    shelf = _shelf(ctx)
+    shelf = _shelf(ctx, Need.NOTHING)
     here = {i.pack.name: i for i in shelf.installed()}
     packs = [*(i.pack for i in here.values()), *(k for k in shelf.known() if k.name not in here)]
     rows = [

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from core.database import Database
+from core.errors import UsageError
 from core.permissions import Role
 from core.settings import Settings
 from station.cli_base import as_json, cli, settings_of, show, with_database
@@ -19,7 +20,10 @@ def inventory() -> None:
 
 
 def _inventory_path(ctx: click.Context, file: Path | None) -> Path:
-    return file or settings_of(ctx).inventory
+    path = file or settings_of(ctx).inventory
+    if path is None:
+        raise UsageError("the settings name no inventory file; give one with --file, or set inventory in the settings")
+    return path
 
 
 FILE = click.option("--file", type=click.Path(path_type=Path), help="Inventory file (default: the settings' `inventory`).")

@@ -19,7 +19,7 @@ async def serve(settings: Settings, config: Path | None) -> None:
     clock = SystemClock()
     database = await station_database.ready(settings)
     vault_of(settings)
-    if settings.inventory.exists():
+    if settings.inventory is not None and settings.inventory.exists():
         wanted = inventory.load(settings.inventory)
         async with database.session() as session:
             await registry.apply(session, wanted, clock.now(), "station start")

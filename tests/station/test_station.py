@@ -23,7 +23,7 @@ COMMANDS = (
     "cameras clocks", "cameras configure", "cameras rotate", "record", "patrol",
     "index", "search", "clip", "bundle", "archive verify",
     "archive hold", "archive holds", "archive release", "archive forecast", "bench", "user add", "user list", "user reset", "version",
-    "cert", "cert show", "cert renew", "cert ca", "doctor",
+    "init", "cert", "cert show", "cert renew", "cert ca", "doctor",
 )  # fmt: skip
 
 
@@ -57,6 +57,7 @@ def test_status_two_for_wrong_use_and_one_for_failure(tmp_path: Path) -> None:
     assert bad.returncode == 2
     assert "none.yaml: no such file" in bad.stderr
     assert "Traceback" not in bad.stderr
+    (tmp_path / "minwang.toml").touch()
     none = station("clip", "cam", "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z", "o.mp4", cwd=tmp_path)
     assert none.returncode == 1
     assert "nothing of cam/main is recorded" in none.stderr
@@ -65,6 +66,7 @@ def test_status_two_for_wrong_use_and_one_for_failure(tmp_path: Path) -> None:
 
 
 def test_inventory_and_users_from_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "minwang.toml").touch()
     inventory = str(ROOT / "inventory.yaml")
     checked = json.loads(station("inventory", "check", "--file", inventory, "--json", cwd=tmp_path).stdout)
     assert (checked["villages"], checked["cameras"]) == (3, 8)

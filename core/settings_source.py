@@ -1,0 +1,170 @@
+"""Where settings come from: which file, which line of it, which environment variable.
+
+`core.settings` says what the settings are; this module finds them and names the place of each one, for errors and for
+`minwang settings`. A relative path belongs to the folder of the file that it stands in; one from the environment to the
+working directory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+import typing
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_settings import EnvSettingsSource
+from sqlalchemy.engine import make_url
+
+from core.errors import SettingsError
+
+PREFIX = "MINWANG_"
+CONFIG_VARIABLE = "MINWANG_CONFIG"
+NAME = "minwang.toml"
+SYSTEM_FILE = Path("/etc/minwang") / NAME
+_SECRET_NAMES = ("password", "secret", "token", "passphrase")
+
+Keys = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A settings file as read. Without one, `path` is None and everything is a default or from the environment."""
+
+    path: Path | None = None
+    text: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def where(self, keys: Keys) -> str:
+        """The environment variable or file and line that set a key; 'default' where nothing did."""
+        if name := variable(keys):
+            return f"environment variable {name}"
+        found: Any = self.values
+        for key in keys:
+            if not isinstance(found, dict) or key not in found:
+                return "default"
+            found = found[key]
+        return f"{self.path}:{line_of(self.text, keys)}"
+
+    def place(self, keys: Keys) -> str:
+        """As `where`, for an error: the innermost place known."""
+        for length in range(len(keys), 0, -1):
+            if (there := self.where(keys[:length])) != "default":
+                return there
+        return str(self.path or "settings")
+
+
+def find(path: Path | None) -> Path | None:
+    """The settings file: as given, MINWANG_CONFIG, ./minwang.toml, /etc/minwang/minwang.toml; None where there is none.
+
+    A file that was named must be there; `read` says so where it is not.
+    """
+    if path is not None:
+        return path
+    if named := os.environ.get(CONFIG_VARIABLE):
+        return Path(named)
+    return next((p for p in (Path(NAME), SYSTEM_FILE) if p.is_file()), None)
+
+
+def read(path: Path | None) -> Source:
+    """Raises SettingsError where the file cannot be read or is no TOML."""
+    if path is None:
+        return Source()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as e:
+        raise SettingsError(f"{path}: cannot be read ({e.strerror}); give the right file with --config") from e
+    except UnicodeDecodeError as e:
+        raise SettingsError(f"{path}: not UTF-8 text; save it as UTF-8") from e
+    try:
+        return Source(path, text, tomllib.loads(text))
+    except tomllib.TOMLDecodeError as e:
+        raise SettingsError(f"{path}: not valid TOML: {e}") from e
+
+
+def variable(keys: Keys) -> str | None:
+    """Name of the environment variable that sets a key (or its whole section); None where none does."""
+    wanted = {PREFIX + "__".join(keys[:length]).upper() for length in range(1, len(keys) + 1)}
+    return next((name for name in os.environ if name.upper() in wanted), None)
+
+
+def check_variables(sections: Collection[str]) -> None:
+    """Raises SettingsError for a variable MINWANG_<SECTION>__<KEY> whose section does not exist."""
+    for name in os.environ:
+        section, delimiter, _ = name.removeprefix(PREFIX).partition("__")
+        if name.startswith(PREFIX) and delimiter and section.lower() not in sections:
+            raise SettingsError(
+                f"environment variable {name}: no section '{section.lower()}'; unset it or use one of: {', '.join(sections)}"
+            )
+
+
+class Environment(EnvSettingsSource):
+    """`MINWANG_<SECTION>__<KEY>`; a list is JSON or plain values with commas between them."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        try:
+            decoded = json.loads(value)
+        except ValueError:
+            decoded = value
+        if typing.get_origin(field.annotation) is list and not isinstance(decoded, list):
+            return [part.strip() for part in str(value).split(",") if part.strip()]
+        return decoded
+
+
+def line_of(text: str, keys: Keys) -> int:
+    """1-based line on which the key (or the innermost section above it) stands; tomllib keeps no positions."""
+    section, found, depth = Keys(), 1, 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[\[?\s*([^\]=]+?)\s*\]\]?\s*(#.*)?$", line):
+            section = here = _parts(header.group(1))
+        elif key := re.match(r"\s*([\w.\"'\s-]+?)\s*=", line):
+            here = section + _parts(key.group(1))
+        else:
+            continue
+        if len(here) > depth and keys[: len(here)] == here:
+            found, depth = number, len(here)
+    return found
+
+
+def _parts(dotted: str) -> Keys:
+    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
+
+
+def leaves(model: BaseModel, above: Keys = ()) -> Iterator[tuple[BaseModel, Keys]]:
+    """(section, keys) of every single setting."""
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, BaseModel):
+            yield from leaves(value, (*above, name))
+        else:
+            yield model, (*above, name)
+
+
+def anchor(model: BaseModel, source: Source) -> None:
+    """Make paths absolute: relative ones, defaults too, belong to the folder of the settings file."""
+    here = Path.cwd()
+    beside = source.path.absolute().parent if source.path else here
+    for section, keys in leaves(model):
+        folder = here if variable(keys) else beside
+        value = getattr(section, keys[-1])
+        if isinstance(value, Path):
+            setattr(section, keys[-1], folder / value)
+        elif isinstance(value, list) and any(isinstance(v, Path) for v in value):
+            setattr(section, keys[-1], [folder / v for v in value])
+
+
+def shown(key: str, value: Any) -> Any:
+    """A setting as it may be printed: without passwords."""
+    if key == "database" and value:
+        url = make_url(value)
+        hidden = {k: "***" for k in url.query if any(word in k.lower() for word in _SECRET_NAMES)}
+        return url.update_query_dict(hidden).render_as_string(hide_password=True)
+    if isinstance(value, str) and value and any(word in key for word in _SECRET_NAMES):
+        return "***"
+    return [str(v) if isinstance(v, Path) else v for v in value] if isinstance(value, list) else value

@@ -1,0 +1,214 @@
+"""What `minwang init` makes: settings file, inventory file, database, key, first administrator.
+
+Every answer is checked before anything is written. Each step leaves alone what is there already, so that an
+interrupted `init` is simply run again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from cameras import inventory
+from core import accounts
+from core.accounts import Accounts
+from core.clock import SystemClock
+from core.errors import ConflictError, StorageError, UsageError
+from core.permissions import Role
+from core.settings import DataSettings, Settings, StationSettings, WebSettings
+from core.settings_source import SYSTEM_FILE
+from station import database as station_database
+from station.processes import vault_of
+
+ACTOR = "minwang init"
+INVENTORY_NAME = "town.yaml"
+
+
+@dataclass(slots=True)
+class Answers:
+    """What the person or the script said; relative paths belong to the working directory."""
+
+    name: str
+    timezone: str
+    data: Path
+    volumes: list[Path] = field(default_factory=list)
+    database: str = ""
+    inventory: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 8080
+
+
+def default_data(target: Path) -> Path:
+    """Data folder for a settings file: /var/lib/minwang for the one in /etc, else beside it."""
+    return Path("/var/lib/minwang") if target.absolute().parent == SYSTEM_FILE.parent else target.absolute().parent / "data"
+
+
+def check(answers: Answers) -> None:
+    """Raises UsageError, InventoryError or StorageError for an answer that the station could not start with."""
+    try:
+        StationSettings(name=answers.name, timezone=answers.timezone)
+        DataSettings(database=answers.database)
+        WebSettings(host=answers.host, port=answers.port)
+    except ValidationError as e:
+        raise UsageError("; ".join(_sentence(x) for x in e.errors())) from e
+    if answers.inventory is not None:
+        inventory.load(answers.inventory)
+    for folder in (answers.data, *answers.volumes):
+        writable(folder)
+
+
+def _sentence(error: object) -> str:
+    assert isinstance(error, dict)
+    said = error["ctx"]["error"] if error["type"] == "value_error" else error["msg"]
+    return f"{'.'.join(map(str, error['loc']))}: {said}"
+
+
+def check_zone(name: str) -> str:
+    """Raises UsageError for what is no IANA time zone."""
+    try:
+        return StationSettings(timezone=name).timezone
+    except ValidationError as e:
+        raise UsageError("; ".join(_sentence(x) for x in e.errors())) from e
+
+
+def writable(folder: Path) -> int:
+    """Free bytes of a folder, which is made where it is not there. Raises StorageError where nothing can be written."""
+    probe = folder / f".minwang-init.{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+        probe.write_bytes(b"x")
+        probe.unlink()
+        return shutil.disk_usage(folder).free
+    except OSError as e:
+        raise StorageError(f"{folder}: cannot be written ({e.strerror}); choose another folder or mount its disk") from e
+
+
+def disk_lines(folders: list[Path]) -> list[str]:
+    """Each folder with its free space; says where two lie on one disk, because then one failure takes both."""
+    lines, seen = [], dict[int, Path]()
+    for folder in folders:
+        device = folder.stat().st_dev
+        shared = f", on the same disk as {seen[device]}" if device in seen else ""
+        seen.setdefault(device, folder)
+        lines.append(f"{folder}: {shutil.disk_usage(folder).free / 1e9:.0f} GB free{shared}")
+    return lines
+
+
+def settings_text(answers: Answers, target: Path, inventory_file: Path) -> str:
+    """The settings file: only what was said, everything else keeps its default."""
+    folder = target.absolute().parent
+
+    def path(value: Path) -> str:
+        full = value.absolute()
+        return _quoted(str(full.relative_to(folder) if full.is_relative_to(folder) else full))
+
+    data, web = [f"dir = {path(answers.data)}"], list[str]()
+    if answers.database:
+        data.append(f"database = {_quoted(answers.database)}")
+    if answers.volumes:
+        data += ["# One folder for each disk.", f"volumes = [{', '.join(map(path, answers.volumes))}]"]
+    for key, value in (("host", answers.host), ("port", answers.port)):
+        if value != getattr(WebSettings(), key):
+            web.append(f"{key} = {_quoted(value) if isinstance(value, str) else value}")
+    return "\n".join(
+        [
+            "# Settings of this station. Every key with its default: docs/minwang.toml.example.",
+            "# Relative paths belong to the folder of this file. `minwang settings` prints what is in force.",
+            "",
+            "# Villages and cameras (docs/cameras.md); `minwang inventory plan` compares it with the station.",
+            f"inventory = {path(inventory_file)}",
+            "",
+            "[station]",
+            f"name = {_quoted(answers.name)}",
+            f"timezone = {_quoted(answers.timezone)}",
+            "",
+            "[data]",
+            *data,
+            *(["", "[web]", *web] if web else []),
+            "",
+        ]
+    )
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)  # a JSON string is a TOML basic string
+
+
+def inventory_text(town: str) -> str:
+    """An inventory without cameras, which says how to write them."""
+    return f"""\
+# The town's inventory: villages and cameras (docs/cameras.md). Passwords never stand here.
+# After a change: minwang inventory check, minwang inventory plan, minwang inventory apply
+# Cameras may also come from a list (minwang cameras expect LIST.csv) or from the console.
+
+town: {_quoted(town)}
+
+credentials: []
+#  - {{name: village, username: admin}}       # its password: minwang inventory password village
+
+villages: []
+#  - code: wangjia
+#    name: 王家村
+#    subnets: [10.20.3.0/24]
+
+cameras: []
+#  - id: wj-01
+#    name: 王家村口
+#    village: wangjia
+#    address: 10.20.3.11
+#    credential: village
+"""
+
+
+def write_new(path: Path, text: str, *, mode: int, replace: bool = False) -> None:
+    """Write a file whole or not at all. Raises ConflictError where it is there, unless `replace`."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        if replace:
+            temporary.replace(path)
+        else:
+            os.link(temporary, path)
+    except FileExistsError as e:
+        raise ConflictError(f"{path}: there already; --force writes it again") from e
+    except OSError as e:
+        raise StorageError(f"{path}: cannot be written ({e.strerror}); choose another place") from e
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+async def administrators(settings: Settings) -> list[str]:
+    """Make or migrate the database, make the key; the enabled administrators that there are."""
+    database = await station_database.ready(settings)
+    await asyncio.to_thread(vault_of, settings)
+    try:
+        users = await Accounts(database, SystemClock()).users()
+        return [u.name for u in users if u.role == Role.ADMINISTRATOR and not u.disabled]
+    finally:
+        await database.close()
+
+
+async def add_administrator(settings: Settings, name: str, password: str) -> None:
+    """The first account. Raises ConflictError where the name is taken."""
+    database = await station_database.ready(settings)
+    try:
+        await Accounts(database, SystemClock()).create(name, password, Role.ADMINISTRATOR, actor=ACTOR)
+    finally:
+        await database.close()
+
+
+def check_account(name: str, password: str) -> None:
+    """Raises UsageError before anything is written."""
+    accounts.check_name(name)
+    accounts.check_password(password)
