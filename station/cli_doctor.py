@@ -29,16 +29,16 @@ def doctor(ctx: click.Context, json_output: bool) -> None:
     Each line: state (ok, warning, failed, unknown), what was looked at, what was found, and what to do. Exit status 1 where
     anything failed. Run it as the station's user; SMART needs root.
     """
-    facts = run(_facts(settings_of(ctx), ctx.find_root().obj))
+    facts = run(_facts(settings_of(ctx)))
     state = worst(facts)
     rows = {"state": state, "facts": [f.model_dump(mode="json") for f in facts]}
     show(rows, json_output, lambda: "\n".join(_lines(facts)))
     sys.exit(1 if state is State.FAILED else 0)
 
 
-async def _facts(settings: Settings, config: Path | None) -> list[Fact]:
+async def _facts(settings: Settings) -> list[Fact]:
     clock = SystemClock()
-    async with site_of(settings, clock, config or Path("minwang.toml")) as site:
+    async with site_of(settings, clock, settings.source.path or Path("minwang.toml")) as site:
         return await Doctor(CHECKS, site).facts()
 
 

@@ -162,6 +162,8 @@ async def registry_difference(site: Site) -> Sequence[Finding]:
     path = site.settings.inventory
     if site.database is None:
         return [unknown("not known without the database", "see database")]
+    if path is None:
+        return [ok("the settings name no inventory file: the registry alone counts")]
     if not await asyncio.to_thread(path.exists):
         return [unknown(f"{path}: no such file", "set inventory in the settings, or write one: minwang inventory export")]
     try:
