@@ -180,7 +180,7 @@ def _require_room(folder: Path, database: Path) -> None:
 
 
 def _stage_settings(settings: Settings, wish: Wish, folder: Path) -> None:
-    if settings.inventory.is_file():
+    if settings.inventory is not None and settings.inventory.is_file():
         contents.copy_file(settings.inventory, folder / "inventory.yaml")
     if wish.config is not None and not _has_password(settings):
         contents.copy_file(wish.config, folder / "minwang.toml")
