@@ -100,7 +100,7 @@ def check() -> None:
 
 @cli.command(context_settings={"ignore_unknown_options": True})
 @click.argument("name")
-@click.option("--quick", is_flag=True, help="End within 45 s.")
+@click.option("--quick", is_flag=True, help="A short run that shows that the bench works; its figures say little.")
 @click.argument("arguments", nargs=-1)
 def bench(name: str, quick: bool, arguments: tuple[str, ...]) -> None:
     """Run a bench (`recorder`, …); its last line is one JSON object."""
@@ -111,7 +111,7 @@ def bench(name: str, quick: bool, arguments: tuple[str, ...]) -> None:
 
 def main() -> None:
     try:
-        cli(standalone_mode=True)
+        cli(prog_name="minwang", standalone_mode=True)  # not `python -m station`, which is how ./minwang starts it
     except MinwangError as e:  # raised before the group could catch it
         click.echo(f"minwang: {e}", err=True)
         sys.exit(2 if isinstance(e, UsageError) else 1)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+import core
 from core import settings as core_settings
 from core.errors import MinwangError, SettingsError, UsageError
 from core.settings import DATABASE_FILE, Settings
@@ -37,6 +38,7 @@ class Commands(click.Group):
     type=click.Path(path_type=Path, dir_okay=False),
     help="Settings file (default: $MINWANG_CONFIG, ./minwang.toml, /etc/minwang/minwang.toml).",
 )
+@click.version_option(core.__version__, message="minwang %(version)s")
 @click.pass_context
 def cli(ctx: click.Context, config: Path | None) -> None:
     """Minwang (民网): the open system that a rural police station runs for its villages' cameras."""

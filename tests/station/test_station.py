@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+import core
 from core.clock import SystemClock
 from station.supervisor import Role, Supervisor
 from tests.conftest import ROOT
@@ -48,6 +49,19 @@ def test_every_command_has_help(command: str) -> None:
     result = CliRunner().invoke(cli, [*command.split(), "--help"])
     assert result.exit_code == 0
     assert len(result.output.splitlines()) > 3
+
+
+def test_the_program_calls_itself_minwang(tmp_path: Path) -> None:
+    """Nobody can type `python -m station`: ./minwang starts it in an environment of its own."""
+    asked = [station(*a, cwd=tmp_path) for a in (["--help"], ["demo", "--help"], ["inventory", "check", "--help"])]
+    wrong = [station(*a, cwd=tmp_path) for a in (["fly"], ["record"], ["--nothing"], ["user", "add", "--role", "king", "a"])]
+    assert [d.returncode for d in asked + wrong] == [0] * len(asked) + [2] * len(wrong)
+    for done in asked + wrong:
+        text = done.stdout + done.stderr
+        assert "Usage: minwang" in text and "python" not in text, text
+    assert (
+        station("--version", cwd=tmp_path).stdout == station("version", cwd=tmp_path).stdout == f"minwang {core.__version__}\n"
+    )
 
 
 def test_status_two_for_wrong_use_and_one_for_failure(tmp_path: Path) -> None:
