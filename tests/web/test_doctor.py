@@ -109,19 +109,28 @@ async def test_results_are_kept_and_many_askers_are_one_look() -> None:
     assert looks.count("slow") == 2
 
 
-async def test_heavy_checks_run_one_after_the_other() -> None:
+async def test_heavy_checks_run_one_after_the_other_and_disturb_no_other() -> None:
     at_once = most = 0
+    order: list[str] = []
+
+    async def light(_: Site) -> Sequence[Finding]:
+        await asyncio.sleep(0.05)
+        order.append("light")
+        return [ok("")]
 
     def look(_: Site) -> Sequence[Finding]:
         nonlocal at_once, most
         at_once += 1
         most = max(most, at_once)
+        order.append("heavy")
         time.sleep(0.05)
         at_once -= 1
         return [ok("")]
 
-    await Doctor([Check(str(i), look, heavy=True) for i in range(4)], Site(Settings(), SystemClock())).facts()
-    assert most == 1
+    heavy = [Check(str(i), look, heavy=True) for i in range(4)]
+    facts = await Doctor([*heavy, Check("light", light)], Site(Settings(), SystemClock())).facts()
+    assert most == 1 and order == ["light", *4 * ["heavy"]]
+    assert [f.check for f in facts] == ["0", "1", "2", "3", "light"]
 
 
 def test_what_is_wrong_has_a_remedy_and_what_is_well_has_none() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -291,6 +292,18 @@ async def test_ranges_of_a_recording_come_through(proxied: Station, proxy: int) 
             assert (reply.status, len(body)) == (206, count)
             assert reply.headers["Content-Range"].startswith(f"bytes {first}-{first + count - 1}/")
         assert body[4:8] == b"moof"
+
+
+def test_the_doctor_finds_a_running_station_well(proxied: Station, folder: Path) -> None:
+    command = [sys.executable, "-m", "station", "--config", str(folder / "proxied.toml"), "doctor", "--json"]
+    done = subprocess.run(command, env=ENVIRONMENT, cwd=ROOT, capture_output=True, text=True, check=False)
+    said = {f["check"]: f for f in json.loads(done.stdout)["facts"] if f["check"] not in ("disk.space", "permissions")}
+    assert done.returncode == 0, done.stdout
+    for name in ("station", "database", "registry", "port.console", "port.discovery", "files", "printing"):
+        assert said[name]["state"] == "ok", said[name]
+    assert said["station"]["value"] == "1 of 1 streams recorded by 1 recorders"
+    assert said["certificate"]["state"] == "unknown"  # the proxy has it
+    assert PASSWORD not in done.stdout
 
 
 @pytest.mark.browser

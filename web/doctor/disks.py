@@ -167,7 +167,7 @@ def judge_smart(said: dict[str, Any], disk: str) -> Finding:
         messages = said.get("smartctl", {}).get("messages", [])
         why = messages[0].get("string", "") if messages else ""
         return unknown(
-            f"the disk tells nothing ({why or 'no SMART'})", "run minwang doctor as root; a virtual disk has none", disk
+            f"the disk tells nothing ({why or 'no SMART'})", "run it as root once; a virtual disk has none to tell", disk
         )
     nvme = said.get("nvme_smart_health_information_log", {})
     counts = {
