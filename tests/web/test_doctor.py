@@ -18,6 +18,7 @@ import pytest
 from sqlalchemy import text
 
 from cameras import inventory, registry
+from core import backup_log
 from core.clock import ManualClock, SystemClock, to_microseconds
 from core.database import Database
 from core.permissions import Role
@@ -469,6 +470,25 @@ def test_certificates_of_the_console(tmp_path: Path) -> None:
     old = made("old", days=(-500, -400))
     write(tmp_path / "tls", [old], old[1])
     assert (expired := look()).state is State.FAILED and "expired on" in expired.value and "renew it" in expired.remedy
+
+
+def test_backups(tmp_path: Path) -> None:
+    here, now = site(tmp_path), datetime.now(timezone.utc)
+
+    def made_at(days: float, error: str = "") -> Finding:
+        backup_log.add(tmp_path, backup_log.Run(now - timedelta(days=days), "/mnt/nas", 10, 3_000_000, "restored", error))
+        return data.backup(here)[0]
+
+    assert data.backup(here)[0].value == "none was ever made"
+    assert (
+        first := made_at(20, "the disk is full")
+    ).state is State.WARNING and "the last try failed: the disk is full" in first.value
+    assert made_at(15).state is State.FAILED
+    assert made_at(3).state is State.WARNING
+    assert (fresh := made_at(0.5)).state is State.OK and fresh.value == "0.5 days old, 3.0 MB at /mnt/nas"
+    assert (broken := made_at(0.1, "no route to host")).state is State.WARNING and "0.5 days old" in broken.value
+    (tmp_path / "backups.json").write_text("{")
+    assert data.backup(here)[0].state is State.UNKNOWN
 
 
 # All of them together

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cameras import inventory, registry
 from cameras.tables import Camera, Stream
-from core import migrate
+from core import backup_log, migrate
 from core.clock import to_microseconds
 from core.errors import DetectorError, InventoryError, MinwangError
 from core.logs import redact
@@ -35,6 +35,7 @@ BEHIND_WARNING_S = 600.0  # at ten minutes search begins to pass footage over
 HASH_HOURS = 2
 HASH_WARNING = 0.05
 ROWS = 5000
+BACKUP_WARNING, BACKUP_FAILED = timedelta(days=2), timedelta(days=14)  # made every night; two failed ones are no accident
 
 
 def database_file(settings: Settings) -> Path | None:
@@ -244,6 +245,21 @@ def certificate(site: Site) -> Sequence[Finding]:
     return [ok(value)]
 
 
-def backup(_site: Site) -> Sequence[Finding]:
+def backup(site: Site) -> Sequence[Finding]:
     """When the last good one was made."""
-    return [unknown("no record of a backup", "make one (docs/operations.md)")]
+    data_dir, now = site.settings.data.dir, site.clock.now()
+    remedy = "minwang backup TARGET --passphrase-file FILE, every night (docs/operations.md)"
+    runs = backup_log.read(data_dir)
+    if not runs and (data_dir / backup_log.FILE).exists():
+        return [unknown(f"{data_dir / backup_log.FILE} cannot be read", "see its rights; the next backup writes it anew")]
+    last = backup_log.last_good(data_dir)
+    failure = f"; the last try failed: {redact(runs[-1].error)}" if runs and not runs[-1].good else ""
+    if last is None:
+        return [warning(f"none was ever made{failure}", remedy)]
+    age = now - last.at
+    value = f"{age.total_seconds() / 86_400:.1f} days old, {last.size / 1e6:.1f} MB at {last.target}{failure}"
+    if age > BACKUP_FAILED:
+        return [failed(value, remedy)]
+    if age > BACKUP_WARNING or failure:
+        return [warning(value, remedy)]
+    return [ok(value)]
