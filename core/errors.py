@@ -7,6 +7,7 @@
     ├── NotFoundError            no such camera, case, user … (HTTP 404)
     ├── ForbiddenError           the account may not do this (HTTP 403)
     ├── ConflictError            the thing is not in a state that allows it (HTTP 409)
+    │   └── StationBusyError     another process holds the data folder or a volume
     ├── SecretError              key file missing, unreadable or not the one that sealed the value
     ├── CertificateError         a TLS certificate or its key cannot be used
     ├── StorageError             a disk or the database refuses
@@ -55,6 +56,10 @@ class ForbiddenError(MinwangError):
 
 
 class ConflictError(MinwangError):
+    pass
+
+
+class StationBusyError(ConflictError):
     pass
 
 

@@ -8,6 +8,7 @@ import sys
 import click
 
 import core
+from core import station_lock
 from core.errors import MinwangError, UsageError
 from station import cli_archive as _archive  # noqa: F401  # registers its commands
 from station import cli_cameras as _cameras  # noqa: F401
@@ -35,7 +36,9 @@ def serve(ctx: click.Context) -> None:
     """Run the station: console, recorders, patrol, search."""
     from station import serving
 
-    run(serving.serve(settings_of(ctx), ctx.find_root().obj))
+    settings = settings_of(ctx)
+    with station_lock.hold(settings.data.dir, "serve") as lock:
+        run(serving.serve(settings, ctx.find_root().obj, lock))
 
 
 @cli.command()

@@ -10,10 +10,11 @@ from typing import Any
 
 import click
 
+from core import station_lock
 from core.clock import SystemClock, from_microseconds, parse_time, to_microseconds
 from core.errors import UsageError
 from core.settings import Settings
-from station.cli_base import Need, as_json, cli, show, with_database
+from station.cli_base import Need, as_json, cli, settings_of, show, with_database
 
 
 @cli.group()
@@ -32,12 +33,20 @@ def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, json_outp
 
     async def work(database: Any, settings: Settings) -> verify.Findings:
         await volumes.prepare(database, settings.volumes)
-        recording = await reconcile.recorders_alive(database, SystemClock())
+        # With the lock, only one of another data folder could record into the same database.
+        alone = repair and database.url.startswith("sqlite")
+        recording = not alone and await reconcile.recorders_alive(database, SystemClock())
         if repair and recording:
             raise UsageError("a recorder is running; end the station before repairing its archive")
         return await verify.verify(database, repair=repair, hash_files=hash_files, recording=recording)
 
-    findings = with_database(ctx, work, Need.FOOTAGE)
+    if repair:
+        with station_lock.hold(
+            settings_of(ctx, Need.FOOTAGE).data.dir, "archive verify --repair", "end it before repairing its archive"
+        ):
+            findings = with_database(ctx, work, Need.FOOTAGE)
+    else:
+        findings = with_database(ctx, work, Need.FOOTAGE)
 
     def text() -> str:
         lines = [f"{findings.rows} entries, {findings.files} files, {findings.unhashed} not yet hashed"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from core import station_lock
 from station.cli_base import Need, as_json, cli, run, settings_of, show, with_database
 
 
@@ -27,7 +28,8 @@ def record(
     """Record an inventory's cameras in the foreground and print a JSON summary."""
     from station import recording
 
-    summary = run(recording.record(settings_of(ctx, Need.NOTHING), file, seconds, data, engine, segment_seconds))
+    with station_lock.hold(data, "record"):
+        summary = run(recording.record(settings_of(ctx, Need.NOTHING), file, seconds, data, engine, segment_seconds))
     click.echo(json.dumps(summary, ensure_ascii=False, indent=1))
     sys.exit(0 if all(c["segments"] for c in summary["streams"].values()) else 1)
 

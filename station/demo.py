@@ -29,13 +29,14 @@ from cameras.onvif.client import http_session
 from cameras.survey import Survey
 from cases import watch
 from cases.tables import Alert
-from core import events
+from core import events, station_lock
 from core.accounts import Accounts
 from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.errors import StorageError
 from core.permissions import Role
 from core.settings import Settings
+from core.station_lock import StationLock
 from health.faults import OPEN
 from health.tables import Fault
 from health.words import sentence
@@ -78,10 +79,16 @@ class Progress:
 async def run(seconds: float | None, port: int) -> int:
     """Returns the exit status: 0 where everything that the demo promises really happened."""
     _check_port(port)
-    progress = Progress()
-    folder = ROOT / ".demo"
-    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    lock = await asyncio.to_thread(station_lock.acquire, ROOT / ".demo", "demo", "one demo runs at a time in a checkout")
+    try:
+        return await _run(seconds, port, lock)
+    finally:
+        await asyncio.to_thread(lock.release)
+
+
+async def _run(seconds: float | None, port: int, lock: StationLock) -> int:
+    progress, folder = Progress(), lock.folder
+    await asyncio.to_thread(_empty, folder)
     config = _write_settings(folder, port)
     settings = Settings(**_values(folder, port))
     town = inventory.load(ROOT / "inventory.yaml")
@@ -90,7 +97,7 @@ async def run(seconds: float | None, port: int) -> int:
     progress.say("starting 8 virtual cameras (they draw and encode their streets first)")
     cameras = await _start_cameras(folder, town, camera_password)
     database = await station_database.ready(settings)
-    supervisor = Supervisor(roles(settings), config, SystemClock(), folder / "station.log")
+    supervisor = Supervisor(roles(settings), config, SystemClock(), folder / "station.log", lock)
     story = Story(settings, database, town, camera_password, progress)
     telling = asyncio.create_task(story.tell(supervisor, port))
     try:
@@ -271,6 +278,15 @@ class Story:
             "complete": all(happened.values()), "happened": happened, "cameras_found": self._discovered, "villages": len(self._town.villages),
             "recorded_seconds": round(recorded, 1), "gaps": gaps, "faults": faults, "sightings": sightings, "people": people, "alerts": alerts,
         }  # fmt: skip
+
+
+def _empty(folder: Path) -> None:
+    """Remove what the last demo left, but for the lock that this one holds."""
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        elif entry.name != station_lock.LOCK_FILE:
+            entry.unlink()
 
 
 def _check_port(port: int) -> None:

@@ -10,12 +10,14 @@ import contextlib
 import ctypes
 import gc
 import logging
+import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from core import logs
+from core import logs, station_lock
 from core.clock import Clock, SystemClock
 from core.database import Database
 from core.secrets import KEY_FILE, Vault
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from health.visits import Visits
 
 log = logging.getLogger(__name__)
+
+SUPERVISOR = "MINWANG_SUPERVISOR"  # environment of a worker: the process that it belongs to
 
 
 def vault_of(settings: Settings) -> Vault:
@@ -58,6 +62,9 @@ def die_with_parent() -> None:
     """Ask the kernel for SIGTERM when the supervisor is gone, however it went (prctl PR_SET_PDEATHSIG)."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    supervisor = os.environ.get(SUPERVISOR)
+    if supervisor is not None and os.getppid() != int(supervisor):
+        sys.exit("the supervisor has ended while its worker was starting")  # no signal comes for what was before the call
 
 
 async def until_stopped() -> None:
@@ -152,6 +159,7 @@ def run(role: str, settings: Settings, index: int = 0) -> None:
     """Body of a worker process."""
     logs.configure(f"{role}-{index}" if role == "recorder" else role)
     die_with_parent()
+    station_lock.keep_inherited()
     # Each kind imports its own rooms only: a recorder carries no web server and no picture libraries.
     bodies: dict[str, Callable[[], Awaitable[None]]] = {
         "controller": lambda: _controller(settings),

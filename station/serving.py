@@ -8,13 +8,14 @@ from cameras import inventory, registry
 from core import logs
 from core.clock import SystemClock
 from core.settings import Settings
+from core.station_lock import StationLock
 from station import database as station_database
 from station.backup import adopting
 from station.processes import until_stopped, vault_of
 from station.supervisor import Supervisor, roles
 
 
-async def serve(settings: Settings, config: Path | None) -> None:
+async def serve(settings: Settings, config: Path | None, lock: StationLock) -> None:
     logs.configure("supervisor")
     clock = SystemClock()
     database = await station_database.ready(settings)
@@ -25,7 +26,7 @@ async def serve(settings: Settings, config: Path | None) -> None:
             await registry.apply(session, wanted, clock.now(), "station start")
     await adopting.finish(settings, database, clock)
     await database.close()
-    supervisor = Supervisor(roles(settings), config, clock)
+    supervisor = Supervisor(roles(settings), config, clock, lock=lock)
     await supervisor.start()
     await until_stopped()
     await supervisor.stop()

@@ -14,9 +14,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from core import station_lock
 from core.clock import Clock
 from core.settings import Settings
+from core.station_lock import StationLock
 from nvr import black_box
+from station.processes import SUPERVISOR
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +47,20 @@ def roles(settings: Settings) -> list[Role]:
 
 
 class Supervisor:
-    def __init__(self, wanted: list[Role], config: Path | None, clock: Clock, log_file: Path | None = None):
+    def __init__(
+        self,
+        wanted: list[Role],
+        config: Path | None,
+        clock: Clock,
+        log_file: Path | None = None,
+        lock: StationLock | None = None,
+    ):
+        """`lock` is passed on to the workers: the data folder is in use until the last of them has ended."""
         self._roles = wanted
         self._config = config
         self._clock = clock
         self._log_file = log_file
+        self._lock = lock
         self.children: dict[Role, asyncio.subprocess.Process] = {}
         self.restarts: dict[Role, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -106,13 +118,17 @@ class Supervisor:
     async def _spawn(self, role: Role) -> asyncio.subprocess.Process:
         config = ["--config", str(self._config)] if self._config else []
         arguments = [sys.executable, "-m", "station", *config, *role.arguments]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), SUPERVISOR: str(os.getpid())}
+        inherited = [self._lock.descriptor] if self._lock else []
+        if self._lock:
+            environment[station_lock.INHERITED] = str(self._lock.descriptor)
         errors = None
         if self._log_file is not None:
             errors = await asyncio.to_thread(self._log_file.open, "ab")
         try:
             return await asyncio.create_subprocess_exec(
                 *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=errors, stderr=errors, start_new_session=True,
-                env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+                env=environment, pass_fds=inherited,
             )  # fmt: skip
         finally:
             if errors is not None:

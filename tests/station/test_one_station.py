@@ -1,0 +1,88 @@
+"""A second station on a data folder is refused, by the real commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core import station_lock
+from tests.conftest import ROOT
+from tests.station.test_station import station
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A station whose settings lie in the folder; returns when it holds its lock."""
+    (folder / "town.yaml").write_text("town: t\nvillages: [{code: v, name: V}]\ncameras: []\n")
+    (folder / "minwang.toml").write_text('inventory = "town.yaml"\n[web]\nport = 0\n')
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "station", "serve"], cwd=folder, stderr=log, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        )
+    try:
+        deadline = time.monotonic() + 30
+        while station_lock.holder(folder / "data") is None and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def workers_of(process: subprocess.Popen[bytes], count: int) -> list[psutil.Process]:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        found = [p for p in psutil.Process(process.pid).children() if "worker" in p.cmdline()]
+        if len(found) >= count:
+            return found
+        time.sleep(0.1)
+    raise AssertionError("the workers did not start")
+
+
+COMMANDS = {
+    "serve": ("serve",),
+    "record": ("record", "--inventory", "town.yaml", "--seconds", "5", "--data", "data"),
+    "repair": ("archive", "verify", "--repair"),
+}
+
+
+def test_a_second_one_is_refused_and_readers_are_not(tmp_path: Path) -> None:
+    with serving(tmp_path) as process:
+        workers_of(process, 3)
+        for name, command in COMMANDS.items():
+            started = time.monotonic()
+            refused = station(*command, cwd=tmp_path)
+            assert refused.returncode == 1, name
+            assert f"is in use by 'minwang serve' (process {process.pid} of user" in refused.stderr, name
+            assert len(refused.stderr.splitlines()) == 1, refused.stderr
+            assert time.monotonic() - started < 15
+        assert json.loads(station("user", "list", "--json", cwd=tmp_path).stdout) == []
+        assert station("archive", "verify", cwd=tmp_path).returncode == 0
+    assert station("archive", "verify", "--repair", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL])
+def test_the_next_station_waits_for_a_killed_one_s_workers(signal_number: int, tmp_path: Path) -> None:
+    with serving(tmp_path) as process:
+        recorder = next(p for p in workers_of(process, 3) if "recorder" in p.cmdline())
+        time.sleep(3)
+        recorder.suspend()  # it cannot end before it goes on
+        process.send_signal(signal_number)
+        process.wait()
+        with serving(tmp_path) as second:
+            time.sleep(2)
+            assert recorder.is_running()
+            assert not [p for p in psutil.Process(second.pid).children() if "worker" in p.cmdline()]
+            recorder.resume()
+            workers_of(second, 3)
+            assert not recorder.is_running() or recorder.status() == psutil.STATUS_ZOMBIE
