@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
@@ -37,8 +36,7 @@ def doctor(ctx: click.Context, json_output: bool) -> None:
 
 
 async def _facts(settings: Settings) -> list[Fact]:
-    clock = SystemClock()
-    async with site_of(settings, clock, settings.source.path or Path("minwang.toml")) as site:
+    async with site_of(settings, SystemClock()) as site:
         return await Doctor(CHECKS, site).facts()
 
 

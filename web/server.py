@@ -54,10 +54,8 @@ PAGES = (
 )
 
 
-def build(
-    settings: Settings, database: Database, accounts: Accounts, clock: Clock, config: Path | None = None
-) -> web.Application:
-    """The application, ready to run; needs a running event loop. `config`: the settings' file, where there is one."""
+def build(settings: Settings, database: Database, accounts: Accounts, clock: Clock) -> web.Application:
+    """The application, ready to run; needs a running event loop."""
     assert api.__all__
     app = web.Application(middlewares=[proxies.middleware(settings.web), routing.headers], client_max_size=1_000_000)
     data_dir = settings.data.dir.absolute()
@@ -67,7 +65,7 @@ def build(
         reports=Reports(database, clock, settings.station.timezone), feed=EventFeed(database, clock), tickets=Tickets(clock),
         pool=pool, snapshots=Snapshots(pool), transcoders=Transcoders(), node_token=node_token(data_dir), data_dir=data_dir,
         zone=ZoneInfo(settings.station.timezone), days=days_of(settings), shelf=Shelf(shelf_of(settings)), motion=MotionJobs(clock, reader),
-        doctor=Doctor(CHECKS, Site(settings, clock, database, config)),
+        doctor=Doctor(CHECKS, Site(settings, clock, database)),
         looker=DecodePool(1, 40.0, look.prepare, (settings.search, shelf_of(settings))),
     )  # fmt: skip
     app[SERVICES] = services

@@ -18,11 +18,11 @@ import pytest
 from sqlalchemy import text
 
 from cameras import inventory, registry
-from core import backup_log
+from core import backup_log, station_lock
 from core.clock import ManualClock, SystemClock, to_microseconds
 from core.database import Database
 from core.permissions import Role
-from core.settings import DataSettings, RetentionSettings, SearchSettings, Settings, TlsMode, WebSettings
+from core.settings import DataSettings, RetentionSettings, SearchSettings, Settings, TlsMode, WebSettings, load
 from nvr import footage
 from nvr.footage import Segment
 from nvr.tables import OpenSegment, StreamStatus, Worker
@@ -341,14 +341,14 @@ def test_rights_of_the_files_that_matter(tmp_path: Path) -> None:
     config.write_text("")
     config.chmod(0o644)
 
-    def look(**data_settings: object) -> dict[str, str]:
-        settings = Settings(data=DataSettings(dir=folder, **data_settings))  # type: ignore[arg-type]
-        return {Path(f.subject).name: f.state for f in machine.rights(Site(settings, SystemClock(), None, config))}
+    def look(database: str = "") -> dict[str, str]:
+        config.write_text(f'[data]\ndir = "{folder}"\ndatabase = "{database}"\n')
+        return {Path(f.subject).name: f.state for f in machine.rights(Site(load(config), SystemClock()))}
 
     found = look()
     assert (found["data"], found["secret.key"], found["minwang.toml"]) == ("ok", "ok", "ok")
     assert found["user"] == ("warning" if os.geteuid() == 0 else "ok")
-    assert look(database="postgresql+psycopg://pol:geheim@db/minwang")["minwang.toml"] == "failed"
+    assert look("postgresql+psycopg://pol:geheim@db/minwang")["minwang.toml"] == "failed"
     (folder / "secret.key").chmod(0o640)
     folder.chmod(0o755)
     config.chmod(0o664)
@@ -400,6 +400,10 @@ async def test_whether_the_station_runs_and_records(either_database: Database, t
     here = site(tmp_path, either_database)
     await _town(either_database)
     assert (await data.running(here))[0].value == "no recorder has said anything for 30 s"
+    lock = await asyncio.to_thread(station_lock.acquire, tmp_path, "serve")
+    (silent,) = await data.running(here)
+    await asyncio.to_thread(lock.release)
+    assert silent.value.startswith(f"'minwang serve' (process {os.getpid()}") and silent.remedy == "read its log"
     async with either_database.session() as session:
         session.add(Worker(name="recorder-0", role="recorder", url="", pid=1, seen_at=now))
         session.add(_status("wj-01/main", now))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from core.clock import Clock
 from core.database import Database
@@ -40,14 +39,14 @@ CHECKS = (
 
 
 @asynccontextmanager
-async def site_of(settings: Settings, clock: Clock, config: Path | None) -> AsyncIterator[Site]:
+async def site_of(settings: Settings, clock: Clock) -> AsyncIterator[Site]:
     """The station as a command sees it. Nothing is made: a database that is not there stays away."""
     file = data.database_file(settings)
     if file is not None and not await asyncio.to_thread(file.is_file):
-        yield Site(settings, clock, None, config, f"{file}: no such file")
+        yield Site(settings, clock, trouble=f"{file}: no such file")
         return
     database = Database(settings.database_url)
     try:
-        yield Site(settings, clock, database, config)
+        yield Site(settings, clock, database)
     finally:
         await database.close()

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cameras import inventory, registry
 from cameras.tables import Camera, Stream
-from core import backup_log, migrate
+from core import backup_log, migrate, station_lock
 from core.clock import to_microseconds
 from core.errors import DetectorError, InventoryError, MinwangError
 from core.logs import redact
@@ -92,6 +92,9 @@ async def running(site: Site) -> Sequence[Finding]:
         states = dict((await session.execute(recent)).all())
         query = select(func.count()).select_from(Stream).join(Camera, Camera.id == Stream.camera)
         wanted = await session.scalar(query.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0
+    holder = await asyncio.to_thread(station_lock.holder, site.settings.data.dir)
+    if not alive and holder is not None:
+        return [failed(f"{holder} holds the station; no recorder has said anything for 30 s", "read its log")]
     if not alive:
         return [
             failed("no recorder has said anything for 30 s", "start the station: minwang serve, or systemctl start minwang")

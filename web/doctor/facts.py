@@ -55,8 +55,12 @@ class Site:
     settings: Settings
     clock: Clock
     database: Database | None = None  # None: it cannot be opened; `trouble` says why
-    config: Path | None = None  # the settings file; it may not be there
     trouble: str = ""
+
+    @property
+    def config(self) -> Path | None:
+        """The settings file, where there is one."""
+        return self.settings.source.path
 
 
 def ok(value: str, subject: str = "") -> Finding:
