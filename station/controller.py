@@ -46,12 +46,13 @@ async def run(settings: Settings) -> None:
     database = await station_database.ready(settings)
     clock = SystemClock()
     accounts = Accounts(database, clock)
+    listener = Listener(settings, clock)
+    await listener.load()
     app = server.build(settings, database, accounts, clock)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=3)
     await runner.setup()
     work = app[SERVICES].onboarding
     assert work is not None
-    listener = Listener(settings, clock)
     await listener.start(runner)
     event_care = EventCare(database, clock, work.onboarding)
     scheduler = schedule(settings, database, clock, work.onboarding)

@@ -12,12 +12,12 @@ from ipaddress import ip_address
 from aiohttp import web
 
 from core.clock import Clock
-from core.errors import MinwangError, NotFoundError, StorageError
+from core.errors import CertificateError, MinwangError, NotFoundError, StorageError
 from core.settings import Settings, TlsMode
 from web import routing
 from web.tls import install_page
 from web.tls.authority import Authority
-from web.tls.certificate import EXPIRES_SOON_DAYS
+from web.tls.certificate import EXPIRES_SOON_DAYS, check_dates
 from web.tls.context import TlsContext
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ _HOST = re.compile(r"([\w.-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(:\d{1,5})?")
 
 
 class Listener:
-    """Of one controller: `start`, `care` every few minutes, `close`."""
+    """Of one controller: `load`, `start`, `care` every minute, `close`."""
 
     def __init__(self, settings: Settings, clock: Clock):
         self._settings = settings
@@ -34,12 +34,15 @@ class Listener:
         self._redirect: web.AppRunner | None = None
         self._said = self._failed = ""
 
-    async def start(self, runner: web.AppRunner) -> None:
-        """Raises CertificateError for a bad certificate, StorageError for a port that cannot be used."""
-        where, context = self._settings.web, None
-        if where.tls is TlsMode.OWN:
+    async def load(self) -> None:
+        """What serving needs, before anything is opened. Raises CertificateError for a certificate that cannot serve."""
+        if self._settings.web.tls is TlsMode.OWN:
             self._tls = await asyncio.to_thread(self._load)
-            context = self._tls.listener
+
+    async def start(self, runner: web.AppRunner) -> None:
+        """After `load`. Raises StorageError for a port that cannot be used."""
+        where = self._settings.web
+        context = self._tls.listener if self._tls is not None else None
         await _listen(web.TCPSite(runner, where.host, where.port, ssl_context=context), "web.port", where.port)
         if context is not None and where.redirect_port:
             self._redirect = web.AppRunner(redirecting(self._settings), access_log=None, shutdown_timeout=1)
@@ -53,7 +56,7 @@ class Listener:
                 "run 'minwang cert' and set web.tls (docs/https.md)",
                 where.host,
             )
-        self._say_expiry()
+        self._say_dates()
 
     async def care(self) -> None:
         """Renew what the station's own authority issued, take a changed certificate, say when it expires soon."""
@@ -69,7 +72,7 @@ class Listener:
             if failed != self._failed:  # once, not once a minute
                 log.error("the certificate that serves is kept: %s", e)
         self._failed = failed
-        self._say_expiry()
+        self._say_dates()
 
     async def close(self) -> None:
         if self._redirect is not None:
@@ -77,8 +80,8 @@ class Listener:
 
     def _load(self) -> TlsContext:
         with contextlib.suppress(MinwangError, OSError):
-            self._renew()  # one that expired while the station was off; where that fails, loading says what is wrong
-        return TlsContext(*self._settings.certificate_files, self._clock.now())
+            self._renew()  # one that expired while the station was off; where that fails, `_say_dates` says so
+        return TlsContext(*self._settings.certificate_files)
 
     def _renew(self) -> None:
         if self._settings.web.certificate is None:
@@ -86,17 +89,21 @@ class Listener:
             if renewed is not None:
                 log.info("the certificate was renewed until %s", f"{renewed.own.not_valid_after_utc:%Y-%m-%d}")
 
-    def _say_expiry(self) -> None:
+    def _say_dates(self) -> None:
+        """Once for each sentence: an expired certificate, and one that soon will be."""
         if self._tls is None:
             return
-        left = int(self._tls.certificate.days_left(self._clock.now()))
-        said = (
-            f"{self._tls.certificate.path}: the certificate expires in {left} days; renew it"
-            if left < EXPIRES_SOON_DAYS
-            else ""
-        )
+        found, now, said, level = self._tls.certificate, self._clock.now(), "", logging.WARNING
+        try:
+            check_dates(found, now)
+        except CertificateError as e:
+            said, level = f"browsers refuse the console's certificate: {e}", logging.ERROR
+        else:
+            left = int(found.days_left(now))
+            if left < EXPIRES_SOON_DAYS:
+                said = f"{found.path}: the certificate expires in {left} days; renew it"
         if said and said != self._said:
-            log.warning("%s", said)
+            log.log(level, "%s", said)
         self._said = said
 
 

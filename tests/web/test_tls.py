@@ -83,11 +83,11 @@ def test_files_that_cannot_be_used_name_place_and_remedy(tmp_path: Path) -> None
     key.chmod(0o600)
     assert "not a private key in PEM form" in sentence()
     key.unlink()
-    assert "no certificate key is there; run 'minwang cert', or set web.certificate_key" in sentence()
+    assert "no certificate key is there; put the file there, or let 'minwang cert' make one" in sentence()
     path.write_text("no certificate")
     assert "not a certificate in PEM form" in sentence()
     path.unlink()
-    assert "no certificate is there; run 'minwang cert', or set web.certificate" in sentence()
+    assert "no certificate is there; put the file there, or let 'minwang cert' make one" in sentence()
     path.mkdir()
     assert "cannot be read by" in sentence() and "Is a directory" in sentence()
 
@@ -127,8 +127,8 @@ def test_the_authority_makes_what_browsers_take(tmp_path: Path) -> None:
     assert "PRIVATE KEY" not in (tmp_path / "tls" / "ca.key").read_text()
     assert certificate.load(*authority.server, now).names == found.names
     context = ssl.create_default_context(cafile=authority.path)
-    assert _handshake(TlsContext(*authority.server, now).listener, context, "station.example") == "TLSv1.3"
-    assert _handshake(TlsContext(*authority.server, now).listener, context, "203.0.113.7") == "TLSv1.3"
+    assert _handshake(TlsContext(*authority.server).listener, context, "station.example") == "TLSv1.3"
+    assert _handshake(TlsContext(*authority.server).listener, context, "203.0.113.7") == "TLSv1.3"
 
 
 def _handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> str | None:
@@ -152,7 +152,7 @@ def test_tls_1_1_and_weak_suites_are_refused(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     authority.create([], now)
     authority.issue(["localhost"], now)
-    server = TlsContext(*authority.server, now).listener
+    server = TlsContext(*authority.server).listener
     client = ssl.create_default_context(cafile=authority.path)
     client.maximum_version = ssl.TLSVersion.TLSv1_2
     assert _handshake(server, client, "localhost") == "TLSv1.2"
@@ -181,7 +181,7 @@ def test_the_authority_signs_for_nobody_else(tmp_path: Path) -> None:
     authority.issue(["bank.example"], now)
     client = ssl.create_default_context(cafile=authority.path)
     with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree violation"):
-        _handshake(TlsContext(*authority.server, now).listener, client, "bank.example")
+        _handshake(TlsContext(*authority.server).listener, client, "bank.example")
     for bad in ("", "a b", "10.1.2.300", "-x", "http://a"):
         with pytest.raises(UsageError, match="neither a host name nor an address"):
             host(bad)
@@ -199,6 +199,9 @@ def test_it_renews_its_own_certificate_only_and_in_time(tmp_path: Path) -> None:
     renewed = authority.renew_if_due(now + timedelta(days=367))
     assert renewed is not None and renewed.names == first.names
     assert authority.renew_if_due(now + timedelta(days=367)) is None
+    assert authority.renew_if_due(now - timedelta(days=20_000)) is None  # a clock that lost its time
+    healed = authority.renew_if_due(now)  # the one of before was made by a clock that was a year ahead
+    assert healed is not None and healed.own.not_valid_before_utc <= now
     late = now + timedelta(days=3640)
     last = authority.issue(["a.lan"], late)
     assert last.own.not_valid_after_utc == authority.certificate().not_valid_after_utc
@@ -277,6 +280,7 @@ async def console(tmp_path: Path) -> AsyncIterator[Console]:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     listener = Listener(settings, clock)
+    await listener.load()
     await listener.start(runner)
     yield Console(listener, port, redirect, tmp_path, clock)
     await listener.close()
@@ -386,13 +390,38 @@ async def test_it_is_renewed_while_it_serves_and_an_expiring_one_is_said_once_a_
     assert caplog.text.count("ca.key: cannot be read (No such file or directory); restore it") == 1
 
 
+@pytest.mark.parametrize(("days", "words"), [(-500, "expired on"), (+500, "is valid from")])
+async def test_a_station_comes_up_whatever_the_dates_say(
+    days: int, words: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After a power cut with an expired certificate, or with a clock that lost its time: recording hangs on it."""
+    own = made("own", days=(days - 200, days + 100), names=("localhost",))
+    files = await asyncio.to_thread(write, tmp_path, [own], own[1])
+    (port,) = free_ports(1)
+    settings = WebSettings(port=port, tls=TlsMode.OWN, certificate=files[0], certificate_key=files[1])
+    listener = Listener(Settings(data=DataSettings(dir=tmp_path), web=settings), ManualClock(NOW))
+    await listener.load()
+    runner = web.AppRunner(web.Application(), access_log=None)
+    await runner.setup()
+    await listener.start(runner)
+    for _ in range(3):
+        await listener.care()
+    careless = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    careless.check_hostname, careless.verify_mode = False, ssl.CERT_NONE
+    assert await _serial(port, careless) == own[0].serial_number
+    await runner.cleanup()
+    assert caplog.text.count("browsers refuse the console's certificate: ") == 1 and words in caplog.text
+
+
 async def test_a_bad_start_is_one_sentence(console: Console, tmp_path: Path) -> None:
     async def start(**web_settings: object) -> None:
         settings = Settings(data=DataSettings(dir=tmp_path), web=WebSettings(**web_settings))  # type: ignore[arg-type]
         runner = web.AppRunner(web.Application(), access_log=None)
         await runner.setup()
         try:
-            await Listener(settings, console.clock).start(runner)
+            listener = Listener(settings, console.clock)
+            await listener.load()
+            await listener.start(runner)
         finally:
             await runner.cleanup()
 
@@ -401,7 +430,7 @@ async def test_a_bad_start_is_one_sentence(console: Console, tmp_path: Path) -> 
     with pytest.raises(StorageError, match=r"set web\.redirect_port to another"):
         await start(port=0, tls="own", redirect_port=console.redirect)
     await asyncio.to_thread((tmp_path / "tls" / "server.crt").unlink)
-    with pytest.raises(CertificateError, match="no certificate is there; run 'minwang cert'"):
+    with pytest.raises(CertificateError, match="no certificate is there; put the file there"):
         await start(port=0, tls="own")
 
 

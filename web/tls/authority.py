@@ -118,11 +118,14 @@ class Authority:
         return found
 
     def renew_if_due(self, now: datetime) -> Certificate | None:
-        """Issue the same names anew where less than 30 days are left; the new certificate, or None where nothing was due."""
+        """Issue the same names anew where less than 30 days are left, or where it was issued while the clock was ahead; the
+        new certificate, or None where nothing was due."""
         found = self.issued()
-        if found is None or found.days_left(now) >= EXPIRES_SOON_DAYS:
+        if found is None or (found.days_left(now) >= EXPIRES_SOON_DAYS and found.own.not_valid_before_utc <= now):
             return None
         authority = self.certificate()
+        if now < authority.not_valid_before_utc:
+            return None  # the clock lost its time: nothing that it says is to be signed
         if found.own.not_valid_after_utc == authority.not_valid_after_utc:
             return None  # it ends with its authority: only a person can hand a new one to the phones
         return self.issue(found.names, now)

@@ -51,8 +51,8 @@ class Certificate:
         return min((c.not_valid_after_utc - now).total_seconds() for c in self.chain) / 86_400
 
 
-def load(path: Path, key_path: Path, now: datetime) -> Certificate:
-    """Read and check a certificate file and its key. Blocking. Raises CertificateError."""
+def load(path: Path, key_path: Path, now: datetime | None) -> Certificate:
+    """Read and check a certificate file and its key; `now` None: whatever their dates. Blocking. Raises CertificateError."""
     found = Certificate(path, _chain(path))
     key = _key(key_path)
     if _public(key.public_key()) != _public(found.own.public_key()):
@@ -61,7 +61,8 @@ def load(path: Path, key_path: Path, now: datetime) -> Certificate:
                 f"{path}: the server's own certificate must come first, its issuers after it; reorder the file"
             )
         raise CertificateError(f"{key_path}: not the private key of {path}; use the files that were made together")
-    _check_dates(found, now)
+    if now is not None:
+        check_dates(found, now)
     _check_chain(found)
     _check_use(found)
     return found
@@ -113,7 +114,9 @@ def _bytes(path: Path, what: str) -> bytes:
         with path.open("rb") as file:
             return file.read(MAX_BYTES)
     except FileNotFoundError as e:
-        raise CertificateError(f"{path}: no {what} is there; run 'minwang cert', or set web.{what.replace(' ', '_')}") from e
+        raise CertificateError(
+            f"{path}: no {what} is there; put the file there, or let 'minwang cert' make one (docs/https.md)"
+        ) from e
     except OSError as e:
         user = getpass.getuser()
         raise CertificateError(f"{path}: cannot be read by {user} ({e.strerror}); give the file to that user (chown)") from e
@@ -148,7 +151,8 @@ def _public(key: object) -> bytes:
     return content
 
 
-def _check_dates(found: Certificate, now: datetime) -> None:
+def check_dates(found: Certificate, now: datetime) -> None:
+    """Raises CertificateError where a certificate of the chain expired or is not valid yet."""
     for certificate in found.chain:
         name = common_name(certificate.subject)
         if now > certificate.not_valid_after_utc:

@@ -19,12 +19,16 @@ Stamp = tuple[tuple[int, int, int], ...]
 
 
 class TlsContext:
-    """Certificate and key from two files. Raises CertificateError where they cannot be used."""
+    """Certificate and key from two files. Raises CertificateError where nobody can be served with them.
 
-    def __init__(self, path: Path, key_path: Path, now: datetime):
+    At first an expired certificate is taken: browsers warn of it, and a station must come up again after a power cut, whatever
+    its certificate or its clock says.
+    """
+
+    def __init__(self, path: Path, key_path: Path):
         self._files = (path, key_path)
         self._stamp = self._look()
-        self.certificate, self._current = self._load(now)
+        self.certificate, self._current = self._load(None)
         self.listener = _context(path, key_path)
         self.listener.sni_callback = self._choose
 
@@ -40,7 +44,7 @@ class TlsContext:
         self._stamp = stamp
         return True
 
-    def _load(self, now: datetime) -> tuple[Certificate, ssl.SSLContext]:
+    def _load(self, now: datetime | None) -> tuple[Certificate, ssl.SSLContext]:
         return load(*self._files, now), _context(*self._files)
 
     def _look(self) -> Stamp:
