@@ -42,7 +42,9 @@ def serve(ctx: click.Context) -> None:
 
 
 @cli.command()
-@click.option("--seconds", type=click.FloatRange(min=10), help="End after this many seconds with a JSON summary.")
+@click.option(
+    "--seconds", type=click.FloatRange(min=10), help="End this many seconds after the cameras are ready, with a JSON summary."
+)
 @click.option("--port", default=8080, show_default=True, help="Port of the console.")
 def demo(seconds: float | None, port: int) -> None:
     """Run a small town of virtual cameras: found, recorded, patrolled, searched, shown."""

@@ -53,6 +53,8 @@ from station.supervisor import Supervisor, roles
 ROOT = Path(__file__).parent.parent
 H265 = "xd-02"  # a newer make, whose main stream most browsers cannot play
 DOME = "yj-01"
+RTSP_PORT = 8554  # of every virtual camera, each on an address of its own
+DRAWING_LIMIT_S = 900.0
 FAULTS = {"wj-02": "black", "yj-02": "frozen", "xd-03": "dead"}
 EXPECTED = {"wj-02": "black", "yj-02": "frozen", "xd-03": "unreachable"}
 PASSWORD = "minwang-demo"
@@ -87,6 +89,7 @@ async def run(seconds: float | None, port: int) -> int:
 
 
 async def _run(seconds: float | None, port: int, lock: StationLock) -> int:
+    await asyncio.to_thread(_check_addresses, inventory.load(ROOT / "inventory.yaml"))
     progress, folder = Progress(), lock.folder
     await asyncio.to_thread(_empty, folder)
     config = _write_settings(folder, port)
@@ -95,14 +98,14 @@ async def _run(seconds: float | None, port: int, lock: StationLock) -> int:
     stopping = asyncio.create_task(until_stopped())
     camera_password = secrets.token_urlsafe(12)
     progress.say("starting 8 virtual cameras (they draw and encode their streets first)")
-    cameras = await _start_cameras(folder, town, camera_password)
+    cameras = await _start_cameras(folder, town, camera_password, stopping)
     database = await station_database.ready(settings)
     supervisor = Supervisor(roles(settings), config, SystemClock(), folder / "station.log", lock)
     story = Story(settings, database, town, camera_password, progress)
     telling = asyncio.create_task(story.tell(supervisor, port))
     try:
-        left = None if seconds is None else max(1.0, seconds - (time.monotonic() - progress.started))
-        await asyncio.wait({stopping, telling}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        # The seconds run from here: how long drawing takes is the machine's, and no part of the promise.
+        await asyncio.wait({stopping, telling}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if telling.done():
             telling.result()  # it tells for ever; where it ended, it failed
     finally:
@@ -310,6 +313,22 @@ def _values(folder: Path, port: int) -> dict[str, Any]:
     }
 
 
+def _check_addresses(town: inventory.Inventory) -> None:
+    """The town's addresses are fixed, like those of real cameras: one demo runs on a machine at a time."""
+    for camera in town.cameras:
+        host, _, port = (camera.address or "").partition(":")
+        for number in (int(port), RTSP_PORT):
+            with socket.socket() as s:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    s.bind((host, number))
+                except OSError as e:
+                    raise StorageError(
+                        f"{host}:{number}, an address of the virtual cameras, cannot be used ({e.strerror});"
+                        " is another demo or a test run going on? end it first"
+                    ) from e
+
+
 def _write_settings(folder: Path, port: int) -> Path:
     values = _values(folder, port)
     lines = [f"inventory = {json.dumps(values.pop('inventory'))}"]
@@ -320,7 +339,9 @@ def _write_settings(folder: Path, port: int) -> Path:
     return path
 
 
-async def _start_cameras(folder: Path, town: inventory.Inventory, password: str) -> asyncio.subprocess.Process:
+async def _start_cameras(
+    folder: Path, town: inventory.Inventory, password: str, stopping: asyncio.Task[None]
+) -> asyncio.subprocess.Process:
     entries = [
         {
             "name": c.id,
@@ -342,9 +363,13 @@ async def _start_cameras(folder: Path, town: inventory.Inventory, password: str)
     )  # fmt: skip
     log.close()
     assert process.stdout is not None
-    line = await asyncio.wait_for(process.stdout.readline(), 120)
-    if not line.startswith(b"ready"):
+    reading = asyncio.create_task(process.stdout.readline())
+    await asyncio.wait({reading, stopping}, timeout=DRAWING_LIMIT_S, return_when=asyncio.FIRST_COMPLETED)
+    if not reading.done() or not reading.result().startswith(b"ready"):
+        reading.cancel()
         await _stop_cameras(process)
+        if stopping.done():
+            raise StorageError("the demo was ended while its cameras were being drawn")
         raise StorageError(f"the virtual cameras did not start; {folder / 'cameras.log'} says why")
     return process
 
