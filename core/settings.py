@@ -188,6 +188,21 @@ class SearchSettings(Section):
         return self.workers or max(1, (os.cpu_count() or 2) // 2)
 
 
+class BackupSettings(Section):
+    target: Path | None = Field(None, description="Folder of the nightly backups, on another disk; empty: none are made.")
+    at: str = Field("02:30", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Local time at which one is made.")
+    keep: int = Field(14, ge=1, description="Archives that are kept; the oldest go.")
+    passphrase_file: Path | None = Field(None, description="File (mode 600) with the passphrase that seals the key.")
+    without_key: bool = Field(False, description="Leave the key and all secrets out, where there is no passphrase.")
+    with_sightings: bool = Field(False, description="Include what search found.")
+    max_age_hours: float = Field(30, gt=0, description="A last good backup older than this is reported.")
+
+    @field_validator("target", "passphrase_file", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: Any) -> Any:
+        return None if value == "" else value
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MINWANG_", env_nested_delimiter="__", extra="forbid")
     _source: Source = PrivateAttr(default_factory=Source)
@@ -199,6 +214,7 @@ class Settings(BaseSettings):
     retention: RetentionSettings = RetentionSettings()
     patrol: PatrolSettings = PatrolSettings()
     search: SearchSettings = SearchSettings()
+    backup: BackupSettings = BackupSettings()
     inventory: Path | None = Field(
         None, description="The town's inventory file; empty: cameras come from lists and the console."
     )

@@ -26,11 +26,18 @@ _PASSPHRASE = click.option(
 @click.option(
     "--without-key", is_flag=True, help="Leave the key out: camera passwords cannot be opened from this backup alone."
 )
+@click.option("--into-folder", is_flag=True, hidden=True, help="TARGET must be a folder that is there: its disk is mounted.")
 @click.option("--with-sightings", is_flag=True, help="Include what search found (else it is read from the recordings again).")
 @as_json
 @click.pass_context
 def backup(
-    ctx: click.Context, target: Path, passphrase_file: Path | None, without_key: bool, with_sightings: bool, json_output: bool
+    ctx: click.Context,
+    target: Path,
+    passphrase_file: Path | None,
+    without_key: bool,
+    into_folder: bool,
+    with_sightings: bool,
+    json_output: bool,
 ) -> None:
     """Back up the station into TARGET, a folder or a new file. It may go on running; footage is never included."""
     from station.backup import create
@@ -38,6 +45,8 @@ def backup(
     settings, config = settings_of(ctx), _config_of(ctx)
     if without_key and passphrase_file is not None:
         raise UsageError("--without-key and --passphrase-file exclude each other")
+    if into_folder and not target.is_dir():
+        raise UsageError(f"{target}: there is no such folder; is its disk mounted?")
     passphrase = None if without_key else _passphrase(passphrase_file, confirm=True)
     wish = create.Wish(target, passphrase, with_sightings, config, passphrase_file)
     made = create.backup(settings, wish)
@@ -105,7 +114,8 @@ def restore(ctx: click.Context, archive: Path, data: Path, passphrase_file: Path
     from station.backup import archive as archives
     from station.backup import restore as restoring
 
-    settings = settings_of(ctx)
+    # On a new machine there is no settings file yet; the archive brings one.
+    settings = settings_of(ctx) if _config_of(ctx) is not None else Settings()
     settings.data.dir = data
     with archives.opened(archive) as opened:
         sealed = opened.manifest.sealed

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -34,6 +35,7 @@ from nvr.retention import Retention
 from search.upkeep import Upkeep, days_of
 from station import announcements
 from station import database as station_database
+from station.backup.schedule import NightlyBackup
 from station.processes import until_stopped
 from web import server
 from web.listen import Listener
@@ -42,7 +44,7 @@ from web.services import SERVICES
 log = logging.getLogger(__name__)
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, config: Path | None = None) -> None:
     database = await station_database.ready(settings)
     clock = SystemClock()
     accounts = Accounts(database, clock)
@@ -62,6 +64,8 @@ async def run(settings: Settings) -> None:
     daily(scheduler, clock, "accounts", account_care.run_once, minutes=40)
     scheduler.add_job(audit.run_once, "interval", hours=1, id="passwords")
     scheduler.add_job(event_care.reconcile, "interval", minutes=1, id="camera events", next_run_time=clock.now())
+    nightly = NightlyBackup(settings, database, clock, config)
+    scheduler.add_job(nightly.run_once, "interval", minutes=1, id="backup", max_instances=2)  # one may be at work
     scheduler.add_job(listener.care, "interval", minutes=1, id="certificate")
     scheduler.start()
     await until_stopped()

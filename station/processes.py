@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -149,20 +150,20 @@ async def _recorder(settings: Settings, index: int) -> None:
     await recorder_worker.run(settings, index)
 
 
-async def _controller(settings: Settings) -> None:
+async def _controller(settings: Settings, config: Path | None) -> None:
     from station import controller
 
-    await controller.run(settings)
+    await controller.run(settings, config)
 
 
-def run(role: str, settings: Settings, index: int = 0) -> None:
+def run(role: str, settings: Settings, index: int = 0, config: Path | None = None) -> None:
     """Body of a worker process."""
     logs.configure(f"{role}-{index}" if role == "recorder" else role)
     die_with_parent()
     station_lock.keep_inherited()
     # Each kind imports its own rooms only: a recorder carries no web server and no picture libraries.
     bodies: dict[str, Callable[[], Awaitable[None]]] = {
-        "controller": lambda: _controller(settings),
+        "controller": lambda: _controller(settings, config),
         "recorder": lambda: _recorder(settings, index),
         "analyst": lambda: _analyst(settings),
     }

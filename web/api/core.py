@@ -19,7 +19,7 @@ from web.routing import COOKIE, Context, route, session_cookie
 # Which events reach whom: by the first word of the kind. What is not listed needs CAMERA_VIEW.
 _NEEDS = {
     "alert": Permission.ALERT_VIEW, "fault": Permission.PATROL_VIEW, "patrol": Permission.PATROL_VIEW,
-    "watch": Permission.CASE_VIEW,
+    "watch": Permission.CASE_VIEW, "backup": Permission.STATION_VIEW,
 }  # fmt: skip
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import datetime, timezone
+from pathlib import Path
+
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera, Stream
+from core import backup_log
 from core.permissions import Permission
 from health.faults import DEAD, OPEN, RECOVERING
 from health.orders import RUNNING
@@ -21,16 +26,21 @@ from web.routing import Context, route
 async def metrics(c: Context) -> web.Response:
     """Cameras, faults, orders, streams, disks and the patrol itself, for Prometheus."""
     async with c.services.database.reading() as session:
-        body = await collect(session, c.services.settings.patrol.interval_minutes * 60, c.identity.villages)
+        settings = c.services.settings
+        body = await collect(session, settings.patrol.interval_minutes * 60, c.identity.villages, settings.data.dir)
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
 
 
-async def collect(session: AsyncSession, interval: float, villages: tuple[str, ...] | None = None) -> bytes:
+async def collect(
+    session: AsyncSession, interval: float, villages: tuple[str, ...] | None = None, data_dir: Path | None = None
+) -> bytes:
     """The text. `interval`: seconds between two rounds; `villages`: whose figures, None: the whole station's."""
     registry = CollectorRegistry()
     await _cameras(session, registry, villages)
     if villages is None:
         await _station(session, registry, interval)
+        if data_dir is not None:
+            _backups(registry, await asyncio.to_thread(backup_log.read, data_dir))
     return generate_latest(registry)
 
 
@@ -92,3 +102,11 @@ async def _station(session: AsyncSession, registry: CollectorRegistry, interval:
     for volume in await session.scalars(select(Volume)):
         free.labels(volume.path).set(volume.free_bytes)
         well.labels(volume.path).set(volume.state == "ok")
+
+
+def _backups(registry: CollectorRegistry, runs: list[backup_log.Run]) -> None:
+    good = [r for r in runs if r.good]
+    age = Gauge("minwang_backup_age_seconds", "Seconds since the last good backup; infinite: there is none", registry=registry)
+    age.set((datetime.now(timezone.utc) - good[-1].at).total_seconds() if good else float("inf"))
+    failed = Gauge("minwang_backup_failed", "1: the last run of a backup failed", registry=registry)
+    failed.set(bool(runs) and not runs[-1].good)

@@ -1,0 +1,155 @@
+"""The nightly backup: the controller looks every minute whether one is due and has a process of its own make it.
+
+Due is what `backups.json` does not show as done: a station that was off at the hour makes it when it is back, and one that
+failed is tried again every hour. What goes wrong becomes an event, a log line, a fact of `doctor` and a metric.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Sequence
+from datetime import datetime, time, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from core import backup_log, events
+from core.backup_log import Run
+from core.clock import Clock
+from core.database import Database
+from core.settings import BackupSettings, Settings
+from station.backup import contents
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER = timedelta(hours=1)
+REMIND_AFTER = timedelta(hours=24)
+STOP_SECONDS = 10
+
+
+def due(runs: Sequence[Run], now: datetime, at: str, zone: ZoneInfo) -> bool:
+    """Whether a backup is to be made now: the last hour for one has no good run after it, nor a fresh attempt."""
+    since = _last_hour(now, at, zone)
+    if any(r.good and r.at >= since for r in runs):
+        return False
+    return not runs or runs[-1].good or now - runs[-1].at >= RETRY_AFTER
+
+
+def _last_hour(now: datetime, at: str, zone: ZoneInfo) -> datetime:
+    """The newest moment at or before `now` at which the wall clock showed `at`."""
+    local = now.astimezone(zone)
+    today = datetime.combine(local.date(), time.fromisoformat(at), zone)
+    return today if today <= local else datetime.combine(local.date() - timedelta(days=1), time.fromisoformat(at), zone)
+
+
+def too_old(folder: Path, keep: int) -> list[Path]:
+    """Archives beyond the newest `keep`, which is at least one: the last good one never goes. Blocking."""
+    prefix, suffix = contents.ARCHIVES
+    found = sorted(p for p in folder.glob(f"{prefix}*{suffix}") if p.is_file() and not p.is_symlink())
+    return found[: -max(1, keep)]
+
+
+class NightlyBackup:
+    """`run_once` is called every minute; while a backup is being made it does nothing."""
+
+    def __init__(self, settings: Settings, database: Database, clock: Clock, config: Path | None):
+        self._settings, self._database, self._clock, self._config = settings, database, clock, config
+        self._zone = ZoneInfo(settings.station.timezone)
+        self._since = clock.now()
+        self._reminded: datetime | None = None
+        self._busy = False
+
+    async def run_once(self) -> None:
+        wanted = self._settings.backup
+        if wanted.target is None or self._busy:
+            return
+        self._busy = True
+        try:
+            await self._care(wanted, wanted.target)
+        finally:
+            self._busy = False
+
+    async def _care(self, wanted: BackupSettings, target: Path) -> None:
+        runs = await asyncio.to_thread(backup_log.read, self._settings.data.dir)
+        if due(runs, self._clock.now(), wanted.at, self._zone):
+            await self._make(wanted, target)
+        await self._remind(wanted)
+
+    async def _make(self, wanted: BackupSettings, target: Path) -> None:
+        error = await self._run(self._command(wanted, target))
+        if error:
+            log.error("the backup into %s failed: %s", target, error)
+            await self._announce("backup.failed", target=str(target), error=error)
+            return
+        gone = await asyncio.to_thread(_rotate, target, wanted.keep)
+        made = await asyncio.to_thread(backup_log.last_good, self._settings.data.dir)
+        if made is not None:
+            log.info("backup %s: %d bytes in %.0f s, %d older ones removed", made.target, made.size, made.seconds, gone)
+            await self._announce("backup.made", target=made.target, bytes=made.size, seconds=made.seconds)
+
+    def _command(self, wanted: BackupSettings, target: Path) -> list[str]:
+        config = ["--config", str(self._config)] if self._config else []
+        # A target that is no folder any more (its disk is not mounted) must not become a file.
+        command = [sys.executable, "-m", "station", *config, "backup", str(target), "--into-folder"]
+        if wanted.passphrase_file is not None:
+            command += ["--passphrase-file", str(wanted.passphrase_file)]
+        command += ["--without-key"] if wanted.without_key and wanted.passphrase_file is None else []
+        return command + (["--with-sightings"] if wanted.with_sightings else [])
+
+    async def _run(self, command: list[str]) -> str:
+        """Run it to its end; returns what went wrong. A run that could not even begin is written down here."""
+        started = self._clock.now()
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+        )
+        try:
+            _, told = await process.communicate()
+        except asyncio.CancelledError:
+            process.terminate()
+            async with asyncio.timeout(STOP_SECONDS):
+                await process.wait()
+            raise
+        if process.returncode == 0:
+            return ""
+        lines = told.decode("utf-8", "replace").strip().splitlines() or [f"it ended with status {process.returncode}"]
+        error = lines[-1].removeprefix("minwang: ")[:400]
+        await asyncio.to_thread(self._write_down, started, error)
+        return error
+
+    def _write_down(self, started: datetime, error: str) -> None:
+        runs = backup_log.read(self._settings.data.dir)
+        if not runs or runs[-1].at < started:
+            took = (self._clock.now() - started).total_seconds()
+            backup_log.add(
+                self._settings.data.dir, Run(self._clock.now(), str(self._settings.backup.target), took, error=error)
+            )
+
+    async def _remind(self, wanted: BackupSettings) -> None:
+        """Once a day while the last good backup is too old."""
+        now = self._clock.now()
+        last = await asyncio.to_thread(backup_log.last_good, self._settings.data.dir)
+        age = now - (last.at if last is not None else self._since)
+        if age <= timedelta(hours=wanted.max_age_hours):
+            self._reminded = None
+        elif self._reminded is None or now - self._reminded >= REMIND_AFTER:
+            self._reminded = now
+            when = last.at.astimezone(timezone.utc).isoformat(timespec="seconds") if last is not None else "never"
+            log.error(
+                "the last good backup is %.0f h old (%s); see backup.target and docs/backup.md",
+                age.total_seconds() / 3600,
+                when,
+            )
+            await self._announce("backup.overdue", last=when, hours=round(age.total_seconds() / 3600))
+
+    async def _announce(self, kind: str, **data: Any) -> None:
+        async with self._database.session() as session:
+            events.append(session, self._clock.now(), kind, **data)
+
+
+def _rotate(folder: Path, keep: int) -> int:
+    going = too_old(folder, keep)
+    for path in going:
+        path.unlink()
+    return len(going)

@@ -1,0 +1,132 @@
+"""One a night, again when it failed, said when it is missing; the last good one never goes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import select
+
+from core import backup_log
+from core import settings as core_settings
+from core.backup_log import Run
+from core.clock import SystemClock
+from core.database import Database
+from core.events import Event
+from core.settings import Settings
+from station.backup.schedule import NightlyBackup, due, too_old
+from tests.conftest import open_database
+from web.api.metrics import collect
+from web.doctor.data import backup as fact
+from web.doctor.facts import Site, State
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+NOON = datetime(2026, 11, 28, 4, 0, tzinfo=timezone.utc)  # 12:00 in Shanghai
+
+
+def ran(hours_ago: float, error: str = "") -> Run:
+    return Run(NOON - timedelta(hours=hours_ago), "x", 1.0, error=error)
+
+
+@pytest.mark.parametrize(
+    ("runs", "at", "expected"),
+    [
+        ([], "02:30", True),  # never: at once
+        ([ran(9)], "02:30", False),  # made this night
+        ([ran(10)], "02:30", True),  # before this night's hour
+        ([ran(20)], "13:00", False),  # today's hour is still to come, yesterday's was done
+        ([ran(24)], "13:00", True),  # yesterday's was missed: the station was off
+        ([ran(30), ran(0.5, "full")], "02:30", False),  # failed just now
+        ([ran(30), ran(1.5, "full")], "02:30", True),  # tried again after an hour
+        ([ran(5), ran(1.5, "full")], "02:30", False),  # one by hand failed; the night's is there
+        ([ran(0.01)], "12:00", True),  # at noon sharp
+    ],
+)
+def test_when_one_is_due(runs: list[Run], at: str, expected: bool) -> None:
+    assert due(runs, NOON, at, SHANGHAI) is expected
+
+
+def test_the_newest_stay(tmp_path: Path) -> None:
+    names = [f"minwang-2026010{n}T000000Z.tar" for n in range(1, 6)]
+    for name in [*names, "minwang-notes.txt", "other.tar", ".minwang-9.tar.unverified"]:
+        (tmp_path / name).touch()
+    assert [p.name for p in too_old(tmp_path, 3)] == names[:2]
+    assert [p.name for p in too_old(tmp_path, 0)] == names[:4]
+
+
+def test_a_lost_log_is_no_good_backup(tmp_path: Path) -> None:
+    backup_log.add(tmp_path, ran(2))
+    for _ in range(150):
+        backup_log.add(tmp_path, ran(1, "full"))
+    last = backup_log.last_good(tmp_path)
+    assert last == ran(2) and len(backup_log.read(tmp_path)) <= 101
+    (tmp_path / backup_log.FILE).write_text("{")
+    assert backup_log.last_good(tmp_path) is None
+
+
+@pytest.fixture
+async def station(tmp_path: Path) -> AsyncIterator[tuple[Settings, Database, Path]]:
+    data, target, config = tmp_path / "data", tmp_path / "disk", tmp_path / "minwang.toml"
+    data.mkdir()
+    target.mkdir()
+    config.write_text(f'[data]\ndir = "{data}"\n[backup]\ntarget = "{target}"\nwithout_key = true\nkeep = 1\n')
+    async with open_database(data, "minwang.db") as database:
+        yield core_settings.load(config), database, config
+
+
+async def _kinds(database: Database) -> list[str]:
+    async with database.reading() as session:
+        return list(await session.scalars(select(Event.kind).order_by(Event.id)))
+
+
+async def test_a_night_s_backup_its_rotation_and_its_failure(
+    station: tuple[Settings, Database, Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("MINWANG_DATA__DATABASE", raising=False)
+    settings, database, config = station
+    target, site = settings.backup.target, Site(settings, SystemClock())
+    assert target is not None and fact(site)[0].state is State.FAILED
+    older = target / "minwang-20200101T000000Z.tar"
+    older.touch()
+    nightly = NightlyBackup(settings, database, SystemClock(), config)
+    await nightly.run_once()
+    (made,) = list(target.iterdir())
+    assert made != older and fact(site)[0].state is State.OK
+    await nightly.run_once()
+    assert list(target.iterdir()) == [made] and await _kinds(database) == ["backup.made"]
+
+    monkeypatch.setattr("station.backup.schedule.due", lambda *_: True)
+    target.rename(target.with_name("unmounted"))
+    await nightly.run_once()
+    assert await _kinds(database) == ["backup.made", "backup.failed"]
+    assert "is its disk mounted?" in backup_log.read(settings.data.dir)[-1].error
+    assert fact(site)[0].state is State.FAILED and "is its disk mounted?" in fact(site)[0].value
+    metrics = await _metrics(database, settings.data.dir)
+    assert 0 < metrics["minwang_backup_age_seconds"] < 600 and metrics["minwang_backup_failed"] == 1
+    assert not target.exists(), "a folder that is gone does not become a file"
+
+
+async def test_one_that_is_missing_is_said_once_a_day(
+    station: tuple[Settings, Database, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, database, config = station
+    monkeypatch.setattr("station.backup.schedule.due", lambda *_: False)
+    assert (await _metrics(database, settings.data.dir))["minwang_backup_age_seconds"] == float("inf")
+    settings.backup.max_age_hours = 1e-9
+    nightly = NightlyBackup(settings, database, SystemClock(), config)
+    await asyncio.gather(nightly.run_once(), nightly.run_once())
+    await nightly.run_once()
+    assert await _kinds(database) == ["backup.overdue"]
+
+
+async def _metrics(database: Database, data: Path) -> dict[str, float]:
+    async with database.reading() as session:
+        text = (await collect(session, 3600, data_dir=data)).decode()
+    return {
+        s.name: s.value for f in text_string_to_metric_families(text) for s in f.samples if s.name.startswith("minwang_backup")
+    }
