@@ -61,7 +61,7 @@ def worker(ctx: click.Context, role: str, index: int) -> None:
     """One process of the station (started by the supervisor)."""
     from station import processes
 
-    processes.run(role, settings_of(ctx), index, ctx.find_root().obj)
+    processes.run(role, settings_of(ctx), index)
 
 
 @cli.command()

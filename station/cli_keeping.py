@@ -11,7 +11,7 @@ import click
 
 from core.errors import UsageError
 from core.settings import Settings
-from station.cli_base import as_json, cli, run, settings_of, show
+from station.cli_base import Need, as_json, cli, run, settings_of, show
 
 _PASSPHRASE = click.option(
     "--passphrase-file",
@@ -42,26 +42,19 @@ def backup(
     """Back up the station into TARGET, a folder or a new file. It may go on running; footage is never included."""
     from station.backup import create
 
-    settings, config = settings_of(ctx), _config_of(ctx)
+    settings = settings_of(ctx)
     if without_key and passphrase_file is not None:
         raise UsageError("--without-key and --passphrase-file exclude each other")
     if into_folder and not target.is_dir():
         raise UsageError(f"{target}: there is no such folder; is its disk mounted?")
     passphrase = None if without_key else _passphrase(passphrase_file, confirm=True)
-    wish = create.Wish(target, passphrase, with_sightings, config, passphrase_file)
+    wish = create.Wish(target, passphrase, with_sightings, passphrase_file)
     made = create.backup(settings, wish)
     facts = {
         "archive": made.path, "bytes": made.size, "seconds": round(made.seconds, 1), "verified": made.verified,
         **asdict(replace(made.manifest, files=[])), "files": len(made.manifest.files),
     }  # fmt: skip
     show(facts, json_output, lambda: "\n".join(_told(facts, settings)))
-
-
-def _config_of(ctx: click.Context) -> Path | None:
-    given: Path | None = ctx.find_root().obj
-    if given is None and Path("minwang.toml").exists():
-        return Path("minwang.toml")
-    return given
 
 
 def _passphrase(file: Path | None, *, confirm: bool) -> str:
@@ -115,7 +108,7 @@ def restore(ctx: click.Context, archive: Path, data: Path, passphrase_file: Path
     from station.backup import restore as restoring
 
     # On a new machine there is no settings file yet; the archive brings one.
-    settings = settings_of(ctx) if _config_of(ctx) is not None else Settings()
+    settings = settings_of(ctx, Need.NOTHING)
     settings.data.dir = data
     with archives.opened(archive) as opened:
         sealed = opened.manifest.sealed

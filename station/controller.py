@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -44,7 +43,7 @@ from web.services import SERVICES
 log = logging.getLogger(__name__)
 
 
-async def run(settings: Settings, config: Path | None = None) -> None:
+async def run(settings: Settings) -> None:
     database = await station_database.ready(settings)
     clock = SystemClock()
     accounts = Accounts(database, clock)
@@ -64,7 +63,7 @@ async def run(settings: Settings, config: Path | None = None) -> None:
     daily(scheduler, clock, "accounts", account_care.run_once, minutes=40)
     scheduler.add_job(audit.run_once, "interval", hours=1, id="passwords")
     scheduler.add_job(event_care.reconcile, "interval", minutes=1, id="camera events", next_run_time=clock.now())
-    nightly = NightlyBackup(settings, database, clock, config)
+    nightly = NightlyBackup(settings, database, clock)
     scheduler.add_job(nightly.run_once, "interval", minutes=1, id="backup", max_instances=2)  # one may be at work
     scheduler.add_job(listener.care, "interval", minutes=1, id="certificate")
     scheduler.start()

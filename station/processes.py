@@ -14,7 +14,6 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -150,20 +149,20 @@ async def _recorder(settings: Settings, index: int) -> None:
     await recorder_worker.run(settings, index)
 
 
-async def _controller(settings: Settings, config: Path | None) -> None:
+async def _controller(settings: Settings) -> None:
     from station import controller
 
-    await controller.run(settings, config)
+    await controller.run(settings)
 
 
-def run(role: str, settings: Settings, index: int = 0, config: Path | None = None) -> None:
+def run(role: str, settings: Settings, index: int = 0) -> None:
     """Body of a worker process."""
     logs.configure(f"{role}-{index}" if role == "recorder" else role)
     die_with_parent()
     station_lock.keep_inherited()
     # Each kind imports its own rooms only: a recorder carries no web server and no picture libraries.
     bodies: dict[str, Callable[[], Awaitable[None]]] = {
-        "controller": lambda: _controller(settings, config),
+        "controller": lambda: _controller(settings),
         "recorder": lambda: _recorder(settings, index),
         "analyst": lambda: _analyst(settings),
     }

@@ -30,12 +30,11 @@ SQLITE_NAME, POSTGRESQL_NAME = "minwang.db", "minwang.dump"
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is asked for. `passphrase` None: the secrets stay out of the archive. `config`: the settings file, where there is one."""
+    """What is asked for. `passphrase` None: the secrets stay out of the archive."""
 
     target: Path
     passphrase: str | None
     with_sightings: bool = False
-    config: Path | None = None
     passphrase_file: Path | None = None  # never copied
 
 
@@ -144,7 +143,7 @@ def _stage(settings: Settings, wish: Wish, folder: Path) -> tuple[Manifest, byte
     contents.copy_small(data, folder / DATA, apart, left_out)
     if wish.with_sightings:
         contents.copy_sightings(data, folder / SIGHTINGS)
-    _stage_settings(settings, wish, folder / SETTINGS)
+    _stage_settings(settings, folder / SETTINGS)
     if not (data / KEY_FILE).is_file():
         left_out.append(f"{KEY_FILE}: there is none (no password was ever sealed, or it is lost)")
     manifest = Manifest(
@@ -155,7 +154,7 @@ def _stage(settings: Settings, wish: Wish, folder: Path) -> tuple[Manifest, byte
     )  # fmt: skip
     if wish.passphrase is None:
         return manifest, None
-    return manifest, sealing.seal(_secrets(settings, wish, data), wish.passphrase, manifest.text())
+    return manifest, sealing.seal(_secrets(settings, data), wish.passphrase, manifest.text())
 
 
 def _stage_database(settings: Settings, wish: Wish, folder: Path) -> tuple[str, str, dict[str, int], list[VolumeEntry]]:
@@ -179,22 +178,22 @@ def _require_room(folder: Path, database: Path) -> None:
         raise BackupError(f"{folder.parents[1]}: {needed / 1e9:.1f} GB are needed there and {free / 1e9:.1f} GB are free")
 
 
-def _stage_settings(settings: Settings, wish: Wish, folder: Path) -> None:
+def _stage_settings(settings: Settings, folder: Path) -> None:
     if settings.inventory is not None and settings.inventory.is_file():
         contents.copy_file(settings.inventory, folder / "inventory.yaml")
-    if wish.config is not None and not _has_password(settings):
-        contents.copy_file(wish.config, folder / "minwang.toml")
+    if (config := settings.source.path) is not None and not _has_password(settings):
+        contents.copy_file(config, folder / "minwang.toml")
 
 
 def _has_password(settings: Settings) -> bool:
     return bool(settings.data.database) and sa.make_url(settings.data.database).password is not None
 
 
-def _secrets(settings: Settings, wish: Wish, data: Path) -> dict[str, bytes]:
+def _secrets(settings: Settings, data: Path) -> dict[str, bytes]:
     """What is sealed: the data folder's secrets, and settings that hold the database's password."""
     found = {f"{DATA}/{name}": content for name, content in contents.secrets_of(data).items()}
-    if wish.config is not None and _has_password(settings):
-        found[f"{SETTINGS}/minwang.toml"] = wish.config.read_bytes()
+    if (config := settings.source.path) is not None and _has_password(settings):
+        found[f"{SETTINGS}/minwang.toml"] = config.read_bytes()
     return found
 
 

@@ -54,8 +54,8 @@ def too_old(folder: Path, keep: int) -> list[Path]:
 class NightlyBackup:
     """`run_once` is called every minute; while a backup is being made it does nothing."""
 
-    def __init__(self, settings: Settings, database: Database, clock: Clock, config: Path | None):
-        self._settings, self._database, self._clock, self._config = settings, database, clock, config
+    def __init__(self, settings: Settings, database: Database, clock: Clock):
+        self._settings, self._database, self._clock = settings, database, clock
         self._zone = ZoneInfo(settings.station.timezone)
         self._since = clock.now()
         self._reminded: datetime | None = None
@@ -90,7 +90,7 @@ class NightlyBackup:
             await self._announce("backup.made", target=made.target, bytes=made.size, seconds=made.seconds)
 
     def _command(self, wanted: BackupSettings, target: Path) -> list[str]:
-        config = ["--config", str(self._config)] if self._config else []
+        config = ["--config", str(path)] if (path := self._settings.source.path) else []
         # A target that is no folder any more (its disk is not mounted) must not become a file.
         command = [sys.executable, "-m", "station", *config, "backup", str(target), "--into-folder"]
         if wanted.passphrase_file is not None:

@@ -70,13 +70,13 @@ def test_a_lost_log_is_no_good_backup(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-async def station(tmp_path: Path) -> AsyncIterator[tuple[Settings, Database, Path]]:
+async def station(tmp_path: Path) -> AsyncIterator[tuple[Settings, Database]]:
     data, target, config = tmp_path / "data", tmp_path / "disk", tmp_path / "minwang.toml"
     data.mkdir()
     target.mkdir()
     config.write_text(f'[data]\ndir = "{data}"\n[backup]\ntarget = "{target}"\nwithout_key = true\nkeep = 1\n')
     async with open_database(data, "minwang.db") as database:
-        yield core_settings.load(config), database, config
+        yield core_settings.load(config), database
 
 
 async def _kinds(database: Database) -> list[str]:
@@ -85,15 +85,15 @@ async def _kinds(database: Database) -> list[str]:
 
 
 async def test_a_night_s_backup_its_rotation_and_its_failure(
-    station: tuple[Settings, Database, Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    station: tuple[Settings, Database], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delenv("MINWANG_DATA__DATABASE", raising=False)
-    settings, database, config = station
+    settings, database = station
     target, site = settings.backup.target, Site(settings, SystemClock())
     assert target is not None and fact(site)[0].state is State.FAILED
     older = target / "minwang-20200101T000000Z.tar"
     older.touch()
-    nightly = NightlyBackup(settings, database, SystemClock(), config)
+    nightly = NightlyBackup(settings, database, SystemClock())
     await nightly.run_once()
     (made,) = list(target.iterdir())
     assert made != older and fact(site)[0].state is State.OK
@@ -112,13 +112,13 @@ async def test_a_night_s_backup_its_rotation_and_its_failure(
 
 
 async def test_one_that_is_missing_is_said_once_a_day(
-    station: tuple[Settings, Database, Path], monkeypatch: pytest.MonkeyPatch
+    station: tuple[Settings, Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings, database, config = station
+    settings, database = station
     monkeypatch.setattr("station.backup.schedule.due", lambda *_: False)
     assert (await _metrics(database, settings.data.dir))["minwang_backup_age_seconds"] == float("inf")
     settings.backup.max_age_hours = 1e-9
-    nightly = NightlyBackup(settings, database, SystemClock(), config)
+    nightly = NightlyBackup(settings, database, SystemClock())
     await asyncio.gather(nightly.run_once(), nightly.run_once())
     await nightly.run_once()
     assert await _kinds(database) == ["backup.overdue"]
