@@ -48,6 +48,9 @@ def add(data_dir: Path, run: Run) -> None:
     text = json.dumps([{**asdict(r), "at": r.at.isoformat()} for r in kept], ensure_ascii=False, indent=1)
     new = data_dir / f"{FILE}.{os.getpid()}.new"
     new.write_text(text, encoding="utf-8")
+    owner = data_dir.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        os.chown(new, owner.st_uid, owner.st_gid)  # root made one by hand: the station's next run writes it again
     new.replace(data_dir / FILE)
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from core import backup_log
 from core.secrets import KEY_FILE
-from core.settings import TLS_DIR
+from core.settings import DATABASE_FILE, TLS_DIR
+from core.station_lock import LOCK_FILE
 from nvr.volumes import IDENTITY
 from search.upkeep import MODELS, SIGHTINGS
 from station.backup import sqlite
 
-DATABASE_FILE = "minwang.db"
 SECRETS = (KEY_FILE, "node.token")
 RESTORED = "restored"  # folder of the settings that came out of a backup
 # What a running station makes anew, or what is copied in another way.
@@ -110,7 +110,9 @@ def foreign_entries(data: Path) -> list[str]:
     """What lies in a folder that a restore must not mix with: all but disks of recordings, empty folders and what is hidden."""
     if not data.exists():
         return []
-    return sorted(p.name for p in data.iterdir() if not (p.name.startswith(".") or p.name == "lost+found" or _is_disk(p)))
+    return sorted(
+        p.name for p in data.iterdir() if not (p.name.startswith(".") or p.name in ("lost+found", LOCK_FILE) or _is_disk(p))
+    )
 
 
 def _is_disk(path: Path) -> bool:

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import migrate
+from core import migrate, station_lock
 from core.errors import BackupError, UsageError
 from core.secrets import KEY_FILE
+from core.settings import DATABASE_FILE
+from nvr.volumes import IDENTITY
 from search import upkeep
 from station.backup import archive, contents, create, postgresql, sealing, sqlite
 from station.backup.manifest import DATA, DATABASE, SETTINGS, SIGHTINGS, Manifest
@@ -38,7 +40,7 @@ def restore(path: Path, data: Path, passphrase: str | None, url: str = "") -> Re
     """
     data = data.absolute()
     _require_empty(data)
-    with archive.opened(path) as opened, _working(data) as work:
+    with archive.opened(path) as opened, station_lock.hold(data, "restore"), _working(data) as work:
         manifest = opened.manifest
         _require_fit(manifest, url)
         secrets = _secrets(opened, passphrase)
@@ -47,6 +49,7 @@ def restore(path: Path, data: Path, passphrase: str | None, url: str = "") -> Re
         if manifest.database == "postgresql":
             _restore_dump(manifest, work, url)
         _place(work, data, manifest, secrets)
+        _give_to_owner(data)
     return Restored(data, data / contents.RESTORED, f"{DATA}/{KEY_FILE}" in secrets, manifest)
 
 
@@ -104,7 +107,6 @@ def _working(data: Path) -> Iterator[Path]:
     """A folder for the work inside the data folder: on the same disk, and gone afterwards."""
     work = data / WORK
     try:
-        data.mkdir(parents=True, exist_ok=True, mode=0o750)
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(mode=0o700)
     except OSError as e:
@@ -129,8 +131,20 @@ def _place(work: Path, data: Path, manifest: Manifest, secrets: dict[str, bytes]
     (data / MARKER).write_text(json.dumps(marker))
     os.sync()
     if manifest.database == "sqlite":
-        (work / DATABASE / create.SQLITE_NAME).rename(data / contents.DATABASE_FILE)
+        (work / DATABASE / create.SQLITE_NAME).rename(data / DATABASE_FILE)
     archive.sync_folder(data)
+
+
+def _give_to_owner(data: Path) -> None:
+    """Root restores for the station's user, to whom the folder belongs."""
+    owner = data.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        for folder, names, files in os.walk(data):
+            if (Path(folder) / IDENTITY).exists():
+                names.clear()  # a disk of recordings
+                continue
+            for name in [*names, *files]:
+                os.chown(Path(folder) / name, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _move(source: Path, target: Path) -> None:

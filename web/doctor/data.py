@@ -35,7 +35,7 @@ BEHIND_WARNING_S = 600.0  # at ten minutes search begins to pass footage over
 HASH_HOURS = 2
 HASH_WARNING = 0.05
 ROWS = 5000
-BACKUP_WARNING, BACKUP_FAILED = timedelta(days=2), timedelta(days=14)  # made every night; two failed ones are no accident
+BACKUP_FAILED = timedelta(days=14)  # made every night
 
 
 def database_file(settings: Settings) -> Path | None:
@@ -251,7 +251,7 @@ def certificate(site: Site) -> Sequence[Finding]:
 def backup(site: Site) -> Sequence[Finding]:
     """When the last good one was made."""
     data_dir, now = site.settings.data.dir, site.clock.now()
-    remedy = "minwang backup TARGET --passphrase-file FILE, every night (docs/operations.md)"
+    remedy = "minwang backup TARGET --passphrase-file FILE, every night: set backup.target (docs/backup.md)"
     runs = backup_log.read(data_dir)
     if not runs and (data_dir / backup_log.FILE).exists():
         return [unknown(f"{data_dir / backup_log.FILE} cannot be read", "see its rights; the next backup writes it anew")]
@@ -263,6 +263,6 @@ def backup(site: Site) -> Sequence[Finding]:
     value = f"{age.total_seconds() / 86_400:.1f} days old, {last.size / 1e6:.1f} MB at {last.target}{failure}"
     if age > BACKUP_FAILED:
         return [failed(value, remedy)]
-    if age > BACKUP_WARNING or failure:
+    if age > timedelta(hours=site.settings.backup.max_age_hours) or failure:
         return [warning(value, remedy)]
     return [ok(value)]

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from core import backup_log
+from core import backup_log, station_lock
 from core.database import Database
-from core.errors import BackupError, UsageError
+from core.errors import BackupError, StationBusyError, UsageError
 from core.secrets import KEY_FILE, Vault
-from core.settings import Settings
+from core.settings import DataSettings, Settings
 from station.backup import archive, create, restore
 from station.backup.create import Wish, backup
 from tests import postgres
@@ -93,7 +93,7 @@ async def test_a_wrong_passphrase_is_one_sentence(station: Settings, tmp_path: P
     with pytest.raises(BackupError, match="the passphrase is not the one") as caught:
         await asyncio.to_thread(restore.restore, made.path, tmp_path / "new", "another passphrase")
     assert "\n" not in str(caught.value)
-    assert list((tmp_path / "new").iterdir()) == []
+    assert [p.name for p in (tmp_path / "new").iterdir()] == ["station.lock"]
     with pytest.raises(UsageError, match="--passphrase-file"):
         await asyncio.to_thread(restore.restore, made.path, tmp_path / "new", None)
 
@@ -107,6 +107,14 @@ async def test_what_is_there_is_never_overwritten(station: Settings, tmp_path: P
             await asyncio.to_thread(restore.restore, made.path, tmp_path / "new", PASSPHRASE, station.data.database)
     with pytest.raises(UsageError, match="there is a file already"):
         await asyncio.to_thread(backup, station, Wish(tmp_path / "b.tar", PASSPHRASE))
+
+
+def test_a_running_station_is_not_restored_over(tmp_path: Path, migrated_file: bytes) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "minwang.db").write_bytes(migrated_file)
+    made = backup(Settings(data=DataSettings(dir=tmp_path / "data")), Wish(tmp_path, None))
+    with station_lock.hold(tmp_path / "new", "serve"), pytest.raises(StationBusyError, match="minwang serve"):
+        restore.restore(made.path, tmp_path / "new", None)
 
 
 async def test_a_run_that_failed_is_written_down_and_leaves_nothing(station: Settings, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ async def test_a_night_s_backup_its_rotation_and_its_failure(
     monkeypatch.delenv("MINWANG_DATA__DATABASE", raising=False)
     settings, database = station
     target, site = settings.backup.target, Site(settings, SystemClock())
-    assert target is not None and fact(site)[0].state is State.FAILED
+    assert target is not None and fact(site)[0].state is State.WARNING
     older = target / "minwang-20200101T000000Z.tar"
     older.touch()
     nightly = NightlyBackup(settings, database, SystemClock())
@@ -105,7 +105,7 @@ async def test_a_night_s_backup_its_rotation_and_its_failure(
     await nightly.run_once()
     assert await _kinds(database) == ["backup.made", "backup.failed"]
     assert "is its disk mounted?" in backup_log.read(settings.data.dir)[-1].error
-    assert fact(site)[0].state is State.FAILED and "is its disk mounted?" in fact(site)[0].value
+    assert fact(site)[0].state is State.WARNING and "is its disk mounted?" in fact(site)[0].value
     metrics = await _metrics(database, settings.data.dir)
     assert 0 < metrics["minwang_backup_age_seconds"] < 600 and metrics["minwang_backup_failed"] == 1
     assert not target.exists(), "a folder that is gone does not become a file"
