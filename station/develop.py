@@ -20,6 +20,7 @@ NEEDED = {
     "chromium": ["chromium", "fonts-noto-cjk"],
     "pdftotext": ["poppler-utils"],
     "nginx": ["nginx-light"],
+    "certutil": ["libnss3-tools"],
 }
 RTSP_SERVER = ["python3-gi", "gir1.2-gst-rtsp-server-1.0", "gir1.2-gstreamer-1.0", "gir1.2-gst-plugins-base-1.0",
                "gstreamer1.0-plugins-base", "gstreamer1.0-plugins-good", "gstreamer1.0-plugins-bad"]  # fmt: skip

@@ -40,6 +40,7 @@ SECURITY_HEADERS = {
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
+    "Server": "minwang",  # aiohttp would tell its version and Python's to strangers
 }
 
 Q = TypeVar("Q", bound=BaseModel)

@@ -84,6 +84,7 @@ async def test_cookie_and_page_are_hardened(sign_in: SignIn) -> None:
     assert "HttpOnly" in cookie and "SameSite=Strict" in cookie
     page = await client.get("/")
     assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+    assert page.headers["Server"] == "minwang" == (await client.get("/none")).headers["Server"]
 
 
 async def test_bad_input_is_one_sentence(sign_in: SignIn) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import json
 import os
 import re
@@ -15,18 +13,20 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from http.client import HTTPConnection
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from cryptography.hazmat.primitives import serialization
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect, sync_playwright
 
 from cameras import inventory, registry
@@ -39,8 +39,8 @@ from tests.conftest import ROOT
 from tests.web.conftest import HEADERS, PASSWORD
 from tests.web.test_browser import FLAGS, grows
 from tests.web.test_tls import free_ports
-from web.tls import certificate
 from web.tls.authority import Authority
+from web.tls.context import TlsContext
 
 EXAMPLES = ROOT / "docs" / "examples"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -72,7 +72,7 @@ def running(command: list[str], log: Path, **options: Any) -> Iterator[subproces
         process.wait(30)
 
 
-def until(true: object, what: Path, seconds: float = 60) -> None:
+def until(true: object, what: Path, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not true():  # type: ignore[operator]
         assert time.monotonic() < deadline, what.read_text()[-3000:]
@@ -311,11 +311,22 @@ def test_live_view_in_chromium_over_the_station_s_own_tls(folder: Path, camera: 
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("Chromium is not installed; run: apt-get install chromium")
+    if (certutil := shutil.which("certutil")) is None:
+        pytest.skip(
+            "certutil, by which Chromium comes to trust an authority, is not installed; run: apt-get install libnss3-tools"
+        )
     with station(folder, camera, "own", "tls = 'own'") as at, sync_playwright() as p:
-        served = certificate.read(at.data / "tls" / "server.crt").own.public_key()
-        form = serialization.PublicFormat.SubjectPublicKeyInfo
-        pin = base64.b64encode(hashlib.sha256(served.public_bytes(serialization.Encoding.DER, form)).digest()).decode()
-        made = p.chromium.launch(executable_path=chromium, args=[*FLAGS, f"--ignore-certificate-errors-spki-list={pin}"])
+        home = folder / "home"
+        store = home / ".pki" / "nssdb"
+        store.mkdir(parents=True)
+        subprocess.run([certutil, "-d", f"sql:{store}", "-N", "--empty-password"], check=True)
+        authority = str(at.data / "tls" / "ca.crt")
+        subprocess.run([certutil, "-d", f"sql:{store}", "-A", "-t", "C,,", "-n", "minwang", "-i", authority], check=True)
+        made = p.chromium.launch(
+            executable_path=chromium,
+            args=[*FLAGS, "--host-resolver-rules=MAP bank.example 127.0.0.1"],
+            env={**os.environ, "HOME": str(home)},
+        )
         page = made.new_context(locale="zh-CN").new_page()
         sockets: list[str] = []
         problems: list[str] = []
@@ -333,4 +344,28 @@ def test_live_view_in_chromium_over_the_station_s_own_tls(folder: Path, camera: 
         assert sockets and all(s.startswith("wss://") for s in sockets)
         (cookie,) = page.context.cookies()
         assert cookie["name"] == "__Host-minwang_session" and cookie["secure"] and cookie["httpOnly"]
+        # Whoever steals the authority's key: its own names are believed, another's are not.
+        for host in ("localhost", "bank.example"):
+            with _stolen(at, host) as port:
+                stranger = made.new_context().new_page()
+                if host == "localhost":
+                    stranger.goto(f"https://{host}:{port}/")
+                    assert "Directory listing" in stranger.content()
+                else:
+                    with pytest.raises(PlaywrightError, match="ERR_CERT"):
+                        stranger.goto(f"https://{host}:{port}/")
         made.close()
+
+
+@contextmanager
+def _stolen(at: Station, host: str) -> Iterator[int]:
+    """A server with a certificate for `host` that the station's authority signed; its port."""
+    authority = Authority(at.data)
+    authority._check_permitted = lambda *_: None  # type: ignore[method-assign]
+    authority.issue([host], datetime.now(timezone.utc))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
+    server.socket = TlsContext(*authority.server).listener.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()

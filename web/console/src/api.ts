@@ -275,6 +275,7 @@ export interface AuditEntry {
   action: string;
   object: string;
   reason: string;
+  client: string;
 }
 
 export interface WorkView {
