@@ -22,6 +22,7 @@ NEEDED = {
     "nginx": ["nginx-light"],
     "certutil": ["libnss3-tools"],
 }
+FRESH = {"debootstrap": "debootstrap", "slirp4netns": "slirp4netns", "ip": "iproute2"}  # what `minwang fresh` needs
 RTSP_SERVER = ["python3-gi", "gir1.2-gst-rtsp-server-1.0", "gir1.2-gstreamer-1.0", "gir1.2-gst-plugins-base-1.0",
                "gstreamer1.0-plugins-base", "gstreamer1.0-plugins-good", "gstreamer1.0-plugins-bad"]  # fmt: skip
 
@@ -31,6 +32,16 @@ def test(arguments: Sequence[str]) -> int:
     install_packages()
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.call([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment)
+
+
+def fresh(arguments: Sequence[str]) -> int:
+    """`tests/fresh` in a process of its own. Returns its status."""
+    missing = [p for program, p in FRESH.items() if shutil.which(program) is None]
+    if missing and os.geteuid() == 0:
+        install(missing)
+    return subprocess.call(
+        [sys.executable, "-m", "tests.fresh", *arguments], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
 
 
 def check() -> int:
@@ -61,6 +72,7 @@ def _is_there(program: str) -> bool:
 def missing_packages() -> list[str]:
     missing = [] if ctypes.util.find_library("pango-1.0") and ctypes.util.find_library("pangoft2-1.0") else list(PANGO)
     missing += [] if list(Path("/usr/lib/postgresql").glob("*/bin/initdb")) else ["postgresql"]
+    missing += [] if ctypes.util.find_library("atomic") else ["libatomic1"]  # Playwright's own Node is linked to it
     missing += [p for program, packages in NEEDED.items() if not _is_there(program) for p in packages]
     probe = "import gi; gi.require_version('GstRtspServer', '1.0')"
     python = "/usr/bin/python3"
@@ -71,9 +83,12 @@ def missing_packages() -> list[str]:
 
 def install_packages() -> None:
     """Raises NotFoundError with the exact command where we may not install."""
-    missing = missing_packages()
-    if not missing:
-        return
+    if missing := missing_packages():
+        install(missing)
+
+
+def install(missing: Sequence[str]) -> None:
+    """Raises NotFoundError with the exact command where we may not install, or where apt-get fails."""
     command = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise NotFoundError(f"the tests need packages of the system; run: sudo {' '.join(command)}")

@@ -7,6 +7,7 @@ nothing happened, connections cut in the middle of a pull: the loop stays polite
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
@@ -23,6 +24,7 @@ PULL_SECONDS = 20
 AT_LEAST = 1.0  # seconds between two pulls, whatever the camera does
 CUTS = 3  # pulls in a row that were cut off: the subscription is made anew
 LIMIT = 50
+CLOSE_SECONDS = 5  # for giving a slot back; after that it ends by itself
 _WSNT = "http://docs.oasis-open.org/wsn/b-2"
 
 # By what a topic ends with or holds; the first that fits.
@@ -74,6 +76,18 @@ class PullPoint:
     @classmethod
     async def open(cls, client: SoapClient, events_url: str) -> PullPoint:
         """Subscribe. Raises CameraError; ProtocolError where the camera has no slot left or no such service."""
+        subscribing = asyncio.create_task(cls._subscribe(client, events_url))
+        try:
+            return await asyncio.shield(subscribing)
+        except asyncio.CancelledError:
+            # The camera may have subscribed us already; only its answer says what there is to give back.
+            with contextlib.suppress(CameraError, TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await (await subscribing).close()
+            raise
+
+    @classmethod
+    async def _subscribe(cls, client: SoapClient, events_url: str) -> PullPoint:
         reply = await client.call(
             events_url,
             f'<CreatePullPointSubscription xmlns="{EVENTS}"><InitialTerminationTime>PT{LIFE_SECONDS}S</InitialTerminationTime>'
@@ -122,8 +136,8 @@ async def follow(
     """
     point = await PullPoint.open(client, events_url)
     renewed, cuts = clock.monotonic(), 0
-    await tell([])  # it listens, also where nothing happens
     try:
+        await tell([])  # it listens, also where nothing happens
         while True:
             began = clock.monotonic()
             if began - renewed > LIFE_SECONDS / 3:
@@ -154,7 +168,7 @@ async def _again(client: SoapClient, events_url: str, old: PullPoint) -> PullPoi
 
 async def _close(point: PullPoint) -> None:
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(CLOSE_SECONDS):
             await point.close()
     except (CameraError, TimeoutError):
         pass  # it ends by itself

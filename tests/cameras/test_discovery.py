@@ -19,11 +19,11 @@ from cameras.tables import Camera
 from cameras.virtual.clip import Clip
 from cameras.virtual.crowd import Crowd, device_of
 from cameras.virtual.makes import MAKES
+from tests.cameras.test_onboarding import DISCOVERY_PORT as PORT
 from tests.cameras.test_onboarding import LOGIN, NET, PORTS, Village, village
 from tests.conftest import ROOT
 
 __all__ = ["village"]
-PORT = 13702
 
 
 @pytest.fixture

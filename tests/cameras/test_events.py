@@ -100,6 +100,21 @@ async def test_slots_are_given_back(village: Village, clip: Clip, care: EventCar
     assert len(crowd.members) == 2
 
 
+async def test_a_slot_is_given_back_before_its_answer_has_come(village: Village, clip: Clip, care: EventCare) -> None:
+    _, service = await _start(village, clip, "one_slot")
+    for later in range(
+        12
+    ):  # turns of the loop after the camera has subscribed us: its answer, the time of it being written down
+        await care.reconcile()
+        async with asyncio.timeout(10):
+            while not service.events.subscriptions:
+                await asyncio.sleep(0)
+        for _ in range(later * later):
+            await asyncio.sleep(0)
+        await care.close()
+        assert service.events.subscriptions == {}, later
+
+
 async def test_a_camera_that_returns_at_once_is_not_hammered(village: Village, clip: Clip, care: EventCare) -> None:
     _, service = await _start(village, clip, "returns_at_once")
     await care.reconcile()

@@ -20,10 +20,11 @@ from cameras.virtual.makes import MAKES, Make
 from core.clock import SystemClock
 from core.errors import CameraRefused, ProtocolError
 from nvr.rtsp import open_session
+from tests.ports import free_port
 
 LOGIN = ("minwang", "geheim-123")
 CLOCK = SystemClock()
-PORTS = (18899, 18554)
+PORTS = (free_port(), free_port())
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +26,11 @@ from cameras.virtual.makes import MAKES, Make
 from core.clock import SystemClock
 from core.database import Database
 from core.secrets import Vault
+from tests.ports import free_port
 
 LOGIN = ("minwang", "geheim-123")
-PORTS = (18899, 18554)
+PORTS = (free_port(), free_port())
+DISCOVERY_PORT = free_port(socket.SOCK_DGRAM)
 NET = "127.78.0"
 PLAIN, LOCKING = MAKES[0], next(m for m in MAKES if "locks_out" in m.quirks)
 CLONE = next(m for m in MAKES if "clone" in m.quirks)
@@ -48,7 +51,7 @@ class Village:
         """(host part, serial number, make) of each camera; a crowd before it goes."""
         await self.stop()
         self.crowd = Crowd([device_of(n, make, clip, f"{NET}.{host}", LOGIN, PORTS) for host, n, make in makes])
-        await self.crowd.start(discovery_port=13702)
+        await self.crowd.start(discovery_port=DISCOVERY_PORT)
         return self.crowd
 
     async def stop(self) -> None:
@@ -57,7 +60,7 @@ class Village:
             self.crowd = None
 
     async def look(self) -> dict[str, int]:
-        found = await discovery.sweep([f"{NET}.0/28"], 0.4, 13702)
+        found = await discovery.sweep([f"{NET}.0/28"], 0.4, DISCOVERY_PORT)
         return (await self.survey.keep(found)).counts
 
     async def identify(self) -> dict[str, str]:

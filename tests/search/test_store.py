@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, time, timezone
 from pathlib import Path
@@ -148,11 +149,11 @@ def test_a_day_goes_whole(town: Days) -> None:
 
 
 def test_another_process_s_drop_is_noticed(tmp_path: Path) -> None:
-    mine, other = Days(tmp_path), Days(tmp_path)
-    fill(mine, [sighting()])
-    assert other.get(sighting().id) is not None
-    mine.drop(ids.day_of(START_MS))
-    assert other.get(sighting().id) is None and find(other, Query()) == []
+    with closing(Days(tmp_path)) as mine, closing(Days(tmp_path)) as other:
+        fill(mine, [sighting()])
+        assert other.get(sighting().id) is not None
+        mine.drop(ids.day_of(START_MS))
+        assert other.get(sighting().id) is None and find(other, Query()) == []
 
 
 def test_writing_again_replaces_a_stretch(town: Days) -> None:

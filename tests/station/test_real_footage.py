@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from tests.conftest import FOOTAGE, MODELS, ROOT, SHARED, needs_footage
+from tests.ports import free_port
 
 FARM = SHARED / "tools" / "rtsp_farm.py"
-PORT = 18560
+PORT = free_port()
 pytestmark = [pytest.mark.footage, needs_footage]
 ENVIRONMENT = {"PYTHONPATH": str(ROOT), "MINWANG_CREDENTIAL_FARM": "pass word/1"}
 

@@ -161,6 +161,7 @@ def test_what_a_command_leaves_behind_is_found() -> None:
     os.kill(int(done.stdout), signal.SIGKILL)
 
 
+@pytest.mark.timeout(600)
 def test_the_demo_does_what_it_promises_and_leaves_nothing_behind() -> None:
     """The whole main job, with the exit status that the demo itself gives."""
     with socket.socket() as s:

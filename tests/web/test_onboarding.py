@@ -21,6 +21,7 @@ from core.database import Database
 from core.permissions import Role
 from core.secrets import KEY_FILE, Vault
 from core.settings import Settings
+from tests.ports import free_port, require_free
 from tests.web.conftest import HEADERS, Client, SignIn
 
 LOGIN = ("minwang", "geheim-123")
@@ -32,7 +33,9 @@ PLACES = ["guest_rooms", "dormitories", "baths_toilets", "changing_rooms", "priv
 async def crowd(clip: Clip, database: Database, station_settings: Settings, sign_in: SignIn) -> AsyncIterator[Crowd]:
     """wj-01 is a plain camera, wj-02 a dome, and 127.0.1.9 nobody knows."""
     makes = {1: PLAIN, 2: DOME, 9: PLAIN}
-    made = Crowd([device_of(n, m, clip, f"127.0.1.{n}", LOGIN, (8899, 18554)) for n, m in makes.items()])
+    made = Crowd([device_of(n, m, clip, f"127.0.1.{n}", LOGIN, (8899, free_port())) for n, m in makes.items()])
+    for number in makes:
+        require_free(f"127.0.1.{number}", 8899)
     await made.start()
     vault = await asyncio.to_thread(Vault.open_or_create, station_settings.data.dir / KEY_FILE)
     async with database.session() as session:

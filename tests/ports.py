@@ -1,0 +1,35 @@
+"""Ports for tests: free ones, and a clear word where fixed addresses are taken."""
+
+from __future__ import annotations
+
+import random
+import socket
+
+import pytest
+
+BELOW_EPHEMERAL = range(20_000, 32_000)  # the kernel gives none of these to an outgoing connection
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    """A port that is free on every address now. For whoever must know it before he listens; else bind port 0."""
+    for number in random.sample(BELOW_EPHEMERAL, 200):
+        with socket.socket(socket.AF_INET, kind) as s:
+            try:
+                s.bind(("0.0.0.0", number))
+            except OSError:
+                continue
+            return number
+    raise AssertionError("no port is free")
+
+
+def require_free(host: str, *ports: int) -> None:
+    """Fail with a sentence where an address that is fixed (the demo town's) is taken."""
+    for number in ports:
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind((host, number))
+            except OSError as e:
+                pytest.fail(
+                    f"{host}:{number} is the demo town's and is taken ({e.strerror}): end the other demo or test run first"
+                )
