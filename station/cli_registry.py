@@ -132,7 +132,7 @@ def metrics(ctx: click.Context) -> None:
 
     async def read(database: Database, settings: Settings) -> bytes:
         async with database.reading() as session:
-            return await collect(session, settings.patrol.interval_minutes * 60, data_dir=settings.data.dir)
+            return await collect(session, settings)
 
     click.echo(with_database(ctx, read).decode(), nl=False)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from search.tables import IndexState
 from tests.conftest import ROOT
 from tests.web.certificates import made, write
 from tests.web.conftest import SignIn
+from web.api.metrics import collect
 from web.doctor import clock, data, disks, machine, network
 from web.doctor.checks import CHECKS
 from web.doctor.facts import Check, Fact, Finding, Site, State, ok, warning
@@ -474,6 +476,22 @@ def test_certificates_of_the_console(tmp_path: Path) -> None:
     old = made("old", days=(-500, -400))
     write(tmp_path / "tls", [old], old[1])
     assert (expired := look()).state is State.FAILED and "expired on" in expired.value and "renew it" in expired.remedy
+
+
+async def test_the_certificate_s_end_in_the_metrics(database: Database, tmp_path: Path) -> None:
+    now = datetime.now(timezone.utc)
+
+    async def value(tls: TlsMode) -> float | None:
+        async with database.reading() as session:
+            text = (await collect(session, site(tmp_path, web=WebSettings(tls=tls)).settings)).decode()
+        found = re.search(r"^minwang_certificate_expires_timestamp_seconds (\S+)$", text, re.MULTILINE)
+        return float(found[1]) if found else None
+
+    assert await value(TlsMode.OFF) is None
+    assert await value(TlsMode.OWN) == 0
+    await asyncio.to_thread(Authority(tmp_path).create, [], now)
+    await asyncio.to_thread(Authority(tmp_path).issue, ["localhost"], now)
+    assert await value(TlsMode.OWN) == pytest.approx((now + timedelta(days=396)).timestamp(), abs=2)
 
 
 def test_backups(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import datetime, timezone
-from pathlib import Path
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
@@ -13,13 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera, Stream
 from core import backup_log
+from core.errors import CertificateError
 from core.permissions import Permission
+from core.settings import Settings, TlsMode
 from health.faults import DEAD, OPEN, RECOVERING
 from health.orders import RUNNING
 from health.tables import Fault, PatrolRound, WorkOrder
 from nvr.tables import StreamStatus, Volume
 from search.lag import lag
 from web.routing import Context, route
+from web.tls.certificate import read
 
 
 @route("GET", "/metrics", Permission.PATROL_VIEW, kind="file")
@@ -27,20 +30,19 @@ async def metrics(c: Context) -> web.Response:
     """Cameras, faults, orders, streams, disks and the patrol itself, for Prometheus."""
     async with c.services.database.reading() as session:
         settings = c.services.settings
-        body = await collect(session, settings.patrol.interval_minutes * 60, c.identity.villages, settings.data.dir)
+        body = await collect(session, settings, c.identity.villages)
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
 
 
-async def collect(
-    session: AsyncSession, interval: float, villages: tuple[str, ...] | None = None, data_dir: Path | None = None
-) -> bytes:
-    """The text. `interval`: seconds between two rounds; `villages`: whose figures, None: the whole station's."""
+async def collect(session: AsyncSession, settings: Settings, villages: tuple[str, ...] | None = None) -> bytes:
+    """The text. `villages`: whose figures, None: the whole station's."""
     registry = CollectorRegistry()
     await _cameras(session, registry, villages)
     if villages is None:
-        await _station(session, registry, interval)
-        if data_dir is not None:
-            _backups(registry, await asyncio.to_thread(backup_log.read, data_dir))
+        await _station(session, registry, settings.patrol.interval_minutes * 60)
+        _backups(registry, await asyncio.to_thread(backup_log.read, settings.data.dir))
+        if settings.web.tls is TlsMode.OWN:
+            await asyncio.to_thread(_certificate, registry, settings)
     return generate_latest(registry)
 
 
@@ -102,6 +104,15 @@ async def _station(session: AsyncSession, registry: CollectorRegistry, interval:
     for volume in await session.scalars(select(Volume)):
         free.labels(volume.path).set(volume.free_bytes)
         well.labels(volume.path).set(volume.state == "ok")
+
+
+def _certificate(registry: CollectorRegistry, settings: Settings) -> None:
+    until = Gauge(
+        "minwang_certificate_expires_timestamp_seconds", "When the console's certificate expires; 0: it cannot be read",
+        registry=registry,
+    )  # fmt: skip
+    with contextlib.suppress(CertificateError):
+        until.set(min(c.not_valid_after_utc for c in read(settings.certificate_files[0]).chain).timestamp())
 
 
 def _backups(registry: CollectorRegistry, runs: list[backup_log.Run]) -> None:

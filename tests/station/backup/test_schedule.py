@@ -106,7 +106,7 @@ async def test_a_night_s_backup_its_rotation_and_its_failure(
     assert await _kinds(database) == ["backup.made", "backup.failed"]
     assert "is its disk mounted?" in backup_log.read(settings.data.dir)[-1].error
     assert fact(site)[0].state is State.WARNING and "is its disk mounted?" in fact(site)[0].value
-    metrics = await _metrics(database, settings.data.dir)
+    metrics = await _metrics(database, settings)
     assert 0 < metrics["minwang_backup_age_seconds"] < 600 and metrics["minwang_backup_failed"] == 1
     assert not target.exists(), "a folder that is gone does not become a file"
 
@@ -116,7 +116,7 @@ async def test_one_that_is_missing_is_said_once_a_day(
 ) -> None:
     settings, database = station
     monkeypatch.setattr("station.backup.schedule.due", lambda *_: False)
-    assert (await _metrics(database, settings.data.dir))["minwang_backup_age_seconds"] == float("inf")
+    assert (await _metrics(database, settings))["minwang_backup_age_seconds"] == float("inf")
     settings.backup.max_age_hours = 1e-9
     nightly = NightlyBackup(settings, database, SystemClock())
     await asyncio.gather(nightly.run_once(), nightly.run_once())
@@ -124,9 +124,9 @@ async def test_one_that_is_missing_is_said_once_a_day(
     assert await _kinds(database) == ["backup.overdue"]
 
 
-async def _metrics(database: Database, data: Path) -> dict[str, float]:
+async def _metrics(database: Database, settings: Settings) -> dict[str, float]:
     async with database.reading() as session:
-        text = (await collect(session, 3600, data_dir=data)).decode()
+        text = (await collect(session, settings)).decode()
     return {
         s.name: s.value for f in text_string_to_metric_families(text) for s in f.samples if s.name.startswith("minwang_backup")
     }
