@@ -22,7 +22,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras import history
 from cameras.inventory import CameraEntry
 from cameras.onboarding import normal
-from cameras.registry import add_camera, free_id
+from cameras.registry import free_id
+from cameras.registry_rows import add_camera
 from cameras.tables import Camera, Credential, Village
 from core import audit, events
 from core.errors import InventoryError

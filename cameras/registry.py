@@ -1,111 +1,197 @@
-"""The registry: what the inventory says, brought into the database and read from there.
+"""The registry: the station's truth about villages and cameras, in the database.
 
-`plan` compares, `apply` makes it so in one transaction, `export` writes an inventory back.
-A camera that leaves the inventory is retired, never deleted: its footage and history stay.
+`plan` says what an inventory file changes, `apply` brings that in, in one transaction, `export` writes an inventory back.
+The registry belongs to the station: what it learned is changed by a file only where the file itself changed since it was
+last applied (cameras.inventory_merge). A camera that leaves the file is retired, never deleted: its footage and history stay.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import history
-from cameras.inventory import CameraEntry, Inventory, PolicyEntry, VillageEntry
-from cameras.tables import Camera, Credential, Policy, Stream, Village, profile_of
+from cameras.inventory import CameraEntry, CredentialEntry, Inventory, PolicyEntry, VillageEntry
+from cameras.inventory_merge import Difference, Merge, merge, things
+from cameras.registry_rows import add_camera, change_camera, entry_of, new_row, set_retired, update_row
+from cameras.tables import Camera, Credential, InventoryApplied, Policy, Stream, Village, profile_of
 from core import audit, events
 from core.errors import ConflictError, NotFoundError, UsageError
 from core.secrets import Vault
 
-KINDS = ("main", "sub")
 MOST_RETIRED = 0.05  # share of the cameras that may go without a second word
-_STREAM_KEYS = ("engine", "record", "schedule", "audio")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What `apply` would change: ids, and for changed ones the fields as 'field: old → new'."""
+    """What `apply` would change, in words, and what stays."""
 
-    added: list[str] = field(default_factory=list)
-    changed: dict[str, list[str]] = field(default_factory=dict)
-    retired: list[str] = field(default_factory=list)
+    merge: Merge
+    last: InventoryApplied | None
 
     @property
     def empty(self) -> bool:
-        return not (self.added or self.changed or self.retired)
+        return self.merge.empty
+
+    @property
+    def added(self) -> list[str]:
+        return [" ".join(thing) for thing in self.merge.added]
+
+    @property
+    def changed(self) -> dict[str, list[str]]:
+        """Thing → 'field: registry → file'."""
+        found = {
+            " ".join(thing): [f"{d.field}: {d.registry!r} → {d.file!r}" for d in differences]
+            for thing, differences in self.merge.changed.items()
+        }
+        for camera in self.merge.restored:
+            found.setdefault(f"camera {camera}", []).append("retired: True → False")
+        return found
+
+    @property
+    def retired(self) -> list[str]:
+        return [f"camera {camera}" for camera in self.merge.retired]
+
+    @property
+    def conflicts(self) -> dict[str, list[str]]:
+        """Thing → 'field: file F, registry R, last applied A'."""
+        return {
+            " ".join(thing): [
+                f"{d.field}: file {d.file!r}, registry {d.registry!r}, last applied {d.applied!r}" for d in differences
+            ]
+            for thing, differences in self.merge.conflicts.items()
+        }
+
+
+class Prefer(StrEnum):
+    """Who is right about a field that both the file and the registry changed."""
+
+    FILE = "file"
+    REGISTRY = "registry"
 
 
 async def plan(session: AsyncSession, inventory: Inventory) -> Plan:
-    result = Plan()
-    policies = {p.name: p for p in await session.scalars(select(Policy))}
-    for policy in inventory.policies:
-        _compare(result, f"policy {policy.name}", policies.get(policy.name), {"rules": _rules(policy)})
-    villages = {v.code: v for v in await session.scalars(select(Village))}
-    for village in inventory.villages:
-        _compare(result, f"village {village.code}", villages.get(village.code), _village_values(village))
-    cameras = {c.id: c for c in await session.scalars(select(Camera))}
-    for entry in inventory.cameras:
-        _compare(result, f"camera {entry.id}", cameras.get(entry.id), _camera_values(entry))
-        if row := cameras.get(entry.id):
-            _compare_streams(result, entry, row)
-    wanted = {c.id for c in inventory.cameras}
-    result.retired = [f"camera {c.id}" for c in cameras.values() if c.id not in wanted and not c.retired]
-    return result
+    """What `apply` would change. See cameras.inventory_merge for the rules."""
+    last = await last_applied(session)
+    rows = list(await session.scalars(select(Camera).order_by(Camera.id)))
+    there = await _as_inventory(session, "registry", rows)
+    before = Inventory.model_validate(last.content) if last else None
+    return Plan(merge(before, inventory, there, frozenset(c.id for c in rows if c.retired)), last)
 
 
-async def apply(session: AsyncSession, inventory: Inventory, at: datetime, actor: str, *, really: bool = False) -> Plan:
-    """Make the registry equal to the inventory; returns what changed.
+async def last_applied(session: AsyncSession) -> InventoryApplied | None:
+    return await session.scalar(select(InventoryApplied).order_by(InventoryApplied.id.desc()).limit(1))
 
-    Raises ConflictError where more than 5 % of the cameras would be retired, unless `really`.
+
+async def is_empty(session: AsyncSession) -> bool:
+    """Whether the registry holds no village and no camera, retired ones included."""
+    return not any([await session.scalar(select(table).limit(1)) for table in (Village.code, Camera.id)])
+
+
+def digest(inventory: Inventory) -> str:
+    """SHA-256 of what an inventory says; comments, order of keys and defaults written out do not count."""
+    return hashlib.sha256(json.dumps(_content(inventory), sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _content(inventory: Inventory) -> dict[str, Any]:
+    return inventory.model_dump(mode="json", exclude_defaults=True)
+
+
+async def apply(
+    session: AsyncSession, inventory: Inventory, at: datetime, actor: str, *, file: str = "", prefer: Prefer | None = None,
+    really: bool = False,
+) -> Plan:  # fmt: skip
+    """Bring into the registry what the file changed since it was last applied, and keep the file as the one applied now.
+
+    Raises ConflictError where file and registry both changed a field and `prefer` does not say who is right, and where more
+    than 5 % of the cameras would be retired, unless `really`. Returns what changed.
     """
-    cameras = {c.id: c for c in await session.scalars(select(Camera))}
     changes = await plan(session, inventory)
-    in_use = sum(not c.retired for c in cameras.values())
+    rows = {c.id: c for c in await session.scalars(select(Camera))}
+    _refuse(changes, sum(not c.retired for c in rows.values()), prefer, really=really)
+    await _write_others(session, inventory, changes.merge, prefer)
+    entries = {c.id: c for c in inventory.cameras}
+    for kind, key in changes.merge.added:
+        if kind == "camera":
+            await add_camera(session, entries[key])
+            history.note(session, key, at, actor, "inventory", None, inventory.town)
+    for (kind, key), differences in changes.merge.changed.items():
+        if kind == "camera":
+            change_camera(session, rows[key], _accepted(differences, prefer), at, actor)
+    for key in changes.merge.restored:
+        set_retired(session, rows[key], at, actor, retired=False)
+    for key in changes.merge.retired:
+        set_retired(session, rows[key], at, actor, retired=True)
+    await _note_applied(session, inventory, changes, at, actor, file)
+    return changes
+
+
+def _refuse(changes: Plan, in_use: int, prefer: Prefer | None, *, really: bool) -> None:
+    conflicts = [f"{thing}: {what}" for thing, those in changes.conflicts.items() for what in those]
+    if conflicts and prefer is None:
+        raise ConflictError(
+            f"the file and the registry both changed {len(conflicts)} fields since the file was last applied, the first: "
+            f"{conflicts[0]}; 'inventory plan' lists them; say who is right with --prefer file or --prefer registry"
+        )
     if len(changes.retired) > MOST_RETIRED * in_use and not really:
         raise ConflictError(
             f"this would retire {len(changes.retired)} of {in_use} cameras, which is more than 5 %: "
             "check that the file is whole, then say so with --really"
         )
-    for credential in inventory.credentials:
-        row = await session.get(Credential, credential.name)
-        if row is None:
-            session.add(Credential(name=credential.name, username=credential.username))
+
+
+def _accepted(differences: list[Difference], prefer: Prefer | None) -> list[Difference]:
+    return [d for d in differences if not d.conflict or prefer is Prefer.FILE]
+
+
+async def _write_others(session: AsyncSession, inventory: Inventory, merge: Merge, prefer: Prefer | None) -> None:
+    """Credentials, policies and villages: what is new, and the accepted fields of what is there."""
+    wanted = dict(things(inventory))
+    for (kind, key), fields in wanted.items():
+        if kind == "camera":
+            continue
+        if (kind, key) in merge.added:
+            session.add(new_row(kind, key, fields))
         else:
-            row.username = credential.username
-    for policy in inventory.policies:
-        await session.merge(Policy(name=policy.name, rules=_rules(policy)))
-    for village in inventory.villages:
-        await session.merge(Village(code=village.code, **_village_values(village)))
+            values = {d.field: d.file for d in _accepted(merge.changed.get((kind, key), []), prefer)}
+            await update_row(session, kind, key, values)
     await session.flush()
-    for entry in inventory.cameras:
-        name = f"camera {entry.id}"
-        if (known := cameras.get(entry.id)) is None:
-            await add_camera(session, entry)
-            history.note(session, entry.id, at, actor, "inventory", None, inventory.town)
-        elif name in changes.changed:
-            _change_camera(session, known, entry, at, actor)
-    wanted = {c.id for c in inventory.cameras}
-    for camera in cameras.values():
-        if camera.id not in wanted and not camera.retired:
-            camera.retired = True
-            history.note(session, camera.id, at, actor, "retired", False, True)
-    if not changes.empty:
-        events.append(session, at, "inventory.applied", added=len(changes.added), changed=len(changes.changed))
-        await audit.record(
-            session, at, actor, "inventory.apply", inventory.town,
-            added=len(changes.added), changed=len(changes.changed), retired=changes.retired,
-        )  # fmt: skip
-    return changes
+
+
+async def _note_applied(
+    session: AsyncSession, inventory: Inventory, changes: Plan, at: datetime, actor: str, file: str
+) -> None:  # fmt: skip
+    """Keep the file as the one applied last; an unchanged one leaves no trace."""
+    now = digest(inventory)
+    if changes.last is None or changes.last.digest != now:
+        await session.execute(delete(InventoryApplied))
+        session.add(InventoryApplied(at=at, actor=actor, file=file[:400], digest=now, content=_content(inventory)))
+    elif changes.empty:
+        return
+    events.append(session, at, "inventory.applied", added=len(changes.added), changed=len(changes.changed))
+    await audit.record(
+        session, at, actor, "inventory.apply", inventory.town, added=len(changes.added), changed=len(changes.changed),
+        retired=changes.retired, digest=now, file=file, conflicts=changes.conflicts,
+    )  # fmt: skip
 
 
 async def export(session: AsyncSession, town: str) -> Inventory:
-    """The registry as an inventory."""
+    """The registry as an inventory, without retired cameras."""
+    query = select(Camera).where(Camera.retired.is_(False)).order_by(Camera.id)
+    return await _as_inventory(session, town, await session.scalars(query))
+
+
+async def _as_inventory(session: AsyncSession, town: str, cameras: Iterable[Camera]) -> Inventory:
     villages = [
         VillageEntry(
             code=v.code, name=v.name, boundary=v.boundary, area_km2=v.area_km2, population=v.population,
@@ -114,13 +200,12 @@ async def export(session: AsyncSession, town: str) -> Inventory:
         for v in await session.scalars(select(Village).order_by(Village.code))
     ]  # fmt: skip
     credentials = [
-        {"name": c.name, "username": c.username} for c in await session.scalars(select(Credential).order_by(Credential.name))
+        CredentialEntry(name=c.name, username=c.username)
+        for c in await session.scalars(select(Credential).order_by(Credential.name))
     ]
-    policies = [{"name": p.name, **p.rules} for p in await session.scalars(select(Policy).order_by(Policy.name))]
-    cameras = [_entry(c) for c in await session.scalars(select(Camera).where(Camera.retired.is_(False)).order_by(Camera.id))]
-    return Inventory.model_validate(
-        {"town": town, "credentials": credentials, "policies": policies, "villages": villages, "cameras": cameras}
-    )
+    policies = [PolicyEntry(name=p.name, **p.rules) for p in await session.scalars(select(Policy).order_by(Policy.name))]
+    entries = [entry_of(c) for c in cameras]
+    return Inventory(town=town, credentials=credentials, policies=policies, villages=villages, cameras=entries)
 
 
 async def set_password(session: AsyncSession, vault: Vault, name: str, password: str, at: datetime, actor: str) -> None:
@@ -204,101 +289,9 @@ async def add_met(session: AsyncSession, village: str, name: str, address: str, 
 def change_profile(session: AsyncSession, camera: Camera, facts: dict[str, Any], at: datetime, actor: str) -> None:
     """Set some of a camera's fields as the inventory knows them. Raises UsageError for a value that it would refuse."""
     try:
-        profile = profile_of(_entry(camera).model_copy(update=facts).model_dump(mode="json", exclude_none=True))
+        profile = profile_of(entry_of(camera).model_copy(update=facts).model_dump(mode="json", exclude_none=True))
         CameraEntry.model_validate({**profile, "id": camera.id, "name": camera.name, "village": camera.village})
     except ValidationError as e:
         raise UsageError("; ".join(f"{'.'.join(map(str, x['loc']))}: {x['msg']}" for x in e.errors()[:3])) from e
     history.note_all(session, camera.id, at, actor, camera.profile, profile)
     camera.profile = profile
-
-
-async def add_camera(session: AsyncSession, entry: CameraEntry) -> Camera:
-    """A camera that the registry does not have yet."""
-    camera = Camera(id=entry.id, **_camera_values(entry))
-    session.add(camera)
-    camera.streams = []
-    _apply_streams(camera, entry)
-    return camera
-
-
-def _change_camera(session: AsyncSession, camera: Camera, entry: CameraEntry, at: datetime, actor: str) -> None:
-    values = _camera_values(entry)
-    old = {k: getattr(camera, k) for k in values if k != "profile"}
-    history.note_all(session, camera.id, at, actor, old, {k: v for k, v in values.items() if k != "profile"})
-    history.note_all(session, camera.id, at, actor, camera.profile, values["profile"])
-    for key, value in values.items():
-        if getattr(camera, key) != value:
-            setattr(camera, key, value)
-    _apply_streams(camera, entry)
-
-
-def _apply_streams(camera: Camera, entry: CameraEntry) -> None:
-    rows = {s.kind: s for s in camera.streams}
-    for kind in KINDS:
-        wanted = getattr(entry.streams, kind)
-        if wanted is None:
-            continue
-        row = rows.get(kind)
-        if row is None:
-            row = Stream(id=f"{entry.id}/{kind}", camera=entry.id, kind=kind)
-            camera.streams.append(row)
-        for key in _STREAM_KEYS:
-            setattr(row, key, getattr(wanted, key))
-        if wanted.url is not None:
-            row.url, row.from_inventory = wanted.url, True
-
-
-def _rules(entry: PolicyEntry) -> dict[str, Any]:
-    return entry.model_dump(mode="json", exclude={"name"}, exclude_defaults=True)
-
-
-def _village_values(entry: VillageEntry) -> dict[str, Any]:
-    values = entry.model_dump(mode="json", exclude={"code"})
-    values["area_km2"] = entry.area
-    return values
-
-
-def _camera_values(entry: CameraEntry) -> dict[str, Any]:
-    return {
-        "name": entry.name, "village": entry.village, "address": entry.address, "credential": entry.credential,
-        "profile": profile_of(entry.model_dump(mode="json", exclude_none=True)), "retired": False,
-    }  # fmt: skip
-
-
-def _compare(result: Plan, name: str, row: Any, values: dict[str, Any]) -> None:
-    if row is None:
-        result.added.append(name)
-        return
-    differences = [f"{k}: {getattr(row, k)!r} → {v!r}" for k, v in values.items() if getattr(row, k) != v]
-    if differences:
-        result.changed.setdefault(name, []).extend(differences)
-
-
-def _compare_streams(result: Plan, entry: CameraEntry, camera: Camera) -> None:
-    rows = {s.kind: s for s in camera.streams}
-    for kind in KINDS:
-        wanted, row = getattr(entry.streams, kind), rows.get(kind)
-        if wanted is None:
-            continue
-        if row is None:
-            result.changed.setdefault(f"camera {entry.id}", []).append(f"streams.{kind}: added")
-            continue
-        pairs = [(key, getattr(row, key), getattr(wanted, key)) for key in _STREAM_KEYS]
-        if wanted.url is not None:
-            pairs.append(("url", row.url, wanted.url))
-        for key, old, new in pairs:
-            if old != new:
-                result.changed.setdefault(f"camera {entry.id}", []).append(f"streams.{kind}.{key}: {old!r} → {new!r}")
-
-
-def _entry(camera: Camera) -> CameraEntry:
-    streams = {
-        s.kind: {"url": s.url if s.from_inventory else None, **{key: getattr(s, key) for key in _STREAM_KEYS}}
-        for s in camera.streams
-    }
-    return CameraEntry.model_validate(
-        {
-            "id": camera.id, "name": camera.name, "village": camera.village, "address": camera.address,
-            "credential": camera.credential, **camera.profile, "streams": streams,
-        }
-    )  # fmt: skip

@@ -103,6 +103,18 @@ class Policy(Base):
     rules: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
+class InventoryApplied(Base):
+    __tablename__ = "inventory_applied"
+    __table_args__ = ({"comment": "The inventory file as it was last applied: one row"},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(comment="When it was applied")
+    actor: Mapped[str] = mapped_column(String(60), comment="Account name, 'command line' or 'station start'")
+    file: Mapped[str] = mapped_column(String(400), comment="Path of the file")
+    digest: Mapped[str] = mapped_column(String(64), comment="SHA-256 of what it says (cameras.registry.digest)")
+    content: Mapped[dict[str, Any]] = mapped_column(JSON, comment="What it says, without defaults; the base of the next merge")
+
+
 class DeviceSeen(Base):
     __tablename__ = "device_seen"
     __table_args__ = ({"comment": "Devices that discovery met, cameras of the inventory or not"},)

@@ -43,7 +43,7 @@ async def record(
     database = await station_database.ready(settings)
     vault = vault_of(settings)
     async with database.session() as session:
-        await registry.apply(session, wanted, clock.now(), "record")
+        await registry.apply(session, wanted, clock.now(), "record", file=str(file), prefer=registry.Prefer.FILE)
     await _onboard(database, vault, clock)
     async with database.reading() as session:
         specs = await desired(

@@ -122,7 +122,7 @@ async def test_plan_apply_change_retire(database: Database, clock: ManualClock) 
     town = inventory.parse(changed())
     async with database.session() as session:
         plan = await registry.plan(session, town)
-        assert plan.added == ["village wang", "camera w-1"]
+        assert plan.added == ["credential village", "village wang", "camera w-1"]
         await registry.apply(session, town, clock.now(), "test")
     async with database.session() as session:
         assert (await registry.plan(session, town)).empty

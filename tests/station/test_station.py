@@ -85,7 +85,7 @@ def test_inventory_and_users_from_the_command_line(tmp_path: Path) -> None:
     inventory = str(ROOT / "inventory.yaml")
     checked = json.loads(station("inventory", "check", "--file", inventory, "--json", cwd=tmp_path).stdout)
     assert (checked["villages"], checked["cameras"]) == (3, 8)
-    assert len(json.loads(station("inventory", "plan", "--file", inventory, "--json", cwd=tmp_path).stdout)["added"]) == 11
+    assert len(json.loads(station("inventory", "plan", "--file", inventory, "--json", cwd=tmp_path).stdout)["added"]) == 12
     assert station("inventory", "apply", "--file", inventory, cwd=tmp_path).returncode == 0
     assert station("inventory", "plan", "--file", inventory, cwd=tmp_path).stdout == "nothing to change\n"
     assert "wj-01" in station("inventory", "export", cwd=tmp_path).stdout

@@ -1,0 +1,77 @@
+"""The inventory file at the station's start: taken over by an empty registry, afterwards only compared.
+
+What the file says later comes in by `minwang inventory apply`, so that a restart never undoes what the station learned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+from cameras import inventory, registry
+from core.clock import Clock
+from core.database import Database
+from core.errors import InventoryError, SettingsError
+from core.settings import Settings
+
+log = logging.getLogger(__name__)
+ACTOR = "station start"
+
+
+async def take_over(settings: Settings, database: Database, clock: Clock) -> None:
+    """Apply the settings' inventory file where the registry is empty; else say where the two differ.
+
+    Raises SettingsError for a file that the settings name and that was never applied and is not there, and InventoryError for
+    one that an empty registry cannot take. A station whose registry is filled records on, whatever became of the file.
+    """
+    path = settings.inventory
+    async with database.reading() as session:
+        empty, last = await registry.is_empty(session), await registry.last_applied(session)
+    if path is None:
+        if empty:
+            log.warning("the registry is empty and the settings name no inventory file: there is nothing to record")
+    elif not await asyncio.to_thread(path.is_file):
+        _missing(settings, path, applied=last is not None)
+    elif empty:
+        wanted = await asyncio.to_thread(inventory.load, path)
+        async with database.session() as session:
+            await registry.apply(session, wanted, clock.now(), ACTOR, file=str(path))
+        log.info("%s applied: %d villages, %d cameras", path, len(wanted.villages), len(wanted.cameras))
+        if not wanted.cameras:
+            log.warning("%s names no camera, and the registry is empty: there is nothing to record", path)
+    else:
+        await _compare(database, clock, path)
+
+
+def _missing(settings: Settings, path: Path, *, applied: bool) -> None:
+    where = settings.source.where(("inventory",))
+    if not applied:
+        raise SettingsError(
+            f"{where}: the inventory file {path} is not there; correct the path, write the file (docs/cameras.md), or remove the setting"
+        )
+    log.warning(
+        "the inventory file %s (%s) is gone; the station goes on with its registry. Put it back, or write it anew: "
+        "minwang inventory export --to %s",
+        path, where, path,
+    )  # fmt: skip
+
+
+async def _compare(database: Database, clock: Clock, path: Path) -> None:
+    try:
+        wanted = await asyncio.to_thread(inventory.load, path)
+    except InventoryError as e:
+        log.warning("%s is not good any more (minwang inventory check); the station goes on with its registry: %s", path, e)
+        return
+    async with database.session() as session:
+        plan = await registry.plan(session, wanted)
+        if plan.last is None and plan.empty:
+            # Of a version that applied the file at every start: from now on the merge has its base.
+            await registry.apply(session, wanted, clock.now(), ACTOR, file=str(path))
+            return
+    if not plan.empty:
+        log.warning(
+            "%s differs from what was applied: %d to add, %d to change, %d to retire. Nothing of it is done by itself: "
+            "minwang inventory plan, minwang inventory apply",
+            path, len(plan.added), len(plan.changed), len(plan.retired),
+        )  # fmt: skip
