@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -248,9 +248,12 @@ def made(cameras: dict[str, Any], population: int | None) -> Inventory:
 
 
 INVENTORIES = st.builds(made, CAMERAS, st.sampled_from([None, 1, 2]))
+# A loaded machine makes examples slowly; that is no fault of the merge.
+quick = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 RETIRED = st.frozensets(st.sampled_from([f"k-{i}" for i in range(5)]))
 
 
+@quick
 @given(INVENTORIES, INVENTORIES, RETIRED)
 def test_an_unchanged_file_is_a_no_op_whatever_the_registry_learned(
     file: Inventory, learned: Inventory, retired: frozenset[str]
@@ -265,6 +268,7 @@ def test_an_unchanged_file_is_a_no_op_whatever_the_registry_learned(
     assert result.retired == []
 
 
+@quick
 @given(INVENTORIES, INVENTORIES, INVENTORIES, RETIRED)
 def test_a_field_changes_only_where_the_file_changed(
     applied: Inventory, file: Inventory, there: Inventory, retired: frozenset[str]
@@ -281,6 +285,7 @@ def test_a_field_changes_only_where_the_file_changed(
     assert all(("camera", n) not in before for n in (*result.not_in_file, *result.restored))
 
 
+@quick
 @given(INVENTORIES, INVENTORIES, INVENTORIES)
 def test_what_the_file_changed_and_the_registry_did_not_comes_in(applied: Inventory, file: Inventory, there: Inventory) -> None:
     before, registry_ = dict(things(applied)), dict(things(there))
@@ -293,7 +298,7 @@ def test_what_the_file_changed_and_the_registry_did_not_comes_in(applied: Invent
                     assert (thing, name) in plain
 
 
-@settings(max_examples=25, deadline=None)
+@settings(quick, max_examples=25)
 @given(st.data())
 def test_applied_twice_is_applied_once(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
