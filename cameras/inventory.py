@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import ipaddress
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -258,6 +259,23 @@ def dump(inventory: Inventory) -> str:
     """The inventory as YAML text that `parse` reads back to the same thing."""
     values = inventory.model_dump(mode="json", exclude_defaults=True)
     return yaml.safe_dump(values, allow_unicode=True, sort_keys=False, default_flow_style=None, width=100)
+
+
+HEADER = """\
+# The town's inventory: villages and cameras (docs/cameras.md). Passwords never stand here.
+# After a change: minwang inventory check, minwang inventory plan, minwang inventory apply
+"""
+
+
+def header(path: Path | None) -> str:
+    """The comments at the top of a file, or what stands at the top of a new one."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines() if path else []
+    except (OSError, UnicodeDecodeError):
+        lines = []
+    kept = list(itertools.takewhile(lambda line: line.startswith("#") or not line.strip(), lines))
+    comments = "\n".join(kept).strip("\n")
+    return f"{comments}\n\n" if comments else f"{HEADER}\n"
 
 
 def _cross_checks(inventory: Inventory) -> Iterator[tuple[Loc, str]]:

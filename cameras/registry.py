@@ -185,6 +185,18 @@ async def _note_applied(
     )  # fmt: skip
 
 
+async def retire(session: AsyncSession, numbers: Sequence[str], at: datetime, actor: str, *, retired: bool) -> list[str]:
+    """Take cameras out of use by hand, or back into it; returns those that changed. Raises NotFoundError for an unknown one."""
+    rows = {c.id: c for c in await session.scalars(select(Camera).where(Camera.id.in_(numbers)))}
+    if missing := [n for n in numbers if n not in rows]:
+        raise NotFoundError(f"there is no camera {', '.join(missing)}; 'cameras list' shows those in use")
+    changed = [c for c in rows.values() if c.retired != retired]
+    for camera in changed:
+        set_retired(session, camera, at, actor, retired=retired)
+        await audit.record(session, at, actor, "camera.retire" if retired else "camera.restore", camera.id)
+    return [c.id for c in changed]
+
+
 async def export(session: AsyncSession, town: str) -> Inventory:
     """The registry as an inventory, without retired cameras."""
     query = select(Camera).where(Camera.retired.is_(False)).order_by(Camera.id)

@@ -300,6 +300,23 @@ def cameras_rotate(ctx: click.Context, cameras_: tuple[str, ...], json_output: b
         ctx.exit(1)
 
 
+@cameras.command("retire")
+@click.argument("cameras_", metavar="CAMERA...", nargs=-1, required=True)
+@click.option("--undo", is_flag=True, help="Bring them back into use.")
+@click.pass_context
+def cameras_retire(ctx: click.Context, cameras_: tuple[str, ...], undo: bool) -> None:
+    """Take cameras out of use; their footage and history stay."""
+    from cameras import registry
+    from core.clock import SystemClock
+
+    async def work(database: Any, _: Settings) -> list[str]:
+        async with database.session() as session:
+            return await registry.retire(session, cameras_, SystemClock().now(), "command line", retired=not undo)
+
+    done = with_database(ctx, work)
+    click.echo(f"{', '.join(done)}: {'in use again' if undo else 'retired'}" if done else "nothing to change")
+
+
 @contextlib.asynccontextmanager
 async def _onboarding(database: Any, settings: Settings, listener: Listener | None = None) -> AsyncIterator[Onboarding]:
     from cameras import firmware

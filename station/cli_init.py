@@ -12,7 +12,7 @@ from core import accounts, settings_source
 from core import settings as core_settings
 from core.errors import MinwangError, UsageError
 from core.settings import Settings, StationSettings
-from station import first_start
+from station import files, first_start
 from station.cli_base import cli, run
 from station.first_start import Answers
 
@@ -152,9 +152,9 @@ def _written(target: Path, answers: Answers, *, force: bool) -> Settings:
     if file.exists():
         click.echo(f"{file} is there already; it stays as it is")
     else:
-        first_start.write_new(file, first_start.inventory_text(answers.name), mode=0o640)
+        files.write_new(file, first_start.inventory_text(answers.name), mode=0o640)
         click.echo(f"{file} written: an inventory without cameras")
-    first_start.write_new(target, first_start.settings_text(answers, target, file), mode=0o640, replace=force)
+    files.write_new(target, first_start.settings_text(answers, target, file), mode=0o640, replace=force)
     click.echo(f"{target} written")
     return core_settings.load(target)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,7 +11,11 @@ from core.database import Database
 from core.errors import UsageError
 from core.permissions import Role
 from core.settings import Settings
+from station import files
 from station.cli_base import as_json, cli, settings_of, show, with_database
+
+if TYPE_CHECKING:
+    from cameras.registry import Plan
 
 
 @cli.group()
@@ -48,58 +52,99 @@ def inventory_check(ctx: click.Context, file: Path | None, json_output: bool) ->
 @as_json
 @click.pass_context
 def inventory_plan(ctx: click.Context, file: Path | None, json_output: bool) -> None:
-    """Show what `apply` would change."""
-    _inventory_change(ctx, file, json_output, write=False)
-
-
-@inventory.command("apply")
-@FILE
-@click.option("--really", is_flag=True, help="Even where more than 5 % of the cameras would be retired.")
-@as_json
-@click.pass_context
-def inventory_apply(ctx: click.Context, file: Path | None, really: bool, json_output: bool) -> None:
-    """Bring the file into the registry."""
-    _inventory_change(ctx, file, json_output, write=True, really=really)
-
-
-def _inventory_change(ctx: click.Context, file: Path | None, json_output: bool, *, write: bool, really: bool = False) -> None:
+    """Show what `apply` would change: the file against the registry and against the file as it was last applied."""
     from cameras import inventory as cameras_inventory
     from cameras import registry
-    from core.clock import SystemClock
 
     wanted = cameras_inventory.load(_inventory_path(ctx, file))
 
     async def work(database: Any, _: Settings) -> registry.Plan:
-        if not write:
-            async with database.reading() as session:
-                return await registry.plan(session, wanted)
-        async with database.session() as session:
-            return await registry.apply(session, wanted, SystemClock().now(), "command line", really=really)
+        async with database.reading() as session:
+            return await registry.plan(session, wanted)
 
     plan = with_database(ctx, work)
-    facts = {"added": plan.added, "changed": plan.changed, "retired": plan.retired, "applied": write}
+    show(_plan_facts(plan, applied=False), json_output, lambda: "\n".join([_last_line(plan), *_plan_lines(plan)]))
 
-    def text() -> str:
-        lines = [f"+ {name}" for name in plan.added]
-        lines += [f"~ {name}: {'; '.join(differences)}" for name, differences in plan.changed.items()]
-        lines += [f"- {name} (retired, its footage stays)" for name in plan.retired]
-        return "\n".join(lines) or "nothing to change"
 
-    show(facts, json_output, text)
+@inventory.command("apply")
+@FILE
+@click.option("--prefer", type=click.Choice(["file", "registry"]), help="Who is right where both changed a field (see plan).")
+@click.option("--really", is_flag=True, help="Even where more than 5 % of the cameras would be retired.")
+@as_json
+@click.pass_context
+def inventory_apply(ctx: click.Context, file: Path | None, prefer: str | None, really: bool, json_output: bool) -> None:
+    """Bring into the registry what the file changed since it was last applied."""
+    from cameras import inventory as cameras_inventory
+    from cameras import registry
+    from core.clock import SystemClock
+
+    path = _inventory_path(ctx, file)
+    wanted = cameras_inventory.load(path)
+    decided = registry.Prefer(prefer) if prefer else None
+
+    async def work(database: Any, _: Settings) -> registry.Plan:
+        async with database.session() as session:
+            now = SystemClock().now()
+            return await registry.apply(
+                session, wanted, now, "command line", file=str(path.absolute()), prefer=decided, really=really
+            )
+
+    plan = with_database(ctx, work)
+    show(_plan_facts(plan, applied=True), json_output, lambda: "\n".join(_plan_lines(plan, prefer)))
+
+
+def _plan_facts(plan: Plan, *, applied: bool) -> dict[str, Any]:
+    last = plan.last
+    return {
+        "added": plan.added, "changed": plan.changed, "retired": plan.retired, "conflicts": plan.conflicts,
+        "not_in_file": plan.merge.not_in_file, "kept_retired": plan.merge.kept_retired, "applied": applied,
+        "last_applied": {"at": last.at, "actor": last.actor, "file": last.file, "sha256": last.digest} if last else None,
+    }  # fmt: skip
+
+
+def _last_line(plan: Plan) -> str:
+    if plan.last is None:
+        return "no file was applied yet"
+    return f"last applied: {plan.last.file or '?'}, {plan.last.at:%Y-%m-%d %H:%M} UTC, by {plan.last.actor}"
+
+
+def _plan_lines(plan: Plan, prefer: str | None = None) -> list[str]:
+    lines = [f"+ {name}" for name in plan.added]
+    lines += [f"~ {name}: {'; '.join(differences)}" for name, differences in plan.changed.items()]
+    lines += [f"- {name} (retired, its footage stays)" for name in plan.retired]
+    lines = lines or ["nothing to change"]
+    remedy = f"the {prefer} was right" if prefer else "apply with --prefer file or --prefer registry"
+    lines += [f"! {name}: both changed {what} ({remedy})" for name, those in plan.conflicts.items() for what in those]
+    lines += [f"= camera {name} is not in the file and never was; it stays" for name in plan.merge.not_in_file]
+    lines += [f"= camera {name} is in the file but was retired by hand; it stays so" for name in plan.merge.kept_retired]
+    return lines
 
 
 @inventory.command("export")
+@click.option("--to", "target", type=click.Path(path_type=Path, dir_okay=False), help="Write this file instead of printing.")
+@click.option("--force", is_flag=True, help="Replace the file where it is there; comments at its top stay.")
 @click.pass_context
-def inventory_export(ctx: click.Context) -> None:
-    """Print the registry as an inventory file."""
+def inventory_export(ctx: click.Context, target: Path | None, force: bool) -> None:
+    """Write the registry as an inventory file: `plan` of it has nothing to change.
+
+    Comments at the top of the file that is replaced, or else of the settings' file, are kept; others are not.
+    """
     from cameras import inventory as cameras_inventory
     from cameras import registry
 
-    async def work(database: Any, settings: Settings) -> str:
+    async def work(database: Any, settings: Settings) -> tuple[str, Path | None]:
         async with database.reading() as session:
-            return cameras_inventory.dump(await registry.export(session, settings.station.name))
+            last = await registry.last_applied(session)
+            town = last.content["town"] if last else settings.station.name
+            return cameras_inventory.dump(await registry.export(session, town)), settings.inventory
 
-    click.echo(with_database(ctx, work), nl=False)
+    text, usual = with_database(ctx, work)
+    text = cameras_inventory.header(target if target and target.exists() else usual) + text
+    if target is None:
+        click.echo(text, nl=False)
+        return
+    files.write_new(target, text, mode=0o640, replace=force)
+    click.echo(f"{target} written; make it the file applied last: minwang inventory apply --file {target}")
 
 
 @inventory.command("password")
@@ -114,7 +159,7 @@ def inventory_password(ctx: click.Context, name: str, password_file: Any) -> Non
     from core.clock import SystemClock
     from station.processes import vault_of
 
-    password = password_file.readline().rstrip("\n") if password_file else click.prompt("Password", hide_input=True)
+    password = _new_password(password_file)
 
     async def work(database: Any, settings: Settings) -> None:
         async with database.session() as session:

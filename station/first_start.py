@@ -19,7 +19,7 @@ from cameras import inventory
 from core import accounts
 from core.accounts import Accounts
 from core.clock import SystemClock
-from core.errors import ConflictError, StorageError, UsageError
+from core.errors import StorageError, UsageError
 from core.permissions import Role
 from core.settings import DataSettings, Settings, StationSettings, WebSettings
 from core.settings_source import SYSTEM_FILE
@@ -143,8 +143,7 @@ def _quoted(text: str) -> str:
 def inventory_text(town: str) -> str:
     """An inventory without cameras, which says how to write them."""
     return f"""\
-# The town's inventory: villages and cameras (docs/cameras.md). Passwords never stand here.
-# After a change: minwang inventory check, minwang inventory plan, minwang inventory apply
+{inventory.HEADER}\
 # Cameras may also come from a list (minwang cameras expect LIST.csv) or from the console.
 
 town: {_quoted(town)}
@@ -164,28 +163,6 @@ cameras: []
 #    address: 10.20.3.11
 #    credential: village
 """
-
-
-def write_new(path: Path, text: str, *, mode: int, replace: bool = False) -> None:
-    """Write a file whole or not at all. Raises ConflictError where it is there, unless `replace`."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        if replace:
-            temporary.replace(path)
-        else:
-            os.link(temporary, path)
-    except FileExistsError as e:
-        raise ConflictError(f"{path}: there already; --force writes it again") from e
-    except OSError as e:
-        raise StorageError(f"{path}: cannot be written ({e.strerror}); choose another place") from e
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 async def administrators(settings: Settings) -> list[str]:

@@ -18,11 +18,11 @@ from cameras import expected, history, inventory, registry
 from cameras.inventory import Inventory
 from cameras.inventory_merge import camera_fields, merge, things
 from cameras.registry import Prefer
-from cameras.registry_rows import entry_of, set_retired
+from cameras.registry_rows import entry_of
 from cameras.tables import Camera, InventoryApplied, Stream
 from core.clock import ManualClock
 from core.database import Database
-from core.errors import ConflictError
+from core.errors import ConflictError, NotFoundError
 from core.secrets import Vault
 from tests.conftest import open_database
 
@@ -151,7 +151,10 @@ async def test_a_camera_that_comes_back_into_the_file_is_in_use_again(database: 
 async def test_a_camera_retired_by_hand_stays_so(database: Database, clock: ManualClock) -> None:
     await apply(database, clock, town())
     async with database.session() as session:
-        set_retired(session, await session.get_one(Camera, "w-1"), clock.now(), "test", retired=True)
+        assert await registry.retire(session, ["w-1"], clock.now(), "test", retired=True) == ["w-1"]
+        assert await registry.retire(session, ["w-1"], clock.now(), "test", retired=True) == []
+        with pytest.raises(NotFoundError, match="no camera w-99"):
+            await registry.retire(session, ["w-1", "w-99"], clock.now(), "test", retired=True)
     plan = await apply(database, clock, town())
     assert plan.empty and plan.merge.kept_retired == ["w-1"]
     assert (await camera(database, "w-1")).retired
