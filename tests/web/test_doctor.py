@@ -443,8 +443,13 @@ async def test_registry_against_the_file(database: Database, tmp_path: Path) -> 
     assert states(await data.registry_difference(here)) == ["ok"]
     async with database.session() as session:
         await session.execute(text("UPDATE camera SET name = 'x' WHERE id = 'wj-01'"))
+    assert states(await data.registry_difference(here)) == ["ok"]  # the station learned it, and the registry is the station's
+    changed = tmp_path / "changed.yaml"
+    text_ = await asyncio.to_thread((ROOT / "inventory.yaml").read_text, "utf-8")
+    await asyncio.to_thread(changed.write_text, text_.replace("王家祠堂", "王家老祠堂"), "utf-8")
+    here.settings.inventory = changed
     (found,) = await data.registry_difference(here)
-    assert found.state is State.WARNING and "0 to add, 1 to change, 0 only in the registry" in found.value
+    assert found.state is State.WARNING and "0 to add, 1 to change, 0 to retire" in found.value
     here.settings.inventory = tmp_path / "none.yaml"
     assert states(await data.registry_difference(here)) == ["unknown"]
     await asyncio.to_thread(here.settings.inventory.write_text, "cameras: 3\n")

@@ -162,7 +162,7 @@ async def _search(site: Site) -> Finding:
 
 
 async def registry_difference(site: Site) -> Sequence[Finding]:
-    """The inventory file against the registry."""
+    """What the inventory file changed since it was applied; what the station learned since then is no difference."""
     path = site.settings.inventory
     if site.database is None:
         return [unknown("not known without the database", "see database")]
@@ -179,9 +179,9 @@ async def registry_difference(site: Site) -> Sequence[Finding]:
     async with site.database.reading() as session:
         plan = await registry.plan(session, wanted)
     if plan.empty:
-        return [ok(f"{path} and the registry agree")]
-    value = f"{path}: {len(plan.added)} to add, {len(plan.changed)} to change, {len(plan.retired)} only in the registry"
-    return [warning(value, "minwang inventory plan shows them; apply the file, or export the registry into it")]
+        return [ok(f"{path}: as it was applied")]
+    value = f"{path}: {len(plan.added)} to add, {len(plan.changed)} to change, {len(plan.retired)} to retire"
+    return [warning(value, "minwang inventory plan shows them; minwang inventory apply brings them in")]
 
 
 def models(site: Site) -> Sequence[Finding]:
