@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.errors import ConflictError, MinwangError, UsageError
-from station.install import archive, install, release, settings_file, steps, uninstall
+from station.install import archive, install, release, steps, uninstall
 from station.install.install import Wishes
 from station.install.layout import Layout
 from station.install.release import Source
+from station.install.settings_file import Facts
 from station.install.steps import Step, say
+from station.upgrade import command as upgrade
 
 HERE = Path(__file__).resolve().parents[2]  # the checkout, the unpacked bundle or the release that runs
 
@@ -41,6 +43,8 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _add_install(commands.add_parser("install", help="make a station of this machine", description=INSTALL))
     _add_uninstall(commands.add_parser("uninstall", help="remove the program", description=UNINSTALL))
+    _add_upgrade(commands.add_parser("upgrade", help="put another release in its place", description=upgrade.DESCRIPTION))
+    _add_refresh(commands.add_parser("refresh"))
     return top
 
 
@@ -81,6 +85,42 @@ def _add_uninstall(command: argparse.ArgumentParser) -> None:
     command.add_argument("--purge", action="store_true", help="also remove database, keys and settings; never recordings")
     command.add_argument("--purge-user", action="store_true", help="also remove the system user")
     command.set_defaults(work=run_uninstall)
+
+
+def _add_upgrade(command: argparse.ArgumentParser) -> None:
+    common(command)
+    upgrade.add_options(command)
+    command.set_defaults(work=run_upgrade)
+
+
+def _add_refresh(command: argparse.ArgumentParser) -> None:
+    """Of an upgrade's own use: writes units and wrapper as this release has them. The caller holds the lock."""
+    paths = Layout()
+    command.add_argument("--user", default=paths.user)
+    for name in ("root", "prefix", "settings", "units", "wrapper"):
+        command.add_argument(f"--{name}", type=Path, default=getattr(paths, name))
+    command.set_defaults(work=run_refresh)
+
+
+def run_refresh(options: argparse.Namespace) -> int:
+    layout = Layout(
+        root=options.root,
+        prefix=options.prefix,
+        settings=options.settings,
+        units=options.units,
+        wrapper=options.wrapper,
+        user=options.user,
+    )
+    wishes = Wishes(layout.data)
+    for step in steps.pending(list(install.configuration_steps(layout, install.facts_of(layout, wishes), wishes))):
+        step.do()
+    return 0
+
+
+def run_upgrade(options: argparse.Namespace) -> int:
+    layout = layout_of(options)
+    with locked(layout, dry_run=options.dry_run):
+        return upgrade.run(options, layout)
 
 
 def layout_of(options: argparse.Namespace) -> Layout:
@@ -143,7 +183,7 @@ def run_uninstall(options: argparse.Namespace) -> int:
     layout = layout_of(options)
     with locked(layout, dry_run=options.dry_run):
         settings = layout.at(layout.settings)
-        found = settings_file.read(settings, layout.data) if settings.exists() else settings_file.Facts(layout.data, (), 0, "")
+        found = install.facts_of(layout, Wishes(layout.data)) if settings.exists() else Facts(layout.data, (), ())
         todo = uninstall.plan(layout, found, purge=options.purge, purge_user=options.purge_user)
         steps.execute(todo, dry_run=options.dry_run, yes=options.yes)
     say(f"recordings were left where they are: {', '.join(map(str, found.volumes)) or 'none known'}")

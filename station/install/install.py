@@ -60,11 +60,11 @@ def facts_of(layout: Layout, wishes: Wishes) -> Facts:
     """From the settings file where it is there, else as it is going to be written."""
     path = layout.at(layout.settings)
     if path.exists():
-        return settings_file.read(path, layout.data)
+        return settings_file.read(path, layout.settings.parent)
     for given in (wishes.data, *wishes.volumes):
         if not given.is_absolute():
             raise UsageError(f"{given}: give an absolute path")
-    return Facts(wishes.data, wishes.volumes or (wishes.data / "video",), wishes.port, wishes.host)
+    return Facts(wishes.data, wishes.volumes or (wishes.data / "video",), (wishes.port,))
 
 
 def plan(layout: Layout, source: Source, wishes: Wishes, say: Callable[[str], None]) -> list[Step]:
@@ -102,6 +102,8 @@ def folder_steps(layout: Layout, facts: Facts) -> Iterator[Step]:
         yield steps.folder(layout.at(path), path, mode, owner)
     for path in (facts.data, *facts.volumes):
         yield _station_folder(layout, path, station)
+    if facts.backup is not None and not layout.at(facts.backup).exists():  # one that is there is its owner's affair
+        yield steps.folder(layout.at(facts.backup), facts.backup, 0o750, station)
 
 
 def _station_folder(layout: Layout, path: Path, owner: Owner) -> Step:

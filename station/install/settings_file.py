@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from core.errors import SettingsError
 
@@ -15,35 +16,42 @@ PRIVILEGED_PORTS_BELOW = 1024
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the units and folders depend on."""
+    """What units, folders and upgrades depend on."""
 
     data: Path
     volumes: tuple[Path, ...]
-    port: int
-    host: str
-    redirect_port: int = 0
+    ports: tuple[int, ...]
+    backup: Path | None = None  # folder of the nightly backups
+    backup_options: tuple[str, ...] = ()  # of `minwang backup`, as the nightly ones have them
 
     @property
     def privileged(self) -> bool:
         """A port that only root opens without a capability."""
-        return any(0 < p < PRIVILEGED_PORTS_BELOW for p in (self.port, self.redirect_port))
+        return any(0 < port < PRIVILEGED_PORTS_BELOW for port in self.ports)
 
 
-def read(path: Path, default_data: Path) -> Facts:
-    """Raises SettingsError where the file is not TOML or a path in it is not absolute."""
+def read(path: Path, folder: Path) -> Facts:
+    """The settings in `path`; relative paths belong to `folder`, where the station sees the file.
+
+    Raises SettingsError where the file is not TOML or a value is of the wrong type; what else is wrong the program says.
+    """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-        data, web = values.get("data", {}), values.get("web", {})
-        folder = Path(data.get("dir", default_data))
-        volumes = tuple(Path(v) for v in data.get("volumes", [])) or (folder / "video",)
-        ports = int(web.get("port", 8080)), int(web.get("redirect_port", 0))
-        facts = Facts(folder, volumes, ports[0], str(web.get("host", "127.0.0.1")), ports[1])
+        data, web, backup = (values.get(section, {}) for section in ("data", "web", "backup"))
+        home = folder / data.get("dir", "data")
+        volumes = tuple(folder / v for v in data.get("volumes", [])) or (home / "video",)
+        ports = (int(web.get("port", 8080)), int(web.get("redirect_port", 0)))
+        target = folder / backup["target"] if backup.get("target") else None
+        return Facts(home, volumes, ports, target, _backup_options(backup, folder))
     except (tomllib.TOMLDecodeError, AttributeError, TypeError, ValueError) as e:
         raise SettingsError(f"{path}: not valid: {e}") from e
-    for given in (facts.data, *facts.volumes):
-        if not given.is_absolute():
-            raise SettingsError(f"{path}: '{given}' must be an absolute path: the service has no folder of its own to start in")
-    return facts
+
+
+def _backup_options(backup: dict[str, Any], folder: Path) -> tuple[str, ...]:
+    sightings = ("--with-sightings",) if backup.get("with_sightings") else ()
+    if backup.get("passphrase_file"):
+        return (*sightings, "--passphrase-file", str(folder / backup["passphrase_file"]))
+    return (*sightings, "--without-key")
 
 
 def first(data: Path, volumes: Sequence[Path], *, host: str, port: int, name: str, timezone: str, database: str) -> str:

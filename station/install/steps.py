@@ -29,27 +29,35 @@ def pending(steps: Sequence[Step]) -> list[Step]:
     return [s for s in steps if not s.is_done()]
 
 
-def execute(steps: Sequence[Step], *, dry_run: bool, yes: bool) -> int:
-    """Tell what will be done, ask, do it. Returns the number of steps done (of those to do with `dry_run`)."""
+def execute(steps: Sequence[Step], *, dry_run: bool, yes: bool, then: str = "") -> int:
+    """Tell what will be done, ask, do it; `then` is told with it and left to the caller.
+
+    Returns the number of steps done (of those to do with `dry_run`).
+    """
     todo = pending(steps)
-    if not todo:
+    titles = [*(s.title for s in todo), *([then] if then else [])]
+    if not titles:
         say("everything is in place; nothing to do")
         return 0
     say("this is to be done:")
-    for step in todo:
-        sys.stderr.write(f"  - {step.title}\n")
+    for title in titles:
+        sys.stderr.write(f"  - {title}\n")
     if dry_run:
         return len(todo)
     if not yes and not confirmed():
         raise ConflictError("nothing was changed")
     for step in todo:
-        say(step.title)
-        step.do()
-        if not step.is_done():
-            raise StorageError(
-                f"{step.title}: done, but not found afterwards; run this again with --dry-run to see what is missing"
-            )
+        _do(step)
     return len(todo)
+
+
+def _do(step: Step) -> None:
+    say(step.title)
+    step.do()
+    if not step.is_done():
+        raise StorageError(
+            f"{step.title}: done, but not found afterwards; run this again with --dry-run to see what is missing"
+        )
 
 
 def confirmed(question: str = "Go on?") -> bool:

@@ -99,7 +99,8 @@ def service(layout: Layout, facts: Facts) -> str:
     capability = "CAP_NET_BIND_SERVICE" if facts.privileged else ""
     capabilities = [f"CapabilityBoundingSet={capability}", f"AmbientCapabilities={capability}"]
     # "-": a disk that is not mounted must not keep the station from recording on the others.
-    writable = [str(facts.data), *(f"-{v}" for v in facts.volumes if not v.is_relative_to(facts.data))]
+    others = [*facts.volumes, *([facts.backup] if facts.backup else [])]
+    writable = [str(facts.data), *(f"-{path}" for path in others if not path.is_relative_to(facts.data))]
     return _SERVICE.format(
         current=layout.current, settings=layout.settings, data=_escaped(facts.data), user=layout.user or "root",
         capabilities="\n".join(capabilities), writable=" ".join(_escaped(w) for w in writable),

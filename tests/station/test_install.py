@@ -24,7 +24,7 @@ from station.install.settings_file import Facts
 from tests.conftest import ROOT
 
 MADE = Manifest("0.1.0", "a" * 40, "2026-01-02T03:04:05+08:00", "c" * 64, manifest.python_version(), manifest.machine())
-FACTS = Facts(Path("/var/lib/minwang"), (Path("/disk1"), Path("/disk 2")), 8080, "127.0.0.1")
+FACTS = Facts(Path("/var/lib/minwang"), (Path("/disk1"), Path("/disk 2")), (8080,))
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 
 
@@ -167,14 +167,23 @@ def test_the_first_settings_are_valid_and_mean_what_was_asked_for(tmp_path: Path
     loaded = core_settings.load(path)
     assert (loaded.data.dir, loaded.volumes, loaded.web.host, loaded.web.port) == (FACTS.data, volumes, "0.0.0.0", 443)
     assert loaded.station.name == "西店"
-    assert settings_file.read(path, Path("/x")) == Facts(FACTS.data, tuple(volumes), 443, "0.0.0.0")
+    assert settings_file.read(path, tmp_path) == Facts(FACTS.data, tuple(volumes), (443, 0), None, ("--without-key",))
 
 
-@pytest.mark.parametrize("text", ["[data", "data = 3", '[data]\ndir = "data"', "[web]\nport = []"])
+@pytest.mark.parametrize("text", ["[data", "data = 3", "[web]\nport = []"])
 def test_settings_that_no_unit_can_be_made_of(tmp_path: Path, text: str) -> None:
     (tmp_path / "minwang.toml").write_text(text)
     with pytest.raises(SettingsError, match=r"minwang\.toml"):
-        settings_file.read(tmp_path / "minwang.toml", Path("/var/lib/minwang"))
+        settings_file.read(tmp_path / "minwang.toml", tmp_path)
+
+
+def test_paths_in_the_settings_mean_what_the_program_takes_them_for(tmp_path: Path) -> None:
+    path = tmp_path / "minwang.toml"
+    for text in ("", '[data]\ndir = "d"\nvolumes = ["v", "/w"]\n[web]\ntls = "own"\nredirect_port = 80\n'):
+        path.write_text(text)
+        loaded, found = core_settings.load(path), settings_file.read(path, tmp_path)
+        assert found.data == loaded.data.dir and list(found.volumes) == loaded.volumes
+        assert found.ports == (loaded.web.port, loaded.web.redirect_port)
 
 
 def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -186,7 +195,7 @@ def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_systemd_accepts_the_units(tmp_path: Path, port: int) -> None:
     layout = Layout(user="root")  # a user that is here
     path = tmp_path / units.SERVICE
-    text = units.service(layout, Facts(tmp_path, FACTS.volumes, port, "127.0.0.1"))
+    text = units.service(layout, Facts(tmp_path, FACTS.volumes, (port,)))
     text = re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", text)
     path.write_text(text)
     resume = re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", units.resume(layout))
@@ -206,8 +215,8 @@ def test_the_unit_is_exposed_little(tmp_path: Path) -> None:
 
 def test_ports_below_1024_cost_one_capability() -> None:
     assert "CapabilityBoundingSet=\n" in units.service(Layout(), FACTS)
-    for ports in ((443, "", 0), (8443, "", 80)):
-        assert "AmbientCapabilities=CAP_NET_BIND_SERVICE\n" in units.service(Layout(), Facts(FACTS.data, (), *ports))
+    for ports in ((443, 0), (8443, 80)):
+        assert "AmbientCapabilities=CAP_NET_BIND_SERVICE\n" in units.service(Layout(), Facts(FACTS.data, (), ports))
     assert 'ReadWritePaths=/var/lib/minwang -/disk1 "-/disk 2"' in units.service(Layout(), FACTS)
 
 
@@ -233,7 +242,7 @@ def test_folders_of_others_are_not_taken(tmp_path: Path) -> None:
     disk = tmp_path / "srv/disk"
     disk.mkdir(parents=True)
     (disk / "letters").write_text("x")
-    facts = Facts(Path("/var/lib/minwang"), (Path("/srv/disk"),), 8080, "")
+    facts = Facts(Path("/var/lib/minwang"), (Path("/srv/disk"),), ())
     with pytest.raises(UsageError, match="/srv/disk: files of others lie in it"):
         list(install.folder_steps(layout, facts))
     (disk / volumes.IDENTITY).write_text("{}")  # of a station whose user had another number
@@ -243,7 +252,7 @@ def test_folders_of_others_are_not_taken(tmp_path: Path) -> None:
     assert {p.stat().st_uid for p in (disk, disk / "letters", tmp_path / "var/lib/minwang")} == {990}
     assert disk.stat().st_mode & 0o777 == 0o750
     with pytest.raises(UsageError, match="the service sees nothing below /home"):
-        list(install.folder_steps(layout, Facts(Path("/home/x"), (), 1, "")))
+        list(install.folder_steps(layout, Facts(Path("/home/x"), (), ())))
 
 
 def test_uninstall_leaves_recordings_whatever_is_asked(tmp_path: Path) -> None:
@@ -255,7 +264,7 @@ def test_uninstall_leaves_recordings_whatever_is_asked(tmp_path: Path) -> None:
     (data / "old disk" / volumes.IDENTITY).write_text("{}")
     (tmp_path / "opt/minwang/releases/x").mkdir(parents=True)
     (tmp_path / "etc/minwang").mkdir(parents=True)
-    facts = Facts(Path("/var/lib/minwang"), (Path("/var/lib/minwang/video"),), 8080, "")
+    facts = Facts(Path("/var/lib/minwang"), (Path("/var/lib/minwang/video"),), ())
     steps.execute(uninstall.plan(layout, facts, purge=False, purge_user=False), dry_run=False, yes=True)
     assert not (tmp_path / "opt/minwang").exists() and (data / "minwang.db").exists() and (tmp_path / "etc/minwang").exists()
     steps.execute(uninstall.plan(layout, facts, purge=True, purge_user=False), dry_run=False, yes=True)

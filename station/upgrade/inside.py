@@ -1,0 +1,191 @@
+"""What an upgrade asks of a release, run by that release's own Python: `python -m station.upgrade.inside SETTINGS COMMAND`.
+
+facts [--since SECONDS]   versions of schema and database, streams being recorded, whether the console answers; JSON
+migrate                   the schema to this release's version
+lower REVISION            the schema back to an older version
+dump                      the database to standard output; the station must not run
+restore                   the database from standard input, in the place of the one that is there
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import sqlite3
+import ssl
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import MetaData, create_engine, func, make_url, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from core import migrate
+from core import settings as core_settings
+from core.database import Database
+from core.errors import MinwangError, StorageError
+from core.settings import Settings
+from nvr.tables import StreamStatus
+
+CONSOLE_SECONDS = 5.0
+FRESH_SECONDS = 30.0  # a recorder says every second how its streams are
+
+
+def facts(settings: Settings, since: float) -> dict[str, Any]:
+    return {"newest": migrate.newest(), "console": _console(settings), **asyncio.run(_database_facts(settings, since))}
+
+
+async def _database_facts(settings: Settings, since: float) -> dict[str, Any]:
+    database = Database(settings.database_url)
+    try:
+        return {
+            "revision": await migrate.version(database) or "",
+            "recording": await _recording(database, since),
+            "bytes": _size(settings),
+        }
+    finally:
+        await database.close()
+
+
+async def _recording(database: Database, since: float) -> int:
+    """Streams that a recorder said to be recording after `since`, at most 30 s ago."""
+    now = datetime.now(timezone.utc).timestamp()
+    after = datetime.fromtimestamp(max(since, now - FRESH_SECONDS), timezone.utc)
+    query = select(func.count()).where(StreamStatus.state == "recording", StreamStatus.at > after)
+    try:
+        async with database.reading() as session:
+            return await session.scalar(query) or 0
+    except SQLAlchemyError:
+        return 0  # no tables yet, or none that this release knows
+
+
+def _console(settings: Settings) -> str:
+    """ "ok", or why it does not answer."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.web.host, settings.web.host)
+    scheme = "https" if str(settings.web.tls) == "own" else "http"
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # this machine, by its address
+    try:
+        with urllib.request.urlopen(
+            f"{scheme}://{host}:{settings.web.port}/login", timeout=CONSOLE_SECONDS, context=context
+        ) as r:
+            return "ok" if r.status == 200 else f"status {r.status}"
+    except (OSError, urllib.error.URLError) as e:
+        return str(getattr(e, "reason", e))
+
+
+def _sqlite_file(settings: Settings) -> Path | None:
+    url = make_url(settings.database_url)
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+
+
+def _size(settings: Settings) -> int:
+    """Bytes of the database; 0 where it is on a server."""
+    file = _sqlite_file(settings)
+    return file.stat().st_size if file is not None and file.exists() else 0
+
+
+def dump(settings: Settings) -> None:
+    file = _sqlite_file(settings)
+    if file is None:
+        _client(settings, "pg_dump", "--format=custom")
+        return
+    connection = sqlite3.connect(f"file:{file}?mode=rw", uri=True, isolation_level=None)
+    try:
+        busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("BEGIN EXCLUSIVE")
+        if busy or any(p.exists() and p.stat().st_size for p in [Path(f"{file}-wal")]):
+            raise StorageError(f"{file}: another process has it open; end it, then try again")
+        with file.open("rb") as f:
+            shutil.copyfileobj(f, sys.stdout.buffer, 1 << 20)
+        sys.stdout.buffer.flush()
+    finally:
+        connection.close()
+
+
+def restore(settings: Settings) -> None:
+    file = _sqlite_file(settings)
+    if file is None:
+        _drop_everything(settings)
+        _client(
+            settings, "pg_restore", "--single-transaction", "--no-owner", f"--dbname={make_url(settings.database_url).database}"
+        )
+        return
+    new = file.with_name(f".{file.name}.restored")
+    with new.open("wb") as f:
+        shutil.copyfileobj(sys.stdin.buffer, f, 1 << 20)
+        f.flush()
+        os.fsync(f.fileno())
+    if sqlite3.connect(f"file:{new}?mode=ro", uri=True).execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+        raise StorageError(f"{new}: the copy of the database is damaged; the one that is there was left")
+    for suffix in ("-wal", "-shm"):  # of the database that goes: they must not be read into the one that comes
+        Path(f"{file}{suffix}").unlink(missing_ok=True)
+    new.rename(file)
+    descriptor = os.open(file.parent, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
+
+
+def _drop_everything(settings: Settings) -> None:
+    """What the newer schema added is in no dump of the older one and would stand in its way."""
+    engine = create_engine(settings.database_url)
+    with engine.begin() as connection:
+        there = MetaData()
+        there.reflect(connection)
+        there.drop_all(connection)
+    engine.dispose()
+
+
+def _client(settings: Settings, program: str, *options: str) -> None:
+    """PostgreSQL's own program, told the address by the environment: command lines are for everybody to read."""
+    url = make_url(settings.database_url)
+    query = {key: value for key, value in url.query.items() if isinstance(value, str)}
+    told = {"PGHOST": url.host or query.get("host"), "PGPORT": (url.port and str(url.port)) or query.get("port"), "PGUSER": url.username,
+            "PGPASSWORD": url.password and str(url.password), "PGDATABASE": url.database}  # fmt: skip
+    try:
+        done = subprocess.run([program, *options], env={**os.environ, **{k: v for k, v in told.items() if v}}, check=False)
+    except FileNotFoundError:
+        raise StorageError(f"{program} is missing; install it: apt-get install postgresql-client") from None
+    if done.returncode != 0:
+        raise StorageError(f"{program} failed with status {done.returncode}")
+
+
+async def _migrate(settings: Settings, revision: str) -> None:
+    database = Database(settings.database_url)
+    try:
+        await (migrate.downgrade(database, revision) if revision else migrate.upgrade(database))
+    finally:
+        await database.close()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="station.upgrade.inside")
+    parser.add_argument("settings", type=Path)
+    parser.add_argument("command", choices=["facts", "migrate", "lower", "dump", "restore"])
+    parser.add_argument("revision", nargs="?", default="")
+    parser.add_argument("--since", type=float, default=0.0)
+    options = parser.parse_args()
+    try:
+        settings = core_settings.load(options.settings)
+        if options.command == "facts":
+            print(json.dumps(facts(settings, options.since)))
+        elif options.command in ("migrate", "lower"):
+            asyncio.run(_migrate(settings, options.revision))
+        else:
+            {"dump": dump, "restore": restore}[options.command](settings)
+    except (MinwangError, OSError, sqlite3.Error, SQLAlchemyError) as e:
+        print(str(e).splitlines()[0], file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

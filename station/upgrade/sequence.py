@@ -1,0 +1,201 @@
+"""The steps of an upgrade and the way back. `go_on` is the same whether it begins, or resumes after a power cut."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from core.errors import MinwangError, StorageError
+from station.install import release, steps
+from station.install.archive import remove_tree
+from station.install.layout import Layout
+from station.upgrade import state as states
+from station.upgrade.managers import Manager
+from station.upgrade.program import Program
+from station.upgrade.state import Previous, Stage, State
+
+HEALTH_SECONDS = 180.0
+LOOK_SECONDS = 1.0
+# Of the streams recorded before, so many may fail to come back without the upgrade being at fault: cameras fail by themselves.
+MISSING_SHARE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrader:
+    """One upgrade, or way back, of one station. `say` tells a person; times are seconds since the epoch."""
+
+    layout: Layout
+    manager: Manager
+    say: Callable[[str], None]
+    health_seconds: float = HEALTH_SECONDS
+
+    def begin(self, state: State) -> None:
+        """Raises StorageError where it failed; then the release from before runs again, or the error says that it does not."""
+        self._save(state)
+        self.go_on(state)
+
+    def resume(self, state: State) -> bool:
+        """After an interruption: forward where the link was switched, else back to where nothing was changed. False: back."""
+        self.say(f"an upgrade from {state.source} to {state.target} was interrupted (stage: {state.stage})")
+        if state.stage is Stage.RETURNING:
+            self._return(state)
+        if self.layout.current_release() == self._folder(state.target):
+            self.go_on(state if state.stage in (Stage.MIGRATED, Stage.STARTED) else state.at(Stage.SWITCHED))
+            return True
+        if state.lowers and state.stage in (Stage.LOWERING, Stage.SWITCHED):
+            self._return(replace(state, reason="it was interrupted"))
+        self._finish_unchanged(state)
+        return False
+
+    def go_on(self, state: State) -> None:
+        try:
+            state = self._until_switched(state)
+            state = self._until_started(state)
+            self._look(state)
+        except (MinwangError, OSError) as e:
+            self._return(replace(state, reason=str(e)))
+        self._finish(state)
+
+    def _until_switched(self, state: State) -> State:
+        if state.stage is Stage.PREPARED:
+            self.say("stopping the station")
+            state = self._save(replace(state, stopped_at=time.time()))
+            self.manager.stop()
+            state = self._save(state.at(Stage.STOPPED))
+        if state.stage is Stage.STOPPED:
+            state = self._save(self._copied(state).at(Stage.COPIED))
+        if state.stage is Stage.COPIED and state.lowers:
+            state = self._save(state.at(Stage.LOWERING))
+            self._lower(state)
+        if state.stage in (Stage.COPIED, Stage.LOWERING):
+            state = self._save(state.at(Stage.SWITCHED))
+            self._switch(state.target)
+        return state
+
+    def _until_started(self, state: State) -> State:
+        program = Program(self.layout, self._folder(state.target))
+        if state.stage is Stage.SWITCHED:
+            self._configure(state.target)
+            if state.revision != state.target_revision:
+                self.say(f"bringing the database to version {state.target_revision}")
+                program.inside("migrate")
+            state = self._save(state.at(Stage.MIGRATED))
+        if state.stage is Stage.MIGRATED:
+            if state.was_running:
+                self.say("starting the station")
+                self.manager.start()
+            state = self._save(state.at(Stage.STARTED))
+        return state
+
+    def _copied(self, state: State) -> State:
+        """The database as it is when nothing writes into it; only where its schema is going to change."""
+        if state.revision == state.target_revision or not state.revision:
+            return state
+        name = f"{state.source}.database"
+        target = self.layout.at(self.layout.kept) / name
+        partial = target.with_name(f".{name}.part")
+        self.say("copying the database")
+        with partial.open("wb") as f:
+            os.fchmod(f.fileno(), 0o600)
+            Program(self.layout, self._folder(state.source)).inside("dump", stdout=f)
+            os.fsync(f.fileno())
+        partial.rename(target)
+        steps.sync_folder(target.parent)
+        return replace(state, copy=name)
+
+    def _lower(self, state: State) -> None:
+        program = Program(self.layout, self._folder(state.source))
+        if state.restore:
+            self.say("bringing back the database from before")
+            self._restore(program, state.restore)
+        else:
+            self.say(f"bringing the database back to version {state.target_revision}")
+            program.inside("lower", state.target_revision)
+
+    def _restore(self, program: Program, name: str) -> None:
+        with (self.layout.at(self.layout.kept) / name).open("rb") as f:
+            program.inside("restore", stdin=f)
+
+    def _switch(self, name: str) -> None:
+        steps.symlink(self.layout.at(self.layout.current), self._folder(name))
+
+    def _configure(self, name: str) -> None:
+        """The units and the wrapper as this release writes them."""
+        Program(self.layout, self._folder(name)).as_root("-m", "station.install", "refresh", *self._own_paths())
+
+    def _own_paths(self) -> list[str]:
+        return ["--root", str(self.layout.root), "--prefix", str(self.layout.prefix), "--settings", str(self.layout.settings),
+                "--units", str(self.layout.units), "--wrapper", str(self.layout.wrapper), "--user", self.layout.user]  # fmt: skip
+
+    def _look(self, state: State) -> None:
+        """Until the console answers and the streams are recorded again. Raises StorageError after `health_seconds`."""
+        if not state.was_running:
+            return
+        program = Program(self.layout, self._folder(state.target))
+        since, needed = time.time(), state.streams - state.streams // MISSING_SHARE
+        end = time.monotonic() + self.health_seconds
+        while True:
+            found = program.facts(since)
+            if found["console"] == "ok" and found["recording"] >= needed and self.manager.is_running():
+                break
+            if time.monotonic() > end:
+                raise StorageError(
+                    f"after {self.health_seconds:.0f} s the console answers '{found['console']}' and {found['recording']} of "
+                    f"{state.streams} streams are recorded"
+                )
+            time.sleep(LOOK_SECONDS)
+        self.say(f"the console answers, {found['recording']} streams are recorded; recording was interrupted for "
+                 f"{time.time() - state.stopped_at:.0f} s")  # fmt: skip
+
+    def _return(self, state: State) -> None:
+        """Back to the release and the database from before. Always raises StorageError, which says how it ended."""
+        state = self._save(state.at(Stage.RETURNING))
+        self.say(f"the upgrade failed: {state.reason}")
+        self.say(f"going back to {state.source}")
+        try:
+            self.manager.stop()
+            program = Program(self.layout, self._folder(state.source))
+            if state.copy:
+                self._restore(program, state.copy)
+            self._switch(state.source)
+            self._configure(state.source)
+            if state.was_running:
+                self.manager.start()
+                self._look(replace(state, target=state.source))
+        except (MinwangError, OSError) as e:
+            raise StorageError(
+                f"the upgrade to {state.target} failed ({state.reason}), and the way back to {state.source} failed as well: {e}; "
+                "mend that, then run: minwang upgrade --resume"
+            ) from e
+        states.clear(self.layout.at(self.layout.state))
+        database = "with the database from before" if state.copy else "the database was not changed"
+        raise StorageError(f"the upgrade to {state.target} failed: {state.reason}; {state.source} is in use again, {database}")
+
+    def _finish_unchanged(self, state: State) -> None:
+        if state.was_running:
+            self.manager.start()
+        states.clear(self.layout.at(self.layout.state))
+        self.say(f"nothing had been changed; {state.source} is in use")
+
+    def _finish(self, state: State) -> None:
+        kept = self.layout.at(self.layout.kept)
+        states.save(kept / "previous.json", Previous(state.source, state.copy, state.stopped_at))
+        states.clear(self.layout.at(self.layout.state))
+        for name in release.names(self.layout):
+            if name not in (state.source, state.target):
+                self.say(f"removing the release {name}")
+                remove_tree(self.layout.at(self._folder(name)))
+        for path in kept.glob("*.database"):
+            if path.name != state.copy:
+                path.unlink()
+        self.say(f"{state.target} is in use; the way back: minwang upgrade --rollback")
+
+    def _folder(self, name: str) -> Path:
+        return self.layout.releases / name
+
+    def _save(self, state: State) -> State:
+        states.save(self.layout.at(self.layout.state), state)
+        return state

@@ -1,0 +1,92 @@
+"""How far an upgrade came: one file, written whole before each step that must be known about after a power cut."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from core.errors import StorageError
+from station.install.steps import sync_folder, write_text
+
+
+class Stage(StrEnum):
+    PREPARED = "prepared"  # the new release lies there, the station runs as before
+    STOPPED = "stopped"
+    COPIED = "copied"  # the database from before is safe
+    LOWERING = "lowering"  # its schema is being brought back to the older release's
+    SWITCHED = "switched"  # the link is about to be switched or is
+    MIGRATED = "migrated"
+    STARTED = "started"
+    RETURNING = "returning"  # it failed: the release and the database from before are being brought back
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    source: str  # names of releases
+    target: str
+    stage: Stage
+    was_running: bool
+    streams: int  # recorded before
+    revision: str  # of the database before; empty: there was none
+    target_revision: str
+    stopped_at: float = 0.0  # seconds since the epoch
+    copy: str = ""  # file below `kept`; empty: the schema stays as it is
+    restore: str = ""  # of a way back that brings an older copy instead of lowering the schema
+    reason: str = ""  # why it is being returned
+
+    @property
+    def lowers(self) -> bool:
+        return bool(self.restore) or (self.revision > self.target_revision)
+
+    def at(self, stage: Stage) -> State:
+        return replace(self, stage=stage)
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """The release before the one in use, and its database: for `--rollback`."""
+
+    release: str
+    copy: str
+    at: float  # seconds since the epoch
+
+
+def save(path: Path, state: State | Previous) -> None:
+    write_text(path, json.dumps(asdict(state), indent=1) + "\n", 0o600)
+
+
+def load(path: Path) -> State | None:
+    """None where no upgrade was interrupted. Raises StorageError where the file is not readable as one."""
+    values = _read(path)
+    if values is None:
+        return None
+    try:
+        return State(**{**values, "stage": Stage(values["stage"])})
+    except (TypeError, ValueError, KeyError) as e:
+        raise StorageError(f"{path}: not the state of an upgrade ({e}); look at it, then remove it") from e
+
+
+def load_previous(path: Path) -> Previous | None:
+    values = _read(path)
+    try:
+        return None if values is None else Previous(**values)
+    except TypeError as e:
+        raise StorageError(f"{path}: not readable ({e}); there is no way back by it") from e
+
+
+def clear(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return found
+    except FileNotFoundError:
+        return None
+    except ValueError as e:
+        raise StorageError(f"{path}: not JSON ({e}); look at it, then remove it") from e
