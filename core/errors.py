@@ -8,6 +8,7 @@
     ├── ForbiddenError           the account may not do this (HTTP 403)
     ├── ConflictError            the thing is not in a state that allows it (HTTP 409)
     │   └── StationBusyError     another process holds the data folder or a volume
+    ├── TooManyError             asked too often; later it will be answered (HTTP 429)
     ├── SecretError              key file missing, unreadable or not the one that sealed the value
     ├── CertificateError         a TLS certificate or its key cannot be used
     ├── StorageError             a disk or the database refuses
@@ -60,6 +61,10 @@ class ConflictError(MinwangError):
 
 
 class StationBusyError(ConflictError):
+    pass
+
+
+class TooManyError(MinwangError):
     pass
 
 

@@ -18,7 +18,7 @@ from aiohttp import web
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from core.accounts import Identity
-from core.errors import ConflictError, ForbiddenError, MinwangError, NotFoundError, UsageError
+from core.errors import ConflictError, ForbiddenError, MinwangError, NotFoundError, TooManyError, UsageError
 from core.permissions import Permission
 from core.settings import TlsMode, WebSettings
 from web import proxies
@@ -31,7 +31,8 @@ COOKIE = "minwang_session"
 HSTS = "max-age=31536000"  # a year (RFC 6797)
 CSRF_HEADER = "X-Minwang"
 _STATUS: tuple[tuple[type[MinwangError], int], ...] = (
-    (UsageError, 400), (ForbiddenError, 403), (NotFoundError, 404), (ConflictError, 409), (MinwangError, 503),
+    (UsageError, 400), (ForbiddenError, 403), (NotFoundError, 404), (ConflictError, 409), (TooManyError, 429),
+    (MinwangError, 503),
 )  # fmt: skip
 SECURITY_HEADERS = {
     "Content-Security-Policy": (

@@ -32,6 +32,7 @@ from web.doctor.runner import Doctor
 from web.motion_jobs import MotionJobs
 from web.onboarding_work import OnboardingWork
 from web.services import SERVICES, EventFeed, Services, Snapshots, Tickets
+from web.sign_in_limit import SignInLimit
 
 DIST = Path(__file__).parent / "console" / "dist"
 STATIC = Path(__file__).parent / "static"
@@ -65,7 +66,7 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
         reports=Reports(database, clock, settings.station.timezone), feed=EventFeed(database, clock), tickets=Tickets(clock),
         pool=pool, snapshots=Snapshots(pool), transcoders=Transcoders(), node_token=node_token(data_dir), data_dir=data_dir,
         zone=ZoneInfo(settings.station.timezone), days=days_of(settings), shelf=Shelf(shelf_of(settings)), motion=MotionJobs(clock, reader),
-        doctor=Doctor(CHECKS, Site(settings, clock, database)),
+        sign_ins=SignInLimit(clock), doctor=Doctor(CHECKS, Site(settings, clock, database)),
         looker=DecodePool(1, 40.0, look.prepare, (settings.search, shelf_of(settings))),
     )  # fmt: skip
     app[SERVICES] = services

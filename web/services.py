@@ -30,6 +30,7 @@ from search.store import Days
 from web.doctor.runner import Doctor
 from web.motion_jobs import MotionJobs
 from web.onboarding_work import OnboardingWork
+from web.sign_in_limit import SignInLimit
 
 TICKET_SECONDS = 30.0
 MAX_TICKETS = 10_000
@@ -133,6 +134,7 @@ class Services:
     looker: DecodePool  # with the search models loaded, for example pictures
     motion: MotionJobs
     doctor: Doctor  # of the station itself
+    sign_ins: SignInLimit
     http: aiohttp.ClientSession | None = None
     onboarding: OnboardingWork | None = None
     ptz: PtzControl | None = None

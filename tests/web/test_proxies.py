@@ -9,11 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from core.clock import ManualClock
 from core.database import Database
+from core.errors import ForbiddenError, StorageError, TooManyError
 from core.permissions import Role
 from core.settings import DataSettings, Settings, TlsMode, WebSettings
-from tests.web.conftest import HEADERS, PASSWORD, SignIn
+from tests.web.conftest import HEADERS, PASSWORD, Client, SignIn
+from web import sign_in_limit
 from web.proxies import Hop, parse, resolve, same_origin
+from web.sign_in_limit import SignInLimit
 
 TRUSTED = [ip_network("10.9.0.0/16"), ip_network("127.0.0.1/32"), ip_network("fd00::/8")]
 
@@ -108,6 +112,56 @@ async def test_without_a_proxy_nothing_is_believed(sign_in: SignIn, database: Da
     assert set(await _clients(sign_in)) == {"127.0.0.1"}
     status, sentence, _ = await _sign_in(sign_in, Origin="https://station.lan", **{"X-Forwarded-Host": "station.lan"})
     assert status == 403 and "(https://station.lan, this is http://127.0.0.1:" in sentence and "docs/https.md" in sentence
+
+
+async def _wrong(client: Client, times: int, name: str = "nobody", **headers: str) -> list[int]:
+    body = {"name": name, "password": "a wrong password"}
+    return [(await client.post("/api/session", json=body, headers={**HEADERS, **headers})).status for _ in range(times)]
+
+
+async def test_who_guesses_passwords_has_to_wait_and_nobody_else(
+    proxied: Settings, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("web.sign_in_limit.MOST", 4)
+    await sign_in(Role.AUDITOR)
+    guesser = await sign_in(None)
+    bad, good = {"X-Forwarded-For": "6.6.6.6, 203.0.113.5"}, {"X-Forwarded-For": "203.0.113.6"}
+    assert await _wrong(guesser, 6, **bad) == [403, 403, 403, 403, 429, 429]
+    made_up = {"X-Forwarded-For": "7.7.7.7, 203.0.113.5"}  # another first address does not help
+    reply = await guesser.post(
+        "/api/session", json={"name": "auditor-all", "password": PASSWORD}, headers={**HEADERS, **made_up}
+    )
+    assert reply.status == 429
+    assert (await reply.json())["error"] == "too many wrong passwords from this address; try again in 15 minutes"
+    for _ in range(6):  # right passwords are not counted
+        reply = await guesser.post(
+            "/api/session", json={"name": "auditor-all", "password": PASSWORD}, headers={**HEADERS, **good}
+        )
+        assert reply.status == 200
+    assert caplog.text.count("wrong passwords from 203.0.113.5 within") == 1
+
+
+def test_tries_are_counted_by_address_and_time(clock: ManualClock) -> None:
+    limit = SignInLimit(clock)
+
+    def wrong(address: str) -> None:
+        with pytest.raises(ForbiddenError), limit.attempt(address):
+            raise ForbiddenError("name or password is wrong")
+
+    for i in range(sign_in_limit.MOST):
+        wrong(f"2001:db8::{i:x}")  # one subscriber's addresses
+    with pytest.raises(TooManyError, match="in 15 minutes"), limit.attempt("2001:db8::ffff"):
+        pass
+    wrong("2001:db8:0:1::1")
+    with pytest.raises(StorageError), limit.attempt("10.1.1.1"):
+        raise StorageError("the database is locked")
+    assert len(limit._tries["10.1.1.1"]) == 0
+    clock.advance(sign_in_limit.SPAN_S + 1)
+    with limit.attempt("2001:db8::ffff"):
+        pass
+    for i in range(sign_in_limit.MAX_ADDRESSES + 10):
+        wrong(f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}")
+    assert len(limit._tries) == sign_in_limit.MAX_ADDRESSES
 
 
 PROXY_HEADERS = {

@@ -68,7 +68,8 @@ class AuditPage(BaseModel):
 async def sign_in(c: Context) -> web.Response:
     """Open a session."""
     accounts = c.services.accounts
-    token = await accounts.sign_in(c.body.name, c.body.password)
+    with c.services.sign_ins.attempt(c.request.remote or ""):
+        token = await accounts.sign_in(c.body.name, c.body.password)
     identity = await accounts.resolve(token)
     assert identity is not None
     response = web.Response(text=_me(c, identity).model_dump_json(), content_type="application/json")

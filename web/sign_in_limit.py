@@ -1,0 +1,67 @@
+"""Wrong passwords from one address: after 30 in a quarter of an hour nobody signs in from there for a while.
+
+An account locks itself after five (core.accounts); this keeps one stranger from locking all accounts in turn and from
+keeping the processor busy with hashes. The address is the client's own, also behind a proxy (web.proxies).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import IPv6Address, ip_network
+
+from core.clock import Clock
+from core.errors import ForbiddenError, TooManyError
+from web.proxies import parse
+
+log = logging.getLogger(__name__)
+
+MOST = 30  # a shift of phones behind one address, all of them mistyping
+SPAN_S = 900.0
+MAX_ADDRESSES = 10_000
+
+
+class SignInLimit:
+    def __init__(self, clock: Clock):
+        self._clock = clock
+        self._tries: OrderedDict[str, deque[float]] = OrderedDict()
+
+    @contextmanager
+    def attempt(self, address: str) -> Iterator[None]:
+        """One try: counted while it is under way, and afterwards where it ended in a ForbiddenError. Raises TooManyError."""
+        key, now = _key(address), self._clock.monotonic()
+        tries = self._tries.setdefault(key, deque())
+        self._tries.move_to_end(key)
+        while tries and tries[0] <= now - SPAN_S:
+            tries.popleft()
+        if len(tries) >= MOST:
+            minutes = math.ceil((tries[0] + SPAN_S - now) / 60)
+            raise TooManyError(f"too many wrong passwords from this address; try again in {minutes} minutes")
+        tries.append(now)
+        if len(tries) == MOST:
+            log.warning("%d wrong passwords from %s within %d minutes; it has to wait", MOST, key, SPAN_S / 60)
+        while len(self._tries) > MAX_ADDRESSES:
+            self._tries.popitem(last=False)
+        try:
+            yield
+        except ForbiddenError:
+            raise  # the try stays counted
+        except BaseException:
+            _forget_one(tries)
+            raise
+        else:
+            _forget_one(tries)
+
+
+def _forget_one(tries: deque[float]) -> None:
+    if tries:
+        tries.pop()
+
+
+def _key(address: str) -> str:
+    """An IPv6 subscriber has a whole /64."""
+    found = parse(address)
+    return str(ip_network((found, 64), strict=False)) if isinstance(found, IPv6Address) else address
