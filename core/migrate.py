@@ -23,10 +23,10 @@ SCRIPTS = Path(__file__).parent / "migrations"
 LIMIT_SECONDS = 600
 
 
-async def upgrade(database: Database) -> None:
-    """Bring the schema to the newest version. Raises StorageError where that fails."""
-    if await version(database) != newest():
-        await _in_a_process(database, "upgrade", newest())
+async def upgrade(database: Database, revision: str | None = None) -> None:
+    """Bring the schema to the newest version, or to an older one on the way there. Raises StorageError where that fails."""
+    if await version(database) != (revision or newest()):
+        await _in_a_process(database, "upgrade", revision or newest())
 
 
 async def downgrade(database: Database, revision: str) -> None:
@@ -48,10 +48,15 @@ async def _in_a_process(database: Database, action: str, revision: str) -> None:
 
 def newest() -> str:
     """The newest revision, by the names of the scripts."""
-    return _NEWEST
+    return _REVISIONS[-1]
 
 
-_NEWEST = max(p.name.partition("_")[0] for p in (SCRIPTS / "versions").glob("[0-9]*.py"))
+def revisions() -> list[str]:
+    """All revisions, oldest first."""
+    return _REVISIONS
+
+
+_REVISIONS = sorted(p.name.partition("_")[0] for p in (SCRIPTS / "versions").glob("[0-9]*.py"))
 
 
 async def version(database: Database) -> str | None:

@@ -13,6 +13,7 @@ from core.errors import MinwangError, UsageError
 from station import cli_archive as _archive  # noqa: F401  # registers its commands
 from station import cli_cameras as _cameras  # noqa: F401
 from station import cli_cert as _cert  # noqa: F401
+from station import cli_database as _database  # noqa: F401
 from station import cli_doctor as _doctor  # noqa: F401
 from station import cli_footage as _footage  # noqa: F401
 from station import cli_init as _init  # noqa: F401

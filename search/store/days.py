@@ -12,8 +12,8 @@ from __future__ import annotations
 import shutil
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -235,6 +235,22 @@ class Days:
         """Finish deletions that a crash interrupted."""
         for left in self.folder.glob(f"*{GONE}"):
             shutil.rmtree(left, ignore_errors=True)
+
+    @contextmanager
+    def connected(self, day: str, *, make: bool = False) -> Iterator[sa.Connection]:
+        """A transaction on a day, for what moves whole days."""
+        with self._engine(day, make=make).begin() as connection:
+            yield connection
+
+    def of_day(self, day: str) -> sa.ColumnElement[bool]:
+        """Which ids are a day's."""
+        start = ids.day_start(day)
+        return sa.and_(SIGHTING.c.id >= ids.first_at(start), SIGHTING.c.id < ids.first_at(start + ids.DAY_MS))
+
+    def whole_day(self, connection: sa.Connection, day: str) -> sa.Result[Any]:
+        """All sightings of a day by id, read piece by piece."""
+        query = sa.select(SIGHTING).where(self.of_day(day)).order_by(SIGHTING.c.id)
+        return connection.execution_options(yield_per=500).execute(query)
 
     def close(self) -> None:
         for engine in [*self._open.values(), *([self._server] if self._server else [])]:

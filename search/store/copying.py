@@ -1,0 +1,45 @@
+"""Moving days of sightings between SQLite files and PostgreSQL. Pictures and vectors stay in the day's folder. Blocking."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from core.errors import StorageError
+from search.store.days import Days
+from search.store.rows import FRESH, PROGRESS, SIGHTING
+
+BATCH_ROWS = 2000
+
+
+def copy_day(source: Days, target: Days, day: str) -> int:
+    """Copy a day in one transaction, in place of what the target has of it, and compare; returns its sightings."""
+    with source.connected(day) as one:
+        progress = [r._asdict() for r in one.execute(sa.select(PROGRESS).where(PROGRESS.c.day == day))]
+        query = sa.select(FRESH.c.day, FRESH.c.sighting).where(FRESH.c.day == day).order_by(FRESH.c.n)
+        fresh = [r._asdict() for r in one.execute(query)]
+        with target.connected(day, make=True) as other:
+            _clear(other, target, day)
+            for table, rows in ((PROGRESS, progress), (FRESH, fresh)):
+                if rows:
+                    other.execute(sa.insert(table), rows)
+            count = 0
+            rows_of_day = source.whole_day(one, day)
+            for batch in rows_of_day.partitions(BATCH_ROWS):
+                other.execute(sa.insert(SIGHTING), [r._asdict() for r in batch])
+                count += len(batch)
+            _compare(source.whole_day(one, day), target.whole_day(other, day), day)
+    return count
+
+
+def _clear(connection: sa.Connection, days: Days, day: str) -> None:
+    connection.execute(sa.delete(SIGHTING).where(days.of_day(day)))
+    connection.execute(sa.delete(PROGRESS).where(PROGRESS.c.day == day))
+    connection.execute(sa.delete(FRESH).where(FRESH.c.day == day))
+
+
+def _compare(one: sa.Result[tuple[object, ...]], other: sa.Result[tuple[object, ...]], day: str) -> None:
+    for row in one:
+        if tuple(row) != tuple(other.fetchone() or ()):
+            raise StorageError(f"sightings of {day}: {row[0]} is not the same in both; copy again")
+    if other.fetchone() is not None:
+        raise StorageError(f"sightings of {day}: the target has more than the source; copy again")

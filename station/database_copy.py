@@ -1,0 +1,261 @@
+"""Copying a station's database from SQLite to PostgreSQL, or back: table by table, resumable, compared row by row. Blocking.
+
+Rows go in the order of their primary key, a batch a transaction; the same transaction notes in the target how far it came,
+so a copy that was killed goes on where it was. While the table of notes is there, the target has no schema version and no
+station starts on it. JSON is moved as its text: what is null in the database and what is null in JSON stay two things.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import zip_longest
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from core import migrate
+from core.database import UtcDateTime, sqlite_pragmas
+from core.errors import ConflictError, StorageError, UsageError
+from core.logs import redact
+from station.schema import METADATA
+
+BATCH_ROWS, BATCH_BYTES = 2000, 16_000_000
+NOTES = "database_copy"  # in the target, while the copy is not finished
+
+_NOTES = sa.Table(
+    NOTES, sa.MetaData(),
+    sa.Column("name", sa.String(80), primary_key=True), sa.Column("last", sa.Text, nullable=False),
+)  # fmt: skip
+
+
+class _JsonText(sa.types.TypeDecorator[str]):
+    """A JSON column as the text that it is."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def column_expression(self, column: Any) -> Any:
+        return sa.cast(column, sa.Text)
+
+    def bind_expression(self, bindparam: Any) -> Any:
+        return sa.cast(bindparam, sa.JSON) if self.server else bindparam
+
+    def __init__(self, server: bool = False):
+        super().__init__()
+        self.server = server
+
+
+@dataclass(slots=True)
+class Copied:
+    """Rows and SHA-256 over all rows of each table, which both sides agree on."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
+    resumed: bool = False
+
+
+class Side:
+    """One of the two databases."""
+
+    def __init__(self, url: str):
+        self.url = url
+        self.engine = sa.create_engine(url.replace("+aiosqlite", ""))
+        self.server = self.engine.dialect.name == "postgresql"
+        if not self.server:
+            sa.event.listen(self.engine, "connect", sqlite_pragmas)
+            sa.event.listen(self.engine, "begin", lambda c: c.exec_driver_sql("BEGIN"))
+        self.tables = {t.name: self._table(t) for t in METADATA.sorted_tables}
+
+    def _table(self, table: sa.Table) -> sa.Table:
+        """As in the schema, but with JSON as text."""
+        columns = [
+            sa.Column(c.name, _JsonText(self.server) if isinstance(c.type, sa.JSON) else c.type, primary_key=c.primary_key)
+            for c in table.columns
+        ]
+        return sa.Table(table.name, sa.MetaData(), *columns)
+
+    def key(self, table: sa.Table) -> list[Any]:
+        """The primary key in an order that both databases share: text by its bytes."""
+        return [
+            sa.collate(c, "C" if self.server else "BINARY") if isinstance(c.type, sa.String) else c for c in table.primary_key
+        ]
+
+    def names(self, connection: sa.Connection) -> set[str]:
+        return set(sa.inspect(connection).get_table_names())
+
+    def version(self, connection: sa.Connection) -> str:
+        if "alembic_version" not in self.names(connection):
+            return ""
+        return str(connection.scalar(sa.text("SELECT version_num FROM alembic_version")) or "")
+
+    def rows(self, name: str) -> Generator[tuple[Any, ...], None, None]:
+        """All rows in the order of the key."""
+        table = self.tables[name]
+        query = sa.select(table).order_by(*self.key(table)).execution_options(yield_per=500)
+        with self.engine.connect() as connection, contextlib.closing(connection.execute(query)) as result:
+            yield from (tuple(r) for r in result)
+
+
+def copy(source_url: str, target_url: str, tell: Callable[[str], None] = lambda _: None) -> Copied:
+    """Copy all tables and compare them. Raises UsageError, ConflictError or StorageError; then it may be run again."""
+    source, target = Side(source_url), Side(target_url)
+    try:
+        with _in_sentences():
+            done = Copied(resumed=_prepare(source, target))
+            for name in source.tables:
+                _copy_table(source, target, name, tell)
+            tell("comparing all rows")
+            for name in source.tables:
+                done.rows[name], done.digests[name] = _compare(source, target, name)
+            return done
+    finally:
+        source.engine.dispose()
+        target.engine.dispose()
+
+
+def finish(target_url: str) -> None:
+    """Set the sequences, forget the notes and make the target a database that a station starts on."""
+    target = Side(target_url)
+    try:
+        with _in_sentences(), target.engine.begin() as connection:
+            if target.server:
+                _set_sequences(target, connection)
+            connection.execute(sa.text("DELETE FROM alembic_version"))
+            connection.execute(sa.text("INSERT INTO alembic_version VALUES (:v)"), {"v": migrate.newest()})
+            _NOTES.drop(connection)
+    finally:
+        target.engine.dispose()
+
+
+@contextmanager
+def _in_sentences() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as e:
+        line = redact(str(getattr(e, "orig", None) or e).strip().partition("\n")[0])
+        raise StorageError(f"the databases could not be copied: {line[:300]}") from e
+
+
+def _prepare(source: Side, target: Side) -> bool:
+    """Make the target's tables; True where an unfinished copy is there already."""
+    if sa.make_url(source.url) == sa.make_url(target.url):
+        raise UsageError("source and target are the same database; name another one")
+    with source.engine.connect() as connection:
+        if (version := source.version(connection)) != migrate.newest():
+            raise ConflictError(
+                f"the database to copy has version {version or 'none'}, this program {migrate.newest()}; start the station once, then stop it"
+            )
+    with target.engine.connect() as connection:
+        there = target.names(connection)
+    if NOTES in there:
+        return True
+    if there:
+        raise UsageError(f"the target holds tables ({', '.join(sorted(there)[:3])} …); name an empty database: createdb")
+    migrate.run(target.url)
+    with target.engine.begin() as connection:
+        _NOTES.create(connection)
+        connection.execute(sa.text("DELETE FROM alembic_version"))
+    return False
+
+
+def _copy_table(source: Side, target: Side, name: str, tell: Callable[[str], None]) -> None:
+    last, made = _last(target, name), 0
+    while batch := _batch(source, name, last):
+        last = [batch[-1][c.name] for c in source.tables[name].primary_key]
+        try:
+            with target.engine.begin() as connection:
+                connection.execute(sa.insert(target.tables[name]), batch)
+                _note(connection, name, last)
+        except SQLAlchemyError as e:
+            line = redact(str(getattr(e, "orig", None) or e).strip().partition("\n")[0])
+            first = [batch[0][c.name] for c in source.tables[name].primary_key]
+            raise StorageError(f"table {name}, rows {first} to {last}: the target refuses them: {line[:200]}") from e
+        made += len(batch)
+    if made:
+        tell(f"{name}: {made} rows")
+
+
+def _last(target: Side, name: str) -> list[Any] | None:
+    """The key of the last row that is in the target."""
+    with target.engine.connect() as connection:
+        text = connection.scalar(sa.select(_NOTES.c.last).where(_NOTES.c.name == name))
+    if text is None:
+        return None
+    columns = target.tables[name].primary_key.columns
+    return [
+        datetime.fromisoformat(v) if isinstance(c.type, UtcDateTime) else v
+        for c, v in zip(columns, json.loads(text), strict=True)
+    ]
+
+
+def _note(connection: sa.Connection, name: str, last: Sequence[Any]) -> None:
+    text = json.dumps([v.isoformat() if isinstance(v, datetime) else v for v in last])
+    if not connection.execute(sa.update(_NOTES).where(_NOTES.c.name == name).values(last=text)).rowcount:
+        connection.execute(sa.insert(_NOTES).values(name=name, last=text))
+
+
+def _batch(source: Side, name: str, last: list[Any] | None) -> list[dict[str, Any]]:
+    """The rows behind a key, so many as go well in one transaction."""
+    table = source.tables[name]
+    query = sa.select(table).order_by(*source.key(table)).limit(BATCH_ROWS)
+    if last is not None:
+        query = query.where(
+            sa.tuple_(*source.key(table))
+            > sa.tuple_(*(sa.literal(v, c.type) for v, c in zip(last, table.primary_key, strict=True)))
+        )
+    found, size = list[dict[str, Any]](), 0
+    with (
+        source.engine.connect() as connection,
+        contextlib.closing(connection.execute(query.execution_options(yield_per=100))) as rows,
+    ):
+        for row in rows.mappings():
+            found.append(dict(row))
+            size += sum(len(v) for v in row.values() if isinstance(v, bytes | str))
+            if size > BATCH_BYTES:
+                break
+    return found
+
+
+def _compare(source: Side, target: Side, name: str) -> tuple[int, str]:
+    """(rows, SHA-256) of a table that is the same on both sides. Raises ConflictError at the first row that is not."""
+    digest, count = hashlib.sha256(), 0
+    plain = [_plain(c) for c in source.tables[name].columns]
+    with contextlib.closing(source.rows(name)) as ours, contextlib.closing(target.rows(name)) as theirs:
+        for one, other in zip_longest(ours, theirs):
+            texts = [None if row is None else repr([p(v) for p, v in zip(plain, row, strict=True)]) for row in (one, other)]
+            if texts[0] != texts[1]:
+                keys = [i for i, c in enumerate(source.tables[name].columns) if c.primary_key]
+                which = [(one or other or ())[i] for i in keys]
+                raise ConflictError(
+                    f"table {name}: the row {which} is not the same in both; was the station started meanwhile? "
+                    "Empty the target (dropdb, createdb) and copy again"
+                )
+            digest.update(str(texts[0]).encode())
+            count += 1
+    return count, digest.hexdigest()
+
+
+def _plain(column: sa.Column[Any]) -> Callable[[Any], Any]:
+    """Values as both databases give them: SQLite keeps a whole number in a column of floats as one."""
+    if isinstance(column.type, sa.Float):
+        return lambda v: None if v is None else float(v)
+    if isinstance(column.type, sa.LargeBinary):
+        return lambda v: None if v is None else bytes(v)
+    return lambda v: v
+
+
+def _set_sequences(target: Side, connection: sa.Connection) -> None:
+    """New rows get ids behind those that were copied."""
+    for name, table in target.tables.items():
+        for column in table.primary_key.columns:
+            sequence = connection.scalar(sa.text("SELECT pg_get_serial_sequence(:t, :c)"), {"t": f'"{name}"', "c": column.name})
+            highest = connection.scalar(sa.select(sa.func.max(column))) if sequence else None
+            if highest is not None:
+                connection.execute(sa.select(sa.func.setval(sequence, highest)))
