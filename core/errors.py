@@ -19,7 +19,8 @@
     │   ├── CameraRefused        credential refused: nobody tries again until a person acts
     │   ├── CameraDeclined       it answered in the protocol, with a no: no such stream, busy, internal error
     │   ├── ProtocolError        it answered, but not in the protocol
-    │   └── StreamStalled        no complete picture for too long
+    │   ├── StreamStalled        no complete picture for too long
+    │   └── StationFault         the camera is not to blame: a program is missing here, or the recorder itself failed
     └── DetectorError            a model cannot be loaded or run
 
 A worker raises; only the outermost loop of a task decides on a retry.
@@ -112,6 +113,10 @@ class ProtocolError(CameraError):
 
 class StreamStalled(CameraError):
     cause = "no_packets"
+
+
+class StationFault(CameraError):
+    cause = "station_fault"
 
 
 class DetectorError(MinwangError):

@@ -35,6 +35,8 @@ def findings(stream: Stream, status: StreamStatus | None, now: datetime, habit: 
     """(found families with their figures, families that could not be tested)."""
     if status is None or (now - status.at).total_seconds() > STALE_SECONDS:
         return {}, set(FAMILIES)  # the recorder does not report: that is our trouble, not the camera's
+    if status.state != "recording" and status.cause == "station_fault":
+        return {}, set(FAMILIES)  # told as missing footage, with this cause
     if status.state == "refused":
         return {"auth": {}}, set(FAMILIES) - {"auth"}
     silent = (now - (status.last_picture or status.since)).total_seconds()

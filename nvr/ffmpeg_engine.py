@@ -18,7 +18,7 @@ import ffmpeg
 
 from cameras.onvif.addresses import filled
 from core.clock import Clock, to_microseconds
-from core.errors import CameraRefused, CameraUnreachable, ProtocolError, StreamStalled
+from core.errors import CameraRefused, CameraUnreachable, ProtocolError, StationFault, StreamStalled
 from core.logs import redact
 from nvr.access_units import Assembled, Counters
 from nvr.boxes import BoxReader
@@ -137,7 +137,7 @@ async def _start(arguments: list[str]) -> asyncio.subprocess.Process:
             limit=2**20,
         )
     except FileNotFoundError as e:
-        raise ProtocolError("the ffmpeg engine needs the program ffmpeg; install it: apt-get install ffmpeg") from e
+        raise StationFault("the program ffmpeg is missing here; install it: apt-get install ffmpeg") from e
 
 
 def _video_format(moov: bytes) -> VideoFormat:

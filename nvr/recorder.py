@@ -17,7 +17,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from core.clock import Clock, to_microseconds
-from core.errors import CameraError, CameraRefused, ProtocolError
+from core.errors import CameraError, CameraRefused, ProtocolError, StationFault
 from core.settings import RecorderSettings
 from nvr.access_units import Counters
 from nvr.archive import ArchiveDatabase
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 LADDER = (1, 2, 5, 10, 30, 60)  # seconds before the next attempt
 STEADY_SECONDS = 30  # recording this long starts the ladder anew
 FALL_BACK_AFTER = 2  # protocol failures before 'auto' tries ffmpeg
+FFMPEG_AGAIN_SECONDS = 600.0  # it was not installed: then it is looked for again
 NATIVE_AGAIN = timedelta(days=1)  # then the native engine gets another chance
 
 
@@ -75,6 +76,7 @@ class StreamState:
     reconnects: int = -1
     protocol_failures: int = 0
     failures: int = 0
+    native_said: str = ""  # why the native engine failed last
     fell_back_at: datetime | None = None
 
 
@@ -91,6 +93,7 @@ class Recorder:
         self.guard = StallGuard(clock)
         self._native = NativeEngine(self.ticker, settings.fragment_seconds, settings.stall_seconds)
         self._ffmpeg: Engine | None = None
+        self._ffmpeg_missing = (-FFMPEG_AGAIN_SECONDS, "")  # when it was tried last, what was said
         self.streams: dict[str, StreamState] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -220,16 +223,34 @@ class Recorder:
             error = e
         except Exception as e:
             log.exception("%s: the recorder itself failed", state.spec.id)
-            error = ProtocolError(f"the recorder itself failed: {type(e).__name__}")
+            error = StationFault(f"the recorder itself failed: {type(e).__name__}")
         finally:
             recording.cancel()
         self._count(state, error)
+        return self._without_ffmpeg(state, error)
+
+    def _without_ffmpeg(self, state: StreamState, error: CameraError) -> CameraError:
+        """Where only ffmpeg could record the stream and is missing, that is the station's fault; what the camera said is kept."""
+        now = self._clock.monotonic()
+        if state.engine == "ffmpeg" and isinstance(error, StationFault):
+            self._ffmpeg_missing = (now, str(error))
+            state.fell_back_at = None
+            return StationFault(f"{error} (the native engine: {state.native_said})") if state.native_said else error
+        state.native_said = str(error) if state.engine == "native" else ""
+        wanted = state.spec.engine == "auto" and state.protocol_failures >= FALL_BACK_AFTER
+        if wanted and isinstance(error, ProtocolError) and (missing := self._missing_ffmpeg()):
+            return StationFault(f"{missing} (the native engine: {error})")
         return error
+
+    def _missing_ffmpeg(self) -> str:
+        """Why ffmpeg cannot be started; empty where it can, or was not tried for a while."""
+        at, why = self._ffmpeg_missing
+        return why if self._clock.monotonic() - at < FFMPEG_AGAIN_SECONDS else ""
 
     def _count(self, state: StreamState, error: CameraError) -> None:
         steady = state.state == "recording" and self._clock.monotonic() - state.since > STEADY_SECONDS
         state.failures = 0 if steady else state.failures + 1
-        if isinstance(error, ProtocolError):
+        if isinstance(error, ProtocolError) or (isinstance(error, StationFault) and state.engine == "native"):
             state.protocol_failures += 1
 
     def _engine(self, name: str) -> Engine:
@@ -253,6 +274,8 @@ class Recorder:
             return "ffmpeg"
         if urlsplit(state.spec.url).scheme == "rtsp" and state.protocol_failures < FALL_BACK_AFTER:
             return "native"
+        if self._missing_ffmpeg() and urlsplit(state.spec.url).scheme == "rtsp":
+            return "native"  # the camera may have been mended meanwhile
         log.warning("%s: the native engine cannot record it, ffmpeg takes over", state.spec.id)
         state.fell_back_at = now
         self._archive.announce("stream.fell_back", state.spec.id.partition("/")[0], stream=state.spec.id, why=state.detail)

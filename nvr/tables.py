@@ -16,10 +16,19 @@ from core.events import BigId
 
 GAP_CAUSES = (
     "unreachable", "auth_refused", "no_packets", "packet_loss", "protocol_error",
-    "recorder_down", "disk_full", "disk_error", "schedule", "retention",
+    "station_fault", "recorder_down", "disk_full", "disk_error", "schedule", "retention",
 )  # fmt: skip
 # Of these the camera's own card may know nothing.
-FILLABLE = ("unreachable", "no_packets", "packet_loss", "protocol_error", "recorder_down", "disk_full", "disk_error")
+FILLABLE = (
+    "unreachable",
+    "no_packets",
+    "packet_loss",
+    "protocol_error",
+    "station_fault",
+    "recorder_down",
+    "disk_full",
+    "disk_error",
+)
 
 
 class Volume(Base):
