@@ -28,7 +28,7 @@ from nvr import footage
 from nvr.footage import Segment
 from nvr.tables import OpenSegment, StreamStatus, Worker
 from search.tables import IndexState
-from tests.conftest import ROOT
+from tests.conftest import ROOT, _migrated
 from tests.web.certificates import made, write
 from tests.web.conftest import SignIn
 from web.api.metrics import collect
@@ -552,6 +552,46 @@ def test_doctor_on_the_command_line(tmp_path: Path) -> None:
     assert {"database", "disk.space"} <= failed_ones
     table = run("doctor").stdout
     assert "→ start the station once (minwang serve)" in table and "unknown" in table.splitlines()[-1]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user to be refused")
+def test_another_user_learns_that_he_may_not_look(tmp_path: Path) -> None:
+    """What cannot be seen is unknown, never missing; and no command ends in a traceback over it."""
+    data_dir = tmp_path / "data"
+    (data_dir / "tls").mkdir(parents=True)
+    (data_dir / "minwang.db").touch()
+    data_dir.chmod(0o700)
+    config = tmp_path / "minwang.toml"
+    config.write_text(f'[data]\ndir = "{data_dir}"\n')
+    for folder in tmp_path.parents:
+        if folder not in (Path("/"), Path("/tmp")):
+            folder.chmod(folder.stat().st_mode | 0o055)
+    tmp_path.chmod(0o755)
+
+    other = tmp_path / "other" / "minwang.db"
+    other.parent.mkdir()
+    other.write_bytes(_migrated())
+    other.parent.chmod(0o755)
+    other.chmod(0o644)
+    from click.testing import CliRunner
+
+    from station.cli import cli
+
+    os.seteuid(65534)
+    try:
+        (readable,) = asyncio.run(data.database(site(tmp_path / "other", Database(f"sqlite+aiosqlite:///{other}"))))
+        said = CliRunner().invoke(cli, ["--config", str(config), "doctor", "--json"])
+        refused = CliRunner().invoke(cli, ["--config", str(config), "cert"])
+    finally:
+        os.seteuid(0)
+    assert (readable.state, readable.remedy) == ("unknown", "run it as the station's user"), readable
+    facts = {f["check"]: f for f in json.loads(said.stdout)["facts"] if f["subject"] != "user"}
+    for name in ("database", "models", "backup", "permissions"):
+        assert (facts[name]["state"], facts[name]["value"]) == ("unknown", f"{data_dir} cannot be read by uid 65534"), facts[
+            name
+        ]
+    assert refused.exit_code == 1
+    assert "cannot be written (Permission denied); run this as the station's user" in refused.stderr
 
 
 def test_every_check_is_bounded() -> None:

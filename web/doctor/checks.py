@@ -42,9 +42,12 @@ CHECKS = (
 async def site_of(settings: Settings, clock: Clock) -> AsyncIterator[Site]:
     """The station as a command sees it. Nothing is made: a database that is not there stays away."""
     file = data.database_file(settings)
-    if file is not None and not await asyncio.to_thread(file.is_file):
-        yield Site(settings, clock, trouble=f"{file}: no such file")
-        return
+    if file is not None:
+        try:
+            await asyncio.to_thread(file.stat)
+        except OSError as e:
+            yield Site(settings, clock, trouble=f"{file}: {e.strerror}")
+            return
     database = Database(settings.database_url)
     try:
         yield Site(settings, clock, database)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -24,7 +25,7 @@ from nvr.tables import Footage, OpenSegment, StreamStatus, Worker
 from search.lag import lag
 from search.packs import Shelf
 from search.upkeep import shelf_of
-from web.doctor.facts import Finding, Site, failed, ok, unknown, warning
+from web.doctor.facts import Finding, Site, failed, locked_out, ok, unknown, warning
 from web.listen import is_loopback
 from web.tls.authority import Authority, missing_hosts
 from web.tls.certificate import EXPIRES_SOON_DAYS, load
@@ -47,10 +48,12 @@ def database_file(settings: Settings) -> Path | None:
 async def database(site: Site) -> Sequence[Finding]:
     """Reachable, quick, of this program's version."""
     kind = make_url(site.settings.database_url).get_backend_name()
+    if site.database is None and await asyncio.to_thread(lambda: site.locked_out):
+        return [locked_out(site)]
     if site.database is None:
         return [
             failed(
-                f"{kind}: {redact(site.trouble)}",
+                redact(site.trouble),
                 "start the station once (minwang serve), which makes it; or see data.database",
                 kind,
             )
@@ -64,6 +67,8 @@ async def database(site: Site) -> Sequence[Finding]:
     except (SQLAlchemyError, MinwangError) as e:
         why = redact(str(getattr(e, "orig", None) or e).strip().splitlines()[0][:200])
         remedy = "start the server and see data.database" if kind != "sqlite" else "restore it from the backup if it is damaged"
+        if "readonly" in why:  # this user may read it, and SQLite's log beside it wants more
+            return [unknown(f"cannot be opened by uid {os.geteuid()} ({why})", "run it as the station's user", kind)]
         return [failed(f"cannot be read ({why})", remedy, kind)]
     seconds = time.monotonic() - started
     value = f"{server}schema {revision}, answers in {1000 * seconds:.0f} ms"
@@ -186,6 +191,8 @@ async def registry_difference(site: Site) -> Sequence[Finding]:
 
 def models(site: Site) -> Sequence[Finding]:
     """The packs that search uses, each file against its checksum."""
+    if site.locked_out:
+        return [locked_out(site)]
     shelf = Shelf(shelf_of(site.settings))
     found = []
     for installed in shelf.installed():
@@ -250,6 +257,8 @@ def certificate(site: Site) -> Sequence[Finding]:
 
 def backup(site: Site) -> Sequence[Finding]:
     """When the last good one was made."""
+    if site.locked_out:
+        return [locked_out(site)]
     data_dir, now = site.settings.data.dir, site.clock.now()
     remedy = "minwang backup TARGET --passphrase-file FILE, every night: set backup.target (docs/backup.md)"
     runs = backup_log.read(data_dir)

@@ -45,12 +45,14 @@ def _space(path: Path, keeps_free: int | None) -> Finding:
         found = os.statvfs(path)
     except FileNotFoundError:
         return failed("the folder is not there", "mount its disk, or set data.dir and data.volumes right", subject)
+    except PermissionError:
+        return unknown(f"cannot be looked at by uid {os.geteuid()}", "run it as the station's user", subject)
     free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
     inodes = found.f_favail / found.f_files if found.f_files else 1.0
     value = f"{free / 1e9:.1f} of {total / 1e9:.1f} GB free"
     if found.f_files:
         value += f", {inodes:.0%} of the inodes"
-    if not os.access(path, os.W_OK):
+    if not os.access(path, os.W_OK, effective_ids=True):
         return failed(f"{value}; not writable", f"give the station's user the right to write: chown -R USER {path}", subject)
     if free < DATA_FAILED or inodes < INODES_FAILED:
         return failed(value, "make room: remove what is not the station's, or add a disk", subject)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,6 +59,12 @@ class Site:
     trouble: str = ""
 
     @property
+    def locked_out(self) -> bool:
+        """Whether this user may not look into the data folder: then its content is not known, rather than not there."""
+        folder = self.settings.data.dir
+        return os.path.lexists(folder) and not os.access(folder, os.R_OK | os.X_OK, effective_ids=True)
+
+    @property
     def config(self) -> Path | None:
         """The settings file, where there is one."""
         return self.settings.source.path
@@ -73,6 +80,11 @@ def warning(value: str, remedy: str, subject: str = "") -> Finding:
 
 def failed(value: str, remedy: str, subject: str = "") -> Finding:
     return Finding(State.FAILED, value, remedy, subject)
+
+
+def locked_out(site: Site) -> Finding:
+    folder = site.settings.data.dir
+    return Finding(State.UNKNOWN, f"{folder} cannot be read by uid {os.geteuid()}", "run it as the station's user", str(folder))
 
 
 def unknown(value: str, remedy: str, subject: str = "") -> Finding:

@@ -22,7 +22,7 @@ from cameras.tables import Camera, Stream
 from core.secrets import KEY_FILE
 from core.settings import TLS_DIR
 from nvr.tables import Worker
-from web.doctor.facts import Finding, Site, failed, ok, unknown, warning
+from web.doctor.facts import Finding, Site, failed, locked_out, ok, unknown, warning
 
 FILES_A_STREAM = 4  # socket, segment file, the next one, a viewer
 FILES_BESIDE = 500
@@ -113,9 +113,9 @@ def printing(site: Site) -> Sequence[Finding]:
 def rights(site: Site) -> Sequence[Finding]:
     """Who can read what only the station may."""
     data = site.settings.data.dir
-    found = []
-    if data.is_dir():
-        found.append(_private(data, 0o007, 0o750, "folder"))
+    found = [_private(data, 0o007, 0o750, "folder")] if data.is_dir() else []
+    if site.locked_out:
+        return [*found, locked_out(site)]
     for path in (data / KEY_FILE, data / TLS_DIR / "ca.key", data / TLS_DIR / "server.key"):
         if path.exists():
             found.append(_private(path, 0o077, 0o600, "key"))

@@ -52,7 +52,7 @@ class Authority:
         self.server = (self.folder / "server.crt", self.folder / "server.key")
 
     def exists(self) -> bool:
-        return self.path.is_file()
+        return os.path.isfile(self.path)  # False as well where this user may not look
 
     def certificate(self) -> x509.Certificate:
         """Raises CertificateError where there is none."""
@@ -137,7 +137,7 @@ class Authority:
             raise CertificateError(
                 f"{self._key_path}: cannot be read ({e.strerror}); restore it from the backup, or make a new one: minwang cert --new-ca"
             ) from e
-        if not self._vault_key.is_file():
+        if not os.path.isfile(self._vault_key):
             raise CertificateError(
                 f"{self._vault_key}: the key file that opens {self._key_path} is missing; restore it from the backup"
             )
