@@ -24,7 +24,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import MetaData, create_engine, func, make_url, select
+from sqlalchemy import MetaData, create_engine, func, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from core import migrate
@@ -33,6 +33,7 @@ from core.database import Database
 from core.errors import MinwangError, StorageError
 from core.settings import Settings
 from nvr.tables import StreamStatus
+from station.backup import postgresql
 
 CONSOLE_SECONDS = 5.0
 FRESH_SECONDS = 30.0  # a recorder says every second how its streams are
@@ -95,7 +96,8 @@ def _size(settings: Settings) -> int:
 def dump(settings: Settings) -> None:
     file = _sqlite_file(settings)
     if file is None:
-        _client(settings, "pg_dump", "--format=custom")
+        # What search found has a schema of its own, which no migration touches.
+        _client(settings, "pg_dump", "--format=custom", "--no-owner", "--no-privileges", "--exclude-schema=sightings")
         return
     connection = sqlite3.connect(f"file:{file}?mode=rw", uri=True, isolation_level=None)
     try:
@@ -116,7 +118,12 @@ def restore(settings: Settings) -> None:
     if file is None:
         _drop_everything(settings)
         _client(
-            settings, "pg_restore", "--single-transaction", "--no-owner", f"--dbname={make_url(settings.database_url).database}"
+            settings,
+            "pg_restore",
+            "--single-transaction",
+            "--no-owner",
+            "--no-privileges",
+            f"--dbname={make_url(settings.database_url).database}",
         )
         return
     new = file.with_name(f".{file.name}.restored")
@@ -134,6 +141,13 @@ def restore(settings: Settings) -> None:
     os.close(descriptor)
 
 
+# Of the schema, extensions' left out: the trail's triggers call one.
+_OWN_FUNCTIONS = """
+SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace
+AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
+"""
+
+
 def _drop_everything(settings: Settings) -> None:
     """What the newer schema added is in no dump of the older one and would stand in its way."""
     engine = create_engine(settings.database_url)
@@ -141,21 +155,20 @@ def _drop_everything(settings: Settings) -> None:
         there = MetaData()
         there.reflect(connection)
         there.drop_all(connection)
+        for (function,) in connection.execute(text(_OWN_FUNCTIONS)).all():
+            connection.execute(text(f"DROP FUNCTION {function} CASCADE"))
     engine.dispose()
 
 
 def _client(settings: Settings, program: str, *options: str) -> None:
-    """PostgreSQL's own program, told the address by the environment: command lines are for everybody to read."""
-    url = make_url(settings.database_url)
-    query = {key: value for key, value in url.query.items() if isinstance(value, str)}
-    told = {"PGHOST": url.host or query.get("host"), "PGPORT": (url.port and str(url.port)) or query.get("port"), "PGUSER": url.username,
-            "PGPASSWORD": url.password and str(url.password), "PGDATABASE": url.database}  # fmt: skip
+    """PostgreSQL's own program on the standard streams."""
     try:
-        done = subprocess.run([program, *options], env={**os.environ, **{k: v for k, v in told.items() if v}}, check=False)
+        told = postgresql.environment(settings.database_url)
+        done = subprocess.run([program, *options], env=told, stderr=subprocess.PIPE, text=True, check=False)
     except FileNotFoundError:
         raise StorageError(f"{program} is missing; install it: apt-get install postgresql-client") from None
     if done.returncode != 0:
-        raise StorageError(f"{program} failed with status {done.returncode}")
+        raise StorageError(f"{program} failed: {next(iter(done.stderr.strip().splitlines()), done.returncode)}")
 
 
 async def _migrate(settings: Settings, revision: str) -> None:
