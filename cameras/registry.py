@@ -227,6 +227,8 @@ async def set_password(session: AsyncSession, vault: Vault, name: str, password:
         raise NotFoundError(f"there is no credential '{name}'; add it to the inventory and apply that first")
     row.sealed = vault.seal(password, f"credential:{name}")
     for camera in await session.scalars(select(Camera).where(Camera.credential == name)):
+        if camera.refused_at is not None:
+            camera.problem = None  # it was the refusal
         camera.refused_at, camera.auth_mode = None, None
     await audit.record(session, at, actor, "credential.set", name)
 

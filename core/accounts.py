@@ -12,6 +12,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import ModuleType
+from typing import Any, Literal
 
 from sqlalchemy import JSON, ForeignKey, String, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
@@ -41,6 +42,11 @@ class User(Base):
     failures: Mapped[int] = mapped_column(default=0, comment="Wrong passwords since the last success")
     locked_until: Mapped[datetime | None] = mapped_column(comment="No sign-in before this")
     disabled: Mapped[bool] = mapped_column(default=False, comment="Kept for the audit trail, may not sign in")
+
+    @property
+    def is_administrator(self) -> bool:
+        """One who may sign in."""
+        return self.role == Role.ADMINISTRATOR and not self.disabled
 
 
 class SignIn(Base):
@@ -92,8 +98,7 @@ class Accounts:
         actor: str,
     ) -> None:
         check_name(name)
-        if (role is Role.CONTRACTOR) != bool(vendor):
-            raise UsageError("a contractor's account, and no other, names the company whose orders it sees (--vendor)")
+        _check_vendor(role, vendor)
         hashed = await self._hash(password)
         async with self._database.session() as session:
             if await session.scalar(select(User.id).where(User.name == name)):
@@ -120,6 +125,41 @@ class Accounts:
             user.password_hash, user.failures, user.locked_until = hashed, 0, None
             await session.execute(delete(SignIn).where(SignIn.user_id == user.id))
             await audit.record(session, self._clock.now(), actor, "user.reset", name)
+
+    async def change(
+        self, name: str, *, role: Role | None = None, villages: list[str] | Literal["all"] | None = None, vendor: str | None = None,
+        display_name: str | None = None, disabled: bool | None = None, actor: str,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Set what is not None ('all': the whole town) and end the account's sessions; returns what changed, field → new value.
+
+        Raises NotFoundError, UsageError, and ConflictError where no enabled administrator would be left.
+        """
+        async with self._database.session() as session:
+            # Locked, so that two who disable each other at once leave one of them.
+            everyone = {u.name: u for u in await session.scalars(select(User).order_by(User.id).with_for_update())}
+            user = everyone.get(name)
+            if user is None:
+                raise NotFoundError(f"there is no user '{name}'; 'user list' shows who there is")
+            new_role = role or Role(user.role)
+            kept = (vendor if vendor is not None else user.vendor) if new_role is Role.CONTRACTOR else vendor or ""
+            _check_vendor(new_role, kept)
+            wanted = {
+                "role": new_role.value, "vendor": kept, "villages": user.villages if villages is None else _scope(villages),
+                "display_name": display_name or user.display_name, "disabled": user.disabled if disabled is None else disabled,
+            }  # fmt: skip
+            old = {field: getattr(user, field) for field in wanted}
+            administrators = sum(u.is_administrator for u in everyone.values())
+            changed = {field: value for field, value in wanted.items() if value != old[field]}
+            if not changed:
+                return {}
+            for field, value in changed.items():
+                setattr(user, field, value)
+            if administrators and not any(u.is_administrator for u in everyone.values()):
+                raise ConflictError(f"'{name}' is the last enabled administrator; add or enable another one first")
+            await session.execute(delete(SignIn).where(SignIn.user_id == user.id))
+            before = {field: old[field] for field in changed}
+            await audit.record(session, self._clock.now(), actor, "user.change", name, old=before, new=changed)
+            return changed
 
     async def users(self) -> list[User]:
         async with self._database.reading() as session:
@@ -198,6 +238,15 @@ class Accounts:
     async def _verify(self, hashed: str | None, password: str) -> bool:
         async with self._hashing:
             return await asyncio.to_thread(_passwords().matches, hashed, password)
+
+
+def _check_vendor(role: Role, vendor: str) -> None:
+    if (role is Role.CONTRACTOR) != bool(vendor):
+        raise UsageError("a contractor's account, and no other, names the company whose orders it sees (--vendor)")
+
+
+def _scope(villages: list[str] | Literal["all"]) -> list[str] | None:
+    return None if villages == "all" else villages
 
 
 def check_name(name: str) -> None:

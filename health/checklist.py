@@ -68,6 +68,10 @@ def _reachable(camera: Camera, now: datetime) -> Item:
     if camera.address is None:
         by_hand = any(s.url for s in camera.streams)
         return Item("reachable", OK if by_hand else TODO, "" if by_hand else "no_address")
+    if camera.refused_at is not None and now - camera.refused_at < SILENT:
+        return Item("reachable", OK)  # it answered, with a no to the credential
+    if camera.seen_at is None and camera.refused_at is not None:
+        return Item("reachable", TODO, "not_asked")  # nobody asks it before a person acts
     if camera.seen_at is None:
         return Item("reachable", FAILED if camera.problem else TODO, camera.problem or "not_asked")
     return Item("reachable", OK) if now - camera.seen_at < SILENT else Item("reachable", FAILED, camera.problem or "silent")

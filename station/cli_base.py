@@ -91,3 +91,10 @@ def with_database(ctx: click.Context, work: Callable[[Any, Settings], Awaitable[
             await database.close()
 
     return run(body())
+
+
+def new_password(source: Any) -> str:
+    """From a file, or asked for twice."""
+    if source is not None:
+        return str(source.readline()).rstrip("\n")
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))

@@ -41,12 +41,25 @@ def patrol(ctx: click.Context, json_output: bool) -> None:
     """Look at every camera now (needs a running recorder) and print the open faults."""
     from station import foreground
 
-    faults = with_database(ctx, foreground.patrol, Need.FOOTAGE)
-    show(
-        faults,
-        json_output,
-        lambda: "\n".join(f"{f['camera']:12} {f['family']:12} {f['state']:10} {f['detail']}" for f in faults) or "no faults",
-    )
+    facts = with_database(ctx, foreground.patrol, Need.FOOTAGE)
+    show(facts, json_output, lambda: "\n".join(_patrol_lines(facts)))
+    sys.exit(0 if facts["faults"] or facts["judged"] else 1)
+
+
+def _patrol_lines(facts: dict[str, Any]) -> list[str]:
+    lines = [f"{f['camera']:12} {f['family']:12} {f['state']:10} {f['detail']}" for f in facts["faults"]]
+    if not facts["recordings"]:
+        lines.append("there are no recordings: nothing that is recorded could be looked at; start 'minwang serve'")
+    elif not facts["recorder_running"]:
+        lines.append("no recorder is running: only what was recorded lately could be looked at; start 'minwang serve'")
+    if not facts["cameras"]:
+        return [*lines, "there are no cameras"]
+    if unknown := facts["not_judged"]:
+        names = ", ".join(unknown[:10]) + (" …" if len(unknown) > 10 else "")
+        lines.append(f"no picture of {len(unknown)} of {facts['cameras']} cameras could be judged: {names}")
+    if not facts["faults"] and facts["judged"]:
+        lines.append(f"no open faults of the {facts['judged']} cameras whose picture was judged")
+    return lines
 
 
 @cli.command()

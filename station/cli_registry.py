@@ -1,7 +1,8 @@
-"""`minwang inventory …` and `minwang user …`."""
+"""`minwang inventory …`: the inventory file and the registry."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,9 @@ import click
 
 from core.database import Database
 from core.errors import UsageError
-from core.permissions import Role
 from core.settings import Settings
 from station import files
-from station.cli_base import as_json, cli, settings_of, show, with_database
+from station.cli_base import as_json, cli, new_password, settings_of, show, with_database
 
 if TYPE_CHECKING:
     from cameras.registry import Plan
@@ -159,11 +159,12 @@ def inventory_password(ctx: click.Context, name: str, password_file: Any) -> Non
     from core.clock import SystemClock
     from station.processes import vault_of
 
-    password = _new_password(password_file)
+    password = new_password(password_file)
 
     async def work(database: Any, settings: Settings) -> None:
+        vault = await asyncio.to_thread(vault_of, settings)
         async with database.session() as session:
-            await registry.set_password(session, vault_of(settings), name, password, SystemClock().now(), "command line")
+            await registry.set_password(session, vault, name, password, SystemClock().now(), "command line")
 
     with_database(ctx, work)
     click.echo(f"the password of '{name}' is sealed")
@@ -180,80 +181,3 @@ def metrics(ctx: click.Context) -> None:
             return await collect(session, settings)
 
     click.echo(with_database(ctx, read).decode(), nl=False)
-
-
-@cli.group()
-def user() -> None:
-    """Accounts."""
-
-
-@user.command("add")
-@click.argument("name")
-@click.option(
-    "--role",
-    required=True,
-    type=click.Choice([r.value for r in Role]),
-)
-@click.option("--display-name", default="")
-@click.option("--village", "villages", multiple=True, help="Scope (repeat for several; none: the whole town).")
-@click.option("--vendor", default="", help="Of a contractor's account: the company whose work orders it sees.")
-@click.option(
-    "--password-file", type=click.File(), help="Read the password from a file ('-': standard input); else it is asked for."
-)
-@click.pass_context
-def user_add(
-    ctx: click.Context, name: str, role: str, display_name: str, villages: tuple[str, ...], vendor: str, password_file: Any
-) -> None:
-    """Add an account."""
-    from core.accounts import Accounts
-    from core.clock import SystemClock
-
-    password = _new_password(password_file)
-    scope = list(villages) or None
-    with_database(
-        ctx,
-        lambda d, _: Accounts(d, SystemClock()).create(
-            name, password, Role(role), display_name=display_name, villages=scope, vendor=vendor, actor="command line"
-        ),
-    )
-    click.echo(f"user '{name}' added")
-
-
-@user.command("list")
-@as_json
-@click.pass_context
-def user_list(ctx: click.Context, json_output: bool) -> None:
-    """List the accounts."""
-    from core.accounts import Accounts
-    from core.clock import SystemClock
-
-    users = with_database(ctx, lambda d, _: Accounts(d, SystemClock()).users())
-    rows = [
-        {"name": u.name, "display_name": u.display_name, "role": u.role, "villages": u.villages, "disabled": bool(u.disabled)}
-        for u in users
-    ]
-    show(
-        rows,
-        json_output,
-        lambda: "\n".join(f"{u.name:20} {u.role:16} {','.join(u.villages or ['*'])}" for u in users) or "no accounts yet",
-    )
-
-
-@user.command("reset")
-@click.argument("name")
-@click.option("--password-file", type=click.File())
-@click.pass_context
-def user_reset(ctx: click.Context, name: str, password_file: Any) -> None:
-    """Set a new password, lift a lock, end all sessions of the account."""
-    from core.accounts import Accounts
-    from core.clock import SystemClock
-
-    password = _new_password(password_file)
-    with_database(ctx, lambda d, _: Accounts(d, SystemClock()).reset_password(name, password, actor="command line"))
-    click.echo(f"the password of '{name}' is set")
-
-
-def _new_password(source: Any) -> str:
-    if source is not None:
-        return str(source.readline()).rstrip("\n")
-    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))

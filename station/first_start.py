@@ -171,7 +171,7 @@ async def administrators(settings: Settings) -> list[str]:
     await asyncio.to_thread(vault_of, settings)
     try:
         users = await Accounts(database, SystemClock()).users()
-        return [u.name for u in users if u.role == Role.ADMINISTRATOR and not u.disabled]
+        return [u.name for u in users if u.is_administrator]
     finally:
         await database.close()
 

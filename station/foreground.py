@@ -20,7 +20,7 @@ from core.errors import NotFoundError, UsageError
 from core.settings import Settings
 from health.faults import OPEN, RECOVERING
 from health.patrol import Patrol, ask
-from health.tables import Fault
+from health.tables import Fault, Look
 from health.watch import Watch
 from health.words import sentence
 from nvr import bundle as write_bundle
@@ -28,6 +28,7 @@ from nvr import clip as write_clip
 from nvr import footage
 from nvr.decode_pool import DecodePool
 from nvr.reader import ArchiveReader
+from nvr.reconcile import recorders_alive
 from search import look, numbers, upkeep, verify_store, words
 from search.detectors.load import load
 from search.indexer import Again, Indexer
@@ -39,8 +40,11 @@ from search.store.rows import UNIT
 from search.vocabulary import Cls, Colour, Direction
 from station.processes import visits_of
 
+PICTURE = "black"  # a fault family that every judged picture answers
 
-async def patrol(database: Database, settings: Settings) -> list[dict[str, Any]]:
+
+async def patrol(database: Database, settings: Settings) -> dict[str, Any]:
+    """One round now: the open faults, and of how many cameras a picture was judged. Unknown is not good: it is told apart."""
     clock = SystemClock()
     pool = DecodePool(settings.patrol.workers)
     zone = await asyncio.to_thread(ZoneInfo, settings.station.timezone)
@@ -54,7 +58,7 @@ async def patrol(database: Database, settings: Settings) -> list[dict[str, Any]]
         await pool.close()
     async with database.reading() as session:
         rows = await session.scalars(select(Fault).where(Fault.state.in_((OPEN, RECOVERING))).order_by(Fault.camera))
-        return [
+        faults = [
             {
                 "camera": f.camera,
                 "family": f.family,
@@ -64,6 +68,14 @@ async def patrol(database: Database, settings: Settings) -> list[dict[str, Any]]
             }
             for f in rows
         ]
+        looks = list(await session.scalars(select(Look).where(Look.round == number)))
+        cameras = [c.id for c in await registry.cameras(session)]
+        recorded = await footage.first_start(session) is not None
+    judged = {look.camera for look in looks if PICTURE not in look.untestable}
+    return {
+        "cameras": len(cameras), "judged": len(judged), "not_judged": [c for c in cameras if c not in judged],
+        "recorder_running": await recorders_alive(database, clock), "recordings": recorded, "faults": faults,
+    }  # fmt: skip
 
 
 async def index(database: Database, settings: Settings, options: dict[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from cameras.virtual.makes import MAKES, Make
 from core.clock import SystemClock
 from core.database import Database
 from core.secrets import Vault
+from health import checklist
 from tests.ports import free_port
 
 LOGIN = ("minwang", "geheim-123")
@@ -200,7 +201,12 @@ async def test_a_refused_credential_is_told_and_used_no_more(village: Village, c
         await village.identify()
     assert crowd.members[0].guard.wrong_tries == 1
     assert await village.findings() == [("credential_refused", "v-1")]
-    assert (await village.camera("v-1")).refused_at is not None
+    refused = await village.camera("v-1")
+    assert refused.refused_at is not None
+    async with village.database.reading() as session:
+        listed = (await checklist.of(session, [refused], SystemClock().now()))["v-1"]
+    told = {i.name: (i.state, i.detail) for i in listed}
+    assert told["reachable"] == ("ok", "") and told["credential"] == ("failed", "refused")  # it answered: with a no
 
 
 async def test_an_open_door_is_a_finding_until_it_is_shut(village: Village, clip: Clip) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from core import audit
 from core.accounts import Accounts
@@ -122,3 +122,40 @@ async def test_concurrent_audit_rows_form_one_chain(database: Database, clock: M
     await asyncio.gather(*(write(i) for i in range(12)))
     async with database.reading() as session:
         assert await audit.verify(session) is None
+
+
+async def test_a_change_ends_sessions_and_is_written_down(either_database: Database, clock: ManualClock) -> None:
+    accounts = await accounts_with(either_database, clock)
+    await accounts.create("root", "correct horse", Role.ADMINISTRATOR, actor="test")
+    token = await accounts.sign_in("zhang", "correct horse")
+    assert await accounts.change("zhang", villages=["wang"], actor="root") == {"villages": ["wang"]}
+    assert await accounts.resolve(token) is None
+    assert await accounts.change("zhang", disabled=True, actor="root") == {"disabled": True}
+    with pytest.raises(ForbiddenError, match="name or password"):
+        await accounts.sign_in("zhang", "correct horse")
+    await accounts.change("zhang", disabled=False, villages="all", actor="root")
+    identity = await accounts.resolve(await accounts.sign_in("zhang", "correct horse"))
+    assert identity is not None and identity.villages is None
+    async with either_database.reading() as session:
+        changes = list(await session.scalars(select(audit.AuditRow).where(audit.AuditRow.action == "user.change")))
+    assert next((r.actor, r.object, r.data["new"]) for r in changes) == ("root", "zhang", {"villages": ["wang"]})
+    assert len(changes) == 3
+
+
+async def test_two_administrators_cannot_disable_each_other_at_once(either_database: Database, clock: ManualClock) -> None:
+    accounts = Accounts(either_database, clock)
+    for name in ("root", "second"):
+        await accounts.create(name, "correct horse", Role.ADMINISTRATOR, actor="test")
+    done = await asyncio.gather(
+        *(accounts.change(n, disabled=True, actor="test") for n in ("root", "second")), return_exceptions=True
+    )
+    assert sorted(type(d).__name__ for d in done) == ["ConflictError", "dict"]
+
+
+async def test_a_contractor_s_company_comes_and_goes_with_the_role(database: Database, clock: ManualClock) -> None:
+    accounts = await accounts_with(database, clock)
+    await accounts.create("root", "correct horse", Role.ADMINISTRATOR, actor="test")
+    with pytest.raises(UsageError, match="--vendor"):
+        await accounts.change("zhang", role=Role.CONTRACTOR, actor="test")
+    await accounts.change("zhang", role=Role.CONTRACTOR, vendor="天目", actor="test")
+    assert await accounts.change("zhang", role=Role.VIDEO_OFFICER, actor="test") == {"role": "video_officer", "vendor": ""}

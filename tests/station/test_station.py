@@ -25,7 +25,7 @@ COMMANDS = (
     "cameras expect", "cameras find", "cameras identify", "cameras list", "cameras show", "cameras findings",
     "cameras clocks", "cameras configure", "cameras rotate", "cameras retire", "record", "patrol",
     "index", "search", "clip", "bundle", "archive verify",
-    "archive hold", "archive holds", "archive release", "archive forecast", "bench", "user add", "user list", "user reset", "version",
+    "archive hold", "archive holds", "archive release", "archive forecast", "bench", "user add", "user list", "user reset", "user set", "version",
     "init", "cert", "cert show", "cert renew", "cert ca", "doctor",
 )  # fmt: skip
 

@@ -190,3 +190,10 @@ def test_a_conflict_names_both_sides_and_the_way_out(shell: Path) -> None:
     assert refused.exit_code == 1 and "--prefer" in refused.output
     assert run("inventory", "apply", "--prefer", "registry").exit_code == 0
     assert "10.1.1.9" in run("inventory", "export").output
+
+
+def test_patrol_says_what_it_does_not_know(shell: Path) -> None:
+    run("inventory", "apply")
+    said = run("patrol")
+    assert said.exit_code == 1 and "no faults" not in said.output and "no open faults" not in said.output
+    assert "there are no recordings" in said.output and "no picture of 1 of 1 cameras could be judged: w-1" in said.output
