@@ -22,6 +22,11 @@ pytestmark = [pytest.mark.footage, needs_footage]
 ENVIRONMENT = {"PYTHONPATH": str(ROOT), "MINWANG_CREDENTIAL_FARM": "pass word/1"}
 
 
+@pytest.fixture(autouse=True)
+def station_database() -> None:
+    """`minwang record` keeps an SQLite file of its own."""
+
+
 @pytest.fixture(scope="module", params=["h264", "h265"])
 def farm(request: pytest.FixtureRequest) -> Iterator[str]:
     gi = subprocess.run(

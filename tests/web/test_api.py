@@ -200,6 +200,11 @@ async def test_events_arrive_by_scope_and_resume(sign_in: SignIn, database: Data
     again = await officer.ws_connect(f"/api/events?after={last - 2}")
     assert await texts(again, 2) == ["alert.dispatched", "alert.dispatched"]
     await again.close()
+    ahead = await officer.ws_connect(f"/api/events?after={last + 1000}")  # from before the database was restored
+    await asyncio.sleep(0.3)
+    await announce("alert.dispatched", "wangjia")
+    assert await texts(ahead, 1) == ["alert.dispatched"]
+    await ahead.close()
 
 
 async def test_the_api_document_names_roles_and_models(sign_in: SignIn) -> None:

@@ -140,7 +140,7 @@ async def event_socket(c: Context) -> web.WebSocketResponse:
     c.services.sockets.add(socket)
     after = c.request.query.get("after", "")
     position = int(after) if after.isdigit() and len(after) < 18 else c.services.feed.position
-    sending = asyncio.create_task(_send_events(c, socket, position))
+    sending = asyncio.create_task(_send_events(c, socket, await _known(c, position)))
     try:
         async for message in socket:
             if message.type in (WSMsgType.ERROR, WSMsgType.CLOSE):
@@ -149,6 +149,14 @@ async def event_socket(c: Context) -> web.WebSocketResponse:
         sending.cancel()
         c.services.sockets.discard(socket)
     return socket
+
+
+async def _known(c: Context, position: int) -> int:
+    """A page that was open before the database came out of a backup is ahead of it: it must not wait to be caught up."""
+    if position <= c.services.feed.position:
+        return position
+    async with c.services.database.reading() as session:
+        return min(position, await events.last_id(session))
 
 
 async def _send_events(c: Context, socket: web.WebSocketResponse, position: int) -> None:
