@@ -87,7 +87,7 @@ async def cameras(count: int, folder: Path) -> AsyncIterator[Station]:
     plan.write_text(
         f"town: t\ncredentials: [{{name: all, username: {LOGIN[0]}}}]\nvillages: [{{code: v, name: v}}]\ncameras:\n{rows}"
     )
-    vault = vault_of(settings)
+    vault = await vault_of(settings, database)
     async with database.session() as session:
         await apply(session, await asyncio.to_thread(load, plan), SystemClock().now(), "soak")
         await session.execute(update(Credential).values(sealed=vault.seal(LOGIN[1], "credential:all")))

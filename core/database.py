@@ -7,20 +7,27 @@ Times are UTC; a naive datetime is refused by the column type.
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, MetaData, event, types
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.util.concurrency import in_greenlet
 
+from core.database_errors import as_sentence, is_outage
 from core.errors import StorageError
 
+log = logging.getLogger(__name__)
+
 BUSY_TIMEOUT_SECONDS = 15
+CONNECT_TIMEOUT_SECONDS = 10  # libpq would wait for minutes for a machine that does not answer
 
 
 class UtcDateTime(types.TypeDecorator[datetime]):
@@ -57,12 +64,32 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: UtcDateTime()}
 
 
+@dataclass(slots=True)
+class Outage:
+    """Says once that the server is gone, and once that it is back."""
+
+    watched: bool
+    since: float | None = None
+
+    def met(self, error: StorageError) -> StorageError:
+        if self.since is None:
+            self.since = time.monotonic()
+            log.error("the database does not answer: %s; footage goes on", error)
+        return error
+
+    def ended(self) -> None:
+        if self.since is not None:
+            log.warning("the database is back after %.0f s", time.monotonic() - self.since)
+            self.since = None
+
+
 class Database:
     """An engine and its sessions; one a process."""
 
     def __init__(self, url: str):
         self.url = url
         self.engine = _engine(url)
+        self._outage = Outage(watched=not url.startswith("sqlite"))
         # SQLite cannot upgrade a reading transaction once another process has written: writers say so at once.
         writing = self.engine.execution_options(sqlite_begin="IMMEDIATE")
         self._writing = async_sessionmaker(writing, expire_on_commit=False)
@@ -89,7 +116,10 @@ class Database:
                 await _to_the_end(session.commit())
             finally:
                 await _to_the_end(session.close())
-        except OperationalError as e:
+            self._outage.ended()
+        except (OperationalError, InterfaceError) as e:
+            if self._outage.watched and is_outage(e):
+                raise self._outage.met(as_sentence(e, self.url)) from e
             if "locked" in str(e):
                 raise StorageError(
                     f"the database was locked by another process for {BUSY_TIMEOUT_SECONDS} s; "
@@ -113,7 +143,8 @@ async def _to_the_end(ending: Awaitable[None]) -> None:
 
 def _engine(url: str) -> AsyncEngine:
     if not url.startswith("sqlite"):
-        return create_async_engine(url, pool_pre_ping=True)
+        limit = {} if "connect_timeout" in url else {"connect_timeout": CONNECT_TIMEOUT_SECONDS}
+        return create_async_engine(url, pool_pre_ping=True, connect_args=limit)
     engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
     event.listen(engine.sync_engine, "connect", sqlite_pragmas)
     event.listen(engine.sync_engine, "begin", sqlite_begin)

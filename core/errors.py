@@ -12,6 +12,7 @@
     ├── SecretError              key file missing, unreadable or not the one that sealed the value
     ├── CertificateError         a TLS certificate or its key cannot be used
     ├── StorageError             a disk or the database refuses
+    │   ├── DatabaseUnreachable  it does not answer now; waiting may help
     │   └── DiskFullError
     ├── BackupError              a backup cannot be made, read or restored
     ├── CameraError              a camera did not do what it should; carries a gap cause
@@ -78,6 +79,10 @@ class CertificateError(MinwangError):
 
 
 class StorageError(MinwangError):
+    pass
+
+
+class DatabaseUnreachable(StorageError):
     pass
 
 

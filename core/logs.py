@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import re
 import sys
 from datetime import datetime, timezone
 from typing import Any
+
+from core.log_repeats import RepeatFilter
 
 _URL_CREDENTIALS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/\s@\"']+@", re.IGNORECASE)
 _PAIRS = re.compile(
@@ -46,10 +49,23 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False)
 
 
+_repeats: RepeatFilter | None = None
+
+
+def tell_repeats() -> None:
+    """To be called every few seconds: lines on what was repeated go out although nothing else is logged."""
+    if _repeats is not None:
+        _repeats.due()
+
+
 def configure(process: str, level: str = "INFO") -> None:
     """Send all logging of this process to stderr as JSON lines."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(process))
+    global _repeats
+    _repeats = RepeatFilter(handler.emit)
+    handler.addFilter(_repeats)
+    atexit.register(_repeats.close)
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for noisy in ("aiosqlite", "apscheduler", "aiohttp.access", "alembic"):
+    for noisy in ("aiosqlite", "apscheduler", "aiohttp.access", "alembic", "faiss.loader"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -17,15 +17,26 @@ from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.database import Database, sqlite_pragmas
+from core.database_errors import as_sentence, is_missing_table, place
 from core.errors import StorageError
+from core.logs import redact
 
 SCRIPTS = Path(__file__).parent / "migrations"
 LIMIT_SECONDS = 600
 
 
 async def upgrade(database: Database, revision: str | None = None) -> None:
-    """Bring the schema to the newest version, or to an older one on the way there. Raises StorageError where that fails."""
-    if await version(database) != (revision or newest()):
+    """Bring the schema to the newest version, or to an older one on the way there.
+
+    Raises StorageError where that fails or the database is a newer program's.
+    """
+    found = await version(database)
+    if found is not None and found not in _REVISIONS:
+        raise StorageError(
+            f"{place(database.url)}: the database is of version {found}, which this program (up to version {newest()}) does "
+            "not know; start the newer program that made it, or restore a backup: minwang restore"
+        )
+    if found != (revision or newest()):
         await _in_a_process(database, "upgrade", revision or newest())
 
 
@@ -43,7 +54,10 @@ async def _in_a_process(database: Database, action: str, revision: str) -> None:
     _, errors = await asyncio.wait_for(process.communicate(database.url.encode()), LIMIT_SECONDS)
     if process.returncode != 0:
         last = errors.decode("utf-8", "replace").strip().splitlines()[-1:]
-        raise StorageError(f"the database could not be brought to version {revision}: {' '.join(last)}")
+        raise StorageError(
+            f"{place(database.url)}: the database could not be brought to version {revision} ({redact(' '.join(last))}); "
+            "restore the backup, or report it to us"
+        )
 
 
 def newest() -> str:
@@ -60,13 +74,15 @@ _REVISIONS = sorted(p.name.partition("_")[0] for p in (SCRIPTS / "versions").glo
 
 
 async def version(database: Database) -> str | None:
-    """The revision of the schema; None where there is none yet."""
+    """The revision of the schema; None where there is none yet. Raises StorageError where the database cannot be used."""
     try:
-        async with database.reading() as session:
-            found: str | None = await session.scalar(text("SELECT version_num FROM alembic_version"))
+        async with database.engine.connect() as connection:  # not a session: that would tell of an outage at each try
+            found: str | None = await connection.scalar(text("SELECT version_num FROM alembic_version"))
             return found
-    except SQLAlchemyError:
-        return None  # a database without the table is a new one
+    except SQLAlchemyError as e:
+        if is_missing_table(e):
+            return None
+        raise as_sentence(e, database.url) from e
 
 
 def run(url: str, action: str = "upgrade", revision: str = "head") -> None:

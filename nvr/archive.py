@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core import events
 from core.clock import Clock
 from core.database import Database
-from core.errors import StorageError
+from core.errors import DatabaseUnreachable, StorageError
 from nvr import footage
 from nvr.footage import Segment
 from nvr.tables import FILLABLE, Gap, OpenSegment
@@ -109,6 +109,8 @@ class ArchiveDatabase:
         except IntegrityError as e:
             log.error("a fact contradicts the archive: %s", e)
             await self._one_by_one(batch)
+        except DatabaseUnreachable:
+            return False  # the database has said so itself (core.database)
         except (StorageError, SQLAlchemyError) as e:
             log.warning("archive rows wait for the database: %s", e)
             return False

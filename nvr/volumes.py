@@ -59,6 +59,7 @@ class Disk:
 async def prepare(database: Database, paths: Sequence[Path]) -> list[Volume]:
     """The rows of the configured volumes, new ones marked. Raises StorageError where none can be used."""
     rows: list[Volume] = []
+    refusals: list[str] = []
     async with database.session() as session:
         known = {v.identity: v for v in await session.scalars(select(Volume))}
         # Inside the transaction: another recorder may be marking the same new disks.
@@ -71,6 +72,7 @@ async def prepare(database: Database, paths: Sequence[Path]) -> list[Volume]:
                 row = by_path.get(str(path))
                 refusal = problem or f"{path} does not hold the volume that it held before: is its disk mounted?"
                 log.error("volume refused: %s", refusal)
+                refusals.append(refusal)
                 if row is None:
                     continue
                 row.state, row.detail = "missing", refusal[:200]
@@ -83,7 +85,9 @@ async def prepare(database: Database, paths: Sequence[Path]) -> list[Volume]:
                 row.path, row.state, row.detail = str(path), "ok", ""
             rows.append(row)
     if not any(r.state == "ok" for r in rows):
-        raise StorageError(f"no volume can be used: {'; '.join(r.detail for r in rows) or 'none is there'}; mount the disks")
+        raise StorageError(
+            f"no volume can be used: {'; '.join(refusals)}; mount the disks, or set data.volumes to other folders"
+        )
     return rows
 
 

@@ -21,6 +21,7 @@ from station import cli_install as _install  # noqa: F401
 from station import cli_keeping as _keeping  # noqa: F401
 from station import cli_models as _models  # noqa: F401
 from station import cli_registry as _registry  # noqa: F401
+from station import cli_status as _status  # noqa: F401
 from station import cli_users as _users  # noqa: F401
 from station.cli_base import as_json, cli, run, settings_of, show
 
@@ -33,14 +34,18 @@ def version(json_output: bool) -> None:
 
 
 @cli.command()
+@click.option(
+    "--wait-for-database", type=click.FloatRange(min=0), default=60.0, show_default=True,
+    help="Seconds that a PostgreSQL server may still take to come up.",
+)  # fmt: skip
 @click.pass_context
-def serve(ctx: click.Context) -> None:
+def serve(ctx: click.Context, wait_for_database: float) -> None:
     """Run the station: console, recorders, patrol, search."""
     from station import serving
 
     settings = settings_of(ctx)
     with station_lock.hold(settings.data.dir, "serve") as lock:
-        run(serving.serve(settings, ctx.find_root().obj, lock))
+        run(serving.serve(settings, ctx.find_root().obj, lock, wait_for_database))
 
 
 @cli.command()

@@ -286,7 +286,7 @@ def cameras_rotate(ctx: click.Context, cameras_: tuple[str, ...], json_output: b
     async def work(database: Any, settings: Settings) -> dict[str, str]:
         done: dict[str, str] = {}
         async with _onboarding(database, settings) as onboarding, http_session() as http:
-            care = AccountCare(database, vault_of(settings), SystemClock(), onboarding, http)
+            care = AccountCare(database, await vault_of(settings, database), SystemClock(), onboarding, http)
             for number in cameras_:
                 try:
                     done[number] = f"account {await care.rotate(number, 'command line')}"
@@ -327,7 +327,7 @@ async def _onboarding(database: Any, settings: Settings, listener: Listener | No
 
     async with http_session() as http:
         holes = firmware.load(settings.data.dir)
-        yield Onboarding(database, vault_of(settings), SystemClock(), http, listener, holes)
+        yield Onboarding(database, await vault_of(settings, database), SystemClock(), http, listener, holes)
 
 
 def _progress(stack: contextlib.ExitStack, length: int, *, quiet: bool) -> Callable[[int, int], None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -162,7 +161,7 @@ def inventory_password(ctx: click.Context, name: str, password_file: Any) -> Non
     password = new_password(password_file)
 
     async def work(database: Any, settings: Settings) -> None:
-        vault = await asyncio.to_thread(vault_of, settings)
+        vault = await vault_of(settings, database)
         async with database.session() as session:
             await registry.set_password(session, vault, name, password, SystemClock().now(), "command line")
 

@@ -43,18 +43,28 @@ from web.services import SERVICES
 log = logging.getLogger(__name__)
 
 
-async def run(settings: Settings) -> None:
-    database = await station_database.ready(settings)
-    clock = SystemClock()
-    accounts = Accounts(database, clock)
-    listener = Listener(settings, clock)
-    await listener.load()
-    app = server.build(settings, database, accounts, clock)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=3)
-    await runner.setup()
+async def run(settings: Settings, ready: Callable[[], None]) -> None:
+    """Until SIGTERM. `ready` is called when the console answers."""
+    async with station_database.opened(settings) as database:
+        clock = SystemClock()
+        listener = Listener(settings, clock)
+        await listener.load()
+        app = server.build(settings, database, Accounts(database, clock), clock)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=3)
+        try:
+            await runner.setup()
+            await listener.start(runner)
+            ready()
+            await _work(settings, database, app, listener, clock)
+        finally:
+            await listener.close()
+            await runner.cleanup()
+
+
+async def _work(settings: Settings, database: Database, app: web.Application, listener: Listener, clock: SystemClock) -> None:
+    """The timed work, until SIGTERM."""
     work = app[SERVICES].onboarding
     assert work is not None
-    await listener.start(runner)
     event_care = EventCare(database, clock, work.onboarding)
     scheduler = schedule(settings, database, clock, work.onboarding)
     hearing = asyncio.create_task(announcements.follow(Survey(database, clock, work.onboarding)))
@@ -72,9 +82,6 @@ async def run(settings: Settings) -> None:
     hearing.cancel()
     await asyncio.gather(hearing, return_exceptions=True)
     await event_care.close()
-    await listener.close()
-    await runner.cleanup()
-    await database.close()
 
 
 def schedule(settings: Settings, database: Database, clock: SystemClock, onboarding: Onboarding) -> AsyncIOScheduler:

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from core import migrate
+from core import migrate, station_lock
 from core.database import Database
-from core.errors import StorageError
 from core.settings import Settings
 
 
 async def ready(settings: Settings) -> Database:
     """The database, made and migrated where needed. Raises StorageError where the folder cannot be written."""
-    try:
-        await asyncio.to_thread(settings.data.dir.mkdir, parents=True, exist_ok=True, mode=0o750)
-    except OSError as e:
-        raise StorageError(
-            f"{settings.data.dir}: cannot be made ({e.strerror}); set data.dir to a folder that can be written"
-        ) from e
+    await asyncio.to_thread(station_lock.make_folder, settings.data.dir)
     database = Database(settings.database_url)
-    await migrate.upgrade(database)
+    try:
+        await migrate.upgrade(database)
+    except BaseException:
+        await database.close()
+        raise
     return database
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Database]:
+    """As `ready`, closed at the end of the block however that comes."""
+    database = await ready(settings)
+    try:
+        yield database
+    finally:
+        await database.close()

@@ -157,7 +157,7 @@ class Story:
 
     async def _prepare(self) -> None:
         now = self._clock.now()
-        vault = vault_of(self._settings)
+        vault = await vault_of(self._settings, self._database)
         async with self._database.session() as session:
             await registry.apply(session, self._town, now, "demo")
             await registry.set_password(session, vault, "village", self._password, now, "demo")
@@ -180,7 +180,8 @@ class Story:
         async with self._database.reading() as session:
             cameras = await registry.cameras(session)
         async with http_session() as http:
-            onboarding = Onboarding(self._database, vault_of(self._settings), self._clock, http)
+            vault = await vault_of(self._settings, self._database)
+            onboarding = Onboarding(self._database, vault, self._clock, http)
             report = await Survey(self._database, self._clock, onboarding).run(["127.0.0.1"], wait=1.0)
             found = {m.verdict.camera for m in report.of("first", "known", "moved")}
             self._discovered = len(found)

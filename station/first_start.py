@@ -6,7 +6,6 @@ interrupted `init` is simply run again.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import shutil
@@ -168,8 +167,8 @@ cameras: []
 async def administrators(settings: Settings) -> list[str]:
     """Make or migrate the database, make the key; the enabled administrators that there are."""
     database = await station_database.ready(settings)
-    await asyncio.to_thread(vault_of, settings)
     try:
+        await vault_of(settings, database)
         users = await Accounts(database, SystemClock()).users()
         return [u.name for u in users if u.is_administrator]
     finally:

@@ -52,7 +52,7 @@ async def patrol(database: Database, settings: Settings) -> dict[str, Any]:
         async with database.session() as session:
             number = (await ask(session, clock.now(), "command line")).id
         await Watch(database, clock, settings.patrol).run_once()
-        visiting = await asyncio.to_thread(visits_of, settings, database, clock)
+        visiting = await visits_of(settings, database, clock)
         await Patrol(database, clock, settings.patrol, settings.data.dir.absolute(), pool, zone, visiting).run_round(number)
     finally:
         await pool.close()

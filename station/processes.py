@@ -14,17 +14,21 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from cameras.vault import open_vault
 from core import logs, station_lock
 from core.clock import Clock, SystemClock
 from core.database import Database
+from core.errors import DatabaseUnreachable, MinwangError
 from core.secrets import KEY_FILE, Vault
 from core.settings import Settings
 from nvr import volumes
 from nvr.volumes import VolumeSet
 from station import database as station_database
+from station.worker_report import EX_CONFIG, Reporter
 
 if TYPE_CHECKING:
     from health.visits import Visits
@@ -34,8 +38,8 @@ log = logging.getLogger(__name__)
 SUPERVISOR = "MINWANG_SUPERVISOR"  # environment of a worker: the process that it belongs to
 
 
-def vault_of(settings: Settings) -> Vault:
-    return Vault.open_or_create(settings.data.dir / KEY_FILE)
+async def vault_of(settings: Settings, database: Database) -> Vault:
+    return await open_vault(database, settings.data.dir / KEY_FILE)
 
 
 async def volume_set(settings: Settings, database: Database, clock: Clock) -> VolumeSet:
@@ -85,38 +89,46 @@ async def repeat(seconds: float, step: Callable[[], Awaitable[object]], name: st
         await asyncio.sleep(seconds)
 
 
-def visits_of(settings: Settings, database: Database, clock: Clock) -> Visits:
+async def visits_of(settings: Settings, database: Database, clock: Clock) -> Visits:
     """How patrol reaches cameras that nobody records: at the recorder's pace, and no faster."""
     from health.visits import Visits
     from nvr.connecting import ConnectionBudget
     from nvr.visit import Visitor
 
     budget = ConnectionBudget(clock, settings.recorder.connect_rate, settings.recorder.connects_per_subnet)
-    return Visits(database, vault_of(settings), Visitor(clock, budget, at_once=settings.patrol.visits_at_once))
+    return Visits(database, await vault_of(settings, database), Visitor(clock, budget, at_once=settings.patrol.visits_at_once))
 
 
-async def _analyst(settings: Settings) -> None:
-    from cases.watch import Matcher
-    from health.patrol import Patrol
-    from health.watch import Watch
-    from nvr.decode_pool import DecodePool
-    from search import look, upkeep
+async def _analyst(settings: Settings, ready: Callable[[], None]) -> None:
+    from search import upkeep
     from search.detectors.load import load
-    from search.indexer import Indexer
     from search.packs import Shelf
-    from search.reembed import Reembedder
 
     # A missing or wrong pack is said at once, by this process, not by its worker.
     packs = upkeep.shelf_of(settings)
     detector = await asyncio.to_thread(load, settings.search, Shelf(packs))
     log.info("search looks with %s", detector.name)
-    database = await station_database.ready(settings)
+    async with station_database.opened(settings) as database:
+        await _look(settings, database, packs, ready)
+
+
+async def _look(settings: Settings, database: Database, packs: Path, ready: Callable[[], None]) -> None:
+    """Patrol, indexing and matching, until SIGTERM."""
+    from cases.watch import Matcher
+    from health.patrol import Patrol
+    from health.watch import Watch
+    from nvr.decode_pool import DecodePool
+    from search import look, upkeep
+    from search.indexer import Indexer
+    from search.packs import Shelf
+    from search.reembed import Reembedder
+
     clock = SystemClock()
     data_dir = settings.data.dir.absolute()
     pictures = DecodePool(settings.patrol.workers)
     objects = DecodePool(settings.search.processes, 30.0, look.prepare, (settings.search, packs))
     days = await asyncio.to_thread(upkeep.days_of, settings)
-    zone, visiting = ZoneInfo(settings.station.timezone), visits_of(settings, database, clock)
+    zone, visiting = ZoneInfo(settings.station.timezone), await visits_of(settings, database, clock)
     patrol = Patrol(database, clock, settings.patrol, data_dir, pictures, zone, visiting)
     watch = Watch(database, clock, settings.patrol)
     indexer = Indexer(database, clock, days, objects, settings.search)
@@ -135,35 +147,52 @@ async def _analyst(settings: Settings) -> None:
         asyncio.create_task(repeat(settings.patrol.light_seconds, watch.run_once, "watch")),
         asyncio.create_task(repeat(1.0, index_and_match, "indexing")),
     ]
+    ready()
     await until_stopped()
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     await asyncio.gather(pictures.close(), objects.close())
-    await database.close()
 
 
-async def _recorder(settings: Settings, index: int) -> None:
+async def _recorder(settings: Settings, index: int, ready: Callable[[], None]) -> None:
     from station import recorder_worker
 
-    await recorder_worker.run(settings, index)
+    await recorder_worker.run(settings, index, ready)
 
 
-async def _controller(settings: Settings) -> None:
+async def _controller(settings: Settings, ready: Callable[[], None]) -> None:
     from station import controller
 
-    await controller.run(settings)
+    await controller.run(settings, ready)
 
 
 def run(role: str, settings: Settings, index: int = 0) -> None:
     """Body of a worker process."""
+    reporter = Reporter()
     logs.configure(f"{role}-{index}" if role == "recorder" else role)
     die_with_parent()
     station_lock.keep_inherited()
     # Each kind imports its own rooms only: a recorder carries no web server and no picture libraries.
     bodies: dict[str, Callable[[], Awaitable[None]]] = {
-        "controller": lambda: _controller(settings),
-        "recorder": lambda: _recorder(settings, index),
-        "analyst": lambda: _analyst(settings),
+        "controller": lambda: _controller(settings, reporter.ready),
+        "recorder": lambda: _recorder(settings, index, reporter.ready),
+        "analyst": lambda: _analyst(settings, reporter.ready),
     }
-    asyncio.run(bodies[role]())  # type: ignore[arg-type]
+    try:
+        asyncio.run(_beating(reporter, bodies[role]))
+    except DatabaseUnreachable as e:
+        log.error("%s", e)  # it comes back: the supervisor tries again
+        sys.exit(1)
+    except MinwangError as e:
+        log.error("%s cannot start: %s", role, e)
+        reporter.failed(e)
+        sys.exit(EX_CONFIG)
+
+
+async def _beating(reporter: Reporter, body: Callable[[], Awaitable[None]]) -> None:
+    beat = asyncio.create_task(reporter.beat())
+    try:
+        await body()
+    finally:
+        beat.cancel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -85,11 +86,15 @@ class Worker:
                 self.machine.trigger(event.camera, to_microseconds(event.at) + POST_ROLL_US)
 
 
-async def run(settings: Settings, index: int) -> None:
-    """Until SIGTERM."""
+async def run(settings: Settings, index: int, ready: Callable[[], None]) -> None:
+    """Until SIGTERM. `ready` is called when it records what is wanted."""
     spare_memory()
-    database = await station_database.ready(settings)
-    clock, vault = SystemClock(), vault_of(settings)
+    async with station_database.opened(settings) as database:
+        await _record(settings, index, database, ready)
+
+
+async def _record(settings: Settings, index: int, database: Database, ready: Callable[[], None]) -> None:
+    clock, vault = SystemClock(), await vault_of(settings, database)
     archive = ArchiveDatabase(database, clock)
     machine = Recorder(settings.recorder, await volume_set(settings, database, clock), archive, clock)
     worker = Worker(settings, index, database, clock, vault, archive, machine, {})
@@ -103,6 +108,7 @@ async def run(settings: Settings, index: int) -> None:
     url, runner = await _serve_live(machine, settings)
     async with http_session() as http:
         tasks = [asyncio.create_task(c) for c in _duties(worker, url, http)]
+        ready()
         await until_stopped()
         for task in tasks:
             task.cancel()
@@ -111,7 +117,6 @@ async def run(settings: Settings, index: int) -> None:
     await machine.stop()
     async with database.session() as session:
         await quarantine.forgive(session, list(machine.streams))
-    await database.close()
 
 
 def _duties(worker: Worker, url: str, http: aiohttp.ClientSession) -> list[Any]:

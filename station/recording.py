@@ -41,7 +41,7 @@ async def record(
     wanted = inventory.load(file)
     clock = SystemClock()
     database = await station_database.ready(settings)
-    vault = vault_of(settings)
+    vault = await vault_of(settings, database)
     async with database.session() as session:
         await registry.apply(session, wanted, clock.now(), "record", file=str(file), prefer=registry.Prefer.FILE)
     await _onboard(database, vault, clock)

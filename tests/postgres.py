@@ -70,6 +70,17 @@ async def _migrate(address: str) -> None:
     await database.close()
 
 
+def control(address: str, action: str) -> None:
+    """`start` or `stop` (at once) the server of this address."""
+    folder, at = _folder(address), programs()
+    assert at is not None
+    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+    how = ["-m", "immediate"] if action == "stop" else ["-l", folder / "log", "-o", options]
+    command = [*as_user, at / "pg_ctl", "-D", folder / "data", "-w", *how, action]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+
 @asynccontextmanager
 async def open_database(address: str) -> AsyncIterator[Database]:
     """A new database on the server, with the newest schema."""

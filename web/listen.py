@@ -11,8 +11,9 @@ from ipaddress import ip_address
 
 from aiohttp import web
 
+from core import ports
 from core.clock import Clock
-from core.errors import CertificateError, MinwangError, NotFoundError, StorageError
+from core.errors import CertificateError, MinwangError, NotFoundError
 from core.settings import Settings, TlsMode
 from web import routing
 from web.tls import install_page
@@ -43,12 +44,12 @@ class Listener:
         """After `load`. Raises StorageError for a port that cannot be used."""
         where = self._settings.web
         context = self._tls.listener if self._tls is not None else None
-        await _listen(web.TCPSite(runner, where.host, where.port, ssl_context=context), "web.port", where.port)
+        await _listen(web.TCPSite(runner, where.host, where.port, ssl_context=context), where.host, where.port, "web.port")
         if context is not None and where.redirect_port:
             self._redirect = web.AppRunner(redirecting(self._settings), access_log=None, shutdown_timeout=1)
             await self._redirect.setup()
             site = web.TCPSite(self._redirect, where.host, where.redirect_port)
-            await _listen(site, "web.redirect_port", where.redirect_port)
+            await _listen(site, where.host, where.redirect_port, "web.redirect_port")
         log.info("console at %s", address(self._settings))
         if where.tls is TlsMode.OFF and not is_loopback(where.host):
             log.warning(
@@ -142,9 +143,8 @@ def redirecting(settings: Settings) -> web.Application:
     return app
 
 
-async def _listen(site: web.TCPSite, setting: str, port: int) -> None:
+async def _listen(site: web.TCPSite, host: str, port: int, setting: str) -> None:
     try:
         await site.start()
     except OSError as e:
-        why = e.strerror or str(e)
-        raise StorageError(f"port {port} of the console cannot be used ({why}); set {setting} to another") from e
+        raise ports.refusal(host, port, setting, e) from e

@@ -12,10 +12,11 @@ from aiohttp import web
 from cameras import firmware
 from cameras.onvif.client import http_session
 from cameras.ptz import PtzControl
+from cameras.vault import open_vault
 from core.accounts import Accounts
 from core.clock import Clock
 from core.database import Database
-from core.secrets import KEY_FILE, Vault
+from core.secrets import KEY_FILE
 from core.settings import Settings
 from nvr.decode_pool import DecodePool
 from nvr.live import node_token
@@ -92,7 +93,7 @@ async def _background(app: web.Application):  # type: ignore[no-untyped-def]
     services = app[SERVICES]
     services.http = aiohttp.ClientSession()
     cameras_http = http_session()
-    vault = await asyncio.to_thread(Vault.open_or_create, services.data_dir / KEY_FILE)
+    vault = await open_vault(services.database, services.data_dir / KEY_FILE)
     holes = await asyncio.to_thread(firmware.load, services.data_dir)
     services.onboarding = OnboardingWork(services.database, vault, services.clock, cameras_http, holes)
     services.ptz = PtzControl(services.clock, services.onboarding.onboarding)

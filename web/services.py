@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -11,13 +12,14 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 from aiohttp import web
+from sqlalchemy.exc import SQLAlchemyError
 
 from cameras.ptz import PtzControl
 from core import events
 from core.accounts import Accounts
 from core.clock import Clock
 from core.database import Database
-from core.errors import ProtocolError
+from core.errors import MinwangError, ProtocolError
 from core.settings import Settings
 from nvr.decode_pool import DecodePool
 from nvr.pictures import snapshot
@@ -32,7 +34,10 @@ from web.motion_jobs import MotionJobs
 from web.onboarding_work import OnboardingWork
 from web.sign_in_limit import SignInLimit
 
+log = logging.getLogger(__name__)
+
 TICKET_SECONDS = 30.0
+RETRY_SECONDS = 2.0
 MAX_TICKETS = 10_000
 MAX_SNAPSHOTS = 500
 
@@ -100,8 +105,20 @@ class EventFeed:
         self.position = 0
 
     async def run(self) -> None:
-        async with self._database.reading() as session:
-            self.position = await events.last_id(session)
+        """For ever: while the database is away it waits, and goes on where it was."""
+        known = False
+        while True:
+            try:
+                if not known:
+                    async with self._database.reading() as session:
+                        self.position = await events.last_id(session)
+                    known = True
+                await self._follow()
+            except (MinwangError, SQLAlchemyError) as e:
+                log.warning("following events broke off: %s; it is tried again", e)
+            await self._clock.sleep(RETRY_SECONDS)
+
+    async def _follow(self) -> None:
         async for row in events.tail(self._database, self._clock, self.position):
             async with self._changed:
                 self.position = row.id

@@ -65,7 +65,7 @@ def test_a_second_one_is_refused_and_readers_are_not(tmp_path: Path) -> None:
             assert refused.returncode == 1, name
             assert f"is in use by 'minwang serve' (process {process.pid} of user" in refused.stderr, name
             assert len(refused.stderr.splitlines()) == 1, refused.stderr
-            assert time.monotonic() - started < 15
+            assert time.monotonic() - started < 40
         assert json.loads(station("user", "list", "--json", cwd=tmp_path).stdout) == []
         assert station("archive", "verify", cwd=tmp_path).returncode == 0
     assert station("archive", "verify", "--repair", cwd=tmp_path).returncode == 0

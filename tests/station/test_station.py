@@ -20,6 +20,7 @@ from tests.conftest import ROOT
 
 RUN = "MINWANG_TEST_RUN"  # inherited by whatever a command starts: other stations on this machine are none of our business
 COMMANDS = (
+    "status",
     "serve", "demo", "backup", "restore", "database status", "database check",
     "database copy", "database migrate", "test", "check", "discover", "inventory check", "inventory plan", "inventory apply", "inventory export",
     "cameras expect", "cameras find", "cameras identify", "cameras list", "cameras show", "cameras findings",

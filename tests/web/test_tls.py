@@ -425,9 +425,11 @@ async def test_a_bad_start_is_one_sentence(console: Console, tmp_path: Path) -> 
         finally:
             await runner.cleanup()
 
-    with pytest.raises(StorageError, match=f"port {console.port} of the console cannot be used .*; set web.port to another"):
+    with pytest.raises(
+        StorageError, match=f"port {console.port} of 127.0.0.1 .web.port. cannot be used: it is taken; .* set web.port"
+    ):
         await start(port=console.port)
-    with pytest.raises(StorageError, match=r"set web\.redirect_port to another"):
+    with pytest.raises(StorageError, match=r"set web\.redirect_port to a free port"):
         await start(port=0, tls="own", redirect_port=console.redirect)
     await asyncio.to_thread((tmp_path / "tls" / "server.crt").unlink)
     with pytest.raises(CertificateError, match="no certificate is there; put the file there"):

@@ -1,0 +1,90 @@
+"""Why a database cannot be used: the driver's error as one sentence with place and remedy.
+
+The address never shows a password: SQLAlchemy renders it hidden, and the server's own message is redacted.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+
+from core.errors import DatabaseUnreachable, StorageError
+from core.logs import redact
+
+_CORRUPT = ("file is not a database", "malformed", "file is encrypted")
+# libpq reports no SQLSTATE for a refused connection; these are PostgreSQL's own English texts. Where the server speaks
+# another language its message is shown all the same, with the general remedy.
+_PERMANENT = {
+    "password authentication failed": "set the right password in data.database",
+    "no password supplied": "give the password in data.database or in a .pgpass file",
+    "no pg_hba.conf entry": "allow this user and machine in pg_hba.conf",
+    "peer authentication failed": "run the station as that system user, or allow a password in pg_hba.conf",
+}
+_OUTAGES = ("57P01", "57P02", "57P03", "53300")  # shut down, crashed, starting up, too many connections
+_MISSING_DATABASE, _MISSING_ROLE = 'database "', 'role "'
+
+
+def is_missing_table(error: SQLAlchemyError) -> bool:
+    """The database answers and holds no such table: a new one."""
+    if not isinstance(error, DBAPIError):
+        return False
+    return getattr(error.orig, "sqlstate", None) == "42P01" or "no such table" in str(error.orig)
+
+
+def is_outage(error: BaseException) -> bool:
+    """The server is gone, full or not up yet: not this statement's fault."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    if error.connection_invalidated or state is None:
+        return True
+    return str(state).startswith("08") or state in _OUTAGES
+
+
+def place(url: str) -> str:
+    """The address as a person may read it, without password."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return parsed.database or "the database in memory"
+    host = parsed.host or parsed.query.get("host") or "this machine"
+    port = f":{parsed.port}" if parsed.port else ""
+    return f"PostgreSQL database '{parsed.database}' on {host}{port} (user {parsed.username or 'of this process'})"
+
+
+def as_sentence(error: SQLAlchemyError, url: str) -> StorageError:
+    """The error to raise in place of the driver's; DatabaseUnreachable where waiting may help."""
+    told = redact(_last_line(error))
+    if url.startswith("sqlite"):
+        return _of_sqlite(told, place(url))
+    return _of_postgresql(told, place(url))
+
+
+def _of_sqlite(told: str, where: str) -> StorageError:
+    if any(c in told for c in _CORRUPT):
+        return StorageError(f"{where}: the database is damaged ({told}); restore it from the backup: minwang restore")
+    if "locked" in told:
+        return DatabaseUnreachable(f"{where}: another process holds the database; end it, then try again")
+    remedy = "give the station's user the right to write there, or set data.dir to another folder"
+    if "disk I/O" in told or "full" in told:
+        remedy = "check the disk and its free space"
+    return StorageError(f"{where}: the database cannot be opened ({told}); {remedy}")
+
+
+def _of_postgresql(told: str, where: str) -> StorageError:
+    if _MISSING_DATABASE in told and "does not exist" in told:
+        name = told.partition(_MISSING_DATABASE)[2].partition('"')[0]
+        return StorageError(f"{where}: there is no such database; make it with 'createdb {name}', or correct data.database")
+    if _MISSING_ROLE in told and "does not exist" in told:
+        name = told.partition(_MISSING_ROLE)[2].partition('"')[0]
+        return StorageError(f"{where}: there is no such user; make it with 'createuser {name}', or correct data.database")
+    for text, remedy in _PERMANENT.items():
+        if text in told:
+            return StorageError(f"{where}: the server refuses ({told}); {remedy}")
+    return DatabaseUnreachable(f"{where} does not answer ({told}); start PostgreSQL, or correct data.database")
+
+
+def _last_line(error: SQLAlchemyError) -> str:
+    """The driver's message without SQLAlchemy's statement and link."""
+    text = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("Is the server")]
+    return (lines[-1] if lines else type(error).__name__)[:300]

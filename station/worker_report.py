@@ -1,0 +1,95 @@
+"""What a worker tells its supervisor, through a pipe that only the two hold: that it is ready, that it lives, and why it
+cannot start.
+
+One JSON object a line. A worker that cannot start for a reason that does not go away by itself (a key file, a certificate, a
+port, the settings) says its sentence and ends with status 78 (EX_CONFIG of sysexits.h); the supervisor then ends the station
+with that sentence instead of starting the worker for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from core import logs
+from core.clock import Clock
+from core.errors import MinwangError, UsageError
+
+DESCRIPTOR = "MINWANG_REPORT"  # environment of a worker
+EX_CONFIG = 78
+BEAT_SECONDS = 5.0
+
+
+class Reporter:
+    """The worker's end. Without a supervisor it says nothing."""
+
+    def __init__(self) -> None:
+        self._descriptor: int | None = None
+        with contextlib.suppress(KeyError, ValueError, OSError):
+            descriptor = int(os.environ.pop(DESCRIPTOR))
+            os.set_inheritable(descriptor, False)
+            os.set_blocking(descriptor, False)
+            self._descriptor = descriptor
+
+    def ready(self) -> None:
+        """It does its work: console answers, streams are being recorded, footage is looked at."""
+        self._write({"ready": True})
+
+    def failed(self, error: MinwangError) -> None:
+        self._write({"failed": str(error), "usage": isinstance(error, UsageError)})
+
+    async def beat(self) -> None:
+        """Says every 5 s that the event loop goes round."""
+        while True:
+            self._write({})
+            logs.tell_repeats()
+            await asyncio.sleep(BEAT_SECONDS)
+
+    def _write(self, message: dict[str, object]) -> None:
+        if self._descriptor is not None:
+            with contextlib.suppress(OSError):  # full or closed: the supervisor sees that for itself
+                os.write(self._descriptor, json.dumps(message).encode() + b"\n")
+
+
+@dataclass(slots=True)
+class Heard:
+    """The supervisor's end: what one worker process has told."""
+
+    ready: bool = False
+    beat: float | None = None  # monotonic seconds of its last word
+    failure: MinwangError | None = None
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def take(self, line: bytes, now: float) -> None:
+        with contextlib.suppress(ValueError, AttributeError):
+            message = json.loads(line)
+            self.ready = self.ready or bool(message.get("ready"))
+            if told := message.get("failed"):
+                self.failure = (UsageError if message.get("usage") else MinwangError)(str(told))
+            self.beat = now
+
+
+class _Listening(asyncio.Protocol):
+    def __init__(self, heard: Heard, clock: Clock, on_word: Callable[[], None]):
+        self._heard, self._clock, self._on_word, self._rest = heard, clock, on_word, b""
+
+    def data_received(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data)[-65_536:].split(b"\n")
+        for line in lines:
+            self._heard.take(line, self._clock.monotonic())
+        self._on_word()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._heard.ended.set()
+
+
+async def listen(clock: Clock, on_word: Callable[[], None] = lambda: None) -> tuple[Heard, int]:
+    """(what is heard, the descriptor for the worker). The caller closes the descriptor once the worker has it."""
+    reading, writing = os.pipe()
+    heard = Heard()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: _Listening(heard, clock, on_word), os.fdopen(reading, "rb", 0))
+    return heard, writing
