@@ -70,10 +70,11 @@ class DataSettings(Section):
         scheme, delimiter, rest = address.partition("://")
         full = f"{DRIVERS.get(scheme, scheme)}{delimiter}{rest}"
         try:
-            if address and make_url(full).drivername not in DRIVERS.values():
-                raise ValueError(ADDRESS_REMEDY)
-        except ArgumentError as e:
-            raise ValueError(ADDRESS_REMEDY) from e
+            driver = make_url(full).drivername if address else ""
+        except (ArgumentError, ValueError):
+            driver = "none"
+        if address and driver not in DRIVERS.values():
+            raise ValueError(ADDRESS_REMEDY)
         return full
 
 

@@ -21,6 +21,7 @@ from station import cli_install as _install  # noqa: F401
 from station import cli_keeping as _keeping  # noqa: F401
 from station import cli_models as _models  # noqa: F401
 from station import cli_registry as _registry  # noqa: F401
+from station import cli_settings as _settings  # noqa: F401
 from station import cli_status as _status  # noqa: F401
 from station import cli_users as _users  # noqa: F401
 from station.cli_base import as_json, cli, run, settings_of, show

@@ -27,7 +27,7 @@ COMMANDS = (
     "cameras clocks", "cameras configure", "cameras rotate", "cameras retire", "record", "patrol",
     "index", "search", "clip", "bundle", "archive verify",
     "archive hold", "archive holds", "archive release", "archive forecast", "bench", "user add", "user list", "user reset", "user set", "version",
-    "init", "cert", "cert show", "cert renew", "cert ca", "doctor",
+    "init", "settings", "cert", "cert show", "cert renew", "cert ca", "doctor",
 )  # fmt: skip
 
 
