@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
 import click
 from cryptography.hazmat.primitives import serialization
 
+from cameras.vault import open_vault
 from core.clock import SystemClock
 from core.errors import CertificateError, ConflictError, UsageError
+from core.secrets import KEY_FILE
 from core.settings import Settings, TlsMode
-from station.cli_base import as_json, cli, settings_of, show
+from station.cli_base import as_json, cli, run, settings_of, show
+from web.doctor.checks import site_of
 from web.tls.authority import Authority, own_hosts
 from web.tls.certificate import Certificate, common_name, fingerprint, read
 
@@ -39,6 +44,7 @@ def cert(ctx: click.Context, hosts: Hosts, new_ca: bool, json_output: bool) -> N
     authority, now = _authority(settings), SystemClock().now()
     wanted = hosts or tuple(own_hosts())
     if new_ca or not authority.exists():
+        run(_key(settings))
         authority.create(wanted, now)
     authority.issue(wanted, now)
     _show(settings, json_output)
@@ -78,6 +84,17 @@ def ca(ctx: click.Context, target: Path) -> None:
     except OSError as e:
         raise UsageError(f"{target}: cannot be written ({e.strerror}); name another file") from e
     click.echo(f"{target}: {common_name(found.subject)}, SHA-256 {fingerprint(found)}")
+
+
+async def _key(settings: Settings) -> None:
+    """The station's key file, under which the authority's is sealed. Raises SecretError where it is lost: a new one would
+    hide that the camera passwords cannot be opened any more."""
+    path = settings.data.dir / KEY_FILE
+    if await asyncio.to_thread(os.path.isfile, path):
+        return
+    async with site_of(settings, SystemClock()) as site:
+        if site.database is not None:
+            await open_vault(site.database, path)
 
 
 def _authority(settings: Settings) -> Authority:
