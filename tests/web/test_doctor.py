@@ -229,7 +229,21 @@ def test_the_kernel_is_asked_for_its_clock() -> None:
     for state, status, offset, error, daemon, expected in cases:
         assert clock.judge(state, status, offset, error, daemon).state == expected
     assert "apt-get install chrony" in clock.judge(5, 0x40, 0, 0, "").remedy
+    assert "no time service" in clock.judge(5, 0x40, 0, 0, "").value and "service" not in clock.judge(5, 0x40, 0, 0, None).value
     assert "Asia/Shanghai" in clock.zone(Site(Settings(), SystemClock()))[0].value
+
+
+@pytest.mark.parametrize(("said", "state"), [("yes", "ok"), ("no", "warning"), ("", "unknown"), (None, "unknown")])
+def test_a_sandbox_that_may_not_ask_the_kernel(
+    said: str | None, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `minwang install` sets the service up: adjtimex is refused, timedated answers over the bus."""
+    monkeypatch.setattr(clock, "_kernel", lambda: None)
+    if said is not None:
+        (tmp_path / "timedatectl").write_text(f'#!/bin/sh\n[ "$*" = "show -p NTPSynchronized --value" ] && echo {said}\n')
+        (tmp_path / "timedatectl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert states(clock.synchronised(Site(Settings(), SystemClock()))) == [state]
 
 
 async def test_the_console_s_port(sign_in: SignIn, tmp_path: Path) -> None:

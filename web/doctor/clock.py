@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import shutil
+import subprocess
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -34,19 +36,41 @@ def synchronised(site: Site) -> Sequence[Finding]:
     """What the kernel knows about its clock, and who sets it."""
     if site.clock.now().year < EARLIEST_YEAR:
         return [failed(f"the clock says {site.clock.now():%Y-%m-%d}", f"set the clock (date -s), then {REMEDY}")]
-    kernel = _Timex()
-    state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(kernel))
-    if state < 0:
-        return [unknown("the kernel does not tell", REMEDY)]
-    unit = 1e9 if kernel.status & STA_NANO else 1e6
-    return [judge(state, kernel.status, kernel.offset / unit, kernel.maxerror / 1e6, _daemon())]
+    kernel = _kernel()
+    return [judge(*kernel, _daemon()) if kernel is not None else _told()]
 
 
-def judge(state: int, status: int, offset: float, max_error: float, daemon: str) -> Finding:
-    """`offset`, `max_error`: seconds, as the kernel estimates them."""
+def _kernel() -> tuple[int, int, float, float] | None:
+    """State, status, offset and greatest error in seconds; None where it may not be asked: systemd's ProtectClock= forbids
+    adjtimex even to read."""
+    found = _Timex()
+    state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(found))
+    unit = 1e9 if found.status & STA_NANO else 1e6
+    return (state, found.status, found.offset / unit, found.maxerror / 1e6) if state >= 0 else None
+
+
+def _told() -> Finding:
+    """By systemd's timedated, which may ask the kernel."""
+    said = ""
+    if program := shutil.which("timedatectl"):
+        command = [program, "show", "-p", "NTPSynchronized", "--value"]
+        said = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False).stdout.strip()
+    if said == "yes":
+        return ok("synchronised (timedatectl)")
+    if said == "no":
+        return warning("not synchronised (timedatectl)", REMEDY)
+    return unknown("the kernel may not be asked from here", "run minwang doctor on the command line")
+
+
+def judge(state: int, status: int, offset: float, max_error: float, daemon: str | None) -> Finding:
+    """`offset`, `max_error`: seconds, as the kernel estimates them; `daemon`: who sets the clock, empty: nobody, None: not known."""
     if state == TIME_ERROR or status & STA_UNSYNC:
-        words = "not synchronised" + (f", although {daemon} runs" if daemon else ", no time service runs")
-        return warning(words, f"see that {daemon} reaches its server (chronyc sources, timedatectl)" if daemon else REMEDY)
+        if daemon:
+            return warning(
+                f"not synchronised, although {daemon} runs",
+                f"see that {daemon} reaches its server (chronyc sources, timedatectl)",
+            )
+        return warning("not synchronised" if daemon is None else "not synchronised, no time service runs", REMEDY)
     value = f"synchronised, off by {1000 * offset:.1f} ms, at most {1000 * max_error:.0f} ms" + (
         f" ({daemon})" if daemon else ""
     )
@@ -55,7 +79,9 @@ def judge(state: int, status: int, offset: float, max_error: float, daemon: str)
     return ok(value)
 
 
-def _daemon() -> str:
+def _daemon() -> str | None:
+    if not Path("/proc/1").exists():
+        return None  # others' processes are hidden from us (ProtectProc=)
     running = {p.info["name"] for p in psutil.process_iter(["name"])}
     return next((d for d in DAEMONS if d in running), "")
 
