@@ -103,6 +103,24 @@ def test(arguments: tuple[str, ...]) -> None:
     sys.exit(develop.test(arguments))
 
 
+@cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def fresh(arguments: tuple[str, ...]) -> None:
+    """Type the documents' commands on a bare Debian or Ubuntu system (--help says more)."""
+    from station import develop
+
+    sys.exit(develop.fresh(arguments))
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def virtual(arguments: tuple[str, ...]) -> None:
+    """Play cameras, for trials and load runs: --inventory FILE, --streams N, … (--help says more)."""
+    from station import develop
+
+    sys.exit(develop.virtual(arguments))
+
+
 @cli.command()
 def check() -> None:
     """Lint, format and type checks."""

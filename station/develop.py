@@ -44,6 +44,12 @@ def fresh(arguments: Sequence[str]) -> int:
     )
 
 
+def virtual(arguments: Sequence[str]) -> int:
+    """Virtual cameras in the foreground. Does not return: this process becomes theirs."""
+    os.environ["PYTHONPATH"] = str(ROOT)
+    os.execv(sys.executable, [sys.executable, "-m", "cameras.virtual", *arguments])
+
+
 def check() -> int:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     commands = (

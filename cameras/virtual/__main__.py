@@ -1,7 +1,8 @@
-"""`python -m cameras.virtual`: virtual cameras for demos and load runs, in the foreground.
+"""`minwang virtual`: virtual cameras for demos and load runs, in the foreground.
 
     --streams N      N streams of one clip at rtsp://127.0.0.1:PORT/cam0 …: a load farm without ONVIF
     --town FILE      a JSON list of {name, host, seed, variants, codec, dome}: full cameras with ONVIF and discovery
+    --inventory FILE a full camera for each one of an inventory that has a loopback address, like the demo town's
     --crowd N        N cameras of many makes with ONVIF and discovery, from address --first on; they share a clip
 
 Prints one line 'ready …' once everything listens.
@@ -15,15 +16,20 @@ import ctypes
 import json
 import os
 import signal
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from cameras import inventory
 from cameras.virtual.clip import Clip, Frame, encode
 from cameras.virtual.crowd import SIZES, Crowd, devices
 from cameras.virtual.makes import MAKES
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from cameras.virtual.town import Plan, VirtualTown
+
+PASSWORD = "minwang-2026"  # of virtual cameras, where MINWANG_VIRTUAL_PASSWORD says no other
 
 
 def load_clip(codec: str, bitrate: int, size: tuple[int, int], fps: float, seconds: float) -> Clip:
@@ -53,12 +59,12 @@ async def serve_streams(args: argparse.Namespace) -> None:
 
 
 async def serve_town(args: argparse.Namespace) -> None:
-    entries = json.loads(args.town.read_text(encoding="utf-8"))
+    entries = _of_inventory(args.inventory) if args.inventory else json.loads(args.town.read_text(encoding="utf-8"))
     plans = [
         Plan(e["name"], e["host"], e["seed"], tuple(e.get("variants", ())), e.get("codec", "h264"), dome=bool(e.get("dome")))
         for e in entries
     ]
-    password = os.environ.get("MINWANG_VIRTUAL_PASSWORD")
+    password = os.environ.get("MINWANG_VIRTUAL_PASSWORD", PASSWORD if args.inventory else None)
     town = VirtualTown(plans, (args.user, password) if args.user and password else None, args.http_port, args.port)
     await town.start()
     print("ready", len(town.devices), flush=True)
@@ -66,9 +72,18 @@ async def serve_town(args: argparse.Namespace) -> None:
     await town.stop()
 
 
+def _of_inventory(file: Path) -> list[dict[str, Any]]:
+    """Raises InventoryError; SystemExit where no camera has a loopback address."""
+    hosts = {c.id: (c.address or "").partition(":")[0] for c in inventory.load(file).cameras}
+    entries = [{"name": n, "host": h, "seed": i + 1} for i, (n, h) in enumerate(hosts.items()) if h.startswith("127.")]
+    if not entries:
+        sys.exit(f"{file}: no camera with a loopback address (127.…), and no other can be played on this machine")
+    return entries
+
+
 async def serve_crowd(args: argparse.Namespace) -> None:
     clip = load_clip(args.codec, args.bitrate, SIZES["main"], 25.0, args.loop)
-    login = (args.user or "admin", os.environ.get("MINWANG_VIRTUAL_PASSWORD", "minwang-2026"))
+    login = (args.user or "admin", os.environ.get("MINWANG_VIRTUAL_PASSWORD", PASSWORD))
     makes = [m for m in MAKES if args.make in ("", m.model)]
     members = devices(args.crowd, clip, args.first, login, (args.http_port, args.port), makes)
     crowd = Crowd(members)
@@ -93,9 +108,12 @@ def _die_with_parent() -> None:
 
 def main() -> None:
     _die_with_parent()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="minwang virtual", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--streams", type=int, default=10)
     parser.add_argument("--town", type=Path)
+    parser.add_argument("--inventory", type=Path, metavar="FILE")
     parser.add_argument("--crowd", type=int, default=0)
     parser.add_argument("--first", default="127.64.0.1", help="address of a crowd's first camera")
     parser.add_argument("--make", default="", help="a crowd of this model only")
@@ -108,7 +126,9 @@ def main() -> None:
     parser.add_argument("--loop", type=float, default=10.0, help="seconds of the clip")
     parser.add_argument("--user")
     args = parser.parse_args()
-    serve = serve_town if args.town else serve_crowd if args.crowd else serve_streams
+    if args.inventory:
+        args.user = args.user or "minwang"
+    serve = serve_town if args.town or args.inventory else serve_crowd if args.crowd else serve_streams
     asyncio.run(serve(args))
 
 

@@ -19,11 +19,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.fresh.booted import Machine
-
 from station.install import release as releases
 from tests.conftest import ROOT
 from tests.fresh import booted
+from tests.fresh.booted import Machine
 from tests.station.test_upgrade import MIGRATION, NEWEST
 
 # A release with a service manager, as its installer leaves it: systemd and the Python that Debian's standard system has.

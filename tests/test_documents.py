@@ -1,0 +1,65 @@
+"""What the documents print: both READMEs the same commands, every block marked as run or not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.fresh.documents import Block, blocks, documents
+
+READMES = ("README.md", "README.zh-CN.md")
+
+
+def test_both_readmes_print_the_same_commands() -> None:
+    english, chinese = ([(b.commands(), b.mark) for b in blocks(ROOT, [file])] for file in READMES)
+    assert len(english) >= 4
+    assert english == chinese
+
+
+def test_both_readmes_have_the_same_parts_in_the_same_order() -> None:
+    english, chinese = ((ROOT / file).read_text(encoding="utf-8") for file in READMES)
+    for part in (r"^#+ ", r"^\| (?!---|part|部分)", r"^!\["):
+        assert len(re.findall(part, english, re.M)) == len(re.findall(part, chinese, re.M)) > 0, part
+    linked = [sorted(set(re.findall(r"\]\((docs/[^)#]+|CONTRIBUTING.md)", text))) for text in (english, chinese)]
+    assert linked[0] == linked[1]
+
+
+def test_every_block_of_commands_is_marked() -> None:
+    unmarked = [f"{b.file}:{b.line}" for b in blocks(ROOT, documents(ROOT)) if b.mark is None]
+    assert unmarked == []
+    reasons = [b.mark for b in blocks(ROOT, documents(ROOT)) if b.mark and not b.is_run]
+    assert [r for r in reasons if len(r.partition(":")[2].strip()) < 10] == []
+
+
+@pytest.mark.parametrize("file", documents(ROOT))
+def test_no_document_names_a_command_that_does_not_exist(file: str) -> None:
+    """Whoever follows a document has ./minwang, and no `python` on the path."""
+    from station.cli import cli
+
+    text = (ROOT / file).read_text(encoding="utf-8")
+    assert not re.findall(r"`python -m [a-z.]+", text)
+    named = set(re.findall(r"\./minwang(?: --config \S+)? ([a-z]+)\b", text))
+    assert named - set(cli.commands) - {"lock", "console"} == set()
+
+
+def test_links_lead_somewhere() -> None:
+    for file in documents(ROOT):
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / file).read_text(encoding="utf-8")):
+            assert (ROOT / file).parent.joinpath(target).exists(), f"{file}: {target}"
+
+
+def test_blocks_are_read_with_their_marks(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text(
+        "<!-- run: answers=\"a b|c\" minutes=3 -->\n```sh\n./minwang demo   # a comment\nprintf '#x' \\\n  > b\n./minwang test\n```\n\n"
+        "<!-- not run: there is no engine -->\n```sh\ndocker up\n```\n```sh\nls\n```\n```toml\n[a]\n```\n"
+    )
+    first, second, third = blocks(tmp_path, ["a.md"])
+    assert first.commands() == ["./minwang demo", "printf '#x' > b", "./minwang test"]
+    assert first.is_run and first.options == {"answers": "a b|c", "minutes": "3"}
+    typed = first.script()
+    assert "\nuntil_up ./minwang demo\nprintf '#x' > b\n" in typed and "minwang test" not in typed
+    assert not second.is_run and second.mark == "not run: there is no engine"
+    assert third == Block("a.md", 13, "ls", None)
