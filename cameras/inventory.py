@@ -216,12 +216,12 @@ def load(path: Path) -> Inventory:
 
 def parse(text: str, name: str = "inventory.yaml") -> Inventory:
     """As `load`, of a text; `name` stands in the sentences."""
-    with _uncollected():
+    with uncollected():
         return _parse(text, name)
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """A town's file makes half a million objects that all stay: the collector would walk them over and over (60 % of the time)."""
     was = gc.isenabled()
     gc.disable()

@@ -70,7 +70,8 @@ class Merge:
 
 def merge(applied: Inventory | None, file: Inventory, registry: Inventory, retired: frozenset[str] = frozenset()) -> Merge:
     """`applied`: the file as it was last applied, None where none was. `registry` holds retired cameras as well."""
-    before, wanted, there = (dict(things(i)) if i else {} for i in (applied, file, registry))
+    wanted, there = dict(things(file)), dict(things(registry))
+    before = wanted if applied is file else dict(things(applied)) if applied else {}
     result = Merge()
     for thing, fields in wanted.items():
         kind, key = thing

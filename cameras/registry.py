@@ -21,7 +21,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import history
-from cameras.inventory import CameraEntry, CredentialEntry, Inventory, PolicyEntry, VillageEntry
+from cameras.inventory import CameraEntry, CredentialEntry, Inventory, PolicyEntry, VillageEntry, uncollected
 from cameras.inventory_merge import Difference, Merge, merge, things
 from cameras.registry_rows import add_camera, change_camera, entry_of, new_row, set_retired, update_row
 from cameras.tables import Camera, Credential, InventoryApplied, Policy, Stream, Village, profile_of
@@ -82,11 +82,13 @@ class Prefer(StrEnum):
 
 async def plan(session: AsyncSession, inventory: Inventory) -> Plan:
     """What `apply` would change. See cameras.inventory_merge for the rules."""
-    last = await last_applied(session)
-    rows = list(await session.scalars(select(Camera).order_by(Camera.id)))
-    there = await _as_inventory(session, "registry", rows)
-    before = Inventory.model_validate(last.content) if last else None
-    return Plan(merge(before, inventory, there, frozenset(c.id for c in rows if c.retired)), last)
+    with uncollected():
+        last = await last_applied(session)
+        rows = list(await session.scalars(select(Camera).order_by(Camera.id)))
+        there = await _as_inventory(session, "registry", rows)
+        unchanged = last is not None and last.digest == digest(inventory)
+        before = inventory if unchanged else Inventory.model_validate(last.content) if last else None
+        return Plan(merge(before, inventory, there, frozenset(c.id for c in rows if c.retired)), last)
 
 
 async def last_applied(session: AsyncSession) -> InventoryApplied | None:

@@ -78,6 +78,11 @@ def read(path: Path | None) -> Source:
         return Source()
     try:
         text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as e:
+        raise SettingsError(
+            f"{path}: cannot be read (no such file); write it with 'minwang --config {path} init', or name the right one with "
+            f"--config or {CONFIG_VARIABLE}"
+        ) from e
     except OSError as e:
         raise SettingsError(f"{path}: cannot be read ({e.strerror}); give the right file with --config") from e
     except UnicodeDecodeError as e:
@@ -102,6 +107,14 @@ def check_variables(sections: Collection[str]) -> None:
             raise SettingsError(
                 f"environment variable {name}: no section '{section.lower()}'; unset it or use one of: {', '.join(sections)}"
             )
+
+
+def forget_variables() -> None:
+    """Take every setting out of this process's environment: for a demo, which must not reach into the station they belong to."""
+    for name in list(os.environ):
+        setting = name.upper().removeprefix(PREFIX)
+        if name.upper().startswith(PREFIX) and ("__" in setting or setting in ("CONFIG", "INVENTORY")):
+            del os.environ[name]
 
 
 class Environment(EnvSettingsSource):

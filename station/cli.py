@@ -8,7 +8,7 @@ import sys
 import click
 
 import core
-from core import station_lock
+from core import settings_source, station_lock
 from core.errors import MinwangError, UsageError
 from station import cli_archive as _archive  # noqa: F401  # registers its commands
 from station import cli_cameras as _cameras  # noqa: F401
@@ -58,6 +58,7 @@ def demo(seconds: float | None, port: int) -> None:
     """Run a small town of virtual cameras: found, recorded, patrolled, searched, shown."""
     from station import demo as demo_town
 
+    settings_source.forget_variables()  # the demo town must not get into the station that they belong to
     sys.exit(run(demo_town.run(seconds, port)))
 
 

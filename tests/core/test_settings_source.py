@@ -135,3 +135,17 @@ def test_the_command_prints_values_with_their_origin(folder: Path, monkeypatch: 
     shown = make_url(rows["data.database"]["value"])
     assert (shown.password, shown.query["sslpassword"], shown.host) == ("***", "***", "h")
     assert set(rows) == {".".join(k) for _, k in settings.settings_source.leaves(settings.Settings())}
+
+
+def test_a_demo_forgets_the_station_of_its_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (
+        ("MINWANG_DATA__DIR", "/real"),
+        ("minwang_web__port", "1"),
+        ("MINWANG_CONFIG", "x"),
+        ("MINWANG_INVENTORY", "y"),
+    ):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MINWANG_EXTRAS", "ultralytics")
+    settings.settings_source.forget_variables()
+    assert settings.load().data.dir == folder / "data" and settings.load().web.port == 8080
+    assert [n for n in os.environ if n.upper().startswith("MINWANG_")] == ["MINWANG_EXTRAS"]
