@@ -14,7 +14,7 @@ from aiohttp import web
 from core import ports
 from core.clock import Clock
 from core.errors import CertificateError, MinwangError, NotFoundError
-from core.settings import Settings, TlsMode
+from core.settings import Settings, TlsMode, WebSettings
 from web import routing
 from web.tls import install_page
 from web.tls.authority import Authority
@@ -51,12 +51,8 @@ class Listener:
             site = web.TCPSite(self._redirect, where.host, where.redirect_port)
             await _listen(site, where.host, where.redirect_port, "web.redirect_port")
         log.info("console at %s", address(self._settings))
-        if where.tls is TlsMode.OFF and not is_loopback(where.host):
-            log.warning(
-                "the console is served without encryption on %s: passwords and pictures can be read on the way; "
-                "run 'minwang cert' and set web.tls (docs/https.md)",
-                where.host,
-            )
+        if exposed := exposure(where):
+            log.warning("%s", exposed)
         self._say_dates()
 
     async def care(self) -> None:
@@ -113,6 +109,23 @@ def address(settings: Settings) -> str:
     scheme = "https" if settings.web.tls is TlsMode.OWN else "http"
     host = f"[{settings.web.host}]" if ":" in settings.web.host else settings.web.host
     return f"{scheme}://{host}:{settings.web.port}"
+
+
+def exposure(where: WebSettings) -> str:
+    """Why passwords and pictures can be read on the way to the console, and the remedy; empty: they cannot."""
+    if is_loopback(where.host) or where.tls is TlsMode.OWN:
+        return ""
+    if where.tls is TlsMode.OFF:
+        return (
+            f"the console is served without encryption on {where.host}: passwords and pictures can be read on the way; "
+            "run 'minwang cert' and set web.tls (docs/https.md)"
+        )
+    if where.trusted_proxies:
+        return ""  # the proxy is another machine
+    return (
+        f"the console answers without encryption on {where.host} beside its proxy; "
+        'set web.host = "127.0.0.1", or web.trusted_proxies where the proxy is another machine (docs/https.md)'
+    )
 
 
 def is_loopback(host: str) -> bool:

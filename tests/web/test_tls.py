@@ -436,18 +436,22 @@ async def test_a_bad_start_is_one_sentence(console: Console, tmp_path: Path) -> 
         await start(port=0, tls="own")
 
 
-@pytest.mark.parametrize(
-    ("host", "tls", "warned"), [("0.0.0.0", "off", True), ("127.0.0.1", "off", False), ("0.0.0.0", "proxy", False)]
-)
+EXPOSED = (
+    ("0.0.0.0", "off", [], "is served without encryption on 0.0.0.0"), ("127.0.0.1", "off", [], ""), ("::1", "proxy", [], ""),
+    ("0.0.0.0", "proxy", [], "answers without encryption on 0.0.0.0 beside its proxy"), ("0.0.0.0", "proxy", ["10.1.1.1"], ""),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("host", "tls", "proxies", "words"), EXPOSED)
 async def test_plain_http_for_others_is_warned_of(
-    host: str, tls: str, warned: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    host: str, tls: str, proxies: list[str], words: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings = Settings(data=DataSettings(dir=tmp_path), web=WebSettings(host=host, port=0, tls=TlsMode(tls)))
+    web_settings = WebSettings(host=host, port=0, tls=TlsMode(tls), trusted_proxies=proxies)
     runner = web.AppRunner(web.Application(), access_log=None)
     await runner.setup()
-    await Listener(settings, ManualClock()).start(runner)
+    await Listener(Settings(data=DataSettings(dir=tmp_path), web=web_settings), ManualClock()).start(runner)
     await runner.cleanup()
-    assert ("served without encryption on 0.0.0.0" in caplog.text) is warned
+    assert words in caplog.text and bool(words) is bool(caplog.text)
 
 
 def test_addresses_as_people_open_them() -> None:

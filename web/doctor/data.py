@@ -26,7 +26,7 @@ from search.lag import lag
 from search.packs import Shelf
 from search.upkeep import shelf_of
 from web.doctor.facts import Finding, Site, failed, locked_out, ok, unknown, warning
-from web.listen import is_loopback
+from web.listen import exposure, is_loopback
 from web.tls.authority import Authority, missing_hosts
 from web.tls.certificate import EXPIRES_SOON_DAYS, load
 
@@ -220,16 +220,13 @@ def models(site: Site) -> Sequence[Finding]:
 def certificate(site: Site) -> Sequence[Finding]:
     """Of the console."""
     web = site.settings.web
+    if exposed := exposure(web):
+        value, _, remedy = exposed.rpartition("; ")
+        return [warning(value, remedy)]
     if web.tls is TlsMode.PROXY:
         return [unknown("the proxy has it", "watch its expiry there (docs/https.md)")]
     if web.tls is TlsMode.OFF:
-        if is_loopback(web.host):
-            return [ok("none is needed: the console listens on this machine only")]
-        return [
-            warning(
-                f"none: the console is served without encryption on {web.host}", "minwang cert, then web.tls (docs/https.md)"
-            )
-        ]
+        return [ok("none is needed: the console listens on this machine only")]
     now = site.clock.now()
     try:
         found = load(*site.settings.certificate_files, now)
