@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras import registry
 from cameras.tables import Camera
 from core.database import Database
-from core.errors import CameraError, CameraRefused, CameraUnreachable
+from core.errors import CameraError, CameraRefused, CameraUnreachable, SecretError
 from core.secrets import Vault
 from health import book, topology
 from health.faults import LIVE_STATES
@@ -52,10 +52,13 @@ class Visits:
         wanted = [(c, s) for c in cameras if (s := registry.visited_stream(c)) is not None]
         logins: dict[str | None, tuple[str, str] | None] = {}
         async with self._database.reading() as session:
-            for camera, _ in wanted:
-                if camera.credential not in logins:
-                    logins[camera.credential] = await registry.login(session, self._vault, camera.credential)
-        return {c.id: asyncio.create_task(self._one(c, s.id, str(s.url), logins[c.credential])) for c, s in wanted}
+            for name in {c.credential for c, _ in wanted}:
+                try:
+                    logins[name] = await registry.login(session, self._vault, name)
+                except SecretError as e:  # its cameras stay unknown; the others are looked at
+                    log.error("the cameras of credential '%s' are not visited: %s", name, e)
+        known = [(c, s) for c, s in wanted if c.credential in logins]
+        return {c.id: asyncio.create_task(self._one(c, s.id, str(s.url), logins[c.credential])) for c, s in known}
 
     async def leave_alone(self, visits: Mapping[str, Visit], now: datetime) -> None:
         """Of cameras that refused the credential, nobody tries it again until a person acts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,12 +15,15 @@ from cameras import registry
 from cameras.tables import Camera
 from core.clock import Clock, from_microseconds
 from core.database import Database
+from core.errors import SecretError
 from core.secrets import Vault
 from nvr import quarantine, schedule, volumes
 from nvr.access_units import Counters
 from nvr.recorder import Recorder, StreamSpec, StreamState
 from nvr.rendezvous import score
 from nvr.tables import StreamStatus, Worker
+
+log = logging.getLogger(__name__)
 
 JUMP_SECONDS = 300.0
 
@@ -43,12 +47,17 @@ async def desired(
     known = await session.execute(select(StreamStatus.stream, StreamStatus.fell_back_at, StreamStatus.quarantined_at))
     before = {stream: (fell_back, quarantined) for stream, fell_back, quarantined in known}
     logins: dict[str | None, tuple[str, str] | None] = {}
+    sealed_elsewhere: set[str | None] = set()
     specs = []
     for camera in await registry.cameras(session):
         if shard(camera.id, workers) != worker:
             continue
         if camera.credential not in logins:
-            logins[camera.credential] = await registry.login(session, vault, camera.credential)
+            try:
+                logins[camera.credential] = await registry.login(session, vault, camera.credential)
+            except SecretError as e:  # its cameras wait for the password; the others are recorded
+                log.error("the cameras of credential '%s' are not recorded: %s", camera.credential, e)
+                logins[camera.credential], sealed_elsewhere = None, sealed_elsewhere | {camera.credential}
         for stream in camera.streams:
             fell_back_at, quarantined_at = before.get(stream.id, (None, None))
             if stream.record and stream.url and schedule.includes(stream.schedule, now, zone):
@@ -58,7 +67,7 @@ async def desired(
                         stream.url,
                         logins[camera.credential],
                         stream.engine or default_engine,
-                        refused=camera.refused_at is not None,
+                        refused=camera.refused_at is not None or camera.credential in sealed_elsewhere,
                         audio=stream.audio,
                         on_event=stream.schedule == schedule.ON_EVENT,
                         fell_back_at=fell_back_at,

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from core import station_lock
+from core.errors import StationBusyError
 from station.cli_base import Need, as_json, cli, run, settings_of, show, with_database
 
 
@@ -34,14 +35,25 @@ def record(
     sys.exit(0 if all(c["segments"] for c in summary["streams"].values()) else 1)
 
 
+def runs_station(data: Path) -> bool:
+    """Whether a whole station holds the data folder: it patrols and indexes."""
+    holder = station_lock.holder(data)
+    return holder is not None and holder.command in ("serve", "demo")
+
+
 @cli.command()
 @as_json
 @click.pass_context
 def patrol(ctx: click.Context, json_output: bool) -> None:
-    """Look at every camera now (needs a running recorder) and print the open faults."""
+    """Look at every camera now and print the open faults. A running station does it itself and is waited for."""
     from station import foreground
 
-    facts = with_database(ctx, foreground.patrol, Need.FOOTAGE)
+    data = settings_of(ctx, Need.FOOTAGE).data.dir
+    if runs_station(data):
+        facts = with_database(ctx, foreground.patrol_by_station, Need.FOOTAGE)
+    else:
+        with station_lock.hold(data, "patrol"):
+            facts = with_database(ctx, foreground.patrol, Need.FOOTAGE)
     show(facts, json_output, lambda: "\n".join(_patrol_lines(facts)))
     sys.exit(0 if facts["faults"] or facts["judged"] else 1)
 
@@ -70,10 +82,22 @@ def _patrol_lines(facts: dict[str, Any]) -> list[str]:
 @as_json
 @click.pass_context
 def index(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
-    """Index recorded footage up to the present, or a stretch of it once more with a better pack."""
+    """Index recorded footage up to the present, or a stretch of it once more with a better pack.
+
+    A running station indexes what is new by itself; beside it, only a stretch (--from and --to) can be read once more.
+    """
     from station import foreground
 
-    facts = with_database(ctx, lambda d, s: foreground.index(d, s, options), Need.FOOTAGE)
+    data = settings_of(ctx, Need.FOOTAGE).data.dir
+    if runs_station(data):
+        if not (options["start"] and options["end"]):
+            raise StationBusyError(
+                "the running station indexes what is new by itself; give --from and --to to read a stretch once more"
+            )
+        facts = with_database(ctx, lambda d, s: foreground.index(d, s, options), Need.FOOTAGE)
+    else:
+        with station_lock.hold(data, "index"):
+            facts = with_database(ctx, lambda d, s: foreground.index(d, s, options), Need.FOOTAGE)
     show(
         facts,
         json_output,
