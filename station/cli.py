@@ -10,20 +10,6 @@ import click
 import core
 from core import settings_source, station_lock
 from core.errors import MinwangError, UsageError
-from station import cli_archive as _archive  # noqa: F401  # registers its commands
-from station import cli_cameras as _cameras  # noqa: F401
-from station import cli_cert as _cert  # noqa: F401
-from station import cli_database as _database  # noqa: F401
-from station import cli_doctor as _doctor  # noqa: F401
-from station import cli_footage as _footage  # noqa: F401
-from station import cli_init as _init  # noqa: F401
-from station import cli_install as _install  # noqa: F401
-from station import cli_keeping as _keeping  # noqa: F401
-from station import cli_models as _models  # noqa: F401
-from station import cli_registry as _registry  # noqa: F401
-from station import cli_settings as _settings  # noqa: F401
-from station import cli_status as _status  # noqa: F401
-from station import cli_users as _users  # noqa: F401
 from station.cli_base import as_json, cli, run, settings_of, show
 
 

@@ -91,7 +91,7 @@ async def _run(
     settings: Settings, config: Path | None, lock: StationLock, notifier: Notifier, stopping: asyncio.Task[None]
 ) -> None:
     clock = SystemClock()
-    supervisor = Supervisor(roles(settings), config or settings.source.path, clock, lock=lock)
+    supervisor = Supervisor(roles(settings), config or settings.source.path, clock, lock=lock, analyst_waits=True)
     overseer = Overseer(supervisor, notifier, lock.folder, clock, lambda: log.info("the station is ready"))
     await supervisor.start()
     watching = asyncio.create_task(overseer.run())

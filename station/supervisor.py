@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +32,7 @@ PAUSES = (1, 2, 5, 10, 30, 60)
 STEADY_SECONDS = 120
 STOP_SECONDS = 12.0
 LOOK_SECONDS = 5.0
+ANALYST_WAITS_SECONDS = 20.0
 HANG_SECONDS = 60.0
 START_SECONDS = 300.0  # a worker that has not said a word by then hangs
 
@@ -87,8 +89,14 @@ class Supervisor:
         clock: Clock,
         log_file: Path | None = None,
         lock: StationLock | None = None,
+        *,
+        analyst_waits: bool = False,
     ):
-        """`lock` is passed on to the workers: the data folder is in use until the last of them has ended."""
+        """`lock` is passed on to the workers: the data folder is in use until the last of them has ended.
+
+        `analyst_waits`: recording and the console come first.
+        """
+        self._waits = analyst_waits
         self._roles = wanted
         self._config = config
         self._clock = clock
@@ -139,8 +147,17 @@ class Supervisor:
         await asyncio.gather(*late, return_exceptions=True)
         del done
 
+    async def _first(self) -> None:
+        """Until recorders and console work, or 20 s are over: the analyst's start needs the processor for seconds."""
+        async with asyncio.timeout(ANALYST_WAITS_SECONDS):
+            while not self.ready and self.failed is None and not self._stopping:
+                await self._clock.sleep(0.1)
+
     async def _keep(self, role: Role) -> None:
         failures = 0
+        if role.name == "analyst" and len(self._roles) > 1 and self._waits:
+            with suppress(TimeoutError):
+                await self._first()
         while not self._ending():
             started = self._clock.monotonic()
             process = self.children[role] = await self._spawn(role)

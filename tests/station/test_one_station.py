@@ -86,3 +86,17 @@ def test_the_next_station_waits_for_a_killed_one_s_workers(signal_number: int, t
             recorder.resume()
             workers_of(second, 3)
             assert not recorder.is_running() or recorder.status() == psutil.STATUS_ZOMBIE
+
+
+def test_patrol_and_index_beside_a_station(tmp_path: Path) -> None:
+    """The station does the round itself; what it indexes by itself is not indexed by a second one."""
+    with serving(tmp_path) as process:
+        workers_of(process, 3)
+        patrolled = station("patrol", "--json", cwd=tmp_path, timeout=120)
+        assert json.loads(patrolled.stdout)["cameras"] == 0, patrolled.stderr
+        refused = station("index", cwd=tmp_path)
+        assert refused.returncode == 1
+        assert "the running station indexes what is new by itself; give --from and --to" in refused.stderr
+        stretch = ("index", "--from", "2026-01-01T00:00:00Z", "--to", "2026-01-01T01:00:00Z")
+        assert station(*stretch, cwd=tmp_path).returncode == 0
+    assert station("index", cwd=tmp_path).returncode == 0

@@ -67,6 +67,25 @@ def test_the_program_calls_itself_minwang(tmp_path: Path) -> None:
     )
 
 
+def test_every_command_is_found_in_its_module() -> None:
+    """They are imported one by one when asked for: a table says which module registers which."""
+    import importlib
+
+    from station.cli_base import MODULES, cli
+
+    for file in (ROOT / "station").glob("cli_*.py"):
+        importlib.import_module(f"station.{file.stem}")
+    modules = {name: str(command.callback.__module__) for name, command in cli.commands.items() if command.callback}
+    found = {name: module.rpartition(".")[2] for name, module in modules.items() if module.startswith("station.cli_")}
+    assert found == MODULES
+
+
+def test_a_worker_imports_no_other_command() -> None:
+    code = "import sys, station.cli, station.recorder_worker; print([m for m in ('scipy', 'aiohttp_jinja2', 'web', 'search') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_status_two_for_wrong_use_and_one_for_failure(tmp_path: Path) -> None:
     assert station("record", cwd=tmp_path).returncode == 2  # options missing
     assert station("fly", cwd=tmp_path).returncode == 2
