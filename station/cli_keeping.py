@@ -49,6 +49,7 @@ def backup(
         raise UsageError(f"{target}: there is no such folder; is its disk mounted?")
     passphrase = None if without_key else _passphrase(passphrase_file, confirm=True)
     wish = create.Wish(target, passphrase, with_sightings, passphrase_file)
+    create.give_way()
     made = create.backup(settings, wish)
     facts = {
         "archive": made.path, "bytes": made.size, "seconds": round(made.seconds, 1), "verified": made.verified,

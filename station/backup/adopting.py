@@ -13,7 +13,7 @@ from pathlib import Path
 
 from core.clock import Clock
 from core.database import Database
-from core.errors import BackupError
+from core.errors import BackupError, StorageError
 from core.settings import Settings
 from nvr import volumes
 from nvr.adoption import Adopted, adopt
@@ -29,7 +29,12 @@ async def finish(settings: Settings, database: Database, clock: Clock) -> Adopte
     if created is None:
         return None
     await volumes.prepare(database, settings.volumes)  # a disk may be mounted elsewhere than before
-    done = await adopt(database, created, clock.now())
+    try:
+        done = await adopt(database, created, clock.now())
+    except OSError as e:
+        raise StorageError(
+            f"{e.filename}: the footage cannot be taken in ({e.strerror}); see the disk, then start again"
+        ) from e
     for path in done.missing:
         log.error(
             "%s does not hold the recordings that it held at the backup: is its disk mounted? Its footage is not taken in", path

@@ -51,7 +51,7 @@ def small_files(data: Path, apart: Iterable[Path], left_out: list[str]) -> Itera
         for name in files:
             path = here / name
             relative = path.relative_to(data)
-            if _is_passed_over(relative, path, kept_apart) or is_secret(relative):
+            if not is_copied(relative) or os.path.realpath(path) in kept_apart:
                 continue
             if path.is_file():
                 yield relative
@@ -59,16 +59,17 @@ def small_files(data: Path, apart: Iterable[Path], left_out: list[str]) -> Itera
                 left_out.append(f"{relative.as_posix()}: not a file")
 
 
-def _is_passed_over(relative: Path, path: Path, apart: set[str]) -> bool:
+def is_copied(relative: Path) -> bool:
+    """Whether a file or folder of this name below the data folder is ever copied as it is."""
     name = relative.name
     is_archive = name.startswith(ARCHIVES[0]) and name.endswith(ARCHIVES[1])
-    passing = name.startswith(".") or relative.suffix in PASSING or is_archive
-    return relative.parts[0] in NOT_COPIED or passing or os.path.realpath(path) in apart
+    passing = any(part.startswith(".") for part in relative.parts) or relative.suffix in PASSING or is_archive
+    return relative.parts[0] not in NOT_COPIED and not passing and not is_secret(relative)
 
 
 def _is_entered(data: Path, folder: Path, apart: set[str], left_out: list[str]) -> bool:
     relative = folder.relative_to(data)
-    if _is_passed_over(relative, folder, apart) or (folder / IDENTITY).exists():
+    if not is_copied(relative) or os.path.realpath(folder) in apart or (folder / IDENTITY).exists():
         return False
     if folder.is_symlink():
         left_out.append(f"{relative.as_posix()}: a link to a folder elsewhere")

@@ -52,7 +52,6 @@ class Made:
 def backup(settings: Settings, wish: Wish) -> Made:
     """Raises BackupError or UsageError; either way the run is written down in the data folder."""
     started = time.monotonic()
-    _give_way()
     try:
         made = _backup(settings, wish, started)
     except (MinwangError, OSError) as e:
@@ -75,8 +74,8 @@ def _run(wish: Wish, started: float, made: Made | None = None, error: str = "") 
     return backup_log.Run(now, str(made.path), took, made.size, made.verified)
 
 
-def _give_way() -> None:
-    """The recorders come first, at the processor and at the disk."""
+def give_way() -> None:
+    """For a process that does nothing else: the recorders come first, at the processor and at the disk."""
     with suppress(OSError, psutil.Error):
         os.nice(10)
         psutil.Process().ionice(psutil.IOPRIO_CLASS_BE, 7)

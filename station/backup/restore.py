@@ -59,6 +59,10 @@ def _require_empty(data: Path) -> None:
 
 
 def _require_fit(manifest: Manifest, url: str) -> None:
+    for entry in manifest.files:
+        folder, _, name = entry.name.partition("/")
+        if folder == DATA and not contents.is_copied(Path(name)):
+            raise BackupError(f"the archive holds {entry.name[:80]!r} in the open, which no backup does; do not use it")
     if manifest.revision > migrate.newest():
         raise BackupError(
             f"the backup is of database version {manifest.revision}, this program knows {migrate.newest()}; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tarfile
@@ -173,6 +174,19 @@ def test_sealed_files_go_nowhere_else(members: Members, tmp_path: Path) -> None:
     for name in ("data/../outside", "data/tls/../../outside.key", "data/note.txt"):
         seal = sealing.seal({name: b"x"}, PASSPHRASE, text)
         refused(written(tmp_path / "s.tar", [members[0], plain("seal.json", seal), *members[2:]]), tmp_path, "no backup holds")
+
+
+@pytest.mark.parametrize(
+    "name", ["secret.key", "tls/server.key", "minwang.db", "station.lock", ".restoring/x", "models/a@1/pack.json"]
+)
+def test_what_no_backup_holds_in_the_open_is_not_planted(name: str, members: Members, tmp_path: Path) -> None:
+    """A key of the attacker's own, for one."""
+    told = manifest.parse(members[0][1])
+    content = bytes(32)
+    entry = FileEntry(f"data/{name}", len(content), hashlib.sha256(content).hexdigest())
+    text = replace(told, sealed=False, files=[*told.files, entry]).text()
+    planted = [plain("manifest.json", text), *members[2:], plain(entry.name, content)]
+    refused(written(tmp_path / "p.tar", planted), tmp_path, "in the open")
 
 
 def test_a_database_that_is_another(members: Members, tmp_path: Path) -> None:
