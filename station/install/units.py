@@ -35,6 +35,8 @@ RestartSec=10
 # A mistake in the settings does not go away by itself.
 RestartPreventExitStatus=2 78
 WatchdogSec=60
+# A hung process does not act on SIGABRT, and no core is kept: no half minute is waited for it.
+WatchdogSignal=SIGKILL
 # A large database may be migrated first.
 TimeoutStartSec=900
 # The supervisor gives its workers 12 s to close their files.

@@ -42,7 +42,7 @@ mount --bind "$3" "$root/srv/bundle"
 cd "$root"
 pivot_root . mnt
 umount -l /mnt
-exec env -i container=minwang PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb /lib/systemd/systemd --log-target=console --show-status=0
+exec env -i container=minwang PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb /lib/systemd/systemd --log-target=journal --show-status=0
 """
 NAMESPACES = ("--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup")
 
