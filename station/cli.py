@@ -40,12 +40,15 @@ def serve(ctx: click.Context, wait_for_database: float) -> None:
     "--seconds", type=click.FloatRange(min=10), help="End this many seconds after the cameras are ready, with a JSON summary."
 )
 @click.option("--port", default=8080, show_default=True, help="Port of the console.")
-def demo(seconds: float | None, port: int) -> None:
+@click.option(
+    "--database", default="", envvar="MINWANG_DEMO_DATABASE", help="Address of an empty PostgreSQL database instead of SQLite."
+)
+def demo(seconds: float | None, port: int, database: str) -> None:
     """Run a small town of virtual cameras: found, recorded, patrolled, searched, shown."""
     from station import demo as demo_town
 
     settings_source.forget_variables()  # the demo town must not get into the station that they belong to
-    sys.exit(run(demo_town.run(seconds, port)))
+    sys.exit(run(demo_town.run(seconds, port, database)))
 
 
 @cli.command(hidden=True)

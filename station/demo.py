@@ -78,22 +78,22 @@ class Progress:
         sys.stderr.flush()
 
 
-async def run(seconds: float | None, port: int) -> int:
+async def run(seconds: float | None, port: int, database: str = "") -> int:
     """Returns the exit status: 0 where everything that the demo promises really happened."""
     _check_port(port)
     lock = await asyncio.to_thread(station_lock.acquire, ROOT / ".demo", "demo", "one demo runs at a time in a checkout")
     try:
-        return await _run(seconds, port, lock)
+        return await _run(seconds, port, database, lock)
     finally:
         await asyncio.to_thread(lock.release)
 
 
-async def _run(seconds: float | None, port: int, lock: StationLock) -> int:
+async def _run(seconds: float | None, port: int, database_address: str, lock: StationLock) -> int:
     await asyncio.to_thread(_check_addresses, inventory.load(ROOT / "inventory.yaml"))
     progress, folder = Progress(), lock.folder
     await asyncio.to_thread(_empty, folder)
-    config = _write_settings(folder, port)
-    settings = Settings(**_values(folder, port))
+    values = _values(folder, port, database_address)
+    config, settings = _write_settings(folder, values), Settings(**values)
     town = inventory.load(ROOT / "inventory.yaml")
     stopping = asyncio.create_task(until_stopped())
     camera_password = secrets.token_urlsafe(12)
@@ -302,10 +302,10 @@ def _check_port(port: int) -> None:
             raise StorageError(f"port {port} cannot be used ({e.strerror}); choose another with --port") from e
 
 
-def _values(folder: Path, port: int) -> dict[str, Any]:
+def _values(folder: Path, port: int, database: str) -> dict[str, Any]:
     return {
         "station": {"name": "西店派出所(演示)"},
-        "data": {"dir": str(folder)},
+        "data": {"dir": str(folder), "database": database},
         "web": {"port": port},
         "recorder": {"segment_seconds": 20.0},
         "retention": {"min_free_bytes": 100_000_000},
@@ -330,8 +330,8 @@ def _check_addresses(town: inventory.Inventory) -> None:
                     ) from e
 
 
-def _write_settings(folder: Path, port: int) -> Path:
-    values = _values(folder, port)
+def _write_settings(folder: Path, values: dict[str, Any]) -> Path:
+    values = dict(values)
     lines = [f"inventory = {json.dumps(values.pop('inventory'))}"]
     for section, keys in values.items():
         lines += ["", f"[{section}]", *(f"{k} = {json.dumps(v, ensure_ascii=False)}" for k, v in keys.items())]

@@ -16,4 +16,5 @@ def station_database(chosen_address: str, monkeypatch: pytest.MonkeyPatch) -> It
         return
     with postgres.empty_database(chosen_address) as address:
         monkeypatch.setenv("MINWANG_DATA__DATABASE", address)
+        monkeypatch.setenv("MINWANG_DEMO_DATABASE", address)
         yield
