@@ -15,6 +15,7 @@ from typing import IO
 from core.errors import BackupError
 from station.backup import manifest as manifests
 from station.backup.manifest import MANIFEST, MAX_TEXT, SEAL, FileEntry, Manifest
+from station.backup.pacing import Pace, PacedFile
 from station.backup.sealing import MAX_SEAL
 
 CHUNK = 1 << 20
@@ -37,7 +38,7 @@ def write(target: Path, folder: Path, manifest: Manifest, seal: bytes | None) ->
     try:
         descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT, bufsize=CHUNK) as tar:
+            with tarfile.open(fileobj=PacedFile(file, Pace()), mode="w", format=tarfile.PAX_FORMAT) as tar:  # type: ignore[call-overload]
                 _add(tar, MANIFEST, manifest.text())
                 if seal is not None:
                     _add(tar, SEAL, seal)
@@ -85,7 +86,7 @@ class Archive:
             raise BackupError(f"{self.path}: not a backup of a Minwang station ({name} is not where it must be)")
         return b"".join(self._chunks(member))
 
-    def extract(self, folder: Path) -> None:
+    def extract(self, folder: Path, pace: Pace) -> None:
         """All files into an empty folder, each compared with its checksum. Raises BackupError at the first that is not right."""
         if shutil.disk_usage(folder).free < (needed := sum(f.size for f in self.manifest.files)):
             raise BackupError(
@@ -99,11 +100,11 @@ class Archive:
                 raise BackupError(
                     f"{self.path}: the member {member.name[:80]!r} is not what the manifest says; do not use this file"
                 )
-            self._extract(member, entry, folder / entry.name)
+            self._extract(member, entry, folder / entry.name, pace)
         if missing:
             raise BackupError(f"{self.path}: {next(iter(missing))} is missing; the archive is cut off or damaged")
 
-    def _extract(self, member: tarfile.TarInfo, entry: FileEntry, path: Path) -> None:
+    def _extract(self, member: tarfile.TarInfo, entry: FileEntry, path: Path, pace: Pace) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
         digest = hashlib.sha256()
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
@@ -111,6 +112,7 @@ class Archive:
             for chunk in self._chunks(member):
                 digest.update(chunk)
                 file.write(chunk)
+                pace.wrote(file.fileno(), len(chunk))
         if digest.hexdigest() != entry.sha256:
             raise BackupError(f"{self.path}: the checksum of {entry.name} is wrong; the archive is damaged, use another one")
 

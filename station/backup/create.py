@@ -22,6 +22,7 @@ from core.secrets import KEY_FILE, Vault
 from core.settings import Settings
 from station.backup import archive, contents, postgresql, sealing, sqlite
 from station.backup.manifest import DATA, DATABASE, SETTINGS, SIGHTINGS, Manifest, VolumeEntry
+from station.backup.pacing import Pace
 
 PREFIX, SUFFIX = contents.ARCHIVES
 WORK = ".minwang-backup-"
@@ -204,7 +205,7 @@ def verify(path: Path, folder: Path, passphrase: str | None, url: str = "") -> s
     """
     folder.mkdir(mode=0o700)
     with archive.opened(path) as opened:
-        opened.extract(folder)
+        opened.extract(folder, Pace())
         manifest, seal, text = opened.manifest, opened.seal, opened.manifest_text
     opens = sealing.unseal(seal, passphrase, text) if seal is not None and passphrase is not None else {}
     if manifest.database == "sqlite":

@@ -18,6 +18,7 @@ from nvr.volumes import IDENTITY
 from search import upkeep
 from station.backup import archive, contents, create, postgresql, sealing, sqlite
 from station.backup.manifest import DATA, DATABASE, SETTINGS, SIGHTINGS, Manifest
+from station.backup.pacing import Pace
 
 MARKER = "restored.json"  # until the footage that is newer than the backup has been taken in
 WORK = ".restoring"
@@ -44,7 +45,7 @@ def restore(path: Path, data: Path, passphrase: str | None, url: str = "") -> Re
         manifest = opened.manifest
         _require_fit(manifest, url)
         secrets = _secrets(opened, passphrase)
-        opened.extract(work)
+        opened.extract(work, Pace(calm=False))
         _check(manifest, work, secrets)
         if manifest.database == "postgresql":
             _restore_dump(manifest, work, url)

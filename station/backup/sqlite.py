@@ -8,16 +8,15 @@ delays no writer; the write-ahead log grows meanwhile by what is written.
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from core.database import BUSY_TIMEOUT_SECONDS
 from core.errors import BackupError
+from station.backup.pacing import Pace
 
 STEP_PAGES = 2048  # 8 MB
-PAUSE_SECONDS = 0.004  # between two steps: the disk is the recorders' first
 
 
 def copy(source: Path, target: Path) -> None:
@@ -28,15 +27,12 @@ def copy(source: Path, target: Path) -> None:
             other.execute("PRAGMA synchronous = OFF")
             one.execute("BEGIN")
             one.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the snapshot begins here
-            one.backup(other, pages=STEP_PAGES, progress=_pause)
+            with target.open("rb") as file:
+                pace, size = Pace(), STEP_PAGES * int(one.execute("PRAGMA page_size").fetchone()[0])
+                one.backup(other, pages=STEP_PAGES, progress=lambda *_: pace.wrote(file.fileno(), size))
             one.execute("ROLLBACK")
     except sqlite3.Error as e:
         raise BackupError(f"{source}: the database cannot be copied ({e}); see 'minwang database check'") from e
-
-
-def _pause(_status: int, remaining: int, _total: int) -> None:
-    if remaining:
-        time.sleep(PAUSE_SECONDS)
 
 
 @contextmanager
