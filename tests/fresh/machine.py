@@ -90,10 +90,10 @@ class Machine:
         if self._network is not None:
             self._network.terminate()
             self._network.wait()
-        if self._first:
-            os.kill(self._first, signal.SIGKILL)  # and with it all that runs inside
         self._holder.kill()
         self._holder.wait()
+        if self._first:
+            os.kill(self._first, signal.SIGKILL)  # and with it all that runs inside
         self._holder.stdout.close()
 
     def _wait_for_network(self) -> None:
