@@ -47,14 +47,15 @@ class RepeatFilter(logging.Filter):
             return True
         if record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError):
             return False  # a job that ended because its process was told to
+        kind = _kind_of(record)  # before its template changes
         _shorten(record)
         with self._lock:
-            return self._is_new(record)
+            return self._is_new(record, kind)
 
-    def _is_new(self, record: logging.LogRecord) -> bool:
+    def _is_new(self, record: logging.LogRecord, kind: _Kind) -> bool:
         now = self._monotonic()
         self.due(now)
-        kind, text = _kind_of(record), record.getMessage()[:500]
+        text = record.getMessage()[:500]
         window = self._kinds.get(kind)
         if window is None:
             if len(self._kinds) >= MAX_KINDS:

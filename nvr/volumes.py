@@ -23,7 +23,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import Clock
 from core.database import Database
-from core.errors import StorageError
+from core.errors import StationBusyError, StorageError
+from nvr import volume_lock
 from nvr.bulk import Arena, ArenaPool
 from nvr.rendezvous import score
 from nvr.tables import Volume
@@ -50,6 +51,7 @@ class Disk:
     total: int = 0
     free: int = 0
     since: float = 0.0
+    lock: int | None = None  # descriptor (nvr.volume_lock)
 
     @property
     def usable(self) -> bool:
@@ -91,6 +93,14 @@ async def prepare(database: Database, paths: Sequence[Path]) -> list[Volume]:
     return rows
 
 
+def check_ours(rows: Iterable[Volume], data: Path, *, every: bool = False) -> None:
+    """Raises StationBusyError where another station holds all of the usable volumes, or `every`: any of them. Blocking."""
+    usable = [Path(r.path) for r in rows if r.state == "ok"]
+    refused = [why for path in usable if (why := volume_lock.foreign(path, data))]
+    if refused and (every or len(refused) == len(usable)):
+        raise StationBusyError("; ".join(refused))
+
+
 def _look(path: Path) -> tuple[str, str]:
     """(identity on the disk, why it cannot be used); makes the folder where its parent is there."""
     try:
@@ -128,16 +138,24 @@ class VolumeSet:
     clock: Clock
     min_free: int = 0
     on_change: Callable[[Disk], None] = lambda _: None
+    data: Path | None = None  # the station's data folder: its volumes are locked for it
     _by_number: dict[int, Disk] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, rows: Iterable[Volume], clock: Clock, *, sync_interval: float, min_free: int, hashing: bool = True
+        cls,
+        rows: Iterable[Volume],
+        clock: Clock,
+        *,
+        sync_interval: float,
+        min_free: int,
+        hashing: bool = True,
+        data: Path | None = None,
     ) -> VolumeSet:
         disks = [
             Disk(r.number, Path(r.path), r.identity, Writer(sync_interval, hashing=hashing), r.state, r.detail) for r in rows
         ]
-        return cls(disks, clock, min_free, _by_number={d.number: d for d in disks})
+        return cls(disks, clock, min_free, data=data, _by_number={d.number: d for d in disks})
 
     def __getitem__(self, number: int) -> Disk:
         return self._by_number[number]
@@ -145,7 +163,26 @@ class VolumeSet:
     def start(self) -> None:
         for disk in self.disks:
             disk.writer.start(disk.path)
+            if disk.usable:
+                try:
+                    self._lock(disk)
+                except OSError as e:
+                    self._change(disk, "failed", str(e))
         self.measure()
+
+    def _lock(self, disk: Disk) -> None:
+        """Raises OSError where another station holds the volume."""
+        if self.data is not None and disk.lock is None:
+            try:
+                disk.lock = volume_lock.take(disk.path, self.data)
+            except StorageError as e:  # footage comes first
+                log.warning("%s: another station could record there, too: %s", disk.path, e)
+
+    def _unlock(self, disk: Disk) -> None:
+        """An open file would keep a failed disk from being unmounted."""
+        if disk.lock is not None:
+            os.close(disk.lock)
+            disk.lock = None
 
     def submit(self, pool: ArenaPool | None = None, arenas: Sequence[Arena] = ()) -> None:
         """Hand what was collected to the writers; the arenas are released when all of it is written."""
@@ -164,6 +201,7 @@ class VolumeSet:
     def stop(self) -> None:
         for disk in self.disks:
             disk.writer.stop()
+            self._unlock(disk)
 
     def place(self, stream: str, before: Disk | None) -> Disk | None:
         """Where the stream's next file goes: where the last one went, else by weighted rendezvous hashing.
@@ -184,6 +222,8 @@ class VolumeSet:
         if disk.state == state:
             return
         disk.state, disk.detail, disk.since = state, detail[:200], self.clock.monotonic()
+        if state in ("failed", "missing"):
+            self._unlock(disk)
         (log.info if state == "ok" else log.error)("volume %d (%s): %s %s", disk.number, disk.path, state, detail)
         self.on_change(disk)
 
@@ -204,6 +244,7 @@ class VolumeSet:
         try:
             async with asyncio.timeout(RETRY_SECONDS):
                 await asyncio.to_thread(probe, disk)
+                await asyncio.to_thread(self._lock, disk)
         except (OSError, TimeoutError) as e:
             disk.detail = str(e)[:200]
             return

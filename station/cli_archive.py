@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import sys
 from dataclasses import asdict
@@ -32,7 +33,9 @@ def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, json_outp
     from nvr import reconcile, verify, volumes
 
     async def work(database: Any, settings: Settings) -> verify.Findings:
-        await volumes.prepare(database, settings.volumes)
+        rows = await volumes.prepare(database, settings.volumes)
+        if repair:
+            await asyncio.to_thread(volumes.check_ours, rows, settings.data.dir, every=True)
         # With the lock, only one of another data folder could record into the same database.
         alone = repair and database.url.startswith("sqlite")
         recording = not alone and await reconcile.recorders_alive(database, SystemClock())

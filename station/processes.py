@@ -47,7 +47,12 @@ async def volume_set(settings: Settings, database: Database, clock: Clock) -> Vo
     rows = await volumes.prepare(database, settings.volumes)
     recorder = settings.recorder
     return VolumeSet.of(
-        rows, clock, sync_interval=recorder.sync_interval, min_free=settings.retention.min_free_bytes, hashing=recorder.hashing
+        rows,
+        clock,
+        sync_interval=recorder.sync_interval,
+        min_free=settings.retention.min_free_bytes,
+        hashing=recorder.hashing,
+        data=settings.data.dir.absolute(),
     )
 
 

@@ -23,6 +23,7 @@ from nvr.archive import ArchiveDatabase
 from nvr.reconcile import desired
 from nvr.recorder import Recorder
 from nvr.tables import Gap
+from nvr.volumes import check_ours, prepare
 from station import database as station_database
 from station.processes import spare_memory, vault_of, volume_set
 
@@ -49,6 +50,7 @@ async def record(
         specs = await desired(
             session, vault, settings.recorder.engine, now=clock.now(), zone=ZoneInfo(settings.station.timezone)
         )
+    await asyncio.to_thread(check_ours, await prepare(database, settings.volumes), settings.data.dir)
     volumes = await volume_set(settings, database, clock)
     await recovery.recover(database, [s.id for s in specs], clock.now())
     archive = ArchiveDatabase(database, clock)

@@ -54,7 +54,8 @@ async def _prepare(settings: Settings, clock: Clock, notifier: Notifier, wait_fo
     try:
         await check_vault(database, await vault_of(settings, database), settings.data.dir / KEY_FILE)
         await town.take_over(settings, database, clock)
-        await volumes.prepare(database, settings.volumes)
+        rows = await volumes.prepare(database, settings.volumes)
+        await asyncio.to_thread(volumes.check_ours, rows, settings.data.dir)
         await adopting.finish(settings, database, clock)
     finally:
         await database.close()

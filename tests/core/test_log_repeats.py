@@ -101,6 +101,14 @@ def test_an_error_with_a_sentence_needs_no_traceback(log: Log) -> None:
     assert log.whole[0].exc_info is None
 
 
+def test_errors_with_sentences_of_other_places_are_other_kinds(log: Log) -> None:
+    for number in range(MAX_DIFFERENT + 5):
+        log.say("reading failed", error=StorageError(f"sentence {number}"))
+    log.say("writing failed", error=StorageError("sentence 0"))
+    assert log.lines[-1] == "writing failed: sentence 0"
+    assert len(log.lines) == MAX_DIFFERENT + 1
+
+
 def test_a_cancelled_job_is_no_error(log: Log) -> None:
     log.say("Job raised an exception", error=asyncio.CancelledError())
     assert log.lines == []

@@ -21,10 +21,10 @@ from tests.station.test_station import station
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def serving(folder: Path, data: str = "") -> Iterator[subprocess.Popen[bytes]]:
     """A station whose settings lie in the folder; returns when it holds its lock."""
     (folder / "town.yaml").write_text("town: t\nvillages: [{code: v, name: V}]\ncameras: []\n")
-    (folder / "minwang.toml").write_text('inventory = "town.yaml"\n[web]\nport = 0\n')
+    (folder / "minwang.toml").write_text('inventory = "town.yaml"\n[web]\nport = 0\n[data]\n' + data)
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "station", "serve"], cwd=folder, stderr=log, env={**os.environ, "PYTHONPATH": str(ROOT)}
@@ -100,3 +100,22 @@ def test_patrol_and_index_beside_a_station(tmp_path: Path) -> None:
         stretch = ("index", "--from", "2026-01-01T00:00:00Z", "--to", "2026-01-01T01:00:00Z")
         assert station(*stretch, cwd=tmp_path).returncode == 0
     assert station("index", cwd=tmp_path).returncode == 0
+
+
+def test_two_stations_on_one_volume(tmp_path: Path) -> None:
+    """The second one has a data folder of its own, and is refused all the same."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    shared = f'volumes = ["{tmp_path / "disk"}"]\n'
+    with serving(first, shared) as process:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "disk" / ".minwang-volume.lock").exists() and time.monotonic() < deadline:
+            time.sleep(0.2)
+        workers_of(process, 3)
+        with serving(second, shared) as other:
+            assert other.wait(timeout=60) == 1
+        sentence = (second / "log").read_text().splitlines()[-1]
+        assert f"{tmp_path / 'disk'} is in use by the station of {first / 'data'}" in sentence
+        repaired = station("archive", "verify", "--repair", cwd=second)
+        assert repaired.returncode == 1 and "is in use by the station of" in repaired.stderr
