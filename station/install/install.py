@@ -77,7 +77,7 @@ def plan(layout: Layout, source: Source, wishes: Wishes, say: Callable[[str], No
     found.append(release_step(layout, source, say))
     found += configuration_steps(layout, facts, wishes)
     found.append(link_step(layout, source))
-    found += service_steps(layout, commands, wishes.start)
+    found += service_steps(layout, facts, wishes.start)
     return found
 
 
@@ -185,7 +185,8 @@ def _protect(path: Path, owner: Owner) -> None:
     path.chmod(0o640)
 
 
-def service_steps(layout: Layout, commands: Commands, start: bool) -> Iterator[Step]:
+def service_steps(layout: Layout, facts: Facts, start: bool) -> Iterator[Step]:
+    commands = Commands(layout.root)
     names = [units.SERVICE, units.RESUME]
     if shutil.which("systemctl", path=_search_path(layout.root)) is None:
         return
@@ -195,7 +196,8 @@ def service_steps(layout: Layout, commands: Commands, start: bool) -> Iterator[S
         lambda: commands.run(["systemctl", "enable", *names]),
     )
     if start and is_booted(layout):
-        yield Step("start the station", lambda: _runs_as_written(commands), lambda: _restart(commands))
+        text = units.service(layout, facts)
+        yield Step("start the station", lambda: _runs_as_written(layout, commands, text), lambda: _restart(commands))
 
 
 def is_booted(layout: Layout) -> bool:
@@ -203,7 +205,11 @@ def is_booted(layout: Layout) -> bool:
     return layout.root == Path("/") and Path("/run/systemd/system").is_dir()
 
 
-def _runs_as_written(commands: Commands) -> bool:
+def _runs_as_written(layout: Layout, commands: Commands, text: str) -> bool:
+    """Whether it runs, by a unit with this text; one that is going to be written is not yet what it runs by."""
+    unit = layout.at(layout.units / units.SERVICE)
+    if not unit.is_file() or unit.read_text(encoding="utf-8") != text:
+        return False
     if not commands.succeeds(["systemctl", "is-active", "--quiet", units.SERVICE]):
         return False
     return commands.run_or_empty(["systemctl", "show", "-p", "NeedDaemonReload", "--value", units.SERVICE]) == "no"

@@ -59,7 +59,7 @@ def first(data: Path, volumes: Sequence[Path], *, host: str, port: int, name: st
     quoted = ", ".join(_text(str(v)) for v in volumes)
     lines = [
         "# Settings of this station. Every key with its default: /opt/minwang/current/docs/minwang.toml.example.",
-        "# After a change of [data] or web.port: sudo minwang install. After any other: sudo systemctl restart minwang.",
+        "# After a change of [data] or of a port: sudo minwang install. After any change: sudo systemctl restart minwang.",
         "",
         "[station]",
         *([f"name = {_text(name)}"] if name else []),

@@ -31,7 +31,7 @@ Group={user}
 WorkingDirectory={data}
 UMask=0027
 Restart=on-failure
-RestartSec=10
+RestartSec=3
 # A mistake in the settings does not go away by itself.
 RestartPreventExitStatus=2 78
 WatchdogSec=60
