@@ -6,6 +6,7 @@ The image itself is built and run by `./minwang fresh --container`.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -147,3 +148,10 @@ def test_the_health_check_asks_the_port_of_the_settings(tmp_path: Path) -> None:
         assert done.returncode == 1 and "503" in done.stderr
     done = _check(tmp_path, port)
     assert done.returncode == 1 and f":{port}" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_console_s_stage_has_what_its_script_reads() -> None:
+    read = set(re.findall(r'"\$root/((?:station|requirements)/[\w./]*?)[$"]', (ROOT / "minwang").read_text()))
+    stage = (ROOT / "docker" / "Dockerfile").read_text().split("AS console\n")[1].split("FROM")[0]
+    copied = re.findall(r"^COPY (\S+)", stage, re.M)
+    assert read and [r for r in read if not any(r.startswith(c) for c in copied)] == []
