@@ -22,8 +22,8 @@ ACTOR = "station start"
 async def take_over(settings: Settings, database: Database, clock: Clock) -> None:
     """Apply the settings' inventory file where the registry is empty; else say where the two differ.
 
-    Raises SettingsError for a file that the settings name and that was never applied and is not there, and InventoryError for
-    one that an empty registry cannot take. A station whose registry is filled records on, whatever became of the file.
+    Raises SettingsError where the registry is empty and the file that the settings name is not there and was never applied, and
+    InventoryError for one that an empty registry cannot take. A station whose registry is filled records on, whatever became of the file.
     """
     path = settings.inventory
     async with database.reading() as session:
@@ -32,7 +32,8 @@ async def take_over(settings: Settings, database: Database, clock: Clock) -> Non
         if empty:
             log.warning("the registry is empty and the settings name no inventory file: there is nothing to record")
     elif not await asyncio.to_thread(path.is_file):
-        _missing(settings, path, applied=last is not None)
+        # A filled registry without a last file: of an older version, whose footage must not stop because of an update.
+        _missing(settings, path, applied=last is not None or not empty)
     elif empty:
         wanted = await asyncio.to_thread(inventory.load, path)
         async with database.session() as session:

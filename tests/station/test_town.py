@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import delete
 
 from cameras import registry
+from cameras.tables import InventoryApplied
 from core import settings as core_settings
 from core.clock import ManualClock
 from core.database import Database
@@ -84,7 +86,6 @@ async def test_an_empty_town_is_taken_over_when_it_is_filled(
 async def test_a_file_that_was_never_there_is_an_error(settings: Settings, database: Database, clock: ManualClock) -> None:
     with pytest.raises(SettingsError, match=r"minwang\.toml:1: the inventory file .*town\.yaml is not there"):
         await town.take_over(settings, database, clock)
-    # Also where a list filled the registry: the setting is wrong all the same.
     await asyncio.to_thread(write, settings, "town: [")
     with pytest.raises(InventoryError, match=r"town\.yaml:"):
         await town.take_over(settings, database, clock)
@@ -105,6 +106,19 @@ async def test_a_file_that_was_applied_and_is_gone_or_broken_stops_nothing(
     assert "minwang inventory check" in caplog.text
 
 
+async def test_an_update_does_not_stop_a_station_whose_file_is_gone(
+    settings: Settings, database: Database, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    await asyncio.to_thread(write, settings, FILE)
+    await start(settings, database, clock)
+    async with database.session() as session:
+        await session.execute(delete(InventoryApplied))  # older versions kept none
+    assert settings.inventory is not None
+    await asyncio.to_thread(settings.inventory.unlink)
+    assert await start(settings, database, clock) == ["w-1"]
+    assert "is gone" in caplog.text
+
+
 async def test_a_station_without_a_file_starts(
     tmp_path: Path, database: Database, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -115,10 +129,6 @@ async def test_a_station_without_a_file_starts(
 async def test_after_an_update_the_unchanged_file_becomes_the_base(
     settings: Settings, database: Database, clock: ManualClock
 ) -> None:
-    from sqlalchemy import delete
-
-    from cameras.tables import InventoryApplied
-
     await asyncio.to_thread(write, settings, FILE)
     await start(settings, database, clock)
     async with database.session() as session:
