@@ -37,6 +37,8 @@ from station import database as station_database
 from station.backup.schedule import NightlyBackup
 from station.processes import until_stopped
 from web import server
+from web.doctor import machine
+from web.doctor.facts import Site, State
 from web.listen import Listener
 from web.services import SERVICES
 
@@ -70,6 +72,13 @@ async def _work(settings: Settings, database: Database, app: web.Application, li
     hearing = asyncio.create_task(announcements.follow(Survey(database, clock, work.onboarding)))
     audit = PasswordAudit(database, clock, work.onboarding, work.http)
     account_care = AccountCare(database, work.vault, clock, work.onboarding, work.http)
+
+    async def look_at_printing() -> None:
+        for found in await asyncio.to_thread(machine.printing, Site(settings, clock, database)):
+            if found.state is not State.OK:
+                log.warning("reports are not printed rightly: %s; %s", found.value, found.remedy)
+
+    daily(scheduler, clock, "printing", look_at_printing, minutes=2)
     daily(scheduler, clock, "accounts", account_care.run_once, minutes=40)
     scheduler.add_job(audit.run_once, "interval", hours=1, id="passwords")
     scheduler.add_job(event_care.reconcile, "interval", minutes=1, id="camera events", next_run_time=clock.now())
