@@ -46,7 +46,7 @@ async def prepare(folder: Path, cameras: int, days: int) -> None:
 
 
 def recorded(folder: Path, seconds: float, warm_up: float, work: Any = None) -> tuple[dict[str, Any], Any]:
-    """Record until `work` has ended, at least so many seconds; (summary of the recording, what `work` gave)."""
+    """Record for so many seconds after the warm-up, and do `work` meanwhile; (summary of the recording, what `work` gave)."""
     command = minwang(folder, "record", "--inventory", str(folder / "town.yaml"), "--data", str(folder / "data"))
     process = subprocess.Popen(
         [*command, "--seconds", str(warm_up + seconds)], env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
@@ -55,8 +55,7 @@ def recorded(folder: Path, seconds: float, warm_up: float, work: Any = None) -> 
     result = work() if work is not None else None
     running = process.poll() is None
     summary = json.loads(process.communicate()[0])
-    if work is not None and not running:
-        raise RuntimeError("the backup took longer than the recording; give more --seconds")
+    summary["outlasted"] = running
     return summary, result
 
 
@@ -91,7 +90,7 @@ def measure(folder: Path, streams: int, cameras: int, days: int, seconds: float)
         Figure("streams", streams, ""),
         Figure("database", round(database / 1e9, 2), "GB"),
         Figure("rows of the index", made["tables"]["footage"], ""),
-        Figure("backup, with its restore and check", round(took, 1), "s"),
+        Figure("backup, with its restore and check", round(took, 1), "s", "shorter than the recording", beside["outlasted"]),
         Figure("archive", round(made["bytes"] / 1e9, 2), "GB"),
         Figure("packets lost while recording without a backup", alone["lost_packets"], ""),
         Figure("packets lost while the backup was made", beside["lost_packets"], "", "0", beside["lost_packets"] == 0),
