@@ -43,6 +43,12 @@ class Figures:
     slow: list[str] = field(default_factory=list)  # bars of time: the machine's as much as ours
 
 
+def _wrong(figures: Figures, text: str) -> None:
+    """Told at once, and again at the end."""
+    say(f"WRONG: {text}")
+    figures.wrong.append(text)
+
+
 def clone(checkout: Path, root: Path, user: str) -> str:
     """A clone of what is committed; its folder inside the root."""
     folder = "root/minwang" if user == "root" else f"home/{user}/minwang"
@@ -84,7 +90,7 @@ def first_demo(machine: Machine, folder: str, user: str, figures: Figures) -> No
     figures.downloaded_mb = round((machine.downloaded() - before_bytes) / 1e6, 1)
     figures.disk_mb = round((machine.disk() - before_disk) / 1e6, 1)
     if done.status != 0 or '"complete": true' not in done.output:
-        figures.wrong.append(f"`{DEMO}` as {user}: status {done.status}: {_end(done)}")
+        _wrong(figures, f"`{DEMO}` as {user}: status {done.status}: {_end(done)}")
         return
     told.clear()
     machine.run("./minwang demo --seconds 10", user=user, folder=folder, heard=heard)
@@ -110,7 +116,7 @@ def refused_without_root(machine: Machine, folder: str, figures: Figures) -> Non
     if done.status == 0:
         return  # the release brings all of it
     if done.status != 1 or not command.startswith("apt-get install"):
-        figures.wrong.append(f"`./minwang version` as {VISITOR} names no command that installs what is missing: {_end(done)}")
+        _wrong(figures, f"`./minwang version` as {VISITOR} names no command that installs what is missing: {_end(done)}")
         return
     say(f"  told, and done as root: {command}")
     machine.run(f"apt-get -qq update && DEBIAN_FRONTEND=noninteractive {command} -y --no-install-recommends")
@@ -128,7 +134,7 @@ def suite(machine: Machine, folder: str, user: str, figures: Figures) -> None:
     figures.suite, figures.suite_s = lines[-1] if lines else "", round(done.seconds, 1)
     figures.suite_downloaded_mb = round((machine.downloaded() - before) / 1e6, 1)
     if done.status != 0:
-        figures.wrong.append(f"`./minwang test` as {user}: status {done.status}: {_end(done)}")
+        _wrong(figures, f"`./minwang test` as {user}: status {done.status}: {_end(done)}")
 
 
 def documents(machine: Machine, folder: str, marked: list[Block], figures: Figures) -> None:
@@ -153,12 +159,12 @@ def _typed(machine: Machine, folder: str, block: Block, script: str, figures: Fi
     if before := options.get("before"):
         made = machine.run(before, folder=folder)
         if made.status != 0:
-            figures.wrong.append(f"{block.file}:{block.line}: its preparation ends with status {made.status}: {_end(made)}")
+            _wrong(figures, f"{block.file}:{block.line}: its preparation ends with status {made.status}: {_end(made)}")
             return
     answers = options["answers"].split("|") if "answers" in options else []
     done = machine.run(script, folder=folder, seconds=60 * float(options.get("minutes", 10)), answers=answers)
     if done.status != 0:
-        figures.wrong.append(f"{block.file}:{block.line}: status {done.status}: {_end(done)}")
+        _wrong(figures, f"{block.file}:{block.line}: status {done.status}: {_end(done)}")
 
 
 def _end(done: Done) -> str:
