@@ -20,14 +20,13 @@ from station.upgrade.program import Program
 
 STOP_SECONDS = 40.0
 START_SECONDS = 1.0
-LOG_LINES = "5"
 
 
 class Manager(Protocol):
     def is_running(self) -> bool: ...
 
     def start(self) -> None:
-        """Raises StorageError where the station does not start; one that runs already is left alone."""
+        """Begins it; whether it comes up is for the caller to see. One that runs already is left alone."""
 
     def stop(self) -> None:
         """Returns when no process of it is left. Raises StorageError otherwise."""
@@ -49,17 +48,11 @@ class SystemdManager:
     def start(self) -> None:
         self._commands.run(["systemctl", "daemon-reload"])
         self._commands.succeeds(["systemctl", "reset-failed", self._unit])
-        try:
-            self._commands.run(["systemctl", "start", self._unit])
-        except StorageError as e:
-            raise StorageError(f"{self._unit} did not start: {self._last_lines()}") from e
+        # Not waited for: one that never gets ready would be waited for as long as a migration may take. The caller looks.
+        self._commands.run(["systemctl", "start", "--no-block", self._unit])
 
     def stop(self) -> None:
         self._commands.run(["systemctl", "stop", self._unit])
-
-    def _last_lines(self) -> str:
-        command = ["journalctl", "-u", self._unit, "-n", LOG_LINES, "-o", "cat", "--no-pager"]
-        return self._commands.run_or_empty(command)[-400:] or "the log says nothing"
 
 
 class ProcessManager:
