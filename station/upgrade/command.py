@@ -73,10 +73,8 @@ def _way_forward(layout: Layout, upgrader: Upgrader, options: argparse.Namespace
     if source.manifest.name == current.name:
         say(f"{current.name} is in use already")
         return None
-    if not source.manifest.is_newer_than(manifest.read(layout.at(current))):
-        raise ConflictError(
-            f"{source.manifest.name} is not newer than {current.name}; the way back is: minwang upgrade --rollback"
-        )
+    if manifest.read(layout.at(current)).is_newer_than(source.manifest):
+        raise ConflictError(f"{source.manifest.name} is older than {current.name}; the way back is: minwang upgrade --rollback")
     commands = Commands(layout.root)
     wanted = source.manifest.debian.get("required", list(packages.REQUIRED))
     todo = [*first, packages.step(commands, wanted, source.debs), install.release_step(layout, source, say)]
