@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from core.errors import MinwangError
-from tests.fresh import documents, releases, visits
+from tests.fresh import container, documents, releases, visits
 from tests.fresh.machine import Machine
 from tests.fresh.visits import Figures, say
 
@@ -26,6 +26,7 @@ def main() -> int:
         "--keep", type=Path, metavar="DIR", help="keep the roots and logs here; a bare root that is here is used again"
     )
     parser.add_argument("--short", action="store_true", help="as root only, and the READMEs' commands only")
+    parser.add_argument("--container", action="store_true", help="build the container image and take its first steps instead")
     options = parser.parse_args()
     release = releases.RELEASES[options.release] if options.release else releases.of_this_machine()
     try:
@@ -48,6 +49,9 @@ def tried(release: releases.Release, kept: Path, options: argparse.Namespace) ->
     if not (kept / f"{release.name}-bare").exists():
         say(f"making a bare root of {release.title}")
         releases.make(release, kept / f"{release.name}-bare")
+    if options.container:
+        with tempfile.TemporaryDirectory(prefix="container-", dir=kept) as work:
+            return container.report(release, Path(work), ROOT, kept / f"{release.name}-bare")
     found: list[Figures] = []
     for user in ["root"] if options.short else ["root", visits.VISITOR]:
         root = visits.bare(kept, release.name, kept / f"{release.name}-{user}")

@@ -1,0 +1,211 @@
+"""`minwang fresh --container`: the image, built from what is committed on a bare root, and the first steps of docs/docker.md in it.
+
+Buildah runs each step in the image's file system as its user, with chroot for isolation: that needs neither a container
+engine nor control groups. What an engine adds (namespaces, limits, the compose file) is not tried by this.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.errors import NotFoundError
+from tests.fresh import releases
+from tests.fresh.machine import CARRIED
+from tests.fresh.visits import say
+
+BASE, IMAGE = "localhost/minwang-base", "localhost/minwang"
+UID = 1000
+BUILD_SECONDS, HEALTHY_SECONDS, STOP_SECONDS = 1200, 120.0, 40.0
+PYTHON = "/opt/minwang/.venv/bin/python"
+FOLDERS = {"config": "/etc/minwang", "data": "/data", "video": "/video"}
+
+
+class Images:
+    """Buildah with a store of its own below `work`."""
+
+    def __init__(self, work: Path):
+        if shutil.which("buildah") is None:
+            raise NotFoundError("buildah is missing; install it: apt-get install buildah")
+        self._options = ["--root", str(work / "store"), "--runroot", str(work / "run"), "--storage-driver", "vfs"]
+        self._work = work
+
+    def call(self, *arguments: str, seconds: float = 120, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Raises CalledProcessError where it fails and `check`."""
+        command = ["buildah", *self._options, *arguments]
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False
+        )
+        with (self._work / "container.log").open("a") as log:
+            log.write(f"\n$ buildah {' '.join(arguments)}\n{done.stdout}")
+        if check and done.returncode != 0:
+            raise subprocess.CalledProcessError(done.returncode, arguments, done.stdout)
+        return done
+
+    def from_root(self, root: Path) -> None:
+        """The bare root as an image, with this machine's settings of package registries in its environment."""
+        container = self.call("from", "scratch").stdout.split()[-1]
+        self.call("add", "-q", container, str(root), "/", seconds=300)
+        for name, value in os.environ.items():
+            if CARRIED.fullmatch(name):
+                self.call("config", "--env", f"{name}={value}", container)
+        self.call("commit", "-q", container, BASE, seconds=300)
+        self.call("rm", container)
+
+    def build(self, checkout: Path) -> float:
+        """The Dockerfile's image; returns the seconds it took."""
+        began = time.monotonic()
+        options = ["--isolation", "chroot", "--format", "docker", "--build-arg", f"BASE={BASE}", "-t", IMAGE]
+        self.call("bud", *options, "-f", str(checkout / "docker/Dockerfile"), str(checkout), seconds=BUILD_SECONDS)
+        return time.monotonic() - began
+
+    def size(self) -> int:
+        """Bytes of the image's layers."""
+        listed = json.loads(self.call("images", "--json").stdout)
+        names = {name: entry["size"] for entry in listed for name in entry.get("names") or []}
+        return _bytes(names[f"{IMAGE}:latest"])
+
+
+class Container:
+    """A container of the image; commands run as its user, with folders of `work` as its volumes."""
+
+    def __init__(self, images: Images, work: Path):
+        self._images = images
+        self._mounts = list[str]()
+        for name, path in FOLDERS.items():
+            (work / name).mkdir()
+            os.chown(work / name, UID, UID)
+            self._mounts += ["-v", f"{work / name}:{path}"]
+        self.name = images.call("from", IMAGE).stdout.split()[-1]
+
+    def _arguments(self, command: Sequence[str]) -> list[str]:
+        return ["run", "--isolation", "chroot", *self._mounts, self.name, "--", *command]
+
+    def run(self, *command: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+        return self._images.call(*self._arguments(command), seconds=seconds, check=False)
+
+    def start(self, log: Path, *command: str) -> subprocess.Popen[bytes]:
+        full = ["buildah", *self._images._options, *self._arguments(command)]
+        with log.open("wb") as output:
+            return subprocess.Popen(full, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True)
+
+
+def _bytes(size: str | int) -> int:
+    """`2.09 GB` as buildah prints it."""
+    if isinstance(size, int):
+        return size
+    value, unit = size.split()
+    return int(float(value) * {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}[unit.upper()])
+
+
+def tried(checkout: Path, root: Path, work: Path) -> tuple[dict[str, float | str], list[str]]:
+    """Figures, and what was not as promised."""
+    images, figures, wrong = Images(work), dict[str, float | str](), list[str]()
+    say("building the image from what is committed (some minutes)")
+    subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(checkout), str(work / "checkout")], check=True)
+    images.from_root(root)
+    try:
+        figures["build_s"] = round(images.build(work / "checkout"), 1)
+    except subprocess.CalledProcessError as e:
+        return figures, [f"the image does not build: {str(e.output).strip()[-400:]}"]
+    figures["image_mb"] = round(images.size() / 1e6)
+    container = Container(images, work)
+    try:
+        _first_steps(container, work, figures, wrong)
+    finally:
+        images.call("rm", container.name, check=False)
+    return figures, wrong
+
+
+def _first_steps(container: Container, work: Path, figures: dict[str, float | str], wrong: list[str]) -> None:
+    _is_refused(container, wrong)
+    port = _free_port()
+    (work / "config/password").write_text("a-long-password-27\n")
+    os.chown(work / "config/password", UID, UID)
+    step = container.run(
+        *("minwang", "init", "--yes", "--name", "Trial", "--data", "/data", "--volume", "/video", "--port", str(port)),
+        *("--admin", "chief", "--admin-password-file", "/etc/minwang/password"),
+    )
+    if step.returncode != 0:
+        wrong.append(f"`minwang init`: status {step.returncode}: {step.stdout.strip()[-300:]}")
+        return
+    station = container.start(work / "serve.log", "minwang", "serve")
+    try:
+        figures["healthy_s"] = round(_until_healthy(container, station, wrong), 1)
+        _while_it_runs(container, wrong)
+    finally:
+        _stop(station, work, wrong)
+
+
+def _is_refused(container: Container, wrong: list[str]) -> None:
+    """Who the program runs as, what it may not write, and `serve` before `init`."""
+    if (who := container.run("id", "-u").stdout.strip()) != str(UID):
+        wrong.append(f"the program runs as user {who}, not as {UID}")
+    if container.run("touch", "/opt/minwang/x").returncode == 0:
+        wrong.append("the program's user can change the program")
+    early = container.run("minwang", "serve")
+    if early.returncode == 0 or "minwang init" not in early.stdout or "Traceback" in early.stdout:
+        wrong.append(f"`minwang serve` before `init`: status {early.returncode}: {early.stdout.strip()[-300:]}")
+
+
+def _until_healthy(container: Container, station: subprocess.Popen[bytes], wrong: list[str]) -> float:
+    began, answer = time.monotonic(), ""
+    while time.monotonic() - began < HEALTHY_SECONDS and station.poll() is None:
+        done = container.run(PYTHON, "/opt/minwang/docker/healthcheck.py")
+        if done.returncode == 0:
+            return time.monotonic() - began
+        answer = done.stdout.strip()
+        time.sleep(1)
+    wrong.append(f"not healthy after {time.monotonic() - began:.0f} s: {answer}")
+    return time.monotonic() - began
+
+
+def _while_it_runs(container: Container, wrong: list[str]) -> None:
+    users = container.run("minwang", "user", "list")
+    if "chief" not in users.stdout:
+        wrong.append(f"`minwang user list` does not know the administrator of `init`: {users.stdout.strip()[-200:]}")
+    told = container.run("sh", "-c", "minwang doctor --json 2>/dev/null", seconds=180).stdout
+    try:
+        facts = {f["check"]: f["state"] for f in json.loads(told)["facts"]}
+    except (ValueError, KeyError, TypeError) as e:
+        wrong.append(f"`minwang doctor --json` cannot be read ({e}): {told[-200:]}")
+        return
+    for check in ("ffmpeg", "printing"):  # with a Chinese font among what printing asks for
+        if facts.get(check) != "ok":
+            wrong.append(f"doctor in the image: {check} is {facts.get(check, 'not among the checks')}")
+
+
+def _stop(station: subprocess.Popen[bytes], work: Path, wrong: list[str]) -> None:
+    """SIGTERM to the supervisor, as `docker stop` sends it through tini."""
+    if station.poll() is None:
+        os.kill(json.loads((work / "data/station.lock").read_text())["pid"], signal.SIGTERM)
+    try:
+        status = station.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(station.pid, signal.SIGKILL)
+        wrong.append(f"`serve` did not end within {STOP_SECONDS:.0f} s of SIGTERM")
+        return
+    if status != 0:
+        wrong.append(f"`serve` ended with status {status}: {(work / 'serve.log').read_text()[-400:]}")
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def report(release: releases.Release, work: Path, checkout: Path, root: Path) -> int:
+    """Prints the figures as JSON; returns the exit status."""
+    figures, wrong = tried(checkout, root, work)
+    print(json.dumps({"container": release.title, **figures, "wrong": wrong}, ensure_ascii=False))  # noqa: T201
+    for line in wrong:
+        say(f"WRONG: {line}")
+    return 1 if wrong else 0
