@@ -34,6 +34,7 @@ for _ in $(seq {HEALTHY_SECONDS:.0f}); do
     {PYTHON} /opt/minwang/docker/healthcheck.py && break
     sleep 1
 done >/data/health.log 2>&1
+{PYTHON} /opt/minwang/docker/healthcheck.py
 echo "healthy $? $began $(date +%s.%N)"
 echo "users $(minwang user list 2>&1 | tr '\\n' ' ')"
 echo "doctor $(minwang doctor --json 2>/dev/null | tr '\\n' ' ')"
