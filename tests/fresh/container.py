@@ -12,7 +12,6 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import NotFoundError
@@ -24,7 +23,7 @@ BASE, IMAGE = "localhost/minwang-base", "localhost/minwang"
 UID = 1000
 BUILD_SECONDS, HEALTHY_SECONDS = 1200, 120.0
 PYTHON = "/opt/minwang/.venv/bin/python"
-# One run for all of it: buildah takes a container's mounts away from one run when another ends.
+# One run for all of it: buildah's runs of one container do not go on side by side.
 WHILE_IT_RUNS = f"""
 minwang serve >/data/serve.log 2>&1 &
 station=$!
@@ -41,8 +40,8 @@ echo "doctor $(minwang doctor --json 2>/dev/null | tr '\\n' ' ')"
 kill -TERM $station
 wait $station
 echo "stopped $?"
+tail -c 400 /data/serve.log
 """
-FOLDERS = {"config": "/etc/minwang", "data": "/data", "video": "/video"}
 
 
 class Images:
@@ -91,22 +90,14 @@ class Images:
 
 
 class Container:
-    """A container of the image; commands run as its user, with folders of `work` as its volumes."""
+    """A container of the image; commands run as its user. Buildah keeps the image's volumes from one run to the next."""
 
-    def __init__(self, images: Images, work: Path):
+    def __init__(self, images: Images):
         self._images = images
-        self._mounts = list[str]()
-        for name, path in FOLDERS.items():
-            (work / name).mkdir()
-            os.chown(work / name, UID, UID)
-            self._mounts += ["-v", f"{work / name}:{path}"]
         self.name = images.call("from", IMAGE).stdout.split()[-1]
 
-    def _arguments(self, command: Sequence[str]) -> list[str]:
-        return ["run", "--isolation", "chroot", *self._mounts, self.name, "--", *command]
-
     def run(self, *command: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
-        return self._images.call(*self._arguments(command), seconds=seconds, check=False)
+        return self._images.call("run", "--isolation", "chroot", self.name, "--", *command, seconds=seconds, check=False)
 
 
 def _bytes(size: str | int) -> int:
@@ -128,19 +119,18 @@ def tried(checkout: Path, root: Path, work: Path) -> tuple[dict[str, float | str
     except subprocess.CalledProcessError as e:
         return figures, [f"the image does not build: {str(e.output).strip()[-400:]}"]
     figures["image_mb"] = round(images.size() / 1e6)
-    container = Container(images, work)
+    container = Container(images)
     try:
-        _first_steps(container, work, figures, wrong)
+        _first_steps(container, figures, wrong)
     finally:
         images.call("rm", container.name, check=False)
     return figures, wrong
 
 
-def _first_steps(container: Container, work: Path, figures: dict[str, float | str], wrong: list[str]) -> None:
+def _first_steps(container: Container, figures: dict[str, float | str], wrong: list[str]) -> None:
     _is_refused(container, wrong)
     port = _free_port()
-    (work / "config/password").write_text("a-long-password-27\n")
-    os.chown(work / "config/password", UID, UID)
+    container.run("sh", "-c", "umask 077; echo a-long-password-27 >/etc/minwang/password")
     step = container.run(
         *("minwang", "init", "--yes", "--name", "Trial", "--data", "/data", "--volume", "/video", "--port", str(port)),
         *("--admin", "chief", "--admin-password-file", "/etc/minwang/password"),
@@ -153,12 +143,12 @@ def _first_steps(container: Container, work: Path, figures: dict[str, float | st
     status, *moments = answers.get("healthy", "1 0 0").split()
     figures["healthy_s"] = round(float(moments[1]) - float(moments[0]), 1)
     if status != "0":
-        wrong.append(f"not healthy after {figures['healthy_s']} s: {(work / 'data/serve.log').read_text()[-400:]}")
+        wrong.append(f"not healthy after {figures['healthy_s']} s: {told[-400:]}")
     if "chief" not in answers.get("users", ""):
         wrong.append(f"`minwang user list` does not know the administrator of `init`: {answers.get('users', told[-200:])}")
     _judge_doctor(answers.get("doctor", ""), wrong)
     if answers.get("stopped") != "0":
-        wrong.append(f"`serve` after SIGTERM: status {answers.get('stopped')}: {(work / 'data/serve.log').read_text()[-400:]}")
+        wrong.append(f"`serve` after SIGTERM: status {answers.get('stopped')}: {told[-400:]}")
 
 
 def _is_refused(container: Container, wrong: list[str]) -> None:
