@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -201,6 +202,12 @@ FORWARD = [(s, True) for s in (Stage.STOPPED, Stage.COPIED, Stage.SWITCHED, Stag
     (Stage.SWITCHED, False)
 ]
 BACKWARD = [(Stage.LOWERING, False), (Stage.SWITCHED, True), (Stage.SWITCHED, False)]
+EVERY_RUN = (Stage.SWITCHED, True)
+
+
+def cuts(of: list[tuple[Stage, bool]]) -> list[Any]:
+    """A step takes half a minute: the ordinary suite cuts at the switch, `./minwang test -m soak` at every one."""
+    return [pytest.param(*s, marks=[] if s == EVERY_RUN else pytest.mark.soak) for s in of]
 
 
 def cut_at(stage: Stage, before: bool, layout: Layout, station: Station, state: State) -> None:
@@ -219,7 +226,7 @@ def check_whole(layout: Layout, station: Station) -> None:
     assert not layout.state.exists()
 
 
-@pytest.mark.parametrize(("stage", "before"), FORWARD)
+@pytest.mark.parametrize(("stage", "before"), cuts(FORWARD))
 def test_a_power_cut_at_any_step_ends_well(layout: Layout, console: None, stage: Stage, before: bool) -> None:
     a, b = make_release(layout, "a"), make_release(layout, "b", migration=True)
     install(layout, a)
@@ -239,7 +246,7 @@ def test_a_power_cut_at_any_step_ends_well(layout: Layout, console: None, stage:
     check_whole(layout, station)
 
 
-@pytest.mark.parametrize(("stage", "before"), BACKWARD)
+@pytest.mark.parametrize(("stage", "before"), cuts(BACKWARD))
 def test_a_power_cut_on_the_way_back_ends_well(layout: Layout, console: None, stage: Stage, before: bool) -> None:
     a, b = make_release(layout, "a"), make_release(layout, "b", migration=True)
     install(layout, b)
