@@ -7,5 +7,5 @@ namespaces of its own. No part of the suite: it needs root, a mirror and some mi
 - `machine`: a root with mounts, processes and network of its own, and what it has downloaded
 - `documents`: the fenced blocks that are marked as run
 - `visits`: what newcomers do, and its figures
-- `offline`, `booted`: another command (`python -m tests.fresh.offline`): a station without any network under a real systemd
+- `offline`, `booted`: `minwang fresh --offline`: a station without any network under a real systemd
 """

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from core.errors import MinwangError
-from tests.fresh import container, documents, releases, visits
+from tests.fresh import container, documents, offline, releases, visits
 from tests.fresh.machine import Machine
 from tests.fresh.visits import Figures, say
 
@@ -27,6 +27,11 @@ def main() -> int:
     )
     parser.add_argument("--short", action="store_true", help="as root only, and the READMEs' commands only")
     parser.add_argument("--container", action="store_true", help="build the container image and take its first steps instead")
+    parser.add_argument(
+        "--offline", action="store_true", help="a bundle on a system without network instead; see --offline --help"
+    )
+    if "--offline" in sys.argv:
+        return offline.main([a for a in sys.argv[1:] if a != "--offline"])
     options = parser.parse_args()
     release = releases.RELEASES[options.release] if options.release else releases.of_this_machine()
     try:

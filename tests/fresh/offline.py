@@ -1,4 +1,4 @@
-"""`python -m tests.fresh.offline`: a station installed, upgraded and removed on a Debian system without any network, under real systemd.
+"""`minwang fresh --offline`: a station installed, upgraded and removed on a Debian system without any network, under real systemd.
 
 A bare root is made by debootstrap once (below --work) and booted with systemd as process 1 in namespaces of its own, without a
 route. In it: a bundle with Debian packages is unpacked and installed; the unit is started, hung, killed, stopped; the station is
@@ -32,12 +32,12 @@ MAIN = "systemctl show -p MainPID --value minwang"
 LIMIT_SECONDS = 120.0
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.fresh.offline", description=__doc__)
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="minwang fresh --offline", description=__doc__)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "minwang-offline")
     parser.add_argument("--release", default="bookworm")
     parser.add_argument("--again", action="store_true", help="with the bundles of the last run")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     options.work.mkdir(parents=True, exist_ok=True)
     base, shared, overlay = (options.work / name for name in (options.release, "shared", "overlay"))
     bare_root(options.release, base)
