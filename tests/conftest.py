@@ -51,19 +51,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = chosen
 
 
-# Files outside tests/web that use the fixed addresses of the demo's cameras.
-DEMO_TOWN = {f"tests/station/{name}.py" for name in ("test_station", "test_setup", "test_real_footage", "test_one_station")}
-
-
 class Rows(LoadScopeScheduling):
     """Two workers share the machine: a file is one worker's, and what uses the same fixed addresses runs in one row."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
         room = file.split("/")[1]
-        if file in DEMO_TOWN:
-            return "demo"
-        return {"web": "demo", "cameras": "cameras"}.get(room, file)
+        return {"station": "demo", "web": "demo", "cameras": "cameras"}.get(room, file)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Rows:

@@ -289,7 +289,7 @@ def test_a_failure_brings_back_release_and_database_and_a_cut_meanwhile_does_not
 @pytest.fixture
 def cameras() -> Iterator[int]:
     """Two virtual streams; their port."""
-    command_ = [sys.executable, "-m", "cameras.virtual", "--streams", "2", "--loop", "4"]
+    command_ = [sys.executable, "-m", "cameras.virtual", "--streams", "2", "--loop", "4", "--port", "0"]
     process = subprocess.Popen(command_, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert process.stdout is not None
     yield int(process.stdout.readline().split()[1])

@@ -168,7 +168,6 @@ CASES: tuple[Callable[[Start], None], ...] = (
 
 def refused(start: Start) -> None:
     start.write()
-    began = time.monotonic()
     done = station("serve", "--wait-for-database", "1", cwd=start.folder, timeout=60)
     sentences = [line for line in done.stderr.splitlines() if not line.startswith("{")]
     assert done.returncode in (1, 2), done.stderr
@@ -176,7 +175,6 @@ def refused(start: Start) -> None:
     assert all(part in sentences[0] for part in start.expected), sentences[0]
     assert "Traceback" not in done.stderr and "Unclosed" not in done.stderr, done.stderr
     assert "geheim" not in done.stderr + done.stdout
-    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.__name__)

@@ -131,7 +131,8 @@ def test_patrol_shows_each_fault_with_its_picture(browser: Browser, town: str) -
     page = sign_in(browser, town, "video")
     page.click("[data-test=nav-patrol]")
     for camera, family in (("wj-02", "black"), ("yj-02", "frozen"), ("xd-03", "unreachable")):
-        expect(page.locator(f"[data-test=fault][data-camera={camera}]")).to_have_attribute("data-family", family)
+        fault = page.locator(f"[data-test=fault][data-camera={camera}]")
+        expect(fault).to_have_attribute("data-family", family, timeout=60_000)  # a round of the demo takes 15 s
     page.click("[data-test=fault][data-camera=wj-02]")
     picture = page.locator("figure[data-camera=wj-02] [data-test=fault-picture]")
     expect(picture).to_be_visible()

@@ -273,12 +273,12 @@ async def test_the_console_s_port(sign_in: SignIn, tmp_path: Path) -> None:
     assert (await look(0)).state is State.UNKNOWN
 
 
-def test_discovery_and_multicast(tmp_path: Path) -> None:
+def test_discovery_and_multicast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:  # without SO_REUSEADDR: shares with nobody
+        holder.bind(("", 0))  # not 3702: virtual cameras of other tests listen there
+        monkeypatch.setattr(network.discovery, "PORT", holder.getsockname()[1])
+        (taken,) = network.discovery_port(site(tmp_path))
     assert states(network.discovery_port(site(tmp_path))) == ["ok"]
-    holder = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # without SO_REUSEADDR: shares with nobody
-    holder.bind(("", 3702))
-    (taken,) = network.discovery_port(site(tmp_path))
-    holder.close()
     assert taken.state is State.WARNING and "Address already in use" in taken.value
     heard = network._loop("127.0.0.1", "lo")
     assert heard.value == "group joined, datagram came back", heard
