@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from core.errors import BackupError
+from core.files import sync_folder
 from station.backup import manifest as manifests
 from station.backup.manifest import MANIFEST, MAX_TEXT, SEAL, FileEntry, Manifest
 from station.backup.pacing import Pace, PacedFile
@@ -61,14 +62,6 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)
     member.size, member.mode = size, 0o600
     return member
-
-
-def sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class Archive:

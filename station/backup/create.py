@@ -18,6 +18,7 @@ import sqlalchemy as sa
 import core
 from core import backup_log
 from core.errors import BackupError, MinwangError, UsageError
+from core.files import sync_folder
 from core.secrets import KEY_FILE, Vault
 from core.settings import Settings
 from station.backup import archive, contents, postgresql, sealing, sqlite
@@ -94,7 +95,7 @@ def _backup(settings: Settings, wish: Wish, started: float) -> Made:
             shutil.rmtree(work / "staged")
             verified = verify(unverified, work / "restored", wish.passphrase, settings.database_url)
             unverified.replace(target)
-            archive.sync_folder(target.parent)
+            sync_folder(target.parent)
         finally:
             unverified.unlink(missing_ok=True)
     return Made(target, target.stat().st_size, time.monotonic() - started, verified, manifest)

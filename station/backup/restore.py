@@ -12,6 +12,7 @@ from pathlib import Path
 
 from core import migrate, station_lock
 from core.errors import BackupError, UsageError
+from core.files import sync_folder
 from core.secrets import KEY_FILE
 from core.settings import DATABASE_FILE
 from nvr.volumes import IDENTITY
@@ -137,7 +138,7 @@ def _place(work: Path, data: Path, manifest: Manifest, secrets: dict[str, bytes]
     os.sync()
     if manifest.database == "sqlite":
         (work / DATABASE / create.SQLITE_NAME).rename(data / DATABASE_FILE)
-    archive.sync_folder(data)
+    sync_folder(data)
 
 
 def _give_to_owner(data: Path) -> None:

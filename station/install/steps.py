@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import ConflictError, StorageError
+from core.files import sync_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +148,6 @@ def write_text(path: Path, text: str, mode: int, owner: Owner | None = None) -> 
     temporary.chmod(mode)
     temporary.rename(path)
     sync_folder(path.parent)
-
-
-def sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def symlink(path: Path, target: Path) -> None:

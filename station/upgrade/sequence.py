@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import MinwangError, StorageError
+from core.files import sync_folder
 from station.install import release, steps
 from station.install.archive import remove_tree
 from station.install.layout import Layout
@@ -103,7 +104,7 @@ class Upgrader:
             Program(self.layout, self._folder(state.source)).inside("dump", stdout=f)
             os.fsync(f.fileno())
         partial.rename(target)
-        steps.sync_folder(target.parent)
+        sync_folder(target.parent)
         return replace(state, copy=name)
 
     def _lower(self, state: State) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import StorageError
-from station.install.steps import sync_folder, write_text
+from core.files import sync_folder
+from station.install.steps import write_text
 
 
 class Stage(StrEnum):
