@@ -108,8 +108,10 @@ async def open_database(folder: Path, name: str = "test.db") -> AsyncIterator[Da
     file = folder / name
     await asyncio.to_thread(lambda: file.write_bytes(_migrated()))
     db = Database(f"sqlite+aiosqlite:///{file}")
-    yield db
-    await db.close()
+    try:
+        yield db
+    finally:  # also where hypothesis gives up an example in the middle
+        await db.close()
 
 
 @pytest.fixture(scope="session")

@@ -86,17 +86,21 @@ async def open_database(address: str) -> AsyncIterator[Database]:
     """A new database on the server, with the newest schema."""
     name = await asyncio.to_thread(_new, address, MIGRATED)
     database = Database(address.format(name))
-    yield database
-    await database.close()
-    await asyncio.to_thread(_drop, address, name)
+    try:
+        yield database
+    finally:
+        await database.close()
+        await asyncio.to_thread(_drop, address, name)
 
 
 @contextmanager
 def empty_database(address: str) -> Iterator[str]:
     """The address of a new database on the server, without a table."""
     name = _new(address, "template1")
-    yield address.format(name)
-    _drop(address, name)
+    try:
+        yield address.format(name)
+    finally:
+        _drop(address, name)
 
 
 def _new(address: str, template: str) -> str:

@@ -302,19 +302,18 @@ def test_what_the_file_changed_and_the_registry_did_not_comes_in(applied: Invent
 
 
 @settings(quick, max_examples=25)
-@given(st.data())
-def test_applied_twice_is_applied_once(data: st.DataObject) -> None:
+@given(INVENTORIES, INVENTORIES, st.fixed_dictionaries({f"k-{i}": ADDRESSES for i in range(5)}), st.sampled_from(Prefer))
+def test_applied_twice_is_applied_once(applied: Inventory, file: Inventory, found: dict[str, str | None], how: Prefer) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(_twice(data, Path(folder)))
+        asyncio.run(_twice(applied, file, found, how, Path(folder)))
 
 
-async def _twice(data: st.DataObject, folder: Path) -> None:
-    clock, applied, file = ManualClock(), data.draw(INVENTORIES), data.draw(INVENTORIES)
-    how = data.draw(st.sampled_from(Prefer))
+async def _twice(applied: Inventory, file: Inventory, found: dict[str, str | None], how: Prefer, folder: Path) -> None:
+    clock = ManualClock()
     async with open_database(folder) as database:
         await apply(database, clock, applied)
         before = {c.id: c.address for c in applied.cameras}
-        learned = {number: data.draw(ADDRESSES) for number in before}
+        learned = {number: found[number] for number in before}
         for number, address in learned.items():
             await learn(database, number, address=address, endpoint="uuid")
         await apply(database, clock, file, prefer=how, really=True)
