@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import registry
 from cameras.tables import Camera, Stream
-from core import audit, events
+from core import events
 from core.clock import Clock, from_microseconds
 from core.database import Database
 from core.errors import ProtocolError
@@ -31,6 +31,7 @@ from health.bank import Bank
 from health.examine import Answer, Question, examine
 from health.faults import DEAD, FAMILIES, LIVE_STATES, OPEN, RECOVERING, SUSPECT, judge
 from health.judge import WEATHER
+from health.rounds import in_scope
 from health.sky import Sky, lasts
 from health.tables import CameraSight, Fault, Look, PatrolRound, ReferenceScene
 from health.visits import Visit, Visits
@@ -53,29 +54,6 @@ OF_LOOKS = SEEN | {
 HABIT = 40
 REFRESH = 6  # looks of a camera between two refreshments of its habits, on average
 PLACED = frozenset({"covered", "covered_part", "blurred_part"})
-
-
-async def ask(session: AsyncSession, at: datetime, by: str, scope: dict[str, Any] | None = None) -> PatrolRound:
-    """Ask for a round of all cameras, or of `scope` (villages, cameras, vendor). One that waits already is returned
-    instead of a second."""
-    for waiting in await session.scalars(select(PatrolRound).where(PatrolRound.started_at.is_(None))):
-        if waiting.scope == (scope or {}):
-            return waiting
-    row = PatrolRound(asked_at=at, asked_by=by, scope=scope or {})
-    session.add(row)
-    await session.flush()
-    events.append(session, at, "patrol.asked", round=row.id, by=by)
-    if by != "schedule":
-        await audit.record(session, at, by, "patrol.ask", str(row.id), **(scope or {}))
-    return row
-
-
-def in_scope(camera: Camera, scope: dict[str, Any]) -> bool:
-    if scope.get("cameras") and camera.id not in scope["cameras"]:
-        return False
-    if scope.get("villages") and camera.village not in scope["villages"]:
-        return False
-    return not scope.get("vendor") or camera.profile.get("maintainer") == scope["vendor"]
 
 
 @dataclass(frozen=True, slots=True)

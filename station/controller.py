@@ -28,7 +28,7 @@ from core.clock import SystemClock
 from core.database import Database
 from core.settings import Settings
 from health import figures, orders
-from health.patrol import ask
+from health.rounds import ask
 from nvr import backfill
 from nvr.retention import Retention
 from search.upkeep import Upkeep, days_of

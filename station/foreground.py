@@ -19,7 +19,8 @@ from core.database import Database
 from core.errors import ConflictError, NotFoundError, UsageError
 from core.settings import Settings
 from health.faults import OPEN, RECOVERING
-from health.patrol import Patrol, ask
+from health.patrol import Patrol
+from health.rounds import ask
 from health.tables import Fault, Look, PatrolRound
 from health.watch import Watch
 from health.words import sentence

@@ -27,8 +27,9 @@ from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.migrate import upgrade
 from core.settings import PatrolSettings
-from health.patrol import Patrol, ask
+from health.patrol import Patrol
 from health.pattern import Pattern
+from health.rounds import ask
 from health.tables import CameraSight, Look, PatrolRound, ReferenceScene
 from nvr import fmp4, footage, gop_index
 from nvr.decode_pool import DecodePool

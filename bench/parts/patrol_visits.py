@@ -19,7 +19,8 @@ from core.database import Database
 from core.migrate import upgrade
 from core.secrets import Vault
 from core.settings import PatrolSettings
-from health.patrol import Patrol, ask
+from health.patrol import Patrol
+from health.rounds import ask
 from health.tables import Look
 from health.visits import Visits
 from nvr.connecting import ConnectionBudget

@@ -23,7 +23,8 @@ from core.errors import ProtocolError
 from core.settings import PatrolSettings
 from health import bank, patrol
 from health.examine import Question, examine
-from health.patrol import Ground, Patrol, Seen, ask
+from health.patrol import Ground, Patrol, Seen
+from health.rounds import ask
 from health.tables import CameraSight, Fault, Look, Maintenance, PatrolRound, ReferenceScene
 from nvr.decode_pool import DecodePool
 from nvr.reader import Keyframe

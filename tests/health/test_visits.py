@@ -17,7 +17,8 @@ from core.database import Database
 from core.errors import CameraError, CameraRefused, CameraUnreachable, StreamStalled
 from core.secrets import Vault
 from core.settings import PatrolSettings
-from health.patrol import Patrol, ask
+from health.patrol import Patrol
+from health.rounds import ask
 from health.tables import Fault, Look
 from health.visits import Visits
 from nvr.reader import Keyframe

@@ -22,7 +22,8 @@ from core.permissions import Role
 from core.secrets import Vault
 from core.settings import PatrolSettings
 from health.faults import FAMILIES
-from health.patrol import Patrol, ask
+from health.patrol import Patrol
+from health.rounds import ask
 from health.tables import Fault
 from health.visits import Visits
 from nvr.connecting import ConnectionBudget

@@ -17,7 +17,7 @@ from core.errors import NotFoundError, UsageError
 from core.permissions import Permission
 from health import bank
 from health.faults import FAMILIES, LIVE_STATES, OPEN, RECOVERING
-from health.patrol import ask
+from health.rounds import ask
 from health.tables import Fault, Maintenance, PatrolRound
 from web.files import picture
 from web.routing import Context, route
