@@ -15,6 +15,7 @@
     │   ├── DatabaseUnreachable  it does not answer now; waiting may help
     │   └── DiskFullError
     ├── BackupError              a backup cannot be made, read or restored
+    ├── TaskFailed               a background task of this process keeps failing
     ├── CameraError              a camera did not do what it should; carries a gap cause
     │   ├── CameraUnreachable    no TCP connection, or no answer in time
     │   ├── CameraRefused        credential refused: nobody tries again until a person acts
@@ -91,6 +92,10 @@ class DiskFullError(StorageError):
 
 
 class BackupError(MinwangError):
+    pass
+
+
+class TaskFailed(MinwangError):
     pass
 
 

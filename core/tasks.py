@@ -1,0 +1,170 @@
+"""Background tasks: the one way to own one.
+
+- `BackgroundTasks` belongs to an object or a process: `run_forever` restarts what ends, `repeat` runs a step every so many
+  seconds, `start` is one piece of work that nobody waits for. A failure is logged and counted. `close` ends all of them.
+- `run_all` waits for several pieces of work; where one fails, the others are ended before its exception is raised.
+- `first_of` waits until the first of several ends, and ends the others; `running` runs one beside a block.
+- `spawn` is for what its caller awaits, or hands to `end`.
+
+Nothing else makes tasks (tests/test_task_ownership.py): a task that nobody watches dies in silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from core.clock import Clock, SystemClock
+from core.errors import TaskFailed
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+RESTART_DELAYS_S = (1, 2, 5, 10, 30, 60)  # after the first, second … failure in a row
+STEADY_SECONDS = 60.0  # running so long makes the next failure a first one
+MAX_FAILURES = 6  # in a row, of an essential task: then its process ends, and the supervisor starts another
+
+
+class BackgroundTasks:
+    """The tasks of one owner. `failures` counts by name; `until_fatal` ends when an essential task keeps failing."""
+
+    def __init__(self, clock: Clock | None = None):
+        self._clock = clock or SystemClock()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.failures: Counter[str] = Counter()
+        self._fatal: TaskFailed | None = None
+        self._fatal_happened = asyncio.Event()
+
+    def run_forever(
+        self,
+        name: str,
+        body: Callable[[], Awaitable[object]],
+        *,
+        essential: bool = False,
+        failed: Callable[[Exception], object] | None = None,
+    ) -> asyncio.Task[None]:
+        """Keep `body` running: where it ends or raises it is started again, after 1, 2, 5, 10, 30, 60 s.
+
+        `failed` is called with each exception. An `essential` body that fails six times in a row ends `until_fatal`.
+        """
+        return self._add(self._keep_running(name, body, essential, failed), name)
+
+    def repeat(self, name: str, seconds: float, step: Callable[[], Awaitable[object]]) -> asyncio.Task[None]:
+        """Run `step` now and `seconds` after each end; one that fails is logged, counted and tried again."""
+        return self._add(self._repeat(name, seconds, step), name)
+
+    def start(self, name: str, work: Coroutine[Any, Any, object]) -> asyncio.Task[None]:
+        """One piece of work that nobody waits for; its failure is logged and counted."""
+        return self._add(self._once(name, work), name)
+
+    async def until_fatal(self) -> None:
+        """Raises TaskFailed once an essential task keeps failing; else waits for ever."""
+        await self._fatal_happened.wait()
+        assert self._fatal is not None
+        raise self._fatal
+
+    async def close(self) -> None:
+        """End every task and wait for it."""
+        tasks = [t for t in self._tasks if t is not asyncio.current_task()]
+        await end(*tasks)
+
+    def _add(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = spawn(work, name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _keep_running(
+        self, name: str, body: Callable[[], Awaitable[object]], essential: bool, failed: Callable[[Exception], object] | None
+    ) -> None:
+        in_a_row = 0
+        while True:
+            started = self._clock.monotonic()
+            error: Exception = TaskFailed(f"'{name}' ended, and should run on")
+            try:
+                await body()
+            except Exception as e:  # noqa: BLE001  # the outermost loop of a task
+                error = e
+            in_a_row = 1 if self._clock.monotonic() - started > STEADY_SECONDS else in_a_row + 1
+            delay = RESTART_DELAYS_S[min(in_a_row, len(RESTART_DELAYS_S)) - 1]
+            self._note(name, error, f"it is started again in {delay} s")
+            if failed is not None:
+                failed(error)
+            if essential and in_a_row >= MAX_FAILURES:
+                self._fatal = self._fatal or TaskFailed(f"'{name}' failed {in_a_row} times in a row, at last with: {error}")
+                self._fatal_happened.set()
+            await self._clock.sleep(delay)
+
+    async def _repeat(self, name: str, seconds: float, step: Callable[[], Awaitable[object]]) -> None:
+        while True:
+            try:
+                await step()
+            except Exception as e:  # noqa: BLE001  # the outermost loop of a task
+                self._note(name, e, "it is tried again")
+            await self._clock.sleep(seconds)
+
+    async def _once(self, name: str, work: Coroutine[Any, Any, object]) -> None:
+        try:
+            await work
+        except Exception as e:  # noqa: BLE001  # nobody waits for it
+            self._note(name, e, "it is given up")
+
+    def _note(self, name: str, error: Exception, then: str) -> None:
+        self.failures[name] += 1
+        log.error("%s failed (%s); %s", name, error or type(error).__name__, then, exc_info=error)
+
+
+def spawn(work: Coroutine[Any, Any, T], name: str | None = None) -> asyncio.Task[T]:
+    """A task whose result its caller awaits, or that its caller hands to `end`."""
+    return asyncio.create_task(work, name=name)
+
+
+async def end(*tasks: asyncio.Task[Any] | None) -> None:
+    """Cancel the tasks and wait for them; one that failed, before or while ending, is logged."""
+    given = [t for t in tasks if t is not None]
+    for task in given:
+        task.cancel()
+    if given:
+        await asyncio.wait(given)
+    for task in given:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("%s failed: %s", task.get_name(), error, exc_info=error)
+
+
+async def run_all(*work: Coroutine[Any, Any, T]) -> list[T]:
+    """Results in the order given. Where one fails, the others are ended first; raises the first failure."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(w) for w in work]
+    except BaseExceptionGroup as e:
+        for other in e.exceptions[1:]:
+            log.error("failed as well: %s", other)
+        raise e.exceptions[0] from None
+    return [t.result() for t in tasks]
+
+
+async def first_of(*work: Coroutine[Any, Any, object]) -> None:
+    """Run all until the first ends; the others are ended and waited for. Raises what the first raised."""
+    tasks = [spawn(w) for w in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        await end(*tasks)
+        raise
+    await end(*(t for t in tasks if t not in done))
+    for task in (t for t in tasks if t in done):
+        task.result()
+
+
+@asynccontextmanager
+async def running(work: Coroutine[Any, Any, T], name: str | None = None) -> AsyncIterator[asyncio.Task[T]]:
+    """Run `work` beside the block; it is ended with the block."""
+    task = spawn(work, name)
+    try:
+        yield task
+    finally:
+        await end(task)
