@@ -115,7 +115,7 @@ class BackgroundTasks:
 
     def _note(self, name: str, error: Exception, then: str) -> None:
         self.failures[name] += 1
-        log.error("%s failed (%s); %s", name, error or type(error).__name__, then, exc_info=error)
+        log.error("%s failed (%s); %s", name, str(error) or type(error).__name__, then, exc_info=error)
 
 
 def spawn(work: Coroutine[Any, Any, T], name: str | None = None) -> asyncio.Task[T]:
