@@ -103,20 +103,23 @@ async def _run(seconds: float | None, port: int, database_address: str, lock: St
     supervisor = Supervisor(roles(settings), config, SystemClock(), folder / "station.log", lock)
     story = Story(settings, database, town, camera_password, progress)
     telling = asyncio.create_task(story.tell(supervisor, port))
+    failing = asyncio.create_task(supervisor.until_failed())
     try:
         # The seconds run from here: how long drawing takes is the machine's, and no part of the promise.
-        await asyncio.wait({stopping, telling}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({stopping, telling, failing}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if telling.done():
             telling.result()  # it tells for ever; where it ended, it failed
     finally:
-        telling.cancel()
-        stopping.cancel()
-        await asyncio.gather(telling, stopping, return_exceptions=True)
+        for task in (telling, failing, stopping):
+            task.cancel()
+        await asyncio.gather(telling, failing, stopping, return_exceptions=True)
         summary = await story.summary()
         progress.say("stopping")
         await supervisor.stop()
         await _stop_cameras(cameras)
         await database.close()
+    if supervisor.failed is not None:
+        raise supervisor.failed
     if seconds is None:
         return 0
     sys.stdout.write(json.dumps(summary, ensure_ascii=False, indent=1) + "\n")

@@ -30,6 +30,9 @@ FOOTAGE = SHARED / "data" / "footage"
 MODELS = SHARED / "data" / "models"
 ONVIF_REPLIES = SHARED / "data" / "onvif"
 
+# Tests of the demo's cameras, which have fixed addresses.
+DEMO = {"tests/station/test_station.py", "tests/web/test_browser.py", "tests/web/test_onboarding.py"}
+ORDER = ("station", "nvr", "web", "cameras", "search")
 DATABASE_FIXTURES = {"database", "either_database", "postgresql", "chosen_address", "station_database"}
 
 needs_footage = pytest.mark.skipif(not FOOTAGE.is_dir(), reason=f"real footage is not here: {FOOTAGE} is missing")
@@ -42,8 +45,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def _turn(item: pytest.Item) -> int:
+    file = item.path.relative_to(ROOT)
+    if str(file) in DEMO:
+        return -1
+    return ORDER.index(file.parts[1]) if file.parts[1] in ORDER else len(ORDER)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On PostgreSQL only what uses a database is worth another run."""
+    """What takes longest begins first. On PostgreSQL only what uses a database is worth another run."""
+    items.sort(key=_turn)
     if config.getoption("--database") == "sqlite":
         return
     chosen = [i for i in items if DATABASE_FIXTURES & set(getattr(i, "fixturenames", ())) and "[sqlite" not in i.nodeid]
@@ -52,12 +63,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 class Rows(LoadScopeScheduling):
-    """Two workers share the machine: a file is one worker's, and what uses the same fixed addresses runs in one row."""
+    """Several workers share the machine: a file is one worker's, and what uses the same fixed addresses runs in one row."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
-        room = file.split("/")[1]
-        return {"station": "demo", "web": "demo", "cameras": "cameras"}.get(room, file)
+        if file in DEMO:
+            return "demo"
+        return "cameras" if file.startswith("tests/cameras/") else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Rows:

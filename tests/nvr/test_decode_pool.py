@@ -176,7 +176,8 @@ async def test_closing_ends_every_process(make: Callable[..., DecodePool]) -> No
     assert await pool.run(fine) == 42  # closed pools start anew where they are used again
 
 
-async def test_a_hundred_kills_cost_no_other_task(make: Callable[..., DecodePool]) -> None:
+@pytest.mark.parametrize("wanted", [25, pytest.param(100, marks=pytest.mark.soak)])
+async def test_kills_cost_no_other_task(make: Callable[..., DecodePool], wanted: int) -> None:
     """SIGKILL of processes that are idle, busy or just starting, at random moments, while tasks come all the time."""
     pool = make(2, initializer=start_slowly)
     rng, kills, ended = random.Random(1), 0, asyncio.Event()
@@ -199,7 +200,7 @@ async def test_a_hundred_kills_cost_no_other_task(make: Callable[..., DecodePool
 
     asking = [asyncio.ensure_future(ask()) for _ in range(2)]
     deadline = time.monotonic() + 90
-    while kills < 100 and time.monotonic() < deadline:
+    while kills < wanted and time.monotonic() < deadline:
         await asyncio.sleep(rng.uniform(0.0, 0.7))
         for process in rng.sample(there := pool.processes(), min(len(there), 1)):
             os.kill(process, signal.SIGKILL)
@@ -207,6 +208,6 @@ async def test_a_hundred_kills_cost_no_other_task(make: Callable[..., DecodePool
     ended.set()
     await asyncio.wait_for(asyncio.gather(*asking), 60)
     # Only a task whose own process was killed twice while it worked may fail.
-    assert kills == 100
+    assert kills == wanted
     assert outcomes["killed twice"] == pool.counters.crashed <= 10
-    assert outcomes["done"] > 50
+    assert outcomes["done"] > wanted / 2

@@ -88,6 +88,7 @@ def test_the_next_station_waits_for_a_killed_one_s_workers(signal_number: int, t
             assert not recorder.is_running() or recorder.status() == psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.soak
 def test_patrol_and_index_beside_a_station(tmp_path: Path) -> None:
     """The station does the round itself; what it indexes by itself is not indexed by a second one."""
     with serving(tmp_path) as process:

@@ -27,7 +27,7 @@ def station_database() -> None:
     """`minwang record` keeps an SQLite file of its own."""
 
 
-@pytest.fixture(scope="module", params=["h264", "h265"])
+@pytest.fixture(scope="module", params=["h264", pytest.param("h265", marks=pytest.mark.soak)])
 def farm(request: pytest.FixtureRequest) -> Iterator[str]:
     gi = subprocess.run(
         ["/usr/bin/python3", "-c", "import gi; gi.require_version('GstRtspServer', '1.0')"], capture_output=True, check=False

@@ -217,6 +217,17 @@ def test_a_busy_port_is_one_sentence() -> None:
     assert "choose another with --port" in done.stderr
 
 
+@pytest.mark.soak
+def test_a_demo_whose_console_cannot_start_ends_with_its_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing the cameras takes most of its time."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    monkeypatch.setenv("MINWANG_WEB__HOST", "192.0.2.1")  # an address that no machine has
+    done = station("demo", "--port", str(port), cwd=ROOT, timeout=250)
+    assert done.returncode != 0 and "web.host" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_a_second_demo_is_one_sentence_and_harms_not_the_first() -> None:
     """Its cameras' addresses are fixed: somebody else holds one of them."""
     kept = ROOT / ".demo" / "kept"

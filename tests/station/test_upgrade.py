@@ -317,6 +317,7 @@ def running_station(layout: Layout, made: Manifest, cameras: int, tmp_path: Path
     return manager
 
 
+@pytest.mark.soak
 def test_a_recording_station_is_upgraded_and_goes_back(
     layout: Layout, cameras: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -341,6 +342,7 @@ def test_a_recording_station_is_upgraded_and_goes_back(
     assert not manager.is_running()
 
 
+@pytest.mark.soak
 def test_a_release_that_does_not_start_goes_back_by_itself(layout: Layout, cameras: int, tmp_path: Path) -> None:
     a = make_release(layout, "a")
     b = make_release(layout, "b", migration=True, broken="station/recorder_worker.py")  # console well, nothing recorded
@@ -394,6 +396,7 @@ def test_a_station_that_does_not_run_is_not_started(layout: Layout) -> None:
     assert c.name not in release.names(layout)
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(shutil.which("pg_dump") is None, reason="pg_dump is not installed")
 def test_a_postgresql_database_comes_back_as_it_was(layout: Layout, console: None, postgresql: str) -> None:
     folder = Path(postgresql.partition("host=")[2])
