@@ -201,8 +201,8 @@ def test_the_demo_does_what_it_promises_and_leaves_nothing_behind() -> None:
         "xd-03": "unreachable",
     }
     assert {g["camera"]: g["cause"] for g in summary["gaps"]} == {"xd-03": "unreachable"}
-    # Ten were found, at 64 and at 80 s; the bound was "more than 10" before (docs/progress.md).
-    assert summary["people"] >= 5 and summary["alerts"] >= 1
+    # The town draws the same streets every time: 11 people on an idle machine, 10 where a track is cut on a busy one.
+    assert summary["people"] >= 9 and summary["alerts"] >= 1
     assert descendants(run) == []
     log = (ROOT / ".demo" / "station.log").read_text()
     assert '"level": "error"' not in log, log[-3000:]
