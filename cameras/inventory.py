@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -101,6 +102,13 @@ class StreamEntry(Strict):
             return url
         if not re.match(r"rtsps?://[^\s]+$", url):
             raise ValueError("a stream address begins with rtsp:// or rtsps://")
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname, parts.port
+        except ValueError as e:
+            raise ValueError(f"this is no address: {e}") from e
+        if not host:
+            raise ValueError("a stream address names its host: rtsp://host[:port]/path")
         if "@" in url.split("//", 1)[1].split("/", 1)[0]:
             raise ValueError("remove user and password from the address; name a credential instead")
         return url

@@ -93,11 +93,17 @@ class BackgroundTasks:
             delay = RESTART_DELAYS_S[min(in_a_row, len(RESTART_DELAYS_S)) - 1]
             self._note(name, error, f"it is started again in {delay} s")
             if failed is not None:
-                failed(error)
+                self._tell(name, failed, error)
             if essential and in_a_row >= MAX_FAILURES:
                 self._fatal = self._fatal or TaskFailed(f"'{name}' failed {in_a_row} times in a row, at last with: {error}")
                 self._fatal_happened.set()
             await self._clock.sleep(delay)
+
+    def _tell(self, name: str, failed: Callable[[Exception], object], error: Exception) -> None:
+        try:
+            failed(error)
+        except Exception as e:  # noqa: BLE001  # the task is started again all the same
+            self._note(name, e, "while its failure was told")
 
     async def _repeat(self, name: str, seconds: float, step: Callable[[], Awaitable[object]]) -> None:
         while True:

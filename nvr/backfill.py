@@ -33,8 +33,9 @@ from nvr.archive import ArchiveDatabase
 from nvr.card_reader import CardReader
 from nvr.connecting import subnet_of
 from nvr.filling import Filling
-from nvr.recorder import Recorder, StreamState
+from nvr.recorder import Recorder
 from nvr.rtsp import Replay, open_session
+from nvr.streams import StreamState
 from nvr.tables import Gap
 
 log = logging.getLogger(__name__)

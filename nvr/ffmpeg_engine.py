@@ -11,7 +11,6 @@ import asyncio
 import logging
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import ffmpeg
@@ -25,9 +24,7 @@ from nvr.boxes import BoxReader
 from nvr.fmp4 import TIMESCALE, Sample, codec_configuration, parse_moof
 from nvr.parameter_sets import VideoFormat
 from nvr.segments import SegmentSink
-
-if TYPE_CHECKING:
-    from nvr.recorder import StreamSpec
+from nvr.streams import StreamSpec
 
 log = logging.getLogger(__name__)
 

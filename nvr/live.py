@@ -22,6 +22,7 @@ from pathlib import Path
 from aiohttp import WSMsgType, web
 
 from core.secrets import create_private
+from core.tasks import first_of
 from nvr import fmp4, gather
 from nvr.access_units import Assembled
 from nvr.fmp4 import TIMESCALE
@@ -35,10 +36,16 @@ _Message = str | bytes
 
 @dataclass(eq=False, slots=True)
 class Viewer:
-    queue: asyncio.Queue[_Message] = field(default_factory=lambda: asyncio.Queue(QUEUE_FRAGMENTS))
+    queue: asyncio.Queue[_Message | None] = field(default_factory=lambda: asyncio.Queue(QUEUE_FRAGMENTS))
     path: Path | None = None  # file of the last fragment queued
     waiting_for_key: bool = False
     dropped: int = 0
+
+    def end(self) -> None:
+        """The stream is no longer recorded: what waits is dropped, and the socket closes."""
+        while not self.queue.empty():
+            self.queue.get_nowait()
+        self.queue.put_nowait(None)
 
     def offer(self, run: Assembled, segment: Writing, head: bytes) -> None:
         """Queue a fragment, or drop it where the viewer is too slow."""
@@ -77,6 +84,7 @@ class LiveHub:
         self._recorder = recorder
         self._token = token
         self._viewers: dict[str, set[Viewer]] = defaultdict(set)
+        recorder.stream_removed = self._end_viewers
 
     def application(self) -> web.Application:
         app = web.Application()
@@ -92,27 +100,25 @@ class LiveHub:
         socket = web.WebSocketResponse(heartbeat=20, compress=False)
         await socket.prepare(request)
         viewer = self._join(stream)
-        # A handler that only sends would never see the close frame.
-        closing = asyncio.create_task(_until_closed(socket))
         try:
-            for message in await self._newest_gop(stream, viewer):
-                await _send(socket, message)
-            await self._forward(socket, viewer, closing)
+            # A handler that only sends would never see the close frame.
+            await first_of(self._send_all(socket, stream, viewer), _until_closed(socket))
         except (ConnectionError, TimeoutError):
             pass  # the viewer left
         finally:
-            closing.cancel()
             self._leave(stream, viewer)
         return socket
 
-    async def _forward(self, socket: web.WebSocketResponse, viewer: Viewer, closing: asyncio.Task[None]) -> None:
-        while not socket.closed:
-            getting = asyncio.create_task(viewer.queue.get())
-            done, _ = await asyncio.wait({getting, closing}, return_when=asyncio.FIRST_COMPLETED)
-            if getting not in done:
-                getting.cancel()
-                return
-            await _send(socket, getting.result())
+    async def _send_all(self, socket: web.WebSocketResponse, stream: str, viewer: Viewer) -> None:
+        for message in await self._newest_gop(stream, viewer):
+            await _send(socket, message)
+        while (queued := await viewer.queue.get()) is not None:
+            await _send(socket, queued)
+        await socket.close(code=1001, message=b"the stream is not recorded any more")
+
+    def _end_viewers(self, stream: str) -> None:
+        for viewer in self._viewers.get(stream, ()):
+            viewer.end()
 
     def _join(self, stream: str) -> Viewer:
         viewer = Viewer()
@@ -132,7 +138,8 @@ class LiveHub:
 
     async def _newest_gop(self, stream: str, viewer: Viewer) -> list[_Message]:
         """What of the present GOP went to disk before the viewer's first fragment."""
-        segment = self._recorder.streams[stream].sink.segment
+        state = self._recorder.streams.get(stream)
+        segment = state.sink.segment if state is not None else None
         if segment is None or not segment.gops:
             viewer.waiting_for_key = True
             return []

@@ -13,7 +13,7 @@ import logging
 import socket
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core.clock import Clock, to_microseconds
 from core.errors import CameraUnreachable, MinwangError, ProtocolError, StreamStalled
@@ -24,9 +24,7 @@ from nvr.black_box import BlackBox
 from nvr.bulk import Arena, ArenaPool, Region, take_apart
 from nvr.rtsp import RtspSession, open_session
 from nvr.segments import SegmentSink
-
-if TYPE_CHECKING:
-    from nvr.recorder import StreamSpec
+from nvr.streams import StreamSpec
 
 log = logging.getLogger(__name__)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,13 +20,26 @@ from core.errors import SecretError
 from core.secrets import Vault
 from nvr import quarantine, schedule, volumes
 from nvr.access_units import Counters
-from nvr.recorder import Recorder, StreamSpec, StreamState
+from nvr.recorder import Recorder
 from nvr.rendezvous import score
+from nvr.streams import StreamFacts, StreamSpec, StreamState
 from nvr.tables import StreamStatus, Worker
 
 log = logging.getLogger(__name__)
 
 JUMP_SECONDS = 300.0
+
+
+@dataclass(slots=True)
+class Desired:
+    """The streams wanted now, and, apart from that, what was observed of each."""
+
+    specs: list[StreamSpec]
+    facts: dict[str, StreamFacts]
+
+    @property
+    def streams(self) -> list[str]:
+        return [s.id for s in self.specs]
 
 
 def shard(camera: str, workers: int) -> int:
@@ -42,13 +56,13 @@ async def desired(
     zone: ZoneInfo,
     worker: int = 0,
     workers: int = 1,
-) -> list[StreamSpec]:
-    """Streams that recorder `worker` of `workers` has to record at `now`."""
+) -> Desired:
+    """What recorder `worker` of `workers` has to record at `now`."""
     known = await session.execute(select(StreamStatus.stream, StreamStatus.fell_back_at, StreamStatus.quarantined_at))
     before = {stream: (fell_back, quarantined) for stream, fell_back, quarantined in known}
     logins: dict[str | None, tuple[str, str] | None] = {}
     sealed_elsewhere: set[str | None] = set()
-    specs = []
+    found = Desired([], {})
     for camera in await registry.cameras(session):
         if shard(camera.id, workers) != worker:
             continue
@@ -59,22 +73,21 @@ async def desired(
                 log.error("the cameras of credential '%s' are not recorded: %s", camera.credential, e)
                 logins[camera.credential], sealed_elsewhere = None, sealed_elsewhere | {camera.credential}
         for stream in camera.streams:
-            fell_back_at, quarantined_at = before.get(stream.id, (None, None))
-            if stream.record and stream.url and schedule.includes(stream.schedule, now, zone):
-                specs.append(
-                    StreamSpec(
-                        stream.id,
-                        stream.url,
-                        logins[camera.credential],
-                        stream.engine or default_engine,
-                        refused=camera.refused_at is not None or camera.credential in sealed_elsewhere,
-                        audio=stream.audio,
-                        on_event=stream.schedule == schedule.ON_EVENT,
-                        fell_back_at=fell_back_at,
-                        quarantined=quarantine.applies(quarantined_at, now),
-                    )
+            if not (stream.record and stream.url and schedule.includes(stream.schedule, now, zone)):
+                continue
+            found.specs.append(
+                StreamSpec(
+                    stream.id, stream.url, logins[camera.credential], stream.engine or default_engine, audio=stream.audio,
+                    on_event=stream.schedule == schedule.ON_EVENT,
                 )
-    return specs
+            )  # fmt: skip
+            fell_back_at, quarantined_at = before.get(stream.id, (None, None))
+            found.facts[stream.id] = StreamFacts(
+                refused=camera.refused_at is not None or camera.credential in sealed_elsewhere,
+                quarantined=quarantine.applies(quarantined_at, now),
+                fell_back_at=fell_back_at,
+            )
+    return found
 
 
 async def recorders_alive(database: Database, clock: Clock) -> bool:
@@ -101,13 +114,14 @@ class StatusWriter:
         self._jumps: dict[str, float] = {}
         self._written: set[str] = set()
 
-    async def write(self, session: AsyncSession, url: str, pid: int) -> None:
+    async def write(self, session: AsyncSession, url: str, pid: int) -> set[StreamState]:
+        """Returns the streams whose refusal it wrote; give them to `stored` behind the commit."""
         now, monotonic = self._clock.now(), self._clock.monotonic()
         await session.merge(Worker(name=self._worker, role="recorder", url=url, pid=pid, seen_at=now))
         await volumes.store_state(session, self._clock, self._recorder.volumes.disks)
-        refused = [
-            s.spec.id.partition("/")[0] for s in self._recorder.streams.values() if s.state == "refused" and not s.spec.refused
-        ]
+        # Once: behind that a person may have acted, and nobody must undo it.
+        told = {s for s in self._recorder.streams.values() if s.refused is not None and not s.facts.refused}
+        refused = [s.spec.id.partition("/")[0] for s in told]
         if refused:
             for camera in await session.scalars(select(Camera).where(Camera.id.in_(refused), Camera.refused_at.is_(None))):
                 camera.refused_at = now
@@ -118,6 +132,12 @@ class StatusWriter:
                 self._written.add(row["stream"])
         if rows:
             await session.execute(update(StreamStatus), rows)  # one statement for all, by primary key
+        return told
+
+    def stored(self, refusals: set[StreamState]) -> None:
+        """What `write` returned is committed."""
+        for state in refusals:
+            state.facts = replace(state.facts, refused=True)
 
     def _row(self, state: StreamState, now: datetime, monotonic: float) -> dict[str, Any]:
         c = state.counters

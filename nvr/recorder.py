@@ -10,21 +10,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from functools import partial
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from core.clock import Clock, to_microseconds
 from core.errors import CameraError, CameraRefused, ProtocolError, StationFault
 from core.settings import RecorderSettings
+from core.tasks import BackgroundTasks, end, running, spawn
 from nvr.access_units import Counters
 from nvr.archive import ArchiveDatabase
 from nvr.connecting import ConnectionBudget, StallGuard, subnet_of
 from nvr.native import NativeEngine, Ticker
 from nvr.preroll import EventSink
 from nvr.segments import LiveTap, SegmentSink
+from nvr.streams import NOTHING_KNOWN, StreamFacts, StreamSpec, StreamState
 from nvr.volumes import Disk, VolumeSet
 
 log = logging.getLogger(__name__)
@@ -36,48 +38,10 @@ FFMPEG_AGAIN_SECONDS = 600.0  # it was not installed: then it is looked for agai
 NATIVE_AGAIN = timedelta(days=1)  # then the native engine gets another chance
 
 
-@dataclass(frozen=True, slots=True)
-class StreamSpec:
-    """A stream to be recorded."""
-
-    id: str  # <camera>/<kind>
-    url: str
-    login: tuple[str, str] | None = None
-    engine: str = "auto"
-    refused: bool = False  # the credential was refused before: do not even try
-    quarantined: bool = False  # it killed its recorder twice: leave it alone
-    audio: bool = False
-    on_event: bool = False  # kept only around events (`Recorder.trigger`)
-    fell_back_at: datetime | None = None  # ffmpeg has it because the native engine could not
-
-    def __repr__(self) -> str:  # the login must not reach a log
-        return f"StreamSpec({self.id})"
-
-
 class Engine(Protocol):
     name: str
 
     async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[], None]) -> None: ...
-
-
-@dataclass(slots=True, eq=False)
-class StreamState:
-    """What is known of one stream while the recorder runs."""
-
-    spec: StreamSpec
-    sink: SegmentSink
-    counters: Counters
-    task: asyncio.Task[None] | None = None
-    state: str = "connecting"
-    cause: str = ""
-    detail: str = ""
-    engine: str = "native"
-    since: float = 0.0
-    reconnects: int = -1
-    protocol_failures: int = 0
-    failures: int = 0
-    native_said: str = ""  # why the native engine failed last
-    fell_back_at: datetime | None = None
 
 
 class Recorder:
@@ -95,19 +59,21 @@ class Recorder:
         self._ffmpeg: Engine | None = None
         self._ffmpeg_missing = (-FFMPEG_AGAIN_SECONDS, "")  # when it was tried last, what was said
         self.streams: dict[str, StreamState] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self.tasks = BackgroundTasks(clock)
+        self._wanting = asyncio.Lock()
+        self._live: dict[str, LiveTap] = {}
+        self.stream_removed: Callable[[str], object] = lambda _stream: None
 
     async def start(self) -> None:
         await asyncio.to_thread(self.volumes.start)
-        work = (self.ticker.run(), self._archive.run(), self.volumes.watch())
-        self._tasks = [asyncio.create_task(w) for w in work]
+        self.tasks.run_forever("poll loop", self.ticker.run, essential=True)
+        self.tasks.run_forever("archive writer", self._archive.run, essential=True)
+        self.tasks.run_forever("watch over the volumes", self.volumes.watch, essential=True)
 
     async def stop(self) -> None:
         """End every stream, write out everything, store the last facts."""
-        await self._end([s for s in self.streams.values() if s.task])
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*(s.task for s in self.streams.values()))
+        await self.tasks.close()
         await asyncio.to_thread(self.volumes.stop)
         await asyncio.sleep(0)  # facts that the writer threads handed over
         await self._archive.drain()
@@ -122,100 +88,145 @@ class Recorder:
             if state is not None and isinstance(state.sink, EventSink):
                 state.sink.trigger(until_us)
 
-    async def want(self, specs: Iterable[StreamSpec], covered: dict[str, tuple[int, bool]] | None = None) -> None:
-        """Make these the recorded streams. `covered` says where each one's archive ended (nvr.recovery)."""
-        wanted = {s.id: s for s in specs}
-        gone = [state for key, state in self.streams.items() if wanted.get(key) != state.spec]
-        await self._end(gone)
-        changed: dict[str, SegmentSink] = {}
+    async def want(
+        self,
+        specs: Iterable[StreamSpec],
+        covered: Mapping[str, tuple[int, bool]] | None = None,
+        facts: Mapping[str, StreamFacts] | None = None,
+    ) -> None:
+        """Make these the recorded streams: what is wanted otherwise than before, and what died, is started again.
+
+        `covered` says where each one's archive ended (nvr.recovery); `facts` what was observed of it before.
+        """
+        async with self._wanting:
+            await self._want({s.id: s for s in specs}, covered or {}, facts or {})
+
+    async def _want(
+        self, wanted: Mapping[str, StreamSpec], covered: Mapping[str, tuple[int, bool]], known: Mapping[str, StreamFacts]
+    ) -> None:
+        gone = [state for key, state in self.streams.items() if wanted.get(key) != state.spec or not state.alive]
+        why = {state.spec.id: _CHANGED if state.alive else _DIED for state in gone}
+        await end(*(state.task for state in gone))
         for state in gone:
             del self.streams[state.spec.id]
-            if state.spec.id in wanted:
-                changed[state.spec.id] = state.sink  # another description: its time line goes on where it was
-            elif state.sink.covered_until is not None:
-                state.sink.start_gap("schedule", "no longer recorded", to_microseconds(self._clock.now()))
+            if state.spec.id not in wanted:
+                self._remove(state)
+        before = {state.spec.id: (state, why[state.spec.id]) for state in gone}
         for key, spec in wanted.items():
-            if key not in self.streams:
-                self._add(spec, (covered or {}).get(key), changed.get(key))
+            if key in self.streams:
+                self.streams[key].hear(known.get(key, NOTHING_KNOWN))
+            else:
+                self._add(spec, covered.get(key), before.get(key), known.get(key, NOTHING_KNOWN))
 
-    async def _end(self, states: list[StreamState]) -> None:
-        tasks = [s.task for s in states if s.task]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    def _remove(self, state: StreamState) -> None:
+        if state.sink.covered_until is not None:
+            state.sink.start_gap("schedule", "no longer recorded", to_microseconds(self._clock.now()))
+        if self._live.pop(state.spec.id, None) is not None:
+            self.stream_removed(state.spec.id)
 
     def tap(self, stream: str, tap: LiveTap | None) -> bool:
+        """Hand the stream's fragments to `tap` as they are made, over all restarts, until it is removed."""
         state = self.streams.get(stream)
-        if state is not None:
-            state.sink.live = tap
-        return state is not None
+        if state is None:
+            return False
+        if tap is None:
+            self._live.pop(stream, None)
+        else:
+            self._live[stream] = tap
+        state.sink.live = tap
+        return True
 
-    def _add(self, spec: StreamSpec, covered: tuple[int, bool] | None, before: SegmentSink | None) -> None:
-        loop = asyncio.get_running_loop()
-        counters = Counters()
-        make = EventSink if spec.on_event else SegmentSink
-        sink = make(
-            spec.id,
-            self.volumes,
-            self._archive,
-            counters,
-            self._settings.segment_seconds,
-            loop.call_soon_threadsafe,
-        )
+    def _add(
+        self,
+        spec: StreamSpec,
+        covered: tuple[int, bool] | None,
+        before: tuple[StreamState, tuple[str, str]] | None,
+        facts: StreamFacts,
+    ) -> None:
+        """`before`: the stream as it was, and cause and detail of the gap until it records again."""
+        if before is not None and before[0].spec.on_event == spec.on_event:
+            sink, counters = before[0].sink, before[0].counters  # its time line goes on where it was
+        else:
+            counters = Counters()
+            sink = self._sink(spec, counters)
         if before is not None:
-            sink.covered_until, sink.in_gap, sink.last_cause = before.covered_until, before.in_gap, before.last_cause
+            self._continue(sink, *before)
         elif covered is not None:
             sink.covered_until, sink.in_gap = covered
             if not sink.in_gap:
                 sink.start_gap("recorder_down", "", covered[0])
-        state = StreamState(spec, sink, counters, since=self._clock.monotonic(), fell_back_at=spec.fell_back_at)
+        sink.live = self._live.get(spec.id)
+        state = StreamState(spec, sink, counters, since=self._clock.monotonic(), fell_back_at=facts.fell_back_at)
+        state.hear(facts)
         self.streams[spec.id] = state
-        state.task = asyncio.create_task(self._keep_recording(state), name=f"record {spec.id}")
+        name, died = f"record {spec.id}", partial(self._stream_failed, state)
+        state.task = self.tasks.run_forever(name, partial(self._keep_recording, state), failed=died)
+
+    def _sink(self, spec: StreamSpec, counters: Counters) -> SegmentSink:
+        make, loop = EventSink if spec.on_event else SegmentSink, asyncio.get_running_loop()
+        seconds = self._settings.segment_seconds
+        return make(spec.id, self.volumes, self._archive, counters, seconds, loop.call_soon_threadsafe)
+
+    def _continue(self, sink: SegmentSink, before: StreamState, why: tuple[str, str]) -> None:
+        if sink is not before.sink:
+            old = before.sink
+            sink.covered_until, sink.in_gap, sink.last_cause = old.covered_until, old.in_gap, old.last_cause
+        if sink.covered_until is not None and not sink.in_gap:
+            sink.start_gap(*why, to_microseconds(self._clock.now()))
+
+    def _stream_failed(self, state: StreamState, error: Exception) -> None:
+        """The stream's own task failed, and is started again: a fault of ours, with a gap."""
+        state.sink.start_gap("station_fault", _of_ours(error), to_microseconds(self._clock.now()))
+        self._enter(state, "waiting", "station_fault", _of_ours(error))
 
     async def _keep_recording(self, state: StreamState) -> None:
-        if state.spec.quarantined:
-            error: CameraError = ProtocolError("its pictures ended the recorder twice; it is tried again after a day")
-            state.sink.start_gap(error.cause, str(error), to_microseconds(self._clock.now()))
-            self._enter(state, "quarantined", error.cause, str(error))
-            return
         while True:
-            error = (
-                await self._record_once(state) if not state.spec.refused else CameraRefused("the camera refused the credential")
-            )
-            now_us = to_microseconds(self._clock.now())
-            state.sink.start_gap(error.cause, str(error), now_us)
-            refused = isinstance(error, CameraRefused)
-            self._enter(state, "refused" if refused else "waiting", error.cause, str(error))
+            barred = state.quarantined or state.refused
+            if barred is not None:
+                await self._wait_for_news(state, barred)
+                continue
+            error = await self._record_once(state)
+            state.sink.start_gap(error.cause, str(error), to_microseconds(self._clock.now()))
             log.info("%s: %s", state.spec.id, error, extra={"stream": state.spec.id})
-            if refused:
-                if not state.spec.refused:
-                    self._archive.announce("camera.refused", state.spec.id.partition("/")[0])
-                await asyncio.Event().wait()  # until a person acts: a changed description restarts this task
+            if isinstance(error, CameraRefused):
+                state.refused = error
+                self._archive.announce("camera.refused", state.spec.id.partition("/")[0])
+                continue
+            self._enter(state, "waiting", error.cause, str(error))
             if self.guard.failed(state.spec.id, sum(s.state == "recording" for s in self.streams.values())):
                 self._archive.announce("recorder.stalled", None, streams=self.guard.size)
-            await self.guard.wait(subnet_of(state.spec.url), self._pause(state))
+            await self.guard.wait(_subnet(state.spec), self._pause(state))
+
+    async def _wait_for_news(self, state: StreamState, barred: CameraError) -> None:
+        """Until a person acts, or the quarantine is over; a changed description restarts the task as well."""
+        state.news.clear()
+        state.sink.start_gap(barred.cause, str(barred), to_microseconds(self._clock.now()))
+        self._enter(state, "quarantined" if barred is state.quarantined else "refused", barred.cause, str(barred))
+        await state.news.wait()
 
     async def _record_once(self, state: StreamState) -> CameraError:
         """Connect and record until it fails; returns why."""
+        try:
+            state.spec.check()
+        except StationFault as e:
+            state.failures += 1
+            return e
         self._enter(state, "connecting", state.cause, state.detail)
         engine = self._engine(self._choose(state))
         state.engine = engine.name
         async with self._budget.attempt(state.spec.url):
             connected = asyncio.Event()
-            recording = asyncio.create_task(engine.record(state.spec, state.sink, state.counters, connected.set))
-            waiting = asyncio.create_task(connected.wait())
+            recording = spawn(engine.record(state.spec, state.sink, state.counters, connected.set))
             try:
-                await asyncio.wait((recording, waiting), return_when=asyncio.FIRST_COMPLETED)
+                async with running(connected.wait()) as waiting:
+                    await asyncio.wait((recording, waiting), return_when=asyncio.FIRST_COMPLETED)
             except asyncio.CancelledError:
-                recording.cancel()
-                await asyncio.gather(recording, return_exceptions=True)
+                await end(recording)
                 raise
-            finally:
-                waiting.cancel()
         if connected.is_set():
             state.reconnects += 1
             self._enter(state, "recording", "", "")
-            self.guard.answered(subnet_of(state.spec.url))
+            self.guard.answered(_subnet(state.spec))
         error = CameraError("the stream ended")
         try:
             await recording
@@ -223,7 +234,7 @@ class Recorder:
             error = e
         except Exception as e:
             log.exception("%s: the recorder itself failed", state.spec.id)
-            error = StationFault(f"the recorder itself failed: {type(e).__name__}")
+            error = StationFault(_of_ours(e))
         finally:
             recording.cancel()
         self._count(state, error)
@@ -289,3 +300,19 @@ class Recorder:
         if state.state != name:
             state.state, state.since = name, self._clock.monotonic()
         state.cause, state.detail = cause, detail
+
+
+_CHANGED = ("schedule", "its description changed")
+_DIED = ("station_fault", "the recorder's own task for it had ended")
+
+
+def _of_ours(error: Exception) -> str:
+    return f"the recorder itself failed: {type(error).__name__}"
+
+
+def _subnet(spec: StreamSpec) -> str:
+    """Empty where the address is not valid."""
+    try:
+        return subnet_of(spec.url)
+    except ValueError:
+        return ""

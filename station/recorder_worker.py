@@ -6,8 +6,8 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import aiohttp
@@ -19,15 +19,16 @@ from core.clock import SECOND, Clock, SystemClock, to_microseconds
 from core.database import Database
 from core.secrets import Vault
 from core.settings import Settings
+from core.tasks import BackgroundTasks, first_of
 from nvr import black_box, quarantine, recovery, sealing
 from nvr.archive import ArchiveDatabase
 from nvr.backfill import Backfiller
 from nvr.black_box import SEVERAL, BlackBox
 from nvr.live import LiveHub, node_token
-from nvr.reconcile import StatusWriter, desired
-from nvr.recorder import Recorder, StreamSpec
+from nvr.reconcile import Desired, StatusWriter, desired
+from nvr.recorder import Recorder
 from station import database as station_database
-from station.processes import repeat, spare_memory, until_stopped, vault_of, volume_set
+from station.processes import spare_memory, until_stopped, vault_of, volume_set
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +53,9 @@ class Worker:
     archive: ArchiveDatabase
     machine: Recorder
     covered: dict[str, tuple[int, bool]]
+    observing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def wanted(self) -> list[StreamSpec]:
+    async def wanted(self) -> Desired:
         async with self.database.reading() as session:
             return await desired(
                 session,
@@ -66,8 +68,16 @@ class Worker:
             )
 
     async def reconcile(self) -> None:
-        await self.machine.want(await self.wanted(), self.covered)
+        async with self.observing:
+            wanted = await self.wanted()
+            await self.machine.want(wanted.specs, self.covered, wanted.facts)
         self.covered.clear()
+
+    async def write_status(self, status: StatusWriter, url: str) -> None:
+        async with self.observing:  # what is read before this is committed must not be told behind it
+            async with self.database.session() as session:
+                refusals = await status.write(session, url, os.getpid())
+            status.stored(refusals)
 
     async def seal(self) -> None:
         if all(d.writer.lag() < 1 for d in self.machine.volumes.disks):
@@ -99,47 +109,41 @@ async def _record(settings: Settings, index: int, database: Database, ready: Cal
     machine = Recorder(settings.recorder, await volume_set(settings, database, clock), archive, clock)
     worker = Worker(settings, index, database, clock, vault, archive, machine, {})
     await _look_back(worker)
-    streams = {s.id for s in await worker.wanted()}
+    streams = (await worker.wanted()).streams
     findings = await recovery.recover(database, streams, clock.now())
     if not findings.clean:
         log.warning("recovery: %s", findings.as_dict())
     worker.covered = await recovery.last_covered(database, streams)
     await machine.start()
     url, runner = await _serve_live(machine, settings)
-    async with http_session() as http:
-        tasks = [asyncio.create_task(c) for c in _duties(worker, url, http)]
-        ready()
-        await until_stopped()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    await runner.cleanup()
-    await machine.stop()
+    duties = BackgroundTasks(clock)
+    try:
+        async with http_session() as http:
+            _start_duties(duties, worker, url, http)
+            ready()
+            await first_of(until_stopped(), machine.tasks.until_fatal())
+            await duties.close()
+    finally:
+        await duties.close()
+        await runner.cleanup()
+        await machine.stop()
     async with database.session() as session:
         await quarantine.forgive(session, list(machine.streams))
 
 
-def _duties(worker: Worker, url: str, http: aiohttp.ClientSession) -> list[Any]:
+def _start_duties(duties: BackgroundTasks, worker: Worker, url: str, http: aiohttp.ClientSession) -> None:
     """What is done beside the recording itself, for ever."""
     status = StatusWriter(worker.machine, worker.clock, f"recorder-{worker.index}")
-
-    async def write_status() -> None:
-        async with worker.database.session() as session:
-            await status.write(session, url, os.getpid())
-
-    duties = [
-        repeat(RECONCILE_SECONDS, worker.reconcile, "reconciling"),
-        repeat(STATUS_SECONDS, write_status, "status"),
-        repeat(SEAL_SECONDS, worker.seal, "sealing"),
-        repeat(STATUS_SECONDS, worker.follow_events, "following events"),
-    ]
+    duties.repeat("reconciling", RECONCILE_SECONDS, worker.reconcile)
+    duties.repeat("status", STATUS_SECONDS, partial(worker.write_status, status, url))
+    duties.repeat("sealing", SEAL_SECONDS, worker.seal)
+    duties.run_forever("following events", worker.follow_events)
     if worker.settings.recorder.backfill:
         filler = Backfiller(
             worker.database, worker.machine, worker.archive, worker.clock, worker.vault, worker.settings.recorder,
             lambda login: SoapClient(http, worker.clock, login),
         )  # fmt: skip
-        duties.append(repeat(BACKFILL_SECONDS, filler.run_once, "backfill"))
-    return duties
+        duties.repeat("backfill", BACKFILL_SECONDS, filler.run_once)
 
 
 async def _look_back(worker: Worker) -> None:

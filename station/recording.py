@@ -47,18 +47,19 @@ async def record(
         await registry.apply(session, wanted, clock.now(), "record", file=str(file), prefer=registry.Prefer.FILE)
     await _onboard(database, vault, clock)
     async with database.reading() as session:
-        specs = await desired(
+        wanted_now = await desired(
             session, vault, settings.recorder.engine, now=clock.now(), zone=ZoneInfo(settings.station.timezone)
         )
     await asyncio.to_thread(check_ours, await prepare(database, settings.volumes), settings.data.dir)
     volumes = await volume_set(settings, database, clock)
-    await recovery.recover(database, [s.id for s in specs], clock.now())
+    await recovery.recover(database, wanted_now.streams, clock.now())
     archive = ArchiveDatabase(database, clock)
     machine = Recorder(settings.recorder, volumes, archive, clock)
     began_us = to_microseconds(clock.now())
     cpu_before = _cpu_seconds()
     await machine.start()
-    await machine.want(specs, await recovery.last_covered(database, [s.id for s in specs]))
+    covered = await recovery.last_covered(database, wanted_now.streams)
+    await machine.want(wanted_now.specs, covered, wanted_now.facts)
     peak = await _watch_memory(seconds)
     cpu = _cpu_seconds() - cpu_before
     states = dict(machine.streams)

@@ -1,0 +1,166 @@
+"""Wanted and observed streams: what was observed tears nothing down, and what died comes back with its gap."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from cameras import inventory
+from cameras.virtual.rtsp_server import Mount
+from core.clock import SystemClock
+from core.database import Database
+from core.errors import InventoryError, StationFault
+from core.tasks import end
+from nvr.recorder import Recorder
+from nvr.streams import StreamFacts, StreamSpec, StreamState
+from nvr.tables import Gap
+from tests.nvr.conftest import LOGIN, Recording, eventually
+
+Camera = tuple[Mount, str]
+NOWHERE = "rtsp://127.0.0.1:1/cam"  # refused at once
+
+
+async def causes(database: Database) -> list[str]:
+    async with database.reading() as session:
+        return list(await session.scalars(select(Gap.cause).order_by(Gap.id)))
+
+
+async def test_what_was_observed_restarts_nothing(rtsp_camera: Camera, recording: Recording) -> None:
+    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
+    async with recording(spec) as machine:
+        state = machine.streams["cam/main"]
+        await eventually(lambda: state.counters.frames >= 5)
+        for facts in (StreamFacts(fell_back_at=SystemClock().now()), StreamFacts(refused=True), StreamFacts(quarantined=True)):
+            await machine.want([spec], facts={spec.id: facts})
+        assert machine.streams["cam/main"] is state and state.alive and state.reconnects == 0
+        frames = state.counters.frames
+        await eventually(lambda: state.counters.frames > frames)
+
+
+@pytest.mark.parametrize(
+    ("facts", "named"), [(StreamFacts(refused=True), "refused"), (StreamFacts(quarantined=True), "quarantined")]
+)
+async def test_a_barred_stream_waits_until_it_is_barred_no_more(
+    facts: StreamFacts, named: str, rtsp_camera: Camera, recording: Recording, database: Database
+) -> None:
+    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
+    async with recording() as machine:
+        await machine.want([spec], {spec.id: (1, False)}, {spec.id: facts})
+        state = machine.streams["cam/main"]
+        await eventually(lambda: state.state == named)
+        await machine.want([spec], facts={spec.id: facts})
+        assert state.state == named and rtsp_camera[0].sent_pictures == 0
+        await machine.want([spec], facts={})
+        await eventually(lambda: state.state == "recording" and state.counters.frames >= 5)
+    assert (await causes(database))[-1] == {"refused": "auth_refused", "quarantined": "protocol_error"}[named]
+
+
+def test_a_refusal_found_here_outlives_facts_that_do_not_know_of_it_yet() -> None:
+    state = StreamState(StreamSpec("c/main", NOWHERE), None, None)  # type: ignore[arg-type]
+    state.hear(StreamFacts(refused=True))
+    assert state.refused is not None
+    own = StreamState(StreamSpec("c/main", NOWHERE), None, None, refused=state.refused)  # type: ignore[arg-type]
+    own.hear(StreamFacts())
+    assert own.refused is not None and not own.news.is_set()
+    own.hear(StreamFacts(refused=True))
+    own.hear(StreamFacts())
+    assert own.refused is None and own.news.is_set()
+
+
+BAD_ADDRESSES = ["rtsp://[::1/cam", "rtsp://cam:port/x", "rtsp:///cam", "rtsp://h:99999/x"]
+
+
+@pytest.mark.parametrize("url", BAD_ADDRESSES)
+async def test_an_address_that_is_none_is_a_gap_with_a_remedy(url: str, recording: Recording, database: Database) -> None:
+    with pytest.raises(StationFault, match="correct it in the inventory"):
+        StreamSpec("c/main", url).check()
+    spec = StreamSpec("cam/main", url, LOGIN)
+    async with recording(spec) as machine:
+        state = machine.streams["cam/main"]
+        await eventually(lambda: state.state == "waiting")
+        assert state.cause == "station_fault" and "correct it in the inventory" in state.detail and state.alive
+    assert await causes(database) == ["station_fault"]
+
+
+@pytest.mark.parametrize("url", BAD_ADDRESSES)
+def test_the_inventory_refuses_such_an_address(url: str, tmp_path: Any) -> None:
+    file = tmp_path / "i.yaml"
+    file.write_text(
+        "town: t\nvillages: [{code: v, name: v}]\n"
+        f"cameras: [{{id: c, name: c, village: v, streams: {{main: {{url: '{url}'}}}}}}]\n"
+    )
+    with pytest.raises(InventoryError, match="address"):
+        inventory.load(file)
+
+
+async def test_a_stream_whose_own_task_fails_is_started_again_and_has_a_gap(
+    rtsp_camera: Camera, recording: Recording, database: Database, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    failures = 1
+    real = Recorder._record_once
+
+    async def failing(self: Recorder, state: StreamState) -> Any:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise RuntimeError("a fault of ours")
+        return await real(self, state)
+
+    monkeypatch.setattr(Recorder, "_record_once", failing)
+    async with recording(StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")) as machine:
+        state = machine.streams["cam/main"]
+        await eventually(lambda: state.state == "waiting")
+        assert state.cause == "station_fault" and machine.tasks.failures["record cam/main"] == 1
+        await eventually(lambda: state.counters.frames >= 5)
+    assert await causes(database) == ["station_fault"]
+    for record in caplog.get_records("call"):
+        record.exc_info = None  # the failure is what this is about
+
+
+async def test_a_stream_whose_task_is_gone_is_started_again(
+    rtsp_camera: Camera, recording: Recording, database: Database
+) -> None:
+    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
+    async with recording(spec) as machine:
+        state = machine.streams["cam/main"]
+        await eventually(lambda: state.counters.frames >= 5)
+        await end(state.task)
+        await machine.want([spec])
+        again = machine.streams["cam/main"]
+        assert again is not state and again.sink is state.sink
+        frames = state.counters.frames
+        await eventually(lambda: again.counters.frames > frames + 5)
+    assert await causes(database) == ["station_fault"]
+
+
+@pytest.mark.parametrize("change", [{"audio": True}, {"on_event": True}])
+async def test_viewers_stay_over_a_restart_and_end_with_the_stream(
+    change: dict[str, Any], rtsp_camera: Camera, recording: Recording
+) -> None:
+    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
+    seen: list[Any] = []
+    removed: list[str] = []
+    async with recording(spec) as machine:
+        machine.stream_removed = removed.append
+        await eventually(lambda: machine.streams["cam/main"].counters.frames >= 5)
+        assert machine.tap("cam/main", lambda *fragment: seen.append(fragment))
+        await eventually(lambda: len(seen) > 1)
+        await machine.want([replace(spec, **change)])
+        machine.trigger("cam", 2**62)
+        before = len(seen)
+        await eventually(lambda: len(seen) > before + 1)
+        assert not removed
+        await machine.want([])
+        assert removed == ["cam/main"] and not machine.tap("cam/main", None)
+
+
+async def test_two_changes_at_once_leave_one_task_a_stream(recording: Recording) -> None:
+    spec = StreamSpec("cam/main", NOWHERE)
+    async with recording(spec) as machine:
+        await asyncio.gather(machine.want([replace(spec, audio=True)]), machine.want([replace(spec, audio=True)]))
+        names = [t.get_name() for t in asyncio.all_tasks()]
+        assert names.count("record cam/main") == 1
