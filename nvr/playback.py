@@ -7,8 +7,10 @@ EXT-X-PROGRAM-DATE-TIME, EXT-X-GAP). Nothing is copied or remuxed for it, with t
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
 
@@ -20,60 +22,94 @@ from nvr.reader import LocatedGop
 
 MAX_HLS_US = 6 * 3600 * 1_000_000
 GAP_US = 1_000_000
+_RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})\.m4s")
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A media segment of the playlist. Times µs UTC."""
+
+    start: int
+    end: int
+    address: str
+    byte_range: str  # empty: the whole resource
+    file: Path
+    parameters: bytes  # the init segment's bytes: equal ones need no EXT-X-MAP of their own
+    map: str  # attributes of EXT-X-MAP
 
 
 def playlist(gops: Sequence[LocatedGop], *, live: bool, keyframes: bool = False) -> str:
-    """HLS playlist of GOPs in order; a file is called by its segment's start. `live` leaves the list open."""
+    """HLS playlist of GOPs in order; a file is called by its segment's start. `live` leaves the list open.
+
+    Media time begins at 0 in every file, hence a discontinuity before each; the init segment is named again only where
+    the parameters change. Addresses end in .mp4 or .m4s: ffmpeg refuses others (`allowed_segment_extensions`).
+    """
     entries = list(_files(gops) if keyframes else _ranges(gops))
-    longest = max((end - start for start, end, *_ in entries), default=2_000_000)
+    longest = max((e.end - e.start for e in entries), default=2_000_000)
+    target = -(-longest // 1_000_000) or 1
     lines = [
         "#EXTM3U",
         "#EXT-X-VERSION:8",
-        f"#EXT-X-TARGETDURATION:{-(-longest // 1_000_000) or 1}",
+        f"#EXT-X-TARGETDURATION:{target}",
         "#EXT-X-INDEPENDENT-SEGMENTS",
         "#EXT-X-PLAYLIST-TYPE:" + ("EVENT" if live else "VOD"),
     ]
-    current = ""
-    previous_end: int | None = None
-    for start, end, name, byte_range, init in entries:
-        if previous_end is not None and start - previous_end > GAP_US:
-            seconds = (start - previous_end) / 1e6
-            lines += ["#EXT-X-DISCONTINUITY", _moment(previous_end), "#EXT-X-GAP", f"#EXTINF:{seconds:.3f},", "gap"]
-            current = ""
-        if init != current:
-            if previous_end is not None:
-                lines.append("#EXT-X-DISCONTINUITY")
-            lines += [f"#EXT-X-MAP:{init}", _moment(start)]
-            current = init
-        lines.append(f"#EXTINF:{(end - start) / 1e6:.3f},")
-        lines += [f"#EXT-X-BYTERANGE:{byte_range}", name] if byte_range else [name]
-        previous_end = end
+    last: _Entry | None = None
+    for entry in entries:
+        lines += _joint(last, entry, target) + _media(entry)
+        last = entry
     if not live:
         lines.append("#EXT-X-ENDLIST")
     return "\n".join(lines) + "\n"
 
 
-_Entry = tuple[int, int, str, str, str]  # start, end, address, byte range, init segment
+def _media(entry: _Entry) -> list[str]:
+    byte_range = [f"#EXT-X-BYTERANGE:{entry.byte_range}"] if entry.byte_range else []
+    return [f"#EXTINF:{(entry.end - entry.start) / 1e6:.3f},", *byte_range, entry.address]
+
+
+def _joint(last: _Entry | None, entry: _Entry, target: int) -> list[str]:
+    """What stands between two entries: a gap, a discontinuity, new parameters."""
+    if last is None:
+        return [f"#EXT-X-MAP:{entry.map}", _moment(entry.start)]
+    gap = entry.start - last.end > GAP_US
+    lines = ["#EXT-X-DISCONTINUITY", _moment(last.end), *_gap(entry.start - last.end, target)] if gap else []
+    if gap or entry.file != last.file or entry.parameters != last.parameters:
+        lines.append("#EXT-X-DISCONTINUITY")
+        if entry.parameters != last.parameters:
+            lines.append(f"#EXT-X-MAP:{entry.map}")
+        lines.append(_moment(entry.start))
+    return lines
+
+
+def _gap(length_us: int, target: int) -> list[str]:
+    """A gap as equal pieces, none longer than the target duration (RFC 8216 4.3.3.1)."""
+    count = -(-length_us // (target * 1_000_000))
+    return ["#EXT-X-GAP", f"#EXTINF:{length_us / count / 1e6:.3f},", "gap.mp4"] * count
 
 
 def _ranges(gops: Sequence[LocatedGop]) -> Iterator[_Entry]:
     """Every GOP as a byte range of its file, or, where the file has sound that browsers refuse, without it."""
     for path, group in groupby(gops, key=lambda g: g.path):
         init = fmp4.read_init(path)
+        foreign = fmp4.has_foreign_sound(init)
         for g in group:
             name = f"segment/{g.segment_us}"
-            if fmp4.has_foreign_sound(init):
-                yield g.start_us, g.end_us, f"{name}/{g.offset}-{g.size}", "", f'URI="{name}/init"'
+            if foreign:
+                address, byte_range, uri = f"{name}/{g.offset}-{g.size}.m4s", "", f'URI="{name}/init.mp4"'
             else:
-                yield g.start_us, g.end_us, name, f"{g.size}@{g.offset}", f'URI="{name}",BYTERANGE="{len(init)}@0"'
+                address, byte_range, uri = f"{name}.mp4", f"{g.size}@{g.offset}", f'URI="{name}.mp4",BYTERANGE="{len(init)}@0"'
+            yield _Entry(g.start_us, g.end_us, address, byte_range, path, fmp4.without_sound(init) if foreign else init, uri)
 
 
 def _files(gops: Sequence[LocatedGop]) -> Iterator[_Entry]:
-    """Every file's keyframes as one entry."""
-    for _, group in groupby(gops, key=lambda g: g.path):
+    """Every file's keyframes as one entry, from the file's beginning: its media time counts from there."""
+    for path, group in groupby(gops, key=lambda g: g.path):
         of_file = list(group)
         name = f"segment/{of_file[0].segment_us}"
-        yield of_file[0].start_us, of_file[-1].end_us, f"{name}/keyframes", "", f'URI="{name}/init"'
+        init = fmp4.without_sound(fmp4.read_init(path))
+        start, end = of_file[0].segment_us, of_file[-1].end_us
+        yield _Entry(start, end, f"{name}/keyframes.m4s", "", path, init, f'URI="{name}/init.mp4"')
 
 
 def _moment(us: int) -> str:
@@ -81,18 +117,18 @@ def _moment(us: int) -> str:
 
 
 def part(path: Path, media_us: int, name: str) -> bytes:
-    """A part of a file that is not a plain byte range: 'init', 'keyframes', or '<offset>-<size>' without sound.
+    """A part of a file that is not a plain byte range: 'init.mp4', 'keyframes.m4s', or '<offset>-<size>.m4s' without sound.
 
     Raises NotFoundError where there is no such part.
     """
-    if name == "init":
+    if name == "init.mp4":
         return fmp4.without_sound(fmp4.read_init(path))
-    if name == "keyframes":
+    if name == "keyframes.m4s":
         return keyframes(path, gop_index.read(path, media_us))
-    offset, dash, size = name.partition("-")
-    if not (dash and offset.isdigit() and size.isdigit() and int(size) <= fmp4.MAX_GOP):
-        raise NotFoundError("a segment has the parts 'init', 'keyframes' and '<offset>-<size>'")
-    return pictures(path, int(offset), int(size))
+    found = _RANGE.fullmatch(name)
+    if found is None or int(found[2]) > fmp4.MAX_GOP:
+        raise NotFoundError("a segment has the parts 'init.mp4', 'keyframes.m4s' and '<offset>-<size>.m4s'")
+    return pictures(path, int(found[1]), int(found[2]))
 
 
 def pictures(path: Path, offset: int, size: int) -> bytes:

@@ -324,8 +324,8 @@ async def test_playlist_points_into_the_files(recorded: list[Segment], database:
     text = await asyncio.to_thread(playback.playlist, gops, live=False)
     total = sum(float(x) for x in re.findall(r"#EXTINF:([\d.]+)", text))
     assert total == pytest.approx((gops[-1].end_us - gops[0].start_us) / 1e6, abs=0.02)
-    assert text.count("#EXT-X-MAP") == len(recorded)
-    size, offset, number = re.findall(r"#EXT-X-BYTERANGE:(\d+)@(\d+)\nsegment/(\d+)", text)[1]
+    assert text.count("#EXT-X-MAP") == 1
+    size, offset, number = re.findall(r"#EXT-X-BYTERANGE:(\d+)@(\d+)\nsegment/(\d+)\.mp4", text)[1]
     path = await place_of(database, next(s for s in recorded if s.start_us == int(number)))
     data = (await asyncio.to_thread(path.read_bytes))[int(offset) : int(offset) + int(size)]
     assert data[4:8] == b"moof"
@@ -394,8 +394,8 @@ async def test_fast_playback_is_keyframes_only_and_keeps_time(recorded: list[Seg
     text = await asyncio.to_thread(lambda: playback.playlist(gops, live=False, keyframes=True))
     assert text.count("/keyframes") == len(recorded)
     path = await place_of(database, recorded[0])
-    init = await asyncio.to_thread(playback.part, path, recorded[0].media_us, "init")
-    data = await asyncio.to_thread(playback.part, path, recorded[0].media_us, "keyframes")
+    init = await asyncio.to_thread(playback.part, path, recorded[0].media_us, "init.mp4")
+    data = await asyncio.to_thread(playback.part, path, recorded[0].media_us, "keyframes.m4s")
 
     def decoded() -> list[float]:
         with av.open(io.BytesIO(init + data)) as container:

@@ -85,7 +85,7 @@ async def test_sound_is_recorded_where_it_is_asked_for(
     assert set(whole) == {"h264", codec}
     assert float(whole[codec]["duration"]) == pytest.approx(float(whole["h264"]["duration"]), abs=1.0)
     # What a browser is given never has a track that it refuses.
-    silent = await asyncio.to_thread(playback.part, path, segments[0].media_us, "init")
+    silent = await asyncio.to_thread(playback.part, path, segments[0].media_us, "init.mp4")
     assert b"soun" not in silent and fmp4.codec_string(silent).startswith("avc1.")
     pictures = await asyncio.to_thread(playback.pictures, path, gops[0].offset, gops[0].size)
     await asyncio.to_thread((tmp_path / "silent.mp4").write_bytes, silent + pictures)

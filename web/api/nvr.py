@@ -179,7 +179,7 @@ async def playlist(c: Context) -> web.Response:
     return web.Response(text=text, content_type="application/vnd.apple.mpegurl", headers={"Cache-Control": "no-store"})
 
 
-@route("GET", "/api/playback/{camera}/{kind}/segment/{segment}", Permission.PLAYBACK_VIEW, kind="file")
+@route("GET", "/api/playback/{camera}/{kind}/segment/{segment}.mp4", Permission.PLAYBACK_VIEW, kind="file")
 async def segment_file(c: Context) -> web.StreamResponse:
     """Bytes of a segment file (with Range); needs a stated purpose."""
     stream = await _stream(c)
