@@ -31,13 +31,12 @@ from search.sightings import recalled, sighting_of, told
 from search.store import ids, thumbs, vectors
 from search.store.days import Batch, Days
 from search.store.rows import Sighting
-from search.tables import IndexState
+from search.tables import STRIKES, IndexState
 from search.tracks import Track
 
 log = logging.getLogger(__name__)
 
 STEP_US = 200_000  # a closed segment's index may differ from the open file's by some ms
-STRIKES = 2
 BEHIND_US = 600 * 1_000_000  # further behind than this, quiet cameras are passed over
 QUIET_SHARE = 0.1  # of a camera's looks with something in them: below, it is a quiet one
 MOST_CLOSEUPS, MOST_WAITING = 8, 200  # in one go; of one stream

@@ -9,8 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import to_microseconds
 from nvr.tables import StreamStatus
-from search.indexer import STRIKES
-from search.tables import IndexState
+from search.tables import STRIKES, IndexState
 
 
 @dataclass(frozen=True, slots=True)

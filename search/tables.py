@@ -33,6 +33,9 @@ class SearchPack(Base):
     name: Mapped[str] = mapped_column(String(80), unique=True, comment="id@version")
 
 
+STRIKES = 2  # crashes in a row that put a stream aside
+
+
 class IndexState(Base):
     __tablename__ = "index_state"
     __table_args__ = ({"comment": "What each stream's reader last did; where it is stands beside the sightings"},)

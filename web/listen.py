@@ -7,15 +7,15 @@ import asyncio
 import contextlib
 import logging
 import re
-from ipaddress import ip_address
 
 from aiohttp import web
 
 from core import ports
 from core.clock import Clock
 from core.errors import CertificateError, MinwangError, NotFoundError
-from core.settings import Settings, TlsMode, WebSettings
+from core.settings import Settings, TlsMode
 from web import routing
+from web.exposure import exposure
 from web.tls import install_page
 from web.tls.authority import Authority
 from web.tls.certificate import EXPIRES_SOON_DAYS, check_dates
@@ -109,30 +109,6 @@ def address(settings: Settings) -> str:
     scheme = "https" if settings.web.tls is TlsMode.OWN else "http"
     host = f"[{settings.web.host}]" if ":" in settings.web.host else settings.web.host
     return f"{scheme}://{host}:{settings.web.port}"
-
-
-def exposure(where: WebSettings) -> str:
-    """Why passwords and pictures can be read on the way to the console, and the remedy; empty: they cannot."""
-    if is_loopback(where.host) or where.tls is TlsMode.OWN:
-        return ""
-    if where.tls is TlsMode.OFF:
-        return (
-            f"the console is served without encryption on {where.host}: passwords and pictures can be read on the way; "
-            "run 'minwang cert' and set web.tls (docs/https.md)"
-        )
-    if where.trusted_proxies:
-        return ""  # the proxy is another machine
-    return (
-        f"the console answers without encryption on {where.host} beside its proxy; "
-        'set web.host = "127.0.0.1", or web.trusted_proxies where the proxy is another machine (docs/https.md)'
-    )
-
-
-def is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def redirecting(settings: Settings) -> web.Application:

@@ -103,6 +103,7 @@ def test_patrol_and_index_beside_a_station(tmp_path: Path) -> None:
     assert station("index", cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.soak
 def test_two_stations_on_one_volume(tmp_path: Path) -> None:
     """The second one has a data folder of its own, and is refused all the same."""
     first, second = tmp_path / "first", tmp_path / "second"

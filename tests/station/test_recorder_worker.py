@@ -56,7 +56,11 @@ processes.run("recorder", load(Path(sys.argv[2])))
 
 
 @pytest.mark.parametrize(
-    ("kills", "deaths"), [("True", 2), ("self._assembler.between_pictures", 3)], ids=["alone", "among others"]
+    ("kills", "deaths"),
+    [
+        pytest.param("True", 2, marks=pytest.mark.soak, id="alone"),
+        pytest.param("self._assembler.between_pictures", 3, id="among others"),
+    ],
 )
 async def test_a_deadly_stream_is_isolated(kills: str, deaths: int, clip: Clip, tmp_path: Path) -> None:
     """A fault planted in the recorder's own process kills it over one camera's bytes; `deaths` lives later the

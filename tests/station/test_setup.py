@@ -103,8 +103,8 @@ def forget(venv: Path) -> None:
     [
         (break_interpreter, "its Python is gone"),
         (move, "made in another place"),
-        (other_version, "another version of Python"),
-        (interrupt, "interrupted"),
+        pytest.param(other_version, "another version of Python", marks=pytest.mark.soak),
+        pytest.param(interrupt, "interrupted", marks=pytest.mark.soak),
         (forget, "no pip"),
     ],
 )
@@ -149,6 +149,7 @@ def test_a_release_archive_carries_its_console(root: Path, bare_venv: Path) -> N
     assert minwang(root, "serve").stdout == "station serve\n"
 
 
+@pytest.mark.soak
 def test_uv_installs_where_it_is_there_and_pip_where_it_fails(root: Path, tmp_path: Path) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
@@ -164,6 +165,7 @@ def test_uv_installs_where_it_is_there_and_pip_where_it_fails(root: Path, tmp_pa
         assert ("pip tries" in done.stderr) == bool(then)
 
 
+@pytest.mark.soak
 def test_a_failed_installation_is_one_sentence_and_is_tried_again(root: Path) -> None:
     (root / "requirements" / "base.lock").write_text(f"nothing-of-that-name==1.0 --hash=sha256:{'0' * 64}\n")
     failed = minwang(root, "version")

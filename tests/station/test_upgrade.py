@@ -207,7 +207,7 @@ EVERY_RUN = (Stage.SWITCHED, True)
 
 def cuts(of: list[tuple[Stage, bool]]) -> list[Any]:
     """A step takes half a minute: the ordinary suite cuts at the switch, `./minwang test -m soak` at every one."""
-    return [pytest.param(*s, marks=[] if s == EVERY_RUN else pytest.mark.soak) for s in of]
+    return [pytest.param(*s, marks=[] if s == EVERY_RUN and of is FORWARD else pytest.mark.soak) for s in of]
 
 
 def cut_at(stage: Stage, before: bool, layout: Layout, station: Station, state: State) -> None:

@@ -26,7 +26,7 @@ from search.lag import lag
 from search.packs import Shelf
 from search.upkeep import shelf_of
 from web.doctor.facts import Finding, Site, failed, locked_out, ok, unknown, warning
-from web.listen import exposure, is_loopback
+from web.exposure import exposure, is_loopback
 from web.tls.authority import Authority, missing_hosts
 from web.tls.certificate import EXPIRES_SOON_DAYS, load
 
