@@ -1,8 +1,8 @@
 """Basic and Digest authentication (MD5, SHA-256; RFC 7616) as clients of cameras do it, over HTTP and RTSP.
 
-A credential that was refused once is not sent again: `challenge` says whether answering makes sense, and
-that is so only for the first challenge, for a nonce that the camera calls stale, and for a new nonce after the
-credential was accepted with the old one (cheap cameras forget to say stale).
+A refused credential is not sent again: `challenge` says whether answering makes sense. It does for the first challenge, for
+a nonce that the camera calls stale, and once for a nonce that was not answered yet: cameras change it whenever they
+like and forget to say stale. The same nonce, answered and refused again, is a refusal of the credential.
 """
 
 from __future__ import annotations
@@ -12,6 +12,11 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass, field
+
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_FIELD = re.compile(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+_SCHEME = re.compile(r"(?:^|,)\s*(digest|basic)(?=\s|$)", re.IGNORECASE)
+_HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 
 
 @dataclass(slots=True)
@@ -23,7 +28,8 @@ class Authenticator:
     _fields: dict[str, str] = field(default_factory=dict)
     _scheme: str = ""
     _count: int = 0
-    _accepted: bool = False
+    _sent: bool = False  # the challenge was answered
+    _renewed: bool = False  # a second nonce was answered since the camera last accepted the credential
     _ha1: str | None = None
 
     @property
@@ -32,44 +38,42 @@ class Authenticator:
         return bool(self._scheme)
 
     def accepted(self) -> None:
-        """The camera took the credential: a new nonce after that is an old one's end, not a refusal."""
-        self._accepted = True
+        """The camera took the credential: a challenge after that is an old nonce's end, not a refusal."""
+        self._renewed = False
 
     def challenge(self, challenges: list[str]) -> bool:
         """Take a challenge; True where answering it (again) makes sense."""
-        known = {c.partition(" ")[0].lower(): c for c in challenges}
-        chosen = self._best_digest([c for c in challenges if c.lower().startswith("digest ")]) or (
-            known.get("basic") if self.basic else None
-        )
-        if chosen is None or self.login is None:
+        if self.login is None:
             return False
-        fields = {k.lower(): q or p for k, q, p in re.findall(r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]+))', chosen.partition(" ")[2])}
-        first = not self._scheme
-        stale = fields.get("stale", "").lower() == "true"
-        renewed = self._accepted and fields.get("nonce") != self._fields.get("nonce")
-        self._scheme, self._fields, self._count = chosen.partition(" ")[0].lower(), fields, 0
-        self._accepted, self._ha1 = False, None
-        return first or stale or renewed
-
-    def _best_digest(self, offers: list[str]) -> str | None:
-        supported = [o for o in offers if _hash_name(o) is not None]
-        return max(supported, key=lambda o: "sha-256" in o.lower(), default=None)
+        offers = [offer for text in challenges for offer in _offers(text)]
+        chosen = _best_digest(offers) or next((o for o in offers if o[0] == "basic" and self.basic), None)
+        if chosen is None:
+            return False
+        scheme, fields = chosen
+        known = (scheme, fields.get("nonce")) == (self._scheme, self._fields.get("nonce"))
+        stale = fields.get("stale", "").lower() == "true" and scheme == "digest"
+        useful = not self._sent or stale or (not known and not self._renewed)
+        self._renewed = self._sent
+        if not known:
+            self._count = 0
+        self._scheme, self._fields, self._ha1, self._sent = scheme, fields, None, False
+        return useful
 
     def header(self, method: str, uri: str) -> str:
         if self.login is None or not self._scheme:
             return ""
+        self._sent = True
         user, password = self.login
         if self._scheme == "basic":
             return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
         realm, nonce = self._fields.get("realm", ""), self._fields.get("nonce", "")
-        algorithm = self._fields.get("algorithm", "MD5")
-        digest = hashlib.sha256 if "sha-256" in algorithm.lower() else hashlib.md5
+        digest = _HASHES[_hash_name(self._fields)]
         if self._ha1 is None:
-            self._ha1 = digest(f"{user}:{realm}:{password}".encode()).hexdigest()
+            self._ha1 = digest(f"{user}:{_unquoted(realm)}:{password}".encode()).hexdigest()
         ha1 = self._ha1
         ha2 = digest(f"{method}:{uri}".encode()).hexdigest()
-        parts = [f'username="{user}"', f'realm="{realm}"', f'nonce="{nonce}"', f'uri="{uri}"']
-        if "auth" in self._fields.get("qop", "").replace(",", " ").split():
+        parts = [f'username="{_quoted(user)}"', f'realm="{realm}"', f'nonce="{nonce}"', f'uri="{uri}"']
+        if "auth" in self._fields.get("qop", "").lower().replace(",", " ").split():
             self._count += 1
             cnonce = secrets.token_hex(8)
             response = digest(f"{ha1}:{nonce}:{self._count:08x}:{cnonce}:auth:{ha2}".encode()).hexdigest()
@@ -79,11 +83,38 @@ class Authenticator:
         parts.append(f'response="{response}"')
         parts += [f'{k}="{self._fields[k]}"' for k in ("opaque",) if k in self._fields]
         if "algorithm" in self._fields:
-            parts.append(f"algorithm={algorithm}")
+            parts.append(f"algorithm={self._fields['algorithm']}")
         return "Digest " + ", ".join(parts)
 
 
-def _hash_name(offer: str) -> str | None:
-    found = re.search(r'algorithm\s*=\s*"?([\w-]+)', offer, re.IGNORECASE)
-    name = found.group(1).upper() if found else "MD5"
-    return name if name in ("MD5", "SHA-256") else None
+def _offers(text: str) -> list[tuple[str, dict[str, str]]]:
+    """(scheme, its parameters) of each challenge in a header field, which may hold several. Values stay as they were quoted:
+    they are sent back so."""
+    masked = _QUOTED.sub(lambda m: '"' + "x" * (len(m[0]) - 2) + '"', text)
+    begins = list(_SCHEME.finditer(masked))
+    ends = [*(m.start() for m in begins[1:]), len(text)][: len(begins)]
+    return [(m[1].lower(), _parameters(text[m.end() : end])) for m, end in zip(begins, ends, strict=True)]
+
+
+def _parameters(text: str) -> dict[str, str]:
+    return {name.lower(): quoted or token for name, quoted, token in _FIELD.findall(text)}
+
+
+def _best_digest(offers: list[tuple[str, dict[str, str]]]) -> tuple[str, dict[str, str]] | None:
+    supported = [o for o in offers if o[0] == "digest" and _hash_name(o[1])]
+    return max(supported, key=lambda o: _hash_name(o[1]) == "SHA-256", default=None)
+
+
+def _hash_name(fields: dict[str, str]) -> str:
+    """Of the hash that a challenge wants; empty where we do not know it."""
+    name = fields.get("algorithm", "MD5").upper()
+    return name if name in _HASHES else ""
+
+
+def _unquoted(text: str) -> str:
+    """RFC 7230 3.2.6, of the two characters that need it: realms like `IP\\Camera` mean their backslash."""
+    return re.sub(r'\\(["\\])', r"\1", text)
+
+
+def _quoted(text: str) -> str:
+    return re.sub(r'(["\\])', r"\\\1", text)

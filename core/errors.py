@@ -21,6 +21,7 @@
     │   ├── CameraRefused        credential refused: nobody tries again until a person acts
     │   ├── CameraDeclined       it answered in the protocol, with a no: no such stream, busy, internal error
     │   ├── ProtocolError        it answered, but not in the protocol
+    │   │   └── TransportDeclined    it gives the stream another way only (461): UDP
     │   ├── StreamStalled        no complete picture for too long
     │   └── StationFault         the camera is not to blame: a program is missing here, or the recorder itself failed
     └── DetectorError            a model cannot be loaded or run
@@ -119,6 +120,10 @@ class CameraDeclined(CameraError):
 
 class ProtocolError(CameraError):
     cause = "protocol_error"
+
+
+class TransportDeclined(ProtocolError):
+    pass
 
 
 class StreamStalled(CameraError):

@@ -3,54 +3,80 @@
 ffmpeg writes fragmented MP4 to a pipe; its fragments are taken apart here and go through the same
 sink, so that the files on disk are of one format. The address with the password reaches ffmpeg on
 its standard input as an ffconcat script: never on the command line, where every process could read it.
+
+Transport: the one that the address names (`?udp`, `?tcp`, `?multicast`, `?http`: ffmpeg's own words); where it names none,
+TCP, and UDP once the camera declines TCP or gives no picture over it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import ffmpeg
 
 from cameras.onvif.addresses import filled
 from core.clock import Clock, to_microseconds
-from core.errors import CameraRefused, CameraUnreachable, ProtocolError, StationFault, StreamStalled
-from core.logs import redact
+from core.errors import CameraDeclined, CameraError, CameraRefused, ProtocolError, StationFault, StreamStalled
+from core.tasks import spawn
+from nvr import moov
 from nvr.access_units import Assembled, Counters
+from nvr.audio import TRACK, AudioRun
 from nvr.boxes import BoxReader
-from nvr.fmp4 import TIMESCALE, Sample, codec_configuration, parse_moof
+from nvr.ffmpeg_errors import FfmpegErrors
+from nvr.fmp4 import TIMESCALE, Sample, parse_moof, track_of
 from nvr.parameter_sets import VideoFormat
+from nvr.rtsp import check_credential, declared_transport
+from nvr.sdp import AudioTrack
 from nvr.segments import SegmentSink
 from nvr.streams import StreamSpec
 
 log = logging.getLogger(__name__)
 
 FIRST_PICTURE_SECONDS = 20.0
+LAST_WORDS_SECONDS = 5.0  # for ffmpeg to end once its output has
 PROTOCOLS = "pipe,file,rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,httpproxy,crypto,data"
 
 
-def command(fragment_seconds: float) -> list[str]:
+def command(fragment_seconds: float, *, sound: bool = False) -> list[str]:
     """The ffmpeg command; the source comes on standard input."""
     # Generic options stand before the input: `concat` hands them on to nothing, the script carries RTSP's own.
     source = ffmpeg.input("pipe:0", format="concat", safe=0, protocol_whitelist=PROTOCOLS)
+    tracks = [source["v:0"], source["a:0?"]] if sound else [source["v:0"]]
+    # `mov` holds G.711, `mp4` does not; each track gets fragments of its own.
     output = ffmpeg.output(
-        source.video, "pipe:1", c="copy", format="mp4", movflags="empty_moov+default_base_moof+frag_keyframe",
+        *tracks, "pipe:1", c="copy", format="mov", movflags="empty_moov+default_base_moof+frag_keyframe+separate_moof",
         frag_duration=int(fragment_seconds * 1_000_000), flush_packets=1, video_track_timescale=TIMESCALE,
     )  # fmt: skip
     arguments: list[str] = ffmpeg.compile(output.global_args("-hide_banner", "-loglevel", "error"))
     return arguments
 
 
-def script(url: str, login: tuple[str, str] | None, transport: str = "tcp") -> bytes:
+def script(url: str, login: tuple[str, str] | None, transport: str = "") -> bytes:
+    """The ffconcat script: address with the login, and how the media shall come (empty: TCP, where declined UDP)."""
+    url, declared = declared_transport(url)
     parts = urlsplit(filled(url, login))
     if login:
         user, password = (quote(t, safe="") for t in login)
         parts = parts._replace(netloc=f"{user}:{password}@{parts.netloc}")
     address = urlunsplit(parts).replace("'", "%27")
-    return f"ffconcat version 1.0\nfile '{address}'\noption rtsp_transport {transport}\noption timeout 5000000\n".encode()
+    options = [f"rtsp_transport {declared or transport or 'udp+tcp'}", "timeout 5000000"]
+    if not declared and not transport:
+        options.append("rtsp_flags prefer_tcp")
+    return "\n".join(["ffconcat version 1.0", f"file '{address}'", *(f"option {o}" for o in options), ""]).encode()
+
+
+@dataclass(slots=True)
+class _Learnt:
+    """What earlier connections taught of a stream."""
+
+    transport: str = ""  # 'udp': TCP gave nothing
+    silent: str = ""  # why its sound cannot be recorded
 
 
 class FfmpegEngine:
@@ -61,54 +87,154 @@ class FfmpegEngine:
         self._fragment_seconds = fragment_seconds
         self._stall_seconds = stall_seconds
         self._after_fragment = after_fragment
+        self._learnt: dict[str, _Learnt] = {}
 
-    async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[], None]) -> None:
+    async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[str], object]) -> None:
         """Raises CameraError when the stream ends, for whatever reason."""
-        process = await _start(command(self._fragment_seconds))
-        assert process.stdin and process.stdout and process.stderr
-        errors = asyncio.create_task(process.stderr.read(65_536))
-        try:
-            process.stdin.write(script(spec.url, spec.login))
-            process.stdin.close()
-            sink.begin_session()
-            await self._copy(BoxReader(process.stdout), sink, counters, connected)
-        except asyncio.IncompleteReadError as e:
-            raise _reason((await asyncio.wait_for(errors, 5)).decode("utf-8", "replace")) from e
-        finally:
-            sink.end_session()
-            errors.cancel()
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
-
-    async def _copy(self, boxes: BoxReader, sink: SegmentSink, counters: Counters, connected: Callable[[], None]) -> None:
-        video: VideoFormat | None = None
-        moof: tuple[int, list[Sample], int] | None = None
-        patience = FIRST_PICTURE_SECONDS
+        learnt = self._learnt.setdefault(spec.id, _Learnt())
         while True:
-            try:
-                async with asyncio.timeout(patience):
-                    kind, body = await boxes.next()
-            except TimeoutError as e:
-                raise StreamStalled(f"no complete picture for {patience:g} s") from e
-            if kind == b"moov":
-                video = _video_format(body)
-                connected()
-            elif kind == b"moof":
-                moof = parse_moof(struct.pack(">I4s", 8 + len(body), b"moof") + body)
-            elif kind == b"mdat" and moof is not None and video is not None:
-                time, samples, _ = moof
-                if samples:
-                    self._take(_run(video, time, samples, body), sink, counters)
-                    patience = self._stall_seconds
-                moof = None
+            sound = spec.audio and not learnt.silent
+            session = _Session(self, spec, sink, counters, connected, learnt.silent)
+            error = await session.run(
+                command(self._fragment_seconds, sound=sound), script(spec.url, spec.login, learnt.transport)
+            )
+            if not (sound and session.errors.silent_codec and not session.pictures):
+                break
+            learnt.silent = f"no sound is recorded: ffmpeg cannot keep {session.errors.silent_codec[:20]}"
+        if not session.pictures and _may_be_the_transport(error, session.errors):
+            learnt.transport = "" if learnt.transport else "udp"
+        raise error
 
-    def _take(self, run: Assembled, sink: SegmentSink, counters: Counters) -> None:
+    def take(self, run: Assembled, sink: SegmentSink, counters: Counters) -> None:
         counters.frames += len(run.sizes)
         counters.keyframes += run.key
         counters.bytes += sum(run.sizes)
-        sink.fragment(run, to_microseconds(self._clock.now()))
+        sink.fragment(run, self.now_us())
         self._after_fragment()
+
+    def now_us(self) -> int:
+        return to_microseconds(self._clock.now())
+
+    @property
+    def stall_seconds(self) -> float:
+        return self._stall_seconds
+
+
+class _Session:
+    """One ffmpeg process from its start to its end."""
+
+    def __init__(
+        self, engine: FfmpegEngine, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[str], object],
+        silent: str,
+    ):  # fmt: skip
+        self._engine = engine
+        self._spec = spec
+        self._sink = sink
+        self._counters = counters
+        self._connected = connected
+        self._silent = silent
+        self._video: VideoFormat | None = None
+        self._sound: AudioTrack | None = None
+        self.errors = FfmpegErrors()
+        self.pictures = 0
+
+    async def run(self, arguments: list[str], source: bytes) -> CameraError:
+        """Record until ffmpeg ends; returns why it did."""
+        process = await _start(arguments)
+        assert process.stdin and process.stdout and process.stderr
+        draining = spawn(self.errors.drain(process.stderr))
+        try:
+            process.stdin.write(source)
+            process.stdin.close()
+            await self._copy(BoxReader(process.stdout))
+        except asyncio.IncompleteReadError:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(draining), LAST_WORDS_SECONDS)
+        except CameraError as e:
+            return e
+        finally:
+            self._sink.end_session()
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+            draining.cancel()
+        return await self._judge()
+
+    async def _judge(self) -> CameraError:
+        error = self.errors.reason(with_login=self._spec.login is not None)
+        method, status = self.errors.refused or ("", 0)
+        if self._video is not None and method:  # in the middle of a stream: a keep-alive, and no word on the credential
+            return CameraDeclined(f"{method} was answered with {status}")
+        if status in (401, 403) and self._spec.login is not None and urlsplit(self._spec.url).scheme == "rtsp":
+            return await self._confirmed(error)
+        return error
+
+    async def _confirmed(self, error: CameraError) -> CameraError:
+        """ffmpeg gives up where a camera changes its nonce or does not know OPTIONS: our own dialogue judges the credential."""
+        try:
+            await check_credential(declared_transport(self._spec.url)[0], self._spec.login)
+        except CameraRefused as e:
+            return e
+        except CameraError:
+            pass
+        method, status = self.errors.refused or ("", 0)
+        return CameraDeclined(f"{method} of ffmpeg was answered with {status}, though the camera takes the credential")
+
+    async def _copy(self, boxes: BoxReader) -> None:
+        """Raises IncompleteReadError at the end of ffmpeg's output, StreamStalled, ProtocolError."""
+        moof = b""
+        while True:
+            patience = self._engine.stall_seconds if self.pictures else FIRST_PICTURE_SECONDS
+            try:
+                async with asyncio.timeout(patience):
+                    kind, body = await self._next(boxes)
+            except TimeoutError as e:
+                raise StreamStalled(f"no complete picture for {patience:g} s") from e
+            if kind == b"moov":
+                self._begin(body)
+            elif kind == b"moof":
+                moof = struct.pack(">I4s", 8 + len(body), b"moof") + body
+            elif kind == b"mdat" and moof and self._video is not None:
+                self._fragment(self._video, moof, body)
+                moof = b""
+
+    async def _next(self, boxes: BoxReader) -> tuple[bytes, bytes]:
+        """The next box that is not sound: sound alone does not prove that the camera gives pictures."""
+        while True:
+            kind, body = await boxes.next()
+            if kind != b"moof" or track_of(b"\0" * 8 + body) != TRACK:
+                return kind, body
+            parsed = parse_moof(struct.pack(">I4s", 8 + len(body), b"moof") + body)
+            kind, data = await boxes.next()
+            if parsed is not None and kind == b"mdat" and self._sound is not None:
+                self._take_sound(self._sound, parsed[0], parsed[1], data)
+
+    def _begin(self, body: bytes) -> None:
+        self._video = moov.video_format(body)
+        self._sound = moov.sound_track(body) if self._spec.audio else None
+        missing = self._silent
+        if self._spec.audio and self._sound is None and not missing:
+            why = "it is neither AAC nor G.711" if b"soun" in body else "the camera gives none"
+            missing = f"no sound is recorded: {why}"
+        self._sink.begin_session(self._sound)
+        self._connected(missing)
+
+    def _fragment(self, video: VideoFormat, moof: bytes, body: bytes) -> None:
+        parsed = parse_moof(moof)
+        if parsed is None or not parsed[1]:
+            return
+        time, samples, _ = parsed
+        self.pictures += len(samples)
+        self._engine.take(_run(video, time, samples, body), self._sink, self._counters)
+
+    def _take_sound(self, track: AudioTrack, time: int, samples: list[Sample], data: bytes) -> None:
+        run = AudioRun(time, [s.size for s in samples], [s.duration for s in samples], bytearray(data))
+        self._sink.audio(run, track, self._engine.now_us())
+
+
+def _may_be_the_transport(error: CameraError, errors: FfmpegErrors) -> bool:
+    """Another way may bring the pictures: the camera answers, and nothing came this way."""
+    return isinstance(error, (ProtocolError, StreamStalled)) or bool(errors.refused and errors.refused[0] == "SETUP")
 
 
 def _run(video: VideoFormat, time: int, samples: list[Sample], body: bytes) -> Assembled:
@@ -135,47 +261,3 @@ async def _start(arguments: list[str]) -> asyncio.subprocess.Process:
         )
     except FileNotFoundError as e:
         raise StationFault("the program ffmpeg is missing here; install it: apt-get install ffmpeg") from e
-
-
-def _video_format(moov: bytes) -> VideoFormat:
-    codec, record = codec_configuration(moov)
-    if not codec:
-        raise ProtocolError("the stream is neither H.264 nor H.265")
-    return VideoFormat.from_sets(codec, sets_of_record(codec, record))
-
-
-def sets_of_record(codec: str, record: bytes) -> list[bytes]:
-    """Parameter sets in an AVC or HEVC decoder configuration record."""
-    sets: list[bytes] = []
-    if codec == "h264":
-        position, groups = 5, [31, 255]
-        counts = []
-        for mask in groups:
-            count = record[position] & mask
-            position += 1
-            counts.append(count)
-            for _ in range(count):
-                position = _take_set(record, position, sets)
-        return sets
-    position = 23
-    for _ in range(record[22]):
-        count = int.from_bytes(record[position + 1 : position + 3], "big")
-        position += 3
-        for _ in range(count):
-            position = _take_set(record, position, sets)
-    return [s for s in sets if (s[0] >> 1) & 63 in (32, 33, 34)]
-
-
-def _take_set(record: bytes, position: int, sets: list[bytes]) -> int:
-    size = int.from_bytes(record[position : position + 2], "big")
-    sets.append(record[position + 2 : position + 2 + size])
-    return position + 2 + size
-
-
-def _reason(stderr: str) -> Exception:
-    text = redact(stderr.strip().splitlines()[-1]) if stderr.strip() else "ffmpeg ended without a word"
-    if "401" in stderr or "403" in stderr:
-        return CameraRefused("the camera refused the credential")
-    if any(word in stderr for word in ("refused", "timed out", "unreachable", "No route")) or not stderr.strip():
-        return CameraUnreachable(text[:160])
-    return ProtocolError(text[:160])

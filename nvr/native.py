@@ -36,6 +36,8 @@ ARENA = 32 * 1024 * 1024
 ROUNDS = 4  # how often a socket that fills its room is read again in one tick
 MAX_LEFTOVER = ROOM - 65_536
 NTP_EPOCH = 2_208_988_800
+SENDER_REPORT, BYE = 200, 203  # RFC 3550, 12.1
+RTCP_FIRST, RTCP_LAST = 192, 223  # packet types; as RTP they would be payload types 64 to 95 (RFC 5761, 4)
 KEYFRAME_SECONDS = 60.0  # pictures without a keyframe for this long are no footage
 REPORT_SECONDS = 8.0
 BUFFER_SECONDS = 3.0  # of the stream that the socket must be able to hold
@@ -157,14 +159,41 @@ class NativeSession:
     def _other(self, buffer: Any, view: memoryview, at: int, end: int, channel: int) -> None:
         """Sound, and the sender reports of both tracks."""
         audio = self._audio
-        if channel == self._channel + 1:
-            if buffer[at + 1] == 200 and end - at >= 20:
-                self._sender_report(buffer, at)
+        if RTCP_FIRST <= buffer[at + 1] <= RTCP_LAST:
+            if channel in (self._rtsp.rtcp_channel, self._channel):
+                self._video_rtcp(buffer, at, end)
+            elif audio is not None and channel in (self._rtsp.audio_rtcp_channel, self._rtsp.audio_channel):
+                self._audio_rtcp(audio, buffer, at, end)
         elif audio is not None and channel == self._rtsp.audio_channel:
             if buffer[at + 1] & 0x7F == audio.track.payload_type:
                 start, stop = payload_bounds(buffer, at, end)
                 audio.push(view[start:stop], int.from_bytes(buffer[at + 4 : at + 8], "big"))
-        elif audio is not None and channel == self._rtsp.audio_channel + 1 and buffer[at + 1] == 200 and end - at >= 20:
+        elif not self._counters.packets and channel == self._rtsp.rtcp_channel:
+            self._swap_channels(buffer[at + 1])
+
+    def _swap_channels(self, second: int) -> None:
+        """Before the first packet: a camera may number the pair the other way round. Only RTP tells."""
+        if second & 0x7F == self._payload_type:
+            self._channel, self._rtsp.rtcp_channel = self._rtsp.rtcp_channel, self._channel
+
+    def _video_rtcp(self, buffer: Any, at: int, end: int) -> None:
+        """Each packet of a compound one (RFC 3550, 6.1)."""
+        while at + 8 <= end:
+            kind, size = buffer[at + 1], 4 + 4 * (buffer[at + 2] << 8 | buffer[at + 3])
+            if kind == SENDER_REPORT and at + 20 <= end:
+                self._sender_report(buffer, at)
+            elif kind == BYE and self._ended_by(buffer, at, min(end, at + size)):
+                raise StreamStalled("the camera ended the stream (RTCP BYE)")
+            at += size
+
+    def _ended_by(self, buffer: Any, at: int, end: int) -> bool:
+        """The BYE names the source of our pictures."""
+        count = buffer[at] & 31
+        sources = (bytes(buffer[k : k + 4]) for k in range(at + 4, min(at + 4 + 4 * count, end - 3), 4))
+        return not self._ssrc or any(int.from_bytes(s, "big") == self._ssrc for s in sources)
+
+    def _audio_rtcp(self, audio: AudioAssembler, buffer: Any, at: int, end: int) -> None:
+        if buffer[at + 1] == SENDER_REPORT and end - at >= 20:
             camera_us, ts = _report(buffer, at)
             if camera_us:
                 self._sink.audio_report(camera_us, audio.unwrapped(ts))
@@ -183,19 +212,24 @@ class NativeSession:
             text = bytes(buffer[position:head]).lower()
             at = text.find(b"content-length:")
             length = text[at + 15 :].split(b"\r\n", 1)[0].strip() if at >= 0 else b"0"
-            if text[9:12] == b"401":
-                self._answer_challenge(bytes(buffer[position:head]))
+            self._hear_keepalive(text[9:12], bytes(buffer[position:head]))
             return int(min(end, head + 4 + (int(length) if length.isdigit() and len(length) < 8 else 0)))
         pattern = b"$" + bytes((self._channel,))
         found: int = buffer.find(pattern, position + 1, end)
         return found if found >= 0 else end - 1
 
-    def _answer_challenge(self, head: bytes) -> None:
-        """A keep-alive was refused because the nonce grew old: the next one carries the new nonce."""
-        lines = head.decode("utf-8", "replace").split("\r\n")
-        offers = [v.strip() for k, _, v in (line.partition(":") for line in lines) if k.strip().lower() == "www-authenticate"]
-        if self._rtsp.auth.challenge(offers):
-            self._send(self._rtsp.request(self._rtsp.keepalive))
+    def _hear_keepalive(self, status: bytes, head: bytes) -> None:
+        """The answer to a keep-alive. A refused one is sent again where another nonce or another method may help."""
+        if status == b"401":
+            lines = head.decode("utf-8", "replace").split("\r\n")
+            named = [(k.strip().lower(), v.strip()) for k, _, v in (line.partition(":") for line in lines)]
+            if self._rtsp.auth.challenge([v for k, v in named if k == "www-authenticate"]):
+                self._send(self._rtsp.request(self._rtsp.keepalive))
+        elif status[:1] in (b"4", b"5") and self._rtsp.keepalive != "OPTIONS":
+            self._rtsp.keepalive = "OPTIONS"
+            self._send(self._rtsp.request("OPTIONS"))
+        elif status[:1] == b"2":
+            self._rtsp.auth.accepted()
 
     def _sender_report(self, buffer: Any, at: int) -> None:
         self._ssrc = int.from_bytes(buffer[at + 4 : at + 8], "big")
@@ -240,7 +274,7 @@ class NativeSession:
             0,
         )
         report = struct.pack(">BBHI", 0x81, 201, 7, _SSRC) + block
-        return struct.pack(">cBH", b"$", self._channel + 1, len(report)) + report
+        return struct.pack(">cBH", b"$", self._rtsp.rtcp_channel, len(report)) + report
 
     def _size_buffer(self) -> None:
         """Room in the socket for what comes while the recorder is held up, and no more."""
@@ -406,10 +440,10 @@ class NativeEngine:
         self._fragment_ticks = max(1, round(fragment_seconds / TICK))
         self._stall_seconds = stall_seconds
 
-    async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[], None]) -> None:
+    async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[str], object]) -> None:
         """Raises CameraError when the stream ends, for whatever reason."""
         rtsp = await open_session(spec.url, spec.login, audio=spec.audio)
-        connected()
+        connected(rtsp.silent)
         sink.begin_session(rtsp.audio)
         session = NativeSession(
             rtsp,

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from core.clock import Clock, to_microseconds
 from core.errors import CameraError, CameraRefused, ProtocolError, StationFault
 from core.settings import RecorderSettings
-from core.tasks import BackgroundTasks, end, running, spawn
+from core.tasks import BackgroundTasks, end, spawn
 from nvr.access_units import Counters
 from nvr.archive import ArchiveDatabase
 from nvr.connecting import ConnectionBudget, StallGuard, subnet_of
@@ -41,7 +41,8 @@ NATIVE_AGAIN = timedelta(days=1)  # then the native engine gets another chance
 class Engine(Protocol):
     name: str
 
-    async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[], None]) -> None: ...
+    async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[str], object]) -> None:
+        """Record until the stream ends. `connected` is called once it plays, with what is missing (sound), empty if nothing."""
 
 
 class Recorder:
@@ -215,17 +216,17 @@ class Recorder:
         engine = self._engine(self._choose(state))
         state.engine = engine.name
         async with self._budget.attempt(state.spec.url):
-            connected = asyncio.Event()
-            recording = spawn(engine.record(state.spec, state.sink, state.counters, connected.set))
+            connected: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            recording = spawn(engine.record(state.spec, state.sink, state.counters, partial(_settle, connected)))
             try:
-                async with running(connected.wait()) as waiting:
-                    await asyncio.wait((recording, waiting), return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait((recording, connected), return_when=asyncio.FIRST_COMPLETED)
             except asyncio.CancelledError:
                 await end(recording)
                 raise
-        if connected.is_set():
+        if connected.done():
             state.reconnects += 1
-            self._enter(state, "recording", "", "")
+            self._enter(state, "recording", "", connected.result())
+            self._tell_missing(state, connected.result())
             self.guard.answered(_subnet(state.spec))
         error = CameraError("the stream ended")
         try:
@@ -239,6 +240,13 @@ class Recorder:
             recording.cancel()
         self._count(state, error)
         return self._without_ffmpeg(state, error)
+
+    def _tell_missing(self, state: StreamState, missing: str) -> None:
+        """Sound that was asked for and is not there: told once, and again when the reason changes."""
+        before, state.missing = state.missing, missing
+        if missing and missing != before:
+            log.warning("%s: %s", state.spec.id, missing, extra={"stream": state.spec.id})
+            self._archive.announce("stream.no_sound", state.spec.id.partition("/")[0], stream=state.spec.id, why=missing)
 
     def _without_ffmpeg(self, state: StreamState, error: CameraError) -> CameraError:
         """Where only ffmpeg could record the stream and is missing, that is the station's fault; what the camera said is kept."""
@@ -304,6 +312,11 @@ class Recorder:
 
 _CHANGED = ("schedule", "its description changed")
 _DIED = ("station_fault", "the recorder's own task for it had ended")
+
+
+def _settle(connected: asyncio.Future[str], missing: str) -> None:
+    if not connected.done():
+        connected.set_result(missing)
 
 
 def _of_ours(error: Exception) -> str:

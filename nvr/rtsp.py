@@ -2,13 +2,15 @@
 
 `open_session` does OPTIONS, DESCRIBE, SETUP, PLAY with a deadline on every step and hands over the
 raw socket; reading RTP from it is the native engine's affair. Interleaved frames that arrive before
-the PLAY reply are kept. One refused credential raises CameraRefused and is not tried again. A
-redirection is followed up to three times; the credential goes along only to the same host.
+the PLAY reply are kept. OPTIONS is optional: whatever it is answered with, the dialogue goes on. One refused
+credential raises CameraRefused and is not tried again. A redirection is followed up to three times; the credential
+goes along only to the same host.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import socket
 from dataclasses import dataclass
@@ -16,14 +18,17 @@ from urllib.parse import urlsplit
 
 from cameras.onvif.addresses import filled
 from core.authenticator import Authenticator
-from core.errors import CameraDeclined, CameraRefused, CameraUnreachable, ProtocolError
-from nvr.sdp import AudioTrack, VideoTrack, audio_track, video_track
+from core.errors import CameraDeclined, CameraUnreachable, ProtocolError, TransportDeclined
+from nvr.answers import judge
+from nvr.sdp import AudioTrack, VideoTrack, aggregate_control, audio_track, base_of, video_track, why_silent
 
 CONNECT_SECONDS = 5.0
 REPLY_SECONDS = 8.0
 MAX_HEAD = 65_536
 MAX_BODY = 262_144
 MAX_REDIRECTS = 3
+MAX_CHALLENGES = 3  # to one request: the first, a new nonce, one that grew old meanwhile
+TRANSPORTS = ("tcp", "udp", "multicast", "http")  # words in an address's query (ffmpeg's)
 RECEIVE_BUFFER = 1_048_576  # until the stream's rate is known
 USER_AGENT = "Minwang"
 
@@ -52,6 +57,9 @@ class RtspSession:
     cseq: int
     audio: AudioTrack | None = None
     audio_channel: int = -1
+    rtcp_channel: int = 1
+    audio_rtcp_channel: int = -1
+    silent: str = ""  # why there is no sound, where it was asked for
 
     def request(self, method: str) -> bytes:
         """A request to send on the playing socket (keep-alive, TEARDOWN)."""
@@ -66,6 +74,10 @@ class RtspSession:
 class _Redirected(Exception):
     def __init__(self, url: str):
         self.url = url
+
+
+class _Closed(CameraUnreachable):
+    """In order, not by a reset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,31 +97,47 @@ class _Dialogue:
         self.buffer = bytearray()
         self.early = bytearray()
         self.cseq = 0
+        self._options_declined = False
+
+    @property
+    def hung_up_at_options(self) -> bool:
+        """A closed connection says nothing of what was asked after OPTIONS: that alone may be what the camera does not bear."""
+        return self.cseq == 1 or (self._options_declined and self.cseq == 2)
 
     async def request(self, method: str, url: str, extra: dict[str, str] | None = None) -> Reply:
-        reply = await self._once(method, url, extra)
+        """Raises CameraRefused, CameraDeclined, CameraUnreachable, ProtocolError."""
+        reply = await self._authenticated(method, url, extra)
         if reply.status == 551 and extra and "Require" in extra:  # does what is required, but does not know the word
             del extra["Require"]
-            reply = await self._once(method, url, extra)
-        for _ in range(2):  # the first challenge, and one stale nonce
-            if reply.status != 401:
-                break
-            if not self.auth.challenge(reply.challenges):
-                raise CameraRefused(
-                    "the camera refused the credential" if self.auth.login else "the camera wants a user and password"
-                )
-            reply = await self._once(method, url, extra)
-        if reply.status == 401:
-            raise CameraRefused("the camera refused the credential")
-        if reply.status == 403:
-            raise CameraRefused("the camera forbids this stream to the credential")
+            reply = await self._authenticated(method, url, extra)
         if reply.status in (301, 302, 303, 305, 307) and "://" in reply.headers.get("location", ""):
             raise _Redirected(reply.headers["location"])
-        if reply.status == 461:
-            raise ProtocolError("the camera does not offer RTP over the RTSP connection")  # ffmpeg tries UDP
-        if reply.status != 200:
-            raise CameraDeclined(f"{method} was answered with {reply.status}")
+        if not 200 <= reply.status < 300:
+            raise judge(method, reply.status, with_login=self.auth.login is not None)
         return reply
+
+    async def _authenticated(self, method: str, url: str, extra: dict[str, str] | None) -> Reply:
+        reply = await self._once(method, url, extra)
+        for _ in range(MAX_CHALLENGES):
+            if reply.status != 401 or not self.auth.challenge(reply.challenges):
+                break
+            reply = await self._once(method, url, extra)
+        if reply.status != 401:
+            self.auth.accepted()
+        return reply
+
+    async def options(self, url: str) -> str:
+        """The methods that the camera names, empty where it names none. Its 401 is no refusal: the next request answers it.
+
+        Raises CameraUnreachable, ProtocolError.
+        """
+        reply = await self._once("OPTIONS", url, None)
+        if reply.status == 401:
+            self.auth.challenge(reply.challenges)
+        self._options_declined = reply.status >= 400
+        if reply.status in (301, 302, 303, 305, 307) and "://" in reply.headers.get("location", ""):
+            raise _Redirected(reply.headers["location"])
+        return reply.headers.get("public", "") if reply.status == 200 else ""
 
     async def _once(self, method: str, url: str, extra: dict[str, str] | None) -> Reply:
         self.cseq += 1
@@ -151,7 +179,7 @@ class _Dialogue:
     async def _receive(self) -> None:
         data = await asyncio.get_running_loop().sock_recv(self.sock, 65_536)
         if not data:
-            raise CameraUnreachable("the camera closed the connection")
+            raise _Closed("the camera closed the connection")
         self.buffer += data
 
     def _parse(self) -> Reply | None:
@@ -190,20 +218,61 @@ async def open_session(
     CameraUnreachable, CameraRefused or ProtocolError; the socket is closed then.
     """
     # Only here, and not in what a redirection names: a password that the camera keeps in its address.
-    first = url = filled(url, login)
+    first = url = filled(native_url(url), login)
     for _ in range(MAX_REDIRECTS + 1):
-        sock = await _connect(url)
+        # A hostile camera must not send the credential to a host of its choice.
+        same = urlsplit(url).hostname == urlsplit(first).hostname
         try:
-            # A hostile camera must not send the credential to a host of its choice.
-            same = urlsplit(url).hostname == urlsplit(first).hostname
-            return await _negotiate(_Dialogue(sock, login if same else None), url, audio, replay)
+            return await _play(url, login if same else None, audio, replay)
         except _Redirected as e:
-            sock.close()
             url = e.url
+    raise ProtocolError(f"the camera redirects more than {MAX_REDIRECTS} times")
+
+
+async def check_credential(url: str, login: tuple[str, str] | None) -> None:
+    """Set a session up and leave it at once. Raises CameraRefused where the camera refuses the credential, else as `open_session`."""
+    session = await open_session(url, login)
+    try:
+        with contextlib.suppress(OSError):
+            session.sock.send(session.request("TEARDOWN"))
+    finally:
+        session.sock.close()
+
+
+def declared_transport(url: str) -> tuple[str, str]:
+    """(the address without the word, the word) where the address's query names a transport (`?udp`); else (the address, '')."""
+    base, separator, query = url.partition("?")
+    words = query.split("&") if separator else []
+    named = [w for w in words if w.lower() in TRANSPORTS]
+    if not named:
+        return url, ""
+    rest = "&".join(w for w in words if w not in named)
+    return (f"{base}?{rest}" if rest else base), named[0].lower()
+
+
+def native_url(url: str) -> str:
+    """The address without a declared transport. Raises TransportDeclined where it is none that this client speaks."""
+    address, transport = declared_transport(url)
+    if transport not in ("", "tcp"):
+        raise TransportDeclined(f"its address asks for {transport}, which the native engine does not speak")
+    return address
+
+
+async def _play(url: str, login: tuple[str, str] | None, audio: bool, replay: Replay | None) -> RtspSession:
+    """One connection, or two where the camera hangs up at OPTIONS."""
+    for with_options in (True, False):
+        sock = await _connect(url)
+        dialogue = _Dialogue(sock, login)
+        try:
+            return await _negotiate(dialogue, url, audio, replay, with_options)
+        except _Closed:
+            sock.close()
+            if not (with_options and dialogue.hung_up_at_options):
+                raise
         except BaseException:
             sock.close()
             raise
-    raise ProtocolError(f"the camera redirects more than {MAX_REDIRECTS} times")
+    raise AssertionError("unreachable")
 
 
 async def _connect(url: str) -> socket.socket:
@@ -236,54 +305,80 @@ async def _connect(url: str) -> socket.socket:
         raise CameraUnreachable(f"no connection to {host}:{port}: {e.strerror or type(e).__name__}") from e
 
 
-async def _negotiate(dialogue: _Dialogue, url: str, audio: bool, replay: Replay | None) -> RtspSession:
-    options = await dialogue.request("OPTIONS", url)
+async def _negotiate(
+    dialogue: _Dialogue, url: str, audio: bool, replay: Replay | None, with_options: bool
+) -> RtspSession:  # fmt: skip
+    allowed = await dialogue.options(url) if with_options else ""
     described = await dialogue.request("DESCRIBE", url, {"Accept": "application/sdp"})
-    base = described.headers.get("content-base") or described.headers.get("content-location") or url
-    base = base if "://" in base else url
+    base = base_of(described.headers, url)
     text = described.body.decode("utf-8", "replace")
-    track = video_track(text, base)
-    sound = audio_track(text, base) if audio else None
+    track, aggregate = video_track(text, base), aggregate_control(text, base)
     require = {"Require": "onvif-replay"} if replay else {}
     setup = await dialogue.request("SETUP", track.control, {"Transport": _transport(0), **require})
     session_id, _, parameters = setup.headers.get("session", "").partition(";")
     session = {"Session": session_id.strip()}
     if not session_id.strip():
         raise ProtocolError("SETUP was answered without a session")
-    sound_channel = -1
-    if sound is not None:
-        try:
-            answer = await dialogue.request("SETUP", sound.control, {"Transport": _transport(2), **session})
-            sound_channel = _channel(answer, 2)
-        except CameraDeclined:  # a camera that describes sound and does not give it: its pictures are what counts
-            sound = None
+    sound, channels, silent = await _set_up_sound(dialogue, text, base, session) if audio else (None, (-1, -1), "")
     play = {"Range": "npt=0.000-"}
     if replay:
         play = {"Range": f"clock={replay.start}-{replay.end}", "Rate-Control": "no", "Immediate": "yes", **require}
-    await dialogue.request("PLAY", base, {**session, **play})
+    await dialogue.request("PLAY", aggregate, {**session, **play})
     timeout = re.search(r"timeout\s*=\s*(\d+)", parameters)
-    allowed = options.headers.get("public", "")
+    rtp, rtcp = interleaved_channels(setup.headers.get("transport", ""), 0)
     return RtspSession(
         sock=dialogue.sock,
-        url=base,
+        url=aggregate,
         track=track,
         session_id=session_id.strip(),
         timeout=max(10, int(timeout.group(1))) if timeout else 60,
-        keepalive=next((m for m in ("GET_PARAMETER", "SET_PARAMETER") if re.search(rf"(?<!\w){m}\b", allowed)), "OPTIONS"),
-        rtp_channel=_channel(setup, 0),
+        keepalive=_keepalive(allowed),
+        rtp_channel=rtp,
+        rtcp_channel=rtcp,
         early=bytes(dialogue.early + dialogue.buffer),
         auth=dialogue.auth,
         cseq=dialogue.cseq,
         audio=sound,
-        audio_channel=sound_channel,
+        audio_channel=channels[0],
+        audio_rtcp_channel=channels[1],
+        silent=silent,
     )
+
+
+async def _set_up_sound(
+    dialogue: _Dialogue, sdp: str, base: str, session: dict[str, str]
+) -> tuple[AudioTrack | None, tuple[int, int], str]:
+    """(the track, its channels, why there is none). The pictures are what counts: a camera may describe sound and not give it."""
+    sound = audio_track(sdp, base)
+    if sound is None:
+        return None, (-1, -1), f"no sound is recorded: {why_silent(sdp)}"
+    try:
+        answer = await dialogue.request("SETUP", sound.control, {"Transport": _transport(2), **session})
+    except (CameraDeclined, TransportDeclined) as e:
+        return None, (-1, -1), f"no sound is recorded: {e}"
+    return sound, interleaved_channels(answer.headers.get("transport", ""), 2), ""
+
+
+def _keepalive(allowed: str) -> str:
+    """The method that keeps the session alive: one that the camera names; GET_PARAMETER where it names none (RFC 2326, 10.8)."""
+    named = re.findall(r"\w+", allowed.upper())
+    return next((m for m in ("GET_PARAMETER", "SET_PARAMETER") if m in named), "OPTIONS" if named else "GET_PARAMETER")
 
 
 def _transport(channel: int) -> str:
     return f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}"
 
 
-def _channel(setup: Reply, asked: int) -> int:
-    """The channel that the camera chose, which need not be the one asked for."""
-    chosen = re.search(r"interleaved=(\d+)-(\d+)", setup.headers.get("transport", ""))
-    return int(chosen.group(1)) if chosen and int(chosen.group(1)) < 255 else asked
+def interleaved_channels(transport: str, asked: int) -> tuple[int, int]:
+    """(RTP channel, RTCP channel) of a SETUP's answer: those that the camera chose, else those asked for.
+
+    One number is the RTP channel. Raises TransportDeclined where the camera answers with UDP.
+    """
+    chosen = re.search(r"interleaved\s*=\s*\"?(\d+)(?:\s*-\s*(\d+))?", transport, re.IGNORECASE)
+    if chosen is None:
+        if re.search(r"(client|server)_port\s*=|multicast", transport, re.IGNORECASE) and "tcp" not in transport.lower():
+            raise TransportDeclined("the camera answers with UDP, though it was asked for RTP over the RTSP connection")
+        return asked, asked + 1
+    rtp = int(chosen[1])
+    rtcp = int(chosen[2]) if chosen[2] else rtp + 1
+    return (rtp, rtcp) if max(rtp, rtcp) < 256 else (asked, asked + 1)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import urljoin
 
 from core.errors import ProtocolError
 
@@ -22,6 +23,7 @@ class VideoTrack:
     control: str  # absolute address for SETUP
     parameter_sets: list[bytes]
     fps: float | None
+    feedback: frozenset[str] = frozenset()  # ways to ask for a keyframe: 'pli' (RFC 4585), 'fir' (RFC 5104)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ def video_track(sdp: str, base: str) -> VideoTrack:
             continue
         framerate = _float(_attribute(section, "framerate"))
         sets = _sets(_fields(section, payload_type))
-        return VideoTrack(codec, int(payload_type), _control(section, aggregate), sets, framerate)
+        feedback = _feedback(section, payload_type)
+        return VideoTrack(codec, int(payload_type), _control(section, aggregate), sets, framerate, feedback)
     raise ProtocolError("the camera offers no H.264 or H.265 video")
 
 
@@ -55,20 +58,35 @@ def audio_track(sdp: str, base: str) -> AudioTrack | None:
     sections = _sections(sdp)
     aggregate = _aggregate(sections, base)
     for section, payload_type in _offers(sections, "audio"):
-        rtpmap = _attribute(section, "rtpmap", payload_type) or STATIC_AUDIO.get(payload_type, "")
-        name, _, rest = rtpmap.partition("/")
-        rate, _, channels = rest.partition("/")
-        if not rate.isdigit() or not 1000 <= int(rate) <= 192_000:
+        name, rate, count = _sound_format(section, payload_type)
+        if not 1000 <= rate <= 192_000:
             continue
-        count = int(channels) if channels in ("1", "2") else 1
         control = _control(section, aggregate)
         if name.upper() in G711:
-            return AudioTrack(G711[name.upper()], int(payload_type), control, int(rate), count)
+            return AudioTrack(G711[name.upper()], int(payload_type), control, rate, count)
         if name.lower() == "mpeg4-generic":
-            track = _aac(_fields(section, payload_type), int(payload_type), control, int(rate), count)
+            track = _aac(_fields(section, payload_type, "config"), int(payload_type), control, rate, count)
             if track is not None:
                 return track
     return None
+
+
+def why_silent(sdp: str) -> str:
+    """Why `audio_track` finds nothing, for a person."""
+    names = [_sound_format(section, payload_type)[0] for section, payload_type in _offers(_sections(sdp), "audio")]
+    if not names:
+        return "the camera describes none"
+    known = [n for n in names if n.lower() == "mpeg4-generic"]
+    return "its AAC has no usable configuration" if known else f"{', '.join(names)[:40] or 'its format'} cannot be recorded"
+
+
+def _sound_format(section: list[str], payload_type: str) -> tuple[str, int, int]:
+    """(name, clock rate, channels); rate 0 where it is not stated."""
+    rtpmap = _attribute(section, "rtpmap", payload_type) or STATIC_AUDIO.get(payload_type, "")
+    name, _, rest = rtpmap.partition("/")
+    rate, _, channels = rest.partition("/")
+    rate, channels = rate.strip(), channels.strip()
+    return name.strip(), int(rate) if rate.isdigit() and len(rate) < 8 else 0, int(channels) if channels in ("1", "2") else 1
 
 
 def _aac(fields: dict[str, str], payload_type: int, control: str, rate: int, channels: int) -> AudioTrack | None:
@@ -82,14 +100,24 @@ def _aac(fields: dict[str, str], payload_type: int, control: str, rate: int, cha
     return AudioTrack("aac", payload_type, control, rate, channels, configuration, size, index)
 
 
+def _feedback(section: list[str], payload_type: str) -> frozenset[str]:
+    """What `a=rtcp-fb` offers for asking for a keyframe, of this payload type or of all ('*')."""
+    words = [_values(section, "rtcp-fb", wanted) for wanted in (payload_type, "*")]
+    offers = {" ".join(value.lower().split()[:2]) for values in words for value in values}
+    return frozenset(name for name, offer in (("pli", "nack pli"), ("fir", "ccm fir")) if offer in offers)
+
+
+def aggregate_control(sdp: str, base: str) -> str:
+    """The address of the whole presentation, for PLAY, TEARDOWN and keep-alive (RFC 2326, C.1.1)."""
+    return _aggregate(_sections(sdp), base)
+
+
 def _aggregate(sections: list[list[str]], base: str) -> str:
-    control = _attribute(sections[0], "control")
-    return base if control in (None, "*") else _join(base, control or "")
+    return _join(base, _attribute(sections[0], "control") or "*")
 
 
 def _control(section: list[str], aggregate: str) -> str:
-    control = _attribute(section, "control")
-    return _join(aggregate, control) if control else aggregate
+    return _join(aggregate, _attribute(section, "control") or "*")
 
 
 def _offers(sections: list[list[str]], kind: str) -> Iterator[tuple[list[str], str]]:
@@ -100,9 +128,20 @@ def _offers(sections: list[list[str]], kind: str) -> Iterator[tuple[list[str], s
             yield from ((section, word) for word in words[3:] if word.isdigit() and int(word) < 128)
 
 
-def _fields(section: list[str], payload_type: str) -> dict[str, str]:
-    fmtp = _attribute(section, "fmtp", payload_type) or ""
-    return {k.strip().lower(): v.strip() for k, _, v in (p.partition("=") for p in fmtp.split(";"))}
+def _fields(section: list[str], payload_type: str, needed: str = "") -> dict[str, str]:
+    """Format parameters of a payload type. Cameras write them under another one as well: then those count that belong to no
+    payload type of this section, or (with `needed`) the first that hold it."""
+    own = _values(section, "fmtp", payload_type)
+    offered = section[0][2:].split()[3:]
+    lines = [v.split(None, 1) for v in _values(section, "fmtp")]
+    foreign = [line[1] for line in lines if len(line) == 2 and line[0] not in offered]
+    others = [line[1] for line in lines if len(line) == 2] if needed else []
+    found = [_pairs(text) for text in (*own, *foreign, *others)]
+    return next((f for f in found if f.get(needed)), {}) if needed else next(iter(found), {})
+
+
+def _pairs(fmtp: str) -> dict[str, str]:
+    return {k.strip().lower(): v.strip().strip('"') for k, _, v in (p.partition("=") for p in fmtp.split(";"))}
 
 
 def _sections(sdp: str) -> list[list[str]]:
@@ -116,28 +155,54 @@ def _sections(sdp: str) -> list[list[str]]:
 
 
 def _attribute(section: list[str], name: str, payload_type: str | None = None) -> str | None:
-    prefix = f"a={name}:" + (f"{payload_type} " if payload_type else "")
-    return next((line[len(prefix) :].strip() for line in section if line.startswith(prefix)), None)
+    return next(iter(_values(section, name, payload_type)), None)
+
+
+def _values(section: list[str], name: str, payload_type: str | None = None) -> list[str]:
+    """Values of an attribute, in order; with a payload type those that begin with it, without it."""
+    found = []
+    for line in section:
+        key, _, value = line.partition(":")
+        if key.strip().lower() != f"a={name}":
+            continue
+        first, *rest = (value.split(None, 1) or [""]) if payload_type is not None else ("", value)
+        if payload_type is None or first == payload_type:
+            found.append("".join(rest).strip())
+    return found
 
 
 def _join(base: str, control: str) -> str:
-    """RFC 2326 C.1.1 as cameras practise it: absolute, or appended to the base after a slash."""
-    if "://" in control:
+    """RFC 2326 C.1.1 as cameras practise it: `*` or nothing is the base itself, a relative address is appended to the whole
+    base (its query too) after a slash, `?…` is the base with another query, `/…` is a path of the host."""
+    if control in ("", "*"):
+        return base
+    if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", control):
         return control
-    return (
-        urljoin("http:" + base.partition(":")[2], control).replace("http", "rtsp", 1)
-        if control.startswith("/")
-        else base.rstrip("/") + "/" + control
-    )
+    if control.startswith("?"):
+        return base.partition("?")[0] + control
+    if control.startswith("/"):
+        scheme, _, rest = base.partition("://")
+        return f"{scheme}://{re.split('[/?]', rest, maxsplit=1)[0]}{control}"
+    return base.rstrip("/") + "/" + control
+
+
+def base_of(headers: dict[str, str], url: str) -> str:
+    """What relative addresses in the SDP are relative to: Content-Base, Content-Location, the request's address."""
+    told = headers.get("content-base") or headers.get("content-location") or ""
+    told = told.strip().strip('<>"')
+    if "://" in told:
+        return told
+    return _join(url, told) if told.startswith("/") else url
 
 
 def _sets(fields: dict[str, str]) -> list[bytes]:
     names = ("sprop-parameter-sets", "sprop-vps", "sprop-sps", "sprop-pps")
     texts = [t for name in names for t in fields.get(name, "").split(",") if t]
-    try:
-        return [b for b in (base64.b64decode(t + "=" * (-len(t) % 4)) for t in texts) if b]
-    except binascii.Error:
-        return []  # they come in-band as well
+    sets = []
+    for text in texts:
+        with contextlib.suppress(binascii.Error):  # they come in-band as well
+            sets.append(base64.b64decode(text + "=" * (-len(text) % 4)))
+    return [s for s in sets if s]
 
 
 def _float(text: str | None) -> float | None:

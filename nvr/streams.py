@@ -72,6 +72,7 @@ class StreamState:
     reconnects: int = -1
     protocol_failures: int = 0
     failures: int = 0
+    missing: str = ""  # what its recording lacks: sound
     native_said: str = ""  # why the native engine failed last
     fell_back_at: datetime | None = None
     refused: CameraRefused | None = None  # nobody tries again until a person acts

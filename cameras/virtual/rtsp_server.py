@@ -303,9 +303,10 @@ class Player(asyncio.Protocol):
 
 
 class RtspServer:
-    """Serves mounts on one address. `ticker` must run while it does."""
+    """Serves mounts on one address. `ticker` must run while it does; `player` answers each connection."""
 
-    def __init__(self, mounts: list[Mount]):
+    def __init__(self, mounts: list[Mount], player: type[Player] = Player):
+        self._player = player
         self._mounts = {m.path: m for m in mounts}
         self.players: set[Player] = set()
         self._started = time.monotonic()
@@ -338,7 +339,7 @@ class RtspServer:
     async def start(self, host: str | list[str], port: int) -> int:
         """Listen; returns the port (0 asks for a free one)."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Player(self), host, port, backlog=1024)
+        self._server = await loop.create_server(lambda: self._player(self), host, port, backlog=1024)
         self._ticker = asyncio.create_task(self._tick_for_ever())
         chosen: int = self._server.sockets[0].getsockname()[1]
         return chosen

@@ -1,0 +1,29 @@
+"""What an RTSP or HTTP status means for us: one judgement for every engine.
+
+Only a request that carries media descriptions can prove or refuse a credential. OPTIONS is optional (RFC 2326, 10.1):
+cameras answer it with anything, whatever the credential is worth.
+"""
+
+from __future__ import annotations
+
+from core.errors import CameraDeclined, CameraError, CameraRefused, TransportDeclined
+
+REFUSED = "the camera refused the credential"
+NO_LOGIN = "the camera wants a user and password"
+
+
+def judge(method: str, status: int, *, with_login: bool) -> CameraError:
+    """The error that a refusing status (not 2xx) of a request means.
+
+    401 counts as a refusal of the credential only where the caller has answered the challenge as far as
+    `core.authenticator` allows.
+    """
+    if method == "OPTIONS":
+        return CameraDeclined(f"OPTIONS was answered with {status}")
+    if status == 401:
+        return CameraRefused(REFUSED if with_login else NO_LOGIN)
+    if status == 403 and method in ("DESCRIBE", "GET"):
+        return CameraRefused("the camera forbids this stream to the credential")
+    if status == 461:
+        return TransportDeclined("the camera does not offer RTP over the RTSP connection")
+    return CameraDeclined(f"{method} was answered with {status}")

@@ -1,0 +1,112 @@
+"""A virtual camera whose answers a test writes: the RTSP server of cameras.virtual with some requests answered otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from cameras.virtual.clip import Clip
+from cameras.virtual.rtsp_server import Mount, Player, RtspServer, describe
+
+
+@dataclass
+class Request:
+    """What the camera was asked."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+
+
+@dataclass
+class Answer:
+    """What it answers; `close`: it hangs up instead."""
+
+    status: str = "200 OK"
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str = ""
+    close: bool = False
+
+
+Script = Callable[[Request], Answer | None]  # None: as every virtual camera does
+
+
+@dataclass
+class ScriptedCamera:
+    url: str
+    requests: list[Request]
+    server: RtspServer
+
+    @property
+    def methods(self) -> list[str]:
+        return [r.method for r in self.requests]
+
+    def send(self, data: bytes) -> None:
+        """To everybody who is connected."""
+        for player in self.server.players:
+            player._send(data)
+
+
+@asynccontextmanager
+async def scripted(
+    clip: Clip, script: Script, *, path: str = "/cam", sdp: Callable[[str], str] = lambda text: text, channel: int = 0,
+    sends: bool = True,
+) -> AsyncIterator[ScriptedCamera]:  # fmt: skip
+    """Serve the clip. `sdp` rewrites its description, media goes over the `channel` (`sends`: at all)."""
+    seen: list[Request] = []
+
+    class Scripted(Player):
+        def _answer(self, head: str) -> None:
+            lines = head.split("\r\n")
+            method, url = lines[0].split(" ")[:2]
+            headers = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in lines[1:])}
+            request = Request(method, url, headers)
+            seen.append(request)
+            answer = script(request)
+            if answer is None:
+                super()._answer(head)
+            elif answer.close and self.transport is not None:
+                self.transport.close()
+            else:
+                self._told(request, answer)
+
+        def _told(self, request: Request, answer: Answer) -> None:
+            cseq = request.headers.get("cseq", "0")
+            if answer.status.startswith("200") and not answer.headers and not answer.body:
+                self._serve(request.method, request.url, request.headers, mount)
+                return
+            if request.method == "SETUP":
+                self._mount = mount
+            self._reply(cseq, answer.status, answer.headers, answer.body.encode())
+
+        def _serve(self, method: str, url: str, headers: dict[str, str], mount: Mount) -> None:
+            if method != "DESCRIBE":
+                super()._serve(method, url, headers, mount)
+                return
+            body = sdp(describe(mount.clip())).encode()
+            self._reply(headers.get("cseq", "0"), "200 OK", {"Content-Type": "application/sdp"}, body)
+
+        def _send(self, data: bytes | memoryview) -> None:
+            if self.playing and bytes(data[:1]) == b"$":
+                if not sends:
+                    return
+                data = on_channel(bytes(data), channel)
+            super()._send(data)
+
+    mount = Mount(path, {"healthy": clip})
+    server = RtspServer([mount], player=Scripted)
+    port = await server.start("127.0.0.1", 0)
+    try:
+        yield ScriptedCamera(f"rtsp://127.0.0.1:{port}{path}", seen, server)
+    finally:
+        await server.stop()
+
+
+def on_channel(data: bytes, channel: int) -> bytes:
+    """Interleaved frames on other channels: RTP on `channel`, RTCP on the one beside it."""
+    out, at = bytearray(data), 0
+    while at + 4 <= len(out):
+        out[at + 1] = channel + out[at + 1] if channel != 255 else 1 - out[at + 1]
+        at += 4 + int.from_bytes(out[at + 2 : at + 4], "big")
+    return bytes(out)
