@@ -33,8 +33,9 @@ LEAVES_A_WORKER = HOLD + (
 @contextmanager
 def process(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
     child = subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+        [sys.executable, "-c", code, *map(str, arguments)], cwd="/", env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     try:
         yield child
     finally:
@@ -157,7 +158,7 @@ def test_a_folder_of_another_user(tmp_path: Path) -> None:
     os.chown(tmp_path, nobody, -1)
     with station_lock.hold(tmp_path, "archive verify --repair"):  # root, once
         assert (tmp_path / "station.lock").stat().st_uid == nobody  # the station can still start
-    reads = HOLD + "import os; os.setuid(int(sys.argv[2]))\n"
+    reads = HOLD + "import os, pwd; os.setuid(int(sys.argv[2]))\n"  # a checkout in /root cannot be read any more
     reads += "print(station_lock.holder(Path(sys.argv[1])), flush=True); station_lock.acquire(Path(sys.argv[1]), 'serve')"
     folder = Path("/tmp") / f"minwang-lock-{os.getpid()}"
     folder.mkdir(mode=0o755)
