@@ -24,6 +24,7 @@ from cameras.tables import Camera, ClockSample
 from core.clock import Clock
 from core.database import Database
 from core.errors import CameraError, CameraRefused, ProtocolError
+from core.tasks import run_all
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ class ClockCare:
                 may_set = camera.id not in busy and camera.refused_at is None and model_notes.key(camera) not in stubborn
                 return await self._look(camera, may_set=may_set)
 
-        looks = await asyncio.gather(*(one(c) for c in cameras))
+        looks = await run_all(*(one(c) for c in cameras))
         await self._keep(looks)
         for look in looks:
             if look.refused:

@@ -21,6 +21,7 @@ from cameras.onvif.addresses import host_of, service_url
 from cameras.tables import Camera
 from core.clock import Clock
 from core.database import Database
+from core.tasks import run_all
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class Doors:
                     certificate=await certificate_of(host, self._tls) if self._tls in there.get(host, []) else None,
                 )
 
-        seen = dict(zip(hosts, await asyncio.gather(*(one(c) for c in hosts)), strict=True))
+        seen = dict(zip(hosts, await run_all(*(one(c) for c in hosts)), strict=True))
         for camera, what in seen.items():
             async with self._database.session() as session:
                 await self._keep(session, await session.get_one(Camera, camera), what)

@@ -25,6 +25,7 @@ from core import events
 from core.clock import Clock
 from core.database import Database
 from core.errors import CameraError, CameraRefused, ProtocolError
+from core.tasks import BackgroundTasks, end
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class EventCare:
         self._clock = clock
         self._onboarding = onboarding
         self._followed: dict[str, _Followed] = {}
+        self._tasks = BackgroundTasks(clock)
 
     async def reconcile(self) -> None:
         """Follow the cameras of the registry that have an event service, and no others."""
@@ -63,19 +65,16 @@ class EventCare:
             await self._leave(number)
         for number, camera in wanted.items():
             if number not in self._followed:
-                self._followed[number] = _Followed(_key(camera), asyncio.create_task(self._follow(camera)))
+                task = self._tasks.start(f"events of {number}", self._follow(camera))
+                self._followed[number] = _Followed(_key(camera), task)
 
     async def close(self) -> None:
         """Give every subscription back."""
-        followed, self._followed = self._followed, {}
-        for one in followed.values():
-            one.task.cancel()
-        await asyncio.gather(*(f.task for f in followed.values()), return_exceptions=True)
+        self._followed = {}
+        await self._tasks.close()
 
     async def _leave(self, number: str) -> None:
-        task = self._followed.pop(number).task
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end(self._followed.pop(number).task)
 
     async def _follow(self, camera: Camera) -> None:
         address = str((camera.device or {})["services"][EVENTS])

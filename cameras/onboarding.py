@@ -28,6 +28,7 @@ from core.clock import Clock
 from core.database import Database
 from core.errors import CameraError, CameraRefused, ProtocolError
 from core.secrets import Vault
+from core.tasks import run_all
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class Onboarding:
                     await self._failed(camera.id, str(e))
             progress(len(outcome.identified) + len(outcome.failed), len(wanted))
 
-        await asyncio.gather(*(one(c) for c in wanted))
+        await run_all(*(one(c) for c in wanted))
         return outcome
 
     async def _failed(self, number: str, problem: str) -> None:

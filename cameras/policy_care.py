@@ -27,6 +27,7 @@ from core import audit
 from core.clock import Clock
 from core.database import Database
 from core.errors import CameraError, CameraRefused, CameraUnreachable, MinwangError
+from core.tasks import run_all
 
 log = logging.getLogger(__name__)
 
@@ -86,10 +87,10 @@ class PolicyCare:
                 return await self._one(camera, policy, notes.get(model_notes.key(camera), {}), write=write and policy.enforce)
 
         wanted = [(c, policies[p]) for c in cameras if (p := c.profile.get("policy")) in policies]
-        results = await asyncio.gather(*(one(c, p) for c, p in wanted))
+        results = await run_all(*(one(c, p) for c, p in wanted))
         for result in results:
             await self._keep(result)
-        return list(results)
+        return results
 
     async def _one(self, camera: Camera, policy: PolicyEntry, known: dict[str, ModelNote], *, write: bool) -> Result:
         result = Result(camera.id)

@@ -19,6 +19,7 @@ from cameras.onvif.soap import Node
 from cameras.tables import Camera
 from core.clock import Clock
 from core.errors import CameraError, CameraRefused, ConflictError, NotFoundError, UsageError
+from core.tasks import BackgroundTasks
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class PtzControl:
         self._onboarding = onboarding
         self._guard_seconds = guard_seconds
         self._held: dict[str, _Held] = {}
+        self._timers = BackgroundTasks(clock)
 
     def holder(self, camera: str) -> tuple[str, float] | None:
         """Who turns it, and for how many seconds more; None: nobody."""
@@ -101,10 +103,7 @@ class PtzControl:
 
     async def close(self) -> None:
         """Stop whatever still turns."""
-        timers = [t for held in self._held.values() for t in held.timers.values()]
-        for timer in timers:
-            timer.cancel()
-        await asyncio.gather(*timers, return_exceptions=True)
+        await self._timers.close()
 
     def _take(self, camera: str, who: str) -> _Held:
         has = self.holder(camera)
@@ -165,7 +164,7 @@ class PtzControl:
             except CameraError as e:
                 log.warning("%s did not take %s: %s", camera.id, name, e)
 
-        held.timers[name] = asyncio.create_task(later())
+        held.timers[name] = self._timers.start(f"{name} of {camera.id}", later())
 
     def _cancel(self, held: _Held, name: str) -> None:
         timer = held.timers.pop(name, None)

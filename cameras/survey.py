@@ -6,7 +6,6 @@ is followed there, after it has proved who it is; clones and strangers become fi
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from collections import Counter
 from collections.abc import Sequence
@@ -27,6 +26,7 @@ from core import events
 from core.clock import Clock
 from core.database import Database
 from core.errors import CameraError, CameraRefused
+from core.tasks import run_all
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 SILENT = "no answer to discovery"
@@ -67,7 +67,7 @@ class Survey:
         async with self._database.reading() as session:
             villages = (await session.scalars(select(Village))).all()
         wanted = sorted({s for v in villages for s in v.subnets} | set(subnets))
-        parts = await asyncio.gather(discovery.multicast(interfaces, wait), discovery.sweep(wanted, wait))
+        parts = await run_all(discovery.multicast(interfaces, wait), discovery.sweep(wanted, wait))
         devices = [d for part in parts for d in part]
         report = await self.keep(devices)
         report.silent = await self._knock({normal(d.address) for d in devices})

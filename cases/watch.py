@@ -6,8 +6,8 @@ The matcher takes each sighting from the list that the indexer writes with it, s
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -26,6 +26,8 @@ from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError
 from search import numbers, vocabulary
 from search.store import Days, Sighting, ids, thumbs
 from search.store.vectors import Floats
+
+log = logging.getLogger(__name__)
 
 LONGEST = timedelta(days=30)
 QUIET_US = 600 * 1_000_000  # one alert a subject and camera in this time
@@ -115,10 +117,13 @@ class Matcher:
         self._version: tuple[object, ...] = ()
 
     async def run_once(self) -> int:
-        """Look at the next batch of sightings; returns the number of alerts raised."""
-        fresh = await asyncio.to_thread(self._days.fresh, BATCH)
-        if not fresh:
-            return 0
+        """Look at all sightings that are new, batch by batch; returns the number of alerts raised."""
+        raised = 0
+        while fresh := await asyncio.to_thread(self._days.fresh, BATCH):
+            raised += await self._look_at(fresh)
+        return raised
+
+    async def _look_at(self, fresh: Sequence[tuple[str, int, int]]) -> int:
         now = self._clock.now()
         async with self._database.reading() as session:
             watched = await self._watched(session, now)
@@ -164,16 +169,17 @@ class Matcher:
 
     async def _raise(self, now: datetime, subject: WatchSubject, sighting: Sighting, place: numbers.Place) -> bool:
         at_us = sighting.best_ms * 1000
-        async with self._database.session() as session:
+        async with self._database.reading() as session:
             recent = await session.scalar(
                 select(Alert.id).where(
                     Alert.subject == subject.id, Alert.camera == place.camera, Alert.at_us > at_us - QUIET_US, Alert.at_us < at_us + QUIET_US
                 ).limit(1)
             )  # fmt: skip
-            if recent is not None:
-                return False
-            # The picture is kept with the alert: the sighting's own goes with its day.
-            picture = await asyncio.to_thread(self._keep_picture, sighting, subject.id)
+        if recent is not None:
+            return False
+        # The picture is kept with the alert: the sighting's own goes with its day.
+        picture = await asyncio.to_thread(self._keep_picture, sighting, subject.id)
+        async with self._database.session() as session:
             alert = Alert(
                 subject=subject.id, sighting=sighting.id, camera=place.camera, village=place.village, at_us=at_us,
                 thumbnail=picture, state="new", raised_at=now, note="",
@@ -187,11 +193,15 @@ class Matcher:
         return True
 
     def _keep_picture(self, sighting: Sighting, subject: int) -> str:
+        """Blocking. The picture's file below the data folder; empty where it could not be kept."""
         relative = f"alerts/{sighting.id}-{subject}.jpg"
-        with suppress(OSError):
+        try:
             content = thumbs.read(self._days.place(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size)
             (self._data_dir / relative).parent.mkdir(parents=True, exist_ok=True)
             (self._data_dir / relative).write_bytes(content)
+        except OSError as e:
+            log.error("an alert is raised without its picture, which could not be kept: %s", e)
+            return ""
         return relative
 
 

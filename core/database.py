@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -23,6 +23,7 @@ from sqlalchemy.util.concurrency import in_greenlet
 
 from core.database_errors import as_sentence, is_outage
 from core.errors import StorageError
+from core.tasks import spawn
 
 log = logging.getLogger(__name__)
 
@@ -131,9 +132,9 @@ class Database:
         await self.engine.dispose()
 
 
-async def _to_the_end(ending: Awaitable[None]) -> None:
+async def _to_the_end(ending: Coroutine[Any, Any, None]) -> None:
     """Ends a transaction although its task is cancelled meanwhile: half a rollback would cost the pool its connection."""
-    task = asyncio.ensure_future(ending)
+    task = spawn(ending)
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:

@@ -16,6 +16,7 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from core.clock import Clock, SystemClock
@@ -57,9 +58,11 @@ class BackgroundTasks:
         """Run `step` now and `seconds` after each end; one that fails is logged, counted and tried again."""
         return self._add(self._repeat(name, seconds, step), name)
 
-    def start(self, name: str, work: Coroutine[Any, Any, object]) -> asyncio.Task[None]:
+    def start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """One piece of work that nobody waits for; its failure is logged and counted."""
-        return self._add(self._once(name, work), name)
+        task = self._add(work, name)
+        task.add_done_callback(partial(self._note_end, name))
+        return task
 
     async def until_fatal(self) -> None:
         """Raises TaskFailed once an essential task keeps failing; else waits for ever."""
@@ -113,11 +116,10 @@ class BackgroundTasks:
                 self._note(name, e, "it is tried again")
             await self._clock.sleep(seconds)
 
-    async def _once(self, name: str, work: Coroutine[Any, Any, object]) -> None:
-        try:
-            await work
-        except Exception as e:  # noqa: BLE001  # nobody waits for it
-            self._note(name, e, "it is given up")
+    def _note_end(self, name: str, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self._note(name, error, "it is given up")
 
     def _note(self, name: str, error: Exception, then: str) -> None:
         self.failures[name] += 1

@@ -25,6 +25,7 @@ from core.clock import Clock, from_microseconds
 from core.database import Database
 from core.errors import ProtocolError
 from core.settings import PatrolSettings
+from core.tasks import run_all
 from health import bank, book, device, recording, visits
 from health import stream as stream_checks
 from health.bank import Bank
@@ -193,7 +194,7 @@ class Patrol:
             async with slots:
                 return await self.look(number, camera, ground)
 
-        seen = await asyncio.gather(*(one(c) for c in cameras))
+        seen = await run_all(*(one(c) for c in cameras))
         if self._visiting is not None:
             await self._visiting.leave_alone({c: await visit for c, visit in met.items()}, now)
         for each in seen:

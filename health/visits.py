@@ -21,6 +21,7 @@ from cameras.tables import Camera
 from core.database import Database
 from core.errors import CameraError, CameraRefused, CameraUnreachable, SecretError
 from core.secrets import Vault
+from core.tasks import spawn
 from health import book, topology
 from health.faults import LIVE_STATES
 from health.tables import Fault, Look
@@ -58,7 +59,7 @@ class Visits:
                 except SecretError as e:  # its cameras stay unknown; the others are looked at
                     log.error("the cameras of credential '%s' are not visited: %s", name, e)
         known = [(c, s) for c, s in wanted if c.credential in logins]
-        return {c.id: asyncio.create_task(self._one(c, s.id, str(s.url), logins[c.credential])) for c, s in known}
+        return {c.id: spawn(self._one(c, s.id, str(s.url), logins[c.credential])) for c, s in known}
 
     async def leave_alone(self, visits: Mapping[str, Visit], now: datetime) -> None:
         """Of cameras that refused the credential, nobody tries it again until a person acts."""

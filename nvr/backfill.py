@@ -28,6 +28,7 @@ from core.database import Database
 from core.errors import CameraError, CameraRefused
 from core.secrets import Vault
 from core.settings import RecorderSettings
+from core.tasks import run_all
 from nvr import footage
 from nvr.archive import ArchiveDatabase
 from nvr.card_reader import CardReader
@@ -82,7 +83,7 @@ class Backfiller:
         chosen: dict[str, Job] = {}
         for job in await self._due():
             chosen.setdefault(subnet_of(f"//{job.address}"), job)
-        fetched = await asyncio.gather(*(self._one(j) for j in list(chosen.values())[:AT_ONCE]))
+        fetched = await run_all(*(self._one(j) for j in list(chosen.values())[:AT_ONCE]))
         return sum(fetched)
 
     async def _due(self) -> list[Job]:

@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 from core.clock import Clock
+from core.tasks import first_of
 
 WINDOW_SECONDS = 5.0
 SHARE = 0.5  # of the streams that recorded
@@ -80,16 +81,12 @@ class StallGuard:
             seconds = max(seconds, CALM_SECONDS * random.uniform(0.8, 1.2))
         news = asyncio.Event()
         self._waiting[subnet].add(news)
-        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
-        hearing = asyncio.ensure_future(news.wait())
         try:
-            await asyncio.wait((sleeping, hearing), return_when=asyncio.FIRST_COMPLETED)
-            if not sleeping.done():
+            await first_of(self._clock.sleep(seconds), news.wait())
+            if news.is_set():
                 await self._clock.sleep(min(seconds, random.uniform(0, HURRY_SECONDS)))
         finally:
             self._waiting[subnet].discard(news)
-            sleeping.cancel()
-            hearing.cancel()
 
 
 def subnet_of(url: str) -> str:

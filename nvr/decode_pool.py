@@ -26,6 +26,7 @@ from typing import Any, ParamSpec, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from core.errors import DetectorError, ProtocolError
+from core.tasks import run_all, spawn
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ class DecodePool:
         the function raises. A caller that is cancelled leaves the task to end by itself.
         """
         worker = await self._idle.get()
-        job = asyncio.ensure_future(self._occupy(worker, function, args, kwargs))
+        job = spawn(self._occupy(worker, function, args, kwargs))
         self._jobs.add(job)
         job.add_done_callback(self._end_job)
         result: T = await asyncio.shield(job)
@@ -115,7 +116,7 @@ class DecodePool:
             self._idle.put_nowait(worker)
 
     async def _attempt(self, worker: _Worker, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        starting = asyncio.ensure_future(asyncio.to_thread(self._schedule, worker, function, args, kwargs))
+        starting = spawn(asyncio.to_thread(self._schedule, worker, function, args, kwargs))
         try:
             future = await asyncio.shield(starting)
         except asyncio.CancelledError:
@@ -173,8 +174,9 @@ class DecodePool:
         jobs = list(self._jobs)
         for job in jobs:
             job.cancel()
-        await asyncio.gather(*jobs, return_exceptions=True)
-        await asyncio.gather(*(self._discard(w) for w in self._workers))
+        if jobs:
+            await asyncio.wait(jobs)  # what they failed of was told to who asked for it
+        await run_all(*(self._discard(w) for w in self._workers))
 
     def processes(self) -> list[int]:
         """Ids of the processes that are there now."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import ffmpeg
 
 from core.errors import ConflictError
+from core.tasks import end, spawn
 from nvr import fmp4
 from nvr.boxes import BoxReader
 from nvr.fmp4 import TIMESCALE
@@ -69,7 +70,7 @@ class Transcoder:
         self._source = source
         self._viewers: set[_Viewer] = set()
         self._init: tuple[str, bytes] | None = None
-        self.task = asyncio.create_task(self._run())
+        self.task = spawn(self._run(), "transcoder")
 
     async def watch(self) -> AsyncIterator[Message]:
         """What a viewer is to be sent: announcement, init segment, fragments from a keyframe on."""
@@ -91,14 +92,13 @@ class Transcoder:
             *command(WIDTH), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=2**20
         )
         assert process.stdin and process.stdout
-        feeding = asyncio.create_task(self._feed(process.stdin))
+        feeding = spawn(self._feed(process.stdin), "transcoder's source")
         try:
             await self._read(BoxReader(process.stdout))
         except (asyncio.IncompleteReadError, ConnectionError):
             log.info("a transcoder ended")
         finally:
-            feeding.cancel()
-            await asyncio.gather(feeding, return_exceptions=True)
+            await end(feeding)
             if process.returncode is None:
                 process.kill()
             await process.wait()
@@ -181,7 +181,4 @@ class Transcoders:
         return self._running[stream]
 
     async def close(self) -> None:
-        tasks = [t.task for t in self._running.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*(t.task for t in self._running.values()))

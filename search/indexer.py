@@ -22,6 +22,7 @@ from core.clock import Clock, to_microseconds
 from core.database import Database
 from core.errors import ProtocolError
 from core.settings import SearchSettings
+from core.tasks import run_all
 from nvr.decode_pool import DecodePool
 from nvr.reader import ArchiveReader, Keyframe
 from search import closeup, numbers
@@ -104,7 +105,7 @@ class Indexer:
         waiting = asyncio.Queue[tuple[Camera, Stream]](len(order) or 1)
         for one in order:
             waiting.put_nowait(one)
-        totals = await asyncio.gather(*(self._work(waiting, start_us, urgent) for _ in range(self._settings.processes)))
+        totals = await run_all(*(self._work(waiting, start_us, urgent) for _ in range(self._settings.processes)))
         await self._report()
         return sum(totals)
 

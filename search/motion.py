@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import ProtocolError, UsageError
+from core.tasks import end, spawn
 from nvr.decode_pool import DecodePool
 from nvr.pictures import decoded
 from nvr.reader import ArchiveReader, Keyframe
@@ -77,14 +78,12 @@ async def search(
                     break
                 chosen = thinned(frames)[:STRETCH]
                 before = thinned(await reader.keyframes(stream, position - WARM_UP_US, position, 60))[-FIRST_LOOKS - 4 :]
-                waiting.append(asyncio.create_task(_stretch(pool, before, chosen, mask)))
+                waiting.append(spawn(_stretch(pool, before, chosen, mask)))
                 position = chosen[-1].at_us + STEP_US
             if waiting:
                 yield await waiting.pop(0)
     finally:
-        for task in waiting:
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
+        await end(*waiting)
 
 
 async def _stretch(pool: DecodePool, before: Sequence[Keyframe], frames: Sequence[Keyframe], mask: Mask) -> Progress:

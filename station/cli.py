@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
 import click
@@ -70,11 +69,10 @@ def worker(ctx: click.Context, role: str, index: int) -> None:
 def discover(subnets: tuple[str, ...], wait: float, interfaces: tuple[str, ...], json_output: bool) -> None:
     """Find ONVIF cameras by WS-Discovery."""
     from cameras import discovery
+    from core.tasks import run_all
 
     async def find() -> list[discovery.Found]:
-        parts = await asyncio.gather(
-            discovery.multicast(interfaces or discovery.interfaces(), wait), discovery.sweep(subnets, wait)
-        )
+        parts = await run_all(discovery.multicast(interfaces or discovery.interfaces(), wait), discovery.sweep(subnets, wait))
         return sorted({(d.endpoint, d.address): d for part in parts for d in part}.values(), key=lambda d: d.address)
 
     found = run(find())

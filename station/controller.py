@@ -27,6 +27,7 @@ from core.accounts import Accounts
 from core.clock import SystemClock
 from core.database import Database
 from core.settings import Settings
+from core.tasks import BackgroundTasks
 from health import figures, orders
 from health.rounds import ask
 from nvr import backfill
@@ -69,7 +70,8 @@ async def _work(settings: Settings, database: Database, app: web.Application, li
     assert work is not None
     event_care = EventCare(database, clock, work.onboarding)
     scheduler = schedule(settings, database, clock, work.onboarding)
-    hearing = asyncio.create_task(announcements.follow(Survey(database, clock, work.onboarding)))
+    duties = BackgroundTasks(clock)
+    duties.start("announcements", announcements.follow(Survey(database, clock, work.onboarding)))
     audit = PasswordAudit(database, clock, work.onboarding, work.http)
     account_care = AccountCare(database, work.vault, clock, work.onboarding, work.http)
 
@@ -88,8 +90,7 @@ async def _work(settings: Settings, database: Database, app: web.Application, li
     scheduler.start()
     await until_stopped()
     scheduler.shutdown(wait=False)
-    hearing.cancel()
-    await asyncio.gather(hearing, return_exceptions=True)
+    await duties.close()
     await event_care.close()
 
 

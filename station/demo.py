@@ -37,6 +37,7 @@ from core.errors import StorageError
 from core.permissions import Role
 from core.settings import Settings
 from core.station_lock import StationLock
+from core.tasks import end, running, spawn
 from health.faults import OPEN
 from health.tables import Fault
 from health.words import sentence
@@ -95,24 +96,22 @@ async def _run(seconds: float | None, port: int, database_address: str, lock: St
     values = _values(folder, port, database_address)
     config, settings = _write_settings(folder, values), Settings(**values)
     town = inventory.load(ROOT / "inventory.yaml")
-    stopping = asyncio.create_task(until_stopped())
+    stopping = spawn(until_stopped(), "signals")
     camera_password = secrets.token_urlsafe(12)
     progress.say("starting 8 virtual cameras (they draw and encode their streets first)")
     cameras = await _start_cameras(folder, town, camera_password, stopping)
     database = await station_database.ready(settings)
     supervisor = Supervisor(roles(settings), config, SystemClock(), folder / "station.log", lock)
     story = Story(settings, database, town, camera_password, progress)
-    telling = asyncio.create_task(story.tell(supervisor, port))
-    failing = asyncio.create_task(supervisor.until_failed())
+    telling = spawn(story.tell(supervisor, port), "story")
+    failing = spawn(supervisor.until_failed())
     try:
         # The seconds run from here: how long drawing takes is the machine's, and no part of the promise.
         await asyncio.wait({stopping, telling, failing}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if telling.done():
             telling.result()  # it tells for ever; where it ended, it failed
     finally:
-        for task in (telling, failing, stopping):
-            task.cancel()
-        await asyncio.gather(telling, failing, stopping, return_exceptions=True)
+        await end(failing, stopping, *(() if telling.done() else (telling,)))
         summary = await story.summary()
         progress.say("stopping")
         await supervisor.stop()
@@ -145,8 +144,7 @@ class Story:
         await self._prepare()
         await self._find_cameras()
         await supervisor.start()
-        watching = asyncio.create_task(self._report_events())
-        try:
+        async with running(self._report_events(), "events") as watching:
             await self._until(self._all_recording, 30)
             self._progress.say(f"all {self._identified} cameras record, main and sub-stream")
             self._progress.say(f"console: http://127.0.0.1:{port}")
@@ -155,8 +153,6 @@ class Story:
             await self._until(self._first_patrol, 40)
             await self._break_cameras()
             await watching
-        finally:
-            watching.cancel()
 
     async def _prepare(self) -> None:
         now = self._clock.now()
@@ -367,10 +363,10 @@ async def _start_cameras(
     )  # fmt: skip
     log.close()
     assert process.stdout is not None
-    reading = asyncio.create_task(process.stdout.readline())
+    reading = spawn(process.stdout.readline())
     await asyncio.wait({reading, stopping}, timeout=DRAWING_LIMIT_S, return_when=asyncio.FIRST_COMPLETED)
     if not reading.done() or not reading.result().startswith(b"ready"):
-        reading.cancel()
+        await end(reading)
         await _stop_cameras(process)
         if stopping.done():
             raise StorageError("the demo was ended while its cameras were being drawn")

@@ -22,9 +22,10 @@ from cameras.vault import open_vault
 from core import logs, station_lock
 from core.clock import Clock, SystemClock
 from core.database import Database
-from core.errors import DatabaseUnreachable, MinwangError
+from core.errors import DatabaseUnreachable, MinwangError, TaskFailed
 from core.secrets import KEY_FILE, Vault
 from core.settings import Settings
+from core.tasks import BackgroundTasks, run_all, running
 from nvr import volumes
 from nvr.volumes import VolumeSet
 from station import database as station_database
@@ -84,16 +85,6 @@ async def until_stopped() -> None:
     await stop.wait()
 
 
-async def repeat(seconds: float, step: Callable[[], Awaitable[object]], name: str) -> None:
-    """Run a step for ever; one that fails is logged and tried again, so that one bad minute ends nothing."""
-    while True:
-        try:
-            await step()
-        except Exception:
-            log.exception("%s failed; it is tried again", name)
-        await asyncio.sleep(seconds)
-
-
 async def visits_of(settings: Settings, database: Database, clock: Clock) -> Visits:
     """How patrol reaches cameras that nobody records: at the recorder's pace, and no faster."""
     from health.visits import Visits
@@ -144,20 +135,16 @@ async def _look(settings: Settings, database: Database, packs: Path, ready: Call
     async def index_and_match() -> None:
         if not await indexer.run_once(urgent=await matcher.villages()):
             await reembedder.run_once()  # only while nothing new waits
-        while await matcher.run_once():
-            pass
+        await matcher.run_once()
 
-    tasks = [
-        asyncio.create_task(repeat(1.0, patrol.run_waiting, "patrol")),
-        asyncio.create_task(repeat(settings.patrol.light_seconds, watch.run_once, "watch")),
-        asyncio.create_task(repeat(1.0, index_and_match, "indexing")),
-    ]
+    duties = BackgroundTasks(clock)
+    duties.repeat("patrol", 1.0, patrol.run_waiting)
+    duties.repeat("watch", settings.patrol.light_seconds, watch.run_once)
+    duties.repeat("indexing", 1.0, index_and_match)
     ready()
     await until_stopped()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    await asyncio.gather(pictures.close(), objects.close())
+    await duties.close()
+    await run_all(pictures.close(), objects.close())
 
 
 async def _recorder(settings: Settings, index: int, ready: Callable[[], None]) -> None:
@@ -186,8 +173,8 @@ def run(role: str, settings: Settings, index: int = 0) -> None:
     }
     try:
         asyncio.run(_beating(reporter, bodies[role]))
-    except DatabaseUnreachable as e:
-        log.error("%s", e)  # it comes back: the supervisor tries again
+    except (DatabaseUnreachable, TaskFailed) as e:
+        log.error("%s", e)  # another process may do better: the supervisor starts it
         sys.exit(1)
     except MinwangError as e:
         log.error("%s cannot start: %s", role, e)
@@ -196,8 +183,5 @@ def run(role: str, settings: Settings, index: int = 0) -> None:
 
 
 async def _beating(reporter: Reporter, body: Callable[[], Awaitable[None]]) -> None:
-    beat = asyncio.create_task(reporter.beat())
-    try:
+    async with running(reporter.beat(), "heartbeat"):
         await body()
-    finally:
-        beat.cancel()

@@ -17,6 +17,7 @@ from core.notify import Notifier
 from core.secrets import KEY_FILE
 from core.settings import Settings, TlsMode
 from core.station_lock import StationLock
+from core.tasks import end, spawn
 from nvr import volumes
 from station import database as station_database
 from station import town
@@ -33,8 +34,8 @@ async def serve(settings: Settings, config: Path | None, lock: StationLock, wait
     """Raises a MinwangError where the station cannot work; `wait_for_database`: seconds that its server may take to come up."""
     logs.configure("supervisor")
     clock, notifier = SystemClock(), Notifier()
-    stopping = asyncio.create_task(until_stopped())
-    starting = asyncio.create_task(_prepare(settings, clock, notifier, wait_for_database))
+    stopping = spawn(until_stopped(), "signals")
+    starting = spawn(_prepare(settings, clock, notifier, wait_for_database), "start")
     await asyncio.wait((stopping, starting), return_when=asyncio.FIRST_COMPLETED)
     if starting.done():
         try:
@@ -44,8 +45,7 @@ async def serve(settings: Settings, config: Path | None, lock: StationLock, wait
             stopping.cancel()
             notifier.stopping()
     else:
-        starting.cancel()
-        await asyncio.gather(starting, return_exceptions=True)
+        await end(starting)
 
 
 async def _prepare(settings: Settings, clock: Clock, notifier: Notifier, wait_for_database: float) -> None:
@@ -95,16 +95,14 @@ async def _run(
     supervisor = Supervisor(roles(settings), config or settings.source.path, clock, lock=lock, analyst_waits=True)
     overseer = Overseer(supervisor, notifier, lock.folder, clock, lambda: log.info("the station is ready"))
     await supervisor.start()
-    watching = asyncio.create_task(overseer.run())
-    failing = asyncio.create_task(supervisor.until_failed())
+    watching = spawn(overseer.run(), "overseer")
+    failing = spawn(supervisor.until_failed())
     try:
         await asyncio.wait((stopping, failing, watching), return_when=asyncio.FIRST_COMPLETED)
     finally:
-        failing.cancel()
-        watching.cancel()
+        await end(failing, *(() if watching.done() else (watching,)))
         await overseer.close()
         await supervisor.stop()
-        await asyncio.gather(failing, watching, return_exceptions=True)
     if supervisor.failed is not None:
         raise supervisor.failed
     if not stopping.done():

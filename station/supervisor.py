@@ -22,6 +22,7 @@ from core.clock import Clock
 from core.errors import MinwangError
 from core.settings import Settings
 from core.station_lock import StationLock
+from core.tasks import end, spawn
 from nvr import black_box
 from station.processes import SUPERVISOR
 from station.worker_report import DESCRIPTOR, EX_CONFIG, Heard, listen
@@ -111,7 +112,7 @@ class Supervisor:
         self._stopping = False
 
     async def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._keep(role)) for role in self._roles]
+        self._tasks = [spawn(self._keep(role), f"keep {role}") for role in self._roles]
 
     @property
     def ready(self) -> bool:
@@ -142,10 +143,7 @@ class Supervisor:
         for process in self.children.values():
             if process.returncode is None:
                 _kill_group(process)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
-        del done
+        await end(*late, *done)
 
     async def _first(self) -> None:
         """Until recorders and console work, or 20 s are over: the analyst's start needs the processor for seconds."""
@@ -200,7 +198,7 @@ class Supervisor:
 
     async def _until_it_ends(self, role: Role, process: asyncio.subprocess.Process) -> int:
         """Its exit status. A process that lives and does nothing any more is ended."""
-        ended = asyncio.ensure_future(process.wait())
+        ended = spawn(process.wait())
         while not ended.done():
             await asyncio.wait((ended,), timeout=LOOK_SECONDS)
             silent = await self._silent_seconds(role)

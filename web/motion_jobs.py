@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from core.clock import Clock
 from core.errors import ConflictError, MinwangError, NotFoundError
+from core.tasks import BackgroundTasks, end
 from nvr.decode_pool import DecodePool
 from nvr.reader import ArchiveReader
 from search import motion
@@ -42,6 +43,7 @@ class MotionJobs:
         self._pool = DecodePool(WORKERS, 60.0)
         self._jobs: dict[int, Job] = {}
         self._numbers = itertools.count(1)
+        self._tasks = BackgroundTasks(clock)
 
     def begin(self, owner: int, camera: str, stream: str, start_us: int, end_us: int, mask: Mask) -> Job:
         """Raises ConflictError where too many run."""
@@ -50,7 +52,7 @@ class MotionJobs:
         if len(running) >= AT_ONCE or any(j.owner == owner for j in running):
             raise ConflictError("a motion search is running already; wait for it or end it")
         job = Job(next(self._numbers), owner, camera, start_us, end_us, start_us)
-        job.task = asyncio.create_task(self._run(job, stream, mask))
+        job.task = self._tasks.start(f"motion search {job.number}", self._run(job, stream, mask))
         self._jobs[job.number] = job
         return job
 
@@ -62,13 +64,10 @@ class MotionJobs:
         return job
 
     async def end(self, job: Job) -> None:
-        if job.task is not None:
-            job.task.cancel()
-            await asyncio.gather(job.task, return_exceptions=True)
+        await end(job.task)
 
     async def close(self) -> None:
-        for job in self._jobs.values():
-            await self.end(job)
+        await self._tasks.close()
         await self._pool.close()
 
     async def _run(self, job: Job, stream: str, mask: Mask) -> None:
@@ -82,6 +81,9 @@ class MotionJobs:
             job.until_us = job.end_us
         except MinwangError as e:
             job.problem = str(e)
+        except Exception:
+            job.problem = "the search itself failed; the log says why"
+            raise
         finally:
             job.ended = self._clock.monotonic()
 

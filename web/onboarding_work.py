@@ -20,6 +20,7 @@ from core.clock import Clock
 from core.database import Database
 from core.errors import ConflictError
 from core.secrets import Vault
+from core.tasks import BackgroundTasks, running
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class OnboardingWork:
         self.http, self.vault = http, vault
         self.onboarding = Onboarding(database, vault, clock, http, holes=holes)
         self.state = State()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = BackgroundTasks(clock)
 
     def survey(self) -> State:
         """Look who is out there. Raises ConflictError while something runs."""
@@ -53,27 +54,22 @@ class OnboardingWork:
         return self._start("identify", self._identify(cameras), len(cameras))
 
     async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.close()
 
     def _start(self, kind: str, work: Coroutine[Any, Any, None], total: int = 0) -> State:
         if self.state.running:
             work.close()
             raise ConflictError(f"{self.state.kind} is still running; wait for it")
         self.state = State(kind, total=total, running=True)
-        self._task = asyncio.create_task(self._run(work))
+        self._tasks.start(kind, self._run(work))
         return self.state
 
     async def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        teller = asyncio.create_task(self._tell_now_and_then())
         try:
-            await work
-        except Exception:
-            log.exception("%s broke off", self.state.kind)
+            async with running(self._tell_now_and_then(), "progress"):
+                await work
         finally:
             self.state.running = False
-            teller.cancel()
             await self._tell()
 
     async def _survey(self) -> None:

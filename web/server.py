@@ -18,6 +18,7 @@ from core.clock import Clock
 from core.database import Database
 from core.secrets import KEY_FILE
 from core.settings import Settings
+from core.tasks import BackgroundTasks
 from nvr.decode_pool import DecodePool
 from nvr.live import node_token
 from nvr.reader import ArchiveReader
@@ -97,10 +98,10 @@ async def _background(app: web.Application):  # type: ignore[no-untyped-def]
     holes = await asyncio.to_thread(firmware.load, services.data_dir)
     services.onboarding = OnboardingWork(services.database, vault, services.clock, cameras_http, holes)
     services.ptz = PtzControl(services.clock, services.onboarding.onboarding)
-    feed = asyncio.create_task(services.feed.run())
+    tasks = BackgroundTasks(services.clock)
+    tasks.run_forever("event feed", services.feed.run)
     yield
-    feed.cancel()
-    await asyncio.gather(feed, return_exceptions=True)
+    await tasks.close()
     await services.ptz.close()
     await services.onboarding.close()
     await cameras_http.close()

@@ -7,6 +7,7 @@ import logging
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -19,8 +20,9 @@ from core import events
 from core.accounts import Accounts
 from core.clock import Clock
 from core.database import Database
-from core.errors import MinwangError, ProtocolError
+from core.errors import MinwangError
 from core.settings import Settings
+from core.tasks import spawn
 from nvr.decode_pool import DecodePool
 from nvr.pictures import snapshot
 from nvr.reader import ArchiveReader, Keyframe
@@ -79,20 +81,22 @@ class Snapshots:
 
     def __init__(self, pool: DecodePool):
         self._pool = pool
-        self._kept: OrderedDict[tuple[str, int, int], asyncio.Future[bytes]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int, int], asyncio.Task[bytes]] = OrderedDict()
 
     async def of(self, frame: Keyframe, width: int) -> bytes:
         """Raises ProtocolError where the keyframe does not decode."""
         key = (frame.stream, frame.at_us, width)
         if key not in self._kept:
-            self._kept[key] = asyncio.ensure_future(self._pool.run(snapshot, frame, width))
+            self._kept[key] = task = spawn(self._pool.run(snapshot, frame, width), "snapshot")
+            task.add_done_callback(partial(self._forget_failure, key))
             while len(self._kept) > MAX_SNAPSHOTS:
                 self._kept.popitem(last=False)
-        try:
-            return await asyncio.shield(self._kept[key])
-        except ProtocolError:
-            self._kept.pop(key, None)
-            raise
+        return await asyncio.shield(self._kept[key])
+
+    def _forget_failure(self, key: tuple[str, int, int], task: asyncio.Task[bytes]) -> None:
+        """Whatever it failed of is over perhaps when it is asked for again."""
+        if (task.cancelled() or task.exception() is not None) and self._kept.get(key) is task:
+            del self._kept[key]
 
 
 class EventFeed:

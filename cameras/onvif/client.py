@@ -24,6 +24,7 @@ from cameras.onvif.soap import Node, NotPermitted, SoapFault, envelope, fault_of
 from core.authenticator import Authenticator
 from core.clock import Clock
 from core.errors import CameraError, CameraRefused, CameraUnreachable, ProtocolError
+from core.tasks import end, running, spawn
 
 MAX_BODY = 1_000_000
 CONNECT_SECONDS = 5.0
@@ -118,18 +119,16 @@ class SoapClient:
 
     async def _interruptibly(self, url: str, body: str, seconds: float, header: str) -> Node:
         """A long question that gives way to every other: a camera answers one at a time, and an officer turns it now."""
-        async with self._one_at_a_time:
-            work = asyncio.ensure_future(self._call(url, body, True, seconds, header))
-            others = asyncio.ensure_future(self._wanted.wait())
+        async with self._one_at_a_time, running(self._wanted.wait()) as others:
+            work = spawn(self._call(url, body, True, seconds, header))
             try:
                 await asyncio.wait((work, others), return_when=asyncio.FIRST_COMPLETED)
                 if not work.done():
                     raise Interrupted("another question came first")
                 return work.result()
             finally:
-                others.cancel()
-                work.cancel()
-                await asyncio.gather(work, others, return_exceptions=True)
+                if not work.done():
+                    await end(work)
 
     async def _call(self, url: str, body: str, authenticate: bool, seconds: float, header: str) -> Node:
         self._header = header

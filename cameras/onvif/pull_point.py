@@ -18,6 +18,7 @@ from cameras.onvif.names import EVENTS
 from cameras.onvif.soap import Node
 from core.clock import Clock
 from core.errors import CameraError, CameraUnreachable, ProtocolError
+from core.tasks import spawn
 
 LIFE_SECONDS = 120
 PULL_SECONDS = 20
@@ -76,7 +77,7 @@ class PullPoint:
     @classmethod
     async def open(cls, client: SoapClient, events_url: str) -> PullPoint:
         """Subscribe. Raises CameraError; ProtocolError where the camera has no slot left or no such service."""
-        subscribing = asyncio.create_task(cls._subscribe(client, events_url))
+        subscribing = spawn(cls._subscribe(client, events_url))
         try:
             return await asyncio.shield(subscribing)
         except asyncio.CancelledError:

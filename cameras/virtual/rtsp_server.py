@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from cameras.virtual import card
 from cameras.virtual.clip import CLOCK_RATE, Clip
 from cameras.virtual.guard import Guard
+from core.tasks import spawn
 
 log = logging.getLogger(__name__)
 
@@ -179,9 +180,7 @@ class Player(asyncio.Protocol):
 
         switched_on = self._server.switched_on - mount.phase
         number = int(cseq) if cseq.isdigit() else 0
-        self._replaying = asyncio.create_task(
-            card.play(mount.clips["healthy"], stretch, switched_on, mount.clock_offset, number, send)
-        )
+        self._replaying = spawn(card.play(mount.clips["healthy"], stretch, switched_on, mount.clock_offset, number, send))
 
     def _authorised(self, mount: Mount, method: str, given: str) -> bool:
         if mount.login is None:
@@ -340,7 +339,7 @@ class RtspServer:
         """Listen; returns the port (0 asks for a free one)."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: self._player(self), host, port, backlog=1024)
-        self._ticker = asyncio.create_task(self._tick_for_ever())
+        self._ticker = spawn(self._tick_for_ever(), "virtual cameras")
         chosen: int = self._server.sockets[0].getsockname()[1]
         return chosen
 

@@ -85,7 +85,8 @@ class VirtualTown:
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         with concurrent.futures.ProcessPoolExecutor() as pool:
-            clips = await asyncio.gather(*(loop.run_in_executor(pool, build_clips, p) for p in self._plans))
+            drawing = [loop.run_in_executor(pool, build_clips, p) for p in self._plans]
+            clips = [await made for made in drawing]
         for number, (plan, made) in enumerate(zip(self._plans, clips, strict=True)):
             await self._start_camera(plan, made, number)
         self._discovery = await DiscoveryAnswer.start(self.devices)

@@ -177,3 +177,30 @@ async def test_an_alert_outside_the_scope_does_not_exist(database: Database, clo
             await alerts.get(session, 1, ["other"])
         assert await alerts.recent(session, ["other"]) == []
         assert len(await alerts.recent(session, ["v"])) == 1
+
+
+async def test_a_backlog_without_a_match_is_looked_at_to_its_end(
+    database: Database, clock: ManualClock, days: Days, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "BATCH", 5)
+    await active_subject(database, clock)
+    for _ in range(12):
+        await see(database, clock, days, upper="blue")
+    await see(database, clock, days)
+    assert await matcher_of(database, clock, days).run_once() == 1
+    assert not await asyncio.to_thread(days.fresh, 100)
+
+
+async def test_an_alert_whose_picture_cannot_be_kept_says_so(
+    database: Database, clock: ManualClock, days: Days, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> bytes:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("search.store.thumbs.read", full)
+    await active_subject(database, clock)
+    await see(database, clock, days)
+    assert await matcher_of(database, clock, days).run_once() == 1
+    async with database.reading() as session:
+        assert list(await session.scalars(select(Alert.thumbnail))) == [""]
+    assert "without its picture" in caplog.text

@@ -132,7 +132,11 @@ async def test_work_that_nobody_waits_for_is_counted_where_it_fails(
     clock: ManualClock, expected_errors: pytest.LogCaptureFixture
 ) -> None:
     owned = BackgroundTasks(clock)
-    await owned.start("survey", Body(1)())
+    task = owned.start("survey", Body(1)())
+    never_begun = owned.start("identify", Body(0)())
+    never_begun.cancel()  # its coroutine is closed all the same
+    await asyncio.wait((task, never_begun))
+    await settle()
     assert owned.failures == {"survey": 1} and "survey" in expected_errors.text
 
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from datetime import datetime
 
 from aiohttp import WSMsgType, web
 from pydantic import BaseModel, Field
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from core import audit, events
 from core.accounts import Identity
+from core.errors import MinwangError
 from core.permissions import GRANTS, Permission
+from core.tasks import first_of
 from web import openapi
 from web.routing import COOKIE, Context, route, session_cookie
+
+log = logging.getLogger(__name__)
 
 # Which events reach whom: by the first word of the kind. What is not listed needs CAMERA_VIEW.
 _NEEDS = {
@@ -140,15 +146,22 @@ async def event_socket(c: Context) -> web.WebSocketResponse:
     c.services.sockets.add(socket)
     after = c.request.query.get("after", "")
     position = int(after) if after.isdigit() and len(after) < 18 else c.services.feed.position
-    sending = asyncio.create_task(_send_events(c, socket, await _known(c, position)))
     try:
-        async for message in socket:
-            if message.type in (WSMsgType.ERROR, WSMsgType.CLOSE):
-                break
+        await first_of(_send_events(c, socket, await _known(c, position)), _until_closed(socket))
+    except (ConnectionError, TimeoutError):
+        pass  # the page left
+    except (MinwangError, SQLAlchemyError) as e:
+        log.warning("an event socket is closed, and its page comes again: %s", e)
     finally:
-        sending.cancel()
         c.services.sockets.discard(socket)
+        await socket.close(code=1013, message=b"come again")
     return socket
+
+
+async def _until_closed(socket: web.WebSocketResponse) -> None:
+    async for message in socket:
+        if message.type in (WSMsgType.ERROR, WSMsgType.CLOSE):
+            return
 
 
 async def _known(c: Context, position: int) -> int:

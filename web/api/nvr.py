@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+import aiohttp
 from aiohttp import WSMsgType, web
 from pydantic import BaseModel
 
 from cameras.tables import Camera
 from core import audit
 from core.clock import from_microseconds, to_microseconds
-from core.errors import ForbiddenError, NotFoundError, UsageError
+from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError
 from core.permissions import Permission, Role
+from core.tasks import first_of
 from nvr import playback
 from nvr.footage import Segment
 from nvr.live import TOKEN_HEADER
 from nvr.tables import StreamStatus, Worker
 from web.routing import Context, route
+
+log = logging.getLogger(__name__)
 
 OPERATOR_LIMIT = timedelta(hours=24)
 Kind = Literal["main", "sub"]
@@ -117,14 +122,10 @@ async def _from_recorder(c: Context, url: str) -> AsyncIterator[str | bytes]:
 
 async def _relay(socket: web.WebSocketResponse, messages: AsyncIterator[str | bytes]) -> None:
     """Carry messages to the viewer until either side ends."""
-    sending = asyncio.create_task(_send_all(socket, messages))
-    closing = asyncio.create_task(_until_closed(socket))
-    await asyncio.wait((sending, closing), return_when=asyncio.FIRST_COMPLETED)
-    failed = sending.done() and sending.exception() is not None
-    for task in (sending, closing):
-        task.cancel()
-    await asyncio.gather(sending, closing, return_exceptions=True)
-    if failed:
+    try:
+        await first_of(_send_all(socket, messages), _until_closed(socket))
+    except (aiohttp.ClientError, OSError, TimeoutError, ConflictError) as e:
+        log.info("a viewer is sent away: %s", e)
         await socket.close(code=1013, message=b"the recorder does not answer")
 
 

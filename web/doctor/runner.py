@@ -11,6 +11,7 @@ from datetime import datetime
 
 from core.clock import Clock
 from core.logs import redact
+from core.tasks import run_all
 from web.doctor.facts import Check, Fact, Finding, Site, State, failed, unknown
 
 
@@ -33,7 +34,7 @@ class Doctor:
 
     async def facts(self) -> list[Fact]:
         """All facts in the checks' order."""
-        await asyncio.gather(*(self._refresh(check) for check in self._checks if not check.heavy))
+        await run_all(*(self._refresh(check) for check in self._checks if not check.heavy))
         for check in self._checks:
             if check.heavy:  # later and alone: what they do to the disk is not to be found by the others
                 await self._refresh(check)

@@ -1,0 +1,32 @@
+"""Every background task is owned (core.tasks): a task that nobody watches dies in silence."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.test_layers import BELOW, ROOT
+
+MAKES_TASKS = re.compile(r"\b(asyncio|loop)\.(create_task|ensure_future|gather)\(")
+
+
+def makers(path: Path) -> list[int]:
+    """Lines that make a task by asyncio itself; a TaskGroup's own tasks are owned."""
+    return [n for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if MAKES_TASKS.search(line)]
+
+
+def test_only_core_tasks_makes_tasks() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for room in BELOW
+        for path in (ROOT / room).rglob("*.py")
+        if "node_modules" not in path.parts and path != ROOT / "core" / "tasks.py"
+        for line in makers(path)
+    ]
+    assert not found, f"use core.tasks: {found}"
+
+
+def test_the_look_finds_them(tmp_path: Path) -> None:
+    file = tmp_path / "x.py"
+    file.write_text("asyncio.create_task(a())\nawait asyncio.gather(b())\ngroup.create_task(c())\nasyncio.ensure_future(d())\n")
+    assert makers(file) == [1, 2, 4]

@@ -1,0 +1,58 @@
+"""What the controller's services keep, and what they forget."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from core.errors import DetectorError, ProtocolError
+from nvr.reader import Keyframe
+from web.services import MAX_SNAPSHOTS, Snapshots
+
+
+class Pool:
+    """Decodes as told; `asked` counts."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.fails: Exception | None = None
+        self.go = asyncio.Event()
+        self.go.set()
+
+    async def run(self, _function: object, frame: Keyframe, _width: int) -> bytes:
+        self.asked += 1
+        await self.go.wait()
+        if self.fails is not None:
+            raise self.fails
+        return frame.stream.encode()
+
+
+def frame(number: int = 1) -> Any:
+    return type("Frame", (), {"stream": f"c{number}/main", "at_us": number})()
+
+
+@pytest.mark.parametrize("error", [ProtocolError("broken"), DetectorError("no process"), OSError(24, "files"), KeyError("x")])
+async def test_a_failure_is_not_kept(error: Exception) -> None:
+    pool = Pool()
+    snapshots = Snapshots(pool)  # type: ignore[arg-type]
+    pool.fails = error
+    with pytest.raises(type(error)):
+        await snapshots.of(frame(), 640)
+    pool.fails = None
+    assert await snapshots.of(frame(), 640) == b"c1/main" and pool.asked == 2
+
+
+async def test_two_askers_are_one_decoding_and_one_that_leaves_spoils_nothing() -> None:
+    pool = Pool()
+    snapshots = Snapshots(pool)  # type: ignore[arg-type]
+    pool.go.clear()
+    first, second = (asyncio.create_task(snapshots.of(frame(), 640)) for _ in range(2))
+    await asyncio.sleep(0.01)
+    first.cancel()
+    pool.go.set()
+    assert await second == b"c1/main" and pool.asked == 1
+    for number in range(MAX_SNAPSHOTS + 10):
+        await snapshots.of(frame(number), 320)
+    assert len(snapshots._kept) == MAX_SNAPSHOTS
