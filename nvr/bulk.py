@@ -6,8 +6,9 @@ and the checks are comparisons of columns. Nothing is copied: the pictures are s
 table from which the kernel writes them (nvr.gather); the NAL units' lengths are written over the RTP headers
 in front of them. An arena is used again when all its pictures are written (`ArenaPool`).
 
-Only the ordinary is understood here: plain RTP headers, no loss, single NAL units and fragmented
-ones (RFC 6184 FU-A, RFC 7798 FU), known parameter sets, whole pictures that end with the marker.
+Only the ordinary is understood here: plain RTP headers of one source, no loss, single NAL units and fragmented
+ones (RFC 6184 FU-A, RFC 7798 FU), known parameter sets, whole pictures that end with the marker and
+of which the first slice, and no other, says that it is the first.
 A camera with anything else in its bytes is left untouched for the packet-by-packet way
 (nvr.access_units), which understands everything. Both give the same pictures (tests/nvr/test_bulk.py).
 """
@@ -23,15 +24,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nvr.access_units import MAX_JUMP, UnitAssembler
+from core.errors import ProtocolError
+from nvr import nal_columns
+from nvr.access_units import UnitAssembler
 from nvr.gather import Pieces, Table, address_of
+from nvr.nal_units import START_CODE, is_sound_sei, slice_pps_id
+from nvr.picture_times import MAX_JUMP
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 _HEAD = 20  # bytes of an interleaved frame that are looked at
 _LEAST = _HEAD - 4
-_FU, _SINGLE = 28, 24  # H.264: the type of FU-A, and the first type that is no single NAL unit
-_FU5, _SINGLE5 = 49, 48
+_MAX_DELIMITER = 4  # bytes; in a longer one something else hides
 
 
 @dataclass(slots=True)
@@ -44,6 +48,7 @@ class Region:
     channel: int
     payload_type: int
     h265: bool
+    ssrc: int
     used: int = 0  # set by `take_apart`: where the camera's unread bytes begin
     others: Sequence[int] = ()  # frames on other channels before `used`: sound, reports
 
@@ -152,7 +157,9 @@ class _Packets:
         channel = np.array([r.channel for r in regions], np.uint8)[lane]
         kind = np.array([r.payload_type for r in regions], np.uint8)[lane]
         on_channel = head[:, 1] == channel
-        video = on_channel & (head[:, 4] == 0x80) & (head[:, 5] & 0x7F == kind)
+        source = np.array([r.ssrc for r in regions], np.int64)[lane]
+        ssrc = np.ascontiguousarray(head[:, 12:16]).view(">u4")[:, 0]
+        video = on_channel & (head[:, 4] == 0x80) & (head[:, 5] & 0x7F == kind) & (ssrc == source)
         self._bad[lane[on_channel & ~video]] = True
         self._others_at, self._others_lane = self.at[~video], lane[~video]
         self.at, self.lane, self.following, self.head = self.at[video], lane[video], self.following[video], head[video]
@@ -163,21 +170,23 @@ class _Packets:
         self.marker: Bools = head[:, 5] >= 0x80
         self.seq = (head[:, 6].astype(np.int64) << 8) | head[:, 7]
         self.ts = np.ascontiguousarray(head[:, 8:12]).view(">u4")[:, 0].astype(np.int64)
-        h265: Bools = np.array([r.h265 for r in self._regions], bool)[lane]
-        indicator = np.where(h265, head[:, 16] >> 1 & 63, head[:, 16] & 31)
-        flags = np.where(h265, head[:, 18], head[:, 17])
-        self.fu: Bools = indicator == np.where(h265, _FU5, _FU)
-        self.single: Bools = (indicator < np.where(h265, _SINGLE5, _SINGLE)) & (h265 | (indicator > 0))
-        self.starts: Bools = self.single | (self.fu & (flags >= 0x80))
-        self.ends: Bools = self.single | (self.fu & (flags & 0x40 != 0))
+        self.h265 = h265 = np.array([r.h265 for r in self._regions], bool)[lane]
+        table = h265.astype(np.int64) << 6
+        first, second = head[:, 16], head[:, 17]
+        indicator = np.where(h265, first >> 1 & 63, first & 31)
+        flags = np.where(h265, head[:, 18], second)
+        form = nal_columns.FORMS[table + indicator]
+        self.fu: Bools = form == nal_columns.FRAGMENT
+        single = form == nal_columns.NAL
+        self.starts: Bools = single | (self.fu & (flags >= 0x80))
+        self.ends: Bools = single | (self.fu & (flags & 0x40 != 0))
         self.nal = np.where(self.fu, np.where(h265, flags & 63, flags & 31), indicator)
-        self.h265 = h265
+        self.code = code = nal_columns.CODES[table + self.nal]
+        # The forbidden bit; H.265: another layer, no temporal id.
+        other_layer = h265 & ((first & 1 != 0) | (second & 0xF8 != 0) | (second & 7 == 0))
+        self.odd: Bools = (form == 0) | (code == nal_columns.ODD) | (first >= 0x80) | other_layer
         self.skip = np.where(self.fu, np.where(h265, 19, 18), 16)
-        h264 = ~h265
-        nal = self.nal
-        self.idr: Bools = (h264 & (nal == 5)) | (h265 & (nal >= 16) & (nal <= 21))
-        self.parameter_set: Bools = (h264 & ((nal == 7) | (nal == 8))) | (h265 & (nal >= 32) & (nal <= 34))
-        self.kept: Bools = ~(self.parameter_set | (h264 & ((nal == 9) | (nal == 12))) | (h265 & ((nal == 35) | (nal == 38))))
+        self.kept: Bools = nal_columns.KEPT[code]
 
     def judge(self) -> None:
         """Find the regions in which something is out of the ordinary, and cut off unfinished pictures."""
@@ -194,22 +203,97 @@ class _Packets:
         previous_ts[where] = [a.rtp_time for a in assemblers]
         ended[where] = marked[where] = True
         self.step = step = ((self.ts - previous_ts + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+        picture: Ints = np.cumsum(marked, dtype=np.int64)  # counted on through all regions
         odd = (
-            (self.seq != expected)
+            self.odd
+            | (self.seq != expected)
             | (self.starts != ended)  # a NAL unit begins where the one before it ended
             | ((step != 0) != marked)  # a picture begins where the one before it ended
             | (self.marker & ~self.ends)
-            | ~(self.fu | self.single)
-            | (self.parameter_set & ~self.single)
             | (self.following <= self.at + self.skip)
             | (np.abs(step) > MAX_JUMP)
         )
+        self._judge_slices(odd, picture)
+        self._judge_small_units(odd)
         self._bad[lane[odd]] = True
-        for i in np.flatnonzero(self.parameter_set & ~self._bad[lane]).tolist():
-            region = self._regions[lane[i]]
-            if not region.assembler.knows_set(bytes(self._arena.view[self.at[i] + 16 : self.following[i]])):
-                self._bad[lane[i]] = True
+        self._judge_contents()
         self._drop_unfinished()
+
+    def _judge_slices(self, odd: Bools, picture: Ints) -> None:
+        """The first slice of each picture, and no other, says that it is one; no picture is without."""
+        slices = np.flatnonzero(self.starts & ((self.code == nal_columns.SLICE) | (self.code == nal_columns.KEY_SLICE)))
+        of, key = picture[slices], self.code[slices] == nal_columns.KEY_SLICE
+        at = 17 + self.h265[slices] + self.fu[slices]
+        first = self.head[slices, at] >= 0x80
+        opens = np.ones(len(slices), bool)
+        opens[1:] = of[1:] != of[:-1]
+        same_kind = opens.copy()
+        same_kind[1:] |= key[1:] == key[:-1]
+        odd[slices] |= (first != opens) | ~same_kind | (self.following[slices] <= self.at[slices] + at)
+        self.key_heads = slices[opens & key]
+        ends = np.flatnonzero(self.marker)
+        odd[ends] |= np.bincount(of, minlength=int(picture[-1]) + 1 if len(picture) else 1)[picture[ends]] == 0
+
+    def _judge_small_units(self, odd: Bools) -> None:
+        """Delimiters and SEI: nothing else hides in them."""
+        small = np.flatnonzero(
+            (self.code == nal_columns.SEI) | (self.code == nal_columns.SET) | (self.code == nal_columns.DROPPED)
+        )
+        code, size = self.code[small], self.following[small] - self.at[small] - 16
+        filler = (self.nal[small] == 12) | (self.nal[small] == 38)
+        odd[small] |= self.fu[small] & ~filler & (code != nal_columns.SEI)
+        odd[small] |= (code == nal_columns.DROPPED) & ~filler & (size > _MAX_DELIMITER)
+
+    def _judge_contents(self) -> None:
+        """Parameter sets and SEI, and the parameter sets that keyframes use: few enough to be looked at one by one."""
+        view = self._arena.view
+        for i in np.flatnonzero((self.code == nal_columns.SET) & ~self._bad[self.lane]).tolist():
+            region = self._regions[self.lane[i]]
+            if not region.assembler.knows_set(bytes(view[self.at[i] + 16 : self.following[i]])):
+                self._bad[self.lane[i]] = True
+        for i in self._long_sei().tolist():
+            nal = self._unit(i)
+            if START_CODE in nal or not is_sound_sei(nal, "h265" if self.h265[i] else "h264"):
+                self._bad[self.lane[i]] = True
+        for i in self.key_heads[~self._bad[self.lane[self.key_heads]]].tolist():
+            if self._pps_of(i) != self._regions[self.lane[i]].assembler.pps_id:
+                self._bad[self.lane[i]] = True
+
+    def _long_sei(self) -> Ints:
+        """SEI that are not plainly one message with a size of one byte."""
+        sei = np.flatnonzero((self.code == nal_columns.SEI) & self.starts & ~self._bad[self.lane])
+        if not len(sei):
+            return sei
+        at, following = self.at[sei] + 17 + self.h265[sei], self.following[sei]
+        kind, size = self._arena.bytes[at].astype(np.int64), self._arena.bytes[at + 1].astype(np.int64)
+        plain = (
+            ~self.fu[sei]
+            & (kind < 255)
+            & (size < 255)
+            & (at + 3 + size == following)
+            & (self._arena.bytes[following - 1] == 0x80)
+        )
+        long: Ints = sei[~plain]
+        return long
+
+    def _unit(self, i: int, most: int = 1 << 30) -> bytes:
+        """The NAL unit that begins with packet i, as far as it has come: its header, and of each packet `most` bytes."""
+        header = bytes((int(self.nal[i]) << 1, 1) if self.h265[i] else (int(self.nal[i]),))  # only the type matters here
+        skip = 0 if self.fu[i] else len(header)
+        pieces = [header]
+        while True:
+            begin = int(self.at[i] + self.skip[i]) + skip
+            pieces.append(bytes(self._arena.view[begin : min(int(self.following[i]), begin + most)]))
+            if self.ends[i] or i + 1 == len(self.at) or most < 1 << 30:
+                return b"".join(pieces)
+            i += 1
+
+    def _pps_of(self, i: int) -> int:
+        """The picture parameter set of the slice that begins with packet i; -1 where its head is cut short."""
+        try:
+            return slice_pps_id(self._unit(i, 32), "h265" if self.h265[i] else "h264")
+        except ProtocolError:
+            return -1
 
     def _drop_unfinished(self) -> None:
         """Only packets up to the last marker of a good region stay."""
@@ -231,7 +315,8 @@ class _Packets:
             "nal",
             "h265",
             "skip",
-            "idr",
+            "code",
+            "ends",
             "kept",
         ):
             setattr(self, name, getattr(self, name)[keep])
@@ -242,6 +327,8 @@ class _Packets:
             if self._bad[i]:
                 region.used = -1
         if len(self.at):
+            for i in np.flatnonzero((self.code == nal_columns.SKIPPED) & self.ends).tolist():
+                self._regions[self.lane[i]].assembler.counters.skipped_units += 1
             self._deliver_pictures()
         self._assign_others()
 
@@ -260,7 +347,7 @@ class _Packets:
         share = np.where(self.kept, self.following - begin, 0)
         picture_at = np.flatnonzero(np.concatenate(([True], self.marker[:-1])))
         sizes = np.add.reduceat(share, picture_at)
-        keys = np.logical_or.reduceat(self.idr, picture_at)
+        keys = np.logical_or.reduceat(self.code == nal_columns.KEY_SLICE, picture_at)
         picture_lane = self.lane[picture_at]
         lanes, first_picture = np.unique(picture_lane, return_index=True)
         edges = [*first_picture.tolist(), len(picture_at)]

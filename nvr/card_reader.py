@@ -16,7 +16,8 @@ from core.clock import Clock
 from core.errors import CameraUnreachable
 from nvr.access_units import Assembled, Counters, UnitAssembler
 from nvr.interleaved import packets
-from nvr.native import NTP_EPOCH, payload_bounds
+from nvr.native import NTP_EPOCH, probe_of
+from nvr.rtp import RtpReceiver
 from nvr.rtsp import RtspSession
 
 log = logging.getLogger(__name__)
@@ -41,11 +42,12 @@ class CardReader:
         self._cut = cut
         self._clock = clock
         self._buffer = bytearray()
-        self._offset: int | None = None  # camera's wall time minus stream time, µs
+        self._reference: tuple[int, int] | None = None  # RTP timestamp of the newest picture and when the camera took it, µs
         self._wanted = True
         self.counters = Counters()
         track = session.track
         self._assembler = UnitAssembler(track.codec, track.parameter_sets, self.counters, self._emit)
+        self._receiver = RtpReceiver(self._assembler, track.payload_type, lambda: probe_of(track))
 
     async def read(self, bits_per_second: float, go_on: Callable[[], bool]) -> bool:
         """Read to the end; False where `go_on` said to leave off. Raises CameraError."""
@@ -96,8 +98,9 @@ class CardReader:
             log.debug("a keep-alive could not be sent")
 
     def _emit(self, run: Assembled) -> None:
-        if self._wanted and self._offset is not None:
-            self._wanted = self._take(run, run.time * 100 // 9 + self._offset)
+        if self._wanted and self._reference is not None:
+            ts, taken = self._reference
+            self._wanted = self._take(run, taken + (run.time - self._assembler.unwrapped(ts)) * 100 // 9)
 
     def _parse(self) -> None:
         for channel, packet in packets(self._buffer):
@@ -107,20 +110,18 @@ class CardReader:
                 break
 
     def _packet(self, packet: bytes) -> None:
-        if packet[1] & 0x7F != self._session.track.payload_type:
-            return
-        _, marked, seq, ts = struct.unpack_from(">BBHI", packet)
-        taken = _taken(packet)
-        if taken is not None and self._offset is not None:
-            expected = self._assembler.unwrapped(ts) * 100 // 9 + self._offset
-            if abs(taken - expected) > JUMP_US:
-                self._assembler.flush_ready()
+        taken, ts = _taken(packet), int.from_bytes(packet[4:8], "big")
+        if taken is not None and packet[1] & 0x7F == self._session.track.payload_type:
+            if self._reference is not None and abs(taken - self._expected(*self._reference, ts)) > JUMP_US:
+                self._assembler.flush()
                 self._cut()
-        start, end = payload_bounds(packet, 0, len(packet))
-        self.counters.packets += 1
-        self._assembler.push(memoryview(packet), start, end, seq, ts, marked & 0x80)
-        if taken is not None:
-            self._offset = taken - self._assembler.unwrapped(ts) * 100 // 9
+            self._reference = ts, taken
+        self._receiver.packet(packet, memoryview(packet), 0, len(packet))
+
+    @staticmethod
+    def _expected(before: int, taken: int, ts: int) -> int:
+        """When a picture with this RTP timestamp was taken, if the recording has no break since `before`."""
+        return taken + (((ts - before + 0x80000000) & 0xFFFFFFFF) - 0x80000000) * 100 // 9
 
     def close(self) -> None:
         self._session.sock.close()

@@ -22,7 +22,9 @@ from nvr.access_units import Assembled, Counters, UnitAssembler
 from nvr.audio import AudioAssembler
 from nvr.black_box import BlackBox
 from nvr.bulk import Arena, ArenaPool, Region, take_apart
+from nvr.rtp import RtpReceiver, payload_bounds
 from nvr.rtsp import RtspSession, open_session
+from nvr.sdp import VideoTrack
 from nvr.segments import SegmentSink
 from nvr.streams import StreamSpec
 
@@ -42,7 +44,7 @@ KEYFRAME_SECONDS = 60.0  # pictures without a keyframe for this long are no foot
 REPORT_SECONDS = 8.0
 BUFFER_SECONDS = 3.0  # of the stream that the socket must be able to hold
 MIN_BUFFER, MAX_BUFFER = 256 * 1024, 4 * 1024 * 1024
-_RTP = struct.Struct(">cBHBBHI")  # $, channel, length, V P X CC, M PT, sequence, timestamp
+_FRAME = struct.Struct(">cBH")  # $, channel, length
 _SSRC = 0x4D574E47
 _SEVERAL = black_box.tag(black_box.SEVERAL)
 
@@ -60,6 +62,7 @@ class NativeSession:
         self._leftover = rtsp.early
         track = rtsp.track
         self._assembler = UnitAssembler(track.codec, track.parameter_sets, counters, self._emit)
+        self._receiver = RtpReceiver(self._assembler, track.payload_type, lambda: probe_of(track))
         self._audio = AudioAssembler(rtsp.audio) if rtsp.audio else None
         self._stall = stall_seconds
         self._fragment_ticks = fragment_ticks
@@ -72,7 +75,6 @@ class NativeSession:
         self._report_due = now + REPORT_SECONDS
         self._reported_lost, self._reported_packets = counters.lost_packets, counters.packets
         self._sized_at = counters.bytes
-        self._payload_type = track.payload_type
         self._channel = rtsp.rtp_channel
         self._ssrc = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -98,10 +100,11 @@ class NativeSession:
 
     def region(self, begin: int, end: int) -> Region | None:
         """The bytes as a region for nvr.bulk; None where they must be read packet by packet."""
-        if not self._assembler.between_pictures or end - begin < 20:
+        if not self._assembler.between_pictures or self._receiver.has_rival or end - begin < 20:
             return None
         track = self._rtsp.track
-        return Region(self._assembler, begin, end, self._channel, track.payload_type, track.codec == "h265")
+        ssrc = self._receiver.ssrc
+        return Region(self._assembler, begin, end, self._channel, track.payload_type, track.codec == "h265", ssrc)
 
     def taken(self, arena: Arena, region: Region) -> None:
         """nvr.bulk has taken the pictures: keep the rest, read sound and reports."""
@@ -132,9 +135,9 @@ class NativeSession:
 
     def _parse(self, buffer: Any, view: memoryview, position: int, end: int) -> int:
         """Take every whole interleaved frame in buffer[position:end]; returns where the rest begins."""
-        push, unpack, channel, payload_type = self._assembler.push, _RTP.unpack_from, self._channel, self._payload_type
+        packet, unpack = self._receiver.packet, _FRAME.unpack_from
         while position + 12 <= end:
-            mark, on, length, first, second, seq, ts = unpack(buffer, position)
+            mark, on, length = unpack(buffer, position)
             if mark != b"$":
                 found = self._foreign(buffer, position, end)
                 if found < 0:
@@ -147,17 +150,15 @@ class NativeSession:
                     position += 1
                     continue
                 break
-            if on == channel and second & 0x7F == payload_type and length >= 12:
-                self._counters.packets += 1
-                start, stop = (position + 16, following) if first == 0x80 else payload_bounds(buffer, position + 4, following)
-                push(view, start, stop, seq, ts, second & 0x80)
+            if on == self._channel and length >= 12 and not RTCP_FIRST <= buffer[position + 5] <= RTCP_LAST:
+                packet(buffer, view, position + 4, following)
             elif length >= 12:
                 self._other(buffer, view, position + 4, following, on)
             position = following
         return position
 
     def _other(self, buffer: Any, view: memoryview, at: int, end: int, channel: int) -> None:
-        """Sound, and the sender reports of both tracks."""
+        """Sound, and the sender reports of both tracks; what comes on any further channel is counted."""
         audio = self._audio
         if RTCP_FIRST <= buffer[at + 1] <= RTCP_LAST:
             if channel in (self._rtsp.rtcp_channel, self._channel):
@@ -168,12 +169,16 @@ class NativeSession:
             if buffer[at + 1] & 0x7F == audio.track.payload_type:
                 start, stop = payload_bounds(buffer, at, end)
                 audio.push(view[start:stop], int.from_bytes(buffer[at + 4 : at + 8], "big"))
-        elif not self._counters.packets and channel == self._rtsp.rtcp_channel:
+            else:
+                self._counters.foreign_packets += 1
+        elif self._receiver.ssrc < 0 and channel == self._rtsp.rtcp_channel:
             self._swap_channels(buffer[at + 1])
+        else:
+            self._counters.foreign_packets += 1
 
     def _swap_channels(self, second: int) -> None:
         """Before the first packet: a camera may number the pair the other way round. Only RTP tells."""
-        if second & 0x7F == self._payload_type:
+        if second & 0x7F == self._rtsp.track.payload_type:
             self._channel, self._rtsp.rtcp_channel = self._rtsp.rtcp_channel, self._channel
 
     def _video_rtcp(self, buffer: Any, at: int, end: int) -> None:
@@ -190,7 +195,8 @@ class NativeSession:
         """The BYE names the source of our pictures."""
         count = buffer[at] & 31
         sources = (bytes(buffer[k : k + 4]) for k in range(at + 4, min(at + 4 + 4 * count, end - 3), 4))
-        return not self._ssrc or any(int.from_bytes(s, "big") == self._ssrc for s in sources)
+        own = {self._ssrc, self._receiver.ssrc} - {0, -1}
+        return not own or any(int.from_bytes(s, "big") in own for s in sources)
 
     def _audio_rtcp(self, audio: AudioAssembler, buffer: Any, at: int, end: int) -> None:
         if buffer[at + 1] == SENDER_REPORT and end - at >= 20:
@@ -232,7 +238,10 @@ class NativeSession:
             self._rtsp.auth.accepted()
 
     def _sender_report(self, buffer: Any, at: int) -> None:
-        self._ssrc = int.from_bytes(buffer[at + 4 : at + 8], "big")
+        ssrc = int.from_bytes(buffer[at + 4 : at + 8], "big")
+        if self._receiver.is_foreign(ssrc):  # an old session's clock is not this one's
+            return
+        self._ssrc = ssrc
         camera_us, ts = _report(buffer, at)
         if camera_us:
             self._sink.sender_report(camera_us, self._assembler.unwrapped(ts), self.arrival_us)
@@ -306,15 +315,9 @@ def _report(buffer: Any, at: int) -> tuple[int, int]:
     return (seconds - NTP_EPOCH) * 1_000_000 + (fraction * 1_000_000 >> 32) if seconds else 0, ts
 
 
-def payload_bounds(buffer: Any, start: int, end: int) -> tuple[int, int]:
-    """Where the payload of an RTP packet lies: behind CSRCs and extension, before the padding."""
-    first = buffer[start]
-    at = start + 12 + 4 * (first & 15)
-    if first & 0x10 and at + 4 <= end:
-        at += 4 + 4 * (buffer[at + 2] << 8 | buffer[at + 3])
-    if first & 0x20:
-        end -= buffer[end - 1]
-    return at, max(at, end)
+def probe_of(track: VideoTrack) -> UnitAssembler:
+    """An assembler that only tells whether packets make pictures."""
+    return UnitAssembler(track.codec, track.parameter_sets, Counters(), lambda _: None)
 
 
 class Ticker:

@@ -9,35 +9,10 @@ import struct
 from dataclasses import dataclass
 
 from core.errors import ProtocolError
+from nvr.bits import BitReader
+from nvr.nal_units import nal_type
 
 _HIGH_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
-
-
-class _Bits:
-    """Reads an RBSP bit by bit."""
-
-    def __init__(self, nal: bytes, skip: int):
-        self._data = nal[skip:].replace(b"\x00\x00\x03", b"\x00\x00")
-        self._value = int.from_bytes(self._data, "big")
-        self._left = len(self._data) * 8
-
-    def read(self, count: int) -> int:
-        if count > self._left:
-            raise ProtocolError("a parameter set is cut short")
-        self._left -= count
-        return (self._value >> self._left) & ((1 << count) - 1)
-
-    def unsigned(self) -> int:
-        zeros = 0
-        while not self.read(1):
-            zeros += 1
-            if zeros > 31:
-                raise ProtocolError("a parameter set is damaged")
-        return (1 << zeros) - 1 + self.read(zeros)
-
-    def signed(self) -> int:
-        value = self.unsigned()
-        return (value + 1) // 2 if value & 1 else -(value // 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +32,14 @@ class VideoFormat:
         if sorted({nal_type(n, codec) for n in ordered}) != wanted:
             raise ProtocolError("the stream's parameter sets are incomplete")
         sps = next(n for n in ordered if nal_type(n, codec) == wanted[-2])
-        width, height = _h264_size(sps) if codec == "h264" else _h265_size(sps)
-        if not (16 <= width <= 16384 and 16 <= height <= 16384):
-            raise ProtocolError(f"the stream states a picture of {width}×{height}")
-        return cls(codec, tuple(ordered), width, height)
+        found = read_h264_sps(sps) if codec == "h264" else read_h265_sps(sps)
+        if not (16 <= found.width <= 16384 and 16 <= found.height <= 16384):
+            raise ProtocolError(f"the stream states a picture of {found.width}×{found.height}")
+        return cls(codec, tuple(ordered), found.width, found.height)
 
     def configuration(self) -> bytes:
         """AVCDecoderConfigurationRecord or HEVCDecoderConfigurationRecord, NAL lengths of 4 bytes."""
         return _avcc(self.sets) if self.codec == "h264" else _hvcc(self.sets)
-
-
-def nal_type(nal: bytes, codec: str) -> int:
-    return nal[0] & 31 if codec == "h264" else (nal[0] >> 1) & 63
 
 
 def _avcc(sets: tuple[bytes, ...]) -> bytes:
@@ -84,7 +55,7 @@ def _avcc(sets: tuple[bytes, ...]) -> bytes:
 
 
 def _h264_depths(sps: bytes) -> tuple[int, int, int]:
-    bits = _Bits(sps, 4)
+    bits = BitReader(sps, 4)
     bits.unsigned()
     chroma = bits.unsigned()
     if chroma == 3:
@@ -104,30 +75,26 @@ def _hvcc(sets: tuple[bytes, ...]) -> bytes:
     return record
 
 
-def _h264_size(sps: bytes) -> tuple[int, int]:
-    bits = _Bits(sps, 4)
-    bits.unsigned()
-    chroma = 1
-    if sps[1] in _HIGH_PROFILES:
-        chroma = bits.unsigned()
-        if chroma == 3:
-            bits.read(1)
-        bits.unsigned()
-        bits.unsigned()
-        bits.read(1)
-        if bits.read(1):
-            _skip_scaling_lists(bits, 8 if chroma != 3 else 12)
-    bits.unsigned()
-    order = bits.unsigned()
-    if order == 0:
-        bits.unsigned()
-    elif order == 1:
-        bits.read(1)
-        bits.signed()
-        bits.signed()
-        for _ in range(bits.unsigned()):
-            bits.signed()
-    bits.unsigned()
+@dataclass(frozen=True, slots=True)
+class H264Sps:
+    """What the recorder needs to know of an H.264 SPS; sizes in pixels."""
+
+    id: int
+    width: int
+    height: int
+    frame_num_bits: int
+    separate_planes: bool
+    frames_only: bool  # no picture is a single field
+
+
+def read_h264_sps(sps: bytes) -> H264Sps:
+    """Raises ProtocolError where it is damaged."""
+    bits = BitReader(sps, 4)
+    number = bits.unsigned()
+    chroma, separate = _h264_chroma(bits, sps[1])
+    frame_num_bits = bits.unsigned() + 4
+    _skip_picture_order(bits)
+    bits.unsigned()  # max_num_ref_frames
     bits.read(1)
     width = (bits.unsigned() + 1) * 16
     height_units = bits.unsigned() + 1
@@ -138,14 +105,39 @@ def _h264_size(sps: bytes) -> tuple[int, int]:
     bits.read(1)
     if bits.read(1):
         left, right, top, bottom = (bits.unsigned() for _ in range(4))
-        unit_x = 1 if chroma in (0, 3) else 2
-        unit_y = (2 if chroma == 1 else 1) * (2 - frames_only)
-        width -= (left + right) * unit_x
-        height -= (top + bottom) * unit_y
-    return width, height
+        width -= (left + right) * (1 if chroma in (0, 3) else 2)
+        height -= (top + bottom) * (2 if chroma == 1 else 1) * (2 - frames_only)
+    return H264Sps(number, width, height, frame_num_bits, separate, bool(frames_only))
 
 
-def _skip_scaling_lists(bits: _Bits, lists: int) -> None:
+def _h264_chroma(bits: BitReader, profile: int) -> tuple[int, bool]:
+    """(chroma_format_idc, separate_colour_plane_flag); reads up to the scaling lists."""
+    chroma, separate = 1, False
+    if profile in _HIGH_PROFILES:
+        chroma = bits.unsigned()
+        if chroma == 3:
+            separate = bool(bits.read(1))
+        bits.unsigned()
+        bits.unsigned()
+        bits.read(1)
+        if bits.read(1):
+            _skip_scaling_lists(bits, 8 if chroma != 3 else 12)
+    return chroma, separate
+
+
+def _skip_picture_order(bits: BitReader) -> None:
+    order = bits.unsigned()
+    if order == 0:
+        bits.unsigned()
+    elif order == 1:
+        bits.read(1)
+        bits.signed()
+        bits.signed()
+        for _ in range(min(bits.unsigned(), 255)):
+            bits.signed()
+
+
+def _skip_scaling_lists(bits: BitReader, lists: int) -> None:
     for i in range(lists):
         if not bits.read(1):
             continue
@@ -156,9 +148,20 @@ def _skip_scaling_lists(bits: _Bits, lists: int) -> None:
             last = following or last
 
 
-def _h265_size(sps: bytes) -> tuple[int, int]:
-    bits = _Bits(sps, 2)
-    bits.read(4)
+@dataclass(frozen=True, slots=True)
+class H265Sps:
+    """What the recorder needs to know of an H.265 SPS; sizes in pixels."""
+
+    id: int
+    vps: int  # id
+    width: int
+    height: int
+
+
+def read_h265_sps(sps: bytes) -> H265Sps:
+    """Raises ProtocolError where it is damaged."""
+    bits = BitReader(sps, 2)
+    vps = bits.read(4)
     layers = bits.read(3)
     bits.read(1)
     bits.read(88)  # general profile, tier, constraints
@@ -168,7 +171,7 @@ def _h265_size(sps: bytes) -> tuple[int, int]:
         bits.read(2 * (8 - layers))
     for profile, level in present:
         bits.read(88 * profile + 8 * level)
-    bits.unsigned()
+    number = bits.unsigned()
     chroma = bits.unsigned()
     if chroma == 3:
         bits.read(1)
@@ -177,4 +180,4 @@ def _h265_size(sps: bytes) -> tuple[int, int]:
         left, right, top, bottom = (bits.unsigned() for _ in range(4))
         width -= (left + right) * (2 if chroma in (1, 2) else 1)
         height -= (top + bottom) * (2 if chroma == 1 else 1)
-    return width, height
+    return H265Sps(number, vps, width, height)

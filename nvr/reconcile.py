@@ -144,8 +144,7 @@ class StatusWriter:
         before_at, before = self._before.get(state.spec.id, (monotonic - 1e9, Counters()))
         seconds = max(monotonic - before_at, 1e-3)
         packets, lost = c.packets - before.packets, c.lost_packets - before.lost_packets
-        snapshot = Counters(c.packets, c.bytes, c.frames, c.keyframes, c.lost_packets, c.damaged_units, c.timestamp_jumps)
-        self._before[state.spec.id] = (monotonic, snapshot)
+        self._before[state.spec.id] = (monotonic, replace(c))
         # Fades: a jump in a minute is told for as long as it takes to be believed.
         self._jumps[state.spec.id] = jumps = self._jumps.get(state.spec.id, 0.0) * math.exp(-seconds / JUMP_SECONDS) + max(
             0, c.timestamp_jumps - before.timestamp_jumps

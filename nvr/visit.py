@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import struct
 
 from core.clock import Clock, to_microseconds
 from core.errors import CameraUnreachable, StreamStalled
@@ -16,13 +15,15 @@ from nvr.access_units import Assembled, Counters, UnitAssembler
 from nvr.connecting import ConnectionBudget
 from nvr.gather import joined
 from nvr.interleaved import packets
-from nvr.native import payload_bounds
+from nvr.native import probe_of
 from nvr.reader import Keyframe
+from nvr.rtp import RtpReceiver
 from nvr.rtsp import RtspSession, open_session
 
 CHUNK = 65_536
 MOST_BYTES = 24_000_000  # no camera needs so many before its first keyframe
 LEAVE_SECONDS = 0.5
+PAUSE_SECONDS = 0.5  # nothing for this long: the keyframe that came is whole
 
 
 class Visitor:
@@ -58,13 +59,11 @@ class Visitor:
         found: list[Assembled] = []
         track, buffer, came = session.track, bytearray(session.early), 0
         assembler = UnitAssembler(track.codec, track.parameter_sets, Counters(), found.append)
+        receiver = RtpReceiver(assembler, track.payload_type, lambda: probe_of(track))
         while True:
             for channel, packet in packets(buffer):
-                if channel != session.rtp_channel or len(packet) < 12 or packet[1] & 0x7F != track.payload_type:
-                    continue
-                _, marked, seq, ts = struct.unpack_from(">BBHI", packet)
-                start, end = payload_bounds(packet, 0, len(packet))
-                assembler.push(memoryview(packet), start, end, seq, ts, marked & 0x80)
+                if channel == session.rtp_channel and len(packet) >= 12:
+                    receiver.packet(packet, memoryview(packet), 0, len(packet))
             assembler.flush_ready()
             for run in found:
                 if run.key:
@@ -74,6 +73,9 @@ class Visitor:
                     )
             found.clear()
             data = await _receive(session)
+            if not data:  # what came is whole: the next picture is far
+                assembler.settle()
+                continue
             came += len(data)
             if came > MOST_BYTES:
                 raise StreamStalled(f"no keyframe in {MOST_BYTES // 1_000_000} MB")
@@ -81,8 +83,12 @@ class Visitor:
 
 
 async def _receive(session: RtspSession) -> bytes:
+    """What came; empty where nothing comes for a while. Raises CameraUnreachable."""
     try:
-        data = await asyncio.get_running_loop().sock_recv(session.sock, CHUNK)
+        async with asyncio.timeout(PAUSE_SECONDS):
+            data = await asyncio.get_running_loop().sock_recv(session.sock, CHUNK)
+    except TimeoutError:
+        return b""
     except OSError as e:
         raise CameraUnreachable(f"connection lost: {e.strerror or type(e).__name__}") from e
     if not data:

@@ -21,8 +21,8 @@ from core.errors import MinwangError, ProtocolError
 from nvr import fmp4, gather, gop_index, sdp
 from nvr.access_units import Assembled, Counters, UnitAssembler
 from nvr.fmp4 import Sample
-from nvr.native import payload_bounds
 from nvr.parameter_sets import VideoFormat
+from nvr.rtp import payload_bounds
 
 Packet = tuple[int, int, int, bytes]  # sequence, timestamp, marker, payload
 

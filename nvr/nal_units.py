@@ -1,0 +1,192 @@
+"""NAL units of H.264 and H.265: what each type is for, start codes inside, and the first fields of a slice header.
+
+Everything here is a pure function over bytes. Types: ITU-T H.264 table 7-1, H.265 table 7-1. Types that are unspecified,
+reserved, of an extension layer or a vendor's own are SKIP: decoders pass over them, and so do we.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from nvr.bits import BitReader, unescaped
+
+START_CODE = b"\0\0\1"
+MAX_SEI = 16_384  # bytes; a larger SEI message is no picture data and is skipped
+HEADER_SIZE = {"h264": 1, "h265": 2}
+_MAX_FALSE_CODES = 16  # start codes looked at inside one SEI
+
+
+class Role(Enum):
+    """What a NAL unit is to a recorder."""
+
+    SLICE = auto()
+    PARTITION = auto()  # H.264 data partitions B and C: belong to the slice before them
+    PARAMETER_SET = auto()
+    SEI = auto()  # belongs to the slices that follow
+    TRAILER = auto()  # suffix SEI, end of sequence, end of stream: belongs to the slices before it
+    DELIMITER = auto()
+    FILLER = auto()
+    SKIP = auto()
+
+
+def _table(size: int, **types: tuple[int, ...]) -> tuple[Role, ...]:
+    roles = [Role.SKIP] * size
+    for name, numbers in types.items():
+        for number in numbers:
+            roles[number] = Role[name.upper()]
+    return tuple(roles)
+
+
+_ROLES = {
+    "h264": _table(
+        32, slice=(1, 2, 5), partition=(3, 4), parameter_set=(7, 8), sei=(6,), trailer=(10, 11), delimiter=(9,), filler=(12,)
+    ),
+    "h265": _table(
+        64,
+        slice=(*range(10), *range(16, 22)),
+        parameter_set=(32, 33, 34),
+        sei=(39,),
+        trailer=(36, 37, 40),
+        delimiter=(35,),
+        filler=(38,),
+    ),
+}
+
+
+def nal_type(nal: bytes | memoryview, codec: str) -> int:
+    return nal[0] & 31 if codec == "h264" else (nal[0] >> 1) & 63
+
+
+def role_of(nal: bytes, codec: str) -> Role:
+    """Role of a NAL unit with at least one byte."""
+    header = HEADER_SIZE[codec]
+    if len(nal) < header or nal[0] & 0x80:  # the forbidden bit
+        return Role.SKIP
+    if codec == "h265" and (nal[0] & 1 or nal[1] & 0xF8 or not nal[1] & 7):  # another layer; no temporal id
+        return Role.SKIP
+    role = _ROLES[codec][nal_type(nal, codec)]
+    return Role.SKIP if role is Role.SLICE and len(nal) <= header else role
+
+
+def role_of_type(kind: int, codec: str) -> Role:
+    """Role of a NAL unit type alone."""
+    return _ROLES[codec][kind]
+
+
+def is_key_type(kind: int, codec: str) -> bool:
+    """Slices of this type make a picture at which decoding can begin (IDR; H.265: BLA, IDR and CRA)."""
+    return kind == 5 if codec == "h264" else 16 <= kind <= 21
+
+
+def is_first_slice(nal: bytes, codec: str) -> bool:
+    """A slice that begins a picture: first_mb_in_slice is 0 (Exp-Golomb: one bit 1); first_slice_segment_in_pic_flag."""
+    return bool(nal[HEADER_SIZE[codec]] & 0x80)
+
+
+def split(nal: bytes, codec: str) -> list[bytes]:
+    """The NAL units in what was sent as one: cut at start codes, without the zeros before them.
+
+    An encoder's own output never contains a start code inside a NAL unit (emulation prevention), so a start code means
+    that the packetizer was handed a byte stream (Annex B). SEI and vendors' units may hold raw bytes that
+    look like one: those are not cut.
+    """
+    if START_CODE not in nal:
+        return [nal]
+    pieces, at = list[bytes](), 0
+    while at < len(nal):
+        end = _end_of_unit(nal, at, codec)
+        piece = nal[at:end].rstrip(b"\0")
+        if piece:
+            pieces.append(piece)
+        at = end + len(START_CODE)
+    return pieces
+
+
+def _end_of_unit(nal: bytes, at: int, codec: str) -> int:
+    """Where the unit that begins at `at` ends: the index of a start code, or of the end."""
+    end = nal.find(START_CODE, at)
+    if end < 0:
+        return len(nal)
+    role = role_of(nal[at : at + 4], codec)
+    if not nal[at:end].strip(b"\0"):
+        return end
+    if role is Role.SKIP and at == 0:
+        return len(nal)
+    return _end_of_sei(nal, at, end, codec) if role is Role.SEI else end
+
+
+def _end_of_sei(nal: bytes, at: int, end: int, codec: str) -> int:
+    """The start code behind the last message; bytes inside a message are its payload, whatever they look like."""
+    for _ in range(_MAX_FALSE_CODES):
+        missing = _sei_missing(nal[at:end], HEADER_SIZE[codec])
+        if missing == 0 or missing > len(nal) - end:  # complete; or a size that is wrong anyhow
+            return end
+        end = nal.find(START_CODE, end + len(START_CODE))
+        if end < 0:
+            break
+    return len(nal)
+
+
+def _sei_missing(nal: bytes, header: int) -> int:
+    """Bytes that the SEI's messages state beyond its end; 0 where all is there."""
+    data = unescaped(nal[header:])
+    at, last = 0, len(data.rstrip(b"\0")) - 1
+    while at < last or (at == last and data[at] != 0x80):
+        _, at = _sei_number(data, at)  # payloadType
+        size, at = _sei_number(data, at)
+        if at > last + 1:
+            return 1
+        at += size
+    return max(0, at - len(data))
+
+
+def _sei_number(data: bytes, at: int) -> tuple[int, int]:
+    """(value, where the next begins): bytes of 255 and a last one that add up; beyond the end where it is cut short."""
+    value = 0
+    while at < len(data) and data[at] == 255:
+        value, at = value + 255, at + 1
+    return (value + data[at], at + 1) if at < len(data) else (0, len(data) + 1)
+
+
+def is_sei(nal: bytes, codec: str) -> bool:
+    return nal_type(nal, codec) in ((6,) if codec == "h264" else (39, 40))
+
+
+def is_sound_sei(nal: bytes, codec: str) -> bool:
+    """The SEI's messages fit into it (H.264 7.3.2.3.1), and it is not oversized."""
+    return len(nal) <= MAX_SEI and _sei_missing(nal, HEADER_SIZE[codec]) == 0
+
+
+def slice_pps_id(nal: bytes, codec: str) -> int:
+    """pic_parameter_set_id of a slice. Raises ProtocolError where the header is cut short.
+
+    H.264 7.3.3; H.265 7.3.6.1 (of a first slice segment only: others have an address before it).
+    """
+    bits = BitReader(nal[: 32 + HEADER_SIZE[codec]], HEADER_SIZE[codec])
+    if codec == "h264":
+        bits.unsigned()  # first_mb_in_slice
+        bits.unsigned()  # slice_type
+        return bits.unsigned()
+    bits.read(1)
+    if 16 <= nal_type(nal, codec) <= 23:
+        bits.read(1)  # no_output_of_prior_pics_flag
+    return bits.unsigned()
+
+
+def first_macroblock(nal: bytes) -> int:
+    """first_mb_in_slice of an H.264 slice. Raises ProtocolError."""
+    return BitReader(nal[:16], 1).unsigned()
+
+
+def field_of(nal: bytes, frame_num_bits: int, separate_planes: bool) -> tuple[int, int] | None:
+    """(frame_num, bottom_field_flag) of an H.264 slice of a field; None where it codes a frame. Raises ProtocolError.
+
+    For streams whose SPS allows fields (frame_mbs_only_flag 0).
+    """
+    bits = BitReader(nal[:48], 1)
+    for _ in range(3):
+        bits.unsigned()
+    if separate_planes:
+        bits.read(2)
+    frame_num = bits.read(frame_num_bits)
+    return (frame_num, bits.read(1)) if bits.read(1) else None

@@ -1,0 +1,260 @@
+"""NAL units to pictures: H.264 (7.4.1.2.3 and 7.4.1.2.4) and H.265 (7.4.2.4.4), as cameras really send them.
+
+A picture is delimited by its timestamp and its slices' headers: the first slice says that it is one. Access unit
+delimiters and the RTP marker are hints: the marker of a camera that was proved to end its pictures with it completes a
+picture (nvr.marker_trust), of any other a picture is complete when the next one begins. What has no slice is no picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from core.errors import ProtocolError
+from nvr.depacketizer import MAX_UNIT
+from nvr.gather import Part
+from nvr.marker_trust import MarkerTrust
+from nvr.nal_units import (
+    MAX_SEI,
+    Role,
+    field_of,
+    first_macroblock,
+    is_first_slice,
+    is_key_type,
+    nal_type,
+    role_of,
+    role_of_type,
+    slice_pps_id,
+)  # fmt: skip
+from nvr.parameter_set_store import ParameterSetStore
+from nvr.parameter_sets import VideoFormat
+
+
+@dataclass(slots=True)
+class Picture:
+    """One access unit; its bytes are NAL units with lengths of 4 bytes."""
+
+    ts: int  # RTP timestamp
+    key: bool = False
+    video: VideoFormat | None = None  # of a keyframe; None: its parameter sets are missing
+    parts: list[Part] = field(default_factory=list)
+    size: int = 0
+    slices: int = 0
+    damaged: bool = False
+    first_slice: bytes = b""
+    last_macroblock: int = 0  # first_mb_in_slice of its newest slice (H.264)
+    second_field: bool = False
+    changed_pps: tuple[bytes, ...] = ()  # that came before it
+    marked: bool = False  # its newest packet had the marker
+    mark_inside: bool = False  # an earlier one had it
+    near_loss: bool = False  # packets are missing around it: its marker proves nothing
+
+    def add(self, nal: bytes) -> None:
+        """Raises ProtocolError where the picture becomes larger than any camera's."""
+        self.parts += (len(nal).to_bytes(4, "big"), nal)
+        self.size += len(nal) + 4
+        if self.size > MAX_UNIT:
+            raise ProtocolError(f"the camera sends a picture of more than {MAX_UNIT} bytes")
+
+
+class PictureBuilder:
+    """One track of one session. `done` is called with every picture, damaged ones included."""
+
+    def __init__(self, codec: str, sets: ParameterSetStore, done: Callable[[Picture], None]):
+        self._codec = codec
+        self._done = done
+        self.sets = sets
+        self.markers = MarkerTrust()
+        self.open: Picture | None = None
+        self.lost = False  # packets are missing since the newest slice
+        self.skipped = 0  # units that were of no use, counted on
+        self.pps_id = -1  # of the newest keyframe
+        self.sets_version = -1  # of the parameter sets when it came
+        self._prefix: list[tuple[bytes, int]] = []  # SEI before the slices that they belong to
+        self._delimited = False  # a delimiter came since the newest slice
+        self._changed_pps: list[bytes] = []  # since the newest whole picture: they go into the next one
+        self._new_sps = False  # since the newest keyframe: a PPS may belong to it, and waits for its keyframe
+        self._sets_inside = False  # the GOP has parameter sets between its pictures
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is held back or missing: the next unit begins a picture."""
+        return self.open is None and not self.lost and not self._prefix and not self._changed_pps
+
+    # what comes
+
+    def unit(self, nal: bytes, ts: int) -> None:
+        """A NAL unit and the RTP timestamp that it came with."""
+        role, picture = role_of(nal, self._codec), self.open
+        if role is Role.SLICE:
+            self._slice(nal, ts)
+        elif role is Role.PARAMETER_SET:
+            self._parameter_set(nal)
+        elif role is Role.SEI:
+            if picture is not None and picture.marked and picture.ts == ts:
+                picture.mark_inside = True
+            self._hold(nal, ts)
+        elif role in (Role.TRAILER, Role.PARTITION):
+            if picture is not None and picture.slices:
+                picture.add(nal)
+        elif role is Role.DELIMITER:
+            self._delimited = True
+
+    def mark(self, ts: int, *, inside_unit: bool) -> None:
+        """The newest packet had the marker; `inside_unit`: a NAL unit goes on behind it."""
+        picture = self.open
+        if picture is not None and picture.slices and picture.ts == ts:
+            picture.marked = picture.marked or not inside_unit
+            picture.mark_inside |= inside_unit
+
+    def interrupt(self) -> None:
+        """Packets are missing here: from the open picture, or from the head of the one that comes, or both."""
+        picture = self.open
+        if picture is not None:
+            picture.damaged |= not (picture.marked and self.markers.trusted)
+            picture.near_loss = True
+        self.lost = True
+
+    def orphan(self, kind: int, ts: int, *, unknown: bool) -> None:
+        """A NAL unit of type `kind` of which a piece is missing; `unknown`: in a unit of any type there may be slices."""
+        is_slice = role_of_type(kind, self._codec) in (Role.SLICE, Role.PARTITION)
+        if not is_slice and not unknown:
+            return
+        picture = self.open
+        if picture is None or picture.ts != ts:
+            picture = self._begin(ts)
+        picture.damaged = picture.near_loss = True
+        picture.key |= is_key_type(kind, self._codec) or not is_slice
+
+    def close(self) -> None:
+        """The open picture is complete, or has to be given up."""
+        picture, self.open = self.open, None
+        if picture is None:
+            return
+        if not picture.near_loss:
+            self.markers.picture(ended=picture.marked and not picture.mark_inside, key=picture.key)
+        if not picture.damaged:
+            self._changed_pps = [nal for nal in self._changed_pps if nal not in picture.changed_pps]
+            self._sets_inside = self._sets_inside_after(picture)
+        self._done(picture)
+
+    def _sets_inside_after(self, picture: Picture) -> bool:
+        if picture.key and picture.video is not None:
+            return False
+        return self._sets_inside or (bool(picture.changed_pps) and not picture.key)
+
+    def restart(self) -> None:
+        """Another source takes over: the open picture is over, what came for the next one is not for it."""
+        if self.open is not None:
+            self.open.near_loss = True
+        self.close()
+        self._prefix.clear()
+
+    # parameter sets and SEI
+
+    def _hold(self, nal: bytes, ts: int) -> None:
+        if sum(len(n) for n, _ in self._prefix) > 4 * MAX_SEI:
+            self.skipped += len(self._prefix)
+            self._prefix.clear()
+        self._prefix.append((nal, ts))
+
+    def _parameter_set(self, nal: bytes) -> None:
+        change = self.sets.add(nal)
+        if change is None:
+            self.skipped += 1
+        elif change and nal_type(nal, self._codec) not in (8, 34):
+            self._new_sps = True
+            self._changed_pps.clear()
+        elif change and not self._new_sps:
+            self._changed_pps.append(nal)
+
+    # slices
+
+    def _slice(self, nal: bytes, ts: int) -> None:
+        first, picture = is_first_slice(nal, self._codec), self.open
+        key = is_key_type(nal_type(nal, self._codec), self._codec)
+        if picture is None or self._begins_picture(picture, nal, ts, first=first):
+            self._keep_trailing_sei(ts)
+            picture = self._begin(ts)
+            picture.key, picture.damaged, picture.first_slice = key, not first, nal
+            if first:
+                self._provide_sets(picture, nal)
+        elif picture.marked:
+            picture.marked, picture.mark_inside = False, True
+        picture.damaged |= self.lost and not first
+        picture.near_loss |= self.lost
+        picture.key |= key
+        for sei, _ in self._prefix:
+            picture.add(sei)
+        self._prefix.clear()
+        picture.add(nal)
+        picture.slices += 1
+        if self._codec == "h264":
+            picture.last_macroblock = _macroblock(nal)
+        self.lost = self._delimited = False
+
+    def _begins_picture(self, picture: Picture, nal: bytes, ts: int, *, first: bool) -> bool:
+        if ts == picture.ts:
+            return first and not self._is_second_field(picture, nal)
+        if first or self.lost or self._delimited or not picture.slices:
+            return True
+        # A camera that stamps every packet with the time of sending: the slice goes on where the one before it ended.
+        return self._codec == "h264" and _macroblock(nal) <= picture.last_macroblock
+
+    def _is_second_field(self, picture: Picture, nal: bytes) -> bool:
+        """Two fields of one frame under one timestamp are one sample."""
+        if self._codec != "h264" or not picture.first_slice or picture.second_field:
+            return False
+        try:
+            sps = self.sets.h264_sps(slice_pps_id(nal, "h264"))
+            if sps is None or sps.frames_only:
+                return False
+            first, second = (field_of(n, sps.frame_num_bits, sps.separate_planes) for n in (picture.first_slice, nal))
+        except ProtocolError:
+            return False
+        picture.second_field = bool(first and second and first[0] == second[0] and first[1] != second[1])
+        return picture.second_field
+
+    def _keep_trailing_sei(self, ts: int) -> None:
+        """SEI behind the slices of a picture, under its timestamp, stay with it when the next one begins."""
+        picture = self.open
+        if picture is None or picture.ts == ts or not picture.slices:
+            return
+        for sei, of in self._prefix:
+            if of == picture.ts:
+                picture.add(sei)
+        self._prefix = [p for p in self._prefix if p[1] != picture.ts]
+
+    def _begin(self, ts: int) -> Picture:
+        self.close()
+        self.open = picture = Picture(ts)
+        return picture
+
+    def _provide_sets(self, picture: Picture, nal: bytes) -> None:
+        """The first slice of a picture came: what it needs of parameter sets."""
+        picture.changed_pps = tuple(self._changed_pps)
+        if picture.key:
+            self._new_sps = False
+            self._use_format(picture, nal)
+        else:
+            for parameter_set in picture.changed_pps:
+                picture.add(parameter_set)
+
+    def _use_format(self, picture: Picture, nal: bytes) -> None:
+        try:
+            self.pps_id = slice_pps_id(nal, self._codec)
+            picture.video = self.sets.format(self.pps_id)
+        except ProtocolError:
+            return
+        self.sets_version = self.sets.version
+        if self._sets_inside and picture.video is not None:
+            # A decoder that comes from the GOP before must get back what the file's head says.
+            for parameter_set in picture.video.sets:
+                picture.add(parameter_set)
+
+
+def _macroblock(nal: bytes) -> int:
+    try:
+        return first_macroblock(nal)
+    except ProtocolError:
+        return 0
