@@ -16,8 +16,8 @@ from core.clock import Clock
 from core.errors import CameraUnreachable
 from nvr.access_units import Assembled, Counters, UnitAssembler
 from nvr.interleaved import packets
-from nvr.native import NTP_EPOCH, probe_of
-from nvr.rtp import RtpReceiver
+from nvr.rtcp import NTP_EPOCH
+from nvr.rtp import RtpReceiver, probe_of
 from nvr.rtsp import RtspSession
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class CardReader:
         self.counters = Counters()
         track = session.track
         self._assembler = UnitAssembler(track.codec, track.parameter_sets, self.counters, self._emit)
-        self._receiver = RtpReceiver(self._assembler, track.payload_type, lambda: probe_of(track))
+        self._receiver = RtpReceiver(self._assembler, track.payload_type, probe_of(track))
 
     async def read(self, bits_per_second: float, go_on: Callable[[], bool]) -> bool:
         """Read to the end; False where `go_on` said to leave off. Raises CameraError."""

@@ -17,14 +17,13 @@ from typing import Any
 
 from core.clock import Clock, to_microseconds
 from core.errors import CameraUnreachable, MinwangError, ProtocolError, StreamStalled
-from nvr import black_box
+from nvr import black_box, rtcp
 from nvr.access_units import Assembled, Counters, UnitAssembler
 from nvr.audio import AudioAssembler
 from nvr.black_box import BlackBox
 from nvr.bulk import Arena, ArenaPool, Region, take_apart
-from nvr.rtp import RtpReceiver, payload_bounds
+from nvr.rtp import RtpReceiver, payload_bounds, probe_of
 from nvr.rtsp import RtspSession, open_session
-from nvr.sdp import VideoTrack
 from nvr.segments import SegmentSink
 from nvr.streams import StreamSpec
 
@@ -37,15 +36,11 @@ ROOM = 512 * 1024  # bytes of one camera at once
 ARENA = 32 * 1024 * 1024
 ROUNDS = 4  # how often a socket that fills its room is read again in one tick
 MAX_LEFTOVER = ROOM - 65_536
-NTP_EPOCH = 2_208_988_800
-SENDER_REPORT, BYE = 200, 203  # RFC 3550, 12.1
-RTCP_FIRST, RTCP_LAST = 192, 223  # packet types; as RTP they would be payload types 64 to 95 (RFC 5761, 4)
 KEYFRAME_SECONDS = 60.0  # pictures without a keyframe for this long are no footage
 REPORT_SECONDS = 8.0
 BUFFER_SECONDS = 3.0  # of the stream that the socket must be able to hold
 MIN_BUFFER, MAX_BUFFER = 256 * 1024, 4 * 1024 * 1024
 _FRAME = struct.Struct(">cBH")  # $, channel, length
-_SSRC = 0x4D574E47
 _SEVERAL = black_box.tag(black_box.SEVERAL)
 
 
@@ -62,7 +57,7 @@ class NativeSession:
         self._leftover = rtsp.early
         track = rtsp.track
         self._assembler = UnitAssembler(track.codec, track.parameter_sets, counters, self._emit)
-        self._receiver = RtpReceiver(self._assembler, track.payload_type, lambda: probe_of(track))
+        self._receiver = RtpReceiver(self._assembler, track.payload_type, probe_of(track))
         self._audio = AudioAssembler(rtsp.audio) if rtsp.audio else None
         self._stall = stall_seconds
         self._fragment_ticks = fragment_ticks
@@ -150,7 +145,7 @@ class NativeSession:
                     position += 1
                     continue
                 break
-            if on == self._channel and length >= 12 and not RTCP_FIRST <= buffer[position + 5] <= RTCP_LAST:
+            if on == self._channel and length >= 12 and not rtcp.FIRST <= buffer[position + 5] <= rtcp.LAST:
                 packet(buffer, view, position + 4, following)
             elif length >= 12:
                 self._other(buffer, view, position + 4, following, on)
@@ -160,7 +155,7 @@ class NativeSession:
     def _other(self, buffer: Any, view: memoryview, at: int, end: int, channel: int) -> None:
         """Sound, and the sender reports of both tracks; what comes on any further channel is counted."""
         audio = self._audio
-        if RTCP_FIRST <= buffer[at + 1] <= RTCP_LAST:
+        if rtcp.FIRST <= buffer[at + 1] <= rtcp.LAST:
             if channel in (self._rtsp.rtcp_channel, self._channel):
                 self._video_rtcp(buffer, at, end)
             elif audio is not None and channel in (self._rtsp.audio_rtcp_channel, self._rtsp.audio_channel):
@@ -185,22 +180,20 @@ class NativeSession:
         """Each packet of a compound one (RFC 3550, 6.1)."""
         while at + 8 <= end:
             kind, size = buffer[at + 1], 4 + 4 * (buffer[at + 2] << 8 | buffer[at + 3])
-            if kind == SENDER_REPORT and at + 20 <= end:
+            if kind == rtcp.SENDER_REPORT and at + 20 <= end:
                 self._sender_report(buffer, at)
-            elif kind == BYE and self._ended_by(buffer, at, min(end, at + size)):
+            elif kind == rtcp.BYE and self._ended_by(buffer, at, min(end, at + size)):
                 raise StreamStalled("the camera ended the stream (RTCP BYE)")
             at += size
 
     def _ended_by(self, buffer: Any, at: int, end: int) -> bool:
         """The BYE names the source of our pictures."""
-        count = buffer[at] & 31
-        sources = (bytes(buffer[k : k + 4]) for k in range(at + 4, min(at + 4 + 4 * count, end - 3), 4))
         own = {self._ssrc, self._receiver.ssrc} - {0, -1}
-        return not own or any(int.from_bytes(s, "big") in own for s in sources)
+        return not own or bool(own & rtcp.bye_sources(buffer, at, end))
 
     def _audio_rtcp(self, audio: AudioAssembler, buffer: Any, at: int, end: int) -> None:
-        if buffer[at + 1] == SENDER_REPORT and end - at >= 20:
-            camera_us, ts = _report(buffer, at)
+        if buffer[at + 1] == rtcp.SENDER_REPORT and end - at >= 20:
+            camera_us, ts = rtcp.sender_report(buffer, at)
             if camera_us:
                 self._sink.audio_report(camera_us, audio.unwrapped(ts))
 
@@ -242,7 +235,7 @@ class NativeSession:
         if self._receiver.is_foreign(ssrc):  # an old session's clock is not this one's
             return
         self._ssrc = ssrc
-        camera_us, ts = _report(buffer, at)
+        camera_us, ts = rtcp.sender_report(buffer, at)
         if camera_us:
             self._sink.sender_report(camera_us, self._assembler.unwrapped(ts), self.arrival_us)
 
@@ -268,21 +261,11 @@ class NativeSession:
             self._size_buffer()
 
     def _receiver_report(self) -> bytes:
-        """RFC 3550 6.4.2, one block: share lost since the last report, all lost, highest sequence number."""
         c = self._counters
         lost, packets = c.lost_packets - self._reported_lost, c.packets - self._reported_packets
         self._reported_lost, self._reported_packets = c.lost_packets, c.packets
-        share = min(255, 256 * lost // (lost + packets)) if lost > 0 else 0
-        block = struct.pack(
-            ">IIIIII",
-            self._ssrc,
-            share << 24 | min(c.lost_packets, 0x7FFFFF),
-            (self._assembler.next_seq - 1) & 0xFFFF,
-            0,
-            0,
-            0,
-        )
-        report = struct.pack(">BBHI", 0x81, 201, 7, _SSRC) + block
+        share = 256 * lost // (lost + packets) if lost > 0 else 0
+        report = rtcp.receiver_report(self._ssrc, share, c.lost_packets, (self._assembler.next_seq - 1) & 0xFFFF)
         return struct.pack(">cBH", b"$", self._rtsp.rtcp_channel, len(report)) + report
 
     def _size_buffer(self) -> None:
@@ -307,17 +290,6 @@ class NativeSession:
             self._flush_audio(self._audio)
         self._send(self._rtsp.request("TEARDOWN"))
         self._rtsp.sock.close()
-
-
-def _report(buffer: Any, at: int) -> tuple[int, int]:
-    """(the camera's wall time in µs UTC, RTP timestamp) of a sender report; 0 where it states no time."""
-    seconds, fraction, ts = struct.unpack_from(">III", buffer, at + 8)
-    return (seconds - NTP_EPOCH) * 1_000_000 + (fraction * 1_000_000 >> 32) if seconds else 0, ts
-
-
-def probe_of(track: VideoTrack) -> UnitAssembler:
-    """An assembler that only tells whether packets make pictures."""
-    return UnitAssembler(track.codec, track.parameter_sets, Counters(), lambda _: None)
 
 
 class Ticker:

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from nvr.access_units import UnitAssembler
+from nvr.access_units import Counters, UnitAssembler
 from nvr.picture_times import CLOCK
+from nvr.sdp import VideoTrack
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,11 @@ def payload_bounds(buffer: Any, start: int, end: int) -> tuple[int, int]:
     if first & 0x20:
         end -= buffer[end - 1]
     return at, max(at, end)
+
+
+def probe_of(track: VideoTrack) -> Callable[[], UnitAssembler]:
+    """Makes assemblers that only tell whether packets make pictures."""
+    return lambda: UnitAssembler(track.codec, track.parameter_sets, Counters(), lambda _: None)
 
 
 @dataclass(slots=True)

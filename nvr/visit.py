@@ -15,9 +15,8 @@ from nvr.access_units import Assembled, Counters, UnitAssembler
 from nvr.connecting import ConnectionBudget
 from nvr.gather import joined
 from nvr.interleaved import packets
-from nvr.native import probe_of
 from nvr.reader import Keyframe
-from nvr.rtp import RtpReceiver
+from nvr.rtp import RtpReceiver, probe_of
 from nvr.rtsp import RtspSession, open_session
 
 CHUNK = 65_536
@@ -59,7 +58,7 @@ class Visitor:
         found: list[Assembled] = []
         track, buffer, came = session.track, bytearray(session.early), 0
         assembler = UnitAssembler(track.codec, track.parameter_sets, Counters(), found.append)
-        receiver = RtpReceiver(assembler, track.payload_type, lambda: probe_of(track))
+        receiver = RtpReceiver(assembler, track.payload_type, probe_of(track))
         while True:
             for channel, packet in packets(buffer):
                 if channel == session.rtp_channel and len(packet) >= 12:

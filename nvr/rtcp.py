@@ -1,0 +1,29 @@
+"""RTCP packets of a recorded stream: what a camera reports, and what we report to it (RFC 3550, 6.4 and 6.6)."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+NTP_EPOCH = 2_208_988_800  # seconds from 1900 to 1970
+FIRST, LAST = 192, 223  # packet types; as RTP they would be payload types 64 to 95 (RFC 5761, 4)
+SENDER_REPORT, BYE = 200, 203
+OWN_SSRC = 0x4D574E47
+
+
+def sender_report(buffer: Any, at: int) -> tuple[int, int]:
+    """(the camera's wall time in µs UTC, RTP timestamp) of a sender report; 0 where it states no time."""
+    seconds, fraction, ts = struct.unpack_from(">III", buffer, at + 8)
+    return (seconds - NTP_EPOCH) * 1_000_000 + (fraction * 1_000_000 >> 32) if seconds else 0, ts
+
+
+def bye_sources(buffer: Any, at: int, end: int) -> set[int]:
+    """SSRCs that a BYE in buffer[at:end] names."""
+    count = buffer[at] & 31
+    return {int.from_bytes(buffer[k : k + 4], "big") for k in range(at + 4, min(at + 4 + 4 * count, end - 3), 4)}
+
+
+def receiver_report(ssrc: int, share_lost: int, lost: int, highest: int) -> bytes:
+    """One block about a source: share lost since the last report (of 256), all lost, highest sequence number."""
+    block = struct.pack(">IIIIII", ssrc, min(share_lost, 255) << 24 | min(lost, 0x7FFFFF), highest, 0, 0, 0)
+    return struct.pack(">BBHI", 0x81, 201, 7, OWN_SSRC) + block
