@@ -145,8 +145,10 @@ class RecorderSettings(Section):
     fragment_seconds: float = Field(0.4, gt=0.05, le=0.5, description="Longest stretch held in memory.")
     sync_interval: float = Field(10.0, gt=0, description="Seconds between flushes to the disk's platter.")
     stall_seconds: float = Field(5.0, gt=0.5, description="No complete picture for this long: reconnect.")
-    connect_rate: float = Field(20.0, gt=0, description="Connection attempts a second, all cameras together.")
-    connects_per_subnet: int = Field(4, ge=1, description="Simultaneous attempts into one /24 (or /64).")
+    connect_rate: float = Field(20.0, gt=0, description="Connection attempts a second, all cameras and processes together.")
+    connects_per_subnet: int = Field(
+        4, ge=1, description="Simultaneous attempts into one /24 (or /64), of all processes together."
+    )
     backfill: bool = Field(True, description="Fetch what was missed from the cameras' own cards (ONVIF Profile G).")
     backfill_rate: int = Field(8_000_000, ge=100_000, description="Bits a second while a card is read; live video comes first.")
 

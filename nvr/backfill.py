@@ -24,6 +24,7 @@ from cameras.onvif.recordings import Card
 from cameras.tables import Camera, Stream
 from core import events
 from core.clock import SECOND, Clock, from_microseconds, to_microseconds
+from core.connection_budget import subnet_of
 from core.database import Database
 from core.errors import CameraError, CameraRefused
 from core.secrets import Vault
@@ -32,7 +33,6 @@ from core.tasks import run_all
 from nvr import footage
 from nvr.archive import ArchiveDatabase
 from nvr.card_reader import CardReader
-from nvr.connecting import subnet_of
 from nvr.filling import Filling
 from nvr.recorder import Recorder
 from nvr.rtsp import Replay, open_session
@@ -154,7 +154,8 @@ class Backfiller:
 
     async def _replay(self, job: Job, url: str, offset_us: int) -> tuple[bool, int]:
         stretch = Replay(_moment(job.start_us + offset_us - MARGIN_US), _moment(job.end_us + offset_us + SECOND))
-        session = await open_session(url, job.login, replay=stretch)
+        async with self.recorder.budget.attempt(url):
+            session = await open_session(url, job.login, replay=stretch)
         filling = Filling(
             job.stream, job.start_us, job.end_us, offset_us, self.recorder.volumes, self.archive,
             self.settings.segment_seconds, asyncio.get_running_loop().call_soon_threadsafe,

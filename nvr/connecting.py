@@ -1,7 +1,6 @@
-"""Who may connect when: the budget of connection attempts, and the guard against storms.
+"""Who may connect when: the guard against storms. The budget of connection attempts is core.connection_budget.
 
-A camera is never hammered, and neither is a village's up-link: at most `rate` attempts a second in all and
-`per_subnet` at once in one subnet. When most cameras fail within seconds of each other the cause is ours
+A camera is never hammered, and neither is a village's up-link. When most cameras fail within seconds of each other the cause is ours
 or the network's: that is one event, not hundreds, and nobody hurries. When the first camera of a subnet
 answers again, those that wait in the same subnet need not wait out their ladder.
 """
@@ -9,12 +8,8 @@ answers again, those that wait in the same subnet need not wait out their ladder
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import random
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
 
 from core.clock import Clock
 from core.tasks import first_of
@@ -24,26 +19,6 @@ SHARE = 0.5  # of the streams that recorded
 LEAST = 8  # fewer failures are single cameras' trouble
 CALM_SECONDS = 5.0  # shortest pause while everything is down
 HURRY_SECONDS = 2.0  # spread of those who hear that a neighbour answered
-
-
-class ConnectionBudget:
-    """At most `rate` attempts a second in all, and `per_subnet` at once in one /24 (IPv6: /64)."""
-
-    def __init__(self, clock: Clock, rate: float, per_subnet: int):
-        self._clock = clock
-        self._gap = 1.0 / rate
-        self._free_at = 0.0
-        self._subnets: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(per_subnet))
-
-    @asynccontextmanager
-    async def attempt(self, url: str) -> AsyncIterator[None]:
-        async with self._subnets[subnet_of(url)]:
-            now = self._clock.monotonic()
-            at = max(now, self._free_at)
-            self._free_at = at + self._gap
-            if at > now:
-                await self._clock.sleep(at - now)
-            yield
 
 
 class StallGuard:
@@ -87,12 +62,3 @@ class StallGuard:
                 await self._clock.sleep(min(seconds, random.uniform(0, HURRY_SECONDS)))
         finally:
             self._waiting[subnet].discard(news)
-
-
-def subnet_of(url: str) -> str:
-    host = urlsplit(url).hostname or ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))

@@ -17,12 +17,13 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from core.clock import Clock, to_microseconds
+from core.connection_budget import ConnectionBudget, subnet_of
 from core.errors import CameraError, CameraRefused, ProtocolError, StationFault
 from core.settings import RecorderSettings
 from core.tasks import BackgroundTasks, end, spawn
 from nvr.access_units import Counters
 from nvr.archive import ArchiveDatabase
-from nvr.connecting import ConnectionBudget, StallGuard, subnet_of
+from nvr.connecting import StallGuard
 from nvr.native import NativeEngine, Ticker
 from nvr.preroll import EventSink
 from nvr.segments import LiveTap, SegmentSink
@@ -46,7 +47,11 @@ class Engine(Protocol):
 
 
 class Recorder:
-    def __init__(self, settings: RecorderSettings, volumes: VolumeSet, archive: ArchiveDatabase, clock: Clock):
+    def __init__(
+        self, settings: RecorderSettings, volumes: VolumeSet, archive: ArchiveDatabase, clock: Clock,
+        budget: ConnectionBudget | None = None,
+    ):  # fmt: skip
+        """`budget`: that of all processes of the station; without it connections are counted here alone."""
         self._settings = settings
         self.volumes = volumes
         self._archive = archive
@@ -54,7 +59,7 @@ class Recorder:
         volumes.on_change = self._volume_changed
         archive.paths = {d.number: d.path for d in volumes.disks}
         self.ticker = Ticker(clock, volumes.submit)
-        self._budget = ConnectionBudget(clock, settings.connect_rate, settings.connects_per_subnet)
+        self.budget = budget or ConnectionBudget(clock, settings.connect_rate, settings.connects_per_subnet)
         self.guard = StallGuard(clock)
         self._native = NativeEngine(self.ticker, settings.fragment_seconds, settings.stall_seconds)
         self._ffmpeg: Engine | None = None
@@ -215,7 +220,7 @@ class Recorder:
         self._enter(state, "connecting", state.cause, state.detail)
         engine = self._engine(self._choose(state))
         state.engine = engine.name
-        async with self._budget.attempt(state.spec.url):
+        async with self.budget.attempt(state.spec.url):
             connected: asyncio.Future[str] = asyncio.get_running_loop().create_future()
             recording = spawn(engine.record(state.spec, state.sink, state.counters, partial(_settle, connected)))
             try:

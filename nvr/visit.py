@@ -10,9 +10,9 @@ import asyncio
 import contextlib
 
 from core.clock import Clock, to_microseconds
+from core.connection_budget import ConnectionBudget
 from core.errors import CameraUnreachable, StreamStalled
 from nvr.access_units import Assembled, Counters, UnitAssembler
-from nvr.connecting import ConnectionBudget
 from nvr.gather import joined
 from nvr.interleaved import packets
 from nvr.reader import Keyframe

@@ -280,12 +280,16 @@ def cameras_rotate(ctx: click.Context, cameras_: tuple[str, ...], json_output: b
     from cameras.account_care import AccountCare
     from cameras.onvif.client import http_session
     from core.clock import SystemClock
+    from core.connection_budget import ConnectionBudget
     from core.errors import MinwangError
     from station.processes import vault_of
 
     async def work(database: Any, settings: Settings) -> dict[str, str]:
         done: dict[str, str] = {}
-        async with _onboarding(database, settings) as onboarding, http_session() as http:
+        async with (
+            _onboarding(database, settings) as onboarding,
+            http_session(ConnectionBudget.of_station(settings, SystemClock())) as http,
+        ):
             care = AccountCare(database, await vault_of(settings, database), SystemClock(), onboarding, http)
             for number in cameras_:
                 try:
@@ -323,9 +327,10 @@ async def _onboarding(database: Any, settings: Settings, listener: Listener | No
     from cameras.onboarding import Onboarding
     from cameras.onvif.client import http_session
     from core.clock import SystemClock
+    from core.connection_budget import ConnectionBudget
     from station.processes import vault_of
 
-    async with http_session() as http:
+    async with http_session(ConnectionBudget.of_station(settings, SystemClock())) as http:
         holes = firmware.load(settings.data.dir)
         yield Onboarding(database, await vault_of(settings, database), SystemClock(), http, listener, holes)
 

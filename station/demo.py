@@ -32,6 +32,7 @@ from cases.tables import Alert
 from core import events, station_lock
 from core.accounts import Accounts
 from core.clock import SystemClock, to_microseconds
+from core.connection_budget import ConnectionBudget
 from core.database import Database
 from core.errors import StorageError
 from core.permissions import Role
@@ -178,7 +179,7 @@ class Story:
     async def _find_cameras(self) -> None:
         async with self._database.reading() as session:
             cameras = await registry.cameras(session)
-        async with http_session() as http:
+        async with http_session(ConnectionBudget.of_station(self._settings, self._clock)) as http:
             vault = await vault_of(self._settings, self._database)
             onboarding = Onboarding(self._database, vault, self._clock, http)
             report = await Survey(self._database, self._clock, onboarding).run(["127.0.0.1"], wait=1.0)

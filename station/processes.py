@@ -87,11 +87,11 @@ async def until_stopped() -> None:
 
 async def visits_of(settings: Settings, database: Database, clock: Clock) -> Visits:
     """How patrol reaches cameras that nobody records: at the recorder's pace, and no faster."""
+    from core.connection_budget import ConnectionBudget
     from health.visits import Visits
-    from nvr.connecting import ConnectionBudget
     from nvr.visit import Visitor
 
-    budget = ConnectionBudget(clock, settings.recorder.connect_rate, settings.recorder.connects_per_subnet)
+    budget = ConnectionBudget.of_station(settings, clock)
     return Visits(database, await vault_of(settings, database), Visitor(clock, budget, at_once=settings.patrol.visits_at_once))
 
 

@@ -16,6 +16,7 @@ from aiohttp import web
 from cameras.onvif.client import SoapClient, http_session
 from core import events
 from core.clock import SECOND, Clock, SystemClock, to_microseconds
+from core.connection_budget import ConnectionBudget
 from core.database import Database
 from core.secrets import Vault
 from core.settings import Settings
@@ -106,7 +107,8 @@ async def run(settings: Settings, index: int, ready: Callable[[], None]) -> None
 async def _record(settings: Settings, index: int, database: Database, ready: Callable[[], None]) -> None:
     clock, vault = SystemClock(), await vault_of(settings, database)
     archive = ArchiveDatabase(database, clock)
-    machine = Recorder(settings.recorder, await volume_set(settings, database, clock), archive, clock)
+    budget = ConnectionBudget.of_station(settings, clock)
+    machine = Recorder(settings.recorder, await volume_set(settings, database, clock), archive, clock, budget)
     worker = Worker(settings, index, database, clock, vault, archive, machine, {})
     await _look_back(worker)
     streams = (await worker.wanted()).streams
@@ -118,7 +120,7 @@ async def _record(settings: Settings, index: int, database: Database, ready: Cal
     url, runner = await _serve_live(machine, settings)
     duties = BackgroundTasks(clock)
     try:
-        async with http_session() as http:
+        async with http_session(budget) as http:
             _start_duties(duties, worker, url, http)
             ready()
             await first_of(until_stopped(), machine.tasks.until_fatal())

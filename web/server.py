@@ -15,6 +15,7 @@ from cameras.ptz import PtzControl
 from cameras.vault import open_vault
 from core.accounts import Accounts
 from core.clock import Clock
+from core.connection_budget import ConnectionBudget
 from core.database import Database
 from core.secrets import KEY_FILE
 from core.settings import Settings
@@ -93,7 +94,7 @@ async def _index(_request: web.Request) -> web.StreamResponse:
 async def _background(app: web.Application):  # type: ignore[no-untyped-def]
     services = app[SERVICES]
     services.http = aiohttp.ClientSession()
-    cameras_http = http_session()
+    cameras_http = http_session(ConnectionBudget.of_station(services.settings, services.clock))
     vault = await open_vault(services.database, services.data_dir / KEY_FILE)
     holes = await asyncio.to_thread(firmware.load, services.data_dir)
     services.onboarding = OnboardingWork(services.database, vault, services.clock, cameras_http, holes)

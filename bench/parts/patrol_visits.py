@@ -15,6 +15,7 @@ from bench.common import Context, Figure, farm
 from bench.parts.patrol_round import VILLAGES, remember
 from cameras import inventory, registry
 from core.clock import SystemClock
+from core.connection_budget import ConnectionBudget
 from core.database import Database
 from core.migrate import upgrade
 from core.secrets import Vault
@@ -23,7 +24,6 @@ from health.patrol import Patrol
 from health.rounds import ask
 from health.tables import Look
 from health.visits import Visits
-from nvr.connecting import ConnectionBudget
 from nvr.decode_pool import DecodePool
 from nvr.visit import Visitor
 

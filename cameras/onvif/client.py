@@ -19,10 +19,12 @@ import aiohttp
 from yarl import URL
 
 from cameras.onvif.addresses import with_port_of
+from cameras.onvif.connector import BudgetedConnector
 from cameras.onvif.names import DEVICE
 from cameras.onvif.soap import Node, NotPermitted, SoapFault, envelope, fault_of, is_refusal, parse, password_digest
 from core.authenticator import Authenticator
 from core.clock import Clock
+from core.connection_budget import ConnectionBudget
 from core.errors import CameraError, CameraRefused, CameraUnreachable, ProtocolError
 from core.tasks import end, running, spawn
 
@@ -44,10 +46,11 @@ _DIGEST_TYPE = f"{_WSSE}-username-token-profile-1.0#PasswordDigest"
 Listener = Callable[[str, bytes, int, bytes], None]
 
 
-def http_session() -> aiohttp.ClientSession:
-    """The session for talking to cameras: cookies of one camera are never another's, proxies are ignored."""
+def http_session(budget: ConnectionBudget | None = None) -> aiohttp.ClientSession:
+    """The session for talking to cameras: cookies of one camera are never another's, proxies are ignored. Each new
+    connection takes a place in the `budget`."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, keepalive_timeout=2),
+        connector=BudgetedConnector(budget),
         cookie_jar=aiohttp.DummyCookieJar(),
         skip_auto_headers=("User-Agent", "Accept"),
         auto_decompress=False,  # a small body that unpacks to a gigabyte is an attack

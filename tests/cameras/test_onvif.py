@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
@@ -17,7 +18,7 @@ from cameras import discovery
 from cameras.onvif import soap
 from cameras.onvif.addresses import repair_rtsp
 from cameras.onvif.camera_clock import read_datetime
-from cameras.onvif.client import SoapClient
+from cameras.onvif.client import SoapClient, http_session
 from cameras.onvif.device import identify
 from cameras.onvif.names import DEVICE
 from cameras.virtual.clip import Clip
@@ -26,6 +27,7 @@ from cameras.virtual.discovery_answer import DiscoveryAnswer
 from cameras.virtual.onvif_service import OnvifService
 from cameras.virtual.rtsp_server import Mount
 from core.clock import SystemClock
+from core.connection_budget import ConnectionBudget
 from core.errors import CameraRefused, CameraUnreachable, ProtocolError
 from tests.conftest import ONVIF_REPLIES
 
@@ -273,3 +275,24 @@ def test_read_datetime_survives_nonsense() -> None:
     body = "<Time><Second>16</Second><Minute>61</Minute><Hour>0</Hour></Time><Date><Year>2026</Year><Month>1</Month><Day>1</Day></Date>"
     node = soap.parse(f"<Envelope><Body><R>{body}</R></Body></Envelope>".encode())
     assert read_datetime(node) is None
+
+
+async def test_each_new_connection_takes_a_place_in_the_budget(device: Device) -> None:
+    """A connection that is kept alive takes none."""
+    places = list[str]()
+
+    class Counting(ConnectionBudget):
+        @asynccontextmanager
+        async def attempt(self, url: str) -> AsyncIterator[None]:
+            places.append(url)
+            yield
+
+    async with http_session(Counting(SystemClock(), 1, 1)) as limited:
+        client = SoapClient(limited, SystemClock(), LOGIN)
+        for _ in range(3):
+            await client.call(
+                f"http://{device.host}:{device.http_port}/onvif/device_service",
+                f'<GetSystemDateAndTime xmlns="{DEVICE}"/>',
+                authenticate=False,
+            )
+    assert len(places) == 1

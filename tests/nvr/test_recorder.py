@@ -17,10 +17,10 @@ from sqlalchemy import select, text
 from cameras.virtual.clip import Clip
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SystemClock, to_microseconds
+from core.connection_budget import ConnectionBudget
 from core.database import Database
 from core.errors import CameraError
 from nvr import gather, rtsp
-from nvr.connecting import ConnectionBudget
 from nvr.footage import NO_HASH
 from nvr.reader import ArchiveReader
 from nvr.recorder import StreamSpec

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from cameras.virtual.clip import Clip
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SystemClock
+from core.connection_budget import ConnectionBudget
 from core.errors import CameraRefused, CameraUnreachable, ProtocolError
-from nvr.connecting import ConnectionBudget
 from nvr.interleaved import packets
 from nvr.pictures import decode
 from nvr.visit import Visitor

@@ -17,6 +17,7 @@ from cameras.tables import Camera, Stream
 from cameras.virtual.clip import Clip, encode
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import Clock, ManualClock, SystemClock
+from core.connection_budget import ConnectionBudget
 from core.database import Database
 from core.permissions import Role
 from core.secrets import Vault
@@ -26,7 +27,6 @@ from health.patrol import Patrol
 from health.rounds import ask
 from health.tables import Fault
 from health.visits import Visits
-from nvr.connecting import ConnectionBudget
 from nvr.decode_pool import DecodePool
 from nvr.visit import Visitor
 from tests.health import faults_made, places
