@@ -149,6 +149,8 @@ class PictureBuilder:
             self.open.near_loss = True
         self.close()
         self._prefix.clear()
+        self._changed_pps.clear()
+        self._new_sps = self._sets_inside = False
 
     # parameter sets and SEI
 

@@ -1,0 +1,166 @@
+"""Packets that are not the stream's: other sources, payload types and channels are counted and harm nothing (nvr.rtp)."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nvr.access_units import Assembled, Counters, UnitAssembler
+from nvr.rtp import RtpReceiver
+from tests.nvr.camera_streams import STEP, Packet, Style, encode, numbered, packetise, sample, samples
+
+CODECS = ("h264", "h265")
+OLD, OWN, NEW = 0x0000AAAA, 0x1111, 0xFFFF0001
+
+
+def units(codec: str) -> list[list[bytes]]:
+    return encode(codec, count=60, gop=20)
+
+
+def stream(
+    codec: str, ssrc: int = OWN, first_ts: int = 1000, first: int = 0, count: int = 60, first_seq: int = 65_000
+) -> list[Packet]:
+    packets = packetise(units(codec)[first : first + count], codec, Style(), first_ts)
+    return [replace(p, ssrc=ssrc) for p in numbered(packets, first_seq)]
+
+
+class Channel:
+    """What comes on the stream's channel, through the receiver."""
+
+    def __init__(self, codec: str) -> None:
+        self.counters = Counters()
+        self.runs: list[Assembled] = []
+        self.assembler = UnitAssembler(codec, [], self.counters, self.runs.append)
+        self.receiver = RtpReceiver(self.assembler, 96, lambda: UnitAssembler(codec, [], Counters(), lambda _: None))
+
+    def take(self, packets: list[Packet], every: int = 50) -> list[bytes]:
+        for i, p in enumerate(packets):
+            data = p.framed()[4:]
+            self.receiver.packet(data, memoryview(data), 0, len(data))
+            if i % every == 0:
+                self.assembler.flush_ready()
+        self.assembler.flush()
+        return samples(self.runs)
+
+
+def by_time(*streams: list[Packet]) -> list[Packet]:
+    """Interleaved as they would come, a picture at a time."""
+    order = [(p.ts - s[0].ts, k, i, p) for k, s in enumerate(streams) for i, p in enumerate(s)]
+    return [p for *_, p in sorted(order, key=lambda x: x[:3])]
+
+
+def wanted(codec: str, first: int = 0) -> list[bytes]:
+    return [sample(u, codec) for u in units(codec)[first:]]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_an_old_session_that_goes_on_sending(codec: str) -> None:
+    own, old = stream(codec), stream(codec, OLD, 900_000_000, 10, 50, 7)
+    channel = Channel(codec)
+    assert channel.take(by_time(own, old)) == wanted(codec)
+    counters = channel.counters
+    assert counters.foreign_packets == len(old) and counters.lost_packets == counters.damaged_units == 0
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_an_old_session_that_was_heard_first(codec: str) -> None:
+    """Its pictures cannot be decoded before its next keyframe: the source that gives one first is ours."""
+    old, own = stream(codec, OLD, 5, 10, 10, 7), stream(codec)
+    channel = Channel(codec)
+    assert channel.take([*old[:3], *by_time(own, old[3:])]) == wanted(codec)
+    assert channel.counters.lost_packets == 0
+
+
+def test_packets_of_noise_that_were_heard_first() -> None:
+    noise = [Packet(bytes([i, 255 - i, 7]), i * 100, seq=i, ssrc=OLD) for i in range(40)]
+    channel = Channel("h264")
+    assert channel.take([*noise, *stream("h264")]) == wanted("h264")
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("at", [20, 33])
+def test_a_new_source_restarts_the_sequence(codec: str, at: int) -> None:
+    """At a keyframe and inside a GOP; other numbers, other timestamps: nothing is lost, nothing counts as loss."""
+    before, after = stream(codec, count=at), stream(codec, NEW, 3_000_000_000, at, first_seq=123)
+    channel = Channel(codec)
+    assert channel.take([*before, *after]) == wanted(codec)
+    assert channel.counters.lost_packets == channel.counters.damaged_units == 0
+    assert sum(r.broken for r in channel.runs) == 1
+    assert next(r for r in channel.runs if r.broken).key
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_sources_that_change_again_and_again(codec: str) -> None:
+    channel = Channel(codec)
+    parts = [stream(codec, 100 + i, 77 * i, 0, 60, 1000 * i) for i in range(4)]
+    assert channel.take([p for part in parts for p in part]) == wanted(codec) * 4
+    assert channel.counters.lost_packets == 0
+
+
+def test_a_slow_stream_beside_a_fast_old_session() -> None:
+    """One picture in two seconds is no silence."""
+    own = [replace(p, ts=1000 + (p.ts - 1000) // STEP * 180_000) for p in stream("h264", count=20)]
+    old = stream("h264", OLD, 900_000_000)
+    after = [
+        p for i in range(12) for p in (replace(q, ts=q.ts + i * 60 * STEP, seq=(q.seq + i * len(old)) & 0xFFFF) for q in old)
+    ]
+    channel = Channel("h264")
+    head = [p for p in own if p.ts < 1000 + 5 * 180_000]  # heard alone before: its interval is known
+    assert channel.take([*head, *by_time(own[len(head) :], after)]) == wanted("h264")[:20]
+
+
+OTHER = {
+    "same_numbers": lambda i, p: replace(p, payload_type=112, payload=b"private" * 5),
+    "own_numbers": lambda i, p: replace(p, payload_type=107, seq=i & 0xFFFF, payload=b"\x65" + b"x" * 40),
+    "own_source": lambda i, p: replace(p, payload_type=98, ssrc=OLD, seq=(p.seq + 1) & 0xFFFF, payload=b"meta"),
+}
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("kind", OTHER)
+def test_another_payload_type_is_foreign_and_no_loss(codec: str, kind: str) -> None:
+    own = packetise(units(codec), codec, Style())
+    mixed, count = list[Packet](), 0
+    for i, p in enumerate(own):
+        if i % 5 == 2:
+            mixed.append(OTHER[kind](i, p))
+            count += 1
+        mixed.append(p)
+    if kind == "same_numbers":  # one sequence for both
+        mixed = numbered(mixed)
+    channel = Channel(codec)
+    assert channel.take(mixed) == wanted(codec)
+    counters = channel.counters
+    assert counters.foreign_packets == count and counters.lost_packets == counters.damaged_units == 0
+    assert counters.packets == len(own)
+
+
+def test_loss_beside_foreign_numbers_is_still_loss() -> None:
+    own = numbered([p for i, p in enumerate(packetise(units("h264"), "h264", Style()))])
+    at = next(i for i, p in enumerate(own) if p.ts == 1000 + 30 * STEP)
+    mixed = [replace(p, payload_type=112) if i == at - 1 and not p.marker else p for i, p in enumerate(own)]
+    del mixed[at]
+    channel = Channel("h264")
+    channel.take(mixed)
+    assert channel.counters.lost_packets == 1
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.randoms(use_true_random=False), st.sampled_from(CODECS), st.integers(1, 60))
+def test_foreign_packets_anywhere_change_nothing(rng: random.Random, codec: str, every: int) -> None:
+    mixed = list(stream(codec))
+    foreign = rng.randrange(1, 40)
+    for _ in range(foreign):
+        ssrc, kind = rng.choice([(OLD, 96), (OLD, 99), (OWN, 99), (NEW, 13)])
+        packet = Packet(
+            rng.randbytes(rng.randrange(1, 60)), rng.randrange(2**32), rng.random() < 0.5, rng.randrange(65536), ssrc, kind
+        )
+        mixed.insert(rng.randrange(1, len(mixed)), packet)
+    channel = Channel(codec)
+    assert channel.take(mixed, every) == wanted(codec)
+    assert channel.counters.foreign_packets == foreign
+    assert channel.counters.lost_packets == channel.counters.damaged_units == channel.counters.skipped_units == 0
