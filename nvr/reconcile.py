@@ -157,6 +157,7 @@ class StatusWriter:
             "at": now, "since": now - timedelta(seconds=monotonic - state.since),
             "last_picture": from_microseconds(sink.covered_until) if sink.covered_until and sink.segments_made else None,
             "fps": (c.frames - before.frames) / seconds, "bitrate": (c.bytes - before.bytes) * 8 / seconds,
+            "foreign_packets": c.foreign_packets, "skipped_units": c.skipped_units, "damaged_units": c.damaged_units,
             "packets": c.packets, "lost_packets": c.lost_packets, "loss": lost / (packets + lost) if packets + lost > 0 else 0.0,
             "reconnects": max(state.reconnects, 0), "jumps": round(jumps, 2),
             "clock_offset": sink.clock.offset_us / 1e6 if sink.clock.offset_us is not None else None,

@@ -148,6 +148,15 @@ class StreamStatus(Base):
     bitrate: Mapped[float] = mapped_column(default=0.0, comment="Bits a second since the last observation")
     packets: Mapped[int] = mapped_column(BigInteger, default=0)
     lost_packets: Mapped[int] = mapped_column(BigInteger, default=0)
+    foreign_packets: Mapped[int] = mapped_column(
+        BigInteger, default=0, server_default="0", comment="Of another SSRC, payload type or channel: ignored"
+    )
+    skipped_units: Mapped[int] = mapped_column(
+        BigInteger, default=0, server_default="0", comment="NAL units that no decoder needs (unknown, vendors', oversized SEI)"
+    )
+    damaged_units: Mapped[int] = mapped_column(
+        BigInteger, default=0, server_default="0", comment="Pictures dropped because a part of them is missing"
+    )
     loss: Mapped[float] = mapped_column(default=0.0, comment="Share of packets lost since the last observation")
     reconnects: Mapped[int] = mapped_column(default=0)
     jumps: Mapped[float] = mapped_column(

@@ -76,7 +76,10 @@ async def record(
         "frames": sum(s["frames"] for s in streams.values()),
         "unhashed_files": unhashed,
         "late_ticks": machine.ticker.late_ticks,
-        "lost_packets": sum(s["lost_packets"] for s in streams.values()),
+        **{
+            name: sum(s[name] for s in streams.values())
+            for name in ("lost_packets", "foreign_packets", "skipped_units", "damaged_pictures")
+        },
         "cpu_seconds": round(cpu, 3),
         "peak_memory_bytes": peak,
     }
@@ -105,6 +108,9 @@ async def _stream_summary(database: Database, stream: str, state: Any, began_us:
         "frames": sum(s.frames for s in segments),
         "recorded_seconds": round(sum(s.end_us - s.start_us for s in segments) / 1e6, 3),
         "lost_packets": state.counters.lost_packets,
+        "foreign_packets": state.counters.foreign_packets,
+        "skipped_units": state.counters.skipped_units,
+        "damaged_pictures": state.counters.damaged_units,
         "engine": state.engine,
         "reconnects": max(state.reconnects, 0),
         "gaps": [

@@ -29,6 +29,10 @@ class StreamView(BaseModel):
     cause: str
     fps: float
     bitrate: float
+    lost_packets: int
+    foreign_packets: int
+    skipped_units: int
+    damaged_pictures: int
     clock_offset: float | None
     last_picture: datetime | None
 
@@ -109,6 +113,8 @@ def _common(camera: Camera, statuses: dict[str, StreamStatus], faults: list[str]
                 id=s.id, kind=s.kind, codec=s.codec, width=s.width, height=s.height,
                 state=status.state if status else "unknown", engine=status.engine if status else "", cause=status.cause if status else "",
                 fps=status.fps if status else 0.0, bitrate=status.bitrate if status else 0.0,
+                lost_packets=status.lost_packets if status else 0, foreign_packets=status.foreign_packets if status else 0,
+                skipped_units=status.skipped_units if status else 0, damaged_pictures=status.damaged_units if status else 0,
                 clock_offset=status.clock_offset if status else None, last_picture=status.last_picture if status else None,
             )
         )  # fmt: skip

@@ -96,6 +96,7 @@ async def _station(session: AsyncSession, registry: CollectorRegistry, interval:
     recording = Gauge("minwang_streams", "Recorded streams by what they do", ["state"], registry=registry)
     for state, count in await session.execute(select(StreamStatus.state, func.count()).group_by(StreamStatus.state)):
         recording.labels(state).set(count)
+    await _stream_counters(session, registry)
     wanted = Gauge("minwang_streams_wanted", "Streams that are to be recorded", registry=registry)
     query = select(func.count()).select_from(Stream).join(Camera, Camera.id == Stream.camera)
     wanted.set(await session.scalar(query.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0)
@@ -104,6 +105,17 @@ async def _station(session: AsyncSession, registry: CollectorRegistry, interval:
     for volume in await session.scalars(select(Volume)):
         free.labels(volume.path).set(volume.free_bytes)
         well.labels(volume.path).set(volume.state == "ok")
+
+
+async def _stream_counters(session: AsyncSession, registry: CollectorRegistry) -> None:
+    for name, text, column in (
+        ("packets_lost", "Packets of recorded streams that never came", StreamStatus.lost_packets),
+        ("packets_foreign", "Packets of another SSRC, payload type or channel: ignored", StreamStatus.foreign_packets),
+        ("units_skipped", "NAL units that no decoder needs: skipped", StreamStatus.skipped_units),
+        ("pictures_damaged", "Pictures dropped because a part of them is missing", StreamStatus.damaged_units),
+    ):
+        counted = await session.scalar(select(func.coalesce(func.sum(column), 0)))
+        Gauge(f"minwang_stream_{name}", f"{text}, since the recorders started", registry=registry).set(int(counted or 0))
 
 
 def _certificate(registry: CollectorRegistry, settings: Settings) -> None:

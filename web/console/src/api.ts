@@ -21,6 +21,10 @@ export interface StreamView {
   cause: string;
   fps: number;
   bitrate: number;
+  lost_packets: number;
+  foreign_packets: number;
+  skipped_units: number;
+  damaged_pictures: number;
   clock_offset: number | null;
   last_picture: string | null;
 }
