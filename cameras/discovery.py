@@ -165,6 +165,15 @@ async def sweep(subnets: Iterable[str], wait: float = 2.0, port: int = PORT) -> 
     return list(found.values())
 
 
+async def ask(host: str, wait: float = 1.0) -> list[Found]:
+    """Probe one address by unicast; empty where nobody answers, or for a host name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return []
+    return [] if ":" in host else await sweep([host], wait)
+
+
 async def _open(found: dict[str, Found], address: str) -> asyncio.DatagramTransport:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setblocking(False)

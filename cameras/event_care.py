@@ -88,7 +88,7 @@ class EventCare:
             await self._keep(camera, news)
 
         while True:
-            client = await self._onboarding.client(camera)
+            client = (await self._onboarding.client(camera)).companion()
             try:
                 if failures < FAILURES_BEFORE_POLLING:
                     await follow(client, address, self._clock, tell)

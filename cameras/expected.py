@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import history
 from cameras.inventory import CameraEntry
-from cameras.onboarding import normal
+from cameras.onvif.addresses import host_port
 from cameras.registry import free_id
 from cameras.registry_rows import add_camera
 from cameras.tables import Camera, Credential, Village
@@ -169,12 +169,12 @@ class _Book:
 
     def __init__(self, cameras: Sequence[Camera]):
         self._ids = {c.id for c in cameras}
-        self._by_address = {normal(c.address): c.id for c in cameras if c.address and not c.retired}
+        self._by_address = {host_port(c.address): c.id for c in cameras if c.address and not c.retired}
         self._by_site = {(c.village, s): c.id for c in cameras if not c.retired for s in (c.profile.get("site"), c.name) if s}
 
     def find(self, village: str, values: dict[str, str]) -> str | None:
         if address := values.get("address"):
-            return self._by_address.get(normal(address))
+            return self._by_address.get(host_port(address))
         return self._by_site.get((village, values.get("site", "")))
 
     def next_id(self, village: str) -> str:
@@ -183,7 +183,7 @@ class _Book:
     def add(self, entry: CameraEntry) -> None:
         self._ids.add(entry.id)
         if entry.address:
-            self._by_address[normal(entry.address)] = entry.id
+            self._by_address[host_port(entry.address)] = entry.id
         if entry.site:
             self._by_site[entry.village, entry.site] = entry.id
 

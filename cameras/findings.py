@@ -75,6 +75,13 @@ async def accept(session: AsyncSession, number: int, at: datetime, actor: str, r
     return row
 
 
+async def is_accepted(session: AsyncSession, kind: str, about: Subject, **detail: Any) -> bool:
+    """A person has closed the camera's newest finding of this kind, and it said the same."""
+    query = select(Finding).where(Finding.kind == kind, Finding.camera == about.camera).order_by(Finding.id.desc())
+    last = await session.scalar(query.limit(1))
+    return last is not None and last.closed_by not in (None, "system") and last.detail == detail
+
+
 async def open_ones(session: AsyncSession, villages: Sequence[str] | None = None) -> Sequence[Finding]:
     """Open findings within a scope of villages (None: all), the newest first."""
     query = select(Finding).where(Finding.closed_at.is_(None)).order_by(Finding.id.desc())

@@ -22,6 +22,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from cameras.geometry import area_km2
+from cameras.onvif.addresses import address_of
 from core.errors import InventoryError
 
 Loc = tuple[str | int, ...]
@@ -149,7 +150,9 @@ class CameraEntry(Strict):
     id: Identifier
     name: str = Field(min_length=1, max_length=80)
     village: Identifier
-    address: str | None = Field(None, description="Host or host:port of the ONVIF service")
+    address: str | None = Field(
+        None, max_length=120, description="Host or host:port of the ONVIF service; its URL where its path is not the usual one"
+    )
     credential: Identifier | None = Field(None, description="Name of the credential in the vault")
     position: Point | None = Field(None, description="Longitude and latitude (WGS 84)")
     height_m: float | None = Field(None, ge=0, le=200)
@@ -193,8 +196,12 @@ class CameraEntry(Strict):
     @field_validator("address")
     @classmethod
     def _host(cls, address: str | None) -> str | None:
-        if address is not None and not re.match(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?$", address):
-            raise ValueError("an address is a host or host:port, without http:// and path")
+        if address is None:
+            return None
+        try:
+            address_of(address)
+        except ValueError as e:
+            raise ValueError(f"'{address}' is no address: write host, host:port or http://host:port/path") from e
         return address
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -15,14 +16,14 @@ from typing import Any
 import aiohttp
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras import findings, history, registry
+from cameras import discovery, findings, history, registry
 from cameras.firmware import Hole, known_holes
 from cameras.identity import Known, Roll, Traits
-from cameras.onvif.addresses import service_url
-from cameras.onvif.client import Listener, SoapClient
+from cameras.onvif.addresses import address_of, host_of, host_port, service_url
+from cameras.onvif.client import Listener, ServiceNotFound, SoapClient
 from cameras.onvif.device import Identity, identify
 from cameras.onvif.media import Profile
-from cameras.tables import Camera, Credential, Stream
+from cameras.tables import Camera, Credential, DeviceSeen, Stream
 from core import events
 from core.clock import Clock
 from core.database import Database
@@ -33,6 +34,7 @@ from core.tasks import run_all
 log = logging.getLogger(__name__)
 
 AT_ONCE = 50
+MAX_ADDRESS = 120  # characters of Camera.address
 Progress = Callable[[int, int], None]
 
 
@@ -106,12 +108,41 @@ class Onboarding:
         assert camera.address is not None
         client = await self.client(camera)
         try:
-            found = await identify(client, service_url(camera.address), self._clock)
+            try:
+                found = await identify(client, service_url(camera.address), self._clock)
+            except ServiceNotFound:
+                told = await self._told_address(camera)
+                if told is None:
+                    raise
+                found = await identify(client, service_url(told), self._clock)
+                await self._follow(camera, told)
         except CameraRefused:
             await self.refused(camera.id)
             raise
         await self._keep(camera.id, found)
         return found
+
+    async def _told_address(self, camera: Camera) -> str | None:
+        """Where discovery says that the camera's service is, if that is elsewhere on the same host; asked now where it has not
+        been met yet."""
+        known = camera.address or ""
+        async with self._database.reading() as session:
+            seen = await session.get(DeviceSeen, host_port(known)) or await session.get(
+                DeviceSeen, host_port(known).removesuffix(":80")
+            )
+        if seen is not None:
+            met = [discovery.Found(seen.endpoint, seen.address, seen.url, seen.name, seen.hardware)]
+        else:
+            met = await discovery.ask(host_of(service_url(known)))
+        told = [a for d in met if host_of(service_url(a := address_met(d))) == host_of(service_url(known))]
+        return next((a for a in told if service_url(a) != service_url(known)), None)
+
+    async def _follow(self, camera: Camera, address: str) -> None:
+        """Its service is elsewhere: remember where."""
+        async with self._database.session() as session:
+            row = await session.get_one(Camera, camera.id)
+            history.note(session, row.id, self._clock.now(), history.SYSTEM, "address", row.address, address)
+            row.address = address
 
     async def told(self, camera: Camera, kind: str, *, gone: bool = False, **detail: Any) -> None:
         """Open a finding of a camera, or close it."""
@@ -185,6 +216,15 @@ def serial_of(manufacturer: str, serial: str) -> str:
     return f"{manufacturer} {serial}" if serial else ""
 
 
+def address_met(device: discovery.Found) -> str:
+    """How a device that was met is known from now on: with the path of its service where that is not the usual one."""
+    try:
+        address = address_of(device.url)
+    except ValueError:
+        return device.address  # what it told is no address
+    return address if len(address) <= MAX_ADDRESS else device.address
+
+
 def traits_of(device: dict[str, Any] | None, endpoint: str | None) -> Traits:
     """Of a camera as the registry knows it."""
     if not device:
@@ -194,34 +234,58 @@ def traits_of(device: dict[str, Any] | None, endpoint: str | None) -> Traits:
 
 
 def roll_of(cameras: Sequence[Camera]) -> Roll:
-    return Roll(Known(c.id, normal(c.address) if c.address else None, traits_of(c.device, c.endpoint)) for c in cameras)
-
-
-def normal(address: str) -> str:
-    """host:port, also where the port is left out."""
-    return address if address.rpartition(":")[2].isdigit() and not address.endswith("]") else f"{address}:80"
+    return Roll(Known(c.id, host_port(c.address) if c.address else None, traits_of(c.device, c.endpoint)) for c in cameras)
 
 
 def chosen(profiles: Sequence[Profile]) -> dict[str, Profile]:
-    """Main: the largest picture that we can record; sub: the smallest of the others, H.264 preferred."""
+    """Main: the largest picture that we can record; sub: the smallest of the others of the same channel, H.264 preferred.
+
+    A recorder or encoder has several channels, each another camera's picture. Of equal pictures the first told is taken:
+    channel 1.
+    """
     usable = [p for p in profiles if p.stream_url and (p.codec or "H264") in ("H264", "H265")]
     if not usable:
         return {}
-    main = max(usable, key=lambda p: (p.width or 0) * (p.height or 0))
+    main = max(usable, key=_pixels)
     others = [p for p in usable if p.stream_url != main.stream_url and (p.width or 0) < (main.width or 0)]
-    sub = min(others, key=lambda p: ((p.codec or "H264") != "H264", (p.width or 0) * (p.height or 0)), default=None)
+    others = [p for p in others if _same_channel(p, main)]
+    sub = min(others, key=lambda p: ((p.codec or "H264") != "H264", _pixels(p)), default=None)
     return {"main": main} | ({"sub": sub} if sub else {})
+
+
+# Dahua's channel=2&subtype=1, Hikvision's /Channels/201
+_CHANNEL = re.compile(r"\bchannel[=_](\d+)|/channels/(\d+)\d\d\b", re.IGNORECASE)
+
+
+def _pixels(profile: Profile) -> int:
+    return (profile.width or 0) * (profile.height or 0)
+
+
+def _same_channel(one: Profile, other: Profile) -> bool:
+    """Profiles of one video source; a source that is not told may be any."""
+    if one.source and other.source:
+        return one.source == other.source
+    if one.source_configuration and other.source_configuration:
+        return one.source_configuration == other.source_configuration
+    mine, its = _CHANNEL.search(one.stream_url or ""), _CHANNEL.search(other.stream_url or "")
+    return mine is None or its is None or (mine[1] or mine[2]) == (its[1] or its[2])
 
 
 def _facts(found: Identity) -> dict[str, Any]:
     return {
         "manufacturer": found.manufacturer, "model": found.model, "firmware": found.firmware, "serial": found.serial,
         "hardware": found.hardware, "macs": found.macs, "services": found.services, "protocols": found.protocols,
-        "ptz": next((p.token for p in found.profiles if p.ptz), None), "zone": found.time.zone if found.time else "",
+        "ptz": next((p.token for p in _of_main(found) if p.ptz), None), "zone": found.time.zone if found.time else "",
         "encoders": {kind: p.encoder for kind, p in chosen(found.profiles).items() if p.encoder},
-        "source": next((p.source_configuration for p in found.profiles if p.source_configuration), None),
+        "source": next((p.source_configuration for p in _of_main(found) if p.source_configuration), None),
         "notes": found.notes[:20],
     }  # fmt: skip
+
+
+def _of_main(found: Identity) -> list[Profile]:
+    """Profiles of the main stream's channel: where texts are placed and what is turned belongs to the same camera."""
+    main = chosen(found.profiles).get("main")
+    return [p for p in found.profiles if main is None or _same_channel(p, main)]
 
 
 def _contradicts(row: Camera, found: Identity) -> bool:

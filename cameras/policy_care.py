@@ -32,11 +32,13 @@ from core.tasks import run_all
 log = logging.getLogger(__name__)
 
 OK, SET, DRIFT, REFUSED, IGNORED, ROUNDED, KNOWN = "ok", "set", "drift", "refused", "ignored", "rounded", "known"
+UNSUPPORTED = "unsupported"
 
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What became of one setting. known: the model does not take it, and that was known."""
+    """What became of one setting. known: the model rounds it, and to this value; unsupported: the model refuses or ignores it,
+    which was known and is not tried again. The camera still differs from its policy then."""
 
     setting: str
     state: str
@@ -117,8 +119,9 @@ class PolicyCare:
             for deed in result.deeds:
                 await _note(session, camera, deed, now)
             about = findings.Subject.of(camera)
-            if drifted := result.of(DRIFT, REFUSED, IGNORED):
-                await findings.tell(session, now, "drift", about, settings=drifted)
+            if drifted := result.of(DRIFT, REFUSED, IGNORED, UNSUPPORTED):
+                if not await findings.is_accepted(session, "drift", about, settings=drifted):
+                    await findings.tell(session, now, "drift", about, settings=drifted)
             elif not result.problem:
                 await findings.gone(session, now, ["drift"], about)
             if done := result.of(SET, ROUNDED):
@@ -139,12 +142,13 @@ async def _care(setting: _Setting, note: ModelNote | None, *, write: bool) -> De
     except (CameraRefused, CameraUnreachable):
         raise
     except MinwangError as e:
-        return Deed(setting.name, KNOWN if note is not None else REFUSED, now=str(e))
+        return Deed(setting.name, UNSUPPORTED if note is not None else REFUSED, now=str(e))
     if setting.good(was):
         return Deed(setting.name, OK)
     if note is not None:
-        taken = note.outcome == ROUNDED and note.detail == str(was)[:200]
-        if taken or note.outcome != ROUNDED:
+        if note.outcome != ROUNDED:
+            return Deed(setting.name, UNSUPPORTED, str(was), str(was))
+        if note.detail == str(was)[:200]:
             return Deed(setting.name, KNOWN, str(was), str(was))
     if not write:
         return Deed(setting.name, DRIFT, str(was))

@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras import discovery, findings, history, ports
 from cameras.discovery import Found
 from cameras.identity import Traits, Verdict
-from cameras.onboarding import Onboarding, normal, roll_of, serial_of, traits_of
-from cameras.onvif.addresses import bracket, host_of, service_url
+from cameras.onboarding import Onboarding, address_met, roll_of, serial_of, traits_of
+from cameras.onvif.addresses import DEFAULT_PATH, bracket, host_of, host_port, service_url
 from cameras.onvif.device import Identity, identify
 from cameras.onvif.names import DEVICE
 from cameras.tables import Camera, DeviceSeen, Village
@@ -70,7 +70,7 @@ class Survey:
         parts = await run_all(discovery.multicast(interfaces, wait), discovery.sweep(wanted, wait))
         devices = [d for part in parts for d in part]
         report = await self.keep(devices)
-        report.silent = await self._knock({normal(d.address) for d in devices})
+        report.silent = await self._knock({host_port(d.address) for d in devices})
         return report
 
     async def _knock(self, answered: set[str]) -> dict[str, list[int]]:
@@ -80,16 +80,16 @@ class Survey:
         """
         async with self._database.reading() as session:
             cameras = (await session.scalars(select(Camera).where(Camera.retired.is_(False), Camera.seen_at.is_(None)))).all()
-        silent = {c.id: c for c in cameras if c.address and normal(c.address) not in answered}
+        silent = {c.id: c for c in cameras if c.address and host_port(c.address) not in answered}
         hosts = {c.id: host_of(service_url(c.address or "")) for c in silent.values()}
-        own = {int(normal(c.address or "").rpartition(":")[2]) for c in silent.values()}
+        own = {int(host_port(c.address or "").rpartition(":")[2]) for c in silent.values()}
         found = await ports.open_ports(sorted(set(hosts.values())), sorted(own | set(ports.CANDIDATES)))
         for camera in silent.values():
             await self._note_silent(camera, hosts[camera.id], found.get(hosts[camera.id], []))
         return {c: found[h] for c, h in hosts.items() if h in found}
 
     async def _note_silent(self, camera: Camera, host: str, there: list[int]) -> None:
-        told = int(normal(camera.address or "").rpartition(":")[2])
+        told = int(host_port(camera.address or "").rpartition(":")[2])
         better = None if told in there else await self._onvif_port(camera, host, there)
         async with self._database.session() as session:
             row = await session.get_one(Camera, camera.id)
@@ -120,17 +120,17 @@ class Survey:
             cameras = (await session.scalars(select(Camera).where(Camera.retired.is_(False)))).all()
             villages = (await session.scalars(select(Village))).all()
         by_id, roll = {c.id: c for c in cameras}, roll_of(cameras)
-        at = {normal(c.address): c for c in reversed(cameras) if c.address}  # the first of two at one address
+        at = {host_port(c.address): c for c in reversed(cameras) if c.address}  # the first of two at one address
         networks = [(ipaddress.ip_network(s, strict=False), v.code) for v in villages for s in v.subnets]
         report = Report()
-        for device in {normal(d.address): d for d in devices}.values():
+        for device in {host_port(d.address): d for d in devices}.values():
             seen = Traits(uuid=device.endpoint if device.endpoint != device.address else "")
-            here = at.get(normal(device.address))
+            here = at.get(host_port(device.address))
             if here is not None and here.endpoint in (None, seen.uuid):
                 # The UUID is told to everybody; that it agrees with the address is all that is asked here.
                 verdict = Verdict("known" if here.device else "first", here.id)
             else:
-                verdict = roll.judge(normal(device.address), seen)
+                verdict = roll.judge(host_port(device.address), seen)
             identity = None
             if verdict.kind == "moved" and verdict.camera is not None:
                 identity, verdict = await self._proved(by_id[verdict.camera], device)
@@ -167,7 +167,8 @@ class Survey:
                     history.note(session, camera.id, now, history.SYSTEM, "endpoint", camera.endpoint, device.endpoint)
                 camera.endpoint = device.endpoint
             if camera is not None and verdict.kind == "moved":
-                history.note(session, camera.id, now, history.SYSTEM, "address", camera.address, device.address)
+                is_at = address_met(device)
+                history.note(session, camera.id, now, history.SYSTEM, "address", camera.address, is_at)
                 events.append(
                     session,
                     now,
@@ -177,8 +178,17 @@ class Survey:
                     was=camera.address,
                     address=device.address,
                 )
-                camera.address = device.address
+                camera.address = is_at
+            elif camera is not None and verdict.kind in ("known", "first"):
+                self._note_service(session, camera, device)
             await self._tell(session, met, camera)
+
+    def _note_service(self, session: AsyncSession, camera: Camera, device: Found) -> None:
+        """The path of its service, where discovery tells another than the usual one and no person gave one."""
+        is_at, known = address_met(device), camera.address or ""
+        if is_at != device.address and service_url(known).endswith(DEFAULT_PATH) and host_port(known) == host_port(is_at):
+            history.note(session, camera.id, self._clock.now(), history.SYSTEM, "address", camera.address, is_at)
+            camera.address = is_at
 
     async def _tell(self, session: AsyncSession, met: Met, camera: Camera | None) -> None:
         """Clones and strangers are findings of their address, another device at a camera's address is one of the camera."""

@@ -42,7 +42,7 @@ class Camera(Base):
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     name: Mapped[str] = mapped_column(String(80))
     village: Mapped[str] = mapped_column(ForeignKey("village.code"), index=True)
-    address: Mapped[str | None] = mapped_column(String(120), comment="host[:port] of the ONVIF service")
+    address: Mapped[str | None] = mapped_column(String(120), comment="host[:port][/path] of the ONVIF service, or its URL")
     credential: Mapped[str | None] = mapped_column(ForeignKey("credential.name"))
     profile: Mapped[dict[str, Any]] = mapped_column(JSON, comment="Position, height, azimuth, cost … as in the inventory")
     retired: Mapped[bool] = mapped_column(default=False, comment="No longer in the inventory; footage is kept")

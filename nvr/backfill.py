@@ -82,7 +82,7 @@ class Backfiller:
         """Fetch what is due; returns the bytes that came."""
         chosen: dict[str, Job] = {}
         for job in await self._due():
-            chosen.setdefault(subnet_of(f"//{job.address}"), job)
+            chosen.setdefault(subnet_of(service_url(job.address)), job)
         fetched = await run_all(*(self._one(j) for j in list(chosen.values())[:AT_ONCE]))
         return sum(fetched)
 

@@ -18,12 +18,38 @@ RTSP_PORT = 554
 _VALUE = r"([^&/?;]*?)(?=[&/?;]|_[a-zA-Z]+=|$)"
 _USER = re.compile(rf"(?<![a-z])(user|usr|username)={_VALUE}", re.IGNORECASE)
 _PASSWORD = re.compile(rf"(?<![a-z])(password|passwd|pwd)={_VALUE}", re.IGNORECASE)
+_HOST = re.compile(r"[0-9a-fA-F:.]*:[0-9a-fA-F:.]*|[A-Za-z0-9._-]+")
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\"<>\\^`{|}]")
 
 
 def service_url(address: str) -> str:
-    """The device service of a camera known as host, host:port or a whole URL."""
-    return address if address.startswith(("http://", "https://")) else f"http://{address}{DEFAULT_PATH}"
+    """The device service of a camera known as host, host:port, either with a path, or as a whole URL."""
+    if address.startswith(("http://", "https://")):
+        return address
+    return f"http://{address}" if "/" in address else f"http://{address}{DEFAULT_PATH}"
+
+
+def address_of(url: str) -> str:
+    """How a camera with this device service is known: host[:port], with its path where that is not the usual one; an https
+    address as a whole. Raises ValueError for what is no such address."""
+    if "://" in url and not url.startswith(("http://", "https://")):
+        raise ValueError("the ONVIF service is spoken to over http or https")
+    parts = urlsplit(service_url(url))
+    told = f":{parts.port}" if parts.port else ""  # raises ValueError where it is no number
+    host = parts.hostname or ""
+    if not _HOST.fullmatch(host) or parts.username is not None or parts.fragment or _UNSAFE.search(url):
+        raise ValueError("an address is a host, host:port or the URL of the ONVIF service, without user and password")
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    path = "" if path in ("", "/", DEFAULT_PATH) else path
+    if parts.scheme == "https":
+        return f"https://{bracket(host)}{told}{path or DEFAULT_PATH}"
+    return f"{bracket(host)}{told}{path}"
+
+
+def host_port(address: str) -> str:
+    """host:port of a camera's address in any of its forms, also where the port is left out."""
+    parts = urlsplit(service_url(address))
+    return f"{bracket(parts.hostname or '')}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
 
 def host_of(url: str) -> str:

@@ -1,6 +1,7 @@
 """One camera's SOAP dialogue over a shared aiohttp session.
 
-One request at a time goes to a camera, bodies are capped, every call has a deadline, no redirection is followed.
+One request at a time goes to a camera, beside a long one that waits for events (`companion`); bodies are capped, every
+call has a deadline, no redirection is followed.
 Authentication: HTTP Digest where the camera offers it, else WS-UsernameToken with a skew-corrected time; the mode
 that worked is remembered. One refusal raises CameraRefused, and this client sends the credential no more.
 """
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import http
 import re
 import secrets
 from collections.abc import Callable
@@ -18,6 +21,7 @@ from xml.sax.saxutils import escape
 import aiohttp
 from yarl import URL
 
+from cameras.onvif import lenient_http, soap
 from cameras.onvif.addresses import with_port_of
 from cameras.onvif.connector import BudgetedConnector
 from cameras.onvif.names import DEVICE
@@ -25,13 +29,17 @@ from cameras.onvif.soap import Node, NotPermitted, SoapFault, envelope, fault_of
 from core.authenticator import Authenticator
 from core.clock import Clock
 from core.connection_budget import ConnectionBudget
-from core.errors import CameraError, CameraRefused, CameraUnreachable, ProtocolError
-from core.tasks import end, running, spawn
+from core.errors import CameraRefused, CameraUnreachable, ProtocolError
+from core.network_errors import reason
 
 MAX_BODY = 1_000_000
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
 _USUAL = aiohttp.ClientTimeout(total=TOTAL_SECONDS, sock_connect=CONNECT_SECONDS)
+STEERED_SECONDS = 30.0  # after its last question: as long as a dome's lease
+SHORT_PULL_SECONDS = 2.0
+LONGEST_PULL_SECONDS = 25.0
+REST_SECONDS = 0.2  # that bytes behind an envelope are waited for
 PROVEN_SECONDS = 60.0  # for so long a credential that was good is taken for good
 _REPEATABLE = ("PullMessages", "Renew", "Unsubscribe")
 _PROBE = "GetDeviceInformation"  # every account may ask it
@@ -61,8 +69,25 @@ class _Deaf(CameraUnreachable):
     """Nobody listens on that port."""
 
 
-class Interrupted(CameraError):
-    """A long question made room for another; nothing is wrong."""
+class ServiceNotFound(ProtocolError):
+    """The web server answers, and has no ONVIF service at that path."""
+
+
+class _Malformed(ProtocolError):
+    """The answer breaks HTTP: wrong lengths, bytes behind it, an early end."""
+
+
+class _Shared:
+    """What a client and its companion know of their camera together."""
+
+    __slots__ = ("asked_at", "line", "pulls", "refused", "serial")
+
+    def __init__(self) -> None:
+        self.line = asyncio.Lock()  # held while a pull waits
+        self.refused = False
+        self.asked_at = float("-inf")  # monotonic, the last question beside the pulls
+        self.pulls = 0  # that were sent and answered, each counted twice: odd while one waits
+        self.serial = False  # the camera answers nothing while a pull waits
 
 
 class SoapClient:
@@ -86,52 +111,96 @@ class SoapClient:
         self._deaf: set[str] = set()  # host:port at which nobody listens, while the device service answers
         self._one_at_a_time = asyncio.Lock()
         self._header = ""
+        self._path = ""  # of the last request
+        self._lenient = False  # its web server counts wrongly (lenient_http)
         self._accepted_at: float | None = None  # when the credential was last good for something (monotonic)
-        self._waiting = 0  # questions that wait for their turn
-        self._wanted = asyncio.Event()
+        self._shared = _Shared()
+        self._is_companion = False
         self.probe_url = ""  # the device service, where a credential can be proven; set by the caller
         self.mode = mode if mode in MODES else None
         self.clock_offset = 0.0  # camera clock minus ours, seconds; set by the caller
-        self.refused = False
 
     @property
     def login(self) -> tuple[str, str] | None:
         return self._login
 
+    def companion(self) -> SoapClient:
+        """A second line to the same camera for questions that wait long (events): they hold up no other, and no other breaks
+        them off, for a camera gives what happens next to a connection that has gone. A refusal counts for both."""
+        made = SoapClient(self._http, self._clock, self._login, mode=self.mode, listener=self._listener)
+        made.probe_url, made.clock_offset, made._lenient, made._shared = (
+            self.probe_url, self.clock_offset, self._lenient, self._shared,
+        )  # fmt: skip
+        made._is_companion = True
+        return made
+
+    @property
+    def refused(self) -> bool:
+        """The camera refused the credential: it is not sent again."""
+        return self._shared.refused
+
+    @refused.setter
+    def refused(self, value: bool) -> None:
+        self._shared.refused = value
+
+    def pull_seconds(self, usual: float) -> float:
+        """For how long a pull may wait: short while somebody steers the camera, or where it answers nothing beside a pull."""
+        steered = self._clock.monotonic() - self._shared.asked_at < STEERED_SECONDS
+        return min(usual, SHORT_PULL_SECONDS) if steered or self._shared.serial else usual
+
     async def call(
-        self, url: str, body: str, *, authenticate: bool = True, seconds: float = TOTAL_SECONDS, header: str = "",
-        interruptible: bool = False,
-    ) -> Node:  # fmt: skip
+        self, url: str, body: str, *, authenticate: bool = True, seconds: float = TOTAL_SECONDS, header: str = ""
+    ) -> Node:
         """Send a request, return the reply element inside the Body. `header` stands beside our own in the envelope.
-        An `interruptible` one gives way to every other and then raises Interrupted.
 
         Raises CameraUnreachable, CameraRefused (the credential), NotPermitted (this operation), SoapFault or
         ProtocolError.
         """
-        if interruptible:
-            return await self._interruptibly(url, body, seconds, header)
-        self._waiting += 1
-        self._wanted.set()
-        try:
-            async with self._one_at_a_time:
+        async with self._one_at_a_time:
+            if self._is_companion:
                 return await self._call(url, body, authenticate, seconds, header)
-        finally:
-            self._waiting -= 1
-            if not self._waiting:
-                self._wanted.clear()
+            return await self._beside_pulls(url, body, authenticate, seconds, header)
 
-    async def _interruptibly(self, url: str, body: str, seconds: float, header: str) -> Node:
-        """A long question that gives way to every other: a camera answers one at a time, and an officer turns it now."""
-        async with self._one_at_a_time, running(self._wanted.wait()) as others:
-            work = spawn(self._call(url, body, True, seconds, header))
+    async def _beside_pulls(self, url: str, body: str, authenticate: bool, seconds: float, header: str) -> Node:
+        shared = self._shared
+        shared.asked_at = self._clock.monotonic()
+        if shared.serial:
+            return await self._between_pulls(url, body, authenticate, seconds, header)
+        began, pulls = shared.asked_at, shared.pulls
+        try:
+            answer = await self._call(url, body, authenticate, seconds, header)
+        except CameraUnreachable:
+            if pulls % 2 == 0:
+                raise
+            shared.serial = True  # it answers nobody beside a pull
+            if not body.startswith("<Get"):
+                raise
+            return await self._between_pulls(url, body, authenticate, seconds, header)
+        if pulls % 2 and shared.pulls != pulls and self._clock.monotonic() - began > SHORT_PULL_SECONDS:
+            shared.serial = True  # slow, and over only when the pull was
+        return answer
+
+    async def _between_pulls(self, url: str, body: str, authenticate: bool, seconds: float, header: str) -> Node:
+        """Of a camera that answers one question at a time. A command may not come late: it is given up."""
+        wait = LONGEST_PULL_SECONDS if body.startswith("<Get") else 2 * SHORT_PULL_SECONDS
+        try:
+            async with asyncio.timeout(wait):
+                await self._shared.line.acquire()
+        except TimeoutError:
+            raise CameraUnreachable("the camera is telling events and answers one question at a time; try again") from None
+        try:
+            return await self._call(url, body, authenticate, seconds, header)
+        finally:
+            self._shared.line.release()
+
+    async def wait_for_events(self, url: str, body: str, *, seconds: float, header: str) -> Node:
+        """As `call`, of a companion, for a request that the camera answers when something happens."""
+        async with self._shared.line:
+            self._shared.pulls += 1
             try:
-                await asyncio.wait((work, others), return_when=asyncio.FIRST_COMPLETED)
-                if not work.done():
-                    raise Interrupted("another question came first")
-                return work.result()
+                return await self.call(url, body, seconds=seconds, header=header)
             finally:
-                if not work.done():
-                    await end(work)
+                self._shared.pulls += 1
 
     async def _call(self, url: str, body: str, authenticate: bool, seconds: float, header: str) -> Node:
         self._header = header
@@ -192,15 +261,28 @@ class SoapClient:
         if is_refusal(status, content) and not (sent and self._accepted_at is not None and status != 401):
             self.refused = sent
             raise CameraRefused("the camera refused the credential" if sent else "the camera wants a user and password")
-        node = parse(content)
+        node = self._parsed(status, content)
         if node.name == "Fault":
-            reason, codes = fault_of(node)
+            why, codes = fault_of(node)
             denied = is_refusal(status, content) or "OperationProhibited" in codes
-            raise (NotPermitted if denied else SoapFault)(f"the camera answered with a fault: {reason}", codes)
+            raise (NotPermitted if denied else SoapFault)(f"the camera answered with a fault: {why}", codes)
         if sent:
             self._accepted_at = self._clock.monotonic()
             self._auth.accepted()
         return node
+
+    def _parsed(self, status: int, content: bytes) -> Node:
+        """The Body's first child; a page of the web server instead of an envelope is told by its status."""
+        try:
+            return parse(content)
+        except ProtocolError as e:
+            if status < 300 or soap.has_begun(content):
+                raise
+            phrase = next((f" {s.phrase}" for s in http.HTTPStatus if s == status), "")
+            told = f"the camera answers HTTP {status}{phrase} at {self._path[:80]}"
+            if status in (404, 405, 410):
+                raise ServiceNotFound(f"{told}: its ONVIF service is not there; give the service's path in its address") from e
+            raise ProtocolError(f"{told} instead of a SOAP envelope") from e
 
     def reachable(self, url: str) -> str:
         """The address at which a told one was really found: makes tell ports on which nobody listens."""
@@ -230,30 +312,58 @@ class SoapClient:
             try:
                 return await self._post_once(url, body, action, mode, seconds)
             except aiohttp.ClientConnectorError as e:
-                raise _Deaf(f"no ONVIF answer: {type(e).__name__}") from e
+                raise _Deaf(f"no ONVIF answer: {reason(e)}") from e
+            except _Malformed:  # from now on it is read otherwise
+                if last:
+                    raise
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as e:
                 if last:
-                    raise CameraUnreachable(f"no ONVIF answer: {type(e).__name__}") from e
+                    raise CameraUnreachable(f"no ONVIF answer: {reason(e)}") from e
             except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as e:
-                raise CameraUnreachable(f"no ONVIF answer: {type(e).__name__}") from e
+                raise CameraUnreachable(f"no ONVIF answer: {reason(e)}") from e
         raise AssertionError("unreachable")
 
     async def _post_once(self, url: str, body: str, action: str, mode: str, seconds: float) -> tuple[int, bytes, list[str]]:
         request = envelope(body, self._header + (self._token() if mode == "wsse" else ""))
         headers = {"Content-Type": f'application/soap+xml; charset=utf-8; action="{action}"', "Accept-Encoding": "identity"}
+        self._path = self._url(url).raw_path_qs
         if mode == "digest" and self._auth.ready:
-            headers["Authorization"] = self._auth.header("POST", self._url(url).raw_path_qs)
-        async with self._http.post(
-            self._url(url),
-            data=request,
-            headers=headers,
-            timeout=_USUAL if seconds == TOTAL_SECONDS else aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS),
-            allow_redirects=False,
-        ) as reply:
-            content = await read_capped(reply)
-            if self._listener is not None:
-                self._listener(url, request, reply.status, content)
-            return reply.status, content, reply.headers.getall("WWW-Authenticate", [])
+            headers["Authorization"] = self._auth.header("POST", self._path)
+        asked = self._leniently if self._lenient else self._strictly
+        status, content, offered = await asked(url, request, headers, seconds)
+        if self._listener is not None:
+            self._listener(url, request, status, content)
+        return status, content, offered
+
+    async def _strictly(
+        self, url: str, request: bytes, headers: dict[str, str], seconds: float
+    ) -> tuple[int, bytes, list[str]]:
+        try:
+            async with self._http.post(
+                self._url(url),
+                data=request,
+                headers=headers,
+                timeout=_USUAL
+                if seconds == TOTAL_SECONDS
+                else aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS),
+                allow_redirects=False,
+            ) as reply:
+                content = await read_answer(reply)
+                status, offered = reply.status, reply.headers.getall("WWW-Authenticate", [])
+        except (aiohttp.ClientResponseError, aiohttp.ClientPayloadError) as e:
+            self._lenient = True
+            raise _Malformed("the camera's answer breaks HTTP (wrong length, or bytes behind its end); ask again") from e
+        if soap.has_begun(content) and not soap.is_complete(content):
+            self._lenient = True  # the stated length is too short
+            raise _Malformed("the camera's answer is cut short; ask again")
+        return status, content, offered
+
+    async def _leniently(
+        self, url: str, request: bytes, headers: dict[str, str], seconds: float
+    ) -> tuple[int, bytes, list[str]]:
+        connector = self._http.connector
+        place = connector.place(url) if isinstance(connector, BudgetedConnector) else contextlib.nullcontext()
+        return await lenient_http.post(self._url(url), request, headers, seconds, CONNECT_SECONDS, MAX_BODY, place)
 
     def _url(self, url: str) -> URL:
         """Parsed once; addresses are a camera's, so they are few."""
@@ -279,13 +389,33 @@ class SoapClient:
         )
 
 
-async def read_capped(reply: aiohttp.ClientResponse, limit: int = MAX_BODY) -> bytes:
-    """The body. Raises ProtocolError where it is larger than `limit` bytes."""
-    if (reply.content_length or limit + 1) <= limit:
-        return await reply.read()
+async def read_answer(reply: aiohttp.ClientResponse, limit: int = MAX_BODY) -> bytes:
+    """The body, up to the end of its envelope: a stated length may be too long. Raises ProtocolError where it is larger than
+    `limit` bytes."""
     content = bytearray()
-    async for chunk in reply.content.iter_chunked(65536):
-        content += chunk
-        if len(content) > limit:
-            raise ProtocolError(f"the answer is larger than {limit // 1_000_000} MB")
+    try:
+        async for chunk in reply.content.iter_any():
+            content += chunk
+            if len(content) > limit:
+                raise ProtocolError(f"the answer is larger than {limit // 1_000_000} MB")
+            if soap.is_complete(content, len(content) - len(chunk)):
+                await _pass_over_rest(reply)
+                break
+    except aiohttp.ClientPayloadError:
+        if not soap.is_complete(content):
+            raise
+        reply.close()
     return bytes(content)
+
+
+async def _pass_over_rest(reply: aiohttp.ClientResponse) -> None:
+    """What follows the envelope; a connection on which something is still missing is not used again."""
+    passed = 0
+    with contextlib.suppress(TimeoutError, aiohttp.ClientPayloadError):
+        async with asyncio.timeout(REST_SECONDS):
+            async for chunk in reply.content.iter_any():
+                passed += len(chunk)
+                if passed > MAX_BODY:
+                    break
+    if not reply.content.at_eof():
+        reply.close()

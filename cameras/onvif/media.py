@@ -15,7 +15,7 @@ from cameras.onvif.names import MEDIA, MEDIA2, SCHEMA
 from cameras.onvif.soap import Node
 from core.errors import ProtocolError
 
-MAX_PROFILES = 16
+MAX_PROFILES = 64  # recorders tell three for each of 12 or 16 channels
 
 
 @dataclass(frozen=True, slots=True)

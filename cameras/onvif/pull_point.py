@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from cameras.onvif.addresses import repair_http
-from cameras.onvif.client import Interrupted, SoapClient
+from cameras.onvif.client import SoapClient
 from cameras.onvif.names import EVENTS
 from cameras.onvif.soap import Node
 from core.clock import Clock
@@ -27,6 +28,8 @@ CUTS = 3  # pulls in a row that were cut off: the subscription is made anew
 LIMIT = 50
 CLOSE_SECONDS = 5  # for giving a slot back; after that it ends by itself
 _WSNT = "http://docs.oasis-open.org/wsn/b-2"
+_WSA = "http://www.w3.org/2005/08/addressing"
+_BINDING = "http://docs.oasis-open.org/wsn/bw-2"  # where the actions of WS-BaseNotification live (its WSDL)
 
 # By what a topic ends with or holds; the first that fits.
 TOPICS = (
@@ -100,12 +103,12 @@ class PullPoint:
         return cls(client, repair_http(told, events_url))
 
     async def pull(self, seconds: float = PULL_SECONDS) -> list[Notification]:
-        """Wait for news, at most `seconds`. Raises CameraError."""
+        """Wait for news, at most `seconds`. A pull is never broken off: the camera would give what happens next to the
+        connection that has gone. Raises CameraError."""
+        seconds = self._client.pull_seconds(seconds)
         body = f'<PullMessages xmlns="{EVENTS}"><Timeout>PT{seconds:g}S</Timeout><MessageLimit>{LIMIT}</MessageLimit></PullMessages>'
-        try:
-            return read(await self._call(body, seconds + 10, interruptible=True))
-        except Interrupted:
-            return []
+        header = self._header(f"{EVENTS}/PullPointSubscription/PullMessagesRequest")
+        return read(await self._client.wait_for_events(self._address, body, seconds=seconds + 10, header=header))
 
     async def renew(self) -> None:
         await self._call(f'<Renew xmlns="{_WSNT}"><TerminationTime>PT{LIFE_SECONDS}S</TerminationTime></Renew>')
@@ -114,18 +117,18 @@ class PullPoint:
         """Give the slot back: cameras have few."""
         await self._call(f'<Unsubscribe xmlns="{_WSNT}"/>')
 
-    async def _call(self, body: str, seconds: float = 15.0, *, interruptible: bool = False) -> Node:
+    async def _call(self, body: str) -> Node:
         name = body[1:].partition(" ")[0]
-        service = (
-            f"{EVENTS}/PullPointSubscription/{name}Request"
-            if name == "PullMessages"
-            else f"{_WSNT}/SubscriptionManager/{name}Request"
+        header = self._header(f"{_BINDING}/SubscriptionManager/{name}Request")
+        return await self._client.call(self._address, body, header=header)
+
+    def _header(self, action: str) -> str:
+        """WS-Addressing 1.0: what expects an answer has a MessageID (3.3)."""
+        return (
+            f'<Action xmlns="{_WSA}">{action}</Action>'
+            f'<MessageID xmlns="{_WSA}">urn:uuid:{uuid.uuid4()}</MessageID>'
+            f'<To xmlns="{_WSA}">{escape(self._address)}</To>'
         )
-        header = (
-            f'<Action xmlns="http://www.w3.org/2005/08/addressing">{service}</Action>'
-            f'<To xmlns="http://www.w3.org/2005/08/addressing">{escape(self._address)}</To>'
-        )
-        return await self._client.call(self._address, body, seconds=seconds, header=header, interruptible=interruptible)
 
 
 async def follow(

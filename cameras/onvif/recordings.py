@@ -6,6 +6,7 @@ whatever answers is used. A camera without search tells its recordings without t
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from xml.sax.saxutils import escape
@@ -15,7 +16,7 @@ from cameras.onvif.client import SoapClient
 from cameras.onvif.device import services
 from cameras.onvif.names import RECORDING, REPLAY, SCHEMA, SEARCH
 from cameras.onvif.soap import Node
-from core.errors import ProtocolError
+from core.errors import CameraUnreachable, ProtocolError
 
 MAX_PAGES = 20
 
@@ -77,7 +78,11 @@ class Card:
             found += [r for n in page.all("ResultList/RecordingInformation") if (r := _recording(n)) is not None]
             if page.text("ResultList/SearchState") == "Completed":
                 break
-        await self._client.call(address, f'<EndSearch xmlns="{SEARCH}"><SearchToken>{escape(token)}</SearchToken></EndSearch>')
+        # The search is over anyway, or ends by its keep-alive time: a no to its end says nothing of what it found.
+        with suppress(ProtocolError, CameraUnreachable):
+            await self._client.call(
+                address, f'<EndSearch xmlns="{SEARCH}"><SearchToken>{escape(token)}</SearchToken></EndSearch>'
+            )
         return found
 
     async def replay_url(self, recording: Recording) -> str:

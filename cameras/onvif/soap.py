@@ -20,6 +20,7 @@ from core.errors import ProtocolError
 _BARE_AMPERSAND = re.compile(rb"&(?!(?:[a-zA-Z]+|#\d+|#x[0-9a-fA-F]+);)")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _BEGIN = re.compile(rb"<(?:[\w.-]+:)?Envelope\b")
+_END = re.compile(rb"</(?:[\w.-]+:)?Envelope\s*>")
 _CLOSING = re.compile(rb"</(?:[\w.-]+:)?\Z")
 _REFUSALS = ("NotAuthorized", "NotAuthorised", "FailedAuthentication", "InvalidSecurity", "SenderNotAuthorized")
 
@@ -108,6 +109,16 @@ def decoded(body: bytes) -> str:
         broken = text.count("\ufffd")
         good = sum(c > "\x7f" for c in text) - broken
         return text if good > broken else body.decode("gb18030", "replace")
+
+
+def has_begun(body: bytes | bytearray) -> bool:
+    """The opening tag of an envelope is there."""
+    return _BEGIN.search(body) is not None
+
+
+def is_complete(body: bytes | bytearray, since: int = 0) -> bool:
+    """The closing tag of an envelope is there; `since`: bytes that were looked at before. Never true of UTF-16."""
+    return _END.search(body, max(0, since - 64)) is not None
 
 
 def parse(body: bytes) -> Node:

@@ -84,10 +84,10 @@ class EventService:
             subscription.news.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(subscription.news.wait(), wait)
-        if gone():  # who asked has hung up: what came is kept for who asks next
-            raise ConnectionResetError
         limit = int(operation.number("MessageLimit") or 10)
         told = [subscription.waiting.popleft() for _ in range(min(limit, len(subscription.waiting)))]
+        if gone():  # who asked has hung up, and real cameras do not notice: what came is lost
+            raise ConnectionResetError
         return f"<t:PullMessagesResponse>{self._times(subscription.ends - time.monotonic())}{''.join(told)}</t:PullMessagesResponse>"
 
     def renew(self, operation: Node, number: int) -> str:

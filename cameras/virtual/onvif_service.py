@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from urllib.parse import parse_qs
+from weakref import WeakKeyDictionary
 
 from aiohttp import web
 
@@ -37,6 +38,7 @@ class OnvifService:
         self.events = EventService(device)
         self.ptz = PtzService(device)
         self._in_flight = 0
+        self._transports: WeakKeyDictionary[asyncio.Transport, int] = WeakKeyDictionary()  # requests of each connection
         self.calls = 0
         media = MediaService(device, restart)
         # By path: some operations of media1 and media2 have one name.
@@ -94,8 +96,12 @@ class OnvifService:
         quirks = self.device.quirks
         if "dead" in self.device.faults or ("single_threaded" in quirks and self._in_flight):
             return _cut_off(request)
+        if "odd_path" in quirks and request.path.endswith("/device_service"):
+            return web.Response(status=404, text="<html>Not Found</html>", content_type="text/html")
         self._in_flight += 1
         self.calls += 1
+        if request.transport:
+            self._transports[request.transport] = self._transports.get(request.transport, 0) + 1
         try:
             reply = await self._answer(request)
         except ConnectionResetError:
@@ -103,8 +109,14 @@ class OnvifService:
         finally:
             self._in_flight -= 1
         if "closes_silently" in quirks and request.transport:
-            asyncio.get_running_loop().call_later(0.02, request.transport.close)
+            asyncio.get_running_loop().call_later(
+                0.02, self._close_if_idle, request.transport, self._transports[request.transport]
+            )
         return reply
+
+    def _close_if_idle(self, transport: asyncio.Transport, requests: int) -> None:
+        if self._transports.get(transport) == requests:
+            transport.close()
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         raw = await request.read()

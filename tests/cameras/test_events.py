@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,15 +13,16 @@ from sqlalchemy import select
 
 from cameras.event_care import EventCare
 from cameras.onvif import pull_point, soap
+from cameras.onvif.client import SHORT_PULL_SECONDS, SoapClient
 from cameras.onvif.names import DEVICE
 from cameras.virtual.clip import Clip
 from cameras.virtual.crowd import Crowd
 from cameras.virtual.makes import MAKES, Make
 from cameras.virtual.onvif_service import OnvifService
-from core.clock import SystemClock
+from core.clock import ManualClock, SystemClock
 from core.errors import ProtocolError
 from core.events import Event
-from tests.cameras.test_onboarding import NET, Village, village
+from tests.cameras.test_onboarding import LOGIN, NET, Village, village
 
 __all__ = ["village"]
 
@@ -54,7 +56,7 @@ async def _until(true: object, seconds: float = 8.0) -> None:
 
 QUIRKS = [
     [], ["relative_subscription"], ["returns_at_once"], ["one_slot"], ["no_termination_time"], ["wrong_event_namespace"],
-    ["drops_pull"], ["undeclared_prefix"], ["reordered"], ["closes_silently"], ["wsse_only", "no_termination_time"],
+    ["drops_pull"], ["undeclared_prefix"], ["reordered"], ["closes_silently"], ["wsse_only", "no_termination_time"], ["single_threaded"],
 ]  # fmt: skip
 
 
@@ -134,8 +136,9 @@ async def test_an_event_service_that_is_not_there_is_left_alone(village: Village
     assert await _kinds(village) == []
 
 
-async def test_a_long_pull_gives_way_and_loses_nothing(village: Village, clip: Clip, care: EventCare) -> None:
-    """An officer who turns a dome does not wait for twenty seconds of silence."""
+async def test_a_long_pull_holds_up_nobody_and_loses_nothing(village: Village, clip: Clip, care: EventCare) -> None:
+    """An officer who turns a dome does not wait for twenty seconds of silence, and what happens meanwhile is heard: a pull that
+    is broken off would take it along (the virtual camera gives it to the dead connection, as real ones do)."""
     _, service = await _start(village, clip)
     await care.reconcile()
 
@@ -149,12 +152,67 @@ async def test_a_long_pull_gives_way_and_loses_nothing(village: Village, clip: C
     for _ in range(5):
         await client.call(service.device.service, f'<GetHostname xmlns="{DEVICE}"/>')
     assert asyncio.get_running_loop().time() - began < 2
+    assert client.companion().pull_seconds(20) == SHORT_PULL_SECONDS  # while somebody steers
     service.events.emit("motion", True)
 
     async def arrived() -> bool:
         return await _kinds(village) == ["camera.motion"]
 
     await _until(arrived)
+
+
+class _SerialCamera:
+    """A clock and a client of a camera that answers nothing while a pull waits."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.client = SoapClient(None, self.clock)  # type: ignore[arg-type]
+        self.pulls = self.client.companion()
+
+    async def command(self, seconds: float, *, pull_ends: bool) -> None:
+        async def answer(*_: object) -> object:
+            self.clock.advance(seconds)
+            if pull_ends:
+                self.pulls._shared.pulls += 1
+            return None
+
+        self.client._call = answer  # type: ignore[method-assign, assignment]
+        await self.client.call("http://camera/", "<Stop/>")
+
+
+@pytest.mark.parametrize(("seconds", "pull_ends", "short"), [(0.2, False, False), (0.2, True, False), (15.0, True, True)])
+async def test_a_camera_that_answers_one_at_a_time_is_pulled_shortly(seconds: float, pull_ends: bool, short: bool) -> None:
+    camera = _SerialCamera()
+    camera.pulls._shared.pulls += 1  # a pull waits
+    await camera.command(seconds, pull_ends=pull_ends)
+    camera.clock.advance(3600)
+    assert camera.pulls.pull_seconds(20) == (SHORT_PULL_SECONDS if short else 20)
+
+
+async def test_a_refusal_counts_for_both_lines() -> None:
+    camera = _SerialCamera()
+    camera.pulls.refused = True
+    assert camera.client.refused
+
+
+async def test_subscriptions_are_renewed_and_given_back_as_the_standard_says(village: Village, clip: Clip) -> None:
+    """The actions of WS-BaseNotification's WSDL, and a MessageID: what dispatches by WS-Addressing refuses others."""
+    _, service = await _start(village, clip)
+    sent: list[bytes] = []
+    client = SoapClient(
+        village.http, SystemClock(), LOGIN, listener=lambda _url, request, _status, _reply: sent.append(request)
+    )
+    point = await pull_point.PullPoint.open(client, f"{service.device.service.rpartition('/')[0]}/event_service")
+    sent.clear()
+    await point.renew()
+    await point.close()
+    texts = [b.decode() for b in sent]
+    for operation in ("Renew", "Unsubscribe"):
+        (request,) = {t for t in texts if f"<{operation} " in t and "Security" not in t} or {
+            t for t in texts if f"<{operation} " in t
+        }
+        assert f">http://docs.oasis-open.org/wsn/bw-2/SubscriptionManager/{operation}Request</Action>" in request
+        assert re.search(r"<MessageID [^>]*>urn:uuid:[0-9a-f-]{36}</MessageID>", request)
 
 
 def test_a_known_topic_in_any_dress_is_read() -> None:

@@ -158,7 +158,7 @@ async def test_a_thousand_profiles_are_not_believed(stage: Stage, http: aiohttp.
 
     stage.answer = answer
     found = await identify(SoapClient(http, CLOCK), stage.url, CLOCK)
-    assert len(found.profiles) <= 16 and calls < 60
+    assert len(found.profiles) <= 64 and calls < 150
 
 
 def test_no_entity_is_expanded() -> None:

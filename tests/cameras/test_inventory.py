@@ -72,7 +72,7 @@ def test_the_demo_town_is_good() -> None:
         (changed(cameras__0__colour="red"), ["unknown key", "colour"]),
         (changed(cameras__0__azimuth=400), ["azimuth"]),
         (changed(cameras__0__streams={"main": {"url": "rtsp://u:p@10.1.1.5/x"}}), ["remove user and password"]),
-        (changed(cameras__0__address="http://10.1.1.5/onvif"), ["host or host:port"]),
+        (changed(cameras__0__address="rtsp://10.1.1.5/onvif"), ["host:port or http://"]),
         (changed(cameras__0__id="W 1"), ["small letters"]),
         (changed(cameras__0__address=None), ["give an address"]),
         (changed(villages__0__subnets=["10.1.1.0/33"]), ["subnets"]),

@@ -11,15 +11,21 @@ from typing import Any
 
 import aiohttp
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 from sqlalchemy import select
 
 from cameras import discovery, findings, history
-from cameras.inventory import Inventory
-from cameras.onboarding import Onboarding
+from cameras.inventory import CameraEntry, Inventory
+from cameras.onboarding import Onboarding, address_met, chosen
+from cameras.onvif import media, soap
+from cameras.onvif.addresses import address_of, host_port, service_url
 from cameras.onvif.client import http_session
+from cameras.onvif.media import Profile
 from cameras.registry import apply, set_password
 from cameras.survey import Survey
-from cameras.tables import Camera, Credential, DeviceSeen, Finding
+from cameras.tables import Camera, CameraChange, Credential, DeviceSeen, Finding
 from cameras.virtual.clip import Clip
 from cameras.virtual.crowd import Crowd, device_of
 from cameras.virtual.makes import MAKES, Make
@@ -235,3 +241,90 @@ async def test_a_password_in_an_address_goes_into_the_vault(village: Village, cl
     assert credential.username == LOGIN[0] and credential.sealed and LOGIN[1] not in credential.sealed
     assert LOGIN[1] not in repr(rows) and LOGIN[1] not in repr(streams)
     assert (await village.camera("v-1")).credential == "camera-v-1"
+
+
+ODD_PATH = Make("Test", "O-1", "1", frozenset(["odd_path"]))
+
+
+async def test_a_service_at_another_path_is_asked_where_discovery_told(village: Village, clip: Clip) -> None:
+    await village.start([(1, 1, ODD_PATH), (2, 2, PLAIN), (3, 3, ODD_PATH)], clip)
+    failed = await village.identify()
+    assert "HTTP 404 Not Found at /onvif/device_service" in failed["v-1"], "nobody has met it: what it answered is told"
+    assert await village.look() == {"first": 1, "known": 1, "new": 1}
+    where = f"{NET}.1:{PORTS[0]}/onvif/service"
+    assert (await village.camera("v-1")).address == where
+    assert await village.identify() == {}
+    assert await village.look() == {"known": 2, "new": 1}
+    async with village.database.reading() as session:
+        stranger = await session.get_one(DeviceSeen, f"{NET}.3:{PORTS[0]}")
+        fields = [c.field for c in await session.scalars(select(CameraChange).where(CameraChange.camera == "v-1"))]
+    assert fields.count("address") == 1 and address_met(discovery.Found("", stranger.address, stranger.url, "", "")).endswith(
+        "/onvif/service"
+    )
+
+
+async def test_a_service_that_moved_on_its_host_is_found_again(village: Village, clip: Clip) -> None:
+    """Met at the unusual path before, and known by host and port alone: as registries written until now are."""
+    await village.start([(1, 1, ODD_PATH)], clip)
+    await village.look()
+    async with village.database.session() as session:
+        (await session.get_one(Camera, "v-1")).address = f"{NET}.1:{PORTS[0]}"
+    assert "v-1" not in await village.identify()
+    assert (await village.camera("v-1")).address == f"{NET}.1:{PORTS[0]}/onvif/service"
+
+
+ADDRESSES = [
+    ("10.0.0.5", "10.0.0.5", "http://10.0.0.5/onvif/device_service", "10.0.0.5:80"),
+    ("10.0.0.5:8899", "10.0.0.5:8899", "http://10.0.0.5:8899/onvif/device_service", "10.0.0.5:8899"),
+    ("10.0.0.5:2020/onvif/service", "10.0.0.5:2020/onvif/service", "http://10.0.0.5:2020/onvif/service", "10.0.0.5:2020"),
+    ("http://10.0.0.5/onvif/device_service", "10.0.0.5", "http://10.0.0.5/onvif/device_service", "10.0.0.5:80"),
+    ("http://cam-1.lan/onvif/ptz?x=1", "cam-1.lan/onvif/ptz?x=1", "http://cam-1.lan/onvif/ptz?x=1", "cam-1.lan:80"),
+    ("https://10.0.0.5/onvif/a", "https://10.0.0.5/onvif/a", "https://10.0.0.5/onvif/a", "10.0.0.5:443"),
+    ("[fe80::1]:81/onvif/s", "[fe80::1]:81/onvif/s", "http://[fe80::1]:81/onvif/s", "[fe80::1]:81"),
+    ("http://10.0.0.5:8080", "10.0.0.5:8080", "http://10.0.0.5:8080/onvif/device_service", "10.0.0.5:8080"),
+]
+
+
+@pytest.mark.parametrize(("told", "known", "service", "where"), ADDRESSES)
+def test_an_address_may_be_a_url(told: str, known: str, service: str, where: str) -> None:
+    assert (address_of(told), service_url(known), host_port(told)) == (known, service, where)
+    entry = CameraEntry(id="c", name="c", village="v", address=told)
+    assert service_url(address_of(entry.address or "")) == service
+
+
+WRONG_ADDRESSES = [
+    "http://user:secret@10.0.0.5/", "10.0.0.5:port", "a b", "http:///x", "10.0.0.5/a#b", "rtsp://10.0.0.5/x", "10.0.0.5:99999",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG_ADDRESSES)
+def test_what_is_no_address_is_refused(wrong: str) -> None:
+    with pytest.raises(ValidationError, match="no address"):
+        CameraEntry(id="c", name="c", village="v", address=wrong)
+
+
+def _profile(channel: int, width: int, height: int, *, source: bool = True, codec: str = "H264") -> Profile:
+    url = f"rtsp://10.0.0.5/cam?channel={channel}&subtype={width}"
+    return Profile(f"{channel}-{width}", "", codec, width, height, 25.0, None, url, source=f"S{channel}" if source else None)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 12), st.sampled_from([(352, 288), (704, 576), (1920, 1080), (2560, 1440)]), st.sampled_from(["H264", "H265"])),
+        min_size=1, max_size=36,
+    ),
+    st.booleans(),
+)  # fmt: skip
+def test_main_and_sub_are_one_channel(told: list[tuple[int, tuple[int, int], str]], sources: bool) -> None:
+    profiles = [_profile(n, *size, source=sources, codec=codec) for n, size, codec in told]
+    found = chosen(profiles)
+    channels = {str(p.stream_url).partition("channel=")[2].partition("&")[0] for p in found.values()}
+    assert len(channels) == 1 and (found["main"].width or 0) == max(size[0] for _, size, _ in told)
+    smaller = [p for p in profiles if p.token.partition("-")[0] in channels and (p.width or 0) < (found["main"].width or 0)]
+    assert ("sub" in found) == bool(smaller)
+
+
+async def test_all_profiles_of_a_recorder_are_read() -> None:
+    nodes = "".join(f"<Profiles token='p{i}'/>" for i in range(36))
+    reply = soap.parse(f"<Envelope><Body><R>{nodes}</R></Body></Envelope>".encode())
+    assert len(media._told(reply)) == 36

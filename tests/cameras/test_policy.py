@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
+from cameras import findings
 from cameras.account_care import NAMES, AccountCare, password
 from cameras.policy_care import PolicyCare, Result
 from cameras.tables import Camera, CameraChange, Credential, ModelNote, Policy
@@ -82,9 +83,26 @@ async def test_a_model_that_ignores_is_not_asked_twice(village: Village, clip: C
     assert {"ntp", "discoverable", "shut TELNET", "encoder main"} <= set(first.of("ignored"))
     calls = crowd.services[f"{NET}.2"].calls
     second = (await _care(village, "v-2"))["v-2"]
-    assert set(second.of("known")) >= {"ntp", "discoverable", "encoder main"} and not second.of("ignored", "set")
+    assert set(second.of("unsupported")) >= {"ntp", "discoverable", "encoder main"} and not second.of("ignored", "set")
     assert crowd.services[f"{NET}.2"].calls - calls <= len(second.deeds) + 2, "it was read, and nothing was written"
-    assert ("drift", "v-2") not in await village.findings()
+    # What is not tried again is not as it should be all the same: the finding stays, on every day.
+    third = (await _care(village, "v-1"))["v-1"]
+    assert set(third.of("unsupported")) == set(second.of("unsupported"))
+    assert await village.findings() == [("drift", "v-1"), ("drift", "v-2")]
+
+
+async def test_what_a_person_accepts_is_told_again_only_where_it_changes(village: Village, clip: Clip) -> None:
+    await _start(village, clip, "ignores_encoder", rules={"main": {"bitrate": 64_000}})
+    await _care(village, "v-1")
+    async with village.database.session() as session:
+        (row,) = await findings.open_ones(session)
+        await findings.accept(session, row.id, SystemClock().now(), "an officer", "this model cannot do it")
+    await _care(village, "v-1")
+    assert await village.findings() == []
+    async with village.database.session() as session:
+        about = findings.Subject("v-1", "", "v")
+        assert await findings.is_accepted(session, "drift", about, settings=["encoder main"])
+        assert not await findings.is_accepted(session, "drift", about, settings=["encoder main", "ntp"])
 
 
 async def test_a_value_that_is_rounded_is_taken_and_remembered(village: Village, clip: Clip) -> None:

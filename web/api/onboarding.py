@@ -10,6 +10,8 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 
 from cameras import acceptance, findings, history, registry
+from cameras.discovery import Found
+from cameras.onboarding import address_met
 from cameras.tables import Camera, DeviceSeen
 from core import audit
 from core.errors import ConflictError, ForbiddenError, NotFoundError
@@ -238,7 +240,8 @@ async def adopt(c: Context) -> Created:
             raise NotFoundError("no such device was met; look around first")
         if not c.identity.sees_village(c.body.village):
             raise NotFoundError("there is no such village")
-        added = await registry.add_met(session, c.body.village, c.body.name, device.address, c.body.credential)
+        met = Found(device.endpoint, device.address, device.url, device.name, device.hardware)
+        added = await registry.add_met(session, c.body.village, c.body.name, address_met(met), c.body.credential)
         number = added.id
         history.note(session, number, now, c.identity.name, "adopted", None, device.address)
         device.verdict, device.camera = "first", number

@@ -1,0 +1,161 @@
+"""What cameras' web servers do to HTTP: wrong lengths, both lengths, bytes behind the answer, an early end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cameras.onvif import lenient_http
+from cameras.onvif.client import ServiceNotFound, SoapClient, http_session
+from core.clock import SystemClock
+from core.errors import CameraError, CameraUnreachable, ProtocolError
+
+ENVELOPE = (
+    b'<?xml version="1.0"?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>'
+    b"<GetNameResponse><Name>camera</Name></GetNameResponse></s:Body></s:Envelope>"
+)
+ASK = '<GetName xmlns="http://www.onvif.org/ver10/device/wsdl"/>'
+WRITE = '<SetName xmlns="http://www.onvif.org/ver10/device/wsdl"/>'
+KIND = b"Content-Type: application/soap+xml\r\n"
+N = len(ENVELOPE)
+
+
+def _sized(size: int, rest: bytes = ENVELOPE, more: bytes = b"") -> bytes:
+    return b"HTTP/1.1 200 OK\r\n" + KIND + b"Content-Length: %d\r\n" % size + more + b"\r\n" + rest
+
+
+def _chunks(content: bytes, step: int) -> bytes:
+    parts = [content[i : i + step] for i in range(0, len(content), step)]
+    return b"".join(b"%x\r\n%b\r\n" % (len(p), p) for p in parts) + b"0\r\n\r\n"
+
+
+# (what is sent, whether the connection is closed behind it)
+FORMS: dict[str, tuple[bytes, bool]] = {
+    "right": (_sized(N), False),
+    "too long, closed": (_sized(N + 24), True),
+    "too long, left open": (_sized(N + 24), False),
+    "too short": (_sized(N - 40), False),
+    "too short, closed": (_sized(20), True),
+    "bytes behind": (_sized(N, ENVELOPE + b"\r\n\r\n\0\0"), False),
+    "a page behind": (_sized(N, ENVELOPE + b"<html>HTTP/</html>"), False),
+    "both lengths": (_sized(N, _chunks(ENVELOPE, 100), b"Transfer-Encoding: chunked\r\n"), True),
+    "both lengths, small chunks, left open": (_sized(N, _chunks(ENVELOPE, 7), b"Transfer-Encoding: chunked\r\n"), False),
+    "told chunked, is not": (b"HTTP/1.1 200 OK\r\n" + KIND + b"Transfer-Encoding: chunked\r\n\r\n" + ENVELOPE, True),
+    "two different lengths": (_sized(N, ENVELOPE, b"Content-Length: 7\r\n"), False),
+    "no last chunk": (b"HTTP/1.1 200 OK\r\n" + KIND + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n" % (N, ENVELOPE), False),
+    "negative length": (_sized(-1), True),
+    "bare line feeds": (_sized(N).replace(b"\r\n", b"\n"), False),
+    "no length": (b"HTTP/1.0 200 OK\r\n" + KIND + b"\r\n" + ENVELOPE, True),
+    "continue first": (b"HTTP/1.1 100 Continue\r\n\r\n" + _sized(N - 9), False),
+}
+
+
+class Camera:
+    """Answers every request with the same bytes."""
+
+    def __init__(self) -> None:
+        self.answer, self.close, self.requests, self.url = b"", False, 0, ""
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                (size,) = (int(x.partition(b":")[2]) for x in head.splitlines() if x.lower().startswith(b"content-length"))
+                await reader.readexactly(size)
+                self.requests += 1
+                writer.write(self.answer)
+                await writer.drain()
+                if self.close:
+                    break
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+@pytest.fixture
+async def camera() -> AsyncIterator[Camera]:
+    made = Camera()
+    server = await asyncio.start_server(made.talk, "127.0.0.1", 0)
+    made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/onvif/device_service"
+    yield made
+    server.close()
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with http_session() as session:
+        yield session
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_an_answer_is_read_when_its_envelope_is_complete(form: str, camera: Camera, http: aiohttp.ClientSession) -> None:
+    camera.answer, camera.close = FORMS[form]
+    client = SoapClient(http, SystemClock())
+    async with asyncio.timeout(3):
+        for _ in range(3):  # also on a connection that was kept
+            assert (await client.call(camera.url, ASK)).text("Name") == "camera"
+    assert camera.requests <= 5  # a camera that was found out is asked once
+
+
+async def test_what_changes_something_is_not_sent_twice(camera: Camera, http: aiohttp.ClientSession) -> None:
+    camera.answer, camera.close = FORMS["too short"]
+    client = SoapClient(http, SystemClock())
+    with pytest.raises(ProtocolError, match=r"cut short|breaks HTTP"):
+        await client.call(camera.url, WRITE)
+    assert camera.requests == 1
+    assert (await client.call(camera.url, WRITE)).text("Name") == "camera"
+
+
+async def test_a_missing_service_is_told_as_a_404(camera: Camera, http: aiohttp.ClientSession) -> None:
+    client = SoapClient(http, SystemClock())
+    for body in (b"", b"<html><body>Not Found</body></html>"):
+        camera.answer = b"HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        with pytest.raises(ServiceNotFound, match="HTTP 404 Not Found at /onvif/device_service"):
+            await client.call(camera.url, ASK)
+    camera.answer = b"HTTP/1.1 302 Found\r\nLocation: https://10.0.0.1/\r\nContent-Length: 0\r\n\r\n"
+    with pytest.raises(ProtocolError, match="HTTP 302 Found"):
+        await client.call(camera.url, ASK)
+
+
+async def test_no_message_holds_the_name_of_a_class(camera: Camera, http: aiohttp.ClientSession) -> None:
+    dead = await asyncio.start_server(lambda r, w: w.close(), "127.0.0.1", 0)
+    closing = f"http://127.0.0.1:{dead.sockets[0].getsockname()[1]}/"
+    said = []
+    camera.answer = b"nonsense\r\n\r\n"
+    camera.close = True
+    for url, seconds in ((closing, 2.0), ("http://127.0.0.1:9/", 2.0), ("http://unknown.invalid/", 2.0), (camera.url, 2.0)):
+        with pytest.raises(CameraError) as caught:
+            await SoapClient(http, SystemClock()).call(url, ASK, seconds=seconds)
+        said.append(str(caught.value))
+    camera.answer, camera.close = b"", False
+    with pytest.raises(CameraUnreachable, match="no answer in time"):
+        await SoapClient(http, SystemClock()).call(camera.url, ASK, seconds=0.2)
+    dead.close()
+    assert "connection refused" in said[1], said
+    assert not [s for s in said if "Error" in s or "Exception" in s or "Timeout" in s], said
+
+
+@given(st.binary(max_size=300), st.booleans())
+def test_any_bytes_are_an_answer_or_none(data: bytes, ended: bool) -> None:
+    for text in (data, b"HTTP/1.1 200 OK\r\n" + data, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + data):
+        try:
+            lenient_http.answer_in(text, ended=ended)
+            lenient_http.is_due(text)
+        except ProtocolError:
+            pass
+
+
+@given(st.integers(1, 400), st.integers(-5, 500), st.binary(max_size=30))
+def test_chunks_and_lengths_of_any_size_hold_the_envelope(step: int, size: int, behind: bytes) -> None:
+    for data in (
+        _sized(size, ENVELOPE + behind),
+        _sized(size, _chunks(ENVELOPE, step) + behind, b"Transfer-Encoding: chunked\r\n"),
+    ):
+        assert lenient_http.answer_in(data[: data.find(b"\r\n\r\n") + 30], ended=False) is None or size <= 26
+        found = lenient_http.answer_in(data, ended=True)
+        assert found is not None and ENVELOPE in found.body and found.status == 200
