@@ -13,7 +13,7 @@ _WORDS = {
     errno.EPIPE: "the connection was closed",
     errno.EHOSTUNREACH: "no route to the host",
     errno.ENETUNREACH: "the network is unreachable",
-    errno.ETIMEDOUT: "no answer in time",
+    errno.ETIMEDOUT: "timed out",
 }
 
 
@@ -30,7 +30,7 @@ def reason(error: BaseException) -> str:
     if isinstance(error, socket.gaierror):
         return "the host name is not known"
     if isinstance(error, TimeoutError):
-        return "no answer in time"
+        return "timed out"
     number = getattr(error, "errno", None)
     if isinstance(number, int) and number > 0:
         return _WORDS.get(number) or os.strerror(number).lower()

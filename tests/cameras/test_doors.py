@@ -136,7 +136,7 @@ async def test_masks_are_written_into_the_camera(village: Village, clip: Clip, q
     assert [(d.setting, d.state) for d in deeds] == [("masks", state)]
     assert len(crowd.members[0].masks) == (state == "set")
     again = (await _care(village, "v-1"))["v-1"].deeds
-    assert again[0].state == ("ok" if state == "set" else "known")
+    assert again[0].state == ("ok" if state == "set" else "unsupported")
     # Somebody takes the mask away: that is told, and it is back the next day.
     if state == "set":
         crowd.members[0].masks.clear()

@@ -85,7 +85,7 @@ async def test_xlsx_is_read_like_csv(database: Database, clock: ManualClock, tmp
     [
         ("村,点位\n李家村,桥头\n", "2: there is no village '李家村'"),
         ("村,点位,经度\n王家村,桥头,121\n", "2: longitude and latitude belong together"),
-        ("村,地址\n王家村,http://10.0.0.1/\n", "address"),
+        ("村,地址\n王家村,rtsp://10.0.0.1/\n", "address"),
         ("村,点位,账号\n王家村,桥头,nobody\n", "2: there is no credential 'nobody'"),
         ("名称,地址\nx,10.0.0.1\n", ":1: the first line must name the columns"),
         ("", "the file is empty"),
