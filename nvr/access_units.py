@@ -21,7 +21,7 @@ from nvr.gather import Part, Pieces
 from nvr.parameter_set_store import ParameterSetStore
 from nvr.parameter_sets import VideoFormat
 from nvr.picture_builder import Picture, PictureBuilder
-from nvr.picture_times import PictureTimes
+from nvr.picture_times import CLOCK, PictureTimes
 
 MAX_DUPLICATE = 64  # packets; a sequence number so little behind is a packet sent twice
 SILENT_FLUSHES = 2  # without a packet, after which an open picture counts as complete
@@ -75,12 +75,13 @@ class UnitAssembler:
         sets: list[bytes],
         counters: Counters,
         emit: Callable[[Assembled], None],
+        clock_rate: int = CLOCK,
     ):
         self._emit = emit
         self._depacketizer = Depacketizer(codec)
         self._builder = PictureBuilder(codec, ParameterSetStore(codec, sets), self._picture)
         self.counters = counters
-        self.times = PictureTimes()
+        self.times = PictureTimes(clock_rate)
         self.next_seq = -1
         self.units = 0  # complete pictures in this session
         self.missing_sets = False  # the newest keyframe's parameter sets never came
@@ -156,10 +157,7 @@ class UnitAssembler:
 
     def _picture(self, picture: Picture) -> None:
         """A picture is complete, or damaged."""
-        if not self.times.advance(picture.ts):
-            self.counters.timestamp_jumps += 1
-            self._flush_until(self.times.end)
-            self._broken = self._wait_key = True
+        self._advance(picture.ts)
         if picture.key and not picture.damaged:
             self.missing_sets = picture.video is None
         if picture.damaged or (picture.key and picture.video is None):
@@ -172,10 +170,16 @@ class UnitAssembler:
             self._pending.parts += picture.parts
             self._append(picture.size, key=picture.key)
 
+    def _advance(self, ts: int) -> None:
+        if not self.times.advance(ts):
+            self.counters.timestamp_jumps += 1
+
     def _start_gop(self, video: VideoFormat | None) -> None:
         self.counters.keyframes += 1
         self._wait_key = False
         self._flush_until(self.times.time)
+        if video != self._video:
+            self.times.relearn()
         self._broken, self._restarted = self._broken or self._restarted, False
         self._video = video
 
@@ -285,14 +289,14 @@ class UnitAssembler:
         whether the first is a keyframe (no other is), and their bytes. Only while `between_pictures`; no timestamp
         may jump."""
         if key:
-            self.times.advance(times[0])
+            self._advance(times[0])
             self._start_gop(self._video)
             self._append(sizes[0], key=True)
             times, steps, sizes = times[1:], steps[1:], sizes[1:]
         if times:
             if self.times.reordered or min(steps) <= 0:
                 for ts, size in zip(times, sizes, strict=True):
-                    self.times.advance(ts)
+                    self._advance(ts)
                     self._append(size, key=False)
             else:
                 self._extend_in_order(times[-1], steps, sizes)

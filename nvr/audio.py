@@ -35,6 +35,7 @@ class AudioAssembler:
         self.frames = 0
         self._ts = -1
         self._time = 0
+        self._end = 0  # of what came last
         self._run: AudioRun | None = None
 
     def push(self, payload: memoryview, ts: int) -> None:
@@ -46,9 +47,10 @@ class AudioAssembler:
             self._add(payload, len(payload) // self.track.channels)
 
     def _advance(self, ts: int) -> None:
-        delta = ((ts - self._ts + 0x80000000) & 0xFFFFFFFF) - 0x80000000 if self._ts >= 0 else 0
-        if abs(delta) <= MAX_STEP_SECONDS * self.track.rate:
-            self._time += delta
+        """Sound is in order: a timestamp that goes back, or far away, says that the camera's clock was set."""
+        if self._ts >= 0:
+            delta = ((ts - self._ts + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+            self._time = self._time + delta if 0 <= delta <= MAX_STEP_SECONDS * self.track.rate else self._end
         self._ts = ts
 
     def _aac(self, payload: memoryview) -> None:
@@ -64,15 +66,14 @@ class AudioAssembler:
             size = packed >> (total - i * width - self.track.size_bits) & (1 << self.track.size_bits) - 1
             if size == 0 or at + size > len(payload):
                 return
-            self._add(payload[at : at + size], AAC_FRAME)
-            self._time += AAC_FRAME
+            self._add(payload[at : at + size], AAC_FRAME, i * AAC_FRAME)
             at += size
-        # The next packet's timestamp says where it stands; what was added here is taken back.
-        self._time -= AAC_FRAME * headers
 
-    def _add(self, data: memoryview, duration: int) -> None:
+    def _add(self, data: memoryview, duration: int, behind: int = 0) -> None:
+        """Samples that begin `behind` the packet's timestamp."""
         if self._run is None:
-            self._run = AudioRun(self._time, [], [], bytearray())
+            self._run = AudioRun(self._time + behind, [], [], bytearray())
+        self._end = self._time + behind + duration
         run = self._run
         if duration <= 0 or len(run.data) + len(data) > MAX_WAITING:
             return
@@ -86,9 +87,9 @@ class AudioAssembler:
         run, self._run = self._run, None
         return run
 
-    def unwrapped(self, ts: int) -> int:
-        """Time of an RTP timestamp near the present one, in units of the rate."""
-        return self._time + ((ts - self._ts + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+    def unwrapped(self, ts: int) -> int | None:
+        """Time of an RTP timestamp near the present one, in units of the rate; None before the first packet."""
+        return self._time + ((ts - self._ts + 0x80000000) & 0xFFFFFFFF) - 0x80000000 if self._ts >= 0 else None
 
 
 def sample_entry(track: AudioTrack) -> bytes:

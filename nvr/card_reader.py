@@ -46,7 +46,7 @@ class CardReader:
         self._wanted = True
         self.counters = Counters()
         track = session.track
-        self._assembler = UnitAssembler(track.codec, track.parameter_sets, self.counters, self._emit)
+        self._assembler = UnitAssembler(track.codec, track.parameter_sets, self.counters, self._emit, track.clock_rate)
         self._receiver = RtpReceiver(self._assembler, track.payload_type, probe_of(track))
 
     async def read(self, bits_per_second: float, go_on: Callable[[], bool]) -> bool:

@@ -21,7 +21,6 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import ffmpeg
 
 from cameras.onvif.addresses import filled
-from core.clock import Clock, to_microseconds
 from core.errors import CameraDeclined, CameraError, CameraRefused, ProtocolError, StationFault, StreamStalled
 from core.tasks import spawn
 from nvr import moov
@@ -29,11 +28,13 @@ from nvr.access_units import Assembled, Counters
 from nvr.audio import TRACK, AudioRun
 from nvr.boxes import BoxReader
 from nvr.ffmpeg_errors import FfmpegErrors
+from nvr.ffmpeg_start import StartBuffer
 from nvr.fmp4 import TIMESCALE, Sample, parse_moof, track_of
 from nvr.parameter_sets import VideoFormat
 from nvr.rtsp import check_credential, declared_transport
 from nvr.sdp import AudioTrack
 from nvr.segments import SegmentSink
+from nvr.station_clock import StationClock
 from nvr.streams import StreamSpec
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ class _Learnt:
 class FfmpegEngine:
     name = "ffmpeg"
 
-    def __init__(self, clock: Clock, fragment_seconds: float, stall_seconds: float, after_fragment: Callable[[], None]):
+    def __init__(self, clock: StationClock, fragment_seconds: float, stall_seconds: float, after_fragment: Callable[[], None]):
         self._clock = clock
         self._fragment_seconds = fragment_seconds
         self._stall_seconds = stall_seconds
@@ -105,15 +106,12 @@ class FfmpegEngine:
             learnt.transport = "" if learnt.transport else "udp"
         raise error
 
-    def take(self, run: Assembled, sink: SegmentSink, counters: Counters) -> None:
-        counters.frames += len(run.sizes)
-        counters.keyframes += run.key
-        counters.bytes += sum(run.sizes)
-        sink.fragment(run, self.now_us())
+    def take(self, run: Assembled, arrival_us: int, sink: SegmentSink) -> None:
+        sink.fragment(run, arrival_us)
         self._after_fragment()
 
     def now_us(self) -> int:
-        return to_microseconds(self._clock.now())
+        return self._clock.read()
 
     @property
     def stall_seconds(self) -> float:
@@ -135,6 +133,7 @@ class _Session:
         self._silent = silent
         self._video: VideoFormat | None = None
         self._sound: AudioTrack | None = None
+        self._start = StartBuffer()
         self.errors = FfmpegErrors()
         self.pictures = 0
 
@@ -153,6 +152,7 @@ class _Session:
         except CameraError as e:
             return e
         finally:
+            self._hand_on(self._start.release())
             self._sink.end_session()
             if process.returncode is None:
                 process.kill()
@@ -225,9 +225,19 @@ class _Session:
             return
         time, samples, _ = parsed
         self.pictures += len(samples)
-        self._engine.take(_run(video, time, samples, body), self._sink, self._counters)
+        run = _run(video, time, samples, body)
+        self._counters.frames += len(run.sizes)
+        self._counters.keyframes += run.key
+        self._counters.bytes += sum(run.sizes)
+        self._hand_on(self._start.take(run, self._engine.now_us()))
+
+    def _hand_on(self, runs: list[tuple[Assembled, int]]) -> None:
+        for run, arrival_us in runs:
+            self._engine.take(run, arrival_us, self._sink)
 
     def _take_sound(self, track: AudioTrack, time: int, samples: list[Sample], data: bytes) -> None:
+        if not self._start.is_live:
+            return
         run = AudioRun(time, [s.size for s in samples], [s.duration for s in samples], bytearray(data))
         self._sink.audio(run, track, self._engine.now_us())
 

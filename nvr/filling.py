@@ -14,8 +14,10 @@ from itertools import accumulate, pairwise
 from nvr import footage, gather
 from nvr.access_units import Assembled, Counters
 from nvr.footage import Segment
-from nvr.segments import ArchiveLog, SegmentSink
+from nvr.segments import SegmentSink
+from nvr.timeline import ArchiveLog
 from nvr.volumes import VolumeSet
+from nvr.wall_clock import KnownTimes
 
 SQUEEZED = 45  # 1/90,000 s that a picture before the gap lasts; ffmpeg calls less a fault of the time stamps
 MAX_HELD = 16_000_000  # bytes of the GOP before the gap
@@ -54,7 +56,7 @@ class Filling:
         segment_seconds: float, in_loop: Callable[[Callable[[], None]], object],
     ):  # fmt: skip
         self._log = _Backfilled(archive)
-        self._sink = SegmentSink(stream, volumes, self._log, Counters(), segment_seconds, in_loop)
+        self._sink = SegmentSink(stream, volumes, self._log, Counters(), segment_seconds, in_loop, KnownTimes())
         # Stream time is wall time in 1/90,000 s.
         self._start, self._end = -(-start_us * 9 // 100), end_us * 9 // 100
         self._offset_us = offset_us

@@ -15,7 +15,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from core.clock import Clock, to_microseconds
+from core.clock import Clock
 from core.errors import CameraUnreachable, MinwangError, ProtocolError, StreamStalled
 from nvr import black_box, rtcp
 from nvr.access_units import Assembled, Counters, UnitAssembler
@@ -25,6 +25,7 @@ from nvr.bulk import Arena, ArenaPool, Region, take_apart
 from nvr.rtp import RtpReceiver, payload_bounds, probe_of
 from nvr.rtsp import RtspSession, open_session
 from nvr.segments import SegmentSink
+from nvr.station_clock import StationClock
 from nvr.streams import StreamSpec
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class NativeSession:
         self.arrival_us = 0
         self._leftover = rtsp.early
         track = rtsp.track
-        self._assembler = UnitAssembler(track.codec, track.parameter_sets, counters, self._emit)
+        self._assembler = UnitAssembler(track.codec, track.parameter_sets, counters, self._emit, track.clock_rate)
         self._receiver = RtpReceiver(self._assembler, track.payload_type, probe_of(track))
         self._audio = AudioAssembler(rtsp.audio) if rtsp.audio else None
         self._stall = stall_seconds
@@ -296,7 +297,7 @@ class Ticker:
     """Runs all native sessions of a worker."""
 
     def __init__(self, clock: Clock, submit: Callable[[ArenaPool, list[Arena]], None]):
-        self._clock = clock
+        self.station = StationClock(clock)
         self.box: BlackBox | None = None  # hears whose bytes are being read
         self.careful = False  # every camera's bytes alone: somebody's killed the last recorder
         self._submit = submit  # hands what was collected to the writers, who release the arenas
@@ -322,7 +323,7 @@ class Ticker:
         due = loop.time()
         while True:
             now = loop.time()
-            self.tick(now, to_microseconds(self._clock.now()))
+            self.tick(now, self.station.read())
             ended = loop.time()
             self.late_ticks += ended > due + TICK
             due = max(due + TICK, ended)

@@ -158,7 +158,7 @@ class Recorder:
         if before is not None:
             self._continue(sink, *before)
         elif covered is not None:
-            sink.covered_until, sink.in_gap = covered
+            sink.timeline.resume(*covered)
             if not sink.in_gap:
                 sink.start_gap("recorder_down", "", covered[0])
         sink.live = self._live.get(spec.id)
@@ -176,7 +176,7 @@ class Recorder:
     def _continue(self, sink: SegmentSink, before: StreamState, why: tuple[str, str]) -> None:
         if sink is not before.sink:
             old = before.sink
-            sink.covered_until, sink.in_gap, sink.last_cause = old.covered_until, old.in_gap, old.last_cause
+            sink.timeline.resume(old.covered_until, old.in_gap, old.timeline.last_cause)
         if sink.covered_until is not None and not sink.in_gap:
             sink.start_gap(*why, to_microseconds(self._clock.now()))
 
@@ -284,7 +284,7 @@ class Recorder:
             from nvr.ffmpeg_engine import FfmpegEngine  # with its command builder 8 MB, which most recorders never need
 
             seconds, stall = self._settings.fragment_seconds, self._settings.stall_seconds
-            self._ffmpeg = FfmpegEngine(self._clock, seconds, stall, self.volumes.submit)
+            self._ffmpeg = FfmpegEngine(self.ticker.station, seconds, stall, self.volumes.submit)
         return self._ffmpeg
 
     def _choose(self, state: StreamState) -> str:

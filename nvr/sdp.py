@@ -23,6 +23,7 @@ class VideoTrack:
     control: str  # absolute address for SETUP
     parameter_sets: list[bytes]
     fps: float | None
+    clock_rate: int = 90_000  # that the camera states; RFC 6184 and RFC 7798 know no other
     feedback: frozenset[str] = frozenset()  # ways to ask for a keyframe: 'pli' (RFC 4585), 'fir' (RFC 5104)
 
 
@@ -43,14 +44,23 @@ def video_track(sdp: str, base: str) -> VideoTrack:
     sections = _sections(sdp)
     aggregate = _aggregate(sections, base)
     for section, payload_type in _offers(sections, "video"):
-        codec = CODECS.get((_attribute(section, "rtpmap", payload_type) or "").partition("/")[0].upper())
+        name, _, stated = (_attribute(section, "rtpmap", payload_type) or "").partition("/")
+        codec = CODECS.get(name.strip().upper())
         if codec is None:
             continue
         framerate = _float(_attribute(section, "framerate"))
         sets = _sets(_fields(section, payload_type))
         feedback = _feedback(section, payload_type)
-        return VideoTrack(codec, int(payload_type), _control(section, aggregate), sets, framerate, feedback)
+        return VideoTrack(
+            codec, int(payload_type), _control(section, aggregate), sets, framerate, _clock_rate(stated), feedback
+        )
     raise ProtocolError("the camera offers no H.264 or H.265 video")
+
+
+def _clock_rate(stated: str) -> int:
+    digits = stated.partition("/")[0].strip()
+    rate = int(digits) if digits.isdigit() and len(digits) < 8 else 0
+    return rate if rate >= 1000 else 90_000
 
 
 def audio_track(sdp: str, base: str) -> AudioTrack | None:

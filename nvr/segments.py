@@ -1,8 +1,9 @@
 """From fragments to segment files and archive facts: the one place where footage meets the disk.
 
 A SegmentSink belongs to one stream. Whatever engine reads the camera hands it `Assembled` runs of
-pictures; the sink cuts them into files of about `segment_seconds` at keyframes, keeps wall time,
-notes gaps, and offers every fragment to live viewers. Facts go to an ArchiveLog (nvr.archive).
+pictures; their media time becomes wall time (nvr.wall_clock), they are cut into files of about
+`segment_seconds` at keyframes, gaps are noted (nvr.timeline), and every fragment is offered to live
+viewers. Facts go to an ArchiveLog.
 """
 
 from __future__ import annotations
@@ -10,20 +11,24 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from nvr import audio, fmp4, footage, gop_index
+from nvr import audio, fmp4, footage, gather, gop_index
 from nvr.access_units import Assembled, Counters
 from nvr.fmp4 import TIMESCALE
 from nvr.footage import Segment
 from nvr.parameter_sets import VideoFormat
 from nvr.sdp import AudioTrack
+from nvr.station_clock import StationClock
+from nvr.timeline import GAP_MIN_US, ArchiveLog, Cadence, Timeline
 from nvr.volumes import Disk, VolumeSet
 from nvr.wall_clock import WallClock
 from nvr.writer import FULL, SegmentFile
 
-GAP_MIN_US = 1_000_000  # a shorter hole is jitter
+GAP_MIN = GAP_MIN_US * 9 // 100
+PAUSE_US = 700_000  # without pictures: the next run may be late
 DISK_PAUSE_US = 10_000_000
+SLEW_US = 50_000  # correction by the station's clock between two files
+SOUND_LEAD = 6 * TIMESCALE // 10  # sender reports may move sound against the pictures by no more
 
 
 @dataclass(slots=True, eq=False)
@@ -33,7 +38,7 @@ class Writing:
     file: SegmentFile
     disk: Disk
     start_us: int
-    base: int  # stream time of its first picture, 90 kHz
+    base: int  # placed time of its first picture, 90 kHz
     video: VideoFormat
     init_size: int
     lost_before: int
@@ -41,26 +46,10 @@ class Writing:
     sound_end: int = 0  # units of the sound's rate
     frames: int = 0
     fragments: int = 0
-    end: int = 0  # stream time, 90 kHz
+    newest: int = 0  # placed time of its last picture
+    end: int = 0  # placed time, 90 kHz
     failed: bool = False  # the disk refused it while it was open: its gap runs
     gops: list[gop_index.Gop] = field(default_factory=list)
-
-
-class ArchiveLog(Protocol):
-    """Takes the facts of recording; must not block."""
-
-    def opened(self, segment: Segment) -> None: ...
-
-    def closed(self, segment: Segment) -> None:
-        """The file is complete on its volume, or (no frames) holds nothing and goes."""
-
-    def gap(
-        self, stream: str, start_us: int, cause: str, detail: str, end_us: int | None = None, *, fillable: bool = True
-    ) -> None:
-        """A gap begins, or, with its end, is over. `fillable`: there is room for what the camera's card has of it."""
-
-    def gap_ended(self, stream: str, end_us: int) -> None:
-        """The stream's open gap, if any, ends."""
 
 
 LiveTap = Callable[[Assembled, Writing, bytes], None]
@@ -75,6 +64,7 @@ class SegmentSink:
         counters: Counters,
         segment_seconds: float,
         in_loop: Callable[[Callable[[], None]], object],
+        clock: WallClock | None = None,
     ):
         self.stream = stream
         self._volumes = volumes
@@ -87,64 +77,143 @@ class SegmentSink:
         self._rotations = 0
         self.segment: Writing | None = None
         self.live: LiveTap | None = None
-        self.covered_until: int | None = None  # wall time, µs
+        self.timeline = Timeline(stream, archive)
+        self.clock = clock or WallClock()
+        self._station: StationClock | None = None
+        self._step_us = 0  # by which the station's clock was set; the next file begins with it
+        self._stepped: Callable[[str, int, int], None] | None = None
+        self._cadence = Cadence()
+        self._held: tuple[Assembled, int] | None = None  # a run of which only the next one says where it lies
+        self._arrival_us = 0
         self._last_start = 0  # µs UTC, of the newest file
-        self.in_gap = False
-        self.last_cause = "no_packets"
-        self.clock = WallClock()
         self._blocked_until_us = 0  # after a disk error nothing is written before this
         self._disk: Disk | None = None
         self._sound: AudioTrack | None = None
+        self._sound_clock = WallClock()
         self.segments_made = 0
+
+    @property
+    def covered_until(self) -> int | None:
+        """Wall time, µs."""
+        return self.timeline.covered_until
+
+    @property
+    def in_gap(self) -> bool:
+        return self.timeline.in_gap
+
+    def follow(self, station: StationClock, stepped: Callable[[str, int, int], None]) -> None:
+        """Keep to the station's clock; `stepped` hears when the stream went over to a clock that was set: (stream,
+        until when its footage is filed by the old clock, by how much it was set)."""
+        self._station, self._stepped = station, stepped
+        self.clock.correction_us = station.correction_us
+
+    def start_gap(self, cause: str, detail: str, now_us: int) -> None:
+        """Recording stopped for a reason; the gap runs from the last covered instant."""
+        self.timeline.start_gap(cause, detail, now_us)
 
     def begin_session(self, sound: AudioTrack | None = None) -> None:
         """A new connection: times start over, so does the file."""
         self.end_session()
         self.clock.restart()
+        self._sound_clock.restart()
+        self._cadence = Cadence()
         self._sound = sound
 
     def sender_report(self, camera_us: int, stream_time: int, arrival_us: int) -> None:
         """The camera says that its clock read `camera_us` at `stream_time` (90 kHz)."""
         self.clock.report(camera_us, stream_time)
 
-    def audio_report(self, camera_us: int, sound_time: int) -> None:
+    def audio_report(self, camera_us: int, sound_time: int | None) -> None:
         """The same of the sound, in units of its rate."""
-        if self._sound is not None:
-            self.clock.sound_report(camera_us, sound_time, self._sound.rate)
+        if self._sound is not None and sound_time is not None:
+            self._sound_clock.report(camera_us, sound_time * TIMESCALE // self._sound.rate)
+
+    def clock_stepped(self, by_us: int) -> None:
+        """The station's clock was set: the next file begins by the new one."""
+        self._step_us += by_us
+        if self.segment is None:
+            self._take_step()
+
+    def _take_step(self) -> None:
+        by, self._step_us = self._step_us, 0
+        if by == 0:
+            return
+        until = self.covered_until
+        self.clock.correction_us += by
+        self.timeline.shift(by)
+        self._last_start = 0
+        if until is not None and self._stepped is not None:
+            self._stepped(self.stream, until, by)
 
     def fragment(self, run: Assembled, arrival_us: int) -> None:
-        """Take a run of pictures that had all arrived at `arrival_us` (µs UTC)."""
-        duration = sum(run.durations)
-        last = run.time + duration - run.durations[-1]
-        self.clock.observe(last, arrival_us)
+        """Take a run of pictures that had all arrived at `arrival_us` (µs of the station's steady time)."""
+        paused, self._arrival_us = arrival_us - self._arrival_us > PAUSE_US, arrival_us
+        if self._held is not None:
+            self._release((_newest(run), arrival_us))
+        elif paused and self.clock.is_in_doubt(run.time, run.durations, arrival_us):
+            run.parts = [gather.joined(run.parts)]  # slices of the receive buffer do not live so long
+            self._held = (run, arrival_us)
+            return
+        self._place(run, arrival_us)
+
+    def _release(self, following: tuple[int, int] | None = None) -> None:
+        if self._held is None:
+            return
+        (run, arrival_us), self._held = self._held, None
+        if following is not None:
+            self.clock.resolve((_newest(run), arrival_us), following)
+        self._place(run, arrival_us)
+
+    def _place(self, run: Assembled, arrival_us: int) -> None:
+        """From media time to the station's, and into a file."""
+        if run.broken:
+            self._close(slew=False)
+            self.clock.restart()
+        run.time, run.durations = self.clock.place(run.time, run.durations, arrival_us)
         segment = self.segment
-        hole = segment is not None and segment.fragments > 0 and run.time - segment.end >= TIMESCALE
-        # Behind a hole a new file begins, so that what is fetched later finds its place between the two.
-        if segment is not None and (run.broken or (run.key and (hole or self._must_rotate(segment, run)))):
-            self.last_cause = self._cause_of_hole(segment)
-            self._close(slew=not run.broken)
-            segment = None
-            if run.broken:
-                self.clock.restart()
-                self.clock.observe(last, arrival_us)
+        if segment is not None and segment.fragments:
+            hole = self._join(segment, run)
+            if run.key and (hole >= GAP_MIN or self._step_us or self._must_rotate(segment, run)):
+                self.timeline.last_cause = self._cause_of_hole(segment)
+                run.time += self._close(slew=True)
+                self._take_step()
+                segment = None
         if segment is None:
             if not run.key or arrival_us < self._blocked_until_us:
                 return
             segment = self._open(run, arrival_us)
             if segment is None:
                 return
-        elif hole:
-            self._note_hole(segment, run.time)
+        self._write(segment, run)
+
+    def _join(self, segment: Writing, run: Assembled) -> int:
+        """Let what was written last until the run begins, but for pictures that are missing; returns how much of
+        them is missing before the run."""
+        before = 0
+        for i, missing in self._cadence.missing(run.time - segment.newest, run.durations):
+            until = run.time + sum(run.durations[:i])
+            if i == 0:
+                before = missing
+            if i or missing < GAP_MIN or not run.key:  # else the gap between two files is told when the next one begins
+                start, end = self.clock.wall(until - missing), self.clock.wall(until)
+                self.timeline.hole(start, end, self._cause_of_hole(segment), fillable=False)
+        segment.end = max(segment.newest + 1, run.time - before if before >= GAP_MIN else run.time)
+        gop = segment.gops[-1]
+        gop.duration_us = (segment.end - segment.base) * 100 // 9 - gop.time_us
+        return before
+
+    def _write(self, segment: Writing, run: Assembled) -> None:
         head = fmp4.moof(segment.fragments + 1, run.time - segment.base, run.durations, run.sizes, run.key, run.offsets)
         if not segment.disk.writer.append(segment.file, head, *run.parts, size=len(head) + sum(run.sizes)):
             self._disk_behind(segment)
             return
-        self._index(segment, run, duration)
+        self._index(segment, run)
         if self.live is not None:
             self.live(run, segment, head)
 
-    def _index(self, segment: Writing, run: Assembled, duration: int) -> None:
-        segment.end = run.time + duration
+    def _index(self, segment: Writing, run: Assembled) -> None:
+        segment.end = run.time + sum(run.durations)
+        segment.newest = segment.end - run.durations[-1]
         if run.key or not segment.gops:
             begin = segment.gops[-1].offset + segment.gops[-1].size if segment.gops else segment.init_size
             segment.gops.append(gop_index.Gop((run.time - segment.base) * 100 // 9, 0, begin, 0))
@@ -153,20 +222,33 @@ class SegmentSink:
         gop.size = segment.file.size - gop.offset
         segment.fragments += 1
         segment.frames += len(run.sizes)
-        self.covered_until = self.clock.wall(segment.end)
+        self.timeline.cover(self.clock.wall(segment.end))
 
     def audio(self, run: audio.AudioRun, track: AudioTrack, arrival_us: int) -> None:
-        """Take sound; it lies behind the pictures that came with it."""
-        self.clock.observe_sound(run.time + sum(run.durations), track.rate, arrival_us)
+        """Take sound; it is placed by its arrival as pictures are."""
+        rate, length = track.rate, sum(run.durations)
+        ticks = length * TIMESCALE // rate
+        # What had arrived is the end of the run: it is placed like a picture behind it.
+        placed, (lasts, _) = self._sound_clock.place(run.time * TIMESCALE // rate, [ticks, 1], arrival_us)
         segment = self.segment
         if segment is None or segment.sound is not track or not segment.fragments:
             return
-        time = max(segment.sound_end, self.clock.sound_wall(run.time, track.rate, segment.start_us) * track.rate // 1_000_000)
+        if lasts != ticks:
+            run.durations = [max(1, d * lasts // max(1, ticks)) for d in run.durations]
+        time = max(segment.sound_end, (placed + self._sound_lead() - segment.base) * rate // TIMESCALE)
         head = audio.moof(segment.fragments + 1, time, run)
         if segment.disk.writer.append(segment.file, head, bytes(run.data), size=len(head) + len(run.data)):
             segment.fragments += 1
             segment.sound_end = time + sum(run.durations)
             segment.gops[-1].size = segment.file.size - segment.gops[-1].offset
+
+    def _sound_lead(self) -> int:
+        """By both tracks' sender reports: how much later the sound was taken than its arrival says (90 kHz)."""
+        pictures, sound = self.clock.offset_us, self._sound_clock.offset_us
+        if pictures is None or sound is None:
+            return 0
+        lead = (sound - pictures - self.clock.correction_us) * 9 // 100
+        return lead if abs(lead) <= SOUND_LEAD else 0
 
     def _must_rotate(self, segment: Writing, run: Assembled) -> bool:
         limit = self._first_seconds if self._rotations == 0 else self._seconds
@@ -178,17 +260,16 @@ class SegmentSink:
         if disk is None:
             self._blocked_until_us = arrival_us + DISK_PAUSE_US // 10
             states = {d.state for d in self._volumes.disks}
-            self.start_gap("disk_full" if states == {"full"} else "disk_error", "no disk can be used", arrival_us)
+            self.start_gap(
+                "disk_full" if states == {"full"} else "disk_error", "no disk can be used", self.clock.wall(run.time)
+            )
             return None
-        start = self.clock.wall(run.time)
-        if self.covered_until is not None and start < self.covered_until:
-            start = self.covered_until  # the time line never runs backwards
-            self.clock.place(run.time, start)
-        if start <= self._last_start:  # the one before it never got a picture; two files need two names
-            start = self._last_start + 1
-            self.clock.place(run.time, start)
+        start = self.timeline.begin(max(self.clock.wall(run.time), self._last_start + 1))  # two files need two names
+        by = -(-(start - self.clock.wall(run.time)) * 9 // 100)
+        if by:
+            self.clock.move(by)
+            run.time += by
         self._last_start = start
-        self._end_gap(start)
         self._disk = disk
         fact = Segment(self.stream, disk.number, start, start, open=True)
         path = disk.path / self.stream / footage.name_of(start)
@@ -202,52 +283,37 @@ class SegmentSink:
         self._archive.opened(fact)
         return self.segment
 
-    def _end_gap(self, start: int) -> None:
-        if self.in_gap:
-            self.in_gap = False
-            self._archive.gap_ended(self.stream, start)
-        elif self.covered_until is not None and start - self.covered_until >= GAP_MIN_US:
-            self._archive.gap(self.stream, self.covered_until, self.last_cause, "", start)
-
-    def _note_hole(self, segment: Writing, until: int) -> None:
-        """Pictures that never came, in the middle of a GOP: the file goes on, and nothing can be put there."""
-        start, end = self.clock.wall(segment.end), self.clock.wall(until)
-        self._archive.gap(self.stream, start, self._cause_of_hole(segment), "", end, fillable=False)
-
     def _cause_of_hole(self, segment: Writing) -> str:
         return "packet_loss" if self._counters.lost_packets > segment.lost_before else "no_packets"
 
     def end_session(self) -> None:
         """The connection ended: close the file; what was recorded stays recorded."""
+        self._release()
         self._close(slew=False)
+        self._take_step()
 
-    def start_gap(self, cause: str, detail: str, now_us: int) -> None:
-        """Recording stopped for a reason; the gap runs from the last covered instant."""
-        if self.in_gap and cause == self.last_cause:
-            return
-        if self.in_gap:  # the cause changed: the old gap ends where the new one begins
-            start = now_us
-            self._archive.gap_ended(self.stream, start)
-        else:
-            start = self.covered_until if self.covered_until is not None else now_us
-        self.in_gap, self.last_cause, self.covered_until = True, cause, start
-        self._archive.gap(self.stream, start, cause, detail[:200])
-
-    def _close(self, *, slew: bool) -> None:
+    def _close(self, *, slew: bool) -> int:
+        """Close the file; returns by how much (90 kHz) what follows is placed later than before."""
         segment, self.segment = self.segment, None
         if segment is None:
-            return
+            return 0
         self._rotations += 1
-        if slew:
-            self.clock.slew()
-        end = max(self.clock.wall(segment.end), segment.start_us)
+        by = self._slew() if slew else 0
+        end = max(self.clock.wall(segment.end + by), segment.start_us)
         if segment.fragments and segment.file.error is None:
-            self.covered_until = end
+            self.timeline.cover(end)
             index = gop_index.box(segment.gops)
             segment.disk.writer.append(segment.file, index, size=len(index))
         lost = self._counters.lost_packets - segment.lost_before
         clock = self.clock.offset_us
         segment.disk.writer.close(segment.file, lambda: self._in_loop(lambda: self._closed(segment, end, lost, clock)))
+        return by
+
+    def _slew(self) -> int:
+        """Between two files small errors are drawn right: the camera's clock, and ours against the station's steady time."""
+        if self._station is not None and not self._step_us:
+            self.clock.correction_us += max(-SLEW_US, min(SLEW_US, self._station.correction_us - self.clock.correction_us))
+        return self.clock.slew()
 
     def _closed(self, segment: Writing, end_us: int, lost: int, clock_offset_us: int | None) -> None:
         file = segment.file
@@ -271,18 +337,27 @@ class SegmentSink:
 
     def _failed(self, file: SegmentFile, disk: Disk, error: OSError) -> None:
         self._volumes.report(disk, error)
-        if self.segment is not None and self.segment.file is file:
-            self.covered_until = self.segment.start_us + _written_us(self.segment)
-            self.segment.failed = True
+        segment = self.segment
+        if segment is not None and segment.file is file:
+            covered = segment.start_us + _written_us(segment)
+            segment.failed = True
             if len(self._volumes.disks) == 1:
-                self._blocked_until_us = self.clock.wall(self.segment.end) + DISK_PAUSE_US
-            self._close(slew=False)
-            self.start_gap(_disk_cause(error), error.strerror or "", self.covered_until)
+                self._blocked_until_us = self._arrival_us + DISK_PAUSE_US
+            self._stop(_disk_cause(error), error.strerror or "", covered)
 
     def _disk_behind(self, segment: Writing) -> None:
-        self.covered_until = self.clock.wall(segment.end)
+        self._stop("disk_error", "the disk does not keep up", self.clock.wall(segment.end))
+
+    def _stop(self, cause: str, detail: str, covered_until: int) -> None:
+        """The file cannot go on; up to `covered_until` it is good."""
         self._close(slew=False)
-        self.start_gap("disk_error", "the disk does not keep up", self.covered_until)
+        self.timeline.cover(covered_until)
+        self.start_gap(cause, detail, covered_until)
+
+
+def _newest(run: Assembled) -> int:
+    """Media time of a run's last picture."""
+    return run.time + sum(run.durations) - run.durations[-1]
 
 
 def _disk_cause(error: OSError) -> str:

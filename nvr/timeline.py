@@ -1,0 +1,130 @@
+"""The time line of one stream: what is covered, and gaps with their causes. Wall time in µs UTC.
+
+Every instant since recording began is covered by a file or lies in a gap: covered + gaps = elapsed. Holes shorter than
+`GAP_MIN_US` are covered by the file they lie in, and counted.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from nvr.footage import Segment
+
+GAP_MIN_US = 1_000_000  # a shorter hole is counted, not told
+OVERLAP_MAX_US = 2_000_000  # of a new file with what is covered; more comes from a clock that was wrong
+_TICKS = 90_000
+_JITTER = _TICKS // 4  # a pause between pictures that no stream's rhythm has to explain
+_SPARSE = 10 * _TICKS  # the longest distance that pictures of an unknown rhythm may have
+
+
+class ArchiveLog(Protocol):
+    """Takes the facts of recording; must not block."""
+
+    def opened(self, segment: Segment) -> None: ...
+
+    def closed(self, segment: Segment) -> None:
+        """The file is complete on its volume, or (no frames) holds nothing and goes."""
+
+    def gap(
+        self, stream: str, start_us: int, cause: str, detail: str, end_us: int | None = None, *, fillable: bool = True
+    ) -> None:
+        """A gap begins, or, with its end, is over. `fillable`: there is room for what the camera's card has of it."""
+
+    def gap_ended(self, stream: str, end_us: int) -> None:
+        """The stream's open gap, if any, ends."""
+
+
+class Timeline:
+    def __init__(self, stream: str, archive: ArchiveLog):
+        self._stream = stream
+        self._archive = archive
+        self.covered_until: int | None = None  # or where the open gap begins
+        self.in_gap = False
+        self.last_cause = "no_packets"
+        self.short_holes = 0
+        self.short_holes_us = 0
+
+    def resume(self, covered_until: int | None, in_gap: bool, last_cause: str = "no_packets") -> None:
+        """Go on where another time line of the stream ended."""
+        self.covered_until, self.in_gap, self.last_cause = covered_until, in_gap, last_cause
+
+    def begin(self, start: int) -> int:
+        """Footage begins at `start`, or where this returns: not before what is covered. Ends the open gap, or tells
+        the one since the last file."""
+        covered = self.covered_until
+        if covered is not None and start < covered:
+            if covered - start > OVERLAP_MAX_US:  # filed by a clock that was ahead: that is no reason to be wrong now
+                covered = self.covered_until = start
+            start = covered
+        if self.in_gap:
+            self.in_gap = False
+            self._archive.gap_ended(self._stream, start)
+        elif covered is not None and start > covered:
+            self.hole(covered, start, self.last_cause, fillable=True)
+        return start
+
+    def cover(self, until: int) -> None:
+        """There is footage up to `until`."""
+        self.covered_until = until
+
+    def hole(self, start: int, end: int, cause: str, *, fillable: bool) -> None:
+        """Pictures are missing between `start` and `end`."""
+        if end - start >= GAP_MIN_US:
+            self._archive.gap(self._stream, start, cause, "", end, fillable=fillable)
+        else:
+            self.short_holes += 1
+            self.short_holes_us += end - start
+
+    def start_gap(self, cause: str, detail: str, now_us: int) -> None:
+        """Recording stopped for a reason; the gap runs from the last covered instant."""
+        if self.in_gap and cause == self.last_cause:
+            return
+        start = self.covered_until if self.covered_until is not None else now_us
+        if self.in_gap:  # the cause changed: the old gap ends where the new one begins
+            start = max(start, now_us)
+            self._archive.gap_ended(self._stream, start)
+        self.in_gap, self.last_cause, self.covered_until = True, cause, start
+        self._archive.gap(self._stream, start, cause, detail[:200])
+
+    def shift(self, by_us: int) -> None:
+        """The station's clock was set: what is behind lies elsewhere now."""
+        if self.covered_until is not None:
+            self.covered_until += by_us
+
+
+class Cadence:
+    """The usual distance of a stream's pictures, by which a hole is told from a slow stream. In 1/90,000 s."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: list[int] = []
+
+    def missing(self, first: int, durations: list[int]) -> list[tuple[int, int]]:
+        """Holes of a run whose first picture comes `first` behind the one before it: (which picture lies behind the
+        hole, its length). The last of `durations` is a guess."""
+        holes: list[tuple[int, int]] = []
+        if first > _JITTER or (len(durations) > 1 and max(durations[:-1]) > _JITTER):
+            usual = self._usual()
+            for i, distance in enumerate((first, *durations[:-1])):
+                length = _missing(distance, usual)
+                if length:
+                    holes.append((i, length))
+        self._learn(first, durations)
+        return holes
+
+    def _learn(self, first: int, durations: list[int]) -> None:
+        if len(durations) > 5:
+            self._known = durations[:-1]
+        else:
+            self._known = [*self._known[-5:], first, *durations[:-1]][-5:]
+
+    def _usual(self) -> int:
+        """0: unknown."""
+        return sorted(self._known)[len(self._known) // 2] if self._known else 0
+
+
+def _missing(distance: int, usual: int) -> int:
+    if not usual:
+        return 0 if distance <= _SPARSE else distance - _SPARSE
+    return distance - usual if distance > max(_JITTER, 5 * usual // 2) else 0
