@@ -29,6 +29,7 @@ class Permission(StrEnum):
     ACCOUNT_MANAGE = "account.manage"
     AUDIT_VIEW = "audit.view"
     STATION_VIEW = "station.view"  # facts of the machine itself: disks, clock, certificate …
+    RETENTION_CONFIRM = "retention.confirm"  # to say that the clock is right, by which old footage is deleted
 
 
 class Role(StrEnum):
@@ -54,7 +55,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.FUNDER: frozenset({P.REPORT_VIEW}),
     Role.CONTRACTOR: frozenset({P.ORDER_OWN}),
     Role.ADMINISTRATOR: frozenset(
-        {P.CAMERA_VIEW, P.CAMERA_MANAGE, P.PATROL_VIEW, P.ACCOUNT_MANAGE, P.REPORT_VIEW, P.STATION_VIEW}
+        {P.CAMERA_VIEW, P.CAMERA_MANAGE, P.PATROL_VIEW, P.ACCOUNT_MANAGE, P.REPORT_VIEW, P.STATION_VIEW, P.RETENTION_CONFIRM}
     ),
     Role.AUDITOR: frozenset({P.AUDIT_VIEW}),
 }

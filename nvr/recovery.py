@@ -15,9 +15,10 @@ import asyncio
 import hashlib
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -139,9 +140,16 @@ def sha256_of(path: Path) -> bytes:
 
 
 async def finish_deletion(
-    database: Database, volumes: dict[int, Path], number: int, found: Recovered | None = None
+    database: Database,
+    volumes: dict[int, Path],
+    number: int,
+    found: Recovered | None = None,
+    run: Callable[[Callable[[], None]], Awaitable[None]] = asyncio.to_thread,
 ) -> list[Segment]:
-    """Unlink the files of a row's flagged entries, then drop the entries; returns them."""
+    """Unlink the files of a row's flagged entries, then drop the entries; returns them. `run` runs what blocks.
+
+    Raises OSError where the volume refuses: the entries stay flagged, and it is tried again.
+    """
     async with database.reading() as session:
         row = await session.get(Footage, number)
     if row is None or row.volume not in volumes:
@@ -149,7 +157,7 @@ async def finish_deletion(
     entries = footage.unpack(row.stream, row.hour, row.volume, row.entries)
     going = [s for s in entries if s.flags & footage.DELETING]
     paths = [footage.path_of(volumes, s) for s in going]
-    await asyncio.to_thread(_unlink, paths)
+    await run(partial(_unlink, paths))
     async with database.session() as session:
         row = await footage.locked(session, number)
         if row is not None:

@@ -7,33 +7,41 @@ hold stays whatever happens. What had to go before its time is a fact of its own
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import os
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, delete, not_, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera, Village
 from core import events
-from core.clock import Clock, to_microseconds
+from core.clock import Clock
 from core.database import Database
 from core.settings import RetentionSettings
 from nvr import footage
+from nvr.disk_calls import DiskCalls
 from nvr.footage import HOUR_US, Segment
 from nvr.recovery import finish_deletion
+from nvr.retention_clock import RetentionClock, Trust
 from nvr.tables import Footage, Gap, Hold, Shortfall, StreamUsage, Volume
+from nvr.volumes import is_mounted, remedy
 
 log = logging.getLogger(__name__)
 
 DAY_US = 86_400_000_000
 GAPS_KEPT_US = 400 * DAY_US
 MAX_ROWS = 500  # a pass: the rest goes in the next one
+MAX_FILES_BY_AGE = 30_000  # a pass
+MIN_FREE_INODES = 10_000  # or a twentieth of all
+CALL_SECONDS = 30.0  # a volume that has not answered for so long hangs
 CLOSING_US = 60_000_000  # a file closed this recently is left alone where room is made
 
 
@@ -45,34 +53,76 @@ class Rule:
     village: str
 
 
-class Retention:
-    """`measure_free(path)` tells the free bytes of a volume; a parameter so that tests can fill a disk."""
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is to become free."""
 
-    def __init__(self, database: Database, clock: Clock, settings: RetentionSettings):
+    bytes: int
+    files: int
+
+    def met(self, freed: int, files: int) -> bool:
+        return freed >= self.bytes and files >= self.files
+
+    def without(self, gone: Sequence[Segment]) -> _Wanted:
+        return _Wanted(self.bytes - sum(s.size for s in gone), self.files - len(gone))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """What holds for one pass over the archive."""
+
+    trust: Trust
+    rules: dict[str, Rule]
+    holds: Sequence[Hold]
+    volumes: dict[int, Path]  # those that are there and answer
+
+    @property
+    def now_us(self) -> int:
+        return self.trust.now_us
+
+    def is_closing(self, segment: Segment) -> bool:
+        return abs(segment.end_us - self.trust.wall_us) < CLOSING_US
+
+
+class Retention:
+    """`measure_free(path)` tells the free bytes of a volume, `measure_inodes(path)` (free, all) of its inodes or None; parameters
+    so that tests can fill a disk."""
+
+    def __init__(self, database: Database, clock: Clock, settings: RetentionSettings, guard: RetentionClock | None = None):
         self._database = database
         self._clock = clock
         self._settings = settings
+        self.guard = guard or RetentionClock(database, clock, settings.main_days)
         self.measure_free = _free_bytes
+        self.measure_inodes = _inodes
+        self._calls = DiskCalls(CALL_SECONDS)
+        self._refusing: dict[int, str] = {}  # volumes that do not let their files go, and what they said
 
     async def run_once(self) -> int:
         """Delete what is too old, then what must go for a quota or for lack of space; returns the number of files."""
-        now_us = to_microseconds(self._clock.now())
         async with self._database.reading() as session:
             rules = await self._rules(session)
+            rows = (await session.scalars(select(Volume))).all()
+        self.guard.promise_days = max((r.days for r in rules.values()), default=self._settings.main_days)
+        trust = await self.guard.look()
+        async with self._database.reading() as session:
+            holds = await active_holds(session, None if trust.suspended else self._clock.now())
             oldest = await footage.oldest(session)
-            holds = await active_holds(session, self._clock.now())
-            volumes = await footage.volume_paths(session)
-        deleted = 0
-        for stream, start in oldest.items():
-            limit = now_us - int(self._days(rules, stream) * DAY_US)
-            if start + HOUR_US <= limit and deleted < MAX_ROWS * 60:
-                deleted += await self._by_age(stream, limit, holds, volumes)
-        deleted += await self._by_quota(rules, holds, volumes, now_us)
-        for number, path in volumes.items():
-            deleted += await self._make_room(number, path, rules, holds, volumes, now_us)
-        async with self._database.session() as session:
-            await session.execute(delete(Gap).where(Gap.end_us < now_us - GAPS_KEPT_US))
+        volumes = {r.number: Path(r.path) for r in rows if await self._is_there(r)}
+        going = _Pass(trust, rules, holds, volumes)
+        deleted = 0 if trust.suspended else await self._all_by_age(oldest, going)
+        deleted += await self._by_quota(going)
+        for number in [*volumes]:
+            deleted += await self._make_room(number, going)
         return deleted
+
+    async def _is_there(self, row: Volume) -> bool:
+        """The volume is mounted and answers: of another, or of none, no missing file may be taken for a deleted one."""
+        try:
+            return await self._calls.run(row.number, partial(is_mounted, row))
+        except OSError as e:
+            self._refuse(row.number, Path(row.path), e)
+            return False
 
     async def _rules(self, session: AsyncSession) -> dict[str, Rule]:
         rules: dict[str, Rule] = {}
@@ -86,89 +136,143 @@ class Retention:
         rule = rules.get(stream)
         return rule.days if rule else self._settings.sub_days if stream.endswith("/sub") else self._settings.main_days
 
-    async def _by_age(self, stream: str, limit_us: int, holds: Sequence[Hold], volumes: dict[int, Path]) -> int:
-        """Remove the stream's segments that ended before the limit."""
-        async with self._database.reading() as session:
-            query = select(Footage.id).where(Footage.stream == stream, Footage.hour < limit_us // HOUR_US + 1)
-            numbers = (await session.scalars(query.order_by(Footage.hour).limit(MAX_ROWS))).all()
+    async def _all_by_age(self, oldest: dict[str, int], going: _Pass) -> int:
         deleted = 0
-        for number in numbers:
-            deleted += len(await self._delete(number, volumes, lambda s: s.end_us <= limit_us and not held(holds, s)))
+        for stream, start in oldest.items():
+            limit = going.now_us - int(self._days(going.rules, stream) * DAY_US)
+            if start + HOUR_US <= limit and deleted < MAX_FILES_BY_AGE:
+                deleted += await self._by_age(stream, limit, going)
+        async with self._database.session() as session:
+            await session.execute(delete(Gap).where(Gap.end_us < going.now_us - GAPS_KEPT_US))
         return deleted
 
-    async def _by_quota(self, rules: dict[str, Rule], holds: Sequence[Hold], volumes: dict[int, Path], now_us: int) -> int:
+    async def _by_age(self, stream: str, limit_us: int, going: _Pass) -> int:
+        """Remove the stream's segments that ended before the limit, of so many hours as one pass takes."""
+
+        def is_over(s: Segment) -> bool:
+            return going.trust.true_end_us(s.start_us, s.end_us) <= limit_us and not held(going.holds, s)
+
+        condition = (Footage.stream == stream) & (Footage.hour < limit_us // HOUR_US + 1)
+        deleted = hours = 0
+        async for page in self._unprotected(condition, going):
+            for row in page:
+                gone = len(await self._delete(row.id, going, is_over))
+                deleted, hours = deleted + gone, hours + bool(gone)
+            if hours >= MAX_ROWS:
+                break
+        return deleted
+
+    async def _unprotected(self, condition: ColumnElement[bool], going: _Pass) -> AsyncIterator[Sequence[Any]]:
+        """Pages of (id, hour, stream) that fit the condition, oldest first; rows that a hold covers wholly are passed over."""
+        place = tuple_(Footage.hour, Footage.stream, Footage.id)
+        columns = select(Footage.id, Footage.hour, Footage.stream).where(condition, Footage.volume.in_(list(going.volumes)))
+        query = columns.where(*_not_wholly_held(going.holds)).order_by(Footage.hour, Footage.stream, Footage.id).limit(MAX_ROWS)
+        after: tuple[int, str, int] | None = None
+        while True:
+            async with self._database.reading() as session:
+                page = (await session.execute(query if after is None else query.where(place > after))).all()
+            if not page:
+                return
+            after = (page[-1].hour, page[-1].stream, page[-1].id)
+            yield page
+
+    async def _by_quota(self, going: _Pass) -> int:
         async with self._database.reading() as session:
             quotas = {v.code: v.quota_bytes for v in await session.scalars(select(Village)) if v.quota_bytes}
             usage = {u.stream: u.bytes_held for u in await session.scalars(select(StreamUsage))} if quotas else {}
         deleted = 0
         for village, quota in quotas.items():
-            streams = [s for s, rule in rules.items() if rule.village == village and usage.get(s)]
+            streams = [s for s, rule in going.rules.items() if rule.village == village and usage.get(s)]
             excess = sum(usage[s] for s in streams) - quota
             if excess > 0:
-                condition = Footage.stream.in_(streams)
-                deleted += await self._free(condition, excess, "quota", rules, holds, volumes, now_us)
+                deleted += await self._free(Footage.stream.in_(streams), _Wanted(excess, 0), "quota", going)
         return deleted
 
-    async def _make_room(
-        self, number: int, path: Path, rules: dict[str, Rule], holds: Sequence[Hold], volumes: dict[int, Path], now_us: int
-    ) -> int:
-        missing = self._settings.min_free_bytes - await asyncio.to_thread(self.measure_free, path)
-        if missing <= 0:
+    async def _make_room(self, number: int, going: _Pass) -> int:
+        path = going.volumes[number]
+        try:
+            wanted = await self._calls.run(number, partial(self._missing, path))
+        except OSError as e:
+            self._refuse(number, path, e)
             return 0
-        deleted = await self._free(Footage.volume == number, missing, "disk_full", rules, holds, volumes, now_us)
+        if wanted.met(0, 0):
+            return 0
+        deleted = await self._free(Footage.volume == number, wanted, "disk_full", going)
         async with self._database.session() as session:
-            events.append(session, self._clock.now(), "disk.low", folder=str(path), deleted_segments=deleted)
+            events.append(
+                session, self._clock.now(), "disk.low", folder=str(path), deleted_segments=deleted,
+                missing="inodes" if wanted.bytes <= 0 else "bytes",
+            )  # fmt: skip
         return deleted
 
-    async def _free(
-        self, condition: ColumnElement[bool], wanted: int, reason: str, rules: dict[str, Rule], holds: Sequence[Hold],
-        volumes: dict[int, Path], now_us: int,
-    ) -> int:  # fmt: skip
-        """Remove the oldest footage that fits the condition until `wanted` bytes are free; the count of files."""
+    def _missing(self, path: Path) -> _Wanted:
+        """Blocking. Bytes and inodes that a volume lacks."""
+        found = self.measure_inodes(path)
+        inodes = min(MIN_FREE_INODES, found[1] // 20) - found[0] if found else 0
+        return _Wanted(self._settings.min_free_bytes - self.measure_free(path), inodes)
+
+    async def _free(self, condition: ColumnElement[bool], wanted: _Wanted, reason: str, going: _Pass) -> int:
+        """Remove the oldest footage that fits the condition until so much is free; the count of files."""
         gone: list[Segment] = []
-        async with self._database.reading() as session:
-            query = select(Footage.id, Footage.hour).where(condition).order_by(Footage.hour, Footage.stream)
-            rows = (await session.execute(query.limit(MAX_ROWS))).all()
-        freed = 0
-        for hour in sorted({r.hour for r in rows}):
-            # Within an hour the oldest segments of every stream go before newer ones of any.
-            segments = await self._segments([r.id for r in rows if r.hour == hour])
-            candidates = sorted((s.start_us, s.stream, number, s) for number, s in segments)
-            chosen: dict[int, set[int]] = defaultdict(set)
-            for start, _, number, s in candidates:
-                if freed < wanted and s.end_us < now_us - CLOSING_US and not held(holds, s):
-                    chosen[number].add(start)
-                    freed += s.size
-            for number, starts in chosen.items():
-                gone += await self._delete(number, volumes, _starting_at(starts))
-            if freed >= wanted:
+        async for page in self._unprotected(condition, going):
+            for hour in sorted({r.hour for r in page}):
+                gone += await self._free_hour([r.id for r in page if r.hour == hour], wanted.without(gone), going)
+                if wanted.without(gone).met(0, 0):
+                    break
+            if wanted.without(gone).met(0, 0) or len(gone) >= MAX_FILES_BY_AGE:
                 break
-        await self._note_shortfalls(gone, reason, rules, now_us)
+        await self._note_shortfalls(gone, reason, going)
         return len(gone)
+
+    async def _free_hour(self, numbers: Sequence[int], wanted: _Wanted, going: _Pass) -> list[Segment]:
+        """Within an hour the oldest segments of every stream go before newer ones of any."""
+        candidates = sorted((s.start_us, s.stream, number, s) for number, s in await self._segments(numbers))
+        chosen: dict[int, set[int]] = defaultdict(set)
+        freed = files = 0
+        for start, _, number, s in candidates:
+            if wanted.met(freed, files):
+                break
+            misfiled = going.trust.true_end_us(s.start_us, s.end_us) != s.end_us
+            if not going.is_closing(s) and not misfiled and not held(going.holds, s):
+                chosen[number].add(start)
+                freed, files = freed + s.size, files + 1
+        return [s for number, starts in chosen.items() for s in await self._delete(number, going, _starting_at(starts))]
 
     async def _segments(self, numbers: Iterable[int]) -> list[tuple[int, Segment]]:
         async with self._database.reading() as session:
             rows = await session.scalars(select(Footage).where(Footage.id.in_(list(numbers))))
             return [(r.id, s) for r in rows for s in footage.unpack(r.stream, r.hour, r.volume, r.entries)]
 
-    async def _delete(self, number: int, volumes: dict[int, Path], goes: Callable[[Segment], bool]) -> list[Segment]:
-        """Remove the segments of a row for which `goes` is true; returns them."""
+    async def _delete(self, number: int, going: _Pass, goes: Callable[[Segment], bool]) -> list[Segment]:
+        """Remove the segments of a row for which `goes` is true; returns them. A volume that refuses is left for this pass."""
         async with self._database.session() as session:
             row = await footage.locked(session, number)
-            if row is None or row.volume not in volumes:
+            if row is None or row.volume not in going.volumes:
                 return []
-            entries = footage.unpack(row.stream, row.hour, row.volume, row.entries)
+            volume, entries = row.volume, footage.unpack(row.stream, row.hour, row.volume, row.entries)
             marked = [footage.flagged(s, footage.DELETING) if goes(s) else s for s in entries]
-            if marked == entries:
+            if not any(s.flags & footage.DELETING for s in marked):
                 return []
             await footage.rewrite(session, row, marked)
-        gone = await finish_deletion(self._database, volumes, number)
+        try:
+            gone = await finish_deletion(self._database, going.volumes, number, run=partial(self._calls.run, volume))
+        except OSError as e:
+            self._refuse(volume, going.volumes.pop(volume), e)
+            return []
+        self._refusing.pop(volume, None)
         async with self._database.session() as session:
             for segment in sorted(gone, key=lambda s: s.start_us):
                 await _remember(session, segment)
         return gone
 
-    async def _note_shortfalls(self, gone: Sequence[Segment], reason: str, rules: dict[str, Rule], now_us: int) -> None:
+    def _refuse(self, number: int, path: Path, error: OSError) -> None:
+        """Say once what a volume answers; its files are tried again in every pass."""
+        said = error.strerror or str(error)
+        if self._refusing.get(number) != said:
+            self._refusing[number] = said
+            log.error("%s: footage cannot be deleted (%s); %s", path, said, remedy(error))
+
+    async def _note_shortfalls(self, gone: Sequence[Segment], reason: str, going: _Pass) -> None:
         """'Camera X holds 22 days, 30 required': one row a stream and day, one event at the first."""
         newest: dict[str, int] = {}
         for s in gone:
@@ -176,7 +280,7 @@ class Retention:
         now = self._clock.now()
         async with self._database.session() as session:
             for stream, end in newest.items():
-                held_days, required = (now_us - end) / DAY_US, self._days(rules, stream)
+                held_days, required = (going.now_us - end) / DAY_US, self._days(going.rules, stream)
                 if held_days >= required:
                     continue
                 row = await session.get(Shortfall, (stream, f"{now:%Y-%m-%d}"))
@@ -186,8 +290,9 @@ class Retention:
                     )
                     session.add(row)
                     camera = stream.partition("/")[0]
+                    village = going.rules[stream].village if stream in going.rules else None
                     events.append(
-                        session, now, "retention.short", camera=camera, stream=stream, reason=reason,
+                        session, now, "retention.short", village=village, camera=camera, stream=stream, reason=reason,
                         held_days=round(held_days, 2), required_days=required,
                     )  # fmt: skip
                 row.held_days = min(row.held_days, held_days)
@@ -197,8 +302,21 @@ def _starting_at(starts: set[int]) -> Callable[[Segment], bool]:
     return lambda segment: segment.start_us in starts
 
 
-async def active_holds(session: AsyncSession, now: datetime) -> Sequence[Hold]:
-    return (await session.scalars(select(Hold).where(Hold.released_at.is_(None), Hold.expires_at > now))).all()
+async def active_holds(session: AsyncSession, now: datetime | None) -> Sequence[Hold]:
+    """Holds in force; `now` None: the time is not known, and none that was not released is over."""
+    in_force = select(Hold).where(Hold.released_at.is_(None))
+    return (await session.scalars(in_force if now is None else in_force.where(Hold.expires_at > now))).all()
+
+
+def _not_wholly_held(holds: Sequence[Hold]) -> list[ColumnElement[bool]]:
+    """Conditions that leave out rows of which every segment is held: their hour lies inside a hold."""
+    covered = []
+    for h in holds:
+        first, last = -(-h.start_us // HOUR_US), h.end_us // HOUR_US - 1  # whole hours inside
+        if first <= last:
+            streams = Footage.stream.in_([f"{h.camera}/main", f"{h.camera}/sub"])
+            covered.append(streams & Footage.hour.between(first, last))
+    return [not_(or_(*covered))] if covered else []
 
 
 def held(holds: Sequence[Hold], segment: Segment) -> bool:
@@ -261,3 +379,9 @@ def _free_bytes(volume: Path) -> int:
         return shutil.disk_usage(volume).free
     except FileNotFoundError:
         return 2**63
+
+
+def _inodes(volume: Path) -> tuple[int, int] | None:
+    """(free, all); None where the file system has no fixed number of them."""
+    found = os.statvfs(volume)
+    return (found.f_favail, found.f_files) if found.f_files else None

@@ -111,6 +111,34 @@ class Shortfall(Base):
     reason: Mapped[str] = mapped_column(String(20), comment="disk_full, quota")
 
 
+class RetentionClockRow(Base):
+    __tablename__ = "retention_clock"
+    __table_args__ = (
+        {"comment": "Whether the wall clock is plausible enough to delete by age (nvr.plausible_clock): one row"},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    boot: Mapped[str] = mapped_column(String(40), comment="Names the start of the machine that uptime_us counts from")
+    uptime_us: Mapped[int] = mapped_column(BigInteger, comment="At the last look, µs")
+    wall_us: Mapped[int] = mapped_column(BigInteger, comment="Wall clock at the last look, µs UTC")
+    plausible_us: Mapped[int] = mapped_column(BigInteger, comment="Believed time at the last look, µs UTC")
+    suspicion: Mapped[str] = mapped_column(String(10), comment="forward, backward; empty: the wall clock is believed")
+    steady_us: Mapped[int] = mapped_column(BigInteger, comment="Without another step since the last one, µs")
+    ntp_us: Mapped[int] = mapped_column(BigInteger, comment="Of it kept by a time service, µs")
+    wrong_since_us: Mapped[int] = mapped_column(BigInteger, comment="Recordings from this µs UTC on may be filed too early")
+    suspended_at: Mapped[datetime | None] = mapped_column(comment="Deletion by age is suspended since")
+
+
+class MisfiledRow(Base):
+    __tablename__ = "misfiled"
+    __table_args__ = ({"comment": "Stretches that were filed too early because the station's clock was behind"},)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    start_us: Mapped[int] = mapped_column(BigInteger, comment="µs UTC as filed")
+    end_us: Mapped[int] = mapped_column(BigInteger, comment="µs UTC as filed")
+    offset_us: Mapped[int] = mapped_column(BigInteger, comment="So much later it was really recorded, µs")
+
+
 class Gap(Base):
     __tablename__ = "gap"
     __table_args__ = (

@@ -9,6 +9,7 @@ stream's next file goes, and takes a disk out of use as soon as it fails, is ful
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 import os
@@ -116,6 +117,17 @@ def identity_of(path: Path) -> str:
         return str(json.loads((path / IDENTITY).read_text())["identity"])
     except (FileNotFoundError, ValueError, KeyError):
         return ""
+
+
+def is_mounted(row: Volume) -> bool:
+    """What lies at the volume's path is the volume. Blocking; raises OSError where it does not answer."""
+    path = Path(row.path)
+    found = identity_of(path)
+    if found:
+        return found == row.identity
+    status = os.statvfs(path)
+    size = status.f_blocks * status.f_frsize
+    return row.state != "missing" and row.total_bytes in (0, size)  # its file is gone, and nothing else says so
 
 
 def _mark(path: Path) -> str:
@@ -262,6 +274,39 @@ class VolumeSet:
                 present = False
             if disk.usable and not present:
                 self._change(disk, "missing", f"{disk.path} does not hold its volume any more: is the disk mounted?")
+
+
+def remedy(error: OSError) -> str:
+    """What a person can do about an error of a volume."""
+    if isinstance(error, TimeoutError):
+        return "look whether its disk or its file server still works (dmesg, mount)"
+    return _REMEDIES.get(error.errno or 0, "look at the disk (dmesg, smartctl), at the mount's options and at the rights")
+
+
+def remedy_of(state: str, detail: str) -> str:
+    """The same for a volume's stored state, whose detail carries the kernel's words."""
+    for number, text in _REMEDIES.items():
+        if os.strerror(number) in detail:
+            return text
+    return _STATES.get(state, "look at the disk (dmesg, smartctl)")
+
+
+_STATES = {
+    "full": "make room: remove what is not the station's, lower retention.main_days, or add a volume",
+    "slow": "look whether its disk or its file server still works (dmesg, mount), or spread the cameras over more disks",
+    "missing": "mount its disk; its footage is kept in the index until it is back",
+}
+_REMEDIES = {
+    errno.EROFS: "the kernel has mounted it read-only, mostly after an error: look into dmesg, check the file system (fsck), "
+    "mount it writable again",
+    errno.EIO: "the disk fails: look into dmesg and at smartctl, copy what is needed, replace it",
+    errno.ENOSPC: "make room: remove what is not the station's, lower retention.main_days, or add a volume",
+    errno.EDQUOT: "raise the quota of the station's user on it",
+    errno.EACCES: "give the station's user the right to write there",
+    errno.EPERM: "give the station's user the right to write there",
+    errno.ESTALE: "the file server has forgotten this mount: mount it again",
+    errno.ENOENT: "mount its disk",
+}
 
 
 def probe(disk: Disk) -> None:

@@ -10,6 +10,7 @@ from core import audit
 from core.clock import Clock
 from core.database import Database
 from core.settings import Settings
+from nvr.retention_clock import RetentionClock
 from search.store import Days
 
 SIGHTINGS, MODELS = "sightings", "models"
@@ -26,12 +27,16 @@ def shelf_of(settings: Settings) -> Path:
 
 
 class Upkeep:
-    def __init__(self, database: Database, clock: Clock, days: Days, keep_days: float):
+    def __init__(self, database: Database, clock: Clock, days: Days, keep_days: float, guard: RetentionClock | None = None):
+        """`guard` says whether the time may be believed; without it the clock's word is taken."""
         self._database, self._clock, self._days, self._keep = database, clock, days, timedelta(days=keep_days)
+        self._guard = guard
 
     async def run_once(self) -> int:
-        """Drop the days that are older than they may be; returns how many."""
+        """Drop the days that are older than they may be; returns how many. None while the time is not known."""
         await asyncio.to_thread(self._days.sweep)
+        if self._guard is not None and (await self._guard.look()).suspended:
+            return 0
         now = self._clock.now()
         # A day goes when its last moment is too old.
         oldest = f"{now - self._keep - timedelta(days=1):%Y%m%d}"

@@ -155,6 +155,30 @@ def archive_forecast(ctx: click.Context, json_output: bool) -> None:
     show(rows, json_output, text)
 
 
+@archive.command("clock")
+@click.option("--confirm", is_flag=True, help="The time was compared and is right: delete by age again.")
+@click.option("--reason", default="", help="With what it was compared (needed with --confirm).")
+@as_json
+@click.pass_context
+def archive_clock(ctx: click.Context, confirm: bool, reason: str, json_output: bool) -> None:
+    """Whether footage is deleted by age, or the station's clock has stepped and has to be confirmed first.
+
+    Exit status 1 while deletion by age is suspended.
+    """
+    from nvr import retention_clock
+
+    async def work(database: Any, _: Settings) -> dict[str, Any]:
+        if confirm:
+            async with database.session() as session:
+                await retention_clock.confirm(session, SystemClock().now(), getpass.getuser(), reason)
+        async with database.reading() as session:
+            return asdict(await retention_clock.report(session))
+
+    found = with_database(ctx, work, Need.FOOTAGE)
+    show(found, json_output, lambda: f"{found['sentence']}" + (f"; {found['remedy']}" if found["remedy"] else ""))
+    sys.exit(1 if found["suspended"] else 0)
+
+
 def _time(text: str) -> int:
     try:
         return to_microseconds(parse_time(text))

@@ -140,8 +140,10 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, onboard
     )
     scheduler.add_job(keep_figures, "interval", hours=1, id="figures", next_run_time=clock.now() + timedelta(minutes=3))
     scheduler.add_job(care_for_orders, "interval", minutes=1, id="orders")
-    scheduler.add_job(retention.run_once, "interval", minutes=1, id="retention")
-    upkeep = Upkeep(database, clock, days_of(settings), settings.search.days)
+    scheduler.add_job(
+        retention.run_once, "interval", minutes=1, id="retention", next_run_time=clock.now() + timedelta(seconds=10)
+    )
+    upkeep = Upkeep(database, clock, days_of(settings), settings.search.days, retention.guard)
     scheduler.add_job(upkeep.run_once, "interval", hours=1, id="sightings", next_run_time=clock.now() + timedelta(minutes=4))
     scheduler.add_job(onboard_missing, "interval", minutes=10, id="onboarding", next_run_time=clock.now())
     scheduler.add_job(look_at_clocks, "interval", hours=1, id="clocks", next_run_time=clock.now() + timedelta(minutes=2))

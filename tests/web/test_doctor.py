@@ -26,13 +26,13 @@ from core.permissions import Role
 from core.settings import DataSettings, RetentionSettings, SearchSettings, Settings, TlsMode, WebSettings, load
 from nvr import footage
 from nvr.footage import Segment
-from nvr.tables import OpenSegment, StreamStatus, Worker
+from nvr.tables import OpenSegment, RetentionClockRow, StreamStatus, Volume, Worker
 from search.tables import IndexState
 from tests.conftest import ROOT, _migrated
 from tests.web.certificates import made, write
 from tests.web.conftest import SignIn
 from web.api.metrics import collect
-from web.doctor import clock, data, disks, machine, network
+from web.doctor import archive, clock, data, disks, machine, network
 from web.doctor.checks import CHECKS
 from web.doctor.facts import Check, Fact, Finding, Site, State, ok, warning
 from web.doctor.runner import Doctor, worst
@@ -238,7 +238,7 @@ def test_a_sandbox_that_may_not_ask_the_kernel(
     said: str | None, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As `minwang install` sets the service up: adjtimex is refused, timedated answers over the bus."""
-    monkeypatch.setattr(clock, "_kernel", lambda: None)
+    monkeypatch.setattr(clock, "kernel_clock", lambda: None)
     if said is not None:
         (tmp_path / "timedatectl").write_text(f'#!/bin/sh\n[ "$*" = "show -p NTPSynchronized --value" ] && echo {said}\n')
         (tmp_path / "timedatectl").chmod(0o755)
@@ -611,3 +611,27 @@ def test_another_user_learns_that_he_may_not_look(tmp_path: Path) -> None:
 def test_every_check_is_bounded() -> None:
     assert len({c.name for c in CHECKS}) == len(CHECKS)
     assert all(0 < c.limit_s <= 60 and c.keep_s > 0 for c in CHECKS)
+
+
+async def test_a_volume_s_fault_and_a_stepped_clock_come_with_their_remedy(database: Database, tmp_path: Path) -> None:
+    here = site(tmp_path, database)
+    assert {f.state for f in await archive.deletion_clock(here)} == {State.OK}
+    async with database.session() as session:
+        now = here.clock.now()
+        session.add_all(
+            Volume(number=n, identity=str(n), path=f"/disk{n}", state=state, detail=detail, checked_at=checked)
+            for n, (state, detail, checked) in enumerate(
+                [("ok", "", now), ("failed", "Read-only file system", now), ("ok", "flushing failed", now), ("ok", "", None)], 1
+            )
+        )
+        session.add(
+            RetentionClockRow(
+                id=1, boot="b", uptime_us=0, wall_us=40 * 86_400 * 10**6, plausible_us=0, suspicion="forward", steady_us=0,
+                ntp_us=0, wrong_since_us=0, suspended_at=now,
+            )
+        )  # fmt: skip
+    fine, read_only, unsynced, unseen = await archive.volumes(here)
+    assert [f.state for f in (fine, read_only, unsynced, unseen)] == [State.OK, State.FAILED, State.WARNING, State.UNKNOWN]
+    assert "fsck" in read_only.remedy and read_only.subject == "/disk2"
+    (clock_fact,) = await archive.deletion_clock(here)
+    assert clock_fact.state is State.FAILED and "40 days ahead" in clock_fact.value and "--confirm" in clock_fact.remedy

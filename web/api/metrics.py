@@ -19,6 +19,7 @@ from core.settings import Settings, TlsMode
 from health.faults import DEAD, OPEN, RECOVERING
 from health.orders import RUNNING
 from health.tables import Fault, PatrolRound, WorkOrder
+from nvr import retention_clock
 from nvr.tables import StreamStatus, Volume
 from search.lag import lag
 from web.routing import Context, route
@@ -100,6 +101,10 @@ async def _station(session: AsyncSession, registry: CollectorRegistry, interval:
     wanted = Gauge("minwang_streams_wanted", "Streams that are to be recorded", registry=registry)
     query = select(func.count()).select_from(Stream).join(Camera, Camera.id == Stream.camera)
     wanted.set(await session.scalar(query.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0)
+    suspended = Gauge(
+        "minwang_retention_suspended", "1: nothing is deleted by age, the clock must be confirmed", registry=registry
+    )
+    suspended.set((await retention_clock.report(session)).suspended)
     free = Gauge("minwang_volume_free_bytes", "Free bytes of a disk", ["volume"], registry=registry)
     well = Gauge("minwang_volume_ok", "1 while a disk takes and gives what it should", ["volume"], registry=registry)
     for volume in await session.scalars(select(Volume)):

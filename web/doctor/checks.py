@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from core.clock import Clock
 from core.database import Database
 from core.settings import Settings
-from web.doctor import clock, data, disks, machine, network
+from web.doctor import archive, clock, data, disks, machine, network
 from web.doctor.facts import Check, Site, State
 
 HOUR = 3600.0
@@ -21,8 +21,11 @@ CHECKS = (
     Check("registry", data.registry_difference, keep_s=300, limit_s=20),
     Check("disk.space", disks.space, hung=State.FAILED),
     Check("disk.speed", disks.speed, keep_s=HOUR, limit_s=60, heavy=True, hung=State.FAILED),
+    Check("disk.volumes", archive.volumes, keep_s=10),
+    Check("disk.quarantine", archive.quarantine, keep_s=300, limit_s=20),
     Check("disk.smart", disks.smart, keep_s=HOUR, limit_s=30),
     Check("clock", clock.synchronised),
+    Check("clock.retention", archive.deletion_clock, keep_s=10),
     Check("time zone", clock.zone, keep_s=HOUR),
     Check("port.console", network.console),
     Check("port.discovery", network.discovery_port),

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import shutil
-import subprocess
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,48 +10,28 @@ from zoneinfo import ZoneInfo
 
 import psutil
 
+from core.ntp import MAX_ERROR_S, STA_UNSYNC, TIME_ERROR, kernel_clock, timedated_says
 from web.doctor.facts import Finding, Site, failed, ok, unknown, warning
 
-STA_UNSYNC, STA_NANO, TIME_ERROR = 0x0040, 0x2000, 5  # adjtimex(2)
 MAX_OFFSET_S = 0.5  # the station promises recorded times within 1 s
 DAEMONS = ("chronyd", "systemd-timesyncd", "systemd-timesyn", "ntpd", "openntpd")  # comm is cut at 15 characters
 REMEDY = "install a time service: apt-get install chrony; without internet name your own server in /etc/chrony/sources.d"
 EARLIEST_YEAR = 2025
 
 
-class _Timex(ctypes.Structure):
-    """struct timex of Linux, 64-bit (bits/timex.h)."""
-
-    _fields_ = [
-        ("modes", ctypes.c_uint), ("offset", ctypes.c_long), ("freq", ctypes.c_long), ("maxerror", ctypes.c_long),
-        ("esterror", ctypes.c_long), ("status", ctypes.c_int), ("constant", ctypes.c_long), ("precision", ctypes.c_long),
-        ("tolerance", ctypes.c_long), ("time", ctypes.c_long * 2), ("tick", ctypes.c_long), ("rest", ctypes.c_long * 20),
-    ]  # fmt: skip
-
-
 def synchronised(site: Site) -> Sequence[Finding]:
     """What the kernel knows about its clock, and who sets it."""
     if site.clock.now().year < EARLIEST_YEAR:
         return [failed(f"the clock says {site.clock.now():%Y-%m-%d}", f"set the clock (date -s), then {REMEDY}")]
-    kernel = _kernel()
-    return [judge(*kernel, _daemon()) if kernel is not None else _told()]
-
-
-def _kernel() -> tuple[int, int, float, float] | None:
-    """State, status, offset and greatest error in seconds; None where it may not be asked: systemd's ProtectClock= forbids
-    adjtimex even to read."""
-    found = _Timex()
-    state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(found))
-    unit = 1e9 if found.status & STA_NANO else 1e6
-    return (state, found.status, found.offset / unit, found.maxerror / 1e6) if state >= 0 else None
+    kernel = kernel_clock()
+    if kernel is None:
+        return [_told()]
+    return [judge(kernel.state, kernel.status, kernel.offset_s, kernel.max_error_s, _daemon())]
 
 
 def _told() -> Finding:
     """By systemd's timedated, which may ask the kernel."""
-    said = ""
-    if program := shutil.which("timedatectl"):
-        command = [program, "show", "-p", "NTPSynchronized", "--value"]
-        said = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False).stdout.strip()
+    said = timedated_says()
     if said == "yes":
         return ok("synchronised (timedatectl)")
     if said == "no":
@@ -74,7 +51,7 @@ def judge(state: int, status: int, offset: float, max_error: float, daemon: str 
     value = f"synchronised, off by {1000 * offset:.1f} ms, at most {1000 * max_error:.0f} ms" + (
         f" ({daemon})" if daemon else ""
     )
-    if abs(offset) > MAX_OFFSET_S or max_error > 16:  # 16 s: nobody has corrected it for a day (500 ppm)
+    if abs(offset) > MAX_OFFSET_S or max_error > MAX_ERROR_S:
         return warning(value, "see that the time service reaches its server (chronyc sources, timedatectl)")
     return ok(value)
 

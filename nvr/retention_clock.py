@@ -1,0 +1,183 @@
+"""The guard before every deletion by age: reads the clocks, judges them (nvr.plausible_clock), keeps the judgement.
+
+All is in one row of the database: whoever deletes asks `look`, on whichever process, and a restart forgets nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core import audit, events, ntp
+from core.clock import SECOND, Clock, SystemClock, from_microseconds, to_microseconds
+from core.database import Database
+from core.errors import ConflictError, UsageError
+from nvr import footage
+from nvr.plausible_clock import ClockState, Judgement, Misfiled, Reading, Suspicion, confirmed, first, judge
+from nvr.tables import Footage, MisfiledRow, RetentionClockRow
+
+log = logging.getLogger(__name__)
+
+ROW = 1
+DAY_US = 86_400 * SECOND
+FOR_EVER_US = 36_500 * DAY_US
+REMEDY = "compare the time with a good clock, set it right where it is wrong, then say so: minwang archive clock --confirm"
+_BOOT_ID, _UPTIME = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/uptime")
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What a look found. Where `suspended` nothing may be deleted because of its age, and no hold is over."""
+
+    now_us: int  # believed time
+    wall_us: int  # what the clock says, and recorders file by
+    suspended: bool
+    misfiled: tuple[Misfiled, ...] = ()
+
+    def true_end_us(self, start_us: int, end_us: int) -> int:
+        """When what is filed in [start, end) was really recorded to its end."""
+        behind = (m.offset_us for m in self.misfiled if start_us < m.end_us and end_us > m.start_us)
+        return end_us + max(behind, default=0)
+
+
+def read_machine(clock: Clock) -> Reading:
+    """Blocking."""
+    uptime = int(float(_UPTIME.read_text().split()[0]) * SECOND)
+    return Reading(to_microseconds(clock.now()), uptime, _BOOT_ID.read_text().strip()[:40], ntp.synchronised())
+
+
+def read_clock(clock: Clock) -> Reading:
+    """Of a clock that is not the machine's own, and has run for ever."""
+    return Reading(to_microseconds(clock.now()), int(clock.monotonic() * SECOND) + FOR_EVER_US, "")
+
+
+class RetentionClock:
+    def __init__(self, database: Database, clock: Clock, promise_days: float, read: Callable[[Clock], Reading] | None = None):
+        """`promise_days`: how long footage is promised at most. `read` reads the clocks; a parameter for tests."""
+        self._database, self._clock, self.promise_days = database, clock, promise_days
+        self._read = read or (read_machine if isinstance(clock, SystemClock) else read_clock)
+
+    async def look(self) -> Trust:
+        """Read the clocks, keep and tell what changed."""
+        reading = await asyncio.to_thread(self._read, self._clock)
+        async with self._database.session() as session:
+            row = await session.get(RetentionClockRow, ROW)
+            before = _state(row) if row is not None else None
+            found = (
+                first(reading, await _newest_end(session))
+                if before is None
+                else judge(before, reading, int(self.promise_days * DAY_US))
+            )
+            await self._keep(session, row, found)
+            misfiled = [Misfiled(m.start_us, m.end_us, m.offset_us) for m in await session.scalars(select(MisfiledRow))]
+        return Trust(found.state.plausible_us, found.state.wall_us, found.state.suspended, tuple(misfiled))
+
+    async def _keep(self, session: AsyncSession, row: RetentionClockRow | None, found: Judgement) -> None:
+        if row is None:
+            row = RetentionClockRow(id=ROW, **_values(found.state))
+            session.add(row)
+        else:
+            for name, value in _values(found.state).items():
+                setattr(row, name, value)
+        if not found.state.suspended:
+            row.suspended_at = None
+        elif row.suspended_at is None:
+            row.suspended_at = from_microseconds(found.state.plausible_us)
+        if found.misfiled is not None:
+            m = found.misfiled
+            session.add(MisfiledRow(start_us=m.start_us, end_us=m.end_us, offset_us=m.offset_us))
+        if found.change:
+            await self._tell(session, found)
+
+    async def _tell(self, session: AsyncSession, found: Judgement) -> None:
+        now = self._clock.now()
+        if found.change == "suspended":
+            sentence = describe(found.state)
+            log.error("%s; nothing is deleted because of its age; %s", sentence, REMEDY)
+            events.append(session, now, "retention.suspended", detail=sentence, remedy=REMEDY)
+        else:
+            log.warning("deletion by age goes on: %s", found.change)
+            events.append(session, now, "retention.resumed", why=found.change)
+        await audit.record(session, now, "system", f"retention.{found.change}", "clock")
+
+
+def _state(row: RetentionClockRow) -> ClockState:
+    return ClockState(
+        row.boot, row.uptime_us, row.wall_us, row.plausible_us, Suspicion(row.suspicion), row.steady_us, row.ntp_us,
+        row.wrong_since_us,
+    )  # fmt: skip
+
+
+def _values(state: ClockState) -> dict[str, int | str]:
+    return asdict(state) | {"suspicion": state.suspicion.value}
+
+
+async def _newest_end(session: AsyncSession) -> int | None:
+    """End of the newest footage, µs UTC."""
+    hour = await session.scalar(select(func.max(Footage.hour)))
+    if hour is None:
+        return None
+    rows = await session.scalars(select(Footage).where(Footage.hour == hour))
+    return max(s.end_us for r in rows for s in footage.unpack(r.stream, r.hour, r.volume, r.entries))
+
+
+def describe(state: ClockState) -> str:
+    """Why it is suspended, for a person."""
+    direction = "ahead of" if state.ahead_us > 0 else "behind"
+    return (
+        f"the station's clock says {from_microseconds(max(state.wall_us, 0)):%Y-%m-%d %H:%M} UTC and is "
+        f"{_span(abs(state.ahead_us))} {direction} the time that its own progress makes plausible"
+    )
+
+
+def _span(us: int) -> str:
+    for unit, name in ((DAY_US, "days"), (3600 * SECOND, "hours"), (60 * SECOND, "minutes")):
+        if us >= 2 * unit:
+            return f"{us // unit} {name}"
+    return f"{us // SECOND} seconds"
+
+
+@dataclass(frozen=True, slots=True)
+class ClockReport:
+    """What a person is told."""
+
+    suspended: bool
+    suspended_at: datetime | None
+    clock: datetime | None  # at the last look
+    plausible: datetime | None
+    sentence: str
+    remedy: str
+
+
+async def report(session: AsyncSession) -> ClockReport:
+    row = await session.get(RetentionClockRow, ROW)
+    if row is None:
+        return ClockReport(False, None, None, None, "the clock was not looked at yet", "")
+    state = _state(row)
+    return ClockReport(
+        state.suspended, row.suspended_at, from_microseconds(state.wall_us), from_microseconds(state.plausible_us),
+        describe(state) if state.suspended else "the clock is plausible; footage is deleted by age",
+        REMEDY if state.suspended else "",
+    )  # fmt: skip
+
+
+async def confirm(session: AsyncSession, now: datetime, actor: str, reason: str) -> None:
+    """A person has compared the time and it is right: deletion by age goes on. Raises ConflictError, UsageError."""
+    row = await session.get(RetentionClockRow, ROW, with_for_update=True)
+    if row is None or not row.suspicion:
+        raise ConflictError("deletion by age is not suspended; there is nothing to confirm")
+    if not reason.strip():
+        raise UsageError("say with what the time was compared")
+    state = _state(row)
+    for name, value in _values(confirmed(state)).items():
+        setattr(row, name, value)
+    row.suspended_at = None
+    events.append(session, now, "retention.resumed", why="person", actor=actor)
+    await audit.record(session, now, actor, "retention.confirm", "clock", reason=reason[:200], ahead_s=state.ahead_us // SECOND)

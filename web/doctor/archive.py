@@ -1,0 +1,54 @@
+"""The archive's disks as the recorders see them, what lies in quarantine, and whether footage is deleted by age."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from nvr import retention_clock, volume_quarantine
+from nvr.tables import Volume
+from nvr.volumes import remedy_of
+from web.doctor.facts import Finding, Site, failed, ok, unknown, warning
+
+
+async def volumes(site: Site) -> Sequence[Finding]:
+    """One fact a volume: what its recorders last met on it."""
+    if site.database is None:
+        return [unknown("not known without the database", "see database")]
+    async with site.database.reading() as session:
+        rows = (await session.scalars(select(Volume).order_by(Volume.number))).all()
+    return [_volume(row) for row in rows] or [ok("no volume was used yet")]
+
+
+def _volume(row: Volume) -> Finding:
+    if row.checked_at is None:
+        return unknown("no recorder has looked at it yet", "start the station", row.path)
+    if row.state != "ok":
+        return failed(f"{row.state}: {row.detail}"[:300], remedy_of(row.state, row.detail), row.path)
+    if row.detail:
+        return warning(row.detail, remedy_of(row.state, row.detail), row.path)
+    return ok("takes what is recorded", row.path)
+
+
+def quarantine(site: Site) -> Sequence[Finding]:
+    """Files that start-up recovery could not read or did not know; blocking."""
+    found = []
+    for path in site.settings.volumes:
+        files, size = volume_quarantine.content(path)
+        if files:
+            value = f"{files} files ({size / 1e6:.1f} MB) lie in {path.absolute() / volume_quarantine.FOLDER}"
+            remedy = "look at them and at the records beside them, keep what is needed elsewhere, then remove the files"
+            found.append(warning(value, remedy, str(path.absolute())))
+    return found or [ok("empty")]
+
+
+async def deletion_clock(site: Site) -> Sequence[Finding]:
+    """Whether the station's clock is plausible enough to delete by age."""
+    if site.database is None:
+        return [unknown("not known without the database", "see database")]
+    async with site.database.reading() as session:
+        told = await retention_clock.report(session)
+    if told.suspended:
+        return [failed(f"{told.sentence}; nothing is deleted because of its age", told.remedy)]
+    return [ok(told.sentence)]
