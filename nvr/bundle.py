@@ -20,7 +20,6 @@ from nvr import clip
 from nvr.reader import ArchiveReader
 
 MANIFEST = "manifest.json"
-MAX_GOPS = 200_000
 
 
 async def write(reader: ArchiveReader, streams: Sequence[str], start_us: int, end_us: int, target: Path) -> dict[str, Any]:
@@ -29,20 +28,24 @@ async def write(reader: ArchiveReader, streams: Sequence[str], start_us: int, en
     partial = target.with_name(target.name + ".part")
     try:
         for stream in streams:
-            gops = await reader.gops(stream, start_us, end_us, MAX_GOPS)
+            gops = await reader.gops(stream, start_us, end_us, clip.MAX_GOPS)
             spans = await reader.coverage(stream, start_us, end_us)
             segments = await reader.segments(stream, start_us, end_us)
+            lost = await clip.unreadable(reader, stream, start_us, end_us, gops)
             entry: dict[str, Any] = {
                 "stream": stream,
                 "file": None,
+                "unreadable": [_unreadable(u) for u in lost],
                 "missing": [{"start": _text(s.start_us), "end": _text(s.end_us), "cause": s.cause} for s in spans if s.cause],
                 "segments": [{"start": _text(s.start_us), "sha256": s.sha256.hex()} for s, _ in segments if not s.open],
             }
             if gops:
                 name = f"{stream.replace('/', '-')}.mp4"
-                entry |= await asyncio.to_thread(
+                added, more = await asyncio.to_thread(
                     _add, partial, target.parent, name, gops, new=not any(e["file"] for e in entries)
                 )
+                entry |= added
+                entry["unreadable"] += more
             entries.append(entry)
         if not any(e["file"] for e in entries):
             raise NotFoundError("nothing is recorded in this range by any of these cameras")
@@ -53,11 +56,21 @@ async def write(reader: ArchiveReader, streams: Sequence[str], start_us: int, en
     return manifest
 
 
-def _add(archive: Path, folder: Path, name: str, gops: Sequence[Any], *, new: bool) -> dict[str, Any]:
-    """Make one clip beside the archive and put it in."""
-    made, path = clip.plan(gops), folder / f".{name}.part"
+def _add(
+    archive: Path, folder: Path, name: str, gops: Sequence[Any], *, new: bool
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Make a stream's clip beside the archive and put it in; returns its first file's entry with `further_files` (another codec
+    or sound), and what could not be read."""
+    found: list[dict[str, Any]] = []
+    made = clip.parts(gops)
+    for part, inner in zip(made, clip.names(Path(name), len(made)), strict=True):
+        found.append(_add_file(archive, folder / f".{inner}.part", str(inner), part, new=new and not found))
+    return {**found[0], "further_files": found[1:]}, [_unreadable(u) for u in made[0].unreadable]
+
+
+def _add_file(archive: Path, path: Path, name: str, part: clip.Clip, *, new: bool) -> dict[str, Any]:
     try:
-        size = clip.write(made, path)
+        size = clip.write(part, path)
         with path.open("rb") as f:
             digest = hashlib.file_digest(f, "sha256").hexdigest()
         with zipfile.ZipFile(archive, "w" if new else "a", zipfile.ZIP_STORED) as z:
@@ -65,9 +78,13 @@ def _add(archive: Path, folder: Path, name: str, gops: Sequence[Any], *, new: bo
     finally:
         path.unlink(missing_ok=True)
     return {
-        "file": name, "bytes": size, "sha256": digest, "pictures": made.pictures, "start": _text(made.start_us),
-        "end": _text(made.end_us),
+        "file": name, "bytes": size, "sha256": digest, "pictures": part.pictures, "formats": part.formats,
+        "start": _text(part.start_us), "end": _text(part.end_us),
     }  # fmt: skip
+
+
+def _unreadable(lost: clip.Unreadable) -> dict[str, Any]:
+    return {"start": _text(lost.start_us), "end": _text(lost.end_us), "file": lost.path.name}
 
 
 def _finish(partial: Path, target: Path, manifest: dict[str, Any]) -> None:

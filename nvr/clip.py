@@ -1,9 +1,11 @@
-"""Clips: any range of a stream as one standard MP4, its samples bit for bit as recorded.
+"""Clips: any range of a stream as standard MP4, its samples bit for bit as recorded.
 
 The sample tables come from the fragments' heads; the samples themselves are copied from file to file by the
 kernel (`copy_file_range`), never through Python, so a clip is written about as fast as the disk reads. The
 `moov` stands in front (faststart). A gap inside the range lasts as long as it lasted: the picture before it is
-shown until the next one. Layouts: ISO/IEC 14496-12.
+shown until the next one. Parameters that change inside the range (size, profile …) are further sample descriptions of the
+same track; another codec or other sound begins another file. What is recorded and cannot be read is told (`Unreadable`).
+Layouts: ISO/IEC 14496-12.
 """
 
 from __future__ import annotations
@@ -15,14 +17,17 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
-from core.errors import NotFoundError
+from core.errors import ConflictError, NotFoundError
 from nvr import fmp4
 from nvr.audio import TRACK as AUDIO
 from nvr.fmp4 import TIMESCALE, box, full_box
-from nvr.reader import LocatedGop
+from nvr.reader import ArchiveReader, LocatedGop
 
 VIDEO = 1
 COPY = 64 << 20
+MAX_MOOF = 1_000_000
+MAX_GOPS = 200_000  # of one clip
+ROUNDING_US = 10_000
 
 
 @dataclass(slots=True)
@@ -34,7 +39,8 @@ class _Track:
     sizes: list[int] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)  # shown minus decoded
     keys: list[int] = field(default_factory=list)  # 1-based numbers
-    chunks: list[tuple[int, int]] = field(default_factory=list)  # (place in the mdat, samples)
+    chunks: list[tuple[int, int, int]] = field(default_factory=list)  # (place in the mdat, samples, description's index)
+    descriptions: list[bytes] = field(default_factory=list)  # sample entries: boxes of the `stsd`
 
 
 @dataclass(slots=True)
@@ -46,61 +52,157 @@ class _Piece:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A stretch (µs UTC) that is recorded and could not be read, wholly or in part."""
+
+    start_us: int
+    end_us: int
+    path: Path
+
+
 @dataclass(slots=True)
 class Clip:
     """What is to be written; nothing has been written yet."""
 
-    init: bytes
+    init: bytes  # of the first file that has all tracks
     tracks: dict[int, _Track]
     pieces: list[_Piece]
     start_us: int
     end_us: int
     size: int = 0
+    unreadable: list[Unreadable] = field(default_factory=list)
 
     @property
     def pictures(self) -> int:
         return len(self.tracks[VIDEO].sizes)
 
+    @property
+    def formats(self) -> list[str]:
+        """The formats of the pictures in order of their first appearance, like 'h264 1920x1080'."""
+        return list(dict.fromkeys(_told(entry) for entry in self.tracks[VIDEO].descriptions))
+
+
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """What decides whether two files go into one clip."""
+
+    init: bytes
+    codec: bytes  # avc1, hvc1
+    picture: bytes  # the video's sample entry
+    sound: bytes  # the sound's; empty: there is none
+
+    @classmethod
+    def of(cls, path: Path) -> _Format | None:
+        """None where the file's head cannot be read."""
+        try:
+            init = fmp4.read_init(path)
+            entries = _sample_entries(init)
+        except (OSError, struct.error, KeyError, IndexError):
+            return None
+        return cls(init, entries[0][4:8], *entries) if entries[0] else None
+
+    def fits(self, clip: Clip) -> bool:
+        there, sound = clip.tracks[VIDEO].descriptions[0], clip.tracks[AUDIO].descriptions
+        return self.codec == there[4:8] and (not self.sound or not sound or self.sound == sound[0])
+
 
 def plan(gops: Sequence[LocatedGop]) -> Clip:
-    """Read the heads of the fragments in the GOPs (in order, of one stream).
+    """As `parts`, of a range that makes one file. Raises ConflictError where it makes several."""
+    found = parts(gops)
+    if len(found) > 1:
+        raise ConflictError(f"the range makes {len(found)} files, because codec or sound change in it")
+    return found[0]
 
-    Where the picture's format changes in the range the clip ends there. Raises NotFoundError where nothing is
-    recorded.
+
+def parts(gops: Sequence[LocatedGop]) -> list[Clip]:
+    """Read the heads of the fragments in the GOPs (in order, of one stream): one clip, or several where codec or sound change.
+
+    Raises NotFoundError where nothing is recorded.
     """
-    if not gops:
-        raise NotFoundError("nothing is recorded in this range")
-    init = fmp4.read_init(gops[0].path)
-    clip = Clip(init, {VIDEO: _Track(), AUDIO: _Track()}, [], gops[0].start_us, gops[-1].end_us)
+    found: list[Clip] = []
+    unreadable: list[Unreadable] = []
     for path, group in groupby(gops, key=lambda g: g.path):
-        if fmp4.read_init(path) != init:
-            clip.end_us = clip.start_us + clip.tracks[VIDEO].times[-1] * 100 // 9
-            break
-        _add_file(clip, path, list(group))
-    if not clip.pictures:
+        of_file = list(group)
+        told = _Format.of(path)
+        if told is None:
+            unreadable.append(Unreadable(of_file[0].start_us, of_file[-1].end_us, path))
+            continue
+        if not found or not told.fits(found[-1]):
+            tracks = {VIDEO: _Track(), AUDIO: _Track()}
+            found.append(Clip(told.init, tracks, [], of_file[0].start_us, of_file[-1].end_us))
+        clip = found[-1]
+        _describe(clip, told)
+        unreadable += _add_file(clip, path, of_file, clip.tracks[VIDEO].descriptions.index(told.picture) + 1)
+        clip.end_us = of_file[-1].end_us
+    found = [c for c in found if c.pictures]
+    if not found:
         raise NotFoundError("nothing is recorded in this range")
-    _finish_times(clip)
-    return clip
+    found[0].unreadable = unreadable
+    for clip in found:
+        _finish_times(clip)
+    return found
 
 
-def _add_file(clip: Clip, path: Path, gops: Sequence[LocatedGop]) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+async def unreadable(
+    reader: ArchiveReader, stream: str, start_us: int, end_us: int, gops: Sequence[LocatedGop]
+) -> list[Unreadable]:
+    """Files that are recorded in [start, end) and of which not one GOP is among `gops` (missing, or damaged from the start), and
+    what lies behind the limit on GOPs."""
+    read = {g.path for g in gops}
+    files = await reader.segments(stream, start_us, end_us)
+    found = [
+        Unreadable(max(s.start_us, start_us), min(s.end_us, end_us), path)
+        for s, path in files
+        if path not in read and not s.open
+    ]
+    return [u for u in found if u.end_us - u.start_us > ROUNDING_US]
+
+
+def _describe(clip: Clip, told: _Format) -> None:
+    """Add a file's sample descriptions, each once."""
+    if told.picture not in clip.tracks[VIDEO].descriptions:
+        clip.tracks[VIDEO].descriptions.append(told.picture)
+    if told.sound and not clip.tracks[AUDIO].descriptions:
+        clip.tracks[AUDIO].descriptions.append(told.sound)
+        clip.init = told.init
+
+
+def _add_file(clip: Clip, path: Path, gops: Sequence[LocatedGop], description: int) -> list[Unreadable]:
+    """Add what can be read of a file; returns the GOPs of which something cannot."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return [Unreadable(gops[0].start_us, gops[-1].end_us, path)]
     try:
         rate = _rate(clip.init)
-        for gop in gops:
-            shift: int | None = None  # 90 kHz: media time counts from the file's beginning, the clip's by the wall clock
-            for track, fragment, moof in _fragments(descriptor, gop):
-                parsed = fmp4.parse_moof(moof)
-                if parsed is None:
-                    continue
-                time, samples, data_offset = parsed
-                if track == VIDEO and shift is None:
-                    shift = (gop.start_us - clip.start_us) * 9 // 100 - time
-                moved = shift or 0
-                _add_samples(clip, track, time + (moved if track == VIDEO else moved * rate // TIMESCALE), samples)
-                clip.pieces.append(_Piece(path, fragment + data_offset, sum(s.size for s in samples)))
+        return [
+            Unreadable(g.start_us, g.end_us, path) for g in gops if not _add_gop(clip, descriptor, path, g, rate, description)
+        ]
     finally:
         os.close(descriptor)
+
+
+def _add_gop(clip: Clip, descriptor: int, path: Path, gop: LocatedGop, rate: int, description: int) -> bool:
+    """False where a part of it cannot be read."""
+    shift: int | None = None  # 90 kHz: media time counts from the file's beginning, the clip's by the wall clock
+    read = 0
+    for track, fragment, moof, size in _fragments(descriptor, gop):
+        parsed = fmp4.parse_moof(moof)
+        if parsed is None or track not in clip.tracks:
+            return False
+        time, samples, data_offset = parsed
+        length = sum(s.size for s in samples)
+        if not samples or data_offset != len(moof) + 8 or data_offset + length != size:
+            return False
+        if track == VIDEO and shift is None:
+            shift = (gop.start_us - clip.start_us) * 9 // 100 - time
+        moved = shift or 0
+        at = time + (moved if track == VIDEO else moved * rate // TIMESCALE)
+        _add_samples(clip, track, at, samples, description if track == VIDEO else 1)
+        clip.pieces.append(_Piece(path, fragment + data_offset, length))
+        read += size
+    return read == gop.size
 
 
 def _rate(init: bytes) -> int:
@@ -109,22 +211,24 @@ def _rate(init: bytes) -> int:
     return int.from_bytes(init[at + 16 : at + 20], "big") if at > 0 else TIMESCALE
 
 
-def _fragments(descriptor: int, gop: LocatedGop) -> Iterator[tuple[int, int, bytes]]:
-    """(track, place, moof) of every fragment of a GOP."""
-    position, end = gop.offset, gop.offset + gop.size
-    while position + 8 <= end:
+def _fragments(descriptor: int, gop: LocatedGop) -> Iterator[tuple[int, int, bytes, int]]:
+    """(track, place, moof, bytes with its mdat) of every whole fragment of a GOP."""
+    position, end = gop.offset, min(gop.offset + gop.size, os.fstat(descriptor).st_size)
+    while position + 16 <= end:
         size, kind = struct.unpack(">I4s", os.pread(descriptor, 8, position))
-        if size < 8:
+        if kind != b"moof" or not 8 <= size <= MAX_MOOF or position + size + 8 > end:
             return
-        if kind == b"moof":
-            moof = os.pread(descriptor, size, position)
-            yield fmp4.track_of(moof), position, moof
-        position += size
+        moof = os.pread(descriptor, size, position)
+        data, what = struct.unpack(">I4s", os.pread(descriptor, 8, position + size))
+        if what != b"mdat" or data < 8 or position + size + data > end:
+            return
+        yield fmp4.track_of(moof), position, moof, size + data
+        position += size + data
 
 
-def _add_samples(clip: Clip, track_number: int, time: int, samples: Sequence[fmp4.Sample]) -> None:
+def _add_samples(clip: Clip, track_number: int, time: int, samples: Sequence[fmp4.Sample], description: int) -> None:
     track = clip.tracks[track_number]
-    track.chunks.append((clip.size, len(samples)))
+    track.chunks.append((clip.size, len(samples), description))
     for sample in samples:
         # Times never go back, whatever a camera's clock did between two files.
         time = max(time, track.times[-1] + 1) if track.times else max(time, 0)
@@ -157,29 +261,28 @@ def head(clip: Clip) -> bytes:
 def _moov(clip: Clip, start: int) -> bytes:
     """The init segment's `moov`, its empty sample tables filled and `mvex` left out."""
     moov = clip.init[clip.init.find(b"moov") - 4 :]
-    parts, number = list[bytes](), 0
+    boxes, number = list[bytes](), 0
     for kind, body in _boxes(moov[8:]):
         if kind == b"mvhd":
             duration = clip.tracks[VIDEO].times[-1] + clip.tracks[VIDEO].durations[-1]
-            parts.append(box(kind, body[:16], struct.pack(">I", min(duration, 0xFFFFFFFF)), body[20:]))
+            boxes.append(box(kind, body[:16], struct.pack(">I", min(duration, 0xFFFFFFFF)), body[20:]))
         elif kind == b"trak":
             number += 1
-            if clip.tracks[number].sizes:
-                parts.append(_trak(body, clip.tracks[number], start, number))
-    return box(b"moov", *parts)
+            if number in clip.tracks and clip.tracks[number].sizes:
+                boxes.append(_trak(body, clip.tracks[number], start, number))
+    return box(b"moov", *boxes)
 
 
 def _trak(body: bytes, track: _Track, start: int, number: int) -> bytes:
     boxes = dict(_boxes(body))
     media = dict(_boxes(boxes[b"mdia"]))
     information = dict(_boxes(media[b"minf"]))
-    description = dict(_boxes(information[b"stbl"]))[b"stsd"]
     rate = int.from_bytes(media[b"mdhd"][12:16], "big")
     duration = track.times[-1] + track.durations[-1]
     tkhd = boxes[b"tkhd"][:20] + struct.pack(">I", min(duration * TIMESCALE // rate, 0xFFFFFFFF)) + boxes[b"tkhd"][24:]
     mdhd = media[b"mdhd"][:16] + struct.pack(">I", min(duration, 0xFFFFFFFF)) + media[b"mdhd"][20:]
     header = b"vmhd" if number == VIDEO else b"smhd"
-    stbl = box(b"stbl", box(b"stsd", description), *_tables(track, start))
+    stbl = box(b"stbl", _stsd(track.descriptions), *_tables(track, start))
     minf = box(b"minf", box(header, information[header]), box(b"dinf", information[b"dinf"]), stbl)
     mdia = box(b"mdia", box(b"mdhd", mdhd), box(b"hdlr", media[b"hdlr"]), minf)
     first = track.times[0] + (track.offsets[0] if track.offsets else 0)
@@ -192,6 +295,28 @@ def _trak(body: bytes, track: _Track, start: int, number: int) -> bytes:
     return box(b"trak", box(b"tkhd", tkhd), edits, mdia)
 
 
+def _stsd(descriptions: Sequence[bytes]) -> bytes:
+    return full_box(b"stsd", 0, 0, struct.pack(">I", len(descriptions)), *descriptions)
+
+
+def _sample_entries(init: bytes) -> tuple[bytes, bytes]:
+    """The first sample entry of the pictures and of the sound (empty: there is none)."""
+    moov = init[init.find(b"moov") + 4 :]
+    found: list[bytes] = []
+    for kind, body in _boxes(moov):
+        if kind == b"trak":
+            media = dict(_boxes(dict(_boxes(body))[b"mdia"]))
+            stsd = dict(_boxes(dict(_boxes(media[b"minf"]))[b"stbl"]))[b"stsd"]
+            found.append(next(box(k, b) for k, b in _boxes(stsd[8:])))
+    return (found[0], found[1]) if len(found) > 1 else (found[0], b"")
+
+
+def _told(entry: bytes) -> str:
+    """A video sample entry in words."""
+    width, height = struct.unpack_from(">HH", entry, 32)
+    return f"{'h264' if entry[4:8] == b'avc1' else 'h265'} {width}x{height}"
+
+
 def _tables(track: _Track, start: int) -> list[bytes]:
     runs = [(len(list(group)), value) for value, group in groupby(track.durations)]
     stts = full_box(b"stts", 0, 0, struct.pack(">I", len(runs)), *(struct.pack(">II", n, v) for n, v in runs))
@@ -202,18 +327,23 @@ def _tables(track: _Track, start: int) -> list[bytes]:
     if track.keys:
         tables.append(full_box(b"stss", 0, 0, struct.pack(f">I{len(track.keys)}I", len(track.keys), *track.keys)))
     tables.append(full_box(b"stsz", 0, 0, struct.pack(f">II{len(track.sizes)}I", 0, len(track.sizes), *track.sizes)))
-    chunks, number = list[bytes](), 1
-    for count, group in groupby(n for _, n in track.chunks):
-        chunks.append(struct.pack(">III", number, count, 1))
+    runs_of_chunks, number = list[bytes](), 1
+    for (count, description), group in groupby((n, d) for _, n, d in track.chunks):
+        runs_of_chunks.append(struct.pack(">III", number, count, description))
         number += len(list(group))
-    tables.append(full_box(b"stsc", 0, 0, struct.pack(">I", len(chunks)), *chunks))
-    places = [start + at for at, _ in track.chunks]
+    tables.append(full_box(b"stsc", 0, 0, struct.pack(">I", len(runs_of_chunks)), *runs_of_chunks))
+    places = [start + at for at, _, _ in track.chunks]
     tables.append(full_box(b"co64", 0, 0, struct.pack(f">I{len(places)}Q", len(places), *places)))
     return tables
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     return ((kind, data[start:end]) for kind, start, end in fmp4.children(data, 0, len(data)))
+
+
+def names(target: Path, count: int) -> list[Path]:
+    """Of a clip's files: the target, then target-2 …"""
+    return [target if i == 1 else target.with_stem(f"{target.stem}-{i}") for i in range(1, count + 1)]
 
 
 def write(clip: Clip, target: Path) -> int:

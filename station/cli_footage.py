@@ -150,7 +150,8 @@ def search(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
 def clip(ctx: click.Context, camera: str, start: str, end: str, target: Path, kind: str, json_output: bool) -> None:
     """Write what CAMERA recorded from START to END (ISO times) to TARGET, an MP4 file, without re-encoding.
 
-    Several cameras (A,B,C) go into TARGET, a zip with one MP4 each and a manifest.
+    Where codec or sound change in the range, TARGET-2.mp4 and so on are written as well. Several cameras (A,B,C) go into TARGET,
+    a zip with the MP4 files and a manifest. The exit status is 1 where something that is recorded could not be read.
     """
     from station import foreground
 
@@ -158,7 +159,24 @@ def clip(ctx: click.Context, camera: str, start: str, end: str, target: Path, ki
     if len(streams) > 1 or target.suffix == ".zip":
         manifest = with_database(ctx, lambda d, _: foreground.bundle(d, streams, start, end, target), Need.FOOTAGE)
         files = [s["file"] for s in manifest["streams"] if s["file"]]
-        show(manifest, json_output, lambda: f"{target}: {', '.join(files)}")
-        return
+        lost = [u for s in manifest["streams"] for u in s["unreadable"]]
+        show(manifest, json_output, lambda: "\n".join([f"{target}: {', '.join(files)}", *_unreadable_lines(lost)]))
+        sys.exit(1 if lost else 0)
     facts = with_database(ctx, lambda d, _: foreground.clip(d, streams[0], start, end, target), Need.FOOTAGE)
-    show(facts, json_output, lambda: f"{target}: {facts['pictures']} pictures, from {facts['start']} to {facts['end']}")
+    show(facts, json_output, lambda: "\n".join(_clip_lines(facts)))
+    sys.exit(1 if facts["unreadable"] else 0)
+
+
+def _clip_lines(facts: dict[str, Any]) -> list[str]:
+    lines = [f"{f['file']}: {f['pictures']} pictures, from {f['start']} to {f['end']}" for f in facts["files"]]
+    if len(facts["files"]) > 1:
+        lines.append(f"{len(facts['files'])} files, because the format (codec or sound) changes in the range")
+    for file in facts["files"]:
+        if len(file["formats"]) > 1:
+            lines.append(f"{file['file']}: the format changes inside the file ({', '.join(file['formats'])})")
+    lines += [f"not recorded: {g['start']} to {g['end']} ({g['cause']})" for g in facts["gaps"]]
+    return lines + _unreadable_lines(facts["unreadable"])
+
+
+def _unreadable_lines(spans: list[dict[str, Any]]) -> list[str]:
+    return [f"MISSING, recorded but not readable: {u['start']} to {u['end']} (of {u['file']})" for u in spans]

@@ -16,7 +16,7 @@ from cameras.tables import Camera, Village
 from core import audit, station_lock
 from core.clock import SystemClock, from_microseconds, parse_time, to_microseconds
 from core.database import Database
-from core.errors import ConflictError, NotFoundError, UsageError
+from core.errors import ConflictError, NotFoundError, StorageError, UsageError
 from core.settings import Settings
 from health.faults import OPEN, RECOVERING
 from health.patrol import Patrol
@@ -198,18 +198,43 @@ def _row(s: Sighting, places: dict[int, numbers.Place]) -> dict[str, Any]:
 
 
 async def clip(database: Database, stream: str, start: str, end: str, target: Path) -> dict[str, Any]:
+    """Write a clip: `files` are what was written, several where codec or sound change; `unreadable` is recorded and not in them,
+    `gaps` were not recorded."""
     start_us, end_us = _time(start), _time(end)
     if not start_us < end_us:
         raise UsageError("the end must lie after the start")
-    gops = await ArchiveReader(database, SystemClock()).gops(stream, start_us, end_us, 200_000)
+    reader = ArchiveReader(database, SystemClock())
+    gops = await reader.gops(stream, start_us, end_us, write_clip.MAX_GOPS)
+    lost = await write_clip.unreadable(reader, stream, start_us, end_us, gops)
     if not gops:
+        if lost:
+            raise StorageError(f"the {len(lost)} files of {stream} in this range cannot be read; run 'minwang archive verify'")
         raise NotFoundError(f"nothing of {stream} is recorded in this range")
-    made = await asyncio.to_thread(write_clip.plan, gops)
-    size = await asyncio.to_thread(write_clip.write, made, target)
+    made = await asyncio.to_thread(write_clip.parts, gops)
+    names = write_clip.names(target, len(made))
+    sizes = [await asyncio.to_thread(write_clip.write, part, name) for part, name in zip(made, names, strict=True)]
+    spans = await reader.coverage(stream, gops[0].start_us, gops[-1].end_us)
     return {
-        "file": str(target), "pictures": made.pictures, "bytes": size,
-        "start": from_microseconds(made.start_us).isoformat(), "end": from_microseconds(made.end_us).isoformat(),
+        "file": str(target), "pictures": sum(p.pictures for p in made), "bytes": sum(sizes),
+        "start": from_microseconds(made[0].start_us).isoformat(), "end": from_microseconds(made[-1].end_us).isoformat(),
+        "files": [
+            {
+                "file": str(name), "pictures": part.pictures, "bytes": size, "formats": part.formats,
+                "start": from_microseconds(part.start_us).isoformat(), "end": from_microseconds(part.end_us).isoformat(),
+            }
+            for part, name, size in zip(made, names, sizes, strict=True)
+        ],
+        "gaps": [_span(s.start_us, s.end_us) | {"cause": s.cause} for s in spans if s.cause],
+        "unreadable": [_span(u.start_us, u.end_us) | {"file": str(u.path)} for u in [*lost, *made[0].unreadable]],
     }  # fmt: skip
+
+
+def _span(start_us: int, end_us: int) -> dict[str, Any]:
+    return {
+        "start": from_microseconds(start_us).isoformat(timespec="milliseconds"),
+        "end": from_microseconds(end_us).isoformat(timespec="milliseconds"),
+        "seconds": round((end_us - start_us) / 1e6, 1),
+    }
 
 
 async def bundle(database: Database, streams: list[str], start: str, end: str, target: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any
 
 import av
 import pytest
+from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert, select, update
@@ -39,6 +40,7 @@ from nvr.retention import Retention, active_holds, forecast
 from nvr.sealing import seal
 from nvr.tables import Footage, Gap, Hold, OpenSegment, Shortfall, StreamUsage, Volume
 from nvr.verify import verify
+from station.cli import cli
 from tests.conftest import open_database, street_clip
 from tests.nvr.conftest import eventually, place_of, probe, record, segments_of
 
@@ -386,6 +388,25 @@ async def test_several_cameras_go_into_one_zip_with_what_is_missing(
     assert not await asyncio.to_thread(lambda: [p for p in tmp_path.iterdir() if "part" in p.name])
     with pytest.raises(NotFoundError):
         await bundle.write(reader, ["other/main"], start, end, target)
+
+
+async def test_a_clip_of_which_something_is_lost_ends_with_status_1(
+    recorded: list[Segment], database: Database, tmp_path: Path
+) -> None:
+    text = f'[data]\ndir = "{tmp_path}"\ndatabase = "{database.url}"\n'
+    await asyncio.to_thread((tmp_path / "minwang.toml").write_text, text)
+    times = [from_microseconds(t).isoformat() for t in (recorded[0].start_us, recorded[-1].end_us + 1_000_000)]
+    command = ["--config", str(tmp_path / "minwang.toml"), "clip", "cam"]
+
+    def run(name: str) -> Result:
+        return CliRunner().invoke(cli, [*command, *times, str(tmp_path / name)])
+
+    whole = await asyncio.to_thread(run, "whole.mp4")
+    assert (whole.exit_code, f"{sum(s.frames for s in recorded)} pictures" in whole.output) == (0, True), whole.output
+    await asyncio.to_thread((await place_of(database, recorded[1])).unlink)
+    for name in ("rest.mp4", "rest.zip"):
+        rest = await asyncio.to_thread(run, name)
+        assert rest.exit_code == 1 and rest.output.count("MISSING, recorded but not readable") == 1, rest.output
 
 
 async def test_fast_playback_is_keyframes_only_and_keeps_time(recorded: list[Segment], database: Database) -> None:
