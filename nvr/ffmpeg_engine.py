@@ -134,6 +134,7 @@ class _Session:
         self._video: VideoFormat | None = None
         self._sound: AudioTrack | None = None
         self._start = StartBuffer()
+        self._early_sound: list[AudioRun] = []  # that came before pictures could be placed
         self.errors = FfmpegErrors()
         self.pictures = 0
 
@@ -234,12 +235,20 @@ class _Session:
     def _hand_on(self, runs: list[tuple[Assembled, int]]) -> None:
         for run, arrival_us in runs:
             self._engine.take(run, arrival_us, self._sink)
+        if not self._start.is_live or not runs:
+            return
+        early, self._early_sound = self._early_sound, []
+        if early and self._sound is not None:
+            ends = [r.time + sum(r.durations) for r in early]
+            for run, end in zip(early, ends, strict=True):
+                self._sink.audio(run, self._sound, runs[-1][1] - (ends[-1] - end) * 1_000_000 // self._sound.rate)
 
     def _take_sound(self, track: AudioTrack, time: int, samples: list[Sample], data: bytes) -> None:
-        if not self._start.is_live:
-            return
         run = AudioRun(time, [s.size for s in samples], [s.duration for s in samples], bytearray(data))
-        self._sink.audio(run, track, self._engine.now_us())
+        if self._start.is_live:
+            self._sink.audio(run, track, self._engine.now_us())
+        else:
+            self._early_sound.append(run)
 
 
 def _may_be_the_transport(error: CameraError, errors: FfmpegErrors) -> bool:

@@ -140,7 +140,7 @@ class WallClock:
         """(media time of its newest picture, arrival in µs) of the run in doubt and of the one behind it."""
         (media, arrival), (next_media, next_arrival) = doubtful, following
         waited = (next_arrival - arrival) * 9 // 100
-        if next_media - media >= waited + waited // 8:
+        if self._paced(next_media - media) >= waited + waited // 8:
             self._catching = arrival * 9 // 100 + CATCHING_UP
 
     def _begin(self, durations: list[int], arrival: int) -> tuple[int, list[int]]:

@@ -15,6 +15,7 @@ from nvr import moov
 from nvr.access_units import Counters
 from nvr.ffmpeg_engine import FfmpegEngine, command, script
 from nvr.recorder import StreamSpec
+from nvr.station_clock import StationClock
 from tests.nvr.conftest import LOGIN
 from tests.nvr.scripted_camera import Answer, Request, Script, scripted
 
@@ -41,7 +42,7 @@ class Sink:
 
 
 async def error_of(url: str, login: tuple[str, str] | None = LOGIN, engine: FfmpegEngine | None = None) -> CameraError:
-    engine = engine or FfmpegEngine(SystemClock(), 0.4, 2.0, lambda: None)
+    engine = engine or FfmpegEngine(StationClock(SystemClock()), 0.4, 2.0, lambda: None)
     with pytest.raises(CameraError) as told:
         await engine.record(StreamSpec("c/main", url, login), Sink(), Counters(), lambda _: None)  # type: ignore[arg-type]
     return told.value
@@ -103,7 +104,7 @@ async def test_tcp_is_declined_and_udp_is_tried(clip: Clip) -> None:
 
 async def test_an_answer_with_another_transport_leads_to_udp(clip: Clip) -> None:
     answer = Answer(headers={"Session": "1", "Transport": "RTP/AVP;unicast;client_port=9000-9001;server_port=9002-9003"})
-    engine = FfmpegEngine(SystemClock(), 0.4, 2.0, lambda: None)
+    engine = FfmpegEngine(StationClock(SystemClock()), 0.4, 2.0, lambda: None)
     async with scripted(clip, lambda r: answer if r.method == "SETUP" else None, sends=False) as camera:
         assert isinstance(await error_of(camera.url, engine=engine), TransportDeclined)
         assert engine._learnt["c/main"].transport == "udp"
@@ -123,7 +124,7 @@ async def test_sound_is_recorded(codec: str, name: str, rate: int, tmp_path: Pat
     make = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=160x120:rate=10:duration=2", "-f", "lavfi", "-i", "sine=duration=2",
             "-c:v", "libx264", "-g", "10", "-bf", "0", "-c:a", codec, "-ar", str(rate), str(film)]  # fmt: skip
     await asyncio.to_thread(subprocess.run, make, check=True)
-    engine, sink, told = FfmpegEngine(SystemClock(), 0.4, 2.0, lambda: None), Sink(), list[str]()
+    engine, sink, told = FfmpegEngine(StationClock(SystemClock()), 0.4, 2.0, lambda: None), Sink(), list[str]()
     with pytest.raises(CameraError):
         await engine.record(StreamSpec("c/main", f"file:{film}", audio=True), sink, Counters(), told.append)  # type: ignore[arg-type]
     track = sink.sound
@@ -140,7 +141,7 @@ async def test_sound_that_cannot_be_kept_is_told_and_the_pictures_recorded(codec
     make = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=160x120:rate=10:duration=1", "-f", "lavfi", "-i", "sine=duration=1",
             "-c:v", "libx264", "-bf", "0", "-c:a", codec, *more, str(film)]  # fmt: skip
     await asyncio.to_thread(subprocess.run, make, check=True)
-    engine, sink, told = FfmpegEngine(SystemClock(), 0.4, 2.0, lambda: None), Sink(), list[str]()
+    engine, sink, told = FfmpegEngine(StationClock(SystemClock()), 0.4, 2.0, lambda: None), Sink(), list[str]()
     with pytest.raises(CameraError):
         await engine.record(StreamSpec("c/main", f"file:{film}", audio=True), sink, Counters(), told.append)  # type: ignore[arg-type]
     assert told == [f"no sound is recorded: {why}"] and len(sink.runs) > 0

@@ -1,0 +1,302 @@
+"""Cutting files, gaps and coverage, with a disk in memory and integers for time."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nvr.audio import AudioRun
+from nvr.sdp import AudioTrack
+from nvr.segments import LiveTap
+from tests.nvr.camera_clock import DAY, ORIGIN_US, CameraClock
+from tests.nvr.sink import Recording, single
+
+S = 1_000_000
+
+
+def test_files_are_cut_at_keyframes_and_touch() -> None:
+    made = Recording(segment_seconds=4)
+    made.feed(CameraClock(seconds=30))
+    made.sink.end_session()
+    segments = made.archive.segments
+    assert 6 <= len(segments) <= 9 and sum(s.frames for s in segments) == 750
+    assert all(a.end_us == b.start_us for a, b in pairwise(segments))
+    assert all(s.frames % 25 == 0 for s in segments)
+    assert made.archive.gaps == [] and made.sink.timeline.short_holes == 0
+    assert made.recorded == pytest.approx(30, abs=0.1)
+
+
+def test_the_files_hold_what_was_given() -> None:
+    made = Recording(segment_seconds=4)
+    made.feed(CameraClock(seconds=10))
+    made.sink.end_session()
+    files = made.volumes.disks[0].writer.files
+    assert len(files) == len(made.archive.segments)
+    for body, segment in zip(files.values(), made.archive.segments, strict=True):
+        assert len(body) == segment.size and body[4:8] == b"ftyp" and body[-12:-8] == b"mfro"
+
+
+def test_a_hole_is_called_packet_loss_only_where_packets_were_lost() -> None:
+    made = Recording()
+    until = made.pictures(50)
+    made.pictures(50, until + 5 * S, time=55 * 90_000 - 53 * 90_000 + 50 * 3600 + 3 * 90_000)
+    assert [(g.cause, round(g.seconds)) for g in made.archive.gaps] == [("no_packets", 5)]
+    made.counters.lost_packets += 7
+    made.pictures(50, until + 12 * S, time=(2 + 12) * 90_000)
+    assert [g.cause for g in made.archive.gaps] == ["no_packets", "packet_loss"]
+    made.pictures(50, until + 19 * S, time=(2 + 19) * 90_000)
+    assert [g.cause for g in made.archive.gaps] == ["no_packets", "packet_loss", "no_packets"]
+
+
+def test_behind_a_hole_a_keyframe_begins_a_new_file() -> None:
+    made = Recording(segment_seconds=60)
+    until = made.pictures(50)
+    made.pictures(50, until + 5 * S, time=7 * 90_000)
+    made.sink.end_session()
+    first, second = made.archive.segments
+    (gap,) = made.archive.gaps
+    assert (gap.start_us, gap.end_us) == (first.end_us, second.start_us) and gap.fillable
+    assert gap.seconds == pytest.approx(5, abs=0.1)
+
+
+def test_a_hole_within_a_gop_leaves_the_file_open() -> None:
+    made = Recording(segment_seconds=60)
+    made.pictures(30, gop=1000)
+    for i in range(20):
+        made.sink.fragment(single((30 + i) * 3600 + 3 * 90_000, key=False), ORIGIN_US + (30 + i) * 40_000 + 3 * S)
+    made.sink.end_session()
+    (segment,), (gap,) = made.archive.segments, made.archive.gaps
+    assert segment.frames == 50 and not gap.fillable and gap.seconds == pytest.approx(3, abs=0.05)
+    assert made.recorded + made.missing == pytest.approx(50 / 25 + 3, abs=0.1)
+
+
+def test_short_holes_are_counted_and_covered() -> None:
+    made = Recording()
+    made.feed(CameraClock(pauses=tuple((5.0 * i, 0.7, False) for i in range(1, 6))))
+    made.sink.end_session()
+    assert made.archive.gaps == [] and made.sink.timeline.short_holes == 5
+    assert made.sink.timeline.short_holes_us == pytest.approx(3.5 * S, abs=S // 10)
+    assert all(a.end_us == b.start_us for a, b in pairwise(made.archive.segments))
+
+
+@pytest.mark.parametrize("fps", [0.2, 0.5, 1.0])
+def test_a_sparse_stream_has_no_gaps(fps: float) -> None:
+    made = Recording(segment_seconds=30)
+    made.feed(CameraClock(fps, seconds=200), gop=4)
+    made.sink.end_session()
+    assert made.archive.gaps == [] and len(made.archive.segments) > 3
+    assert made.recorded == pytest.approx(200 - 1 / fps, abs=1.5)
+
+
+def test_a_new_session_never_overlaps_the_old_one() -> None:
+    made = Recording()
+    until = made.pictures(50)
+    made.sink.begin_session()
+    made.pictures(50, until - S // 2)
+    made.sink.end_session()
+    first, second = made.archive.segments
+    assert second.start_us == first.end_us
+
+
+def test_a_gap_begins_where_footage_ends() -> None:
+    made = Recording()
+    until = made.pictures(50)
+    made.sink.end_session()
+    made.sink.start_gap("unreachable", "", until + 2 * S)
+    made.sink.begin_session()
+    made.pictures(25, until + 10 * S)
+    made.sink.end_session()
+    first, second = made.archive.segments
+    (gap,) = made.archive.gaps
+    assert (gap.start_us, gap.end_us, gap.cause) == (first.end_us, second.start_us, "unreachable")
+
+
+def test_a_run_that_may_be_late_waits_for_the_next_one() -> None:
+    made = Recording()
+    until = made.pictures(50)
+    frames = made.sink.segment.frames if made.sink.segment else 0
+    made.sink.fragment(single(50 * 3600, key=True), until + 3 * S)  # the camera's clock stood, or the picture is late
+    assert made.sink.segment is not None and made.sink.segment.frames == frames
+    made.sink.fragment(single(51 * 3600, key=False), until + 3 * S + 40_000)
+    made.sink.end_session()
+    assert sum(s.frames for s in made.archive.segments) == 52
+    assert [round(g.seconds) for g in made.archive.gaps] == [3]
+
+
+def test_a_held_run_is_kept_when_the_session_ends() -> None:
+    made = Recording()
+    until = made.pictures(50)
+    made.sink.fragment(single(50 * 3600, key=True), until + 3 * S)
+    made.sink.end_session()
+    assert sum(s.frames for s in made.archive.segments) == 51
+
+
+def test_a_disk_that_falls_behind_ends_the_file_and_is_tried_again() -> None:
+    made = Recording()
+    until = made.pictures(50)
+    made.volumes.disks[0].writer.refuses = True
+    until = made.pictures(1, until, time=50 * 3600)
+    assert made.sink.segment is None and [g.cause for g in made.archive.gaps] == ["disk_error"]
+    made.volumes.disks[0].writer.refuses = False
+    made.pictures(25, until, time=51 * 3600)
+    assert made.archive.gaps[0].end_us is not None and made.sink.segment is not None
+
+
+def test_a_disk_that_refuses_is_left_alone_for_a_while() -> None:
+    made = Recording()
+    until = made.pictures(50)
+    segment = made.sink.segment
+    assert segment is not None
+    segment.file.error = OSError(errno.EIO, "Input/output error")
+    segment.file.failed(segment.file.error)
+    assert made.sink.segment is None and made.archive.gaps[0].start_us == ORIGIN_US + 50 * 40_000
+    made.volumes.place_ = made.volumes.disks[0]
+    until = made.pictures(25, until, time=50 * 3600)
+    assert made.sink.segment is None  # nothing is tried for ten seconds
+    made.pictures(25, until + 10 * S, time=75 * 3600 + 10 * 90_000)
+    assert made.sink.segment is not None and made.archive.gaps[0].cause == "disk_error"
+
+
+def test_live_viewers_get_every_fragment() -> None:
+    made, seen = Recording(), list[bytes]()
+    tap: LiveTap = lambda run, segment, head: seen.append(head)  # noqa: E731
+    made.sink.live = tap
+    made.pictures(30)
+    assert len(seen) == 30
+
+
+# the station's own clock
+
+
+@pytest.mark.parametrize("by", [3600 * S, -3600 * S, 400 * 86_400 * S, -7 * S])
+def test_the_next_file_begins_by_the_clock_that_was_set(by: int) -> None:
+    made, told = Recording(segment_seconds=60), list[tuple[str, int, int]]()
+    made.sink._stepped = lambda *facts: told.append(facts)
+    until = made.pictures(60)
+    made.sink.clock_stepped(by)
+    assert made.sink.segment is not None  # its pictures stay in one file, up to the next keyframe
+    made.pictures(50, until, time=60 * 3600)
+    made.sink.end_session()
+    first, second = made.archive.segments
+    assert second.start_us == first.end_us + by
+    assert told == [("cam/main", first.end_us, by)]
+    assert made.archive.gaps == []  # no time went by
+
+
+def test_a_clock_that_is_set_between_two_sessions() -> None:
+    made = Recording()
+    until = made.pictures(50)
+    made.sink.end_session()
+    made.sink.start_gap("unreachable", "", until)
+    made.sink.clock_stepped(-3600 * S)
+    made.sink.begin_session()
+    made.pictures(25, until + 4 * S)
+    made.sink.end_session()
+    first, second = made.archive.segments
+    assert second.start_us == pytest.approx(first.end_us - 3600 * S + 4 * S, abs=50_000)
+
+
+# sound
+
+TRACK = AudioTrack("pcma", 8, "", 8000, 1)
+
+
+def sound_times(made: Recording) -> list[int]:
+    """Where each run of sound lies in the files, in samples."""
+    (body,) = made.volumes.disks[0].writer.files.values()
+    found, at = [], bytes(body).find(b"\0\0\0\x10tfhd\0\x02\0\0\0\0\0\x02")
+    while at >= 0:
+        found.append(int.from_bytes(body[at + 28 : at + 36], "big"))
+        at = bytes(body).find(b"\0\0\0\x10tfhd\0\x02\0\0\0\0\0\x02", at + 1)
+    return found
+
+
+def play(made: Recording, seconds: int, sound_rate: float = 1.0, report: int | None = None) -> None:
+    made.sink.begin_session(TRACK)
+    if report is not None:  # live555 sends it before the first packet of sound
+        made.sink.audio_report(ORIGIN_US, report)
+    for i in range(seconds * 25):
+        at = ORIGIN_US + i * 40_000
+        made.sink.fragment(single(i * 3600, key=i % 25 == 0), at)
+        if i % 10 == 9:
+            begin = int(3_000_000_000 + (i - 9) * 320 * sound_rate)
+            made.sink.audio(AudioRun(begin, [4], [int(3200 * sound_rate)], bytearray(b"sound"[:4])), TRACK, at)
+
+
+@pytest.mark.parametrize("report", [None, 0, 4_000_000_000])
+def test_sound_lies_beside_the_pictures_that_came_with_it(report: int | None) -> None:
+    made = Recording(segment_seconds=60)
+    play(made, 20, report=report)
+    times = sound_times(made)
+    assert len(times) == 50
+    assert all(abs(t - i * 3200) < 800 for i, t in enumerate(times))  # a tenth of a second
+
+
+@pytest.mark.parametrize("rate", [0.8, 1.2])
+def test_sound_of_a_clock_that_runs_wrong(rate: float) -> None:
+    made = Recording(segment_seconds=120)
+    play(made, 60, sound_rate=rate)
+    assert all(abs(t - i * 3200) < 8000 for i, t in enumerate(sound_times(made)))
+
+
+def test_sender_reports_of_both_tracks_move_sound_by_a_little_only() -> None:
+    for lead, moved in ((0.3, 2400), (7.0, 0)):
+        made = Recording(segment_seconds=60)
+        play(made, 4)
+        made.sink.sender_report(ORIGIN_US, 0, ORIGIN_US)
+        made.sink.audio_report(ORIGIN_US + int(lead * 1e6), 3_000_000_000)
+        made.sink.audio(AudioRun(3_000_000_000 + 32_000, [4], [3200], bytearray(4)), TRACK, ORIGIN_US + 4_400_000)
+        assert sound_times(made)[-1] - 32_000 == pytest.approx(moved, abs=400)
+
+
+# accounting
+
+FPS = (0.2, 1.0, 5.0, 25.0, 60.0)
+clocks = st.builds(
+    CameraClock,
+    fps=st.sampled_from(FPS),
+    speed=st.sampled_from((0.8, 0.95, 1.0, 1.0, 1.05, 1.2)),
+    seconds=st.just(40.0),
+    steps=st.lists(st.tuples(st.floats(3, 35), st.sampled_from((0.5, -0.5, 4.0, -4.0, 3600.0, -DAY))), max_size=3).map(tuple),
+    strays=st.lists(st.tuples(st.integers(20, 900), st.floats(-20, 20)), max_size=2).map(tuple),
+    pauses=st.lists(st.tuples(st.floats(3, 35), st.floats(0.2, 6), st.booleans()), max_size=2).map(tuple),
+    seed=st.integers(0, 2**31),
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(clocks, st.integers(1, 60), st.sampled_from((2.0, 7.0, 60.0)))
+def test_recorded_and_gaps_make_up_what_elapsed(clock: CameraClock, gop: int, segment_seconds: float) -> None:
+    made = Recording(segment_seconds)
+    made.feed(clock, gop)
+    made.sink.end_session()
+    segments = sorted(made.archive.segments, key=lambda s: s.start_us)
+    assert all(a.end_us <= b.start_us for a, b in pairwise(segments))
+    elapsed = (segments[-1].end_us - segments[0].start_us) / 1e6
+    assert made.recorded + made.missing == pytest.approx(elapsed, abs=0.5)
+    taken = clock.seconds + sum(length for at, length, _ in clock.pauses if at < clock.seconds)
+    assert elapsed == pytest.approx(taken, abs=0.5 + max(1.5, 1 / clock.fps))
+    assert sum(s.frames for s in segments) == int(clock.seconds * clock.fps)
+
+
+@settings(max_examples=15, deadline=None)
+@given(clocks, st.lists(st.tuples(st.floats(0.5, 20), st.sampled_from(("unreachable", "no_packets"))), min_size=1, max_size=4))
+def test_accounting_over_reconnections(clock: CameraClock, breaks: list[tuple[float, str]]) -> None:
+    made, later = Recording(7.0), 0
+    clock = replace(clock, seconds=12.0, pauses=())
+    for pause, cause in breaks:
+        made.feed(clock, later_us=later)
+        made.sink.end_session()
+        later += int((clock.seconds + pause) * 1e6)
+        made.sink.start_gap(cause, "", ORIGIN_US + later)
+    made.feed(clock, later_us=later)
+    made.sink.end_session()
+    segments = made.archive.segments
+    assert all(a.end_us <= b.start_us for a, b in pairwise(segments))
+    elapsed = (segments[-1].end_us - segments[0].start_us) / 1e6
+    assert made.recorded + made.missing == pytest.approx(elapsed, abs=0.5)
