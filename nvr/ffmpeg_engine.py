@@ -240,8 +240,8 @@ class _Session:
         early, self._early_sound = self._early_sound, []
         if early and self._sound is not None:
             ends = [r.time + sum(r.durations) for r in early]
-            for run, end in zip(early, ends, strict=True):
-                self._sink.audio(run, self._sound, runs[-1][1] - (ends[-1] - end) * 1_000_000 // self._sound.rate)
+            for sound, end in zip(early, ends, strict=True):
+                self._sink.audio(sound, self._sound, runs[-1][1] - (ends[-1] - end) * 1_000_000 // self._sound.rate)
 
     def _take_sound(self, track: AudioTrack, time: int, samples: list[Sample], data: bytes) -> None:
         run = AudioRun(time, [s.size for s in samples], [s.duration for s in samples], bytearray(data))

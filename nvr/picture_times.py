@@ -164,6 +164,11 @@ class PictureTimes:
         return stands
 
     @property
+    def interval(self) -> int:
+        """Distance of the two newest pictures."""
+        return self._before
+
+    @property
     def end(self) -> int:
         """Where the newest sample ends, if it lasts as long as the one before."""
         return self._last + self.step
