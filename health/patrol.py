@@ -229,7 +229,7 @@ class Patrol:
         answer = Answer(untestable=set(SEEN))
         if ground.frames:
             answer = await self._picture(camera, ground, now)
-        settings, unsettled = stream_checks.coded(ground.stream, ground.frames, answer.size)
+        settings, unsettled = stream_checks.coded(ground.stream, ground.frames, answer.size, ground.status)
         found |= answer.found | settings
         unknown |= unsettled
         unknown |= answer.untestable

@@ -10,6 +10,7 @@ from datetime import datetime
 from cameras.tables import Camera, Stream
 from health.tables import CameraSight
 from nvr.reader import Keyframe
+from nvr.streams import NO_KEYFRAME
 from nvr.tables import StreamStatus
 
 Found = tuple[dict[str, dict[str, object]], set[str]]
@@ -21,6 +22,7 @@ LOW_BITRATE = 0.3
 HIGH_LOSS = 0.005
 CLOCK_SECONDS = 2.0  # R-TIME-1
 LONG_GOP_SECONDS = 4.0
+SURELY_LONG_SECONDS = 15.0  # by the recorder's counters, which are looked at every few seconds
 MANY_JUMPS = 3.0  # in about five minutes
 FAMILIES = ("unreachable", "auth", "no_stream", "low_fps", "low_bitrate", "loss", "timestamps")
 
@@ -46,6 +48,8 @@ def findings(stream: Stream, status: StreamStatus | None, now: datetime, habit: 
         return {family: {"seconds": round(silent), "cause": status.cause, "said": status.detail[:120]}}, set()
     if status.state != "recording" or (now - status.since).total_seconds() < SILENT_SECONDS:
         return {}, {"low_fps", "low_bitrate", "loss", "timestamps"}
+    if status.cause == NO_KEYFRAME:  # its pictures arrive, and cannot be recorded yet
+        return {"gop": {"seconds": round(silent)}}, {"low_fps", "low_bitrate", "loss", "timestamps"}
     found: dict[str, dict[str, object]] = {}
     usual_fps = stream.fps or (habit.fps if habit else None)
     if usual_fps and status.fps < LOW_FPS * usual_fps:
@@ -60,16 +64,18 @@ def findings(stream: Stream, status: StreamStatus | None, now: datetime, habit: 
     return found, set() if usual_rate else {"low_bitrate"}
 
 
-def coded(stream: Stream | None, frames: Sequence[Keyframe], size: tuple[int, int] | None) -> Found:
-    """What the keyframes say of the encoder's settings: how far apart they are, of which codec and size (`size` as decoded)."""
+def coded(
+    stream: Stream | None, frames: Sequence[Keyframe], size: tuple[int, int] | None, status: StreamStatus | None = None
+) -> Found:
+    """What the keyframes say of the encoder's settings: how far apart they are, of which codec and size (`size` as decoded).
+    With the recorder's `status`, pictures that are recorded without a keyframe among them count, too."""
     found: dict[str, dict[str, object]] = {}
     unknown: set[str] = set()
-    if len(frames) >= 2:
-        apart = statistics.median(b.at_us - a.at_us for a, b in itertools.pairwise(frames)) / 1e6
-        if apart > LONG_GOP_SECONDS:
-            found["gop"] = {"seconds": round(apart, 1)}
-    else:
+    apart = _keyframes_apart(frames, status)
+    if apart is None:
         unknown.add("gop")
+    elif apart > LONG_GOP_SECONDS:
+        found["gop"] = {"seconds": round(apart, 1)}
     promised = (stream.codec or "").lower() if stream else ""
     if not frames or size is None or stream is None or not (promised and stream.width and stream.height):
         unknown.add("parameters")
@@ -78,6 +84,15 @@ def coded(stream: Stream | None, frames: Sequence[Keyframe], size: tuple[int, in
             "now": f"{frames[-1].codec} {size[0]}×{size[1]}", "promised": f"{promised} {stream.width}×{stream.height}",
         }  # fmt: skip
     return found, unknown
+
+
+def _keyframes_apart(frames: Sequence[Keyframe], status: StreamStatus | None) -> float | None:
+    """Seconds between keyframes, or so far since the last one; None where nothing tells."""
+    pairs = [(b.at_us - a.at_us) / 1e6 for a, b in itertools.pairwise(frames)]
+    if pairs:
+        return statistics.median(pairs)
+    counted = status.keyframe_seconds if status is not None and status.state == "recording" else None
+    return counted if counted is not None and counted > SURELY_LONG_SECONDS else None
 
 
 def clock(camera: Camera) -> Found:

@@ -24,7 +24,7 @@ _WORDS = {
     "clock": "its clock is {offset} s off",
     "flapping": "it broke off {times} times within an hour",
     "parameters": "{now} instead of {promised}",
-    "gop": "keyframes are {seconds} s apart",
+    "gop": "long keyframe interval: {seconds} s",
     "corrupt": "its keyframes do not decode",
     "timestamps": "its timestamps went wrong {jumps} times in five minutes",
     "index": "the file {file} is missing or of another size than the index says",

@@ -84,6 +84,7 @@ class UnitAssembler:
         self.times = PictureTimes(clock_rate)
         self.next_seq = -1
         self.units = 0  # complete pictures in this session
+        self._unusable = 0  # pictures of which slices came, and that were not kept
         self.missing_sets = False  # the newest keyframe's parameter sets never came
         self._video: VideoFormat | None = None  # of the GOP being received
         self._pending = _Pending()
@@ -169,6 +170,8 @@ class UnitAssembler:
                 self._start_gop(picture.video)
             self._pending.parts += picture.parts
             self._append(picture.size, key=picture.key)
+            return
+        self._unusable += picture.slices > 0
 
     def _advance(self, ts: int) -> None:
         if not self.times.advance(ts):
@@ -267,6 +270,15 @@ class UnitAssembler:
             and self._video is not None
             and builder.sets_version == builder.sets.version
         )
+
+    @property
+    def seen(self) -> int:
+        """Pictures of which slices came in this session, kept or not."""
+        return self.units + self._unusable
+
+    @property
+    def waits_for_keyframe(self) -> bool:
+        return self._wait_key
 
     def knows_set(self, nal: bytes) -> bool:
         """The parameter set is in force, unchanged."""

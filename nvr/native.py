@@ -10,23 +10,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
 import struct
 from collections.abc import Callable
 from typing import Any
 
 from core.clock import Clock
-from core.errors import CameraUnreachable, MinwangError, ProtocolError, StreamStalled
+from core.errors import MinwangError, ProtocolError, StreamStalled
 from nvr import black_box, rtcp
 from nvr.access_units import Assembled, Counters, UnitAssembler
 from nvr.audio import AudioAssembler
 from nvr.black_box import BlackBox
 from nvr.bulk import Arena, ArenaPool, Region, take_apart
+from nvr.camera_socket import CameraSocket
 from nvr.rtp import RtpReceiver, payload_bounds, probe_of
 from nvr.rtsp import RtspSession, open_session
 from nvr.segments import SegmentSink
 from nvr.station_clock import StationClock
-from nvr.streams import StreamSpec
+from nvr.streams import NO_KEYFRAME, StreamSpec
+from nvr.watchdog import FIRST_REQUEST_S, Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +38,7 @@ ROOM = 512 * 1024  # bytes of one camera at once
 ARENA = 32 * 1024 * 1024
 ROUNDS = 4  # how often a socket that fills its room is read again in one tick
 MAX_LEFTOVER = ROOM - 65_536
-KEYFRAME_SECONDS = 60.0  # pictures without a keyframe for this long are no footage
 REPORT_SECONDS = 8.0
-BUFFER_SECONDS = 3.0  # of the stream that the socket must be able to hold
-MIN_BUFFER, MAX_BUFFER = 256 * 1024, 4 * 1024 * 1024
 _FRAME = struct.Struct(">cBH")  # $, channel, length
 _SEVERAL = black_box.tag(black_box.SEVERAL)
 
@@ -49,28 +47,30 @@ class NativeSession:
     """A playing camera between two ticks."""
 
     def __init__(
-        self, rtsp: RtspSession, sink: SegmentSink, counters: Counters, *, stall_seconds: float, fragment_ticks: int, now: float
-    ):
+        self, rtsp: RtspSession, sink: SegmentSink, counters: Counters, *, stall_seconds: float, fragment_ticks: int, now: float,
+        ask_keyframe: Callable[[str], object] = lambda _stream: None,
+    ):  # fmt: skip
         self._rtsp = rtsp
         self._sink = sink
         self._counters = counters
         self.arrival_us = 0
-        self._leftover = rtsp.early
+        self._leftover = b""
+        self.socket = CameraSocket(rtsp.sock, rtsp.early)
         track = rtsp.track
         self._assembler = UnitAssembler(track.codec, track.parameter_sets, counters, self._emit, track.clock_rate)
         self._receiver = RtpReceiver(self._assembler, track.payload_type, probe_of(track))
         self._audio = AudioAssembler(rtsp.audio) if rtsp.audio else None
-        self._stall = stall_seconds
+        self._watchdog = Watchdog(now, stall_seconds)
+        self._ask_keyframe = ask_keyframe
+        self._fir_number = 0
         self._fragment_ticks = fragment_ticks
         self.tag = black_box.tag(sink.stream)
         self.phase = 0  # at which of the ticks of a fragment it is read; set by the Ticker
-        self._units = 0
-        self._last_picture = self._last_key = now
-        self._keyframes = counters.keyframes
+        self._keyframes_before = counters.keyframes
+        self._unrecorded = True  # nothing of this session was recorded yet
         self._keepalive_due = now + rtsp.timeout / 2
         self._report_due = now + REPORT_SECONDS
         self._reported_lost, self._reported_packets = counters.lost_packets, counters.packets
-        self._sized_at = counters.bytes
         self._channel = rtsp.rtp_channel
         self._ssrc = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -83,14 +83,7 @@ class NativeSession:
         of both. Raises CameraUnreachable."""
         kept = len(self._leftover)
         view[at : at + kept] = self._leftover
-        try:
-            size = self._rtsp.sock.recv_into(view[at + kept : at + room])
-        except BlockingIOError:
-            return at + kept
-        except OSError as e:
-            raise CameraUnreachable(f"connection lost: {e.strerror or type(e).__name__}") from e
-        if size == 0:
-            raise CameraUnreachable("the camera closed the connection")
+        size = self.socket.receive(view[at + kept : at + room])
         self._counters.bytes += size
         return at + kept + size
 
@@ -224,10 +217,10 @@ class NativeSession:
             lines = head.decode("utf-8", "replace").split("\r\n")
             named = [(k.strip().lower(), v.strip()) for k, _, v in (line.partition(":") for line in lines)]
             if self._rtsp.auth.challenge([v for k, v in named if k == "www-authenticate"]):
-                self._send(self._rtsp.request(self._rtsp.keepalive))
+                self.socket.send(self._rtsp.request(self._rtsp.keepalive))
         elif status[:1] in (b"4", b"5") and self._rtsp.keepalive != "OPTIONS":
             self._rtsp.keepalive = "OPTIONS"
-            self._send(self._rtsp.request("OPTIONS"))
+            self.socket.send(self._rtsp.request("OPTIONS"))
         elif status[:1] == b"2":
             self._rtsp.auth.accepted()
 
@@ -241,25 +234,36 @@ class NativeSession:
             self._sink.sender_report(camera_us, self._assembler.unwrapped(ts), self.arrival_us)
 
     def _watch(self, now: float) -> None:
-        """Only complete pictures prove that a stream lives, and only keyframes that it can be kept."""
-        assembler, counters = self._assembler, self._counters
-        if assembler.units != self._units:
-            self._units = assembler.units
-            self._last_picture = now
-        elif now - self._last_picture > self._stall:
-            raise StreamStalled(f"no complete picture for {self._stall:g} s")
-        if counters.keyframes != self._keyframes:
-            self._keyframes = counters.keyframes
-            self._last_key = now
-        elif now - self._last_key > KEYFRAME_SECONDS:
-            raise StreamStalled(f"no keyframe for {KEYFRAME_SECONDS:g} s")
+        """Pictures prove that a stream lives; a keyframe is asked for where they cannot be recorded without. Raises StreamStalled."""
+        assembler = self._assembler
+        if self._watchdog.check(now, assembler.seen, waits=assembler.waits_for_keyframe):
+            self._request_keyframe()
+        if self._unrecorded and assembler.seen:
+            self._tell_waiting(now)
         if now >= self._keepalive_due:
             self._keepalive_due = now + self._rtsp.timeout / 2
-            self._send(self._rtsp.request(self._rtsp.keepalive))
+            self.socket.send(self._rtsp.request(self._rtsp.keepalive))
         if now >= self._report_due:
             self._report_due = now + REPORT_SECONDS
-            self._send(self._receiver_report())
-            self._size_buffer()
+            self._send_rtcp(self._receiver_report())
+            self.socket.fit(REPORT_SECONDS)
+
+    def _tell_waiting(self, now: float) -> None:
+        """Pictures arrive and cannot be recorded before the session's first keyframe: a gap with this cause."""
+        self._unrecorded = self._counters.keyframes == self._keyframes_before
+        if self._unrecorded and self._watchdog.waited(now) > FIRST_REQUEST_S:
+            self._sink.start_gap(NO_KEYFRAME, "pictures arrive, and no keyframe among them yet", self.arrival_us)
+
+    def _request_keyframe(self) -> None:
+        """By RTCP where the camera offers it, and by whoever can reach it otherwise (ONVIF)."""
+        source = self._receiver.ssrc if self._receiver.ssrc >= 0 else self._ssrc
+        if offers := self._rtsp.track.feedback:
+            self._fir_number = (self._fir_number + 1) & 255
+            self._send_rtcp(rtcp.keyframe_request("pli" if "pli" in offers else "fir", source, self._fir_number))
+        self._ask_keyframe(self._sink.stream)
+
+    def _send_rtcp(self, packet: bytes) -> None:
+        self.socket.send(struct.pack(">cBH", b"$", self._rtsp.rtcp_channel, len(packet)) + packet)
 
     def _receiver_report(self) -> bytes:
         c = self._counters
@@ -267,30 +271,18 @@ class NativeSession:
         self._reported_lost, self._reported_packets = c.lost_packets, c.packets
         share = 256 * lost // (lost + packets) if lost > 0 else 0
         report = rtcp.receiver_report(self._ssrc, share, c.lost_packets, (self._assembler.next_seq - 1) & 0xFFFF)
-        return struct.pack(">cBH", b"$", self._rtsp.rtcp_channel, len(report)) + report
-
-    def _size_buffer(self) -> None:
-        """Room in the socket for what comes while the recorder is held up, and no more."""
-        came, self._sized_at = self._counters.bytes - self._sized_at, self._counters.bytes
-        wanted = int(came / REPORT_SECONDS * BUFFER_SECONDS)
-        self._rtsp.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, max(MIN_BUFFER, min(MAX_BUFFER, wanted)))
-
-    def _send(self, data: bytes) -> None:
-        try:
-            self._rtsp.sock.send(data)
-        except (BlockingIOError, OSError):
-            log.debug("a keep-alive could not be sent; the watchdog decides")
+        return report
 
     def close(self) -> None:
         """Store what is complete, say goodbye, release the socket."""
-        rest = bytearray(self._leftover)
+        rest = bytearray(self._leftover + self.socket.unread())
         with contextlib.suppress(MinwangError):  # the session is over anyway
             self._parse(rest, memoryview(rest), 0, len(rest))
         self._assembler.flush()
         if self._audio is not None:
             self._flush_audio(self._audio)
-        self._send(self._rtsp.request("TEARDOWN"))
-        self._rtsp.sock.close()
+        self.socket.send(self._rtsp.request("TEARDOWN"))
+        self.socket.close()
 
 
 class Ticker:
@@ -333,6 +325,9 @@ class Ticker:
         """Empty the sockets that are due and hand on what came."""
         self._ticks += 1
         due = [s for s in self._sessions if s.due(self._ticks)]
+        for session in self._sessions:
+            if session.socket.reading:  # more often than it is polled
+                session.socket.drain()
         waiting, used = due, list[Arena]()
         for _ in range(ROUNDS):
             queue, waiting = waiting, []
@@ -415,6 +410,7 @@ class NativeEngine:
         self._ticker = ticker
         self._fragment_ticks = max(1, round(fragment_seconds / TICK))
         self._stall_seconds = stall_seconds
+        self.ask_keyframe: Callable[[str], object] = lambda _stream: None  # hears which stream waits for one
 
     async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[str], object]) -> None:
         """Raises CameraError when the stream ends, for whatever reason."""
@@ -428,6 +424,7 @@ class NativeEngine:
             stall_seconds=self._stall_seconds,
             fragment_ticks=self._fragment_ticks,
             now=asyncio.get_running_loop().time(),
+            ask_keyframe=self.ask_keyframe,
         )
         self._ticker.add(session)
         try:

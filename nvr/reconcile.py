@@ -22,12 +22,14 @@ from nvr import quarantine, schedule, volumes
 from nvr.access_units import Counters
 from nvr.recorder import Recorder
 from nvr.rendezvous import score
-from nvr.streams import StreamFacts, StreamSpec, StreamState
+from nvr.streams import NO_KEYFRAME, StreamFacts, StreamSpec, StreamState
 from nvr.tables import StreamStatus, Worker
+from nvr.watchdog import REQUEST_AGAIN_S
 
 log = logging.getLogger(__name__)
 
 JUMP_SECONDS = 300.0
+KEYFRAME_WANTED_SECONDS = REQUEST_AGAIN_S + 5.0  # a stream that waits for a keyframe asks so often
 
 
 @dataclass(slots=True)
@@ -103,6 +105,25 @@ async def bit_rates(session: AsyncSession) -> dict[str, float]:
     return {row.stream: row.bitrate for row in rows}
 
 
+class KeyframeIntervals:
+    """How far apart each stream's keyframes are, from counters that are looked at every few seconds."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, tuple[int, float, float | None]] = {}  # keyframes, since when, the interval before
+
+    def observe(self, state: StreamState, now: float) -> float | None:
+        """Seconds between the newest keyframes, or since the newest where that is longer; None where nothing is known."""
+        count = state.counters.keyframes
+        known, at, interval = self._before.get(state.spec.id, (count, now, None))
+        if state.state != "recording":
+            self._before[state.spec.id] = (count, now, None)
+            return None
+        if count != known:
+            known, at, interval = count, now, (now - at) / (count - known) if count > known else None
+        self._before[state.spec.id] = (known, at, interval)
+        return max(interval or 0.0, now - at) or None
+
+
 class StatusWriter:
     """Writes each stream's observed state, with rates since the last time."""
 
@@ -112,6 +133,7 @@ class StatusWriter:
         self._worker = worker
         self._before: dict[str, tuple[float, Counters]] = {}
         self._jumps: dict[str, float] = {}
+        self._keyframes = KeyframeIntervals()
         self._written: set[str] = set()
 
     async def write(self, session: AsyncSession, url: str, pid: int) -> set[StreamState]:
@@ -150,15 +172,19 @@ class StatusWriter:
             0, c.timestamp_jumps - before.timestamp_jumps
         )
         sink = state.sink
+        cause, detail = state.cause, state.detail
+        if state.state == "recording" and monotonic - state.keyframe_wanted_at < KEYFRAME_WANTED_SECONDS:
+            cause, detail = NO_KEYFRAME, "pictures arrive, and the keyframe without which they cannot be shown is waited for"
         return {
-            "stream": state.spec.id, "worker": self._worker, "state": state.state, "engine": state.engine, "cause": state.cause[:20],
+            "stream": state.spec.id, "worker": self._worker, "state": state.state, "engine": state.engine, "cause": cause[:20],
             "fell_back_at": state.fell_back_at,
-            "detail": state.detail[:200],
+            "detail": detail[:200],
             "at": now, "since": now - timedelta(seconds=monotonic - state.since),
             "last_picture": from_microseconds(sink.covered_until) if sink.covered_until and sink.segments_made else None,
             "fps": (c.frames - before.frames) / seconds, "bitrate": (c.bytes - before.bytes) * 8 / seconds,
             "foreign_packets": c.foreign_packets, "skipped_units": c.skipped_units, "damaged_units": c.damaged_units,
             "packets": c.packets, "lost_packets": c.lost_packets, "loss": lost / (packets + lost) if packets + lost > 0 else 0.0,
             "reconnects": max(state.reconnects, 0), "jumps": round(jumps, 2),
+            "keyframe_seconds": self._keyframes.observe(state, monotonic),
             "clock_offset": sink.clock.offset_us / 1e6 if sink.clock.offset_us is not None else None,
         }  # fmt: skip

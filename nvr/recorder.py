@@ -62,6 +62,8 @@ class Recorder:
         self.budget = budget or ConnectionBudget(clock, settings.connect_rate, settings.connects_per_subnet)
         self.guard = StallGuard(clock)
         self._native = NativeEngine(self.ticker, settings.fragment_seconds, settings.stall_seconds)
+        self._native.ask_keyframe = self._keyframe_wanted
+        self.keyframe_wanted: Callable[[str], object] = lambda _stream: None  # hears which stream waits for one
         self._ffmpeg: Engine | None = None
         self._ffmpeg_missing = (-FFMPEG_AGAIN_SECONDS, "")  # when it was tried last, what was said
         self.streams: dict[str, StreamState] = {}
@@ -69,6 +71,11 @@ class Recorder:
         self._wanting = asyncio.Lock()
         self._live: dict[str, LiveTap] = {}
         self.stream_removed: Callable[[str], object] = lambda _stream: None
+
+    def _keyframe_wanted(self, stream: str) -> None:
+        if (state := self.streams.get(stream)) is not None:
+            state.keyframe_wanted_at = self._clock.monotonic()
+        self.keyframe_wanted(stream)
 
     async def start(self) -> None:
         await asyncio.to_thread(self.volumes.start)

@@ -7,7 +7,8 @@ from typing import Any
 
 NTP_EPOCH = 2_208_988_800  # seconds from 1900 to 1970
 FIRST, LAST = 192, 223  # packet types; as RTP they would be payload types 64 to 95 (RFC 5761, 4)
-SENDER_REPORT, BYE = 200, 203
+SENDER_REPORT, BYE, PAYLOAD_FEEDBACK = 200, 203, 206
+PLI, FIR = 1, 4  # RFC 4585, 6.3.1; RFC 5104, 4.3.1
 OWN_SSRC = 0x4D574E47
 
 
@@ -27,3 +28,10 @@ def receiver_report(ssrc: int, share_lost: int, lost: int, highest: int) -> byte
     """One block about a source: share lost since the last report (of 256), all lost, highest sequence number."""
     block = struct.pack(">IIIIII", ssrc, min(share_lost, 255) << 24 | min(lost, 0x7FFFFF), highest, 0, 0, 0)
     return struct.pack(">BBHI", 0x81, 201, 7, OWN_SSRC) + block
+
+
+def keyframe_request(name: str, ssrc: int, number: int) -> bytes:
+    """'pli': picture loss indication; 'fir': full intra request, each with another `number` (8 bits)."""
+    if name == "pli":
+        return struct.pack(">BBHII", 0x80 | PLI, PAYLOAD_FEEDBACK, 2, OWN_SSRC, ssrc)
+    return struct.pack(">BBHIIII", 0x80 | FIR, PAYLOAD_FEEDBACK, 4, OWN_SSRC, 0, ssrc, number << 24)

@@ -20,6 +20,7 @@ from cameras.onvif.addresses import filled
 from core.authenticator import Authenticator
 from core.errors import CameraDeclined, CameraUnreachable, ProtocolError, TransportDeclined
 from nvr.answers import judge
+from nvr.camera_socket import FIRST_BUFFER, ask
 from nvr.sdp import AudioTrack, VideoTrack, aggregate_control, audio_track, base_of, video_track, why_silent
 
 CONNECT_SECONDS = 5.0
@@ -29,7 +30,6 @@ MAX_BODY = 262_144
 MAX_REDIRECTS = 3
 MAX_CHALLENGES = 3  # to one request: the first, a new nonce, one that grew old meanwhile
 TRANSPORTS = ("tcp", "udp", "multicast", "http")  # words in an address's query (ffmpeg's)
-RECEIVE_BUFFER = 1_048_576  # until the stream's rate is known
 USER_AGENT = "Minwang"
 
 
@@ -290,8 +290,7 @@ async def _connect(url: str) -> socket.socket:
             family, _, _, _, address = infos[0]
             sock = socket.socket(family, socket.SOCK_STREAM)
             sock.setblocking(False)
-            # Room for about two seconds of an 4 Mb/s stream: the engine empties it five times a second.
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            ask(sock, FIRST_BUFFER)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             try:
                 await loop.sock_connect(sock, address)

@@ -16,6 +16,8 @@ from core.logs import redact
 from nvr.access_units import Counters
 from nvr.segments import SegmentSink
 
+NO_KEYFRAME = "no_keyframe"  # gap cause: pictures arrive, and none that can be the first
+
 
 @dataclass(frozen=True, slots=True)
 class StreamSpec:
@@ -72,6 +74,7 @@ class StreamState:
     reconnects: int = -1
     protocol_failures: int = 0
     failures: int = 0
+    keyframe_wanted_at: float = float("-inf")  # monotonic: when its camera was asked for one last
     missing: str = ""  # what its recording lacks: sound
     native_said: str = ""  # why the native engine failed last
     fell_back_at: datetime | None = None

@@ -15,13 +15,14 @@ from core.database import Base
 from core.events import BigId
 
 GAP_CAUSES = (
-    "unreachable", "auth_refused", "no_packets", "packet_loss", "protocol_error",
+    "unreachable", "auth_refused", "no_packets", "no_keyframe", "packet_loss", "protocol_error",
     "station_fault", "recorder_down", "disk_full", "disk_error", "schedule", "retention",
 )  # fmt: skip
 # Of these the camera's own card may know nothing.
 FILLABLE = (
     "unreachable",
     "no_packets",
+    "no_keyframe",
     "packet_loss",
     "protocol_error",
     "station_fault",
@@ -191,6 +192,9 @@ class StreamStatus(Base):
         default=0.0, server_default="0", comment="Timestamps that jumped or stood still, about so many in the last five minutes"
     )
     clock_offset: Mapped[float | None] = mapped_column(comment="Camera's clock minus ours, seconds")
+    keyframe_seconds: Mapped[float | None] = mapped_column(
+        comment="Longest time without a keyframe lately, while pictures came; null: not known yet"
+    )
 
 
 class Worker(Base):

@@ -31,7 +31,7 @@ from nvr.reader import ArchiveReader
 from nvr.tables import StreamStatus
 
 # Gaps that are the camera's, its line's or its power's; the others are ours.
-CAMERA_CAUSES = {"unreachable", "no_packets", "protocol_error", "auth_refused", "packet_loss"}
+CAMERA_CAUSES = {"unreachable", "no_packets", "no_keyframe", "protocol_error", "auth_refused", "packet_loss"}
 _TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape())
 _PAGE = _TEMPLATES.get_template("village.html")
 

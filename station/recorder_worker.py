@@ -25,6 +25,7 @@ from nvr import black_box, quarantine, recovery, sealing
 from nvr.archive import ArchiveDatabase
 from nvr.backfill import Backfiller
 from nvr.black_box import SEVERAL, BlackBox
+from nvr.keyframe_requests import KeyframeRequests
 from nvr.live import LiveHub, node_token
 from nvr.reconcile import Desired, StatusWriter, desired
 from nvr.recorder import Recorder
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 
 RECONCILE_SECONDS = 5.0
 STATUS_SECONDS = 4.0
+KEYFRAME_REQUEST_SECONDS = 1.0
 BACKFILL_SECONDS = 5.0
 SEAL_SECONDS = 60.0
 CAREFUL_SECONDS = 3600.0  # camera by camera after a death, so that the next one names somebody
@@ -140,6 +142,11 @@ def _start_duties(duties: BackgroundTasks, worker: Worker, url: str, http: aioht
     duties.repeat("status", STATUS_SECONDS, partial(worker.write_status, status, url))
     duties.repeat("sealing", SEAL_SECONDS, worker.seal)
     duties.run_forever("following events", worker.follow_events)
+    requests = KeyframeRequests(
+        worker.database, worker.clock, worker.vault, lambda login: SoapClient(http, worker.clock, login)
+    )
+    worker.machine.keyframe_wanted = requests.want
+    duties.repeat("keyframe requests", KEYFRAME_REQUEST_SECONDS, requests.run_once)
     if worker.settings.recorder.backfill:
         filler = Backfiller(
             worker.database, worker.machine, worker.archive, worker.clock, worker.vault, worker.settings.recorder,

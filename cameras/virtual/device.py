@@ -129,6 +129,7 @@ class Device:
     masks: dict[str, str] = field(default_factory=dict)  # corners as they were written, by token
     osd: dict[str, str] = field(default_factory=dict)  # text by token; 'time' shows the time
     ptz: Ptz = field(default_factory=Ptz)
+    keyframe_requests: list[str] = field(default_factory=list)  # profiles for which one was asked
     guard: Guard = field(init=False)
 
     def __post_init__(self) -> None:

@@ -33,6 +33,7 @@ class MediaService:
             "GetVideoEncoderConfiguration": lambda _: self._encoders(new),
             "SetVideoEncoderConfiguration": self._set_encoder,
             "GetVideoEncoderConfigurationOptions": lambda _: self._options(new),
+            "SetSynchronizationPoint": self._synchronize,
             "GetOSDs": self._osds, "SetOSD": self._set_osd, "CreateOSD": self._set_osd,
         }  # fmt: skip
         if new:
@@ -40,6 +41,10 @@ class MediaService:
         if "no_snapshot" not in self.device.quirks:
             methods["GetSnapshotUri"] = self._uri_of("GetSnapshotUri", self._snapshot, new)
         return {name: (namespace, method) for name, method in methods.items()}
+
+    def _synchronize(self, request: Node) -> str:
+        self.device.keyframe_requests.append(request.text("ProfileToken") or "")
+        return "<t:SetSynchronizationPointResponse/>"
 
     def _profiles1(self, _: Node) -> str:
         return f"<t:GetProfilesResponse>{''.join(self._profile1(t) for t in self.device.mounts)}</t:GetProfilesResponse>"

@@ -21,8 +21,11 @@ from health import stream as checks
 from health.tables import Fault
 from health.watch import Watch
 from nvr import footage
+from nvr.access_units import Counters
 from nvr.footage import Segment
 from nvr.reader import Keyframe
+from nvr.reconcile import KeyframeIntervals
+from nvr.streams import NO_KEYFRAME, StreamSpec, StreamState
 from nvr.tables import Gap, StreamStatus, Volume
 from tests.health.frames import TOWN, coded, street
 from tests.health.test_patrol import Station, station
@@ -40,6 +43,31 @@ def test_keyframes_far_apart() -> None:
     assert checks.coded(STREAM, frames(2.0), (640, 360)) == ({}, set())
     assert checks.coded(STREAM, frames(8.0, 2), (640, 360))[0]["gop"] == {"seconds": 8.0}
     assert "gop" in checks.coded(STREAM, frames(8.0, 1), (640, 360))[1]
+
+
+def test_a_keyframe_in_ten_minutes(clock: ManualClock) -> None:
+    now = clock.now()
+    status = StreamStatus(
+        stream="c/main", worker="r", engine="native", state="recording", cause="", detail="", at=now, since=now - timedelta(hours=1),
+        last_picture=now, fps=25.0, bitrate=2e6, loss=0.0, jumps=0.0, keyframe_seconds=600.0,
+    )  # fmt: skip
+    assert checks.coded(STREAM, [], (640, 360), status)[0]["gop"] == {"seconds": 600.0}
+    status.keyframe_seconds = 3.0
+    assert "gop" in checks.coded(STREAM, [], (640, 360), status)[1]
+    status.cause, status.fps, status.last_picture = NO_KEYFRAME, 0.0, now - timedelta(seconds=90)
+    assert checks.findings(STREAM, status, now, None)[0] == {"gop": {"seconds": 90}}  # and neither 'no stream' nor 'low_fps'
+
+
+def test_the_interval_is_counted_by_the_recorder() -> None:
+    intervals, counters = KeyframeIntervals(), Counters()
+    state = StreamState(StreamSpec("c/main", "rtsp://h/x"), None, counters, state="recording")  # type: ignore[arg-type]
+    seen = []
+    for second in range(0, 400, 2):
+        counters.keyframes = second // 100 if second < 300 else counters.keyframes + 1
+        seen.append(intervals.observe(state, float(second)))
+    assert seen[0] is None and seen[25] == 50.0 and seen[75] == 100.0 and seen[-1] == 2.0
+    state.state = "waiting"
+    assert intervals.observe(state, 500.0) is None
 
 
 def test_another_size_or_codec_than_promised() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ class ScriptedCamera:
     url: str
     requests: list[Request]
     server: RtspServer
+    rtcp: list[bytes]  # interleaved frames that it was sent
 
     @property
     def methods(self) -> list[str]:
@@ -51,12 +53,24 @@ class ScriptedCamera:
 @asynccontextmanager
 async def scripted(
     clip: Clip, script: Script, *, path: str = "/cam", sdp: Callable[[str], str] = lambda text: text, channel: int = 0,
-    sends: bool = True,
+    sends: bool = True, skip: int = 0,
 ) -> AsyncIterator[ScriptedCamera]:  # fmt: skip
-    """Serve the clip. `sdp` rewrites its description, media goes over the `channel` (`sends`: at all)."""
+    """Serve the clip. `sdp` rewrites its description, media goes over the `channel` (`sends`: at all) and begins `skip`
+    pictures behind a keyframe."""
     seen: list[Request] = []
+    heard: list[bytes] = []
 
     class Scripted(Player):
+        def data_received(self, data: bytes) -> None:
+            if data[:1] == b"$":
+                heard.append(data)
+            super().data_received(data)
+
+        def _start(self, mount: Mount) -> None:
+            super()._start(mount)
+            self._next += skip
+            self._base = time.monotonic() - self._next / clip.fps
+
         def _answer(self, head: str) -> None:
             lines = head.split("\r\n")
             method, url = lines[0].split(" ")[:2]
@@ -98,7 +112,7 @@ async def scripted(
     server = RtspServer([mount], player=Scripted)
     port = await server.start("127.0.0.1", 0)
     try:
-        yield ScriptedCamera(f"rtsp://127.0.0.1:{port}{path}", seen, server)
+        yield ScriptedCamera(f"rtsp://127.0.0.1:{port}{path}", seen, server, heard)
     finally:
         await server.stop()
 

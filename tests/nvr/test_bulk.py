@@ -50,6 +50,9 @@ class Socket:
 
     def setsockopt(self, *_: Any) -> None: ...
 
+    def getsockopt(self, *_: Any) -> int:
+        return 8_000_000
+
     def close(self) -> None: ...
 
 

@@ -29,6 +29,7 @@ CHECKS = (
     Check("time zone", clock.zone, keep_s=HOUR),
     Check("port.console", network.console),
     Check("port.discovery", network.discovery_port),
+    Check("receive buffers", network.receive_buffers),
     Check("multicast", network.multicast, keep_s=60, limit_s=20),
     Check("certificate", data.certificate),
     Check("permissions", machine.rights),

@@ -13,9 +13,22 @@ import psutil
 
 from cameras import discovery
 from core.settings import TlsMode
+from nvr import camera_socket
 from web.doctor.facts import Finding, Site, failed, ok, unknown, warning
 
 WAIT_S = 1.0
+
+
+def receive_buffers(_site: Site) -> Sequence[Finding]:
+    """What the kernel grants a camera's socket (net.core.rmem_max)."""
+    with socket.socket() as sock:
+        camera_socket.ask(sock, camera_socket.MAX_BUFFER)
+        size = camera_socket.granted(sock)
+    value = f"{size} of {camera_socket.MAX_BUFFER} bytes granted a camera"
+    if size < camera_socket.MAX_BUFFER:
+        remedy = f"echo net.core.rmem_max={camera_socket.MAX_BUFFER} > /etc/sysctl.d/60-minwang.conf; sysctl --system"
+        return [warning(f"{value}: streams of high bit rate are read more often, which costs CPU", remedy)]
+    return [ok(value)]
 
 
 def console(site: Site) -> Sequence[Finding]:

@@ -1,0 +1,186 @@
+"""The socket of a playing camera: how often it is emptied, and how much the kernel keeps meanwhile.
+
+A recorder empties its sockets a few times a second. What comes in between must find room in the kernel, which grants no more
+than `net.core.rmem_max` (212,992 bytes on Debian): a server that drops packets when the socket is full loses pictures
+then. So the room that was granted is compared with what comes, and a stream that does not fit is read more often: at
+every tick, or as it arrives. Those bytes wait here for the stream's next poll.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from enum import IntEnum
+
+from core.errors import CameraUnreachable
+
+log = logging.getLogger(__name__)
+
+FIRST_BUFFER = 1_048_576  # bytes asked for until the stream's rate is known
+MIN_BUFFER, MAX_BUFFER = 256 * 1024, 4 * 1024 * 1024
+BUFFER_SECONDS = 3.0  # of the stream that the socket should hold
+TOO_FULL = 0.7  # share of the granted room that may come between two readings
+FITS_TICKS, FITS_POLLS = 0.5, 0.3  # share that may come in a tick, for going back to fewer readings
+REST_SECONDS = 0.002  # between two readings of a stream that is read as it arrives
+MAX_WAITING = 8_000_000  # bytes kept between two polls
+CHUNK = 262_144
+
+
+class Reading(IntEnum):
+    """How often a socket is emptied."""
+
+    EVERY_POLL = 0
+    EVERY_TICK = 1
+    ON_ARRIVAL = 2
+
+
+class CameraSocket:
+    """Owned by one session; everything happens in the event loop. The socket does not block."""
+
+    def __init__(self, sock: socket.socket, early: bytes = b""):
+        self._sock = sock
+        self._waiting = bytearray(early)
+        self._error: CameraUnreachable | None = None
+        self._loop = asyncio.get_running_loop()
+        self._resting: asyncio.TimerHandle | None = None
+        self._since_tick = self._peak = 0  # bytes since the last tick or poll, and the most of them in this window
+        self.received = 0  # bytes
+        self.granted = granted(sock)
+        self.reading = Reading.EVERY_POLL
+        if self.granted < FIRST_BUFFER:
+            _tell_once(self.granted)
+            self._read(Reading.ON_ARRIVAL)  # until its rate is known
+
+    def receive(self, view: memoryview) -> int:
+        """Put what has come into the view; returns the bytes. Raises CameraUnreachable once everything was handed over."""
+        size = min(len(view), len(self._waiting))
+        if size:
+            view[:size] = self._waiting[:size]
+            del self._waiting[:size]
+        if size < len(view):
+            size += self._take(view[size:])
+        self._note()
+        if size == 0 and self._error is not None:
+            raise self._error
+        return size
+
+    def drain(self) -> None:
+        """At a tick that is no poll of this stream: take what has come, where that is needed."""
+        if self.reading is Reading.EVERY_POLL:
+            return
+        self._keep()
+        self._note()
+
+    def _note(self) -> None:
+        self._peak = max(self._peak, self._since_tick)
+        self._since_tick = 0
+
+    def _keep(self) -> None:
+        chunk = bytearray(CHUNK)
+        with memoryview(chunk) as view:
+            while len(self._waiting) < MAX_WAITING and (size := self._take(view)):
+                self._waiting += view[:size]
+                if size < CHUNK:
+                    break
+
+    def _take(self, view: memoryview) -> int:
+        if self._error is not None:
+            return 0
+        try:
+            size = self._sock.recv_into(view)
+        except BlockingIOError:
+            return 0
+        except OSError as e:
+            return self._ended(f"connection lost: {e.strerror or type(e).__name__}")
+        if size == 0:
+            return self._ended("the camera closed the connection")
+        self.received += size
+        self._since_tick += size
+        return size
+
+    def _ended(self, why: str) -> int:
+        self._error = CameraUnreachable(why)
+        self._stop_reading()
+        return 0
+
+    def fit(self, seconds: float) -> None:
+        """At the end of a window of so many seconds: ask the kernel for room, and choose how often to read."""
+        wanted = int(self.received / seconds * BUFFER_SECONDS)
+        ask(self._sock, max(MIN_BUFFER, min(MAX_BUFFER, wanted)))
+        self.granted = granted(self._sock)
+        self._read(next_reading(self.reading, self._peak, self.granted))
+        self.received = self._peak = 0
+
+    def _read(self, reading: Reading) -> None:
+        before, self.reading = self.reading, reading
+        if reading is Reading.ON_ARRIVAL and before is not reading and self._error is None:
+            self._loop.add_reader(self._sock, self._arrived)
+        elif before is Reading.ON_ARRIVAL and before is not reading:
+            self._loop.remove_reader(self._sock)
+
+    def _arrived(self) -> None:
+        self._loop.remove_reader(self._sock)
+        self._keep()
+        if self._error is None:
+            self._resting = self._loop.call_later(REST_SECONDS, self._rested)
+
+    def _rested(self) -> None:
+        self._resting = None
+        if self.reading is Reading.ON_ARRIVAL and self._error is None:
+            self._loop.add_reader(self._sock, self._arrived)
+
+    def _stop_reading(self) -> None:
+        if self.reading is Reading.ON_ARRIVAL:
+            self._loop.remove_reader(self._sock)
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
+
+    def send(self, data: bytes) -> None:
+        try:
+            self._sock.send(data)
+        except (BlockingIOError, OSError):
+            log.debug("a request could not be sent; the watchdog decides")
+
+    def unread(self) -> bytes:
+        """What was taken from the kernel, and by nobody from here."""
+        rest, self._waiting = bytes(self._waiting), bytearray()
+        return rest
+
+    def close(self) -> None:
+        self._stop_reading()
+        self._sock.close()
+
+
+def next_reading(reading: Reading, peak: int, room: int) -> Reading:
+    """How to read on, where `peak` bytes came at most between two readings (on arrival: in a tick) and there is `room`."""
+    if reading is Reading.EVERY_POLL:
+        return Reading.EVERY_TICK if peak > TOO_FULL * room else reading
+    if peak > TOO_FULL * room:
+        return Reading.ON_ARRIVAL
+    if peak <= FITS_POLLS * room:
+        return Reading.EVERY_POLL
+    return Reading.EVERY_TICK if peak <= FITS_TICKS * room else reading
+
+
+def ask(sock: socket.socket, size: int) -> None:
+    """Ask for room for so many bytes. Before connecting: TCP agrees on the window's scale then."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, min(size, MAX_BUFFER))
+
+
+def granted(sock: socket.socket) -> int:
+    """Bytes that the kernel keeps: it doubles what it is asked for and tells the double (socket(7))."""
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
+
+
+_told: set[int] = set()
+
+
+def _tell_once(size: int) -> None:
+    if size not in _told:
+        _told.add(size)
+        log.warning(
+            "the kernel grants %d bytes of receive buffer a camera: streams of a high bit rate are read more often, which costs CPU; "
+            "set net.core.rmem_max to %d (docs/operations.md)", size, MAX_BUFFER,
+        )  # fmt: skip

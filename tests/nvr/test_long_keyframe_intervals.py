@@ -1,0 +1,91 @@
+"""Cameras whose keyframes are far apart: waited for, asked for, recorded in full behind the first, never reconnected."""
+
+from __future__ import annotations
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from cameras.onvif.client import SoapClient
+from cameras.tables import Camera, Village
+from cameras.virtual.clip import Clip
+from cameras.virtual.device import Device
+from cameras.virtual.onvif_service import OnvifService
+from cameras.virtual.rtsp_server import Mount
+from core.clock import SystemClock
+from core.database import Database
+from nvr import rtcp
+from nvr.keyframe_requests import KeyframeRequests
+from nvr.recorder import StreamSpec
+from nvr.streams import NO_KEYFRAME
+from nvr.tables import FILLABLE, GAP_CAUSES, Gap
+from reports.coverage import CAMERA_CAUSES
+from tests.nvr.conftest import Recording, eventually, segments_of
+from tests.nvr.scripted_camera import scripted
+from tests.nvr.test_recorder import rows
+
+OFFERS = "a=rtcp-fb:96 nack pli\r\na=control:trackID=0"
+
+
+def sparse(clip: Clip, pictures: int) -> Clip:
+    """The clip's first keyframe, and so many pictures that are none."""
+    deltas = [u for i, u in enumerate(clip.units) if i not in clip.keyframes]
+    return Clip(clip.codec, clip.fps, [clip.units[0], *(deltas[i % len(deltas)] for i in range(pictures))])
+
+
+async def test_the_first_keyframe_is_waited_and_asked_for(clip: Clip, recording: Recording, database: Database) -> None:
+    film = sparse(clip, round(6 * clip.fps))
+    wait = 3.0  # seconds until the next keyframe
+    async with (
+        scripted(
+            film, lambda r: None, skip=round(3 * clip.fps), sdp=lambda t: t.replace("a=control:trackID=0", OFFERS)
+        ) as camera,
+        recording(StreamSpec("cam/main", camera.url, None, "native")) as machine,
+    ):
+        asked = list[str]()
+        machine.keyframe_wanted = asked.append
+        state = machine.streams["cam/main"]
+        await eventually(lambda: asked)
+        assert state.state == "recording" and state.keyframe_wanted_at > 0 and state.counters.frames == 0
+        await eventually(lambda: state.counters.frames > clip.fps, wait + 6)
+        assert state.reconnects == 0 and asked == ["cam/main"]
+        frames = [bytes(f[4:]) for f in camera.rtcp]
+    assert rtcp.keyframe_request("pli", 0x4D574E47, 1) in frames
+    gaps = await rows(database, Gap)
+    assert [g.cause for g in gaps] in ([NO_KEYFRAME], []) and len(await segments_of(database)) >= 1
+    assert NO_KEYFRAME in GAP_CAUSES and NO_KEYFRAME in FILLABLE and NO_KEYFRAME in CAMERA_CAUSES
+
+
+def test_keyframe_requests_on_the_wire() -> None:
+    """RFC 4585 6.3.1 and RFC 5104 4.3.1."""
+    own = bytes.fromhex("4d574e47")
+    assert rtcp.keyframe_request("pli", 0x01020304, 1) == bytes.fromhex("81ce0002") + own + bytes.fromhex("01020304")
+    assert rtcp.keyframe_request("fir", 0x01020304, 7) == bytes.fromhex("84ce0004") + own + bytes.fromhex(
+        "000000000102030407000000"
+    )
+
+
+@pytest.mark.parametrize("password", ["geheim-123", "wrong"])
+async def test_cameras_are_asked_over_onvif(password: str, clip: Clip, database: Database) -> None:
+    mounts = {p: Mount(f"/{p}", {"healthy": clip}) for p in ("main", "sub")}
+    made = Device(
+        "cam", "0c0001", "127.0.0.1", 0, 8554, mounts, {"main": (1280, 720), "sub": (640, 360)}, ("minwang", password)
+    )
+    runner = web.AppRunner(OnvifService(made).application(), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.http_port = runner.addresses[0][1]
+    async with database.session() as session:
+        session.add(Village(code="v", name="v", boundary=[], subnets=[], funding=[]))
+        await session.flush()
+        session.add(Camera(id="cam", name="cam", village="v", address=f"127.0.0.1:{made.http_port}", profile={}))
+    async with aiohttp.ClientSession() as http:
+        login = ("minwang", "geheim-123")
+        requests = KeyframeRequests(database, SystemClock(), None, lambda _: SoapClient(http, SystemClock(), login))  # type: ignore[arg-type]
+        for _ in range(2):
+            requests.want("cam/main")
+            requests.want("nobody/main")
+            await requests.run_once()
+    await runner.cleanup()
+    assert made.keyframe_requests == (["main", "sub"] * 2 if password == "geheim-123" else [])
+    assert requests._never == ({"nobody"} if password == "geheim-123" else {"nobody", "cam"})
