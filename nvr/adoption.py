@@ -7,6 +7,7 @@ recovery (nvr.recovery) looks at the last two days of what is recorded now; here
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -22,12 +23,14 @@ from nvr.tables import Volume
 from nvr.verify import streams_on
 from nvr.volumes import identity_of
 
+log = logging.getLogger(__name__)
+
 AT_ONCE = 200  # entries of one transaction
 
 
 @dataclass(slots=True)
 class Adopted:
-    """`files` were taken in, `broken` hold no picture and were removed, `missing` disks carry not what they carried."""
+    """`files` were taken in, `broken` hold no picture that can be read (they lie in quarantine), `missing` disks carry not what they carried."""
 
     files: int = 0
     broken: int = 0
@@ -83,5 +86,13 @@ async def _adopt_stream(database: Database, volumes: dict[int, Path], stream: st
 
 
 def _completed(stream: str, files: list[tuple[int, int, Path]]) -> list[Segment]:
-    made = (complete(Segment(stream, volume, start, start), path, hashing=False) for volume, start, path in files)
+    made = (_whole(Segment(stream, volume, start, start), path) for volume, start, path in files)
     return [segment for segment in made if segment is not None]
+
+
+def _whole(segment: Segment, path: Path) -> Segment | None:
+    try:
+        return complete(segment, path, hashing=False)
+    except OSError as e:  # its disk does not give it: it is left as it is
+        log.error("%s cannot be taken in: %s", path, e.strerror or e)
+        return None

@@ -70,6 +70,7 @@ class Recorder:
         self.tasks = BackgroundTasks(clock)
         self._wanting = asyncio.Lock()
         self._live: dict[str, LiveTap] = {}
+        self.volume_back: Callable[[int], object] = lambda _number: None
         self.stream_removed: Callable[[str], object] = lambda _stream: None
 
     def _keyframe_wanted(self, stream: str) -> None:
@@ -92,6 +93,8 @@ class Recorder:
         await self._archive.drain()
 
     def _volume_changed(self, disk: Disk) -> None:
+        if disk.usable:
+            self.volume_back(disk.number)
         self._archive.announce("volume." + disk.state, None, volume=disk.number, folder=str(disk.path), detail=disk.detail)
 
     def trigger(self, camera: str, until_us: int) -> None:

@@ -3,6 +3,9 @@
 - a file that was being written is cut back to its last whole fragment, gets its index and its hash, and an entry;
 - a removal that was under way is finished;
 - a file of the last two days without an entry (the database was locked, or lost) is adopted;
+- of a damaged file what can be read is salvaged; it, and what is no segment file, moves to the volume's quarantine: nothing
+  is deleted, and a file that its disk does not give is left for the next time;
+- a volume that is away keeps its entries, and is looked at when it is back (`recover_volume`);
 - a hole in the time line of the last hours, of which nobody could tell, becomes a gap.
 
 It looks only at what a crash can have touched, so a station with a month of footage starts in seconds.
@@ -23,17 +26,21 @@ from itertools import pairwise
 from pathlib import Path
 
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import from_microseconds, to_microseconds
 from core.database import Database
-from nvr import fmp4, footage, gop_index
+from nvr import fmp4, footage, salvage, volume_quarantine
+from nvr.disk_calls import DiskCalls
 from nvr.fmp4 import TIMESCALE
 from nvr.footage import Segment
-from nvr.tables import Footage, Gap, OpenSegment, StreamUsage
+from nvr.tables import Footage, Gap, OpenSegment, StreamUsage, Volume
+from nvr.volumes import is_mounted, remedy
 
 log = logging.getLogger(__name__)
 
 LOOK_BACK_DAYS = 2
+MOUNT_SECONDS = 10.0  # a volume that has not answered for so long is taken for away
 HOLES_US = 6 * footage.HOUR_US
 
 
@@ -45,11 +52,14 @@ class Recovered:
     vanished: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     adopted: list[str] = field(default_factory=list)
+    quarantined: list[str] = field(default_factory=list)  # where they lay
+    unreadable: list[str] = field(default_factory=list)  # their disk does not give them; left as they are
+    waiting: int = 0  # files left open on volumes that are away
     holes: int = 0  # of the time line, now gaps
 
     @property
     def clean(self) -> bool:
-        return not (self.closed or self.vanished or self.removed or self.adopted or self.holes)
+        return not any(asdict(self).values())
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self)
@@ -59,20 +69,53 @@ async def recover(database: Database, streams: Iterable[str], now: datetime) -> 
     """Mend the streams' archive. Nothing may record them meanwhile."""
     wanted = set(streams)
     found = Recovered()
+    volumes = await mounted(database)
     async with database.reading() as session:
-        volumes = await footage.volume_paths(session)
         open_rows = [o for o in await session.scalars(select(OpenSegment)) if o.stream in wanted]
         halves = [r.id for r in await session.scalars(select(Footage).where(Footage.deleting)) if r.stream in wanted]
     for number in halves:
-        await finish_deletion(database, volumes, number, found)
+        try:
+            await finish_deletion(database, volumes, number, found)
+        except OSError as e:  # its volume refuses: the entries stay flagged, retention tries again
+            log.error("a removal cannot be finished: %s", e)
     for row in open_rows:
         if row.volume in volumes:
-            left = Segment(row.stream, row.volume, row.start_us, row.start_us, flags=row.flags, open=True)
-            await _close(database, volumes, left, found)
+            await _close(database, volumes, _left_open(row), found, now)
+        else:
+            found.waiting += 1
     await _adopt_recent(database, volumes, wanted, now, found)
     for stream in sorted(wanted):
         found.holes += await _name_holes(database, stream, to_microseconds(now))
     return found
+
+
+async def recover_volume(database: Database, streams: Iterable[str], number: int, before_us: int, now: datetime) -> Recovered:
+    """A volume is back: close what was left open on it by a recorder that began files before `before_us`."""
+    found, volumes, wanted = Recovered(), await mounted(database), set(streams)
+    async with database.reading() as session:
+        rows = await session.scalars(select(OpenSegment).where(OpenSegment.volume == number, OpenSegment.start_us < before_us))
+        left = [_left_open(o) for o in rows if o.stream in wanted and o.volume in volumes]
+    for segment in left:
+        await _close(database, volumes, segment, found, now)
+    return found
+
+
+async def mounted(database: Database) -> dict[int, Path]:
+    """Paths of the volumes that are there and answer: of another no missing file may be taken for a lost one."""
+    calls, there = DiskCalls(MOUNT_SECONDS), dict[int, Path]()
+    async with database.reading() as session:
+        rows = (await session.scalars(select(Volume).order_by(Volume.number))).all()
+    for row in rows:
+        try:
+            if await calls.run(row.path, partial(is_mounted, row)):
+                there[row.number] = Path(row.path)
+        except OSError as e:
+            log.error("%s: %s; its files are left as they are", row.path, e)
+    return there
+
+
+def _left_open(row: OpenSegment) -> Segment:
+    return Segment(row.stream, row.volume, row.start_us, row.start_us, flags=row.flags, open=True)
 
 
 async def _name_holes(database: Database, stream: str, now_us: int) -> int:
@@ -93,45 +136,79 @@ async def _name_holes(database: Database, stream: str, now_us: int) -> int:
     return len(holes)
 
 
-async def _close(database: Database, volumes: dict[int, Path], left_open: Segment, found: Recovered) -> None:
+async def _close(database: Database, volumes: dict[int, Path], left_open: Segment, found: Recovered, now: datetime) -> None:
     path = footage.path_of(volumes, left_open)
-    segment = await asyncio.to_thread(complete, left_open, path)
+    try:
+        done = await asyncio.to_thread(completed, left_open, path, now=now)
+    except FileNotFoundError:
+        done = Completed()
+        found.vanished.append(str(path))
+    except OSError as e:
+        _note_unreadable(found, path, e)
+        return
     async with database.session() as session:
-        if segment is not None:
-            await footage.append(session, [segment])
-        else:
+        await _store(session, left_open.stream, done)
+        if done.segment is None:
             await footage.forget_open(session, left_open.stream, left_open.start_us)
-    (found.closed if segment is not None else found.vanished).append(str(path))
+    if done.segment is not None:
+        found.closed.append(str(path))
+    if done.quarantined is not None:
+        found.quarantined.append(str(path))
+
+
+def _note_unreadable(found: Recovered, path: Path, error: OSError) -> None:
+    found.unreadable.append(str(path))
+    log.error("%s cannot be read (%s), and is left as it is; %s", path, error.strerror or error, remedy(error))
+
+
+async def _store(session: AsyncSession, stream: str, done: Completed) -> None:
+    """The entry of a completed file, and a gap for each place of it that was damaged."""
+    if done.segment is None:
+        return
+    await footage.append(session, [done.segment])
+    session.add_all(
+        Gap(stream=stream, start_us=start, end_us=end, cause="disk_error", detail="damaged on its disk")
+        for start, end in done.holes
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """What became of a file: its entry (None: it holds no picture that can be read), the quarantined original, and the
+    stretches that were damaged in it, µs UTC."""
+
+    segment: Segment | None = None
+    quarantined: Path | None = None
+    holes: tuple[tuple[int, int], ...] = ()
 
 
 def complete(segment: Segment, path: Path, *, hashing: bool = True) -> Segment | None:
-    """Close a file whose writer died: cut it back to its last whole fragment, add its index, hash it (or leave that for later).
-
-    None where it holds no picture; then it is removed.
-    """
+    """The entry of a file whose writer died, made whole (`completed`); None where it holds no picture, or is not there."""
     try:
-        fragments = list(fmp4.scan(path))
+        return completed(segment, path, hashing=hashing).segment
     except FileNotFoundError:
         return None
-    if not fragments:
-        path.unlink()
-        return None
-    last = fragments[-1]
-    end = last.offset + last.size
-    if not gop_index.is_closed(path):
-        os.truncate(path, end)
-        with path.open("ab") as f:
-            f.write(gop_index.box(list(gop_index.from_fragments(fragments))))
+
+
+def completed(segment: Segment, path: Path, *, hashing: bool = True, now: datetime | None = None) -> Completed:
+    """Make a file whole (nvr.salvage) and hash it, or leave that for later. Raises OSError."""
+    outcome = salvage.complete(path, now)
+    if not outcome.fragments:
+        return Completed(quarantined=outcome.quarantined)
+    last = outcome.fragments[-1]
     media = (last.time + last.duration) * 1_000_000 // TIMESCALE
     flags = footage.RECOVERED | (segment.flags & footage.BACKFILLED)
     if b"soun" in fmp4.read_init(path):
         flags |= footage.AUDIO
     if not hashing:
         flags |= footage.UNHASHED
-    return Segment(
+    whole = Segment(
         segment.stream, segment.volume, segment.start_us, segment.start_us + media, media, path.stat().st_size,
-        sum(f.samples for f in fragments), 0, segment.clock_offset_us, flags, sha256_of(path) if hashing else footage.NO_HASH,
+        sum(f.samples for f in outcome.fragments), 0, segment.clock_offset_us, flags,
+        sha256_of(path) if hashing else footage.NO_HASH,
     )  # fmt: skip
+    holes = tuple((segment.start_us + a * 100 // 9, segment.start_us + b * 100 // 9) for a, b in outcome.holes)
+    return Completed(whole, outcome.quarantined, holes)
 
 
 def sha256_of(path: Path) -> bytes:
@@ -186,7 +263,7 @@ async def _adopt_recent(
     since = now - timedelta(days=LOOK_BACK_DAYS)
     days = [f"{since + timedelta(days=i):%Y%m%d}" for i in range(LOOK_BACK_DAYS + 2)]
     for stream in sorted(streams):
-        files = await asyncio.to_thread(lambda s: list(files_of(volumes, s, days)), stream)
+        files = await asyncio.to_thread(lambda s: list(all_files_of(volumes, s, days)), stream)
         if not files:
             continue
         async with database.reading() as session:
@@ -195,26 +272,49 @@ async def _adopt_recent(
                 for s in await footage.between(session, [stream], to_microseconds(since) - 86_400_000_000, 2**62)
             }
         for volume, start, path in files:
-            if (volume, start) not in known:
-                segment = await asyncio.to_thread(complete, Segment(stream, volume, start, start), path)
-                if segment is not None:
-                    async with database.session() as session:
-                        await footage.append(session, [segment])
-                    found.adopted.append(str(path))
+            if start is None or (volume, start) not in known:
+                await _adopt(database, volumes[volume], Segment(stream, volume, start or 0, start or 0), path, now, found)
+
+
+async def _adopt(database: Database, volume: Path, unknown: Segment, path: Path, now: datetime, found: Recovered) -> None:
+    """Give a file an entry; what is no segment file goes to quarantine."""
+    try:
+        if not unknown.start_us:
+            why = "its name is not one of a segment file"
+            await asyncio.to_thread(volume_quarantine.move, volume, path, why, now)
+            found.quarantined.append(str(path))
+            return
+        done = await asyncio.to_thread(completed, unknown, path, now=now)
+    except OSError as e:
+        _note_unreadable(found, path, e)
+        return
+    async with database.session() as session:
+        await _store(session, unknown.stream, done)
+    if done.segment is not None:
+        found.adopted.append(str(path))
+    if done.quarantined is not None:
+        found.quarantined.append(str(path))
 
 
 def files_of(volumes: dict[int, Path], stream: str, days: list[str]) -> Iterator[tuple[int, int, Path]]:
     """(volume, start, path) of a stream's segment files of some days. Blocking."""
+    return ((v, start, path) for v, start, path in all_files_of(volumes, stream, days) if start is not None)
+
+
+def all_files_of(volumes: dict[int, Path], stream: str, days: list[str]) -> Iterator[tuple[int, int | None, Path]]:
+    """The same with files of other names, whose start is None. Blocking; what cannot be listed is passed over."""
     for number, volume in volumes.items():
         for day in days:
             try:
-                entries = list(os.scandir(volume / stream / day))
+                entries = [e for e in os.scandir(volume / stream / day) if e.is_file(follow_symlinks=False)]
             except FileNotFoundError:
                 continue
+            except OSError as e:
+                log.error("%s cannot be listed: %s; %s", volume / stream / day, e.strerror or e, remedy(e))
+                continue
             for entry in entries:
-                start = footage.start_of(Path(entry.path)) if entry.name.endswith(".mp4") else None
-                if start is not None:
-                    yield number, start, Path(entry.path)
+                path = Path(entry.path)
+                yield number, footage.start_of(path) if entry.name.endswith(".mp4") else None, path
 
 
 async def last_covered(database: Database, streams: Iterable[str]) -> dict[str, tuple[int, bool]]:

@@ -18,13 +18,14 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from core.clock import SystemClock
 from core.database import Database
-from nvr import footage, gop_index
+from nvr import footage, gop_index, volume_quarantine
 from nvr.footage import Segment
-from nvr.recovery import Recovered, complete, finish_deletion, sha256_of
+from nvr.recovery import Recovered, complete, finish_deletion, mounted, sha256_of
 from nvr.tables import Footage, Gap, OpenSegment, StreamUsage
 
-QUARANTINE = "quarantine"
+QUARANTINE = volume_quarantine.FOLDER
 
 
 @dataclass(slots=True)
@@ -66,8 +67,8 @@ class _Stream:
 async def verify(database: Database, *, repair: bool = False, hash_files: bool = False, recording: bool = False) -> Findings:
     """Compare index and files. `repair` only while nothing records; with `recording` open files are left alone."""
     findings = Findings(repaired=repair)
+    volumes = await mounted(database)  # of a volume that is away nothing is missing
     async with database.reading() as session:
-        volumes = await footage.volume_paths(session)
         open_rows = (await session.scalars(select(OpenSegment))).all()
         streams = set(await session.scalars(select(StreamUsage.stream))) | {o.stream for o in open_rows}
         halves = (await session.execute(select(Footage.id).where(Footage.deleting))).scalars().all()
@@ -208,9 +209,7 @@ def _take_in(findings: Findings, result: _Stream, segment: Segment, path: Path, 
                 names.remove(known)
         findings.quarantined.append(known)
         if repair:
-            target = volume / QUARANTINE / path.relative_to(volume)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            path.rename(target)
+            volume_quarantine.move(volume, path, "it is no segment file", SystemClock().now())
 
 
 async def _store(database: Database, stream: str, result: _Stream) -> None:

@@ -25,8 +25,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.clock import Clock
 from core.database import Database
 from core.errors import StationBusyError, StorageError
+from core.tasks import run_all
 from nvr import volume_lock
 from nvr.bulk import Arena, ArenaPool
+from nvr.disk_calls import DiskCalls
 from nvr.rendezvous import score
 from nvr.tables import Volume
 from nvr.writer import FULL, Writer
@@ -37,6 +39,10 @@ IDENTITY = ".minwang-volume.json"
 PROBE = ".minwang-probe"
 LAG_SECONDS = 5.0  # the disk has not taken what was handed over so long ago: it is slow
 RETRY_SECONDS = 10.0
+MIN_FREE_INODES = 1000  # or a twentieth of all, before a full volume is used again
+LOOK_SECONDS = 5.0  # a volume whose file system does not answer for so long is slow
+START_SECONDS = 15.0  # the same at the start
+FLUSH_FAULT_SECONDS = 3600.0  # a failed flush is told for so long
 
 
 @dataclass(slots=True, eq=False)
@@ -51,12 +57,20 @@ class Disk:
     detail: str = ""
     total: int = 0
     free: int = 0
+    free_inodes: int | None = None  # None: the file system has no fixed number of them
+    inodes: int = 0
     since: float = 0.0
     lock: int | None = None  # descriptor (nvr.volume_lock)
+    flush_failed_at: float = float("-inf")
 
     @property
     def usable(self) -> bool:
         return self.state == "ok"
+
+    def has_room(self, min_free: int) -> bool:
+        """Bytes and inodes enough to begin again after it was full."""
+        inodes = self.free_inodes is None or self.free_inodes >= min(MIN_FREE_INODES, self.inodes // 20)
+        return inodes and self.free >= min(min_free, self.total // 20)
 
 
 async def prepare(database: Database, paths: Sequence[Path]) -> list[Volume]:
@@ -66,7 +80,7 @@ async def prepare(database: Database, paths: Sequence[Path]) -> list[Volume]:
     async with database.session() as session:
         known = {v.identity: v for v in await session.scalars(select(Volume))}
         # Inside the transaction: another recorder may be marking the same new disks.
-        found = await asyncio.to_thread(lambda: [(p.absolute(), *_look(p.absolute())) for p in paths])
+        found = [(p.absolute(), *await _looked(p.absolute())) for p in paths]
         by_path = {v.path: v for v in known.values()}
         highest = await session.scalar(select(func.max(Volume.number))) or 0
         for path, identity, problem in found:
@@ -100,6 +114,14 @@ def check_ours(rows: Iterable[Volume], data: Path, *, every: bool = False) -> No
     refused = [why for path in usable if (why := volume_lock.foreign(path, data))]
     if refused and (every or len(refused) == len(usable)):
         raise StationBusyError("; ".join(refused))
+
+
+async def _looked(path: Path) -> tuple[str, str]:
+    """The same, of a path that may hang."""
+    try:
+        return await DiskCalls(START_SECONDS).run(path, partial(_look, path))
+    except TimeoutError as e:
+        return "", f"{e}: look whether its disk or its file server still works"
 
 
 def _look(path: Path) -> tuple[str, str]:
@@ -151,7 +173,9 @@ class VolumeSet:
     min_free: int = 0
     on_change: Callable[[Disk], None] = lambda _: None
     data: Path | None = None  # the station's data folder: its volumes are locked for it
+    on_flush_failed: Callable[[Disk], None] = lambda _: None
     _by_number: dict[int, Disk] = field(default_factory=dict)
+    _calls: DiskCalls = field(default_factory=lambda: DiskCalls(LOOK_SECONDS))
 
     @classmethod
     def of(
@@ -242,38 +266,80 @@ class VolumeSet:
     async def watch(self) -> None:
         while True:
             await self.clock.sleep(1.0)
-            for disk in self.disks:
-                if disk.usable and disk.writer.lag() > LAG_SECONDS:
-                    self._change(disk, "slow", f"has not taken what was handed over {disk.writer.lag():.0f} s ago")
-                elif not disk.usable and self.clock.monotonic() - disk.since > RETRY_SECONDS:
-                    disk.since = self.clock.monotonic()
-                    await self._try_again(disk)
-            await asyncio.to_thread(self.measure)
+            await run_all(*(self._look_at(disk) for disk in self.disks))
+
+    async def _look_at(self, disk: Disk) -> None:
+        """Each volume by itself: one that hangs holds up no look at another."""
+        if disk.usable and disk.writer.lag() > LAG_SECONDS:
+            self._change(disk, "slow", f"has not taken what was handed over {disk.writer.lag():.0f} s ago")
+        elif not disk.usable and self.clock.monotonic() - disk.since > RETRY_SECONDS:
+            disk.since = self.clock.monotonic()
+            await self._try_again(disk)
+        self._note_flushes(disk)
+        if not self._calls.hangs(disk.number):
+            try:
+                self._take(disk, await self._calls.run(disk.number, partial(_measured, disk.path)))
+            except TimeoutError:
+                self._leave(disk, "slow", "its file system does not answer")
+
+    def _leave(self, disk: Disk, state: str, why: str) -> None:
+        if disk.usable:
+            self._change(disk, state, why)
+
+    def _note_flushes(self, disk: Disk) -> None:
+        """A failed flush may have cost what was written before: say so, and go on elsewhere where there is another disk."""
+        error = disk.writer.take_flush_error()
+        if error is not None:
+            why = f"flushing failed: {error.strerror or error}; what was written in the last seconds may be lost"
+            disk.detail, disk.flush_failed_at = why[:200], self.clock.monotonic()
+            log.error("volume %d (%s): %s; %s", disk.number, disk.path, why, remedy(error))
+            self.on_flush_failed(disk)
+            if any(d.usable for d in self.disks if d is not disk):
+                self._leave(disk, "failed", why)
+        elif disk.usable and disk.detail and self.clock.monotonic() - disk.flush_failed_at > FLUSH_FAULT_SECONDS:
+            disk.detail = ""
 
     async def _try_again(self, disk: Disk) -> None:
-        if disk.writer.lag() > LAG_SECONDS:
+        if disk.writer.lag() > LAG_SECONDS or self._calls.hangs(disk.number):
             return  # a probe would hang as well
+
+        def probe_and_lock() -> None:
+            probe(disk)
+            self._lock(disk)
+
         try:
-            async with asyncio.timeout(RETRY_SECONDS):
-                await asyncio.to_thread(probe, disk)
-                await asyncio.to_thread(self._lock, disk)
-        except (OSError, TimeoutError) as e:
-            disk.detail = str(e)[:200]
+            await self._calls.run(disk.number, probe_and_lock, RETRY_SECONDS)
+        except OSError as e:
+            disk.detail = (e.strerror or str(e))[:200]
             return
-        if disk.free >= min(self.min_free, disk.total // 20) or disk.state != "full":
+        if disk.state != "full" or disk.has_room(self.min_free):
             self._change(disk, "ok", "")
 
     def measure(self) -> None:
         """Free space, and whether the disks are still the same (blocking)."""
         for disk in self.disks:
-            try:
-                status = os.statvfs(disk.path)
-                disk.total, disk.free = status.f_blocks * status.f_frsize, status.f_bavail * status.f_frsize
-                present = (disk.path / IDENTITY).exists()
-            except OSError:
-                present = False
-            if disk.usable and not present:
-                self._change(disk, "missing", f"{disk.path} does not hold its volume any more: is the disk mounted?")
+            self._take(disk, _measured(disk.path))
+
+    def _take(self, disk: Disk, found: _Measured | None) -> None:
+        if found is not None:
+            disk.total, disk.free, disk.inodes, disk.free_inodes = found
+        elif disk.usable:
+            self._change(disk, "missing", f"{disk.path} does not hold its volume any more: is the disk mounted?")
+
+
+_Measured = tuple[int, int, int, int | None]
+
+
+def _measured(path: Path) -> _Measured | None:
+    """(bytes, free bytes, inodes, free inodes) of a volume; None where it is not there. Blocking."""
+    try:
+        status = os.statvfs(path)
+        if not (path / IDENTITY).exists():
+            return None
+    except OSError:
+        return None
+    size, free = status.f_blocks * status.f_frsize, status.f_bavail * status.f_frsize
+    return size, free, status.f_files, status.f_favail if status.f_files else None
 
 
 def remedy(error: OSError) -> str:

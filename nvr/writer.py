@@ -77,6 +77,7 @@ class Writer:
         self._folder = Path()
         self._scratch = memoryview(bytearray(SCRATCH))
         self._working_since: float | None = None  # when the batch in hand was submitted
+        self._flush_error: OSError | None = None
         self.dropped_bytes = 0
         self.unhashed_files = 0
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -207,8 +208,13 @@ class Writer:
 
     def _sync_for_ever(self) -> None:
         while not self._stop.wait(self._sync_interval):
-            if self._open:
-                sync_file_system(self._folder)
+            if self._open and (error := sync_file_system(self._folder)) is not None:
+                self._flush_error = error
+
+    def take_flush_error(self) -> OSError | None:
+        """Why the last flush failed; once."""
+        error, self._flush_error = self._flush_error, None
+        return error
 
 
 _libc = ctypes.CDLL(None, use_errno=True)

@@ -82,6 +82,12 @@ class Worker:
                 refusals = await status.write(session, url, os.getpid())
             status.stored(refusals)
 
+    async def recover_volume(self, number: int, streams: list[str], began_us: int) -> None:
+        """A volume is back: close what earlier recorders left open on it."""
+        found = await recovery.recover_volume(self.database, streams, number, began_us, self.clock.now())
+        if not found.clean:
+            log.warning("volume %d is back; recovery: %s", number, found.as_dict())
+
     async def seal(self) -> None:
         if all(d.writer.lag() < 1 for d in self.machine.volumes.disks):
             # Only of those who closed such a file: the hours of a whole town are 200 MB of index.
@@ -120,7 +126,12 @@ async def _record(settings: Settings, index: int, database: Database, ready: Cal
     worker.covered = await recovery.last_covered(database, streams)
     await machine.start()
     url, runner = await _serve_live(machine, settings)
-    duties = BackgroundTasks(clock)
+    duties, began_us = BackgroundTasks(clock), to_microseconds(clock.now())
+
+    def volume_back(number: int) -> None:
+        duties.start(f"recovery of volume {number}", worker.recover_volume(number, streams, began_us))
+
+    machine.volume_back = volume_back
     try:
         async with http_session(budget) as http:
             _start_duties(duties, worker, url, http)
