@@ -57,7 +57,9 @@ class Recorder:
         self._archive = archive
         self._clock = clock
         volumes.on_change = self._volume_changed
+        volumes.on_flush_failed = self._flush_failed
         archive.paths = {d.number: d.path for d in volumes.disks}
+        archive.unlink_failed = lambda number, error: volumes.report(volumes[number], error)
         self.ticker = Ticker(clock, volumes.submit)
         self.budget = budget or ConnectionBudget(clock, settings.connect_rate, settings.connects_per_subnet)
         self.guard = StallGuard(clock)
@@ -96,6 +98,9 @@ class Recorder:
         if disk.usable:
             self.volume_back(disk.number)
         self._archive.announce("volume." + disk.state, None, volume=disk.number, folder=str(disk.path), detail=disk.detail)
+
+    def _flush_failed(self, disk: Disk) -> None:
+        self._archive.announce("volume.flush_failed", None, volume=disk.number, folder=str(disk.path), detail=disk.detail)
 
     def trigger(self, camera: str, until_us: int) -> None:
         """An event: keep the camera's on-event streams from their pre-roll up to `until_us`."""

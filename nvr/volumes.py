@@ -202,9 +202,9 @@ class VolumeSet:
             if disk.usable:
                 try:
                     self._lock(disk)
+                    self._take(disk, _measured(disk.path))
                 except OSError as e:
                     self._change(disk, "failed", str(e))
-        self.measure()
 
     def _lock(self, disk: Disk) -> None:
         """Raises OSError where another station holds the volume."""

@@ -220,18 +220,19 @@ class Writer:
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def sync_file_system(folder: Path) -> None:
-    """Flush the file system that holds `folder`: one call for all files of a volume (syncfs(2))."""
+def sync_file_system(folder: Path) -> OSError | None:
+    """Flush the file system that holds `folder`: one call for all files of a volume (syncfs(2)); returns why it failed."""
     started = time.monotonic()
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as e:
-        log.warning("cannot flush %s: %s", folder, e.strerror)
-        return
+        return e
+    error = None
     try:
         if _libc.syncfs(descriptor) != 0:
-            log.warning("flushing %s failed: %s", folder, os.strerror(ctypes.get_errno()))
+            error = OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     finally:
         os.close(descriptor)
     if time.monotonic() - started > 5:
         log.warning("the disk of %s took %.1f s to flush", folder, time.monotonic() - started)
+    return error

@@ -22,12 +22,13 @@ def main() -> None:
     plan, data, trace, interval = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4])
     real, safe = writer.sync_file_system, dict[str, int]()
 
-    def noted(folder: Path) -> None:
+    def noted(folder: Path) -> OSError | None:
         written = {str(p): p.stat().st_size for p in folder.rglob("*.mp4")}
-        real(folder)
+        error = real(folder)
         safe.update(written)
         with trace.open("a") as f:
             f.write(json.dumps({"flushed": safe}) + "\n")
+        return error
 
     writer.sync_file_system = noted
     settings = Settings()

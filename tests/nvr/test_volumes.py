@@ -14,17 +14,18 @@ from sqlalchemy import select
 
 from cameras.virtual.clip import Clip
 from cameras.virtual.rtsp_server import Mount, RtspServer
-from core.clock import SECOND, SystemClock
+from core.clock import SECOND, ManualClock, SystemClock
 from core.database import Database
 from core.errors import StorageError
 from core.events import Event
-from nvr import gather
+from nvr import gather, writer
 from nvr.archive import ArchiveDatabase
+from nvr.disk_calls import DiskCalls
 from nvr.footage import Segment, path_of
 from nvr.recorder import StreamSpec
 from nvr.tables import Gap, OpenSegment, Volume
 from nvr.verify import verify
-from nvr.volumes import IDENTITY, Disk, VolumeSet, prepare
+from nvr.volumes import IDENTITY, Disk, VolumeSet, prepare, remedy_of
 from nvr.writer import Writer
 from tests.nvr.conftest import Recording, eventually, segments_of
 
@@ -174,3 +175,131 @@ async def test_one_fact_that_contradicts_holds_up_no_other(database: Database, c
         assert len((await session.scalars(select(OpenSegment))).all()) == 2
         assert len((await session.scalars(select(Gap))).all()) == 1
     assert "contradicts" in caplog.text
+
+
+class Hardware:
+    """A volume set on plain folders, looked at once a call."""
+
+    def __init__(self, folders: list[Path], clock: ManualClock) -> None:
+        disks = [Disk(n, f, f"id{n}", Writer()) for n, f in enumerate(folders, 1)]
+        self.set = VolumeSet(disks, clock, _by_number={d.number: d for d in disks})
+        self.clock, self.flushes = clock, list[str]()
+        self.set.on_flush_failed = lambda disk: self.flushes.append(disk.detail)
+
+    async def look(self, seconds: float = 1.0) -> None:
+        self.clock.advance(seconds)
+        for disk in self.set.disks:
+            await self.set._look_at(disk)
+
+
+@pytest.fixture
+def hardware(tmp_path: Path, clock: ManualClock) -> Hardware:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for n, folder in enumerate(folders, 1):
+        folder.mkdir()
+        (folder / IDENTITY).write_text(f'{{"identity": "id{n}"}}')
+    return Hardware(folders, clock)
+
+
+@pytest.mark.parametrize("others", [1, 0])
+async def test_a_failed_flush_is_a_fault_and_another_disk_goes_on(
+    others: int, hardware: Hardware, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not others:
+        hardware.set.disks.pop()
+    disk = hardware.set.disks[0]
+    disk.writer._flush_error = OSError(errno.EIO, os.strerror(errno.EIO))
+    await hardware.look()
+    assert hardware.flushes == [disk.detail] and "Input/output error" in disk.detail
+    assert disk.usable is (not others)  # the only disk goes on: what it takes may well be there
+    await hardware.look(11)  # it takes a probe
+    assert disk.usable and len(hardware.flushes) == 1
+
+
+async def test_a_flush_tells_why_it_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await asyncio.to_thread(writer.sync_file_system, tmp_path) is None
+    gone = await asyncio.to_thread(writer.sync_file_system, tmp_path / "gone")
+    assert gone is not None and gone.errno == errno.ENOENT
+
+
+async def test_a_volume_that_hangs_is_slow_and_the_others_are_looked_at(
+    hardware: Hardware, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import threading
+
+    back, real = threading.Event(), os.statvfs
+    one, two = hardware.set.disks
+
+    def statvfs(path: Path) -> Any:
+        if path == one.path:
+            back.wait(20)
+        return real(path)
+
+    monkeypatch.setattr("nvr.volumes.os.statvfs", statvfs)
+    hardware.set._calls = DiskCalls(0.05)
+    await hardware.look()
+    assert (one.state, two.state) == ("slow", "ok") and two.total > 0
+    await hardware.look(11)  # it is not asked again while it hangs
+    assert one.state == "slow"
+    back.set()
+    await asyncio.sleep(0.05)
+    await hardware.look(11)
+    assert one.state == "ok"
+
+
+async def test_a_volume_that_is_read_only_comes_back_when_it_is_writable(
+    hardware: Hardware, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, changes = hardware.set.disks[0], list[str]()
+    hardware.set.on_change = lambda disk: changes.append(disk.state)
+    hardware.set.report(one, OSError(errno.EROFS, os.strerror(errno.EROFS)))
+    real = os.open
+
+    def read_only(path: Any, *args: Any, **kwargs: Any) -> int:
+        if str(path).startswith(str(one.path / ".minwang-probe")):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr("nvr.volumes.os.open", read_only)
+    for _ in range(3):
+        await hardware.look(11)
+    assert one.state == "failed" and "Read-only" in one.detail and "fsck" in remedy_of(one.state, one.detail)
+    monkeypatch.setattr("nvr.volumes.os.open", real)
+    await hardware.look(11)
+    assert changes == ["failed", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("free", "inodes", "room"), [(10**9, 5, False), (10, 10**6, False), (10**9, 10**6, True), (10**9, None, True)]
+)
+async def test_a_full_volume_is_used_again_with_bytes_and_inodes(
+    free: int, inodes: int | None, room: bool, hardware: Hardware, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = hardware.set.disks[0]
+    hardware.set.min_free = 10**6
+    monkeypatch.setattr("nvr.volumes._measured", lambda _: (10**12, free, 10**7 if inodes else 0, inodes))
+    await hardware.look()
+    hardware.set.report(one, OSError(errno.ENOSPC, "No space left on device"))
+    for _ in range(2):
+        await hardware.look(11)
+    assert one.usable is room
+
+
+async def test_a_volume_that_hangs_at_the_start_is_refused_and_the_others_work(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import threading
+
+    back, real = threading.Event(), Path.mkdir
+    await prepare(database, [tmp_path / "a", tmp_path / "b"])
+
+    def mkdir(self: Path, *args: Any, **kwargs: Any) -> None:
+        if self == tmp_path / "a":
+            back.wait(20)
+        real(self, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    monkeypatch.setattr("nvr.volumes.START_SECONDS", 0.1)
+    first, second = await prepare(database, [tmp_path / "a", tmp_path / "b"])
+    assert (first.state, second.state) == ("missing", "ok") and "does not answer" in first.detail
+    back.set()
