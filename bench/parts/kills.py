@@ -1,12 +1,13 @@
 """What a crash costs.
 
-`run`: recorders are killed with SIGKILL at random instants and their files read back and decoded. `run_power`:
+`run`: recorders are killed with SIGKILL at random pictures and their files read back and decoded. `run_power`:
 a power cut is simulated: of every file only what had been flushed to the platter (syncfs) survives; everything
 younger is cut off at an arbitrary byte, as a journalling file system leaves it, and the station starts again.
 """
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import json
 import random
@@ -18,6 +19,10 @@ import time
 from pathlib import Path
 
 from bench.common import ENVIRONMENT, Context, Figure, farm, inventory
+from cameras.virtual.__main__ import load_clip
+from cameras.virtual.clip import Clip
+from cameras.virtual.paced import PacedServer
+from cameras.virtual.rtsp_server import Mount
 from nvr import fmp4
 from nvr.footage import start_of
 
@@ -25,40 +30,45 @@ KILL_STREAMS = 4
 AT_ONCE = 3
 
 
-def kill_once(folder: Path, port: int, seed: int) -> float:
-    """Kill a recorder at a random instant; seconds between the kill and the last picture on disk, the worst stream's."""
-    data = folder / f"kill-{seed}"
-    inventory(folder / f"kill-{seed}.yaml", KILL_STREAMS, port, "native")
-    command = [
-        sys.executable,
-        "-m",
-        "station",
-        "record",
-        "--inventory",
-        str(folder / f"kill-{seed}.yaml"),
-        "--seconds",
-        "120",
-        "--data",
-        str(data),
-    ]
-    process = subprocess.Popen([*command, "--segment-seconds", "4"], env=ENVIRONMENT, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 20
-    while len({p.parents[2] for p in data.rglob("*.mp4")}) < KILL_STREAMS and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(1.5 + random.Random(seed).random() * 2)
-    process.send_signal(signal.SIGKILL)
-    killed = time.time()
-    process.wait()
-    newest: dict[Path, float] = {}
-    for path in data.rglob("*.mp4"):
+def kill_once(folder: Path, seed: int, streams: int = KILL_STREAMS, clip: Clip | None = None) -> float:
+    """Kill a recorder at a random picture; seconds of the pictures that it was given and that are not on disk, the worst
+    stream's. Needs no clock: the cameras send no faster than it reads (cameras.virtual.paced)."""
+    return asyncio.run(_kill_once(folder, seed, streams, clip or load_clip("h264", 500_000, (640, 360), 25.0, 4.0)))
+
+
+async def _kill_once(folder: Path, seed: int, streams: int, clip: Clip) -> float:
+    mounts = [Mount(f"/cam{i}", {"healthy": clip}, phase=i * 0.7) for i in range(streams)]
+    server = PacedServer(mounts)
+    port = await server.start("127.0.0.1", 0)
+    data, plan = folder / f"kill-{seed}", folder / f"kill-{seed}.yaml"
+    await asyncio.to_thread(inventory, plan, streams, port, "native")
+    command = ["-m", "station", "record", "--inventory", str(plan), "--seconds", "600", "--data", str(data)]
+    recorder = await asyncio.create_subprocess_exec(
+        sys.executable, *command, "--segment-seconds", "4", env=ENVIRONMENT, stdout=asyncio.subprocess.DEVNULL
+    )
+    try:
+        wanted = int(clip.fps * (2 + random.Random(seed).random() * 4))
+        async with asyncio.timeout(120):
+            while min(m.sent_pictures for m in mounts) < wanted and recorder.returncode is None:
+                await asyncio.sleep(0.01)
+        recorder.send_signal(signal.SIGSTOP)  # from here on it takes nothing
+        given = [m.sent_pictures - await server.unread(m) for m in mounts]
+    finally:
+        recorder.kill()
+        await recorder.wait()
+        await server.stop()
+    stored = [await asyncio.to_thread(stored_pictures, data / "video" / f"c{i}") for i in range(streams)]
+    await asyncio.to_thread(shutil.rmtree, data)
+    assert all(stored), "a stream left no file"
+    return max(g - s for g, s in zip(given, stored, strict=True)) / clip.fps
+
+
+def stored_pictures(camera: Path) -> int:
+    """Whole pictures in a camera's files, each of which must read back."""
+    paths = sorted(camera.rglob("*.mp4"))
+    for path in paths:
         check_reads_back(path)
-        fragments, start = list(fmp4.scan(path)), start_of(path)
-        if fragments and start is not None:
-            end = start / 1e6 + (fragments[-1].time + fragments[-1].duration) / fmp4.TIMESCALE
-            newest[path.parents[1]] = max(newest.get(path.parents[1], 0.0), end)
-    assert len(newest) == KILL_STREAMS, "a stream left no file"
-    shutil.rmtree(data)
-    return max(killed - end for end in newest.values())
+    return sum(f.samples for path in paths for f in fmp4.scan(path))
 
 
 def check_reads_back(path: Path) -> None:
@@ -75,8 +85,9 @@ def check_reads_back(path: Path) -> None:
 
 def run(c: Context) -> list[Figure]:
     kills = 1 if c.quick else c.count or 100
-    with farm(KILL_STREAMS, c.port, 4.0) as _, concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        losses = list(pool.map(lambda seed: kill_once(c.folder, c.port, seed), range(kills)))
+    clip = load_clip("h264", 500_000, (640, 360), 25.0, 4.0)
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        losses = list(pool.map(lambda seed: kill_once(c.folder, seed, clip=clip), range(kills)))
     worst = max(losses)
     return [
         Figure("kills", kills, "", "100", c.quick or kills >= 100),

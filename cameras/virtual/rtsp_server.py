@@ -227,6 +227,23 @@ class Player(asyncio.Protocol):
         """From now on timestamps are off by so many 1/90,000 s, as after a camera's clock was set."""
         self._ts_shift = (self._ts_shift + ticks) & 0xFFFFFFFF
 
+    @property
+    def seconds_a_picture(self) -> float:
+        return 1 / self._clip.fps if self._clip is not None else 1.0
+
+    def send_next(self, later: float) -> None:
+        """Send one picture, whatever the time is."""
+        self.tick(self._base + self._next * self.seconds_a_picture + later)
+
+    def pictures_in(self, size: int) -> int:
+        """How many of the pictures sent last lie, wholly or in part, in their last `size` bytes."""
+        assert self._clip is not None
+        count = 0
+        while size > 0 and count < self._next:
+            count += 1
+            size -= len(self._clip.interleaved(self._next - count, 1, self._seq_shift, self._ts_shift))
+        return count
+
     def tick(self, now: float) -> None:
         """Send every picture that is due."""
         mount, clip = self._mount, self._clip

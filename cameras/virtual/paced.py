@@ -1,0 +1,58 @@
+"""Virtual cameras that never send faster than their client reads.
+
+What a recorder has been given is then known at every instant, however busy the machine is: the pictures sent, less those
+that still lie in the kernel's buffers. A test that kills a recorder needs no clock to say what it lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from cameras.virtual.rtsp_server import Mount, Player, RtspServer
+
+UNREAD_PICTURES = 2  # more than these in the kernel's buffers, and the camera waits
+_LATER = 1e-6  # seconds by which a picture is due
+
+
+class PacedServer(RtspServer):
+    """`start` and `stop` as the other; `unread` and `frozen` tell what nobody has read."""
+
+    async def _tick_for_ever(self) -> None:
+        while True:
+            waiting = await asyncio.to_thread(_queues)
+            for player in [p for p in self.players if p.playing]:
+                if self._unread(player, waiting) < UNREAD_PICTURES:
+                    player.send_next(_LATER)
+            pictures = [p.seconds_a_picture for p in self.players if p.playing]
+            await asyncio.sleep(min(pictures, default=0.1))
+
+    async def unread(self, mount: Mount) -> int:
+        """Pictures of the mount that lie, wholly or in part, in the kernel's buffers."""
+        waiting = await asyncio.to_thread(_queues)
+        return sum(self._unread(p, waiting) for p in self.players if p.shows(mount))
+
+    @staticmethod
+    def _unread(player: Player, waiting: dict[tuple[str, str], int]) -> int:
+        if player.transport is None:
+            return 0
+        ours, theirs = (_hexed(player.transport.get_extra_info(name)) for name in ("sockname", "peername"))
+        left = player.transport.get_write_buffer_size() + waiting.get((ours, theirs), 0) + waiting.get((theirs, ours), 0)
+        return player.pictures_in(left)
+
+
+def _queues() -> dict[tuple[str, str], int]:
+    """(local, remote) address → bytes not yet sent or not yet read, of every TCP connection (proc(5)). Blocking."""
+    found = {}
+    for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        sent, received = fields[4].split(":")
+        found[fields[1], fields[2]] = int(sent, 16) + int(received, 16)
+    return found
+
+
+def _hexed(address: Sequence[object]) -> str:
+    """An IPv4 address as /proc/net/tcp writes it."""
+    host, port = str(address[0]), int(str(address[1]))
+    return "".join(f"{int(part):02X}" for part in reversed(host.split("."))) + f":{port:04X}"
