@@ -48,7 +48,7 @@ class ArchiveDatabase:
     """An ArchiveLog that writes rows. `run` must be running; `drain` empties it at the end."""
 
     def __init__(self, database: Database, clock: Clock):
-        self._database = database
+        self.database = database
         self._clock = clock
         self._waiting: deque[_Fact] = deque()
         self._empty_files: deque[Segment] = deque(maxlen=MAX_EMPTY_FILES)  # to be unlinked
@@ -187,7 +187,7 @@ class ArchiveDatabase:
         log.error("the archive refuses a fact (%s) and goes on without it: %s", about, why)
 
     async def _write(self, batch: Sequence[_Fact]) -> None:
-        async with self._database.session() as session:
+        async with self.database.session() as session:
             await self._store(session, [f for f in batch if isinstance(f, Segment)])
             for write in batch:
                 if not isinstance(write, Segment):

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from core.clock import Clock, to_microseconds
+from core.clock import SECOND, Clock, from_microseconds, to_microseconds
 from core.connection_budget import ConnectionBudget, subnet_of
 from core.errors import CameraError, CameraRefused, ProtocolError, StationFault
 from core.settings import RecorderSettings
@@ -26,6 +26,7 @@ from nvr.archive import ArchiveDatabase
 from nvr.connecting import StallGuard
 from nvr.native import NativeEngine, Ticker
 from nvr.preroll import EventSink
+from nvr.refiling import Refiler
 from nvr.segments import LiveTap, SegmentSink
 from nvr.streams import NOTHING_KNOWN, StreamFacts, StreamSpec, StreamState
 from nvr.volumes import Disk, VolumeSet
@@ -61,6 +62,8 @@ class Recorder:
         archive.paths = {d.number: d.path for d in volumes.disks}
         archive.unlink_failed = lambda number, error: volumes.report(volumes[number], error)
         self.ticker = Ticker(clock, volumes.submit)
+        self.ticker.station.on_step = self._clock_stepped
+        self._refiler = Refiler(archive)
         self.budget = budget or ConnectionBudget(clock, settings.connect_rate, settings.connects_per_subnet)
         self.guard = StallGuard(clock)
         self._native = NativeEngine(self.ticker, settings.fragment_seconds, settings.stall_seconds)
@@ -85,6 +88,7 @@ class Recorder:
         self.tasks.run_forever("poll loop", self.ticker.run, essential=True)
         self.tasks.run_forever("archive writer", self._archive.run, essential=True)
         self.tasks.run_forever("watch over the volumes", self.volumes.watch, essential=True)
+        self.tasks.run_forever("correcting what a wrong clock filed", self._refiler.run)
 
     async def stop(self) -> None:
         """End every stream, write out everything, store the last facts."""
@@ -93,6 +97,15 @@ class Recorder:
         await asyncio.to_thread(self.volumes.stop)
         await asyncio.sleep(0)  # facts that the writer threads handed over
         await self._archive.drain()
+        await self._refiler.finish()
+
+    def _clock_stepped(self, by_us: int) -> None:
+        """The station's clock was set: streams go over to it at their next keyframe."""
+        log.warning("the station's clock was set by %+.1f s; what was filed since it ran wrong is corrected", by_us / SECOND)
+        since = from_microseconds(self.ticker.station.since_us)
+        self._archive.announce("station.clock_stepped", None, by_seconds=round(by_us / SECOND, 3), since=since.isoformat())
+        for state in self.streams.values():
+            state.sink.clock_stepped(by_us)
 
     def _volume_changed(self, disk: Disk) -> None:
         if disk.usable:
@@ -173,9 +186,12 @@ class Recorder:
         if before is not None:
             self._continue(sink, *before)
         elif covered is not None:
-            sink.timeline.resume(*covered)
-            if not sink.in_gap:
-                sink.start_gap("recorder_down", "", covered[0])
+            until, in_gap = covered
+            if not in_gap:  # a clock that was ahead may have filed footage in the future
+                until = min(until, to_microseconds(self._clock.now()))
+            sink.timeline.resume(until, in_gap)
+            if not in_gap:
+                sink.start_gap("recorder_down", "", until)
         sink.live = self._live.get(spec.id)
         state = StreamState(spec, sink, counters, since=self._clock.monotonic(), fell_back_at=facts.fell_back_at)
         state.hear(facts)
@@ -186,7 +202,9 @@ class Recorder:
     def _sink(self, spec: StreamSpec, counters: Counters) -> SegmentSink:
         make, loop = EventSink if spec.on_event else SegmentSink, asyncio.get_running_loop()
         seconds = self._settings.segment_seconds
-        return make(spec.id, self.volumes, self._archive, counters, seconds, loop.call_soon_threadsafe)
+        sink = make(spec.id, self.volumes, self._archive, counters, seconds, loop.call_soon_threadsafe)
+        sink.follow(self.ticker.station, self._refiler.stepped)
+        return sink
 
     def _continue(self, sink: SegmentSink, before: StreamState, why: tuple[str, str]) -> None:
         if sink is not before.sink:

@@ -19,7 +19,7 @@ from nvr.footage import Segment
 from nvr.parameter_sets import VideoFormat
 from nvr.sdp import AudioTrack
 from nvr.station_clock import StationClock
-from nvr.timeline import GAP_MIN_US, ArchiveLog, Cadence, Timeline
+from nvr.timeline import GAP_MIN_US, ArchiveLog, Cadence, ClockStep, Timeline
 from nvr.volumes import Disk, VolumeSet
 from nvr.wall_clock import WallClock
 from nvr.writer import FULL, SegmentFile
@@ -27,6 +27,7 @@ from nvr.writer import FULL, SegmentFile
 GAP_MIN = GAP_MIN_US * 9 // 100
 PAUSE_US = 700_000  # without pictures: the next run may be late
 DISK_PAUSE_US = 10_000_000
+MAX_REFILED = 200  # files of a stream that are corrected when the station's clock is set; it ran wrong for longer: marked
 SLEW_US = 50_000  # correction by the station's clock between two files
 SOUND_LEAD = 6 * TIMESCALE // 10  # sender reports may move sound against the pictures by no more
 
@@ -81,7 +82,9 @@ class SegmentSink:
         self.clock = clock or WallClock()
         self._station: StationClock | None = None
         self._step_us = 0  # by which the station's clock was set; the next file begins with it
-        self._stepped: Callable[[str, int, int], None] | None = None
+        self._stepped: Callable[[ClockStep], None] | None = None
+        self._since_us = 0  # since when the station's clock runs as it does
+        self._filed: list[int] = []  # starts of the files since then
         self._cadence = Cadence()
         self._held: tuple[Assembled, int] | None = None  # a run of which only the next one says where it lies
         self._arrival_us = 0
@@ -101,10 +104,10 @@ class SegmentSink:
     def in_gap(self) -> bool:
         return self.timeline.in_gap
 
-    def follow(self, station: StationClock, stepped: Callable[[str, int, int], None]) -> None:
-        """Keep to the station's clock; `stepped` hears when the stream went over to a clock that was set: (stream,
-        until when its footage is filed by the old clock, by how much it was set)."""
+    def follow(self, station: StationClock, stepped: Callable[[ClockStep], None]) -> None:
+        """Keep to the station's clock; `stepped` hears when the stream went over to a clock that was set."""
         self._station, self._stepped = station, stepped
+        self._since_us = station.read() + station.correction_us
         self.clock.correction_us = station.correction_us
 
     def start_gap(self, cause: str, detail: str, now_us: int) -> None:
@@ -142,8 +145,11 @@ class SegmentSink:
         self.clock.correction_us += by
         self.timeline.shift(by)
         self._last_start = 0
+        files, self._filed = self._filed, []
         if until is not None and self._stepped is not None:
-            self._stepped(self.stream, until, by)
+            known = tuple(files) if len(files) <= MAX_REFILED else None
+            self._stepped(ClockStep(self.stream, min(self._since_us, *files[:1], until), until, by, known))
+        self._since_us = until + by if until is not None else self._since_us + by
 
     def fragment(self, run: Assembled, arrival_us: int) -> None:
         """Take a run of pictures that had all arrived at `arrival_us` (µs of the station's steady time)."""
@@ -270,6 +276,8 @@ class SegmentSink:
             self.clock.move(by)
             run.time += by
         self._last_start = start
+        if len(self._filed) <= MAX_REFILED:
+            self._filed.append(start)
         self._disk = disk
         fact = Segment(self.stream, disk.number, start, start, open=True)
         path = disk.path / self.stream / footage.name_of(start)

@@ -17,6 +17,7 @@ from core.events import BigId
 GAP_CAUSES = (
     "unreachable", "auth_refused", "no_packets", "no_keyframe", "packet_loss", "protocol_error",
     "station_fault", "recorder_down", "disk_full", "disk_error", "schedule", "retention",
+    "clock_step",
 )  # fmt: skip
 # Of these the camera's own card may know nothing.
 FILLABLE = (

@@ -6,6 +6,7 @@ Every instant since recording began is covered by a file or lies in a gap: cover
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from nvr.footage import Segment
@@ -34,6 +35,17 @@ class ArchiveLog(Protocol):
         """The stream's open gap, if any, ends."""
 
 
+@dataclass(frozen=True, slots=True)
+class ClockStep:
+    """A stream goes over to the station's clock, which was set."""
+
+    stream: str
+    since_us: int  # from here …
+    until_us: int  # … to here its footage is filed by the old clock
+    by_us: int  # by which the clock was set
+    files: tuple[int, ...] | None  # starts of its files in between; None: too many
+
+
 class Timeline:
     def __init__(self, stream: str, archive: ArchiveLog):
         self._stream = stream
@@ -41,6 +53,7 @@ class Timeline:
         self.covered_until: int | None = None  # or where the open gap begins
         self.in_gap = False
         self.last_cause = "no_packets"
+        self._gap_start = 0
         self.short_holes = 0
         self.short_holes_us = 0
 
@@ -52,13 +65,14 @@ class Timeline:
         """Footage begins at `start`, or where this returns: not before what is covered. Ends the open gap, or tells
         the one since the last file."""
         covered = self.covered_until
+        self._gap_start = covered if covered is not None else start
         if covered is not None and start < covered:
             if covered - start > OVERLAP_MAX_US:  # filed by a clock that was ahead: that is no reason to be wrong now
                 covered = self.covered_until = start
             start = covered
         if self.in_gap:
             self.in_gap = False
-            self._archive.gap_ended(self._stream, start)
+            self._archive.gap_ended(self._stream, max(start, self._gap_start))
         elif covered is not None and start > covered:
             self.hole(covered, start, self.last_cause, fillable=True)
         return start

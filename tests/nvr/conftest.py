@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from core.clock import SystemClock
+from core.clock import Clock, SystemClock
 from core.database import Database
 from core.settings import RecorderSettings
 from nvr.archive import ArchiveDatabase
@@ -23,14 +23,20 @@ Recording = Callable[..., AbstractAsyncContextManager[Recorder]]
 
 @asynccontextmanager
 async def record(
-    database: Database, volumes: Path | list[Path], *specs: StreamSpec, covered: Any = None, **changes: Any
+    database: Database,
+    volumes: Path | list[Path],
+    *specs: StreamSpec,
+    covered: Any = None,
+    clock: Clock | None = None,
+    **changes: Any,
 ) -> AsyncIterator[Recorder]:
     """Record until the block ends."""
     settings = RecorderSettings(**{"segment_seconds": 2.0, "stall_seconds": 1.5, **changes})
-    archive = ArchiveDatabase(database, SystemClock())
+    clock = clock or SystemClock()
+    archive = ArchiveDatabase(database, clock)
     folders = [volumes] if isinstance(volumes, Path) else volumes
-    disks = VolumeSet.of(await prepare(database, folders), SystemClock(), sync_interval=10, min_free=0)
-    machine = Recorder(settings, disks, archive, SystemClock())
+    disks = VolumeSet.of(await prepare(database, folders), clock, sync_interval=10, min_free=0)
+    machine = Recorder(settings, disks, archive, clock)
     await machine.start()
     await machine.want(specs, covered)
     try:

@@ -1,0 +1,151 @@
+"""What was filed by a wrong clock, after the station's clock was set: moved to where it belongs, or marked.
+
+A station without a battery for its clock starts in the past, or an hour ahead, and a time service sets it right minutes
+later. What one run of the recorder has filed until then is known by name, and by how much its times are wrong: its
+files get their right names and entries, its gaps their right times, so that nothing overlaps what comes. Where the wrong
+clock ran for too long the footage stays where it is; the event `station.clock_stepped` tells its times, and a gap
+`clock_step` the time that was leapt over.
+
+A file is moved as: second name (hard link) → one transaction (new entry, old one flagged) → old name goes, old entry
+goes. Each step may be the last before a crash: recovery adopts, or finishes the deletion.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.database import Database
+from core.errors import StorageError
+from nvr import footage, recovery
+from nvr.archive import ArchiveDatabase
+from nvr.footage import Segment
+from nvr.tables import Footage, Gap
+from nvr.timeline import ClockStep
+
+log = logging.getLogger(__name__)
+
+CLOSING_SECONDS = 60  # so long may it take until a file has its entry
+
+
+class Refiler:
+    """Corrects streams one after another. `stepped` queues a stream, `run` must be running."""
+
+    def __init__(self, archive: ArchiveDatabase):
+        self._database = archive.database
+        self._archive = archive
+        self._waiting: asyncio.Queue[ClockStep] = asyncio.Queue()
+        self.moved = 0
+
+    def stepped(self, step: ClockStep) -> None:
+        """The stream went over to a clock that was set; all its facts by the old one were told before this."""
+        if step.files is None:
+            if step.by_us > 0:
+                self._archive.gap(
+                    step.stream, step.until_us, "clock_step", "the station's clock was set forward", step.until_us + step.by_us,
+                    fillable=False,
+                )  # fmt: skip
+            return
+        self._archive.write(lambda session: _move_gaps(session, step))
+        if step.files:
+            self._waiting.put_nowait(step)
+
+    async def run(self) -> None:
+        while True:
+            step = await self._waiting.get()
+            await self._correct(step, CLOSING_SECONDS)
+
+    async def finish(self) -> None:
+        """What still waits, when nothing records any more."""
+        while not self._waiting.empty():
+            await self._correct(self._waiting.get_nowait(), 1)
+
+    async def _correct(self, step: ClockStep, patience: int) -> None:
+        try:
+            await self._wait_for_entries(step, patience)
+            self.moved += await refile(self._database, step)
+        except (OSError, StorageError) as e:
+            log.error(
+                "%s: footage of a wrong clock stays where it is (from %s to %s µs, wrong by %s µs): %s",
+                step.stream, step.since_us, step.until_us, -step.by_us, e, extra={"stream": step.stream},
+            )  # fmt: skip
+
+    async def _wait_for_entries(self, step: ClockStep, patience: int) -> None:
+        for _ in range(patience):
+            await self._archive.flush()
+            async with self._database.reading() as session:
+                opened = await footage.still_open(session, [step.stream], 2**62)
+            if not {s.start_us for s in opened} & set(step.files or ()):
+                return
+            await asyncio.sleep(1)
+
+
+async def _move_gaps(session: AsyncSession, step: ClockStep) -> None:
+    for column in (Gap.start_us, Gap.end_us):
+        moved = update(Gap).where(Gap.stream == step.stream, column.between(step.since_us, step.until_us))
+        await session.execute(moved.values({column.key: column + step.by_us}))
+    if step.files:  # a gap that began before the clock ran behind could not end then
+        first = step.files[0] + step.by_us
+        ended = update(Gap).where(Gap.stream == step.stream, Gap.start_us == Gap.end_us, Gap.start_us < first)
+        await session.execute(ended.where(Gap.start_us > step.until_us).values(end_us=first))
+
+
+async def refile(database: Database, step: ClockStep) -> int:
+    """Give the stream's files of the wrong clock their right times; returns how many were moved. Raises OSError."""
+    starts = set(step.files or ())
+    async with database.reading() as session:
+        volumes = await footage.volume_paths(session)
+        rows = await session.scalars(select(Footage).where(Footage.stream == step.stream, Footage.hour.in_(_hours(starts))))
+        found = [(r.id, s) for r in rows for s in footage.unpack(r.stream, r.hour, r.volume, r.entries) if s.start_us in starts]
+    going = [(number, s) for number, s in found if not s.flags & (footage.DELETING | footage.BACKFILLED)]
+    moved = await asyncio.to_thread(_link, volumes, [s for _, s in going], step.by_us)
+    async with database.session() as session:
+        await _exchange(session, going, moved)
+    for number in {number for number, _ in going}:
+        await recovery.finish_deletion(database, volumes, number)
+    return len(going)
+
+
+def _hours(starts: set[int]) -> set[int]:
+    return {s // footage.HOUR_US for s in starts}
+
+
+def _moved(segment: Segment, by_us: int) -> Segment:
+    offset = segment.clock_offset_us
+    return replace(
+        segment, start_us=segment.start_us + by_us, end_us=segment.end_us + by_us,
+        clock_offset_us=offset - by_us if offset is not None else None,
+    )  # fmt: skip
+
+
+def _link(volumes: dict[int, Path], segments: Sequence[Segment], by_us: int) -> list[Segment]:
+    """Blocking. A second name for each file; returns them as they will be."""
+    moved = []
+    for segment in segments:
+        new = _moved(segment, by_us)
+        while (path := footage.path_of(volumes, new)).exists():  # of another file that moves itself
+            new = replace(new, start_us=new.start_us + 1)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.link(footage.path_of(volumes, segment), path)
+        moved.append(new)
+    return moved
+
+
+async def _exchange(session: AsyncSession, going: Sequence[tuple[int, Segment]], moved: Sequence[Segment]) -> None:
+    """The old entries are flagged and the new ones there, or neither."""
+    for number in {number for number, _ in going}:
+        row = await footage.locked(session, number)
+        if row is not None:
+            starts = {s.start_us for n, s in going if n == number}
+            entries = footage.unpack(row.stream, row.hour, row.volume, row.entries)
+            flagged = [footage.flagged(s, footage.DELETING) if s.start_us in starts else s for s in entries]
+            await footage.rewrite(session, row, flagged)
+    await session.flush()
+    await footage.append(session, moved)

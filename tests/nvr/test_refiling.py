@@ -1,0 +1,230 @@
+"""The station's own clock is set: what it filed wrongly is corrected, crash or not, and nothing overlaps."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from cameras.virtual.rtsp_server import Mount
+from core.clock import SECOND, ManualClock, SystemClock, to_microseconds
+from core.database import Database
+from nvr import footage, recovery, refiling
+from nvr.archive import ArchiveDatabase
+from nvr.footage import Segment, path_of
+from nvr.station_clock import StationClock
+from nvr.streams import StreamSpec
+from nvr.tables import Gap, StreamUsage
+from nvr.timeline import ClockStep
+from nvr.volumes import prepare
+from tests.nvr.conftest import LOGIN, eventually, record, segments_of
+
+T = 1_764_000_000 * SECOND
+HOUR = 3600 * SECOND
+
+
+class SteppedClock(SystemClock):
+    """A clock that somebody sets."""
+
+    def __init__(self, ahead: float = 0.0):
+        self.ahead = timedelta(seconds=ahead)
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+
+def test_steady_time_goes_on_when_the_clock_is_set() -> None:
+    steps = list[int]()
+    ours = SteppedClock()
+    station = StationClock(ours)
+    station.on_step = steps.append
+    before = station.read()
+    ours.ahead = timedelta(days=-3)
+    assert 0 <= station.read() - before < SECOND
+    assert steps == [pytest.approx(-3 * 86_400 * SECOND, abs=SECOND)]
+    assert station.correction_us == pytest.approx(steps[0], abs=SECOND)
+    station.read()
+    assert len(steps) == 1
+    ours.ahead += timedelta(seconds=0.4)  # slewing
+    station.read()
+    assert len(steps) == 1
+
+
+def test_slewing_never_becomes_a_step() -> None:
+    class Slewed(ManualClock):
+        def now(self) -> datetime:
+            return super().now() + timedelta(seconds=0.05 * self.monotonic())
+
+    ours, steps = Slewed(), list[int]()
+    station = StationClock(ours)
+    station.on_step = steps.append
+    for _ in range(1000):
+        ours.advance(0.2)
+        station.read()
+    assert steps == [] and station.correction_us == pytest.approx(10 * SECOND, rel=0.01)
+
+
+class Filed:
+    """Files of ten seconds, and gaps, as a recorder left them."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.database = database
+        self.archive = ArchiveDatabase(database, SystemClock())
+        self.folder = folder
+        self.segments: list[Segment] = []
+
+    async def prepare(self, *starts: int) -> Filed:
+        (volume,) = await prepare(self.database, [self.folder])
+        self.archive.paths = {volume.number: self.folder}
+        for start in starts:
+            segment = Segment(
+                "cam/main", volume.number, start, start + 10 * SECOND, 10 * SECOND, 4, 250, clock_offset_us=7 * SECOND
+            )
+            self.segments.append(segment)
+            await asyncio.to_thread(self._write, segment)
+            self.archive.opened(Segment("cam/main", volume.number, start, start, open=True))
+            self.archive.closed(segment)
+        await self.archive.flush()
+        return self
+
+    def _write(self, segment: Segment) -> None:
+        path = path_of(self.archive.paths, segment)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"film")
+
+    def step(self, by: int, *files: int) -> ClockStep:
+        return ClockStep("cam/main", T, T + 30 * SECOND, by, tuple(files))
+
+    async def gaps(self) -> list[tuple[int, int | None]]:
+        async with self.database.reading() as session:
+            return [(g.start_us, g.end_us) for g in await session.scalars(select(Gap).order_by(Gap.id))]
+
+    async def names(self) -> list[Path]:
+        return await asyncio.to_thread(lambda: sorted(self.folder.glob("cam/main/*/*.mp4")))
+
+
+@pytest.fixture
+async def filed(database: Database, tmp_path: Path) -> Filed:
+    return Filed(database, tmp_path / "video")
+
+
+@pytest.mark.parametrize("by", [-HOUR, -10 * SECOND, HOUR, 400 * 24 * HOUR])
+async def test_files_and_entries_move_together(filed: Filed, by: int) -> None:
+    await filed.prepare(T - 7 * HOUR, T, T + 10 * SECOND, T + 20 * SECOND)
+    assert await refiling.refile(filed.database, filed.step(by, T, T + 10 * SECOND, T + 20 * SECOND)) == 3
+    found = await segments_of(filed.database)
+    assert [s.start_us for s in found] == pytest.approx(
+        sorted([T - 7 * HOUR, T + by, T + by + 10 * SECOND, T + by + 20 * SECOND]), abs=1
+    )
+    moved = [s for s in found if s.start_us != T - 7 * HOUR]
+    assert all(s.clock_offset_us == 7 * SECOND - by for s in moved)
+    assert await filed.names() == sorted(path_of(filed.archive.paths, s) for s in found)
+    async with filed.database.reading() as session:
+        usage = await session.get_one(StreamUsage, "cam/main")
+        assert (usage.files, usage.bytes_held) == (4, 16)
+
+
+async def test_what_a_camera_card_gave_stays(filed: Filed) -> None:
+    await filed.prepare(T)
+    async with filed.database.session() as session:
+        row = await footage.locked(session, 1)
+        assert row is not None
+        await footage.rewrite(session, row, [footage.flagged(filed.segments[0], footage.BACKFILLED)])
+    assert await refiling.refile(filed.database, filed.step(HOUR, T)) == 0
+
+
+async def test_gaps_of_the_wrong_clock_move_and_those_of_before_end_where_they_ended(filed: Filed) -> None:
+    await filed.prepare(T + 5 * SECOND)
+    archive = filed.archive
+    archive.gap("cam/main", T - 3 * HOUR, "recorder_down", "", T + 5 * SECOND)  # began by a clock that was right
+    archive.gap("cam/main", T + 15 * SECOND, "unreachable", "", T + 20 * SECOND)
+    archive.gap("cam/main", T + 30 * SECOND, "unreachable", "")
+    refiler = refiling.Refiler(archive)
+    refiler.stepped(filed.step(-HOUR, T + 5 * SECOND))
+    archive.gap("cam/main", T + 12 * SECOND, "no_packets", "", T + 14 * SECOND)  # by the new clock
+    archive.gap_ended("cam/main", T + 40 * SECOND - HOUR)
+    await refiler.finish()
+    await archive.flush()
+    assert refiler.moved == 1
+    assert await filed.gaps() == [
+        (T - 3 * HOUR, T + 5 * SECOND - HOUR), (T + 15 * SECOND - HOUR, T + 20 * SECOND - HOUR),
+        (T + 30 * SECOND - HOUR, T + 40 * SECOND - HOUR), (T + 12 * SECOND, T + 14 * SECOND),
+    ]  # fmt: skip
+
+
+async def test_a_gap_that_could_not_end_because_the_clock_was_behind(filed: Filed) -> None:
+    await filed.prepare(T)
+    filed.archive.gap("cam/main", T + HOUR, "recorder_down", "", T + HOUR)
+    refiler = refiling.Refiler(filed.archive)
+    refiler.stepped(filed.step(2 * HOUR, T))
+    await refiler.finish()
+    assert await filed.gaps() == [(T + HOUR, T + 2 * HOUR)]
+
+
+async def test_a_clock_that_was_wrong_for_long_is_marked(filed: Filed) -> None:
+    await filed.prepare(T)
+    refiler = refiling.Refiler(filed.archive)
+    refiler.stepped(ClockStep("cam/main", T, T + 10 * SECOND, HOUR, None))
+    await refiler.finish()
+    await filed.archive.flush()
+    assert await filed.gaps() == [(T + 10 * SECOND, T + 10 * SECOND + HOUR)]
+    assert [s.start_us for s in await segments_of(filed.database)] == [T]
+
+
+@pytest.mark.parametrize("crash", ["_exchange", "finish_deletion"])
+async def test_a_crash_loses_no_file(filed: Filed, crash: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    await filed.prepare(T, T + 10 * SECOND)
+
+    async def dies(*_: object) -> None:
+        raise SystemError("killed")
+
+    monkeypatch.setattr(refiling if crash == "_exchange" else recovery, crash, dies)
+    with pytest.raises(SystemError):
+        await refiling.refile(filed.database, filed.step(-HOUR, T, T + 10 * SECOND))
+    found = await segments_of(filed.database)
+    assert len(found) == 2
+    for segment in found:
+        assert await asyncio.to_thread(path_of(filed.archive.paths, segment).read_bytes) == b"film"
+
+
+async def test_a_disk_that_refuses_leaves_everything_as_it_was(filed: Filed, monkeypatch: pytest.MonkeyPatch) -> None:
+    await filed.prepare(T)
+
+    def refuses(*_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(os, "link", refuses)
+    refiler = refiling.Refiler(filed.archive)
+    refiler.stepped(filed.step(HOUR, T))
+    await refiler.finish()
+    assert [s.start_us for s in await segments_of(filed.database)] == [T] and refiler.moved == 0
+
+
+@pytest.mark.parametrize("ahead", [3600.0, *(pytest.param(a, marks=pytest.mark.soak) for a in (-3600.0, 1.2))])
+async def test_a_recorder_whose_clock_is_set_right(
+    rtsp_camera: tuple[Mount, str], database: Database, tmp_path: Path, ahead: float
+) -> None:
+    ours = SteppedClock(ahead)
+    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
+    began = to_microseconds(SystemClock().now())
+    async with record(database, tmp_path / "video", spec, clock=ours, segment_seconds=1.1) as machine:
+        state = machine.streams["cam/main"]
+        await eventually(lambda: state.counters.frames >= 12)
+        ours.ahead = timedelta(0)
+        seen = state.counters.frames
+        await eventually(lambda: state.counters.frames >= seen + 18)
+    segments = await segments_of(database)
+    ended = to_microseconds(SystemClock().now())
+    assert began - SECOND < segments[0].start_us and segments[-1].end_us < ended + SECOND
+    assert all(abs(b.start_us - a.end_us) < SECOND // 5 for a, b in pairwise(segments))
+    assert all(b.start_us >= a.end_us - 2 for a, b in pairwise(segments))
+    async with database.reading() as session:
+        assert (await session.scalars(select(Gap))).all() == []
+        volumes = await footage.volume_paths(session)
+    for segment in segments:
+        assert await asyncio.to_thread(path_of(volumes, segment).exists)
