@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from core import metrics_token
 from core.database import Database
 from core.errors import UsageError
-from core.settings import Settings
+from core.settings import Settings, TlsMode
 from station import files
 from station.cli_base import as_json, cli, new_password, settings_of, show, with_database
 
@@ -170,9 +171,14 @@ def inventory_password(ctx: click.Context, name: str, password_file: Any) -> Non
 
 
 @cli.command()
+@click.option("--new-token", is_flag=True, help="Make the token by which Prometheus reads /metrics; a former one ends.")
 @click.pass_context
-def metrics(ctx: click.Context) -> None:
+def metrics(ctx: click.Context, new_token: bool) -> None:
     """Print the station's figures as Prometheus reads them (for node_exporter's textfile collector)."""
+    if new_token:
+        settings = settings_of(ctx)
+        click.echo(_token_lines(metrics_token.renew(settings.data.dir), settings))
+        return
     from web.api.metrics import collect
 
     async def read(database: Database, settings: Settings) -> bytes:
@@ -180,3 +186,13 @@ def metrics(ctx: click.Context) -> None:
             return await collect(session, settings)
 
     click.echo(with_database(ctx, read).decode(), nl=False)
+
+
+def _token_lines(token: Path, settings: Settings) -> str:
+    """Where the token lies, and how Prometheus is told of it; never the token itself."""
+    scheme = "http" if settings.web.tls is TlsMode.OFF else "https"
+    return (
+        f"the token is in {token}; copy it to where only Prometheus can read it, and add to scrape_configs:\n"
+        f"  - job_name: minwang\n    scheme: {scheme}\n    authorization: {{ credentials_file: /etc/prometheus/{token.name} }}\n"
+        f"    static_configs: [{{ targets: ['{settings.web.host}:{settings.web.port}'] }}]"
+    )

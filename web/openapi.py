@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from core import __version__
 from core.permissions import GRANTS, Permission, Role
-from web.routing import ROUTES, Route
+from web.routing import CSRF_HEADER, ROUTES, Route
 
 _REF = "#/components/schemas/{model}"
 
@@ -25,9 +25,19 @@ def document() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": {"session": {"type": "apiKey", "in": "cookie", "name": "minwang_session"}},
+            "securitySchemes": {
+                "session": {"type": "apiKey", "in": "cookie", "name": "minwang_session"},
+                "metricsToken": {"type": "http", "scheme": "bearer", "description": "minwang metrics --new-token"},
+            },
         },
     }
+
+
+# web.routing refuses what a foreign page could have sent.
+_OWN_SITE = {
+    "name": CSRF_HEADER, "in": "header", "required": True, "schema": {"type": "string"},
+    "description": "Any value, for example 1: a foreign page cannot set this header; without it the answer is 403",
+}  # fmt: skip
 
 
 def _operation(r: Route, schemas: dict[str, Any]) -> dict[str, Any]:
@@ -40,12 +50,14 @@ def _operation(r: Route, schemas: dict[str, Any]) -> dict[str, Any]:
             {"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in re.findall(r"{(\w+)", r.path)
         ],
         "responses": {
-            "200": _reply(r, schemas),
+            "101" if r.kind == "socket" else "200": _reply(r, schemas),
             "default": {"description": "Refused or failed", "content": _json({"$ref": "#/components/schemas/Error"})},
         },
     }
     if r.permission is not Permission.PUBLIC:
-        operation["security"] = [{"session": []}]
+        operation["security"] = [{"session": []}, *([{"metricsToken": []}] if r.scraped else [])]
+    if r.method != "GET":
+        operation["parameters"].append(dict(_OWN_SITE))
     if r.query is not None:
         schema = _collect(r.query, schemas, "validation")
         fields = schemas[r.query.__name__]
@@ -66,8 +78,10 @@ def _roles(permission: Permission) -> list[str]:
 
 
 def _reply(r: Route, schemas: dict[str, Any]) -> dict[str, Any]:
+    if r.reply is None and r.kind == "json":
+        return {"description": "Done", "content": _json({"type": "object"})}
     if r.reply is None:
-        return {"description": {"file": "The file", "socket": "A WebSocket", "page": "An HTML page"}.get(r.kind, "Done")}
+        return {"description": {"file": "The file", "socket": "A WebSocket", "page": "An HTML page"}[r.kind]}
     return {"description": "The answer", "content": _json(_collect(r.reply, schemas, "serialization"))}
 
 

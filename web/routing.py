@@ -7,6 +7,7 @@ validated. A route cannot be written without a permission.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from core import metrics_token
 from core.accounts import Identity
 from core.errors import ConflictError, ForbiddenError, MinwangError, NotFoundError, TooManyError, UsageError
 from core.permissions import Permission
@@ -94,6 +96,7 @@ class Route:
     body: type[BaseModel] | None
     reply: Any
     kind: str  # 'json', 'file', 'socket', 'page'
+    scraped: bool = False  # also open to a monitoring system by its token (core.metrics_token)
 
 
 ROUTES: list[Route] = []
@@ -101,13 +104,14 @@ ROUTES: list[Route] = []
 
 def route(
     method: str, path: str, permission: Permission, *, query: type[BaseModel] | None = None, body: type[BaseModel] | None = None,
-    reply: Any = None, kind: str = "json",
+    reply: Any = None, kind: str = "json", scraped: bool = False,
 ) -> Callable[[Handler], Handler]:  # fmt: skip
-    """Register a handler. `reply` is the type of its result (for JSON)."""
+    """Register a handler. `reply` is the type of its result (for JSON); `scraped`: a monitoring system's token opens it as
+    well, and the handler gets no identity then."""
 
     def register(handler: Handler) -> Handler:
         summary = (handler.__doc__ or "").strip().splitlines()[0]
-        ROUTES.append(Route(method, path, permission, handler, summary, query, body, reply, kind))
+        ROUTES.append(Route(method, path, permission, handler, summary, query, body, reply, kind, scraped))
         return handler
 
     return register
@@ -124,8 +128,9 @@ def _enforced(r: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]
     async def serve(request: web.Request) -> web.StreamResponse:
         services = request.app[SERVICES]
         try:
-            who = await _identify(request, services)
-            if r.permission is not Permission.PUBLIC and who is None:
+            scraper = r.scraped and await _is_scraper(request, services)
+            who = None if scraper else await _identify(request, services)
+            if r.permission is not Permission.PUBLIC and who is None and not scraper:
                 return _refusal(r, request, 401, "sign in first")
             if who is not None and not who.may(r.permission):
                 return _refusal(r, request, 403, "this account may not do this")
@@ -155,6 +160,12 @@ def session_cookie(settings: WebSettings) -> str:
 async def _identify(request: web.Request, services: Services) -> Identity | None:
     token = request.cookies.get(session_cookie(services.settings.web))
     return await services.accounts.resolve(token) if token else None
+
+
+async def _is_scraper(request: web.Request, services: Services) -> bool:
+    """The request carries the monitoring system's token (RFC 6750: Authorization: Bearer)."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and await asyncio.to_thread(metrics_token.matches, services.data_dir, token)
 
 
 def _same_site(request: web.Request, kind: str) -> bool:

@@ -6,12 +6,14 @@ import asyncio
 import shutil
 from asyncio.subprocess import PIPE
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
 
+from core import metrics_token
 from core.audit import AuditRow
 from core.clock import SystemClock
 from core.database import Database
@@ -141,6 +143,30 @@ async def test_metrics_are_by_village_and_within_the_scope(sign_in: SignIn, faul
     assert "minwang_patrol_finished_timestamp_seconds 0.0" in text
     theirs = await (await other.get("/metrics")).text()
     assert 'family="covered"' in theirs and "wangjia" not in theirs and "minwang_volume" not in theirs
+
+
+async def test_a_monitoring_system_reads_the_metrics_by_its_token(
+    sign_in: SignIn, faults: dict[str, int], tmp_path: Path
+) -> None:
+    """Its token opens the whole station's figures, and nothing else."""
+    client = await sign_in(None)
+
+    async def status(path: str, token: str) -> int:
+        return (await client.get(path, headers={"Authorization": f"Bearer {token}"})).status
+
+    assert await status("/metrics", "") == 401
+    file = await asyncio.to_thread(metrics_token.renew, tmp_path)
+    token = await asyncio.to_thread(file.read_text)
+    mode = (await asyncio.to_thread(file.stat)).st_mode
+    assert (mode & 0o777, len(token) >= 40) == (0o600, True)
+    reply = await client.get("/metrics", headers={"Authorization": f"Bearer {token}"})
+    assert reply.status == 200 and "minwang_streams_wanted" in await reply.text()
+    assert [await status("/metrics", wrong) for wrong in ("", token[:-1], token + "x", "ä", "x" * 5000)] == [401] * 5
+    assert [await status(path, token) for path in ("/api/tree", "/api/me", "/api/cameras/wj-01")] == [401] * 3
+    await asyncio.to_thread(metrics_token.renew, tmp_path)
+    assert await status("/metrics", token) == 401
+    await asyncio.to_thread(file.write_text, "short")
+    assert await status("/metrics", "short") == 401
 
 
 async def test_figures_of_days_stay_within_ones_villages(sign_in: SignIn, database: Database) -> None:

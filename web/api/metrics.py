@@ -26,12 +26,12 @@ from web.routing import Context, route
 from web.tls.certificate import read
 
 
-@route("GET", "/metrics", Permission.PATROL_VIEW, kind="file")
+@route("GET", "/metrics", Permission.PATROL_VIEW, kind="file", scraped=True)
 async def metrics(c: Context) -> web.Response:
     """Cameras, faults, orders, streams, disks and the patrol itself, for Prometheus."""
     async with c.services.database.reading() as session:
         settings = c.services.settings
-        body = await collect(session, settings, c.identity.villages)
+        body = await collect(session, settings, c.identity.villages if c.who is not None else None)
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
 
 
