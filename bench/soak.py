@@ -4,7 +4,8 @@
 
 Real recorder processes under the real supervisor, with two disks, record virtual cameras, half of which have a
 card. At random: cameras die, stall, send garbage, lose packets, refuse the password, jump in time; a whole
-village goes; a recorder is killed or stopped for a while; a disk is full. Bars: no second is nowhere, none is
+village goes; a recorder is killed or stopped for a while; a disk is full or can make no more files; the station's clock
+steps by days and back (where libfaketime is installed). Bars: no second is nowhere, none is
 recorded twice, no gap has a cause that was not injected, the archive is whole.
 """
 
@@ -14,6 +15,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import sys
 import tempfile
 from collections import Counter
@@ -25,7 +27,7 @@ from sqlalchemy import select, update
 
 from bench.common import Figure, report
 from bench.parts.accounting import Account, account
-from bench.parts.faults import Faults, Station, small_disk
+from bench.parts.faults import Faults, Station, fake_clock, small_disk
 from cameras.inventory import load
 from cameras.registry import apply
 from cameras.tables import Camera, Credential
@@ -94,8 +96,12 @@ async def cameras(count: int, folder: Path) -> AsyncIterator[Station]:
     supervisor = Supervisor(
         [r for r in roles(settings) if r.name == "recorder"], folder / "minwang.toml", SystemClock(), folder / "log"
     )
+    clock = folder / "clock"
+    if (faked := fake_clock(clock)) is not None:
+        os.environ |= faked  # of the recorders, which it starts
     await supervisor.start()
-    yield Station(folder, server, {f"c{i}/main": m for i, m in enumerate(mounts)}, devices, database, supervisor)
+    streams = {f"c{i}/main": m for i, m in enumerate(mounts)}
+    yield Station(folder, server, streams, devices, database, supervisor, clock if faked else None)
     await supervisor.stop()
     for runner in runners:
         await runner.cleanup()
@@ -126,7 +132,7 @@ async def run(minutes: float, count: int, seed: int, folder: Path) -> tuple[list
         missing = await _all_record(station, 150)
         await asyncio.sleep(SETTLE_SECONDS)
         ended = to_microseconds(clock.now()) - 5 * SECOND
-    result = await account(station.database, dict.fromkeys(station.mounts, (began, ended)), faults.injected)
+    result = await account(station.database, dict.fromkeys(station.mounts, (began, ended)), faults.injected, faults.elsewhere)
     findings = await verify(station.database, hash_files=True)
     if not findings.clean:
         _say(json.dumps(findings.as_dict())[:2000])

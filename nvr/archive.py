@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from core.database import Database
 from core.errors import DatabaseUnreachable, StorageError
 from core.tasks import spawn
 from nvr import footage
+from nvr.disk_calls import DiskCalls
 from nvr.footage import Segment
 from nvr.tables import FILLABLE, Gap, OpenSegment
 
@@ -35,6 +37,7 @@ log = logging.getLogger(__name__)
 FLUSH_SECONDS = 1.0
 MAX_WAITING = 200_000
 BATCH_FACTS = 5_000  # of one transaction
+UNLINK_SECONDS = 5.0  # a volume that has not answered for so long hangs
 LONGEST_FLUSH_SECONDS = 20.0  # a locked database is given up after 15
 MAX_EMPTY_FILES = 10_000
 REFUSALS_BEFORE_SINGLES = 10  # flushes in a row: then the facts are tried one by one
@@ -54,6 +57,7 @@ class ArchiveDatabase:
         self._empty_files: deque[Segment] = deque(maxlen=MAX_EMPTY_FILES)  # to be unlinked
         self.paths: dict[int, Path] = {}  # of the volumes
         self.dropped_facts = 0
+        self._calls = DiskCalls(UNLINK_SECONDS)
         self._refusals = 0  # flushes in a row in which the database refused
         self._writing = asyncio.Lock()
         self.unsealed: set[str] = set()  # streams that closed a file without a hash (nvr.sealing)
@@ -211,10 +215,16 @@ class ArchiveDatabase:
         self._empty_files.clear()
         if not waiting:
             return
-        for segment, error in await asyncio.to_thread(_unlink, [(s, footage.path_of(self.paths, s)) for s in waiting]):
-            log.error("the empty file of %s on volume %d cannot be unlinked: %s", segment.stream, segment.volume, error)
-            self._empty_files.append(segment)
-            self.unlink_failed(segment.volume, error)
+        for volume in {s.volume for s in waiting}:
+            files = [(s, footage.path_of(self.paths, s)) for s in waiting if s.volume == volume]
+            try:
+                failed = await self._calls.run(volume, partial(_unlink, files))
+            except OSError as e:  # it hangs: the rows of the others must not wait for it
+                failed = [(segment, e) for segment, _ in files]
+            for segment, error in failed:
+                log.error("the empty file of %s on volume %d cannot be unlinked: %s", segment.stream, volume, error)
+                self._empty_files.append(segment)
+                self.unlink_failed(volume, error)
 
     async def drain(self) -> None:
         for _ in range(3):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
@@ -40,8 +41,14 @@ class Account:
     strange: list[str] = field(default_factory=list)
 
 
-async def account(database: Database, ranges: dict[str, tuple[int, int]], faults: list[Injected]) -> Account:
-    """Go through the time line of each stream, from `ranges[stream][0]` to `[1]`, µs UTC."""
+async def account(
+    database: Database,
+    ranges: dict[str, tuple[int, int]],
+    faults: list[Injected],
+    elsewhere: Sequence[tuple[int, int]] = (),
+) -> Account:
+    """Go through the time line of each stream, from `ranges[stream][0]` to `[1]`, µs UTC. `elsewhere`: stretches that the
+    station, whose clock was wrong, filed under another time."""
     result = Account()
     injected: dict[str, list[Injected]] = defaultdict(list)
     for fault in faults:
@@ -57,13 +64,15 @@ async def account(database: Database, ranges: dict[str, tuple[int, int]], faults
                     result.backfilled += seconds
                 else:
                     result.recorded += seconds
-            _judge(result, stream, start, end, [(s.start_us, s.end_us) for s in segments], gaps, injected[stream])
+            spans = [(s.start_us, s.end_us) for s in segments]
+            _judge(result, stream, start, end, spans, gaps, injected[stream], elsewhere)
     return result
 
 
 def _judge(
-    result: Account, stream: str, start: int, end: int, recorded: list[tuple[int, int]], gaps: list[Gap], faults: list[Injected]
-) -> None:
+    result: Account, stream: str, start: int, end: int, recorded: list[tuple[int, int]], gaps: list[Gap], faults: list[Injected],
+    elsewhere: Sequence[tuple[int, int]],
+) -> None:  # fmt: skip
     missing = [(max(g.start_us, start), min(g.end_us or end, end), g.cause) for g in gaps]
     missing = [(a, b, cause) for a, b, cause in missing if b > a]
     for a, b, cause in missing:
@@ -72,7 +81,7 @@ def _judge(
             result.unexplained += (b - a) / SECOND
             result.strange.append(f"{stream}: {(b - a) / SECOND:.1f} s {cause} without such a fault")
     at = start
-    for a, b in sorted([*recorded, *((a, b) for a, b, _ in missing)]):
+    for a, b in sorted([*recorded, *elsewhere, *((a, b) for a, b, _ in missing)]):
         if a - at >= LEAST_US:
             result.nowhere += (a - at) / SECOND
             result.strange.append(f"{stream}: {(a - at) / SECOND:.1f} s nowhere at {(at - start) / SECOND:.1f} s")

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,11 +21,13 @@ from bench.parts.accounting import Injected
 from cameras.tables import Camera
 from cameras.virtual.device import Device
 from cameras.virtual.rtsp_server import Mount, RtspServer
-from core.clock import SystemClock, to_microseconds
+from core.clock import SECOND, SystemClock, to_microseconds
 from core.database import Database
 from station.supervisor import Supervisor
 
-DISK_BYTES = 1_500_000_000
+DISK_BYTES, DISK_INODES = 1_500_000_000, 20_000
+CLOCK_STEPS = ("+1d", "-1d", "+40d", "-400d")  # far from all footage, so that nothing of it is recorded over
+CLOCK_GRACE_US = 3_000_000  # libfaketime looks once a second
 ALWAYS = ("unreachable",)  # a connection that was cut may be told so, whatever cut it
 
 
@@ -38,6 +41,7 @@ class Station:
     devices: list[Device]
     database: Database
     supervisor: Supervisor
+    clock: Path | None = None  # where libfaketime reads the station's offset; None: it is not installed
 
 
 @dataclass(slots=True)
@@ -47,6 +51,7 @@ class Faults:
     station: Station
     seed: int
     injected: list[Injected] = field(default_factory=list)
+    elsewhere: list[tuple[int, int]] = field(default_factory=list)  # µs UTC, while the station filed by another time
     count: Counter[str] = field(default_factory=Counter)
     _busy: set[str] = field(default_factory=set)
     _rng: random.Random = field(default_factory=random.Random)
@@ -68,9 +73,15 @@ class Faults:
             (1.5, self._kill),
             (1.5, self._stop),
             (1.5, self._full_disk),
+            (1.5, self._no_inodes),
         ]
+        step_due = clock.monotonic() + seconds / 4
         running: set[asyncio.Task[None]] = set()
         while clock.monotonic() < until:
+            if self.station.clock is not None and clock.monotonic() > step_due:
+                await asyncio.gather(*running)  # alone: a gap over it could be told in neither time
+                await self._clock_step()
+                step_due = clock.monotonic() + seconds / 3
             (chosen,) = self._rng.choices([k for _, k in kinds], [w for w, _ in kinds])
             task = asyncio.create_task(chosen())
             running.add(task)
@@ -193,6 +204,65 @@ class Faults:
         self._busy.discard("disk")
         self._log(list(self.station.mounts), ("disk_full", "disk_error"), start)
 
+    async def _no_inodes(self) -> None:
+        """The second disk has room, but can make no more files; then somebody removes some."""
+        disk = self.station.folder / "disk2"
+        if "disk" in self._busy or not os.path.ismount(disk):
+            return
+        self._busy.add("disk")
+        self.count["inodes used up"] += 1
+        start = to_microseconds(SystemClock().now())
+        litter = disk / "litter"
+        await asyncio.to_thread(_litter, litter)
+        await asyncio.sleep(self._rng.uniform(20, 40))
+        await asyncio.to_thread(shutil.rmtree, litter)
+        await asyncio.sleep(15)
+        self._busy.discard("disk")
+        self._log(list(self.station.mounts), ("disk_full", "disk_error"), start)
+
+    async def _clock_step(self) -> None:
+        """The station's clock is set wrong, and right again half a minute later."""
+        assert self.station.clock is not None
+        await asyncio.sleep(70)  # whoever waits to connect again has done so
+        step = self._rng.choice(CLOCK_STEPS)
+        self.count[f"clock step {step}"] += 1
+        start = to_microseconds(SystemClock().now())
+        await asyncio.to_thread(set_clock, self.station.clock, step)
+        await asyncio.sleep(self._rng.uniform(20, 40))
+        await asyncio.to_thread(set_clock, self.station.clock, "+0")
+        await asyncio.sleep(10)
+        end = to_microseconds(SystemClock().now()) - 10 * SECOND
+        self.elsewhere.append((start - CLOCK_GRACE_US, end + CLOCK_GRACE_US))
+        self._log(list(self.station.mounts), ("no_packets", "recorder_down"), start)
+
+
+def set_clock(file: Path, offset: str) -> None:
+    """What the station's processes read from now on, at once or not at all."""
+    new = file.with_suffix(".new")
+    new.write_text(offset + "\n")
+    new.replace(file)
+
+
+def fake_clock(file: Path) -> dict[str, str] | None:
+    """Environment in which a process reads its clock with the offset in `file`; None where libfaketime is not installed."""
+    libraries = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    if not libraries:
+        print("libfaketime is not installed: the fault 'clock step' is left out", file=sys.stderr)
+        return None
+    set_clock(file, "+0")
+    return {
+        "LD_PRELOAD": str(libraries[0]), "FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1",
+    }  # fmt: skip
+
+
+def _litter(folder: Path) -> None:
+    """Make files until no more can be made."""
+    folder.mkdir()
+    with contextlib.suppress(OSError):
+        for n in range(DISK_INODES + 1):
+            (folder / str(n)).touch()
+
 
 def _fill(path: Path) -> None:
     """Take every free byte."""
@@ -205,10 +275,13 @@ def _fill(path: Path) -> None:
 def small_disk(folder: Path) -> Iterator[bool]:
     """A file system of its own at `folder` where we may mount one; False where not."""
     folder.mkdir(parents=True, exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "minwang-soak", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES},nr_inodes={DISK_INODES}", "minwang-soak", str(folder)]
     mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
     if not mounted:
-        print("no small disk can be mounted here (needs root): the fault 'disk full' is left out", file=sys.stderr)
+        print(
+            "no small disk can be mounted here (needs root): the faults 'disk full' and 'inodes used up' are left out",
+            file=sys.stderr,
+        )
     try:
         yield mounted
     finally:

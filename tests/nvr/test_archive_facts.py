@@ -20,6 +20,7 @@ from core.database import Database
 from core.events import Event
 from nvr import archive as archive_module
 from nvr.archive import ArchiveDatabase
+from nvr.disk_calls import DiskCalls
 from nvr.footage import Segment, path_of
 from nvr.tables import Gap
 from tests.nvr.conftest import eventually, segments_of
@@ -198,3 +199,30 @@ async def test_an_hour_of_facts_is_written_in_several_transactions(archive: Arch
     assert await archive.flush()
     async with database.reading() as session:
         assert len((await session.scalars(select(Gap))).all()) == 1
+
+
+async def test_a_volume_that_hangs_holds_up_no_row(
+    archive: ArchiveDatabase, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import threading
+
+    back, real = threading.Event(), Path.unlink
+    archive._calls = DiskCalls(0.05)
+    archive.paths = {1: tmp_path / "hangs", 2: tmp_path / "works"}
+    own = Segment("cam/main", 2, SECOND, SECOND)
+    path = path_of(archive.paths, own)
+    await asyncio.to_thread(lambda: (path.parent.mkdir(parents=True), path.write_bytes(b"x")))
+
+    def unlink(self: Path, missing_ok: bool = False) -> None:
+        if tmp_path / "hangs" in self.parents:
+            back.wait(20)
+        real(self, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    archive.closed(Segment("cam/sub", 1, SECOND, SECOND))
+    archive.closed(own)
+    assert await archive.flush()
+    archive.closed(Segment("cam/main", 1, 2 * SECOND, 3 * SECOND, SECOND, 10, 5))
+    assert await archive.flush() and len(await segments_of(database)) == 1
+    assert not await asyncio.to_thread(path.exists)
+    back.set()
