@@ -14,6 +14,7 @@ import socket
 from enum import IntEnum
 
 from core.errors import CameraUnreachable
+from core.network_errors import reason
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ class CameraSocket:
         except BlockingIOError:
             return 0
         except OSError as e:
-            return self._ended(f"connection lost: {e.strerror or type(e).__name__}")
+            return self._ended(f"connection lost: {reason(e)}")
         if size == 0:
             return self._ended("the camera closed the connection")
         self.received += size

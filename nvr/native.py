@@ -391,9 +391,9 @@ class Ticker:
             step(*arguments)
         except MinwangError as e:
             self._end(session, e)
-        except Exception as e:
+        except Exception:
             log.exception("a stream broke the parser")
-            self._end(session, ProtocolError(f"the stream broke the parser: {type(e).__name__}"))
+            self._end(session, ProtocolError("the stream broke the recorder's parser; its log holds the details"))
 
     def _end(self, session: NativeSession, error: BaseException) -> None:
         self._sessions.discard(session)

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from cameras.onvif.addresses import filled
 from core.authenticator import Authenticator
 from core.errors import CameraDeclined, CameraUnreachable, ProtocolError, TransportDeclined
+from core.network_errors import reason
 from nvr.answers import judge
 from nvr.camera_socket import FIRST_BUFFER, ask
 from nvr.sdp import AudioTrack, VideoTrack, aggregate_control, audio_track, base_of, video_track, why_silent
@@ -157,7 +158,7 @@ class _Dialogue:
         except TimeoutError as e:
             raise CameraUnreachable(f"no answer to {method} within {REPLY_SECONDS:g} s") from e
         except OSError as e:
-            raise CameraUnreachable(f"connection lost at {method}: {e.strerror or type(e).__name__}") from e
+            raise CameraUnreachable(f"connection lost at {method}: {reason(e)}") from e
 
     async def _read_reply(self) -> Reply:
         while True:
@@ -301,7 +302,7 @@ async def _connect(url: str) -> socket.socket:
     except TimeoutError as e:
         raise CameraUnreachable(f"no connection to {host}:{port} within {CONNECT_SECONDS:g} s") from e
     except OSError as e:
-        raise CameraUnreachable(f"no connection to {host}:{port}: {e.strerror or type(e).__name__}") from e
+        raise CameraUnreachable(f"no connection to {host}:{port}: {reason(e)}") from e
 
 
 async def _negotiate(

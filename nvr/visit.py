@@ -12,6 +12,7 @@ import contextlib
 from core.clock import Clock, to_microseconds
 from core.connection_budget import ConnectionBudget
 from core.errors import CameraUnreachable, StreamStalled
+from core.network_errors import reason
 from nvr.access_units import Assembled, Counters, UnitAssembler
 from nvr.gather import joined
 from nvr.interleaved import packets
@@ -89,7 +90,7 @@ async def _receive(session: RtspSession) -> bytes:
     except TimeoutError:
         return b""
     except OSError as e:
-        raise CameraUnreachable(f"connection lost: {e.strerror or type(e).__name__}") from e
+        raise CameraUnreachable(f"connection lost: {reason(e)}") from e
     if not data:
         raise CameraUnreachable("the camera closed the connection")
     return data

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import ConflictError, ForbiddenError, UsageError
+from core.errors import ConflictError, ForbiddenError, StorageError, UsageError
 from station.install import archive, manifest, packages, release, settings_file, steps, units, wrapper
 from station.install.archive import Contents
 from station.install.commands import Commands
@@ -19,6 +20,7 @@ from station.install.settings_file import Facts
 from station.install.steps import Owner, Step
 
 VOLUME_IDENTITY = ".minwang-volume.json"  # nvr.volumes.IDENTITY, which needs more than the standard library
+READY_SECONDS = 300  # until the console answers: on a slow machine, with a database that comes up meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,9 +217,28 @@ def _runs_as_written(layout: Layout, commands: Commands, text: str) -> bool:
     return commands.run_or_empty(["systemctl", "show", "-p", "NeedDaemonReload", "--value", units.SERVICE]) == "no"
 
 
-def _restart(commands: Commands) -> None:
+def _restart(commands: Commands, wait: Callable[[float], None] = time.sleep) -> None:
+    """Returns when the station is ready. Raises StorageError where it fails, or is not ready after READY_SECONDS.
+
+    systemd itself would wait for as long as a migration may take, and say nothing meanwhile.
+    """
     commands.run(["systemctl", "daemon-reload"])
-    commands.run(["systemctl", "restart", units.SERVICE])
+    commands.run(["systemctl", "restart", "--no-block", units.SERVICE])
+    for _ in range(READY_SECONDS):
+        wait(1.0)
+        state = commands.run_or_empty(["systemctl", "show", "-p", "ActiveState", "--value", units.SERVICE])
+        if state == "active":
+            return
+        if state == "failed":
+            raise StorageError(f"the station does not start; its reason: {_last_words(commands)}")
+    raise StorageError(
+        f"the station was started and is not ready after {READY_SECONDS} s; it goes on trying, "
+        f"and 'journalctl -u {units.SERVICE}' says why. Its last words: {_last_words(commands)}"
+    )
+
+
+def _last_words(commands: Commands) -> str:
+    return commands.run_or_empty(["journalctl", "-u", units.SERVICE, "-n", "1", "-o", "cat", "--no-pager"])[-400:] or "none"
 
 
 def _search_path(root: Path) -> str:

@@ -9,13 +9,13 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from core import settings as core_settings
-from core.errors import MinwangError, SettingsError, UsageError
+from core.errors import MinwangError, SettingsError, StorageError, UsageError
 from nvr import volumes
 from station.install import archive, bundle, debs, install, manifest, packages, release, settings_file, steps, uninstall, units
 from station.install.layout import Layout
@@ -44,6 +44,31 @@ def test_the_installer_needs_nothing_but_python() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "click" not in done.stdout and "pydantic" not in done.stdout
+
+
+class Systemctl:
+    """Answers ActiveState with one word after another, the last one for ever."""
+
+    def __init__(self, *states: str):
+        self.states, self.asked = list(states), 0
+
+    def run(self, command: Sequence[str]) -> str:
+        return ""
+
+    def run_or_empty(self, command: Sequence[str]) -> str:
+        if command[0] == "journalctl":
+            return "the key is lost; restore it"
+        self.asked += 1
+        return self.states.pop(0) if len(self.states) > 1 else self.states[0]
+
+
+def test_a_station_that_does_not_start_is_said_and_not_waited_for_without_end() -> None:
+    good = Systemctl("activating", "activating", "active")
+    install._restart(good, lambda _: None)  # type: ignore[arg-type]
+    assert good.asked == 3
+    for states, words in ((("activating", "failed"), "does not start"), (("activating",), "not ready after 300 s")):
+        with pytest.raises(StorageError, match=f"{words}.*the key is lost"):
+            install._restart(Systemctl(*states), lambda _: None)  # type: ignore[arg-type]
 
 
 def test_a_bundle_is_the_same_bytes_whenever_it_is_made(tmp_path: Path) -> None:

@@ -152,13 +152,19 @@ def _below(device: Path) -> list[str]:
     return [disk.name] if (disk / "device").exists() else []
 
 
+def _why(error: Exception) -> str:
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"none within {SMART_SECONDS:.0f} s"
+    return (error.strerror or "it cannot be run") if isinstance(error, OSError) else "what it said is no JSON"
+
+
 def _smart(program: str, disk: str) -> Finding:
     command = [program, "-j", "-H", "-A", f"/dev/{disk}"]
     try:
         done = subprocess.run(command, capture_output=True, timeout=SMART_SECONDS, check=False)
         said: dict[str, Any] = json.loads(done.stdout)
     except (OSError, ValueError, subprocess.TimeoutExpired) as e:
-        return unknown(f"smartctl gave no answer ({type(e).__name__})", "run smartctl -a by hand", disk)
+        return unknown(f"smartctl gave no answer ({_why(e)})", "run smartctl -a by hand", disk)
     return judge_smart(said, disk)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import psutil
 
 from cameras import discovery
+from core.network_errors import reason
 from core.settings import TlsMode
 from nvr import camera_socket
 from web.doctor.facts import Finding, Site, failed, ok, unknown, warning
@@ -41,7 +42,7 @@ def console(site: Site) -> Sequence[Finding]:
     except ConnectionRefusedError:
         return [_bindable(web.host, web.port, subject)]
     except (OSError, http.client.HTTPException, ValueError) as e:
-        why = type(e).__name__
+        why = "it does not speak HTTP" if isinstance(e, http.client.HTTPException) else reason(e)
         return [
             failed(
                 f"something answers, and not as a console ({why})",

@@ -66,7 +66,7 @@ class Doctor:
         except TimeoutError:
             return [_hung(check, f"no answer within {check.limit_s:.0f} s")]
         except Exception as e:  # noqa: BLE001  # whatever a check dies of is a fact, too
-            sentence = redact(f"{type(e).__name__}: {e}".strip().splitlines()[0][:300])
+            sentence = redact((str(e).strip() or "no reason given").splitlines()[0][:300])
             return [unknown(f"could not be checked ({sentence})", "look into the log, or report it to us")]
 
     async def _in_a_thread(self, check: Check, kept: _Kept) -> Sequence[Finding]:
