@@ -22,6 +22,8 @@ CLOCK = 90_000
 MAX_SLEW = CLOCK // 20  # correction between two files
 AHEAD = 35 * CLOCK // 100  # before its arrival: that cannot be
 BEHIND = 75 * CLOCK // 100  # after its arrival: not by the network's usual delay
+GROWTH = 3 * CLOCK // 10  # of the lag from one run to the next
+STANDING = CLOCK // 1000  # distance of pictures whose timestamps do not go on
 TOLERANCE = CLOCK // 4  # of the least delayed picture of a second
 SETTLED = CLOCK // 20
 PAUSE = 7 * CLOCK // 10  # without anything: then what comes may be late
@@ -123,7 +125,7 @@ class WallClock:
         return placed
 
     def _is_ordinary(self, lag: int) -> bool:
-        return self._pace == PPM and -AHEAD <= lag <= BEHIND and not self._catching
+        return self._pace == PPM and -AHEAD <= lag <= BEHIND and not self._catching and lag - self._lag < GROWTH
 
     def is_in_doubt(self, time: int, durations: list[int], arrival_us: int) -> bool:
         """The run came after a pause and lies behind its arrival: only the next one (`resolve`) shows whether it was
@@ -133,7 +135,7 @@ class WallClock:
         if self.shift is None or self._catching or self._is_ordinary(lag := arrival - media - self.shift):
             return False
         backlog = media - time
-        sudden = lag > BEHIND and lag - self._lag > lag // 2
+        sudden = lag > BEHIND and _standing(durations[:-1]) < 3 and lag - self._lag > lag // 2
         return sudden and self._was_paused(arrival) and backlog < BACKLOG and self._usual_wait < SPARSE
 
     def resolve(self, doubtful: tuple[int, int], following: tuple[int, int]) -> None:
@@ -175,6 +177,8 @@ class WallClock:
             steps = self._sparse(steps, lag, arrival)
         elif lag < -AHEAD:
             steps = self._without_steps(steps, lag, arrival)
+        elif lag > GROWTH and _standing(steps) > 2:
+            steps = self._spread(steps, lag)
         elif lag > BEHIND or self._catching:
             steps = self._behind(steps, lag, arrival)
         places = list(accumulate(steps, initial=self._placed))[1:]
@@ -211,6 +215,12 @@ class WallClock:
             lag += taken
             self._new_line()
         return steps
+
+    def _spread(self, steps: list[int], lag: int) -> list[int]:
+        """The clock stands, or ffmpeg holds it: time goes by between the pictures whose timestamps do not go on."""
+        self._pressed, self._catching = True, 0
+        share = lag // _standing(steps)
+        return [step + share if step < STANDING else step for step in steps]
 
     def _was_paused(self, arrival: int) -> bool:
         """Nothing came for longer than usual."""
@@ -325,6 +335,11 @@ class KnownTimes(WallClock):
 
     def slew(self) -> int:
         return 0
+
+
+def _standing(steps: list[int]) -> int:
+    """How many pictures have hardly a later timestamp than the one before."""
+    return sum(step < STANDING for step in steps)
 
 
 def _fitted(steps: list[int], room: int) -> list[int]:

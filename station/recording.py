@@ -111,6 +111,8 @@ async def _stream_summary(database: Database, stream: str, state: Any, began_us:
         "foreign_packets": state.counters.foreign_packets,
         "skipped_units": state.counters.skipped_units,
         "damaged_pictures": state.counters.damaged_units,
+        "short_holes": state.sink.timeline.short_holes,  # below a second: no gaps
+        "short_hole_seconds": round(state.sink.timeline.short_holes_us / 1e6, 3),
         "engine": state.engine,
         "reconnects": max(state.reconnects, 0),
         "gaps": [

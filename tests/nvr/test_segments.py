@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from nvr.audio import AudioRun
 from nvr.sdp import AudioTrack
 from nvr.segments import LiveTap
+from nvr.timeline import ClockStep
 from tests.nvr.camera_clock import DAY, ORIGIN_US, CameraClock
 from tests.nvr.sink import Recording, single
 
@@ -175,8 +176,8 @@ def test_live_viewers_get_every_fragment() -> None:
 
 @pytest.mark.parametrize("by", [3600 * S, -3600 * S, 400 * 86_400 * S, -7 * S])
 def test_the_next_file_begins_by_the_clock_that_was_set(by: int) -> None:
-    made, told = Recording(segment_seconds=60), list[tuple[str, int, int]]()
-    made.sink._stepped = lambda *facts: told.append(facts)
+    made, told = Recording(segment_seconds=60), list[ClockStep]()
+    made.sink._stepped = told.append
     until = made.pictures(60)
     made.sink.clock_stepped(by)
     assert made.sink.segment is not None  # its pictures stay in one file, up to the next keyframe
@@ -184,7 +185,7 @@ def test_the_next_file_begins_by_the_clock_that_was_set(by: int) -> None:
     made.sink.end_session()
     first, second = made.archive.segments
     assert second.start_us == first.end_us + by
-    assert told == [("cam/main", first.end_us, by)]
+    assert told == [ClockStep("cam/main", 0, first.end_us, by, (first.start_us,))]
     assert made.archive.gaps == []  # no time went by
 
 

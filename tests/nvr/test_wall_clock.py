@@ -163,3 +163,15 @@ def test_a_slow_clock_is_measured() -> None:
     wall = WallClock()
     place(replace(CameraClock(), speed=0.8), wall)
     assert wall.ppm == pytest.approx(1.25 * PPM, rel=0.02)
+
+
+def test_timestamps_that_stand_for_a_while() -> None:
+    """ffmpeg, too, holds them where they went back, until they are where they were."""
+    wall, placed = WallClock(), list[int]()
+    for i in range(40):
+        media = 36_000 * min(i, 15) + (10 * (i - 15) if i > 15 else 0)
+        standing = i > 15
+        start, durations = wall.place(media, [1 if standing else 3600] * 10, ORIGIN_US + i * 400_000)
+        placed += [start + sum(durations[:k]) for k in range(10)]
+    errors = [(p * 100 // 9 - ORIGIN_US) / 1e6 - 0.04 * (k - 9) for k, p in enumerate(placed)]
+    assert max(map(abs, errors)) < 0.5
