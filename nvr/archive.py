@@ -218,7 +218,7 @@ class ArchiveDatabase:
         for volume in {s.volume for s in waiting}:
             files = [(s, footage.path_of(self.paths, s)) for s in waiting if s.volume == volume]
             try:
-                failed = await self._calls.run(volume, partial(_unlink, files))
+                failed = await self._calls.run(volume, partial(_remove, files))
             except OSError as e:  # it hangs: the rows of the others must not wait for it
                 failed = [(segment, e) for segment, _ in files]
             for segment, error in failed:
@@ -242,7 +242,7 @@ def _first_line(error: Exception) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
-def _unlink(files: Sequence[tuple[Segment, Path]]) -> list[tuple[Segment, OSError]]:
+def _remove(files: Sequence[tuple[Segment, Path]]) -> list[tuple[Segment, OSError]]:
     """Blocking. Returns what could not be unlinked, and why."""
     failed = []
     for segment, path in files:
