@@ -10,6 +10,7 @@ cut (5 % of the cameras go and come back, for ten minutes), outage (500 cameras 
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -27,6 +28,7 @@ PARTS = {
     "outage": outage.run,
     "viewers": viewers.run,
 }
+PROGRAMS = ("ffmpeg", "ffprobe")
 QUICK = ("cost", "kills", "viewers")  # what fits into 45 s and still shows that each kind works
 PORT = 18740
 
@@ -43,6 +45,9 @@ def main() -> int:
     unknown = sorted(set(chosen) - set(PARTS))
     if unknown:
         parser.error(f"there is no part {', '.join(unknown)}; there are: {', '.join(PARTS)}")
+    if missing := [p for p in PROGRAMS if shutil.which(p) is None]:
+        print(f"{' and '.join(missing)} not found: the parts compare with it; run apt-get install ffmpeg", file=sys.stderr)
+        return 1
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="minwang-bench-") as name:
         for part in chosen:

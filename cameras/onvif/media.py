@@ -101,7 +101,7 @@ def _profile(node: Node, encoder: Node | None, place: str) -> Profile:
         codec=_codec(encoder.text("Encoding")) if encoder else None,
         width=_whole(encoder, "Resolution/Width"),
         height=_whole(encoder, "Resolution/Height"),
-        fps=encoder.number("RateControl/FrameRateLimit") if encoder else None,
+        fps=(encoder.number("RateControl/FrameRateLimit") if encoder else None) or None,  # 0: no limit is told
         bitrate=_kilobits(encoder),
         gop=_gop(encoder),
         encoder=encoder.attribute("token") if encoder else None,

@@ -64,8 +64,10 @@ class CameraSettings:
         await self._client.call(self._services[DEVICE], body)
 
     async def open_services(self) -> dict[str, int]:
-        """Enabled network protocols and their ports."""
+        """Enabled network protocols and their ports. Raises ProtocolError where the camera tells none: nothing is known then."""
         reply = await self._client.call(self._services[DEVICE], f'<GetNetworkProtocols xmlns="{DEVICE}"/>')
+        if reply.get("NetworkProtocols") is None:
+            raise ProtocolError("the camera tells no network protocols")
         return enabled_protocols(reply)
 
     async def shut(self, service: str, port: int) -> None:
@@ -111,13 +113,13 @@ class CameraSettings:
         raise problem or ProtocolError("the camera tells no encoder settings")
 
     async def texts(self) -> dict[str, str]:
-        """Texts in the picture by token; 'DateAndTime' for the clock."""
+        """Texts in the picture by token; 'DateAndTime' for the clock, whatever a make calls it (Pelco: DeviceNameDateTime)."""
         reply = await long_tail.call(self._client, self._services[MEDIA], MEDIA, "GetOSDs")
         found: dict[str, str] = {}
         for node in reply.all("OSDs"):
             kind = node.text("TextString/Type") or ""
             text = node.text("TextString/PlainText") or ""
-            found[node.attribute("token") or kind] = "DateAndTime" if kind.startswith("Date") or kind == "Time" else text
+            found[node.attribute("token") or kind] = "DateAndTime" if "Date" in kind or "Time" in kind else text
         return found
 
     async def set_text(self, source: str, text: str, token: str = "") -> None:
@@ -177,7 +179,7 @@ def _settings(node: Node, service: str) -> EncoderSettings:
         codec=(node.text("Encoding") or "").upper().replace(".", "") or None,
         width=int(width) if width else None,
         height=int(height) if height else None,
-        fps=node.number("RateControl/FrameRateLimit"),
+        fps=node.number("RateControl/FrameRateLimit") or None,  # 0: no limit
         bitrate=round(rate * 1000) if rate else None,
         gop=int(gop) if gop and gop.isdigit() else None,
     )
