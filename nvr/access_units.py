@@ -110,7 +110,7 @@ class UnitAssembler:
                 builder.orphan(*depacketizer.orphan, unknown=depacketizer.joins_units)
         if marker:
             builder.mark(ts, inside_unit=depacketizer.kind >= 0)
-        self._count_skipped()
+            self._count_skipped()
 
     def _count_skipped(self) -> None:
         depacketizer, builder = self._depacketizer, self._builder
@@ -213,15 +213,15 @@ class UnitAssembler:
         self._pending = _Pending()
         self._emit(fragment)
 
-    def flush_ready(self) -> None:
+    def flush_ready(self, *, waiting: bool = False) -> None:
         """Emit the pictures that are complete; the one being received stays. The last one's duration is
-        taken to be that of the one before: the next fragment says its own time."""
-        self._silent += 1
-        picture = self._builder.open
-        if self._silent > SILENT_FLUSHES:
+        taken to be that of the one before: the next fragment says its own time. `waiting`: the next packet has begun."""
+        self._silent = 0 if waiting else self._silent + 1
+        self._count_skipped()
+        if self._builder.markers.trusted:
+            self._close_marked()
+        elif self._silent > SILENT_FLUSHES:
             self.settle()
-        elif picture is not None and picture.marked and self._builder.markers.trusted and self._is_between_units:
-            self._builder.close()
         self._flush_until(self.times.end)
 
     def settle(self) -> None:
@@ -247,6 +247,7 @@ class UnitAssembler:
             picture.damaged |= not whole
             self._builder.close()
         self._depacketizer.interrupt()
+        self._count_skipped()
         self._flush_until(self.times.end)
 
     @property
@@ -279,6 +280,17 @@ class UnitAssembler:
     @property
     def waits_for_keyframe(self) -> bool:
         return self._wait_key
+
+    def is_aligned(self) -> bool:
+        """The newest packet had the marker: with it everything is complete, and nvr.bulk may go on behind it."""
+        if self._builder.markers.trusted:
+            self._close_marked()
+        return self.between_pictures
+
+    def _close_marked(self) -> None:
+        picture = self._builder.open
+        if picture is not None and picture.marked and self._is_between_units:
+            self._builder.close()
 
     def knows_set(self, nal: bytes) -> bool:
         """The parameter set is in force, unchanged."""

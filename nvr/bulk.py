@@ -9,8 +9,8 @@ in front of them. An arena is used again when all its pictures are written (`Are
 Only the ordinary is understood here: plain RTP headers of one source, no loss, single NAL units and fragmented
 ones (RFC 6184 FU-A, RFC 7798 FU), known parameter sets, whole pictures that end with the marker and
 of which the first slice, and no other, says that it is the first.
-A camera with anything else in its bytes is left untouched for the packet-by-packet way
-(nvr.access_units), which understands everything. Both give the same pictures (tests/nvr/test_bulk.py).
+A camera with anything else in its bytes is left untouched for the packet-by-packet way (nvr.access_units),
+which understands everything.
 """
 
 from __future__ import annotations
@@ -34,8 +34,11 @@ from nvr.picture_times import MAX_JUMP
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 _HEAD = 20  # bytes of an interleaved frame that are looked at
-_LEAST = _HEAD - 4
+_LEAST = 8  # bytes of an interleaved frame: an empty RTCP report; a delimiter in a packet of its own has 14
 _MAX_DELIMITER = 4  # bytes; in a longer one something else hides
+_COLUMNS = (
+    "at", "lane", "following", "marker", "seq", "ts", "step", "fu", "starts", "ends", "nal", "h265", "skip", "code", "kept", "key_head",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -216,8 +219,9 @@ class _Packets:
         self._judge_slices(odd, picture)
         self._judge_small_units(odd)
         self._bad[lane[odd]] = True
-        self._judge_contents()
         self._drop_unfinished()
+        self._judge_contents()
+        self._keep(~self._bad[self.lane])
 
     def _judge_slices(self, odd: Bools, picture: Ints) -> None:
         """The first slice of each picture, and no other, says that it is one; no picture is without."""
@@ -230,7 +234,8 @@ class _Packets:
         same_kind = opens.copy()
         same_kind[1:] |= key[1:] == key[:-1]
         odd[slices] |= (first != opens) | ~same_kind | (self.following[slices] <= self.at[slices] + at)
-        self.key_heads = slices[opens & key]
+        self.key_head: Bools = np.zeros(len(self.at), bool)
+        self.key_head[slices[opens & key]] = True
         ends = np.flatnonzero(self.marker)
         odd[ends] |= np.bincount(of, minlength=int(picture[-1]) + 1 if len(picture) else 1)[picture[ends]] == 0
 
@@ -255,7 +260,7 @@ class _Packets:
             nal = self._unit(i)
             if START_CODE in nal or not is_sound_sei(nal, "h265" if self.h265[i] else "h264"):
                 self._bad[self.lane[i]] = True
-        for i in self.key_heads[~self._bad[self.lane[self.key_heads]]].tolist():
+        for i in np.flatnonzero(self.key_head & ~self._bad[self.lane]).tolist():
             if self._pps_of(i) != self._regions[self.lane[i]].assembler.pps_id:
                 self._bad[self.lane[i]] = True
 
@@ -301,25 +306,13 @@ class _Packets:
         last_marker = np.full(len(self._regions), -1)
         marked = np.flatnonzero(self.marker)
         last_marker[lane[marked]] = marked  # of equal indices the last assignment stays
-        keep = ~self._bad[lane] & (np.arange(count) <= last_marker[lane])
-        for name in (
-            "at",
-            "lane",
-            "following",
-            "marker",
-            "seq",
-            "ts",
-            "step",
-            "fu",
-            "starts",
-            "nal",
-            "h265",
-            "skip",
-            "code",
-            "ends",
-            "kept",
-        ):
-            setattr(self, name, getattr(self, name)[keep])
+        self._keep(~self._bad[lane] & (np.arange(count) <= last_marker[lane]))
+
+    def _keep(self, rows: Bools) -> None:
+        if rows.all():
+            return
+        for name in _COLUMNS:
+            setattr(self, name, getattr(self, name)[rows])
 
     def deliver(self) -> None:
         for i, region in enumerate(self._regions):

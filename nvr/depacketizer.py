@@ -12,8 +12,10 @@ from nvr.nal_units import MAX_SEI, START_CODE, Role, is_sei, is_sound_sei, role_
 MAX_UNIT = 8_000_000  # bytes; a larger NAL unit or picture is an attack or garbage
 Unit = tuple[bytes, int]  # a NAL unit and the RTP timestamp of its first packet
 
-_SINGLE, _STAP_A, _STAP_B, _FU_A, _FU_B = 24, 24, 25, 28, 29
-_SINGLE5, _AP, _FU5 = 48, 48, 49
+_STAP_A, _STAP_B, _FU_A, _FU_B = 24, 25, 28, 29
+_AP, _FU5 = 48, 49
+_SMALL = (Role.SEI, Role.TRAILER, Role.FILLER)
+_NONE: list[Unit] = []  # what most packets complete; nobody changes it
 
 
 class Depacketizer:
@@ -34,6 +36,9 @@ class Depacketizer:
         self._parts: list[bytes] = []
         self._size = 0
         self._discard = False
+        self._limit = 0  # bytes of the unit being received in fragments
+        # Of a fragment: what it is called, and where its flags lie behind the payload's first byte.
+        self._mask, self._fragment_type, self._flags_at = (0x7E, _FU5 << 1, 2) if codec == "h265" else (31, _FU_A, 1)
 
     @property
     def kind(self) -> int:
@@ -49,6 +54,14 @@ class Depacketizer:
     def take(self, buffer: memoryview, start: int, end: int, ts: int) -> list[Unit]:
         """The NAL units that are complete with this payload, buffer[start:end] with start < end."""
         self.orphan = None
+        if self._kind >= 0 and buffer[start] & self._mask == self._fragment_type:
+            body = start + self._flags_at + 1
+            if (
+                body < end and not buffer[body - 1] & 0xC0 and self._size + end - body <= self._limit
+            ):  # most packets: a middle piece
+                self._size += end - body
+                self._parts.append(bytes(buffer[body:end]))
+                return _NONE
         if self._h265:
             return self._take_h265(buffer, start, end, ts)
         kind = buffer[start] & 31
@@ -83,7 +96,9 @@ class Depacketizer:
         if flags & 0x80:
             units = self._ended()
             self._kind, self._ts, self._parts, self._size = kind, ts, [header], 0
-            self._discard = role_of_type(kind, self._codec) is Role.SKIP and kind != 0
+            role = role_of_type(kind, self._codec)
+            self._discard = role is Role.SKIP and kind != 0
+            self._limit = 0 if self._discard else MAX_SEI if role in _SMALL else MAX_UNIT
         elif self._kind < 0:
             self.orphan = kind, ts
             return []
@@ -97,12 +112,12 @@ class Depacketizer:
         self._size += len(body)
         if self._discard:
             return
-        if self._size > MAX_SEI and role_of_type(self._kind, self._codec) in (Role.SEI, Role.TRAILER, Role.FILLER):
-            self._discard, self._parts = True, []
-        elif self._size > MAX_UNIT:
+        if self._size <= self._limit:
+            self._parts.append(bytes(body))
+        elif self._limit == MAX_UNIT:
             raise ProtocolError(f"the camera sends a NAL unit of more than {MAX_UNIT} bytes")
         else:
-            self._parts.append(bytes(body))
+            self._discard, self._parts, self._limit = True, [], 0
 
     def _ended(self) -> list[Unit]:
         """Another unit begins: the one being received is complete, unless this camera marks the ends of its units."""

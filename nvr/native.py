@@ -87,6 +87,12 @@ class NativeSession:
         self._counters.bytes += size
         return at + kept + size
 
+    def align(self, arena: Arena, begin: int, end: int) -> int:
+        """Read packet by packet up to the end of a picture, from where nvr.bulk can go on; returns where that is."""
+        if self._assembler.between_pictures:
+            return begin
+        return self._parse(arena.buffer, arena.view, begin, end, align=True)
+
     def region(self, begin: int, end: int) -> Region | None:
         """The bytes as a region for nvr.bulk; None where they must be read packet by packet."""
         if not self._assembler.between_pictures or self._receiver.has_rival or end - begin < 20:
@@ -117,13 +123,14 @@ class NativeSession:
         """Hand on what was read (its bytes are good for this tick only) and watch for a stall. Raises CameraError."""
         if len(self._leftover) > MAX_LEFTOVER:
             raise ProtocolError("the camera sends bytes that are no media")
-        self._assembler.flush_ready()
+        self._assembler.flush_ready(waiting=bool(self._leftover))
         if self._audio is not None:
             self._flush_audio(self._audio)
         self._watch(now)
 
-    def _parse(self, buffer: Any, view: memoryview, position: int, end: int) -> int:
-        """Take every whole interleaved frame in buffer[position:end]; returns where the rest begins."""
+    def _parse(self, buffer: Any, view: memoryview, position: int, end: int, *, align: bool = False) -> int:
+        """Take every whole interleaved frame in buffer[position:end], or those up to where nvr.bulk can go on (`align`);
+        returns where the rest begins."""
         packet, unpack = self._receiver.packet, _FRAME.unpack_from
         while position + 12 <= end:
             mark, on, length = unpack(buffer, position)
@@ -141,6 +148,8 @@ class NativeSession:
                 break
             if on == self._channel and length >= 12 and not rtcp.FIRST <= buffer[position + 5] <= rtcp.LAST:
                 packet(buffer, view, position + 4, following)
+                if align and buffer[position + 5] & 0x80 and self._assembler.is_aligned():
+                    return int(following)
             elif length >= 12:
                 self._other(buffer, view, position + 4, following, on)
             position = following
@@ -371,6 +380,8 @@ class Ticker:
         return left, full
 
     def _take_apart(self, arena: Arena, read: list[tuple[NativeSession, int, int]]) -> None:
+        if not self.careful:
+            read = [(session, self._align(session, arena, begin, end), end) for session, begin, end in read]
         regions = [None if self.careful else session.region(begin, end) for session, begin, end in read]
         wanted = [r for r in regions if r is not None]
         if wanted:
@@ -382,6 +393,11 @@ class Ticker:
                 self._guarded(session, session.taken, arena, region)
             else:
                 self._guarded(session, session.parse, arena, begin, end)
+
+    def _align(self, session: NativeSession, arena: Arena, begin: int, end: int) -> int:
+        found = [end]
+        self._guarded(session, lambda: found.append(session.align(arena, begin, end)))
+        return found[-1]
 
     def _guarded(self, session: NativeSession, step: Callable[..., None], *arguments: Any) -> None:
         """One camera's bytes may end its own session, never another's."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import mmap
 import random
 import struct
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Protocol
 
 import pytest
 from hypothesis import given, settings
@@ -20,8 +21,10 @@ from nvr import gather
 from nvr.access_units import Assembled, Counters
 from nvr.bulk import Arena, ArenaPool, take_apart
 from nvr.native import NativeSession, Ticker
+from nvr.parameter_sets import VideoFormat
 from nvr.rtsp import Authenticator, RtspSession
 from nvr.sdp import VideoTrack
+from tests.nvr.camera_streams import Style, encode, packetise, sample, sei
 
 ARENA = Arena(mmap.mmap(-1, 8 << 20))
 
@@ -63,10 +66,12 @@ class Sink:
         self.stream = "cam/main"
         self.live = None
         self.pictures: list[tuple[int, int, bool, bytes]] = []
+        self.formats: list[VideoFormat] = []
         self.reports: list[tuple[int, int]] = []
 
     def fragment(self, run: Assembled, _: int) -> None:
         data, at, time = gather.joined(run.parts), 0, run.time
+        self.formats.append(run.video)
         for i, (size, duration) in enumerate(zip(run.sizes, run.durations, strict=True)):
             self.pictures.append((time, size, run.key and i == 0, data[at : at + size]))
             at, time = at + size, time + duration
@@ -76,8 +81,15 @@ class Sink:
         self.reports.append((camera_us, time))
 
 
-def session(clip: Clip, chunks: list[bytes]) -> tuple[NativeSession, Sink, Counters]:
-    track = VideoTrack(clip.codec, 96, "rtsp://h/t", clip.parameter_sets, None)
+class Coded(Protocol):
+    """What a session knows of the stream before it comes."""
+
+    codec: str
+    parameter_sets: list[bytes]
+
+
+def session(coded: Coded, chunks: list[bytes]) -> tuple[NativeSession, Sink, Counters]:
+    track = VideoTrack(coded.codec, 96, "rtsp://h/t", coded.parameter_sets, None)
     rtsp = RtspSession(Socket(chunks), "rtsp://h/", track, "1", 60, "OPTIONS", 0, b"", Authenticator(None), 1)  # type: ignore[arg-type]
     sink, counters = Sink(), Counters()
     made = NativeSession(rtsp, sink, counters, stall_seconds=1e9, fragment_ticks=1, now=0.0)  # type: ignore[arg-type]
@@ -92,7 +104,7 @@ def written(pool: ArenaPool, arenas: list[Arena]) -> None:
     pool.release(arenas)
 
 
-async def both_ways(clip: Clip, streams: list[list[bytes]]) -> list[tuple[Any, Any]]:
+async def both_ways(clip: Coded, streams: list[list[bytes]]) -> list[tuple[Any, Any]]:
     """Feed every stream's chunks to a ticker (bulk where possible) and to the packet-by-packet way."""
     ticker = Ticker(ManualClock(), written)
     fast = [session(clip, chunks) for chunks in streams]
@@ -131,7 +143,7 @@ def stream(clip: Clip, first: int, count: int, *, seq_shift: int = 0) -> bytes:
 
 
 def cut(data: bytes, rng: random.Random, pieces: int) -> list[bytes]:
-    at = sorted(rng.randrange(len(data)) for _ in range(pieces))
+    at = sorted({rng.randrange(len(data)) for _ in range(pieces)})
     return [data[a:b] for a, b in zip([0, *at], [*at, len(data)], strict=True)]
 
 
@@ -192,3 +204,97 @@ def damage(packets: list[bytes], rng: random.Random) -> None:
         case _:
             payload = packets[at][4 : 4 + rng.randrange(max(1, len(packets[at]) - 4))]
             packets[at] = struct.pack(">cBH", b"$", 0, len(payload)) + payload
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    codec: str
+    parameter_sets: list[bytes] = field(default_factory=list)
+
+
+ODD = {
+    "slices": Style(),
+    "delimiters_and_sei": Style(delimiters=True, sei=12),
+    "long_sei": Style(sei=900),
+    "vendor": Style(vendor=(30,)),
+    "vendor5": Style(vendor=(55,)),
+    "marker_every_slice": Style("slice"),
+    "no_marker": Style("never"),
+    "marked_sets": Style("sets", sei=12),
+    "joined": Style(join="all"),
+    "joined_sets": Style(join="sets", leading=b"\0\0\0\1", delimiters=True),
+    "no_end_bit": Style(ends=False),
+    "aggregates": Style(aggregate=True, sei=12),
+}
+FAST = ("slices", "delimiters_and_sei", "long_sei", "vendor", "vendor5")
+
+
+def odd_stream(codec: str, name: str) -> tuple[list[bytes], list[bytes]]:
+    """(framed packets, the samples that they hold) of a camera that packetises in a way of its own."""
+    units = encode(codec, count=60, gop=20, params="slices=3")
+    style = ODD[name]
+    framed = [p.framed() for p in packetise(units, codec, style)]
+    head = [sei(codec, style.sei)] * bool(style.sei)
+    prefix = b"".join(len(n).to_bytes(4, "big") + n for n in head)
+    return framed, [prefix + sample(unit, codec) for unit in units]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.randoms(use_true_random=False), st.sampled_from(["h264", "h265"]))
+def test_both_ways_see_the_pictures_of_odd_cameras(rng: random.Random, codec: str) -> None:
+    """Cut anywhere into ticks, and nothing lost: every sample comes out whole, and once."""
+    names = rng.sample([n for n in ODD if n != ("vendor5" if codec == "h264" else "vendor")], 4)
+    made = [odd_stream(codec, name) for name in names]
+    results = asyncio.run(both_ways(Camera(codec), [cut(b"".join(packets), rng, rng.randrange(1, 25)) for packets, _ in made]))
+    compare(results)
+    for name, ((sink, counters), _), (_, wanted) in zip(names, results, made, strict=True):
+        assert [p[3] for p in sink.pictures] == wanted, name
+        assert counters.damaged_units == counters.lost_packets == counters.foreign_packets == 0
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+@pytest.mark.parametrize("name", FAST)
+def test_harmless_oddities_go_the_fast_way(codec: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+
+    def counted(arena: Arena, regions: list[Any]) -> None:
+        take_apart(arena, regions)
+        taken.extend(r.used >= 0 for r in regions)
+
+    monkeypatch.setattr("nvr.native.take_apart", counted)
+    packets, wanted = odd_stream(codec, name)
+    size = len(packets) // 10
+    chunks = [b"".join(packets[i : i + size]) for i in range(0, len(packets), size)]
+    (((sink, _), _),) = asyncio.run(both_ways(Camera(codec), [chunks]))
+    assert [p[3] for p in sink.pictures] == wanted
+    assert len(taken) >= 8 and all(taken)
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_another_source_and_payload_type_in_the_fast_way(codec: str) -> None:
+    units = encode(codec, count=60, gop=20, params="slices=3")
+    own = packetise(units, codec, Style())
+    rng = random.Random(3)
+    mixed = list(own)
+    for at in sorted((rng.randrange(len(own) // 3, len(own)) for _ in range(20)), reverse=True):
+        mixed.insert(at, replace(own[at], ssrc=99, payload=b"\x65\x88" * 20) if at % 2 else replace(own[at], payload_type=112))
+    results = asyncio.run(both_ways(Camera(codec), [cut(b"".join(p.framed() for p in mixed), rng, 12)]))
+    compare(results)
+    (((sink, counters), _),) = results
+    assert [p[3] for p in sink.pictures] == [sample(unit, codec) for unit in units]
+    assert counters.foreign_packets == 20 and counters.lost_packets == 0
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_parameter_sets_that_change_between_ticks(codec: str) -> None:
+    """Sizes and ids change in the fast way, too: the format is that of the slices."""
+    kinds = [encode(codec, size, count=20, gop=10) for size in ("128x96", "96x64", "128x96")]
+    kinds += [encode("h264", "128x96", count=20, gop=10, params="sps-id=2")] if codec == "h264" else []
+    packets = b"".join(p.framed() for p in packetise([u for part in kinds for u in part], codec, Style()))
+    for pieces in (3, 9, 30):
+        results = asyncio.run(both_ways(Camera(codec), [cut(packets, random.Random(pieces), pieces)]))
+        compare(results)
+        (((sink, _), _),) = results
+        assert [p[3] for p in sink.pictures] == [sample(unit, codec) for part in kinds for unit in part]
+        widths = [w for w, _ in itertools.groupby(sink.formats)]
+        assert len(widths) == len(kinds)
