@@ -89,17 +89,15 @@ class NativeSession:
 
     def align(self, arena: Arena, begin: int, end: int) -> int:
         """Read packet by packet up to the end of a picture, from where nvr.bulk can go on; returns where that is."""
-        if self._assembler.between_pictures:
-            return begin
-        return self._parse(arena.buffer, arena.view, begin, end, align=True)
+        ready = self._assembler.between_pictures
+        return begin if ready else self._parse(arena.buffer, arena.view, begin, end, align=True)
 
     def region(self, begin: int, end: int) -> Region | None:
         """The bytes as a region for nvr.bulk; None where they must be read packet by packet."""
         if not self._assembler.between_pictures or self._receiver.has_rival or end - begin < 20:
             return None
-        track = self._rtsp.track
-        ssrc = self._receiver.ssrc
-        return Region(self._assembler, begin, end, self._channel, track.payload_type, track.codec == "h265", ssrc)
+        t = self._rtsp.track
+        return Region(self._assembler, begin, end, self._channel, t.payload_type, t.codec == "h265", self._receiver.ssrc)
 
     def taken(self, arena: Arena, region: Region) -> None:
         """nvr.bulk has taken the pictures: keep the rest, read sound and reports."""
@@ -380,9 +378,10 @@ class Ticker:
         return left, full
 
     def _take_apart(self, arena: Arena, read: list[tuple[NativeSession, int, int]]) -> None:
+        regions: list[Region | None] = [None] * len(read)
         if not self.careful:
             read = [(session, self._align(session, arena, begin, end), end) for session, begin, end in read]
-        regions = [None if self.careful else session.region(begin, end) for session, begin, end in read]
+            regions = [session.region(begin, end) for session, begin, end in read]
         wanted = [r for r in regions if r is not None]
         if wanted:
             if self.box is not None:
