@@ -77,6 +77,8 @@ class Sink:
             at, time = at + size, time + duration
         assert at == len(data)
 
+    def start_gap(self, *_: Any) -> None: ...
+
     def sender_report(self, camera_us: int, time: int, _: int) -> None:
         self.reports.append((camera_us, time))
 
