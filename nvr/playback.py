@@ -91,7 +91,9 @@ def _gap(length_us: int, target: int) -> list[str]:
 def _ranges(gops: Sequence[LocatedGop]) -> Iterator[_Entry]:
     """Every GOP as a byte range of its file, or, where the file has sound that browsers refuse, without it."""
     for path, group in groupby(gops, key=lambda g: g.path):
-        init = fmp4.read_init(path)
+        init = _init(path)
+        if not init:
+            continue
         foreign = fmp4.has_foreign_sound(init)
         for g in group:
             name = f"segment/{g.segment_us}"
@@ -107,9 +109,19 @@ def _files(gops: Sequence[LocatedGop]) -> Iterator[_Entry]:
     for path, group in groupby(gops, key=lambda g: g.path):
         of_file = list(group)
         name = f"segment/{of_file[0].segment_us}"
-        init = fmp4.without_sound(fmp4.read_init(path))
+        init = fmp4.without_sound(_init(path))
+        if not init:
+            continue
         start, end = of_file[0].segment_us, of_file[-1].end_us
         yield _Entry(start, end, f"{name}/keyframes.m4s", "", path, init, f'URI="{name}/init.mp4"')
+
+
+def _init(path: Path) -> bytes:
+    """A file's init segment; empty where it has gone meanwhile or is damaged: then the playlist has a gap there."""
+    try:
+        return fmp4.read_init(path)
+    except OSError:
+        return b""
 
 
 def _moment(us: int) -> str:

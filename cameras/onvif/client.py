@@ -45,6 +45,7 @@ _REPEATABLE = ("PullMessages", "Renew", "Unsubscribe")
 _PROBE = "GetDeviceInformation"  # every account may ask it
 MODES = ("none", "digest", "wsse")
 _OPERATION = re.compile(r'<([\w.-]+)[^>]*?\sxmlns="([^"]+)"')
+_WSA_ACTION = re.compile(r"<Action xmlns=[^>]*>([^<]*)</Action>")
 _WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss"
 _SECEXT = f"{_WSSE}-wssecurity-secext-1.0.xsd"
 _UTILITY = f"{_WSSE}-wssecurity-utility-1.0.xsd"
@@ -307,6 +308,8 @@ class SoapClient:
     async def _post_there(self, url: str, body: str, mode: str, seconds: float) -> tuple[int, bytes, list[str]]:
         operation = _OPERATION.search(body)
         name, action = (operation.group(1), f"{operation.group(2)}/{operation.group(1)}") if operation else ("", "")
+        if addressed := _WSA_ACTION.search(self._header):
+            action = addressed.group(1)  # WS-Addressing 1.0 SOAP binding, 4.2: HTTP says the same
         # A keep-alive connection may have been closed silently: what changes nothing is asked once more.
         for last in (False, True) if name.startswith("Get") or name in _REPEATABLE else (True,):
             try:

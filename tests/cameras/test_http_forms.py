@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from cameras.onvif import lenient_http
 from cameras.onvif.client import ServiceNotFound, SoapClient, http_session
+from cameras.onvif.pull_point import PullPoint
 from core.clock import SystemClock
 from core.errors import CameraError, CameraUnreachable, ProtocolError
 
@@ -59,7 +60,7 @@ class Camera:
     """Answers every request with the same bytes."""
 
     def __init__(self) -> None:
-        self.answer, self.close, self.requests, self.url = b"", False, 0, ""
+        self.answer, self.close, self.requests, self.url, self.head = b"", False, 0, "", b""
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -67,6 +68,7 @@ class Camera:
                 (size,) = (int(x.partition(b":")[2]) for x in head.splitlines() if x.lower().startswith(b"content-length"))
                 await reader.readexactly(size)
                 self.requests += 1
+                self.head = head
                 writer.write(self.answer)
                 await writer.drain()
                 if self.close:
@@ -109,6 +111,14 @@ async def test_what_changes_something_is_not_sent_twice(camera: Camera, http: ai
         await client.call(camera.url, WRITE)
     assert camera.requests == 1
     assert (await client.call(camera.url, WRITE)).text("Name") == "camera"
+
+
+async def test_http_names_the_same_action_as_the_envelope(camera: Camera, http: aiohttp.ClientSession) -> None:
+    camera.answer, camera.close = FORMS["right"]
+    await PullPoint(SoapClient(http, SystemClock()), camera.url).renew()
+    assert b'action="http://docs.oasis-open.org/wsn/bw-2/SubscriptionManager/RenewRequest"' in camera.head
+    await SoapClient(http, SystemClock()).call(camera.url, ASK)
+    assert b'action="http://www.onvif.org/ver10/device/wsdl/GetName"' in camera.head
 
 
 async def test_a_missing_service_is_told_as_a_404(camera: Camera, http: aiohttp.ClientSession) -> None:

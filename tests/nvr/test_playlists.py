@@ -111,6 +111,17 @@ def test_keyframes_of_a_file_are_placed_where_its_media_time_begins(inits: list[
     assert "#EXTINF:10.000," in text and "PROGRAM-DATE-TIME:2026-11-21T08:30:05.000Z" in text
 
 
+@pytest.mark.parametrize("keyframes", [False, True])
+def test_a_file_that_has_gone_is_a_gap(tmp_path: Path, keyframes: bool) -> None:
+    gops = [g for i in range(4) for g in film(tmp_path, BEGIN_US + i * 2_000_000, pictures())]
+    gops[2].path.unlink()
+    gops[4].path.write_bytes(b"damaged")
+    text = playlist(gops, live=False, keyframes=keyframes)
+    assert {g.segment_us for g in gops if str(g.segment_us) in text} == {gops[0].segment_us, gops[6].segment_us}
+    lengths = [float(x) for x in re.findall(r"#EXT-X-GAP\n#EXTINF:([\d.]+)", text)]
+    assert sum(lengths) == pytest.approx(4.0)
+
+
 @pytest.fixture(params=[None, PCMA], ids=["plain", "sound that browsers refuse"])
 async def served(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[str]:
     """Address of a playlist over three files, the last behind a gap and with another size."""
