@@ -145,11 +145,13 @@ class SegmentSink:
         self.clock.correction_us += by
         self.timeline.shift(by)
         self._last_start = 0
-        files, self._filed = self._filed, []
+        known = tuple(self._filed) if len(self._filed) <= MAX_REFILED else None
+        since = min(self._since_us, *self._filed[:1], until if until is not None else self._since_us)
         if until is not None and self._stepped is not None:
-            known = tuple(files) if len(files) <= MAX_REFILED else None
-            self._stepped(ClockStep(self.stream, min(self._since_us, *files[:1], until), until, by, known))
-        self._since_us = until + by if until is not None else self._since_us + by
+            self._stepped(ClockStep(self.stream, since, until, by, known))
+        # What was moved moves again with the next step: this one may have been the mistake.
+        self._filed = [start + by for start in known or ()]
+        self._since_us = until + by if known is None and until is not None else since + by
 
     def fragment(self, run: Assembled, arrival_us: int) -> None:
         """Take a run of pictures that had all arrived at `arrival_us` (µs of the station's steady time)."""

@@ -189,6 +189,26 @@ def test_the_next_file_begins_by_the_clock_that_was_set(by: int) -> None:
     assert made.archive.gaps == []  # no time went by
 
 
+@pytest.mark.parametrize("by", [86_400 * S, -86_400 * S])
+def test_a_clock_that_is_set_wrong_and_right_again_leaves_every_file_where_it_belongs(by: int) -> None:
+    """The first step moves what was filed before it, too: the second has to bring that back."""
+    made, told = Recording(segment_seconds=60), list[ClockStep]()
+    made.sink._stepped = told.append
+    until = made.pictures(50)
+    made.sink.clock_stepped(by)
+    until = made.pictures(50, until, time=60 * 3600)
+    made.sink.clock_stepped(-by)
+    made.pictures(50, until, time=120 * 3600)
+    made.sink.end_session()
+    places = [s.start_us for s in made.archive.segments]
+    true = list(places)
+    true[1] -= by
+    for step in told:
+        assert step.files is not None
+        places = [p + step.by_us if p in step.files else p for p in places]
+    assert places == pytest.approx(true, abs=1000)
+
+
 def test_a_clock_that_is_set_between_two_sessions() -> None:
     made = Recording()
     until = made.pictures(50)
