@@ -70,6 +70,17 @@ class BackgroundTasks:
         assert self._fatal is not None
         raise self._fatal
 
+    async def guard(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of `work`. Raises TaskFailed where an essential task keeps failing meanwhile."""
+        task, fatal = spawn(work), spawn(self.until_fatal())
+        try:
+            await asyncio.wait((task, fatal), return_when=asyncio.FIRST_COMPLETED)
+            if fatal.done():
+                fatal.result()
+            return await task
+        finally:
+            await end(*(t for t in (task, fatal) if not t.done()))
+
     async def close(self) -> None:
         """End every task and wait for it."""
         tasks = [t for t in self._tasks if t is not asyncio.current_task()]

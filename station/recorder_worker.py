@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -56,6 +57,7 @@ class Worker:
     archive: ArchiveDatabase
     machine: Recorder
     covered: dict[str, tuple[int, bool]]
+    told_failures: Counter[str] = field(default_factory=Counter)  # of the recorder's own tasks
     observing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def wanted(self) -> Desired:
@@ -80,7 +82,11 @@ class Worker:
         async with self.observing:  # what is read before this is committed must not be told behind it
             async with self.database.session() as session:
                 refusals = await status.write(session, url, os.getpid())
+                failures = Counter(self.machine.tasks.failures)
+                for name, times in (failures - self.told_failures).items():
+                    events.append(session, self.clock.now(), "recorder.task_failed", worker=self.index, task=name, times=times)
             status.stored(refusals)
+            self.told_failures = failures
 
     async def recover_volume(self, number: int, streams: list[str], began_us: int) -> None:
         """A volume is back: close what earlier recorders left open on it."""

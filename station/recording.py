@@ -17,6 +17,7 @@ from sqlalchemy import select
 from cameras import inventory, registry
 from core.clock import SystemClock, to_microseconds
 from core.database import Database
+from core.errors import TaskFailed
 from core.settings import Settings
 from nvr import footage, recovery
 from nvr.archive import ArchiveDatabase
@@ -52,7 +53,7 @@ async def record(
         )
     await asyncio.to_thread(check_ours, await prepare(database, settings.volumes), settings.data.dir)
     volumes = await volume_set(settings, database, clock)
-    await recovery.recover(database, wanted_now.streams, clock.now())
+    recovered = await recovery.recover(database, wanted_now.streams, clock.now())
     archive = ArchiveDatabase(database, clock)
     machine = Recorder(settings.recorder, volumes, archive, clock)
     began_us = to_microseconds(clock.now())
@@ -60,7 +61,12 @@ async def record(
     await machine.start()
     covered = await recovery.last_covered(database, wanted_now.streams)
     await machine.want(wanted_now.specs, covered, wanted_now.facts)
-    peak = await _watch_memory(seconds)
+    try:
+        peak = await machine.tasks.guard(_watch_memory(seconds))
+    except TaskFailed:
+        await machine.stop()
+        await database.close()
+        raise
     cpu = _cpu_seconds() - cpu_before
     states = dict(machine.streams)
     unhashed = sum(d.writer.unhashed_files for d in machine.volumes.disks)
@@ -80,6 +86,7 @@ async def record(
             name: sum(s[name] for s in streams.values())
             for name in ("lost_packets", "foreign_packets", "skipped_units", "damaged_pictures")
         },
+        "recovery": {} if recovered.clean else recovered.as_dict(),
         "cpu_seconds": round(cpu, 3),
         "peak_memory_bytes": peak,
     }

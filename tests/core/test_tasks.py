@@ -185,3 +185,20 @@ async def test_a_death_is_told_at_the_end_too(expected_errors: pytest.LogCapture
     async with tasks.running(Body(1)(), "ticker"):
         await settle()
     assert "ticker failed" in expected_errors.text
+
+
+async def test_work_is_guarded_by_what_it_needs(clock: ManualClock, expected_errors: pytest.LogCaptureFixture) -> None:
+    owned = BackgroundTasks(clock)
+
+    async def give() -> int:
+        return 3
+
+    assert await owned.guard(give()) == 3
+    owned.run_forever("poll loop", Body(100), essential=True)
+    waiting = tasks.spawn(owned.guard(asyncio.Event().wait()))
+    for _ in range(10):
+        await settle()
+        clock.advance(60)
+    with pytest.raises(TaskFailed, match="poll loop"):
+        await waiting
+    await owned.close()
