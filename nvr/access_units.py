@@ -24,7 +24,8 @@ from nvr.picture_builder import Picture, PictureBuilder
 from nvr.picture_times import CLOCK, PictureTimes
 
 MAX_DUPLICATE = 64  # packets; a sequence number so little behind is a packet sent twice
-SILENT_FLUSHES = 2  # without a packet, after which an open picture counts as complete
+SILENT_FLUSHES = 1  # without a byte, after which a picture counts as complete whose newest packet has the marker
+UNMARKED_FLUSHES = 2  # … or has not
 
 
 @dataclass(slots=True)
@@ -220,7 +221,7 @@ class UnitAssembler:
         self._count_skipped()
         if self._builder.markers.trusted:
             self._close_marked()
-        elif self._silent > SILENT_FLUSHES:
+        elif self._silent > (SILENT_FLUSHES if self._is_marked else UNMARKED_FLUSHES):
             self.settle()
         self._flush_until(self.times.end)
 
@@ -281,15 +282,26 @@ class UnitAssembler:
     def waits_for_keyframe(self) -> bool:
         return self._wait_key
 
+    @property
+    def waits_for(self) -> str:
+        """What a stream lacks of which pictures arrive and none can be recorded."""
+        if self.missing_sets:
+            return "keyframes arrive, and neither the stream nor the SDP has the parameter sets that they name"
+        return "pictures arrive, and no keyframe among them yet"
+
     def is_aligned(self) -> bool:
         """The newest packet had the marker: with it everything is complete, and nvr.bulk may go on behind it."""
         if self._builder.markers.trusted:
             self._close_marked()
         return self.between_pictures
 
-    def _close_marked(self) -> None:
+    @property
+    def _is_marked(self) -> bool:
         picture = self._builder.open
-        if picture is not None and picture.marked and self._is_between_units:
+        return picture is not None and picture.marked
+
+    def _close_marked(self) -> None:
+        if self._is_marked and self._is_between_units:
             self._builder.close()
 
     def knows_set(self, nal: bytes) -> bool:

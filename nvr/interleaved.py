@@ -23,7 +23,10 @@ def packets(buffer: bytearray) -> Iterator[tuple[int, bytes]]:
                     raise ProtocolError("the camera's stream is out of step")
                 if head < 0:
                     break
-                at = head + 4  # the answer to a keep-alive has no body
+                after = head + 4 + _body_size(bytes(buffer[at:head]))
+                if after > len(buffer):
+                    break
+                at = after
                 continue
             end = at + 4 + int.from_bytes(buffer[at + 2 : at + 4], "big")
             if end > len(buffer):
@@ -35,3 +38,12 @@ def packets(buffer: bytearray) -> Iterator[tuple[int, bytes]]:
         del buffer[:at]
     if len(buffer) > MAX_WAITING:
         raise ProtocolError("the camera sends frames that do not end")
+
+
+def _body_size(head: bytes) -> int:
+    """Bytes behind the head of a reply: some cameras answer a keep-alive with a body."""
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-length" and value.strip().isdigit() and len(value.strip()) < 7:
+            return int(value)
+    return 0

@@ -53,7 +53,7 @@ class NativeSession:
         self._rtsp = rtsp
         self._sink = sink
         self._counters = counters
-        self.arrival_us = 0
+        self.tick_us = self.arrival_us = 0  # now, and when bytes came last
         self._leftover = b""
         self.socket = CameraSocket(rtsp.sock, rtsp.early)
         track = rtsp.track
@@ -84,6 +84,7 @@ class NativeSession:
         kept = len(self._leftover)
         view[at : at + kept] = self._leftover
         size = self.socket.receive(view[at + kept : at + room])
+        self.arrival_us = self.tick_us if size else self.arrival_us
         self._counters.bytes += size
         return at + kept + size
 
@@ -259,7 +260,7 @@ class NativeSession:
         """Pictures arrive and cannot be recorded before the session's first keyframe: a gap with this cause."""
         self._unrecorded = self._counters.keyframes == self._keyframes_before
         if self._unrecorded and self._watchdog.waited(now) > FIRST_REQUEST_S:
-            self._sink.start_gap(NO_KEYFRAME, "pictures arrive, and no keyframe among them yet", self.arrival_us)
+            self._sink.start_gap(NO_KEYFRAME, self._assembler.waits_for, self.tick_us)
 
     def _request_keyframe(self) -> None:
         """By RTCP where the camera offers it, and by whoever can reach it otherwise (ONVIF)."""
@@ -353,8 +354,7 @@ class Ticker:
     def _read(
         self, arena: Arena, queue: list[NativeSession], arrival_us: int
     ) -> tuple[list[NativeSession], list[NativeSession]]:
-        """Read as many sockets as the arena holds and take their bytes apart; returns the sessions not yet
-        read, and those that had more to say than there was room for."""
+        """Read as many sockets as the arena holds; returns the sessions not yet read, and those that had more to say."""
         at = 0
         read: list[tuple[NativeSession, int, int]] = []
         full: list[NativeSession] = []
@@ -363,7 +363,7 @@ class Ticker:
             if count == GROUP or at + ROOM > ARENA - 64:
                 left = queue[count:]
                 break
-            session.arrival_us = arrival_us
+            session.tick_us = arrival_us
             try:
                 end = session.receive(arena.view, at, ROOM)
             except MinwangError as e:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nvr.access_units import Counters
+from nvr import interleaved
+from nvr.access_units import Assembled, Counters, UnitAssembler
 from tests.nvr.camera_streams import (
     STEP,
     Packet,
@@ -196,3 +197,43 @@ def test_the_same_samples_come_out_of_any_packetisation(
     assert found == expected(codec, [sei(codec, sei_size)] if sei_size else [])
     assert counters.damaged_units == counters.lost_packets == 0
     assert counters.skipped_units == sum(len(slices_of(u, codec)) for u in pictures(codec)) * len(vendor)
+
+
+@pytest.mark.parametrize(("markers", "silent"), [("last", 2), ("never", 3)])
+def test_silence_completes_a_picture_of_a_camera_whose_marker_is_not_known_yet(markers: str, silent: int) -> None:
+    """Of sparse pictures nobody waits for the next; while its next packet comes, slowly, no picture is complete."""
+    packets = [p for p in packetise(pictures("h264"), "h264", Style(markers)) if p.ts == 1000]
+    runs: list[Assembled] = []
+    assembler = UnitAssembler("h264", [], Counters(), runs.append)
+    for p in packets:
+        assembler.push(memoryview(p.payload), 0, len(p.payload), p.seq, p.ts, p.marker)
+    for _ in range(5):
+        assembler.flush_ready(waiting=True)
+    assert not runs
+    for flushed in range(1, silent + 1):
+        assembler.flush_ready()
+        assert len(runs) == (flushed == silent)
+    assert samples(runs) == expected("h264")[:1]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_trusted_marker_completes_a_picture_at_once(codec: str) -> None:
+    packets = packetise(pictures(codec), codec, Style())
+    runs: list[Assembled] = []
+    assembler = UnitAssembler(codec, [], Counters(), runs.append)
+    for p in packets:
+        assembler.push(memoryview(p.payload), 0, len(p.payload), p.seq, p.ts, p.marker)
+        if p.marker:
+            assembler.flush_ready()
+    assert samples(runs) == expected(codec)
+
+
+def test_a_reply_with_a_body_between_frames_is_passed_over() -> None:
+    packet = Packet(b"\x65\x88\x80", 7, True)
+    reply = b"RTSP/1.0 200 OK\r\nCSeq: 4\r\nContent-Length: 6\r\n\r\n$a: b\n"
+    data = packet.framed() + reply + packet.framed()
+    for cut in range(len(data)):
+        buffer = bytearray(data[:cut])
+        found = list(interleaved.packets(buffer))
+        buffer += data[cut:]
+        assert [*found, *interleaved.packets(buffer)] == [(0, packet.framed()[4:])] * 2

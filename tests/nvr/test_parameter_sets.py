@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nvr import sdp
-from nvr.access_units import Assembled, Counters
+from nvr.access_units import Assembled, Counters, UnitAssembler
 from nvr.parameter_set_store import ParameterSetStore
 from tests.nvr.camera_streams import (
     Style,
@@ -162,6 +162,15 @@ def test_a_keyframe_without_its_sets_waits_for_the_next() -> None:
     runs, counters = recorded([bare], "h264")
     assert counters.frames == len(part) - 5 and counters.damaged_units == 1
     assert decoded(files(runs)[0]) == (reference(part[5:], "h264"), "")
+
+
+def test_a_stream_that_lacks_its_sets_says_so() -> None:
+    assembler = UnitAssembler("h264", [], Counters(), lambda _: None)
+    assert "no keyframe" in assembler.waits_for
+    bare = [[n for n in unit if n not in sets("day")] for unit in variant("h264", "day")]
+    for p in packetise(bare, "h264", Style()):
+        assembler.push(memoryview(p.payload), 0, len(p.payload), p.seq, p.ts, p.marker)
+    assert "parameter sets" in assembler.waits_for and assembler.waits_for_keyframe and assembler.counters.frames == 0
 
 
 @given(st.lists(st.binary(max_size=80), max_size=6), st.permutations(range(4)))
