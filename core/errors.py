@@ -18,6 +18,7 @@
     ├── TaskFailed               a background task of this process keeps failing
     ├── CameraError              a camera did not do what it should; carries a gap cause
     │   ├── CameraUnreachable    no TCP connection, or no answer in time
+    │   │   └── ConnectionLost       it had answered, and the connection broke
     │   ├── CameraRefused        credential refused: nobody tries again until a person acts
     │   ├── CameraDeclined       it answered in the protocol, with a no: no such stream, busy, internal error
     │   ├── ProtocolError        it answered, but not in the protocol
@@ -108,6 +109,10 @@ class CameraError(MinwangError):
 
 class CameraUnreachable(CameraError):
     cause = "unreachable"
+
+
+class ConnectionLost(CameraUnreachable):
+    pass
 
 
 class CameraRefused(CameraError):

@@ -13,7 +13,7 @@ import logging
 import socket
 from enum import IntEnum
 
-from core.errors import CameraUnreachable
+from core.errors import ConnectionLost
 from core.network_errors import reason
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class CameraSocket:
     def __init__(self, sock: socket.socket, early: bytes = b""):
         self._sock = sock
         self._waiting = bytearray(early)
-        self._error: CameraUnreachable | None = None
+        self._error: ConnectionLost | None = None
         self._loop = asyncio.get_running_loop()
         self._resting: asyncio.TimerHandle | None = None
         self._since_tick = self._peak = 0  # bytes since the last tick or poll, and the most of them in this window
@@ -54,7 +54,7 @@ class CameraSocket:
             self._read(Reading.ON_ARRIVAL)  # until its rate is known
 
     def receive(self, view: memoryview) -> int:
-        """Put what has come into the view; returns the bytes. Raises CameraUnreachable once everything was handed over."""
+        """Put what has come into the view; returns the bytes. Raises ConnectionLost once everything was handed over."""
         size = min(len(view), len(self._waiting))
         if size:
             view[:size] = self._waiting[:size]
@@ -101,7 +101,7 @@ class CameraSocket:
         return size
 
     def _ended(self, why: str) -> int:
-        self._error = CameraUnreachable(why)
+        self._error = ConnectionLost(why)
         self._stop_reading()
         return 0
 

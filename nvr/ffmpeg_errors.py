@@ -13,7 +13,7 @@ import re
 from collections import deque
 from dataclasses import dataclass, field
 
-from core.errors import CameraError, CameraUnreachable, ProtocolError, TransportDeclined
+from core.errors import CameraError, CameraUnreachable, ConnectionLost, ProtocolError, TransportDeclined
 from core.logs import redact
 from nvr import answers
 
@@ -29,11 +29,10 @@ _NO_HEADER = re.compile(r"^(?:\[out#\S+ @ 0x[0-9a-f]+\] )?Could not write header
 _UNREACHABLE = tuple(
     os.strerror(number)
     for number in (
-        errno.ECONNREFUSED, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNRESET, errno.EHOSTDOWN,
-        errno.ENETDOWN, errno.EPIPE, errno.ECONNABORTED,
+        errno.ECONNREFUSED, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN,
     )
 )  # fmt: skip
-_CLOSED = ("End of file", os.strerror(errno.EIO))
+_CLOSED = ("End of file", *(os.strerror(n) for n in (errno.EIO, errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED)))
 _NO_NAME = re.compile(_FROM % "tcp|udp|tls" + r"Failed to resolve hostname ")
 
 
@@ -84,9 +83,10 @@ class FfmpegErrors:
         if self.declined_transport:
             return TransportDeclined("the camera answered with another transport than was asked for")
         if not self.lines:
-            return CameraUnreachable("ffmpeg ended without a word")
+            return ConnectionLost("ffmpeg ended without a word")
         if self.unresolved:
             return CameraUnreachable("the camera's name has no address")
         text = redact(self.lines[-1])[:160]
-        unreachable = any(line.endswith(_UNREACHABLE) for line in self.lines) or self.lines[-1].endswith(_CLOSED)
-        return CameraUnreachable(text) if unreachable else ProtocolError(text)
+        if any(line.endswith(_UNREACHABLE) for line in self.lines):
+            return CameraUnreachable(text)
+        return ConnectionLost(text) if self.lines[-1].endswith(_CLOSED) else ProtocolError(text)

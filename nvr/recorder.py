@@ -11,19 +11,20 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
 from functools import partial
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from core.clock import SECOND, Clock, from_microseconds, to_microseconds
 from core.connection_budget import ConnectionBudget, subnet_of
-from core.errors import CameraError, CameraRefused, ProtocolError, StationFault
+from core.errors import CameraError, CameraRefused, StationFault
 from core.settings import RecorderSettings
 from core.tasks import BackgroundTasks, end, spawn
 from nvr.access_units import Counters
 from nvr.archive import ArchiveDatabase
 from nvr.connecting import StallGuard
+from nvr.engine_choice import FFMPEG, NATIVE, TRIAL_S, EngineChoice, weight
+from nvr.fmp4 import TIMESCALE
 from nvr.native import NativeEngine, Ticker
 from nvr.preroll import EventSink
 from nvr.refiling import Refiler
@@ -35,9 +36,7 @@ log = logging.getLogger(__name__)
 
 LADDER = (1, 2, 5, 10, 30, 60)  # seconds before the next attempt
 STEADY_SECONDS = 30  # recording this long starts the ladder anew
-FALL_BACK_AFTER = 2  # protocol failures before 'auto' tries ffmpeg
 FFMPEG_AGAIN_SECONDS = 600.0  # it was not installed: then it is looked for again
-NATIVE_AGAIN = timedelta(days=1)  # then the native engine gets another chance
 
 
 class Engine(Protocol):
@@ -253,6 +252,7 @@ class Recorder:
         self._enter(state, "connecting", state.cause, state.detail)
         engine = self._engine(self._choose(state))
         state.engine = engine.name
+        began = self._clock.monotonic(), state.sink.recorded
         async with self.budget.attempt(state.spec.url):
             connected: asyncio.Future[str] = asyncio.get_running_loop().create_future()
             recording = spawn(engine.record(state.spec, state.sink, state.counters, partial(_settle, connected)))
@@ -268,7 +268,7 @@ class Recorder:
             self.guard.answered(_subnet(state.spec))
         error = CameraError("the stream ended")
         try:
-            await recording
+            await self._running(state, recording, began)
         except CameraError as e:
             error = e
         except Exception:
@@ -276,8 +276,21 @@ class Recorder:
             error = StationFault(_OF_OURS)
         finally:
             recording.cancel()
-        self._count(state, error)
+        self._count(state, error, *began)
         return self._without_ffmpeg(state, error)
+
+    async def _running(self, state: StreamState, recording: asyncio.Task[None], began: tuple[float, int]) -> None:
+        """Until the session fails; raises what it raises. One of ffmpeg ends where the native engine recorded more."""
+        choice, (at, recorded) = state.choice, began
+        if choice is not None and state.engine == FFMPEG:
+            await asyncio.wait((recording,), timeout=TRIAL_S)
+            elapsed = self._clock.monotonic() - at
+            if not recording.done() and choice.is_worse(elapsed, (state.sink.recorded - recorded) / TIMESCALE):
+                choice.give_back(self._clock.monotonic())
+                self._follow(state, choice)
+                await end(recording)
+                raise CameraError("ffmpeg records less than the native engine did")
+        await recording
 
     def _tell_missing(self, state: StreamState, missing: str) -> None:
         """Sound that was asked for and is not there: told once, and again when the reason changes."""
@@ -292,10 +305,12 @@ class Recorder:
         if state.engine == "ffmpeg" and isinstance(error, StationFault):
             self._ffmpeg_missing = (now, str(error))
             state.fell_back_at = None
+            if state.choice is not None:
+                state.choice.without_ffmpeg(now)
             return StationFault(f"{error} (the native engine: {state.native_said})") if state.native_said else error
         state.native_said = str(error) if state.engine == "native" else ""
-        wanted = state.spec.engine == "auto" and state.protocol_failures >= FALL_BACK_AFTER
-        if wanted and isinstance(error, ProtocolError) and (missing := self._missing_ffmpeg()):
+        wanted = state.choice is not None and weight(error, NATIVE) and state.choice.native_fails(now)
+        if wanted and (missing := self._missing_ffmpeg()):
             return StationFault(f"{missing} (the native engine: {error})")
         return error
 
@@ -304,11 +319,12 @@ class Recorder:
         at, why = self._ffmpeg_missing
         return why if self._clock.monotonic() - at < FFMPEG_AGAIN_SECONDS else ""
 
-    def _count(self, state: StreamState, error: CameraError) -> None:
+    def _count(self, state: StreamState, error: CameraError, began: float, recorded: int) -> None:
         steady = state.state == "recording" and self._clock.monotonic() - state.since > STEADY_SECONDS
         state.failures = 0 if steady else state.failures + 1
-        if isinstance(error, ProtocolError) or (isinstance(error, StationFault) and state.engine == "native"):
-            state.protocol_failures += 1
+        if state.choice is not None:
+            now = self._clock.monotonic()
+            state.choice.ended(now, state.engine, error, now - began, (state.sink.recorded - recorded) / TIMESCALE)
 
     def _engine(self, name: str) -> Engine:
         if name == "native":
@@ -324,19 +340,30 @@ class Recorder:
         wanted = state.spec.engine
         if wanted != "auto":
             return wanted
-        now = self._clock.now()
-        if state.fell_back_at is not None and now - state.fell_back_at > NATIVE_AGAIN:
-            state.fell_back_at, state.protocol_failures = None, FALL_BACK_AFTER - 1  # one more chance
-        if state.fell_back_at is not None:
-            return "ffmpeg"
-        if urlsplit(state.spec.url).scheme == "rtsp" and state.protocol_failures < FALL_BACK_AFTER:
-            return "native"
-        if self._missing_ffmpeg() and urlsplit(state.spec.url).scheme == "rtsp":
-            return "native"  # the camera may have been mended meanwhile
-        log.warning("%s: the native engine cannot record it, ffmpeg takes over", state.spec.id)
-        state.fell_back_at = now
-        self._archive.announce("stream.fell_back", state.spec.id.partition("/")[0], stream=state.spec.id, why=state.detail)
-        return "ffmpeg"
+        now = self._clock.monotonic()
+        if state.choice is None:
+            before = state.fell_back_at
+            state.choice = EngineChoice(now, (self._clock.now() - before).total_seconds() if before is not None else None)
+        can = not self._missing_ffmpeg() and not self.guard.systemic
+        engine = state.choice.choose(now, native_can=urlsplit(state.spec.url).scheme == "rtsp", ffmpeg_can=can)
+        self._follow(state, state.choice)
+        return engine
+
+    def _follow(self, state: StreamState, choice: EngineChoice) -> None:
+        """Tell and keep which engine has the stream."""
+        on_ffmpeg = choice.engine == FFMPEG
+        if on_ffmpeg is (state.fell_back_at is not None):
+            return
+        state.fell_back_at = self._clock.now() if on_ffmpeg else None
+        native, ffmpeg = choice.shares()
+        log.warning(
+            "%s: %s", state.spec.id, "the native engine cannot record it, ffmpeg takes over" if on_ffmpeg
+            else "the native engine has it again", extra={"stream": state.spec.id},
+        )  # fmt: skip
+        self._archive.announce(
+            "stream.fell_back" if on_ffmpeg else "stream.native_again", state.spec.id.partition("/")[0], stream=state.spec.id,
+            why=state.detail, native_percent=native, ffmpeg_percent=ffmpeg,
+        )  # fmt: skip
 
     def _pause(self, state: StreamState) -> float:
         step = LADDER[min(max(state.failures - 1, 0), len(LADDER) - 1)]

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from cameras.onvif.addresses import filled
 from core.authenticator import Authenticator
-from core.errors import CameraDeclined, CameraUnreachable, ProtocolError, TransportDeclined
+from core.errors import CameraDeclined, CameraUnreachable, ConnectionLost, ProtocolError, TransportDeclined
 from core.network_errors import reason
 from nvr.answers import judge
 from nvr.camera_socket import FIRST_BUFFER, ask
@@ -77,7 +77,7 @@ class _Redirected(Exception):
         self.url = url
 
 
-class _Closed(CameraUnreachable):
+class _Closed(ConnectionLost):
     """In order, not by a reset."""
 
 
@@ -158,7 +158,7 @@ class _Dialogue:
         except TimeoutError as e:
             raise CameraUnreachable(f"no answer to {method} within {REPLY_SECONDS:g} s") from e
         except OSError as e:
-            raise CameraUnreachable(f"connection lost at {method}: {reason(e)}") from e
+            raise ConnectionLost(f"connection lost at {method}: {reason(e)}") from e
 
     async def _read_reply(self) -> Reply:
         while True:

@@ -94,6 +94,7 @@ class SegmentSink:
         self._sound: AudioTrack | None = None
         self._sound_clock = WallClock()
         self.segments_made = 0
+        self.recorded = 0  # 90 kHz, of pictures handed to a file
 
     @property
     def covered_until(self) -> int | None:
@@ -220,6 +221,7 @@ class SegmentSink:
             self.live(run, segment, head)
 
     def _index(self, segment: Writing, run: Assembled) -> None:
+        self.recorded += sum(run.durations)
         segment.end = run.time + sum(run.durations)
         segment.newest = segment.end - run.durations[-1]
         if run.key or not segment.gops:

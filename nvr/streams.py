@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from core.errors import CameraRefused, ProtocolError, StationFault
 from core.logs import redact
 from nvr.access_units import Counters
+from nvr.engine_choice import EngineChoice
 from nvr.segments import SegmentSink
 
 NO_KEYFRAME = "no_keyframe"  # gap cause: pictures arrive, and none that can be the first
@@ -72,10 +73,10 @@ class StreamState:
     engine: str = "native"
     since: float = 0.0
     reconnects: int = -1
-    protocol_failures: int = 0
     failures: int = 0
     keyframe_wanted_at: float = float("-inf")  # monotonic: when its camera was asked for one last
     missing: str = ""  # what its recording lacks: sound
+    choice: EngineChoice | None = None  # where the engine is `auto`
     native_said: str = ""  # why the native engine failed last
     fell_back_at: datetime | None = None
     refused: CameraRefused | None = None  # nobody tries again until a person acts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,7 +18,7 @@ from nvr import rtsp, schedule
 from nvr.connecting import StallGuard
 from nvr.preroll import EventSink
 from nvr.reconcile import shard
-from nvr.recorder import NATIVE_AGAIN, Recorder, StreamSpec, StreamState
+from nvr.recorder import StreamSpec
 from tests.nvr.conftest import LOGIN, Recording, eventually, segments_of
 
 Camera = tuple[Mount, str]
@@ -132,23 +132,6 @@ async def test_a_neighbour_s_answer_shortens_the_wait() -> None:
     assert near.done() and not far.done()
     far.cancel()
     await asyncio.gather(far, return_exceptions=True)
-
-
-async def test_native_gets_another_chance_after_a_day(recording: Recording) -> None:
-    async with recording() as machine:
-        clock = ManualClock()
-        machine._clock = clock
-        spec = StreamSpec("c/main", "rtsp://h/x")
-        state = StreamState(spec, None, None)  # type: ignore[arg-type]
-        assert machine._choose(state) == "native"
-        state.protocol_failures = 2
-        assert machine._choose(state) == "ffmpeg" and state.fell_back_at is not None
-        clock.advance((NATIVE_AGAIN + timedelta(minutes=1)).total_seconds())
-        assert machine._choose(state) == "native"
-        state.protocol_failures += 1
-        assert machine._choose(state) == "ffmpeg"
-        machine._clock = SystemClock()
-        assert isinstance(machine, Recorder)
 
 
 def test_another_number_of_workers_moves_few_cameras() -> None:

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import CameraDeclined, CameraError, CameraRefused, CameraUnreachable, ProtocolError, TransportDeclined
+from core.errors import (
+    CameraDeclined,
+    CameraError,
+    CameraRefused,
+    CameraUnreachable,
+    ConnectionLost,
+    ProtocolError,
+    TransportDeclined,
+)
 from nvr.ffmpeg_errors import MAX_LINES, FfmpegErrors
 
 AT = "[rtsp @ 0x401403a401403] "
@@ -25,8 +33,8 @@ SAID = [
     ("[tcp @ 0x401] Connection to tcp://401.lan:9 failed: No route to host\n" + OPEN + "pipe:0: No route to host", CameraUnreachable),
     ("[tcp @ 0x401] Failed to resolve hostname 401.invalid: Temporary failure\n" + OPEN + "pipe:0: Input/output error\n", CameraUnreachable),
     (OPEN + "pipe:0: Connection timed out\n", CameraUnreachable),
-    (OPEN + "pipe:0: End of file\n", CameraUnreachable),
-    ("", CameraUnreachable),
+    (OPEN + "pipe:0: End of file\n", ConnectionLost),
+    ("", ConnectionLost),
     (OPEN + "pipe:0: Invalid data found when processing input\n", ProtocolError),
     ("[h264 @ 0x1] error while decoding MB 401 403\npipe:0: Invalid data found when processing input\n", ProtocolError),
     ("[https @ 0x56] HTTP error 401 Unauthorized\n", CameraRefused),
