@@ -51,7 +51,8 @@ class ClockState:
     suspicion: Suspicion = Suspicion.NONE
     steady_us: int = 0  # without another step since the last one
     ntp_us: int = 0  # of it kept by a time service
-    wrong_since_us: int = 0  # wall time from which on recordings may be filed too early; 0: they are not
+    wrong_since_us: int = 0  # wall time from which on recordings may be filed too early, behind (or, should the step ahead
+    # prove right, before it); 0: they are not
 
     @property
     def suspended(self) -> bool:
@@ -103,20 +104,24 @@ def judge(before: ClockState, reading: Reading, promise_us: int) -> Judgement:
         return Judgement(_believed(now), change, _misfiled(before, now, progress))
     stepped = not same_boot or abs(now.ahead_us - before.ahead_us) > STEP_US
     if not before.suspended or stepped:
-        was_behind = before.suspicion is Suspicion.BACKWARD
-        misfiled = _misfiled(before, now, progress) if was_behind and now.ahead_us > before.ahead_us else None
-        return Judgement(_suspended(now, reading), "" if before.suspended else "suspended", misfiled)
+        misfiled = _misfiled(before, now, progress) if now.ahead_us > before.ahead_us else None
+        began_us = before.wall_us - before.uptime_us if same_boot and not before.suspended else before.wrong_since_us
+        return Judgement(_suspended(now, reading, began_us), "" if before.suspended else "suspended", misfiled)
     now = replace(now, steady_us=before.steady_us + progress, ntp_us=before.ntp_us + progress if reading.ntp else 0)
     if now.ntp_us >= NTP_PROOF_US:
-        return Judgement(_believed(now), "ntp")
+        return confirmed(now, "ntp")
     if now.steady_us >= promise_us:
-        return Judgement(_believed(now), "time")
+        return confirmed(now, "time")
     return Judgement(now)
 
 
-def confirmed(state: ClockState) -> ClockState:
-    """A person says that the wall clock was right at the last reading."""
-    return _believed(state)
+def confirmed(state: ClockState, why: str = "person") -> Judgement:
+    """The wall clock was right at the last reading. Where it had stepped ahead it was behind before."""
+    misfiled = None
+    if state.suspicion is Suspicion.FORWARD and state.wrong_since_us:
+        stepped_us = state.plausible_us - state.steady_us
+        misfiled = Misfiled(state.wrong_since_us, stepped_us + BETWEEN_LOOKS_US, state.ahead_us)
+    return Judgement(_believed(state), why, misfiled)
 
 
 def _believed(state: ClockState) -> ClockState:
@@ -125,18 +130,21 @@ def _believed(state: ClockState) -> ClockState:
     )  # fmt: skip
 
 
-def _suspended(state: ClockState, reading: Reading) -> ClockState:
-    behind = state.ahead_us < 0
+def _suspended(state: ClockState, reading: Reading, began_us: int = 0) -> ClockState:
+    """`began_us`: by the clock before, when the machine started; 0: it was off in between, or is not known."""
+    fresh = replace(state, steady_us=0, ntp_us=0)
+    if state.ahead_us >= 0:
+        since = began_us if state.suspicion is not Suspicion.BACKWARD else 0
+        return replace(fresh, suspicion=Suspicion.FORWARD, wrong_since_us=since)
     since = reading.wall_us - BETWEEN_LOOKS_US
-    if behind and state.wrong_since_us:
+    if state.suspicion is Suspicion.BACKWARD:
         since = min(since, state.wrong_since_us)
-    suspicion = Suspicion.BACKWARD if behind else Suspicion.FORWARD
-    return replace(state, suspicion=suspicion, steady_us=0, ntp_us=0, wrong_since_us=since if behind else 0)
+    return replace(fresh, suspicion=Suspicion.BACKWARD, wrong_since_us=since)
 
 
 def _misfiled(before: ClockState, now: ClockState, progress: int) -> Misfiled | None:
     """The wall clock was behind and is not any more: what was recorded meanwhile lies too early."""
-    if not before.wrong_since_us:
+    if before.suspicion is not Suspicion.BACKWARD:
         return None
     until = before.wall_us + min(progress, BETWEEN_LOOKS_US)
     return Misfiled(before.wrong_since_us, until, now.ahead_us - before.ahead_us)

@@ -80,6 +80,10 @@ class _Pass:
     def now_us(self) -> int:
         return self.trust.now_us
 
+    def is_much_younger(self, segment: Segment) -> bool:
+        """It was filed a day too early or more: by its name it would be the oldest."""
+        return self.trust.true_end_us(segment.start_us, segment.end_us) - segment.end_us >= DAY_US
+
     def is_closing(self, segment: Segment) -> bool:
         return abs(segment.end_us - self.trust.wall_us) < CLOSING_US
 
@@ -189,7 +193,9 @@ class Retention:
         return deleted
 
     async def _make_room(self, number: int, going: _Pass) -> int:
-        path = going.volumes[number]
+        path = going.volumes.get(number)
+        if path is None:  # it refused meanwhile
+            return 0
         try:
             wanted = await self._calls.run(number, partial(self._missing, path))
         except OSError as e:
@@ -213,18 +219,29 @@ class Retention:
 
     async def _free(self, condition: ColumnElement[bool], wanted: _Wanted, reason: str, going: _Pass) -> int:
         """Remove the oldest footage that fits the condition until so much is free; the count of files."""
-        gone: list[Segment] = []
-        async for page in self._unprotected(condition, going):
-            for hour in sorted({r.hour for r in page}):
-                gone += await self._free_hour([r.id for r in page if r.hour == hour], wanted.without(gone), going)
-                if wanted.without(gone).met(0, 0):
-                    break
-            if wanted.without(gone).met(0, 0) or len(gone) >= MAX_FILES_BY_AGE:
-                break
+        gone = await self._free_oldest(condition, wanted, going, lambda s: not going.is_much_younger(s))
+        if not wanted.without(gone).met(0, 0) and going.trust.misfiled:
+            gone += await self._free_oldest(condition, wanted.without(gone), going, going.is_much_younger)
         await self._note_shortfalls(gone, reason, going)
         return len(gone)
 
-    async def _free_hour(self, numbers: Sequence[int], wanted: _Wanted, going: _Pass) -> list[Segment]:
+    async def _free_oldest(
+        self, condition: ColumnElement[bool], wanted: _Wanted, going: _Pass, may_go: Callable[[Segment], bool]
+    ) -> list[Segment]:
+        gone: list[Segment] = []
+        async for page in self._unprotected(condition, going):
+            for hour in sorted({r.hour for r in page}):
+                numbers = [r.id for r in page if r.hour == hour]
+                gone += await self._free_hour(numbers, wanted.without(gone), going, may_go)
+                if wanted.without(gone).met(0, 0):
+                    return gone
+            if len(gone) >= MAX_FILES_BY_AGE:
+                break
+        return gone
+
+    async def _free_hour(
+        self, numbers: Sequence[int], wanted: _Wanted, going: _Pass, may_go: Callable[[Segment], bool]
+    ) -> list[Segment]:
         """Within an hour the oldest segments of every stream go before newer ones of any."""
         candidates = sorted((s.start_us, s.stream, number, s) for number, s in await self._segments(numbers))
         chosen: dict[int, set[int]] = defaultdict(set)
@@ -232,8 +249,7 @@ class Retention:
         for start, _, number, s in candidates:
             if wanted.met(freed, files):
                 break
-            misfiled = going.trust.true_end_us(s.start_us, s.end_us) != s.end_us
-            if not going.is_closing(s) and not misfiled and not held(going.holds, s):
+            if not going.is_closing(s) and may_go(s) and not held(going.holds, s):
                 chosen[number].add(start)
                 freed, files = freed + s.size, files + 1
         return [s for number, starts in chosen.items() for s in await self._delete(number, going, _starting_at(starts))]

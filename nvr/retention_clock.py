@@ -90,9 +90,7 @@ class RetentionClock:
             row.suspended_at = None
         elif row.suspended_at is None:
             row.suspended_at = from_microseconds(found.state.plausible_us)
-        if found.misfiled is not None:
-            m = found.misfiled
-            session.add(MisfiledRow(start_us=m.start_us, end_us=m.end_us, offset_us=m.offset_us))
+        _remember(session, found)
         if found.change:
             await self._tell(session, found)
 
@@ -106,6 +104,11 @@ class RetentionClock:
             log.warning("deletion by age goes on: %s", found.change)
             events.append(session, now, "retention.resumed", why=found.change)
         await audit.record(session, now, "system", f"retention.{found.change}", "clock")
+
+
+def _remember(session: AsyncSession, found: Judgement) -> None:
+    if (m := found.misfiled) is not None:
+        session.add(MisfiledRow(start_us=m.start_us, end_us=m.end_us, offset_us=m.offset_us))
 
 
 def _state(row: RetentionClockRow) -> ClockState:
@@ -176,8 +179,10 @@ async def confirm(session: AsyncSession, now: datetime, actor: str, reason: str)
     if not reason.strip():
         raise UsageError("say with what the time was compared")
     state = _state(row)
-    for name, value in _values(confirmed(state)).items():
+    found = confirmed(state)
+    for name, value in _values(found.state).items():
         setattr(row, name, value)
     row.suspended_at = None
+    _remember(session, found)
     events.append(session, now, "retention.resumed", why="person", actor=actor)
     await audit.record(session, now, actor, "retention.confirm", "clock", reason=reason[:200], ahead_s=state.ahead_us // SECOND)

@@ -85,7 +85,8 @@ def test_a_person_or_a_time_service_or_time_proves_it(step: int) -> None:
     machine.run()
     machine.off = step
     assert machine.run().suspended
-    assert not confirmed(machine.state).suspended and confirmed(machine.state).plausible_us == machine.state.wall_us
+    told = confirmed(machine.state).state
+    assert not told.suspended and told.plausible_us == machine.state.wall_us
     machine.ntp = True
     machine.run(60, NTP_PROOF_US // MINUTE - 1)
     assert machine.state.suspended
@@ -141,6 +142,29 @@ def test_an_undone_step_back_names_what_was_misfiled() -> None:
     machine.run()
     ((start, end, offset),) = machine.misfiled
     assert start <= machine.true - DAY - 30 * MINUTE and end >= machine.true - DAY - MINUTE and offset == DAY
+
+
+def test_a_first_start_in_1970_is_young_as_soon_as_the_clock_is_right() -> None:
+    """Nothing is known before: the wrong time is believed, until it steps and proves wrong."""
+    machine = Machine(newest=None)
+    machine.off = -NOW
+    machine._take(first(machine.reading(), None))
+    machine.run(60, 30)
+    stepped, machine.off, machine.ntp = machine.true + machine.off, 0, True
+    machine.run()
+    machine.run(60, 12)
+    assert machine.said == ["suspended", "ntp"]
+    ((start, end, offset),) = machine.misfiled
+    assert start <= -HOUR and stepped <= end <= stepped + 3 * MINUTE and abs(offset - NOW) <= MINUTE
+
+
+def test_a_station_that_was_off_has_misfiled_nothing() -> None:
+    machine = Machine()
+    machine.run()
+    machine.reboot(3 * DAY)
+    machine.ntp = True
+    machine.run(60, 12)
+    assert machine.said == ["suspended", "ntp"] and machine.misfiled == []
 
 
 def test_a_restart_of_the_station_alone_changes_nothing() -> None:

@@ -383,6 +383,40 @@ async def test_what_was_filed_too_early_is_as_young_as_it_is(database: Database,
     assert await left(database) == {}
 
 
+async def test_what_was_filed_too_early_makes_room_last_and_blocks_nothing(
+    database: Database, clock: ManualClock, volume: Path
+) -> None:
+    old = now_us(clock) - 20 * DAY_US
+    await fill(
+        database,
+        [
+            *hourly("wrong/main", old - 400 * DAY_US, 4),
+            *hourly("slightly/main", old, 2),
+            *hourly("c/main", old + HOUR_US * 5, 2),
+        ],
+        volume,
+    )
+    async with database.session() as session:
+        session.add(MisfiledRow(start_us=0, end_us=old - 300 * DAY_US, offset_us=410 * DAY_US))
+        session.add(MisfiledRow(start_us=old - HOUR_US, end_us=old + 3 * HOUR_US, offset_us=120 * SECOND))
+    retention = full(database, clock, min_free_bytes=3_000)
+    assert await retention.run_once() == 3
+    assert await left(database) == {"wrong/main": 4, "c/main": 1}
+    assert await retention.run_once() == 3 and await left(database) == {"wrong/main": 2}
+
+
+async def test_a_volume_that_refuses_by_age_is_asked_for_no_room(
+    database: Database, clock: ManualClock, volume: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(database, hourly("c/main", now_us(clock) - 40 * DAY_US, 2), volume)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert await full(database, clock).run_once() == 0
+
+
 async def test_before_the_first_look_nothing_is_promised(database: Database) -> None:
     async with database.reading() as session:
         told = await retention_clock.report(session)
