@@ -4,7 +4,8 @@
 
 Parts: cost (50 streams against ffmpeg), limit (200 against plain receive-and-write), town (1,000 for ten
 minutes), kills (100 × SIGKILL), power (20 simulated power cuts),
-cut (5 % of the cameras go and come back, for ten minutes), outage (500 cameras gone and back), viewers.
+cut (5 % of the cameras go and come back, for ten minutes), outage (500 cameras gone and back), viewers,
+odd (200 streams of which a quarter have an oddity each).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 from bench.common import Context, Figure, report
-from bench.parts import cost, cut, kills, outage, viewers
+from bench.parts import cost, cut, kills, odd, outage, viewers
 
 PARTS = {
     "cost": cost.run,
@@ -27,6 +28,7 @@ PARTS = {
     "cut": cut.run,
     "outage": outage.run,
     "viewers": viewers.run,
+    "odd": odd.run,
 }
 PROGRAMS = ("ffmpeg", "ffprobe")
 QUICK = ("cost", "kills", "viewers")  # what fits into 45 s and still shows that each kind works

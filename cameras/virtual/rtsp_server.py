@@ -147,8 +147,8 @@ class Player(asyncio.Protocol):
         cseq = headers.get("cseq", "0")
         session = {"Session": f"{id(self):x};timeout={SESSION_TIMEOUT}"}
         if method == "DESCRIBE":
-            body = describe(mount.clip()).encode()
-            self._reply(cseq, "200 OK", {"Content-Type": "application/sdp", "Content-Base": url.rstrip("/") + "/"}, body)
+            headers = {"Content-Type": "application/sdp", "Content-Base": url.rstrip("/") + "/"}
+            self._reply(cseq, "200 OK", headers, self._description(mount))
         elif method == "SETUP":
             self._mount = mount
             self._reply(cseq, "200 OK", {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1;ssrc=4D574E47", **session})
@@ -165,6 +165,9 @@ class Player(asyncio.Protocol):
                 self.transport.close()
         else:
             self._reply(cseq, "455 Method Not Valid in This State")
+
+    def _description(self, mount: Mount) -> bytes:
+        return describe(mount.clip()).encode()
 
     def _replay(self, cseq: str, headers: dict[str, str], mount: Mount, session: dict[str, str]) -> None:
         stretch = card.Stretch.parse(headers)
