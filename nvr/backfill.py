@@ -139,7 +139,7 @@ class Backfiller:
         card = await Card.of(client, url)
         if card is None:
             return True, 0
-        offset_us = self._offset(job.stream, int(told * 1e6))
+        offset_us = self._offset(job.stream, int(told * 1e6) + SECOND // 2)  # ONVIF cuts the second's fraction off
         start, end = (from_microseconds(t + offset_us) for t in (job.start_us, job.end_us))
         for recording in await card.recordings():
             if recording.touches(start, end):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from cameras.onvif.addresses import service_url
 from cameras.onvif.client import SoapClient
 from cameras.onvif.recordings import Card, Recording
 from cameras.tables import Camera, Credential, Stream, Village
+from cameras.virtual import card
 from cameras.virtual.clip import Clip
 from cameras.virtual.device import Device
 from cameras.virtual.onvif_service import OnvifService
@@ -172,6 +173,37 @@ async def test_an_outage_is_fetched_from_the_card(
     async with town.database.reading() as session:
         (event,) = await session.scalars(select(Event).where(Event.kind == "footage.backfilled"))
     assert event.data["missing"] == 0
+
+
+async def test_a_hole_in_the_card_s_own_recording_stays_a_gap(
+    town: Town, recording: Recordings, clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Time and RTP time jump together there: what the card does not have is not filed as recorded."""
+    hole: list[float] = []  # UTC seconds
+    skipped: set[int] = set()
+    whole = card.pictures
+
+    def with_hole(*arguments: Any) -> Iterator[tuple[int, float]]:
+        inside = False
+        for index, taken in whole(*arguments):
+            inside = hole[0] <= taken < hole[1] or (inside and index % clip.frames not in clip.keyframes)
+            if inside:
+                skipped.add(index)
+            else:
+                yield index, taken
+
+    monkeypatch.setattr(card, "pictures", with_hole)
+    async with recording(spec(town)) as machine:
+        await town.outage(machine, seconds=2.5)
+        (gap,) = await town.gaps()
+        hole += [gap.start_us / 1e6 + 0.7, gap.start_us / 1e6 + 1.8]
+        await town.due_now()
+        assert await town.backfiller(machine).run_once() > 0
+        (left,) = await town.gaps()
+    assert left.end_us is not None and left.ask_at is None and left.cause == "unreachable"
+    assert (left.end_us - left.start_us) / 1e6 == pytest.approx(len(skipped) / clip.fps, abs=0.15)
+    # ONVIF tells the camera's clock in whole seconds.
+    assert left.start_us / 1e6 == pytest.approx(hole[0], abs=0.75)
 
 
 async def test_an_empty_card_leaves_the_gap_and_is_not_asked_again(town: Town, recording: Recordings) -> None:
