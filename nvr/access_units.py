@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from operator import sub
 
+from core.errors import ProtocolError
 from nvr.depacketizer import Depacketizer
 from nvr.gather import Part, Pieces
 from nvr.parameter_set_store import ParameterSetStore
@@ -25,6 +26,7 @@ from nvr.picture_times import CLOCK, PictureTimes
 
 MAX_DUPLICATE = 64  # packets; a sequence number so little behind is a packet sent twice
 SILENT_FLUSHES = 1  # without a byte, after which a picture counts as complete whose newest packet has the marker
+MAX_KEYS_WITHOUT_SETS = 3  # keyframes whose parameter sets nobody sent
 UNMARKED_FLUSHES = 2  # … or has not
 
 
@@ -86,7 +88,7 @@ class UnitAssembler:
         self.next_seq = -1
         self.units = 0  # complete pictures in this session
         self._unusable = 0  # pictures of which slices came, and that were not kept
-        self.missing_sets = False  # the newest keyframe's parameter sets never came
+        self._keys_without_sets = 0  # in a row
         self._video: VideoFormat | None = None  # of the GOP being received
         self._pending = _Pending()
         self._foreign_numbers: set[int] = set()  # sequence numbers that foreign packets used
@@ -161,7 +163,7 @@ class UnitAssembler:
         """A picture is complete, or damaged."""
         self._advance(picture.ts)
         if picture.key and not picture.damaged:
-            self.missing_sets = picture.video is None
+            self._note_sets(picture)
         if picture.damaged or (picture.key and picture.video is None):
             self.counters.damaged_units += 1
             # A delta picture that we miss garbles a few pictures; a missing keyframe garbles the GOP.
@@ -173,6 +175,11 @@ class UnitAssembler:
             self._append(picture.size, key=picture.key)
             return
         self._unusable += picture.slices > 0
+
+    def _note_sets(self, picture: Picture) -> None:
+        self._keys_without_sets = 0 if picture.video is not None else self._keys_without_sets + 1
+        if self._keys_without_sets == MAX_KEYS_WITHOUT_SETS:  # a new connection brings a new SDP, or the other engine
+            raise ProtocolError(self.waits_for)
 
     def _advance(self, ts: int) -> None:
         if not self.times.advance(ts):
@@ -285,7 +292,7 @@ class UnitAssembler:
     @property
     def waits_for(self) -> str:
         """What a stream lacks of which pictures arrive and none can be recorded."""
-        if self.missing_sets:
+        if self._keys_without_sets:
             return "keyframes arrive, and neither the stream nor the SDP has the parameter sets that they name"
         return "pictures arrive, and no keyframe among them yet"
 

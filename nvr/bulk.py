@@ -15,11 +15,9 @@ which understands everything.
 
 from __future__ import annotations
 
-import mmap
-import threading
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,14 +25,16 @@ import numpy.typing as npt
 from core.errors import ProtocolError
 from nvr import nal_columns
 from nvr.access_units import UnitAssembler
-from nvr.gather import Pieces, Table, address_of
+from nvr.arena import HEAD, Arena
+from nvr.gather import Pieces, Table
 from nvr.nal_units import START_CODE, is_sound_sei, slice_pps_id
 from nvr.picture_times import MAX_JUMP
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-_HEAD = 20  # bytes of an interleaved frame that are looked at
 _LEAST = 8  # bytes of an interleaved frame: an empty RTCP report; a delimiter in a packet of its own has 14
+_SCANNED = 262_144  # bytes of all regions that are searched for start codes inside slices, taking turns
+_turns = itertools.count()
 _MAX_DELIMITER = 4  # bytes; in a longer one something else hides
 _COLUMNS = (
     "at", "lane", "following", "marker", "seq", "ts", "step", "fu", "starts", "ends", "nal", "h265", "skip", "code", "kept", "key_head",
@@ -54,52 +54,6 @@ class Region:
     ssrc: int
     used: int = 0  # set by `take_apart`: where the camera's unread bytes begin
     others: Sequence[int] = ()  # frames on other channels before `used`: sound, reports
-
-
-class Arena:
-    """Bytes as Python and as NumPy see them, and how many batches of writing still need them."""
-
-    def __init__(self, buffer: Any):
-        self.users = 0
-        self.buffer = buffer
-        self.view = memoryview(buffer)
-        self.bytes: npt.NDArray[np.uint8] = np.frombuffer(buffer, np.uint8)
-        self.base = address_of(buffer)
-        # heads[p] are the _HEAD bytes from p on; the last positions have none.
-        size = len(self.bytes) - _HEAD + 1
-        self.heads = np.lib.stride_tricks.as_strided(self.bytes, (size, _HEAD), (1, 1), writeable=False)
-        self.words: npt.NDArray[np.uint32] = np.ndarray((size,), ">u4", buffer, strides=(1,))
-
-
-class ArenaPool:
-    """Arenas in anonymous memory, of which untouched pages cost nothing.
-
-    `take` for reading, `hold` once for each batch of writing that refers to it, `release` when that is done
-    (any thread).
-    """
-
-    def __init__(self, size: int):
-        self._size = size
-        self._free: list[Arena] = []
-        self._lock = threading.Lock()
-
-    def take(self) -> Arena:
-        with self._lock:
-            if self._free:
-                return self._free.pop()
-        return Arena(mmap.mmap(-1, self._size))
-
-    def hold(self, arenas: Sequence[Arena]) -> None:
-        with self._lock:
-            for arena in arenas:
-                arena.users += 1
-
-    def release(self, arenas: Sequence[Arena]) -> None:
-        with self._lock:
-            for arena in arenas:
-                arena.users -= 1
-                if arena.users == 0:
-                    self._free.append(arena)
 
 
 def take_apart(arena: Arena, regions: list[Region]) -> None:
@@ -145,7 +99,7 @@ class _Packets:
             whole = framed & (following <= ends)
             if not whole.all():
                 # The end of what was received, a frame that goes on in the next tick, or out of step?
-                self._bad[active[~framed & (position + _HEAD <= ends)]] = True
+                self._bad[active[~framed & (position + HEAD <= ends)]] = True
                 active, position, ends, following = active[whole], position[whole], ends[whole], following[whole]
             places.append(position)
             lanes.append(active)
@@ -221,6 +175,7 @@ class _Packets:
         self._bad[lane[odd]] = True
         self._drop_unfinished()
         self._judge_contents()
+        self._search_start_codes(next(_turns) * 7)
         self._keep(~self._bad[self.lane])
 
     def _judge_slices(self, odd: Bools, picture: Ints) -> None:
@@ -263,6 +218,30 @@ class _Packets:
         for i in np.flatnonzero(self.key_head & ~self._bad[self.lane]).tolist():
             if self._pps_of(i) != self._regions[self.lane[i]].assembler.pps_id:
                 self._bad[self.lane[i]] = True
+
+    def _search_start_codes(self, turn: int) -> None:
+        """A camera that sends byte streams shows it in its first pictures, which go the other way; should one begin
+        later, it is found within a while, at once where there are few cameras."""
+        count, left = len(self._regions), _SCANNED
+        for k in range(count):
+            i = (turn + k) % count
+            left -= self._regions[i].end - self._regions[i].begin
+            if left < 0 and k:
+                return
+            self._bad[i] |= self._has_start_code(i)
+
+    def _has_start_code(self, i: int) -> bool:
+        region = self._regions[i]
+        rows = None
+        found = self._arena.buffer.find(START_CODE, region.begin, region.end)
+        while found >= 0:
+            rows = np.flatnonzero(self.lane == i) if rows is None else rows
+            row = rows[np.searchsorted(self.at[rows], found, "right") - 1] if len(rows) and found > self.at[rows[0]] else -1
+            inside = row >= 0 and self.at[row] + self.skip[row] <= found <= self.following[row] - 3
+            if inside and self.code[row] in (nal_columns.SLICE, nal_columns.KEY_SLICE):
+                return True
+            found = self._arena.buffer.find(START_CODE, found + 1, region.end)
+        return False
 
     def _long_sei(self) -> Ints:
         """SEI that are not plainly one message with a size of one byte."""

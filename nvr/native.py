@@ -18,9 +18,10 @@ from core.clock import Clock
 from core.errors import MinwangError, ProtocolError, StreamStalled
 from nvr import black_box, rtcp
 from nvr.access_units import Assembled, Counters, UnitAssembler
+from nvr.arena import Arena, ArenaPool
 from nvr.audio import AudioAssembler
 from nvr.black_box import BlackBox
-from nvr.bulk import Arena, ArenaPool, Region, take_apart
+from nvr.bulk import Region, take_apart
 from nvr.camera_socket import CameraSocket
 from nvr.rtp import RtpReceiver, payload_bounds, probe_of
 from nvr.rtsp import RtspSession, open_session
@@ -128,8 +129,7 @@ class NativeSession:
         self._watch(now)
 
     def _parse(self, buffer: Any, view: memoryview, position: int, end: int, *, align: bool = False) -> int:
-        """Take every whole interleaved frame in buffer[position:end], or those up to where nvr.bulk can go on (`align`);
-        returns where the rest begins."""
+        """Take the whole interleaved frames (`align`: up to where nvr.bulk can go on); returns where the rest begins."""
         packet, unpack = self._receiver.packet, _FRAME.unpack_from
         while position + 12 <= end:
             mark, on, length = unpack(buffer, position)

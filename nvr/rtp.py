@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.errors import ProtocolError
 from nvr.access_units import Counters, UnitAssembler
 from nvr.picture_times import CLOCK
 from nvr.sdp import VideoTrack
@@ -53,6 +54,7 @@ class _Rival:
     last_ts: int = -1
     pictures: int = 0
     size: int = 0  # bytes
+    hopeless: bool = False  # it gives no pictures
     interrupted: bool = False  # the present source sent, too
     packets: list[tuple[bytes, int, int, int]] = field(default_factory=list)  # payload, sequence, timestamp, marker
 
@@ -61,8 +63,11 @@ class _Rival:
         self.last_ts = ts
         self.size += len(payload)
         self.packets.append((payload, seq, ts, marker))
-        if self.probe is not None:
-            self.probe.push(memoryview(payload), 0, len(payload), seq, ts, marker)
+        if self.probe is not None and not self.hopeless:
+            try:
+                self.probe.push(memoryview(payload), 0, len(payload), seq, ts, marker)
+            except ProtocolError:  # a stranger's bytes end nobody's session
+                self.hopeless = True
 
     @property
     def span(self) -> int:
@@ -136,6 +141,8 @@ class RtpReceiver:
             self._drop(rival)
 
     def _is_ours(self, rival: _Rival) -> bool:
+        if rival.hopeless:
+            return False
         if rival.probe is not None and not self._assembler.units:
             proved = rival.probe.units > 0
             return proved or (not rival.interrupted and rival.size > MAX_RIVAL_BYTES)

@@ -27,7 +27,7 @@ from core.database import Database
 from core.errors import StationBusyError, StorageError
 from core.tasks import run_all
 from nvr import volume_lock
-from nvr.bulk import Arena, ArenaPool
+from nvr.arena import Arena, ArenaPool
 from nvr.disk_calls import DiskCalls
 from nvr.rendezvous import score
 from nvr.tables import Volume

@@ -19,12 +19,13 @@ from core.clock import ManualClock
 from core.errors import MinwangError
 from nvr import gather
 from nvr.access_units import Assembled, Counters
-from nvr.bulk import Arena, ArenaPool, take_apart
+from nvr.arena import Arena, ArenaPool
+from nvr.bulk import take_apart
 from nvr.native import NativeSession, Ticker
 from nvr.parameter_sets import VideoFormat
 from nvr.rtsp import Authenticator, RtspSession
 from nvr.sdp import VideoTrack
-from tests.nvr.camera_streams import Style, encode, packetise, sample, sei
+from tests.nvr.camera_streams import STEP, Style, encode, numbered, packetise, sample, sei
 
 ARENA = Arena(mmap.mmap(-1, 8 << 20))
 
@@ -300,3 +301,15 @@ def test_parameter_sets_that_change_between_ticks(codec: str) -> None:
         assert [p[3] for p in sink.pictures] == [sample(unit, codec) for part in kinds for unit in part]
         widths = [w for w, _ in itertools.groupby(sink.formats)]
         assert len(widths) == len(kinds)
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_byte_streams_that_begin_late_are_found(codec: str) -> None:
+    """The first keyframes were ordinary; from then on slices are joined by start codes."""
+    units = encode(codec, count=60, gop=20, params="slices=3")
+    plain, joined = packetise(units[:30], codec, Style()), packetise(units[30:], codec, Style(join="all"), 1000 + 30 * STEP)
+    packets = numbered([*plain, *joined])
+    chunks = [b"".join(p.framed() for p in packets[i : i + 25]) for i in range(0, len(packets), 25)]
+    results = asyncio.run(both_ways(Camera(codec), [chunks]))
+    compare(results)
+    assert [p[3] for p in results[0][0][0].pictures] == [sample(unit, codec) for unit in units]

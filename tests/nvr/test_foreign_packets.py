@@ -113,6 +113,14 @@ def test_a_slow_stream_beside_a_fast_old_session() -> None:
     assert channel.take([*head, *by_time(own[len(head) :], after)]) == wanted("h264")[:20]
 
 
+def test_an_old_session_without_parameter_sets_ends_nobody() -> None:
+    bare = [
+        replace(p, payload=b"\x06\x05\x00\x80") if p.payload[0] & 31 in (7, 8) else p for p in stream("h264", OLD, 5, 0, 60, 7)
+    ]
+    channel = Channel("h264")
+    assert channel.take([*stream("h264", count=1)[:1], *bare, *stream("h264")[1:]]) == wanted("h264")
+
+
 OTHER = {
     "same_numbers": lambda i, p: replace(p, payload_type=112, payload=b"private" * 5),
     "own_numbers": lambda i, p: replace(p, payload_type=107, seq=i & 0xFFFF, payload=b"\x65" + b"x" * 40),

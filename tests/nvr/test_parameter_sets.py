@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.errors import ProtocolError
 from nvr import sdp
 from nvr.access_units import Assembled, Counters, UnitAssembler
 from nvr.parameter_set_store import ParameterSetStore
 from tests.nvr.camera_streams import (
+    Packet,
     Style,
     Unit,
     assemble,
@@ -168,9 +170,16 @@ def test_a_stream_that_lacks_its_sets_says_so() -> None:
     assembler = UnitAssembler("h264", [], Counters(), lambda _: None)
     assert "no keyframe" in assembler.waits_for
     bare = [[n for n in unit if n not in sets("day")] for unit in variant("h264", "day")]
-    for p in packetise(bare, "h264", Style()):
-        assembler.push(memoryview(p.payload), 0, len(p.payload), p.seq, p.ts, p.marker)
+    packets = packetise(bare * 2, "h264", Style())
+
+    def feed(packets: list[Packet]) -> None:
+        for p in packets:
+            assembler.push(memoryview(p.payload), 0, len(p.payload), p.seq, p.ts, p.marker)
+
+    feed(packets[: len(packets) // 4])
     assert "parameter sets" in assembler.waits_for and assembler.waits_for_keyframe and assembler.counters.frames == 0
+    with pytest.raises(ProtocolError, match="parameter sets"):
+        feed(packets[len(packets) // 4 :])
 
 
 @given(st.lists(st.binary(max_size=80), max_size=6), st.permutations(range(4)))
