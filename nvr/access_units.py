@@ -248,12 +248,9 @@ class UnitAssembler:
     def flush(self) -> None:
         """Emit what is complete; the picture being received is given up unless all of it seems to be there."""
         self._end_unit()
-        picture = self._builder.open
-        if picture is not None:
-            whole = self._is_between_units and (picture.marked or not self._builder.markers.trusted)
-            picture.near_loss = True
-            picture.damaged |= not whole
+        if self._is_between_units and (self._is_marked or not self._builder.markers.trusted):
             self._builder.close()
+        self._builder.give_up()
         self._depacketizer.interrupt()
         self._count_skipped()
         self._flush_until(self.times.end)

@@ -127,7 +127,17 @@ class PictureBuilder:
         picture.key |= is_key_type(kind, self._codec) or not is_slice
 
     def close(self) -> None:
-        """The open picture is complete, or has to be given up."""
+        """The open picture is complete, or has to be given up; SEI that came behind it under its timestamp are its own."""
+        if self.open is not None:
+            self._keep_trailing_sei(self.open)
+        self._finish()
+
+    def give_up(self) -> None:
+        """Nothing more comes of the open picture."""
+        self.open = None
+        self._prefix.clear()
+
+    def _finish(self) -> None:
         picture, self.open = self.open, None
         if picture is None:
             return
@@ -176,7 +186,8 @@ class PictureBuilder:
         first, picture = is_first_slice(nal, self._codec), self.open
         key = is_key_type(nal_type(nal, self._codec), self._codec)
         if picture is None or self._begins_picture(picture, nal, ts, first=first):
-            self._keep_trailing_sei(ts)
+            if picture is not None and picture.ts != ts:
+                self._keep_trailing_sei(picture)
             picture = self._begin(ts)
             picture.key, picture.damaged, picture.first_slice = key, not first, nal
             if first:
@@ -217,18 +228,16 @@ class PictureBuilder:
         picture.second_field = bool(first and second and first[0] == second[0] and first[1] != second[1])
         return picture.second_field
 
-    def _keep_trailing_sei(self, ts: int) -> None:
-        """SEI behind the slices of a picture, under its timestamp, stay with it when the next one begins."""
-        picture = self.open
-        if picture is None or picture.ts == ts or not picture.slices:
-            return
-        for sei, of in self._prefix:
-            if of == picture.ts:
-                picture.add(sei)
-        self._prefix = [p for p in self._prefix if p[1] != picture.ts]
+    def _keep_trailing_sei(self, picture: Picture) -> None:
+        """SEI behind the slices of a picture, under its timestamp, stay with it."""
+        if picture.slices:
+            for sei, of in self._prefix:
+                if of == picture.ts:
+                    picture.add(sei)
+            self._prefix = [p for p in self._prefix if p[1] != picture.ts]
 
     def _begin(self, ts: int) -> Picture:
-        self.close()
+        self._finish()
         self.open = picture = Picture(ts)
         return picture
 

@@ -6,7 +6,7 @@ import re
 import struct
 import subprocess
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 from nvr import fmp4, gather
@@ -148,7 +148,7 @@ class Style:
     vendor: tuple[int, ...] = ()  # types of units between the slices
     stamp: str = "picture"  # 'sets_before': parameter sets and SEI have the timestamp of the picture before
     ends: bool = True  # fragments' end bit
-    filler: list[int] = field(default_factory=list)
+    trailing: int = 0  # bytes of an SEI behind each picture, which then has the marker; 0: none
 
 
 def packetise(units: list[Unit], codec: str, style: Style, first_ts: int = 1000) -> list[Packet]:
@@ -171,6 +171,8 @@ def _picture(unit: Unit, codec: str, style: Style, ts: int) -> Iterator[Packet]:
     if style.aggregate and len(head) > 1:
         yield Packet(aggregate(head, codec), early, style.markers in ("sets", "every"))
         head = []
+    if style.trailing:
+        body = [*body, sei(codec, style.trailing)]
     for nal in head:
         yield from _packets(nal, codec, style, early, style.markers in ("sets", "every"))
     for nal in body:

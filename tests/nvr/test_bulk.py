@@ -219,6 +219,7 @@ ODD = {
     "slices": Style(),
     "delimiters_and_sei": Style(delimiters=True, sei=12),
     "long_sei": Style(sei=900),
+    "sei_behind": Style(trailing=14),
     "vendor": Style(vendor=(30,)),
     "vendor5": Style(vendor=(55,)),
     "marker_every_slice": Style("slice"),
@@ -229,7 +230,7 @@ ODD = {
     "no_end_bit": Style(ends=False),
     "aggregates": Style(aggregate=True, sei=12),
 }
-FAST = ("slices", "delimiters_and_sei", "long_sei", "vendor", "vendor5")
+FAST = ("slices", "sei_behind", "delimiters_and_sei", "long_sei", "vendor", "vendor5")
 
 
 def odd_stream(codec: str, name: str) -> tuple[list[bytes], list[bytes]]:
@@ -239,7 +240,9 @@ def odd_stream(codec: str, name: str) -> tuple[list[bytes], list[bytes]]:
     framed = [p.framed() for p in packetise(units, codec, style)]
     head = [sei(codec, style.sei)] * bool(style.sei)
     prefix = b"".join(len(n).to_bytes(4, "big") + n for n in head)
-    return framed, [prefix + sample(unit, codec) for unit in units]
+    behind = [sei(codec, style.trailing)] * bool(style.trailing)
+    suffix = b"".join(len(n).to_bytes(4, "big") + n for n in behind)
+    return framed, [prefix + sample(unit, codec) + suffix for unit in units]
 
 
 @settings(max_examples=25, deadline=None)
