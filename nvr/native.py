@@ -260,7 +260,7 @@ class NativeSession:
         """Pictures arrive and cannot be recorded before the session's first keyframe: a gap with this cause."""
         self._unrecorded = self._counters.keyframes == self._keyframes_before
         if self._unrecorded and self._watchdog.waited(now) > FIRST_REQUEST_S:
-            self._sink.start_gap(NO_KEYFRAME, self._assembler.waits_for, self.tick_us)
+            self._sink.start_gap(NO_KEYFRAME, self._assembler.waits_for, self._sink.wall_us(self.tick_us))
 
     def _request_keyframe(self) -> None:
         """By RTCP where the camera offers it, and by whoever can reach it otherwise (ONVIF)."""

@@ -42,7 +42,7 @@ class EventSink(SegmentSink):
                 super().fragment(run, arrival_us)
                 return
             self.end_session()
-            self.start_gap("schedule", "between events", arrival_us)
+            self.start_gap("schedule", "between events", self.wall_us(arrival_us))
         run.parts = [gather.joined(run.parts)]  # slices of the receive buffer do not live so long
         self._memory.append((run, arrival_us))
         self._bytes += sum(run.sizes)

@@ -111,6 +111,10 @@ class SegmentSink:
         self._since_us = station.read() + station.correction_us
         self.clock.correction_us = station.correction_us
 
+    def wall_us(self, steady_us: int) -> int:
+        """Wall time of a moment of the station's steady time."""
+        return steady_us + self.clock.correction_us
+
     def start_gap(self, cause: str, detail: str, now_us: int) -> None:
         """Recording stopped for a reason; the gap runs from the last covered instant."""
         self.timeline.start_gap(cause, detail, now_us)
@@ -301,6 +305,10 @@ class SegmentSink:
     def end_session(self) -> None:
         """The connection ended: close the file; what was recorded stays recorded."""
         self._release()
+        segment = self.segment
+        if segment is not None and self._station is not None:  # a sparse stream's last picture lasts until now at most
+            now = self._station.read() * 9 // 100
+            segment.end = max(segment.newest + 1, min(segment.end, now))
         self._close(slew=False)
         self._take_step()
 

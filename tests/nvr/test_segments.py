@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from dataclasses import replace
 from itertools import pairwise
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from nvr.audio import AudioRun
 from nvr.sdp import AudioTrack
 from nvr.segments import LiveTap
+from nvr.station_clock import StationClock
 from nvr.timeline import ClockStep
 from tests.nvr.camera_clock import DAY, ORIGIN_US, CameraClock
 from tests.nvr.sink import Recording, single
@@ -321,3 +323,24 @@ def test_accounting_over_reconnections(clock: CameraClock, breaks: list[tuple[fl
     assert all(a.end_us <= b.start_us for a, b in pairwise(segments))
     elapsed = (segments[-1].end_us - segments[0].start_us) / 1e6
     assert made.recorded + made.missing == pytest.approx(elapsed, abs=0.5)
+
+
+class Stopped:
+    """A station's clock that shows one moment."""
+
+    correction_us = 0
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+
+    def read(self) -> int:
+        return self.at
+
+
+def test_the_last_picture_of_a_sparse_stream_lasts_until_the_session_ends_at_most() -> None:
+    made = Recording()
+    made.sink.follow(cast(StationClock, Stopped(ORIGIN_US)), lambda step: None)
+    made.pictures(10, step_us=S, gop=1)
+    made.sink._station = cast(StationClock, Stopped(ORIGIN_US + 9_200_000))
+    made.sink.end_session()
+    assert made.archive.segments[-1].end_us == pytest.approx(ORIGIN_US + 9_200_000, abs=20)
