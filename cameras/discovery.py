@@ -19,11 +19,13 @@ from urllib.parse import unquote, urlsplit
 
 import psutil
 
+from cameras.onvif.addresses import address_of
 from cameras.onvif.soap import Node, parse
 from core.errors import ProtocolError, UsageError
 
 GROUP, PORT = "239.255.255.250", 3702
 MAX_SWEEP = 4096
+MAX_ADDRESS = 120  # characters of Camera.address
 _TYPES = (
     '<d:Types xmlns:dn="http://www.onvif.org/ver10/network/wsdl">dn:NetworkVideoTransmitter</d:Types>',
     '<d:Types xmlns:tds="http://www.onvif.org/ver10/device/wsdl">tds:Device</d:Types>',
@@ -40,6 +42,15 @@ class Found:
     url: str
     name: str
     hardware: str
+
+    @property
+    def known_as(self) -> str:
+        """Its address for the registry: with the path of its service where that is not the usual one."""
+        try:
+            address = address_of(self.url)
+        except ValueError:
+            return self.address  # what it told is no address
+        return address if len(address) <= MAX_ADDRESS else self.address
 
 
 def probe_message(types: str) -> bytes:

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras import discovery, findings, history, registry
 from cameras.firmware import Hole, known_holes
 from cameras.identity import Known, Roll, Traits
-from cameras.onvif.addresses import address_of, host_of, host_port, service_url
+from cameras.onvif.addresses import host_of, host_port, service_url
 from cameras.onvif.client import Listener, ServiceNotFound, SoapClient
 from cameras.onvif.device import Identity, identify
 from cameras.onvif.media import Profile
@@ -34,7 +34,6 @@ from core.tasks import run_all
 log = logging.getLogger(__name__)
 
 AT_ONCE = 50
-MAX_ADDRESS = 120  # characters of Camera.address
 Progress = Callable[[int, int], None]
 
 
@@ -134,7 +133,7 @@ class Onboarding:
             met = [discovery.Found(seen.endpoint, seen.address, seen.url, seen.name, seen.hardware)]
         else:
             met = await discovery.ask(host_of(service_url(known)))
-        told = [a for d in met if host_of(service_url(a := address_met(d))) == host_of(service_url(known))]
+        told = [a for d in met if host_of(service_url(a := d.known_as)) == host_of(service_url(known))]
         return next((a for a in told if service_url(a) != service_url(known)), None)
 
     async def _follow(self, camera: Camera, address: str) -> None:
@@ -214,15 +213,6 @@ class Onboarding:
 def serial_of(manufacturer: str, serial: str) -> str:
     """A serial number as a trait: with its manufacturer, because each counts from one."""
     return f"{manufacturer} {serial}" if serial else ""
-
-
-def address_met(device: discovery.Found) -> str:
-    """How a device that was met is known from now on: with the path of its service where that is not the usual one."""
-    try:
-        address = address_of(device.url)
-    except ValueError:
-        return device.address  # what it told is no address
-    return address if len(address) <= MAX_ADDRESS else device.address
 
 
 def traits_of(device: dict[str, Any] | None, endpoint: str | None) -> Traits:

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras import discovery, findings, history, ports
 from cameras.discovery import Found
 from cameras.identity import Traits, Verdict
-from cameras.onboarding import Onboarding, address_met, roll_of, serial_of, traits_of
+from cameras.onboarding import Onboarding, roll_of, serial_of, traits_of
 from cameras.onvif.addresses import DEFAULT_PATH, bracket, host_of, host_port, service_url
 from cameras.onvif.device import Identity, identify
 from cameras.onvif.names import DEVICE
@@ -167,7 +167,7 @@ class Survey:
                     history.note(session, camera.id, now, history.SYSTEM, "endpoint", camera.endpoint, device.endpoint)
                 camera.endpoint = device.endpoint
             if camera is not None and verdict.kind == "moved":
-                is_at = address_met(device)
+                is_at = device.known_as
                 history.note(session, camera.id, now, history.SYSTEM, "address", camera.address, is_at)
                 events.append(
                     session,
@@ -185,7 +185,7 @@ class Survey:
 
     def _note_service(self, session: AsyncSession, camera: Camera, device: Found) -> None:
         """The path of its service, where discovery tells another than the usual one and no person gave one."""
-        is_at, known = address_met(device), camera.address or ""
+        is_at, known = device.known_as, camera.address or ""
         if is_at != device.address and service_url(known).endswith(DEFAULT_PATH) and host_port(known) == host_port(is_at):
             history.note(session, camera.id, self._clock.now(), history.SYSTEM, "address", camera.address, is_at)
             camera.address = is_at

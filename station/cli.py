@@ -78,7 +78,7 @@ def discover(subnets: tuple[str, ...], wait: float, interfaces: tuple[str, ...],
     found = run(find())
     rows = [{"address": d.address, "name": d.name, "hardware": d.hardware, "endpoint": d.endpoint, "url": d.url} for d in found]
     show(
-        rows, json_output, lambda: "\n".join(f"{d.address:24} {d.hardware:20} {d.name}" for d in found) or "no camera answered"
+        rows, json_output, lambda: "\n".join(f"{d.known_as:24} {d.hardware:20} {d.name}" for d in found) or "no camera answered"
     )
 
 

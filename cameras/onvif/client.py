@@ -21,7 +21,7 @@ from xml.sax.saxutils import escape
 import aiohttp
 from yarl import URL
 
-from cameras.onvif import lenient_http, soap
+from cameras.onvif import http_body, lenient_http, soap
 from cameras.onvif.addresses import with_port_of
 from cameras.onvif.connector import BudgetedConnector
 from cameras.onvif.names import DEVICE
@@ -39,7 +39,6 @@ _USUAL = aiohttp.ClientTimeout(total=TOTAL_SECONDS, sock_connect=CONNECT_SECONDS
 STEERED_SECONDS = 30.0  # after its last question: as long as a dome's lease
 SHORT_PULL_SECONDS = 2.0
 LONGEST_PULL_SECONDS = 25.0
-REST_SECONDS = 0.2  # that bytes behind an envelope are waited for
 PROVEN_SECONDS = 60.0  # for so long a credential that was good is taken for good
 _REPEATABLE = ("PullMessages", "Renew", "Unsubscribe")
 _PROBE = "GetDeviceInformation"  # every account may ask it
@@ -351,7 +350,7 @@ class SoapClient:
                 else aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS),
                 allow_redirects=False,
             ) as reply:
-                content = await read_answer(reply)
+                content = await http_body.read(reply, MAX_BODY)
                 status, offered = reply.status, reply.headers.getall("WWW-Authenticate", [])
         except (aiohttp.ClientResponseError, aiohttp.ClientPayloadError) as e:
             self._lenient = True
@@ -390,35 +389,3 @@ class SoapClient:
             f"<Nonce>{base64.b64encode(nonce).decode()}</Nonce>"
             f'<Created xmlns="{_UTILITY}">{created}</Created></UsernameToken></Security>'
         )
-
-
-async def read_answer(reply: aiohttp.ClientResponse, limit: int = MAX_BODY) -> bytes:
-    """The body, up to the end of its envelope: a stated length may be too long. Raises ProtocolError where it is larger than
-    `limit` bytes."""
-    content = bytearray()
-    try:
-        async for chunk in reply.content.iter_any():
-            content += chunk
-            if len(content) > limit:
-                raise ProtocolError(f"the answer is larger than {limit // 1_000_000} MB")
-            if soap.is_complete(content, len(content) - len(chunk)):
-                await _pass_over_rest(reply)
-                break
-    except aiohttp.ClientPayloadError:
-        if not soap.is_complete(content):
-            raise
-        reply.close()
-    return bytes(content)
-
-
-async def _pass_over_rest(reply: aiohttp.ClientResponse) -> None:
-    """What follows the envelope; a connection on which something is still missing is not used again."""
-    passed = 0
-    with contextlib.suppress(TimeoutError, aiohttp.ClientPayloadError):
-        async with asyncio.timeout(REST_SECONDS):
-            async for chunk in reply.content.iter_any():
-                passed += len(chunk)
-                if passed > MAX_BODY:
-                    break
-    if not reply.content.at_eof():
-        reply.close()

@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from cameras import discovery, findings, history
 from cameras.inventory import CameraEntry, Inventory
-from cameras.onboarding import Onboarding, address_met, chosen
+from cameras.onboarding import Onboarding, chosen
 from cameras.onvif import media, soap
 from cameras.onvif.addresses import address_of, host_port, service_url
 from cameras.onvif.client import http_session
@@ -258,7 +258,7 @@ async def test_a_service_at_another_path_is_asked_where_discovery_told(village: 
     async with village.database.reading() as session:
         stranger = await session.get_one(DeviceSeen, f"{NET}.3:{PORTS[0]}")
         fields = [c.field for c in await session.scalars(select(CameraChange).where(CameraChange.camera == "v-1"))]
-    assert fields.count("address") == 1 and address_met(discovery.Found("", stranger.address, stranger.url, "", "")).endswith(
+    assert fields.count("address") == 1 and discovery.Found("", stranger.address, stranger.url, "", "").known_as.endswith(
         "/onvif/service"
     )
 

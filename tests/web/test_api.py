@@ -214,6 +214,13 @@ async def test_the_api_document_names_roles_and_models(sign_in: SignIn) -> None:
     assert all(o["summary"] and o["x-permission"] for o in operations)
     references = re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document))
     assert set(references) <= set(document["components"]["schemas"])
+    for path in document["paths"].values():
+        for method, operation in path.items():
+            named = any(p["name"] == "X-Minwang" and p["required"] for p in operation["parameters"])
+            assert named == (method != "get"), "what the station refuses without it says so"
+            answer = operation["responses"].get("200") or operation["responses"]["101"]
+            assert "content" in answer or not answer["description"].startswith("Done")
+    assert document["paths"]["/metrics"]["get"]["security"] == [{"session": []}, {"metricsToken": []}]
     client = await sign_in(Role.AUDITOR)
     assert (await (await client.get("/api/openapi.json")).json())["openapi"] == "3.1.0"
 

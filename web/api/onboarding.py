@@ -11,7 +11,6 @@ from sqlalchemy import select
 
 from cameras import acceptance, findings, history, registry
 from cameras.discovery import Found
-from cameras.onboarding import address_met
 from cameras.tables import Camera, DeviceSeen
 from core import audit
 from core.errors import ConflictError, ForbiddenError, NotFoundError
@@ -241,7 +240,7 @@ async def adopt(c: Context) -> Created:
         if not c.identity.sees_village(c.body.village):
             raise NotFoundError("there is no such village")
         met = Found(device.endpoint, device.address, device.url, device.name, device.hardware)
-        added = await registry.add_met(session, c.body.village, c.body.name, address_met(met), c.body.credential)
+        added = await registry.add_met(session, c.body.village, c.body.name, met.known_as, c.body.credential)
         number = added.id
         history.note(session, number, now, c.identity.name, "adopted", None, device.address)
         device.verdict, device.camera = "first", number
