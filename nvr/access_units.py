@@ -26,6 +26,7 @@ from nvr.picture_times import CLOCK, PictureTimes
 
 MAX_DUPLICATE = 64  # packets; a sequence number so little behind is a packet sent twice
 SILENT_FLUSHES = 1  # without a byte, after which a picture counts as complete whose newest packet has the marker
+MAX_FOREIGN_AHEAD = 1024  # sequence numbers of foreign packets that may fill holes between ours
 MAX_KEYS_WITHOUT_SETS = 3  # keyframes whose parameter sets nobody sent
 UNMARKED_FLUSHES = 2  # … or has not
 
@@ -123,7 +124,7 @@ class UnitAssembler:
 
     def skip_number(self, seq: int) -> None:
         """A foreign packet used this sequence number of the stream."""
-        if len(self._foreign_numbers) < 1024:
+        if (seq - self.next_seq) & 0xFFFF < MAX_FOREIGN_AHEAD:
             self._foreign_numbers.add(seq)
 
     def _follows(self, seq: int) -> bool:

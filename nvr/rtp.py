@@ -24,6 +24,7 @@ MIN_SILENCE = CLOCK  # 90 kHz; of the old source, by the new one's timestamps, b
 SILENT_INTERVALS = 3  # … and so many of the old one's picture intervals
 MAX_RIVAL_PICTURES = 64  # by then the old source is gone, whatever the timestamps say
 MAX_RIVAL_BYTES = 8_000_000
+MAX_RIVAL_PACKETS = 50_000
 MAX_FOREIGN = 16  # sources remembered
 _HEADER = struct.Struct(">BBHII")  # V P X CC, M PT, sequence, timestamp, SSRC
 
@@ -56,7 +57,8 @@ class _Rival:
     size: int = 0  # bytes
     hopeless: bool = False  # it gives no pictures
     interrupted: bool = False  # the present source sent, too
-    packets: list[tuple[bytes, int, int, int]] = field(default_factory=list)  # payload, sequence, timestamp, marker
+    # Payload, sequence, timestamp, marker; no payload: a packet of another payload type that used the number.
+    packets: list[tuple[bytes | None, int, int, int]] = field(default_factory=list)
 
     def take(self, payload: bytes, seq: int, ts: int, marker: int) -> None:
         self.pictures += ts != self.last_ts
@@ -68,6 +70,11 @@ class _Rival:
                 self.probe.push(memoryview(payload), 0, len(payload), seq, ts, marker)
             except ProtocolError:  # a stranger's bytes end nobody's session
                 self.hopeless = True
+
+    def skip(self, seq: int) -> None:
+        self.packets.append((None, seq, 0, 0))
+        if self.probe is not None:
+            self.probe.skip_number(seq)
 
     @property
     def span(self) -> int:
@@ -114,6 +121,8 @@ class RtpReceiver:
 
     def _other_kind(self, seq: int, ssrc: int) -> None:
         self._counters.foreign_packets += 1
+        if self._rival is not None and ssrc == self._rival.ssrc and self._rival.pictures:
+            self._rival.skip(seq)
         if ssrc == self.ssrc:  # it may use the same sequence of numbers: then nothing is missing
             self._assembler.skip_number(seq)
 
@@ -123,7 +132,7 @@ class RtpReceiver:
             self._drop(rival)
 
     def _drop(self, rival: _Rival) -> None:
-        self._counters.foreign_packets += len(rival.packets)
+        self._counters.foreign_packets += sum(payload is not None for payload, *_ in rival.packets)
         if len(self._foreign) < MAX_FOREIGN:
             self._foreign.add(rival.ssrc)
         self._rival = None
@@ -137,7 +146,7 @@ class RtpReceiver:
         rival.take(payload, seq, ts, marker)
         if self._is_ours(rival):
             self._switch(rival)
-        elif rival.size > MAX_RIVAL_BYTES:
+        elif rival.size > MAX_RIVAL_BYTES or len(rival.packets) > MAX_RIVAL_PACKETS:
             self._drop(rival)
 
     def _is_ours(self, rival: _Rival) -> bool:
@@ -160,5 +169,8 @@ class RtpReceiver:
         self.ssrc, self._rival = rival.ssrc, None
         self._assembler.restart_sequence()
         for payload, seq, ts, marker in rival.packets:
+            if payload is None:
+                self._assembler.skip_number(seq)
+                continue
             self._counters.packets += 1
             self._assembler.push(memoryview(payload), 0, len(payload), seq, ts, marker)

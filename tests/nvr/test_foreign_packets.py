@@ -147,6 +147,18 @@ def test_another_payload_type_is_foreign_and_no_loss(codec: str, kind: str) -> N
     assert counters.packets == len(own)
 
 
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_new_source_with_metadata_between_its_packets(codec: str) -> None:
+    """Both payload types of the new source use one sequence of numbers, also before it is believed."""
+    own, parts = packetise(units(codec), codec, Style()), []
+    for ssrc, first_ts, packets in ((OWN, 0, own), (NEW, 77_000_000, own)):
+        mixed = [q for p in packets for q in (p, replace(p, payload_type=112, payload=b"meta", marker=False))]
+        parts += [replace(p, ssrc=ssrc, ts=p.ts + first_ts) for p in numbered(mixed, 60_000)]
+    channel = Channel(codec)
+    assert channel.take(parts) == wanted(codec) * 2
+    assert channel.counters.lost_packets == 0 and channel.counters.foreign_packets == 2 * len(own)
+
+
 def test_loss_beside_foreign_numbers_is_still_loss() -> None:
     own = numbered([p for i, p in enumerate(packetise(units("h264"), "h264", Style()))])
     at = next(i for i, p in enumerate(own) if p.ts == 1000 + 30 * STEP)
