@@ -94,6 +94,7 @@ class UnitAssembler:
         self._pending = _Pending()
         self._foreign_numbers: set[int] = set()  # sequence numbers that foreign packets used
         self._silent = 0  # flushes since the newest packet
+        self._ready = False  # what `between_pictures` found, until something else than `extend` happens
         self._wait_key = True
         self._broken = False
         self._restarted = False  # another source took over: its first keyframe begins a new file
@@ -105,7 +106,7 @@ class UnitAssembler:
         if seq != self.next_seq and not self._follows(seq):
             return
         self.next_seq = (seq + 1) & 0xFFFF
-        self._silent = 0
+        self._silent, self._ready = 0, False
         depacketizer, builder = self._depacketizer, self._builder
         if start < end:
             for nal, of in depacketizer.take(buffer, start, end, ts):
@@ -126,6 +127,7 @@ class UnitAssembler:
         """A foreign packet used this sequence number of the stream."""
         if (seq - self.next_seq) & 0xFFFF < MAX_FOREIGN_AHEAD:
             self._foreign_numbers.add(seq)
+            self._ready = False
 
     def _follows(self, seq: int) -> bool:
         """Another sequence number than the expected one: note what is missing; False where the packet came before."""
@@ -151,6 +153,7 @@ class UnitAssembler:
 
     def restart_sequence(self) -> None:
         """Another source takes over (its SSRC changed): numbers and timestamps start over, the pictures go on."""
+        self._ready = False
         self._depacketizer.interrupt()
         self._builder.restart()
         self._foreign_numbers.clear()
@@ -265,8 +268,10 @@ class UnitAssembler:
     @property
     def between_pictures(self) -> bool:
         """Nothing is half received, lost, waited for or odd: the next packet begins a picture as nvr.bulk understands them."""
+        if self._ready:
+            return True
         builder = self._builder
-        return (
+        self._ready = (
             builder.is_idle
             and builder.markers.trusted
             and not self._wait_key
@@ -277,6 +282,7 @@ class UnitAssembler:
             and self._video is not None
             and builder.sets_version == builder.sets.version
         )
+        return self._ready
 
     @property
     def seen(self) -> int:

@@ -1,8 +1,7 @@
 """The native engine: one tick empties every camera's socket and parses what came.
 
-A session is set up in asyncio (nvr.rtsp); from then on its socket belongs to the Ticker, which
-reads all sockets of the worker into one reused buffer five times a second. Wake-ups, not parsing,
-are what recording costs (docs/design/recorder.md).
+A session is set up in asyncio (nvr.rtsp); from then on its socket belongs to the Ticker, which reads all sockets of the worker
+into one reused buffer five times a second. Wake-ups, not parsing, are what recording costs (docs/design/recorder.md).
 """
 
 from __future__ import annotations
@@ -80,26 +79,27 @@ class NativeSession:
         self._sink.fragment(run, self.arrival_us)
 
     def receive(self, view: memoryview, at: int, room: int) -> int:
-        """Read what has come into view[at : at + room], behind what was left of the last tick; returns the end
-        of both. Raises CameraUnreachable."""
-        kept = len(self._leftover)
-        view[at : at + kept] = self._leftover
+        """Read what has come into view[at : at + room], behind what was left; returns the end. Raises CameraUnreachable."""
+        view[at : at + (kept := len(self._leftover))] = self._leftover
         size = self.socket.receive(view[at + kept : at + room])
         self.arrival_us = self.tick_us if size else self.arrival_us
         self._counters.bytes += size
         return at + kept + size
 
     def align(self, arena: Arena, begin: int, end: int) -> int:
-        """Read packet by packet up to the end of a picture, from where nvr.bulk can go on; returns where that is."""
-        ready = self._assembler.between_pictures
-        return begin if ready else self._parse(arena.buffer, arena.view, begin, end, align=True)
+        """Read packet by packet up to where nvr.bulk can go on; returns where that is."""
+        return self._parse(arena.buffer, arena.view, begin, end, align=True)
+
+    @property
+    def is_aligned(self) -> bool:
+        return self._assembler.between_pictures
 
     def region(self, begin: int, end: int) -> Region | None:
         """The bytes as a region for nvr.bulk; None where they must be read packet by packet."""
-        if not self._assembler.between_pictures or self._receiver.has_rival or end - begin < 20:
+        if not self.is_aligned or self._receiver.has_rival or end - begin < 20:
             return None
-        t = self._rtsp.track
-        return Region(self._assembler, begin, end, self._channel, t.payload_type, t.codec == "h265", self._receiver.ssrc)
+        t, source = self._rtsp.track, self._receiver.ssrc
+        return Region(self._assembler, begin, end, self._channel, t.payload_type, t.codec == "h265", source)
 
     def taken(self, arena: Arena, region: Region) -> None:
         """nvr.bulk has taken the pictures: keep the rest, read sound and reports."""
@@ -380,7 +380,7 @@ class Ticker:
     def _take_apart(self, arena: Arena, read: list[tuple[NativeSession, int, int]]) -> None:
         regions: list[Region | None] = [None] * len(read)
         if not self.careful:
-            read = [(session, self._align(session, arena, begin, end), end) for session, begin, end in read]
+            read = [(s, begin if s.is_aligned else self._align(s, arena, begin, end), end) for s, begin, end in read]
             regions = [session.region(begin, end) for session, begin, end in read]
         wanted = [r for r in regions if r is not None]
         if wanted:
@@ -394,21 +394,21 @@ class Ticker:
                 self._guarded(session, session.parse, arena, begin, end)
 
     def _align(self, session: NativeSession, arena: Arena, begin: int, end: int) -> int:
-        found = [end]
-        self._guarded(session, lambda: found.append(session.align(arena, begin, end)))
-        return found[-1]
+        at = self._guarded(session, session.align, arena, begin, end)
+        return end if at is None else int(at)
 
-    def _guarded(self, session: NativeSession, step: Callable[..., None], *arguments: Any) -> None:
-        """One camera's bytes may end its own session, never another's."""
+    def _guarded(self, session: NativeSession, step: Callable[..., Any], *arguments: Any) -> Any:
+        """One camera's bytes may end its own session, never another's. Returns what `step` does, None where it failed."""
         if self.box is not None:
             self.box.at(session.tag)
         try:
-            step(*arguments)
+            return step(*arguments)
         except MinwangError as e:
             self._end(session, e)
         except Exception:
             log.exception("a stream broke the parser")
             self._end(session, ProtocolError("the stream broke the recorder's parser; its log holds the details"))
+        return None
 
     def _end(self, session: NativeSession, error: BaseException) -> None:
         self._sessions.discard(session)
