@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from core.clock import SECOND, Clock, from_microseconds, to_microseconds
 from core.connection_budget import ConnectionBudget, subnet_of
-from core.errors import CameraError, CameraRefused, StationFault
+from core.errors import CameraError, CameraRefused, ProtocolError, StationFault
 from core.settings import RecorderSettings
 from core.tasks import BackgroundTasks, end, spawn
 from nvr.access_units import Counters
@@ -277,6 +277,10 @@ class Recorder:
         finally:
             recording.cancel()
         self._count(state, error, *began)
+        if state.engine == NATIVE:
+            state.native_error = error
+        elif state.native_error is not None and type(error) is ProtocolError and not connected.done():
+            error = state.native_error  # of a camera that does not even answer ffmpeg says less
         return self._without_ffmpeg(state, error)
 
     async def _running(self, state: StreamState, recording: asyncio.Task[None], began: tuple[float, int]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from core.errors import CameraRefused, ProtocolError, StationFault
+from core.errors import CameraError, CameraRefused, ProtocolError, StationFault
 from core.logs import redact
 from nvr.access_units import Counters
 from nvr.engine_choice import EngineChoice
@@ -78,6 +78,7 @@ class StreamState:
     missing: str = ""  # what its recording lacks: sound
     choice: EngineChoice | None = None  # where the engine is `auto`
     native_said: str = ""  # why the native engine failed last
+    native_error: CameraError | None = None  # the same, over what ffmpeg tried since
     fell_back_at: datetime | None = None
     refused: CameraRefused | None = None  # nobody tries again until a person acts
     quarantined: ProtocolError | None = None

@@ -13,8 +13,9 @@ from cameras import inventory
 from cameras.virtual.rtsp_server import Mount
 from core.clock import SystemClock
 from core.database import Database
-from core.errors import InventoryError, StationFault
+from core.errors import CameraError, CameraRefused, ConnectionLost, InventoryError, ProtocolError, StationFault
 from core.tasks import end
+from nvr.access_units import Counters
 from nvr.recorder import Recorder
 from nvr.streams import StreamFacts, StreamSpec, StreamState
 from nvr.tables import Gap
@@ -164,3 +165,27 @@ async def test_two_changes_at_once_leave_one_task_a_stream(recording: Recording)
         await asyncio.gather(machine.want([replace(spec, audio=True)]), machine.want([replace(spec, audio=True)]))
         names = [t.get_name() for t in asyncio.all_tasks()]
         assert names.count("record cam/main") == 1
+
+
+class Failing:
+    """An engine that cannot record."""
+
+    def __init__(self, name: str, error: CameraError):
+        self.name, self._error = name, error
+
+    async def record(self, *_: Any) -> None:
+        raise self._error
+
+
+async def test_what_keeps_a_silent_camera_from_recording_is_told_by_who_knows(recording: Recording) -> None:
+    """ffmpeg calls a connection that is closed at once "invalid data"."""
+    async with recording() as machine:
+        closed, invalid = ConnectionLost("the camera closed the connection"), ProtocolError("Invalid data found")
+        machine._native, machine._ffmpeg = Failing("native", closed), Failing("ffmpeg", invalid)  # type: ignore[assignment]
+        state = StreamState(StreamSpec("c/main", NOWHERE), machine._sink(StreamSpec("c/main", NOWHERE), Counters()), Counters())
+        assert await machine._record_once(state) is closed
+        assert state.choice is not None
+        state.choice.engine = "ffmpeg"
+        assert await machine._record_once(state) is closed and state.engine == "ffmpeg"
+        machine._ffmpeg = Failing("ffmpeg", CameraRefused("401"))  # type: ignore[assignment]
+        assert isinstance(await machine._record_once(state), CameraRefused)
