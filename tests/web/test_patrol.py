@@ -19,6 +19,7 @@ from core.clock import SystemClock
 from core.database import Database
 from core.permissions import Role
 from health.tables import CameraSight, DailyFigures, DailyRegister, Fault
+from nvr.tables import StreamStatus
 from tests.web.conftest import HEADERS, Client, SignIn
 
 NOW = SystemClock().now()
@@ -143,6 +144,30 @@ async def test_metrics_are_by_village_and_within_the_scope(sign_in: SignIn, faul
     assert "minwang_patrol_finished_timestamp_seconds 0.0" in text
     theirs = await (await other.get("/metrics")).text()
     assert 'family="covered"' in theirs and "wangjia" not in theirs and "minwang_volume" not in theirs
+
+
+async def test_what_streams_bring_beside_pictures_is_seen(sign_in: SignIn, database: Database) -> None:
+    """Foreign packets, skipped units and damaged pictures: in the camera's file and summed in the metrics."""
+    officer = await sign_in(Role.VIDEO_OFFICER)
+    async with database.session() as session:
+        for stream, factor in (("wj-01/main", 1), ("xd-01/main", 10)):
+            counters = {
+                "lost_packets": factor,
+                "foreign_packets": 2 * factor,
+                "skipped_units": 3 * factor,
+                "damaged_units": 4 * factor,
+            }
+            session.add(
+                StreamStatus(
+                    stream=stream, worker="recorder-0", state="recording", engine="native", at=NOW, since=NOW, **counters
+                )
+            )
+    text = await (await officer.get("/metrics")).text()
+    for name, value in (("packets_lost", 11), ("packets_foreign", 22), ("units_skipped", 33), ("pictures_damaged", 44)):
+        assert f"minwang_stream_{name} {value}.0" in text
+    file = await (await officer.get("/api/cameras/wj-01")).json()
+    (main,) = (s for s in file["streams"] if s["kind"] == "main")
+    assert (main["lost_packets"], main["foreign_packets"], main["skipped_units"], main["damaged_pictures"]) == (1, 2, 3, 4)
 
 
 async def test_a_monitoring_system_reads_the_metrics_by_its_token(
