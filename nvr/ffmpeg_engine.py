@@ -35,7 +35,8 @@ from nvr.rtsp import check_credential, declared_transport
 from nvr.sdp import AudioTrack
 from nvr.segments import SegmentSink
 from nvr.station_clock import StationClock
-from nvr.streams import StreamSpec
+from nvr.streams import NO_KEYFRAME, StreamSpec
+from nvr.watchdog import FIRST_REQUEST_S, Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +50,10 @@ def command(fragment_seconds: float, *, sound: bool = False) -> list[str]:
     # Generic options stand before the input: `concat` hands them on to nothing, the script carries RTSP's own.
     source = ffmpeg.input("pipe:0", format="concat", safe=0, protocol_whitelist=PROTOCOLS)
     tracks = [source["v:0"], source["a:0?"]] if sound else [source["v:0"]]
-    # `mov` holds G.711, `mp4` does not; each track gets fragments of its own.
+    # `mov` holds G.711, `mp4` does not; each track gets fragments of its own. Pictures before the first keyframe come, too:
+    # they show that the camera lives.
     output = ffmpeg.output(
-        *tracks, "pipe:1", c="copy", format="mov", movflags="empty_moov+default_base_moof+frag_keyframe+separate_moof",
+        *tracks, "pipe:1", c="copy", copyinkf=None, format="mov", movflags="empty_moov+default_base_moof+frag_keyframe+separate_moof",
         frag_duration=int(fragment_seconds * 1_000_000), flush_packets=1, video_track_timescale=TIMESCALE,
     )  # fmt: skip
     arguments: list[str] = ffmpeg.compile(output.global_args("-hide_banner", "-loglevel", "error"))
@@ -89,6 +91,7 @@ class FfmpegEngine:
         self._stall_seconds = stall_seconds
         self._after_fragment = after_fragment
         self._learnt: dict[str, _Learnt] = {}
+        self.ask_keyframe: Callable[[str], object] = lambda _stream: None  # hears which stream waits for one
 
     async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[str], object]) -> None:
         """Raises CameraError when the stream ends, for whatever reason."""
@@ -137,6 +140,8 @@ class _Session:
         self._early_sound: list[AudioRun] = []  # that came before pictures could be placed
         self.errors = FfmpegErrors()
         self.pictures = 0
+        self._watchdog: Watchdog | None = None  # once ffmpeg has opened the stream
+        self._waits = True  # for the first keyframe
 
     async def run(self, arguments: list[str], source: bytes) -> CameraError:
         """Record until ffmpeg ends; returns why it did."""
@@ -185,7 +190,7 @@ class _Session:
         """Raises IncompleteReadError at the end of ffmpeg's output, StreamStalled, ProtocolError."""
         moof = b""
         while True:
-            patience = self._engine.stall_seconds if self.pictures else FIRST_PICTURE_SECONDS
+            patience = self._watchdog.patience_seconds if self._watchdog else FIRST_PICTURE_SECONDS
             try:
                 async with asyncio.timeout(patience):
                     kind, body = await self._next(boxes)
@@ -218,6 +223,7 @@ class _Session:
             why = "it is neither AAC nor G.711" if b"soun" in body else "the camera gives none"
             missing = f"no sound is recorded: {why}"
         self._sink.begin_session(self._sound)
+        self._watchdog = Watchdog(asyncio.get_running_loop().time(), self._engine.stall_seconds)
         self._connected(missing)
 
     def _fragment(self, video: VideoFormat, moof: bytes, body: bytes) -> None:
@@ -227,10 +233,23 @@ class _Session:
         time, samples, _ = parsed
         self.pictures += len(samples)
         run = _run(video, time, samples, body)
+        self._waits = self._waits and not run.key
+        self._watch()
+        if self._waits:
+            return
         self._counters.frames += len(run.sizes)
         self._counters.keyframes += run.key
         self._counters.bytes += sum(run.sizes)
         self._hand_on(self._start.take(run, self._engine.now_us()))
+
+    def _watch(self) -> None:
+        """Raises StreamStalled where no keyframe comes for too long."""
+        assert self._watchdog is not None
+        now = asyncio.get_running_loop().time()
+        if self._watchdog.check(now, self.pictures, waits=self._waits):
+            self._engine.ask_keyframe(self._spec.id)
+        if self._watchdog.waited(now) > FIRST_REQUEST_S:
+            self._sink.start_gap(NO_KEYFRAME, "pictures arrive, and no keyframe among them yet", self._engine.now_us())
 
     def _hand_on(self, runs: list[tuple[Assembled, int]]) -> None:
         for run, arrival_us in runs:

@@ -41,6 +41,7 @@ FFMPEG_AGAIN_SECONDS = 600.0  # it was not installed: then it is looked for agai
 
 class Engine(Protocol):
     name: str
+    ask_keyframe: Callable[[str], object]
 
     async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[str], object]) -> None:
         """Record until the stream ends. `connected` is called once it plays, with what is missing (sound), empty if nothing."""
@@ -338,6 +339,7 @@ class Recorder:
 
             seconds, stall = self._settings.fragment_seconds, self._settings.stall_seconds
             self._ffmpeg = FfmpegEngine(self.ticker.station, seconds, stall, self.volumes.submit)
+            self._ffmpeg.ask_keyframe = self._keyframe_wanted
         return self._ffmpeg
 
     def _choose(self, state: StreamState) -> str:

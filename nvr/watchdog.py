@@ -73,6 +73,11 @@ class Watchdog:
         self._request_due = now + REQUEST_AGAIN_S
         return True
 
+    @property
+    def patience_seconds(self) -> float:
+        """So long the stream may be silent."""
+        return self._patience.seconds
+
     def waited(self, now: float) -> float:
         """Seconds since a keyframe has been waited for; 0 where none is."""
         return now - self._waiting_since if self._waiting_since is not None else 0.0

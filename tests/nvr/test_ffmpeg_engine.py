@@ -11,13 +11,15 @@ import pytest
 from cameras.virtual.clip import Clip
 from core.clock import SystemClock
 from core.errors import CameraDeclined, CameraError, CameraRefused, CameraUnreachable, TransportDeclined
+from core.tasks import end, spawn
 from nvr import moov
 from nvr.access_units import Counters
 from nvr.ffmpeg_engine import FfmpegEngine, command, script
-from nvr.recorder import StreamSpec
 from nvr.station_clock import StationClock
-from tests.nvr.conftest import LOGIN
+from nvr.streams import NO_KEYFRAME, StreamSpec
+from tests.nvr.conftest import LOGIN, eventually
 from tests.nvr.scripted_camera import Answer, Request, Script, scripted
+from tests.nvr.test_long_keyframe_intervals import sparse
 
 DIGEST = {"WWW-Authenticate": 'Digest realm="x", nonce="n"'}
 
@@ -33,6 +35,9 @@ class Sink:
         self.sound = sound
 
     def end_session(self) -> None: ...
+
+    def start_gap(self, cause: str, detail: str, now_us: int) -> None:
+        self.gaps = [*getattr(self, "gaps", []), cause]
 
     def fragment(self, run: object, arrival_us: int) -> None:
         self.runs.append(run)
@@ -160,3 +165,18 @@ async def test_a_flood_of_words_does_not_stop_ffmpeg(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("nvr.ffmpeg_engine.command", lambda *_, **__: [str(noisy)])
     async with asyncio.timeout(10):
         assert "404" in str(await error_of("rtsp://127.0.0.1:9/x"))
+
+
+@pytest.mark.soak
+async def test_a_first_keyframe_is_waited_for(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures without one show that the camera lives; nothing is recorded before it, and everything behind it."""
+    monkeypatch.setattr("nvr.ffmpeg_engine.FIRST_PICTURE_SECONDS", 7.0)
+    film = sparse(clip, round(12 * clip.fps))
+    engine, sink, asked = FfmpegEngine(StationClock(SystemClock()), 0.4, 1.0, lambda: None), Sink(), list[str]()
+    engine.ask_keyframe = asked.append
+    async with scripted(film, lambda r: None, skip=round(2 * clip.fps)) as camera:
+        recording = spawn(engine.record(StreamSpec("c/main", camera.url), sink, Counters(), lambda _: None))  # type: ignore[arg-type]
+        await eventually(lambda: sink.runs, 20)
+        assert not recording.done()
+        await end(recording)
+    assert sink.runs[0].key and asked and NO_KEYFRAME in sink.gaps  # type: ignore[attr-defined]
