@@ -71,7 +71,7 @@ def announcement(segment: Writing) -> tuple[str, bytes]:
         "codecs": fmp4.codec_string(init),
         "width": segment.video.width,
         "height": segment.video.height,
-        "start": segment.base / TIMESCALE,
+        "start": (segment.base - segment.origin) / TIMESCALE,
         "wall": segment.start_us / 1e6,
     }
     return json.dumps(facts), init

@@ -43,6 +43,7 @@ class Writing:
     video: VideoFormat
     init_size: int
     lost_before: int
+    origin: int = 0  # placed time of the sink's first picture; viewers count from it
     sound: AudioTrack | None = None
     sound_end: int = 0  # units of the sound's rate
     frames: int = 0
@@ -86,6 +87,7 @@ class SegmentSink:
         self._since_us = 0  # since when the station's clock runs as it does
         self._filed: list[int] = []  # starts of the files since then
         self._cadence = Cadence()
+        self._origin: int | None = None
         self._held: tuple[Assembled, int] | None = None  # a run of which only the next one says where it lies
         self._arrival_us = 0
         self._last_start = 0  # µs UTC, of the newest file
@@ -292,8 +294,18 @@ class SegmentSink:
         file = SegmentFile(path, lambda e: self._in_loop(lambda: self._failed(file, disk, e)))
         init = fmp4.init_segment(run.video, self._sound)
         disk.writer.append(file, init, size=len(init))
+        self._origin = run.time if self._origin is None else self._origin
         self.segment = Writing(
-            file, disk, start, run.time, run.video, len(init), self._counters.lost_packets, self._sound, end=run.time
+            file,
+            disk,
+            start,
+            run.time,
+            run.video,
+            len(init),
+            self._counters.lost_packets,
+            self._origin,
+            self._sound,
+            end=run.time,
         )
         self.segments_made += 1
         self._archive.opened(fact)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 from dataclasses import replace
 from itertools import pairwise
 from typing import cast
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nvr.audio import AudioRun
+from nvr.live import announcement
 from nvr.sdp import AudioTrack
 from nvr.segments import LiveTap
 from nvr.station_clock import StationClock
@@ -171,6 +173,16 @@ def test_live_viewers_get_every_fragment() -> None:
     made.sink.live = tap
     made.pictures(30)
     assert len(seen) == 30
+
+
+def test_viewers_count_from_the_first_picture_over_all_files() -> None:
+    made, starts = Recording(segment_seconds=2), list[float]()
+    tap: LiveTap = lambda run, segment, head: starts.append(json.loads(announcement(segment)[0])["start"])  # noqa: E731
+    made.sink.live = tap
+    made.pictures(150)
+    made.sink.begin_session()
+    made.pictures(25, ORIGIN_US + 10 * S)
+    assert starts[0] == 0 and starts == sorted(starts) and starts[-1] == pytest.approx(10, abs=0.1)
 
 
 # the station's own clock
