@@ -8,6 +8,7 @@ import os
 import shutil
 import tarfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -101,11 +102,13 @@ class Archive:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
         digest = hashlib.sha256()
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
-        with os.fdopen(descriptor, "wb") as file:
+        # A chunk is hashed by another thread while it is written: a month's database is gigabytes.
+        with os.fdopen(descriptor, "wb") as file, ThreadPoolExecutor(1) as hashing:
             for chunk in self._chunks(member):
-                digest.update(chunk)
+                hashed = hashing.submit(digest.update, chunk)
                 file.write(chunk)
                 pace.wrote(file.fileno(), len(chunk))
+                hashed.result()
         if digest.hexdigest() != entry.sha256:
             raise BackupError(f"{self.path}: the checksum of {entry.name} is wrong; the archive is damaged, use another one")
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,8 +99,13 @@ def _check(manifest: Manifest, work: Path, secrets: dict[str, bytes]) -> None:
     copied = work / DATABASE / create.SQLITE_NAME
     if not copied.is_file():
         raise BackupError("there is no database in the archive; use another one")
-    sqlite.check(copied, thorough=False)
-    create.compare(manifest, sqlite.facts(copied))
+    with ThreadPoolExecutor(1) as checking:  # beside the counting: both read all of it
+        checked = checking.submit(sqlite.check, copied, thorough=False)
+        try:
+            facts = sqlite.facts(copied)
+        finally:
+            checked.result()  # damage is said before a count that is wrong because of it
+    create.compare(manifest, facts)
     create.open_one(secrets, sqlite.sealed_passwords(copied))
 
 
