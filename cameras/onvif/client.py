@@ -39,6 +39,7 @@ _USUAL = aiohttp.ClientTimeout(total=TOTAL_SECONDS, sock_connect=CONNECT_SECONDS
 STEERED_SECONDS = 30.0  # after its last question: as long as a dome's lease
 SHORT_PULL_SECONDS = 2.0
 LONGEST_PULL_SECONDS = 25.0
+SERIAL_SECONDS = 3600.0
 PROVEN_SECONDS = 60.0  # for so long a credential that was good is taken for good
 _REPEATABLE = ("PullMessages", "Renew", "Unsubscribe")
 _PROBE = "GetDeviceInformation"  # every account may ask it
@@ -78,16 +79,17 @@ class _Malformed(ProtocolError):
 
 
 class _Shared:
-    """What a client and its companion know of their camera together."""
+    """What a client and its companion know of their camera together. Times are monotonic seconds."""
 
-    __slots__ = ("asked_at", "line", "pulls", "refused", "serial")
+    __slots__ = ("asked_at", "is_suspect", "line", "pulls", "refused", "serial_until")
 
     def __init__(self) -> None:
         self.line = asyncio.Lock()  # held while a pull waits
         self.refused = False
-        self.asked_at = float("-inf")  # monotonic, the last question beside the pulls
+        self.asked_at = float("-inf")  # the last question beside the pulls
         self.pulls = 0  # that were sent and answered, each counted twice: odd while one waits
-        self.serial = False  # the camera answers nothing while a pull waits
+        self.is_suspect = False  # a question failed while the pull waits: if that one is answered, the camera is serial
+        self.serial_until = float("-inf")  # the camera answers nothing while a pull waits; looked at anew after a while
 
 
 class SoapClient:
@@ -145,8 +147,9 @@ class SoapClient:
 
     def pull_seconds(self, usual: float) -> float:
         """For how long a pull may wait: short while somebody steers the camera, or where it answers nothing beside a pull."""
-        steered = self._clock.monotonic() - self._shared.asked_at < STEERED_SECONDS
-        return min(usual, SHORT_PULL_SECONDS) if steered or self._shared.serial else usual
+        now, shared = self._clock.monotonic(), self._shared
+        short = now - shared.asked_at < STEERED_SECONDS or now < shared.serial_until
+        return min(usual, SHORT_PULL_SECONDS) if short else usual
 
     async def call(
         self, url: str, body: str, *, authenticate: bool = True, seconds: float = TOTAL_SECONDS, header: str = ""
@@ -164,21 +167,24 @@ class SoapClient:
     async def _beside_pulls(self, url: str, body: str, authenticate: bool, seconds: float, header: str) -> Node:
         shared = self._shared
         shared.asked_at = self._clock.monotonic()
-        if shared.serial:
+        if shared.asked_at < shared.serial_until:
             return await self._between_pulls(url, body, authenticate, seconds, header)
         began, pulls = shared.asked_at, shared.pulls
         try:
             answer = await self._call(url, body, authenticate, seconds, header)
         except CameraUnreachable:
-            if pulls % 2 == 0:
+            if pulls % 2 == 0 or shared.pulls != pulls:
                 raise
-            shared.serial = True  # it answers nobody beside a pull
+            shared.is_suspect = True
             if not body.startswith("<Get"):
                 raise
             return await self._between_pulls(url, body, authenticate, seconds, header)
         if pulls % 2 and shared.pulls != pulls and self._clock.monotonic() - began > SHORT_PULL_SECONDS:
-            shared.serial = True  # slow, and over only when the pull was
+            self._is_serial()  # slow, and over only when the pull was
         return answer
+
+    def _is_serial(self) -> None:
+        self._shared.serial_until = self._clock.monotonic() + SERIAL_SECONDS
 
     async def _between_pulls(self, url: str, body: str, authenticate: bool, seconds: float, header: str) -> Node:
         """Of a camera that answers one question at a time. A command may not come late: it is given up."""
@@ -195,12 +201,17 @@ class SoapClient:
 
     async def wait_for_events(self, url: str, body: str, *, seconds: float, header: str) -> Node:
         """As `call`, of a companion, for a request that the camera answers when something happens."""
-        async with self._shared.line:
-            self._shared.pulls += 1
+        shared = self._shared
+        async with shared.line, self._one_at_a_time:
+            shared.pulls += 1
             try:
-                return await self.call(url, body, seconds=seconds, header=header)
+                answer = await self._call(url, body, True, seconds, header)
+                if shared.is_suspect:
+                    self._is_serial()
+                return answer
             finally:
-                self._shared.pulls += 1
+                shared.pulls += 1
+                shared.is_suspect = False
 
     async def _call(self, url: str, body: str, authenticate: bool, seconds: float, header: str) -> Node:
         self._header = header

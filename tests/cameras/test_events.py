@@ -13,15 +13,16 @@ from sqlalchemy import select
 
 from cameras.event_care import EventCare
 from cameras.onvif import pull_point, soap
-from cameras.onvif.client import SHORT_PULL_SECONDS, SoapClient
+from cameras.onvif.client import SHORT_PULL_SECONDS, STEERED_SECONDS, SoapClient
 from cameras.onvif.names import DEVICE
 from cameras.virtual.clip import Clip
 from cameras.virtual.crowd import Crowd
 from cameras.virtual.makes import MAKES, Make
 from cameras.virtual.onvif_service import OnvifService
 from core.clock import ManualClock, SystemClock
-from core.errors import ProtocolError
+from core.errors import CameraUnreachable, ProtocolError
 from core.events import Event
+from core.tasks import spawn
 from tests.cameras.test_onboarding import LOGIN, NET, Village, village
 
 __all__ = ["village"]
@@ -162,31 +163,81 @@ async def test_a_long_pull_holds_up_nobody_and_loses_nothing(village: Village, c
 
 
 class _SerialCamera:
-    """A clock and a client of a camera that answers nothing while a pull waits."""
+    """A client whose answers are scripted, on a clock of its own; `pulls` is its companion."""
 
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.client = SoapClient(None, self.clock)  # type: ignore[arg-type]
         self.pulls = self.client.companion()
+        self.answered = asyncio.Event()  # the pull is
+        self.gone = False
 
-    async def command(self, seconds: float, *, pull_ends: bool) -> None:
+    async def pull(self) -> asyncio.Task[object]:
+        async def answer(*_: object) -> object:
+            await self.answered.wait()
+            if self.gone:
+                raise CameraUnreachable("gone")
+            return None
+
+        self.pulls._call = answer  # type: ignore[method-assign, assignment]
+        waiting = spawn(self.pulls.wait_for_events("http://camera/", "<PullMessages/>", seconds=30.0, header=""))
+        await asyncio.sleep(0)
+        return waiting
+
+    async def command(self, seconds: float, *, pull_ends: bool = False, fails: bool = False) -> None:
         async def answer(*_: object) -> object:
             self.clock.advance(seconds)
             if pull_ends:
-                self.pulls._shared.pulls += 1
+                self.answered.set()
+                await asyncio.sleep(0.01)
+            if fails:
+                raise CameraUnreachable("cut off")
             return None
 
         self.client._call = answer  # type: ignore[method-assign, assignment]
         await self.client.call("http://camera/", "<Stop/>")
 
+    def pull_seconds(self) -> float:
+        """Long after the last question."""
+        self.clock.advance(STEERED_SECONDS + 1)
+        return self.pulls.pull_seconds(20)
+
 
 @pytest.mark.parametrize(("seconds", "pull_ends", "short"), [(0.2, False, False), (0.2, True, False), (15.0, True, True)])
 async def test_a_camera_that_answers_one_at_a_time_is_pulled_shortly(seconds: float, pull_ends: bool, short: bool) -> None:
     camera = _SerialCamera()
-    camera.pulls._shared.pulls += 1  # a pull waits
+    waiting = await camera.pull()
     await camera.command(seconds, pull_ends=pull_ends)
+    camera.answered.set()
+    await waiting
+    assert camera.pull_seconds() == (SHORT_PULL_SECONDS if short else 20)
     camera.clock.advance(3600)
-    assert camera.pulls.pull_seconds(20) == (SHORT_PULL_SECONDS if short else 20)
+    assert camera.pulls.pull_seconds(20) == 20, "it is looked at anew"
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["cut off beside a pull", "gone altogether"])
+async def test_a_camera_that_is_gone_is_not_taken_for_one_that_cuts_off(gone: bool) -> None:
+    camera = _SerialCamera()
+    waiting = await camera.pull()
+    with pytest.raises(CameraUnreachable):
+        await camera.command(0.1, fails=True)
+    camera.gone = gone
+    camera.answered.set()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert camera.pull_seconds() == (20 if gone else SHORT_PULL_SECONDS)
+
+
+async def test_a_command_is_not_late_of_a_camera_that_answers_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for a short pull, and is given up where the pull is long: a dome must not turn when nobody looks."""
+    monkeypatch.setattr("cameras.onvif.client.SHORT_PULL_SECONDS", 0.05)
+    camera = _SerialCamera()
+    camera.client._is_serial()
+    waiting = await camera.pull()
+    with pytest.raises(CameraUnreachable, match="one question at a time"):
+        await camera.command(0.0)
+    camera.answered.set()
+    await waiting
+    await camera.command(0.0)
 
 
 async def test_a_refusal_counts_for_both_lines() -> None:
