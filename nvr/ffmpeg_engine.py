@@ -184,7 +184,8 @@ class _Session:
         except CameraError:
             pass
         method, status = self.errors.refused or ("", 0)
-        return CameraDeclined(f"{method} of ffmpeg was answered with {status}, though the camera takes the credential")
+        why = f"{method} of ffmpeg was answered with {status}, though the camera takes the credential"
+        return CameraDeclined(f"{why}: let the native engine record it (engine: auto)")
 
     async def _copy(self, boxes: BoxReader) -> None:
         """Raises IncompleteReadError at the end of ffmpeg's output, StreamStalled, ProtocolError."""

@@ -1,0 +1,72 @@
+"""The native engine against odd but honest cameras: channels, BYE, keep-alive."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+
+import pytest
+
+from cameras.virtual.clip import Clip
+from core.database import Database
+from nvr.streams import StreamSpec
+from tests.nvr.conftest import Recording, eventually, segments_of
+from tests.nvr.scripted_camera import Answer, Request, Script, scripted
+
+SSRC = 0x4D574E47  # of the virtual cameras
+
+
+def setup_with(transport: str) -> Script:
+    headers = {"Session": "1;timeout=60", "Transport": transport}
+    return lambda r: Answer(headers=headers) if r.method == "SETUP" else None
+
+
+@pytest.mark.parametrize(
+    ("transport", "channel"),
+    [("RTP/AVP/TCP;unicast;interleaved=2", 2), ("RTP/AVP/TCP; interleaved = 6-7", 6), ("RTP/AVP/TCP;interleaved=1-0", 255)],
+)
+async def test_media_on_whatever_channel(transport: str, channel: int, clip: Clip, recording: Recording) -> None:
+    """255: the pair is told the other way round, and the camera sends RTP on the first and RTCP on the second all the same."""
+    async with (
+        scripted(clip, setup_with(transport), channel=channel if channel != 255 else 0) as camera,
+        recording(StreamSpec("cam/main", camera.url, None, "native")) as machine,
+    ):
+        await eventually(lambda: machine.streams["cam/main"].counters.frames > 5)
+
+
+def bye(ssrc: int) -> bytes:
+    return b"$\1\0\x08" + struct.pack(">BBHI", 0x81, 203, 1, ssrc)
+
+
+async def test_a_bye_ends_the_session_at_once(clip: Clip, recording: Recording, database: Database) -> None:
+    async with (
+        scripted(clip, lambda r: None) as camera,
+        recording(StreamSpec("cam/main", camera.url, None, "native"), stall_seconds=30.0) as machine,
+    ):
+        state = machine.streams["cam/main"]
+        await eventually(lambda: state.counters.frames > 5)
+        camera.send(bye(SSRC + 1))  # an old session's
+        await asyncio.sleep(0.6)
+        assert state.state == "recording" and state.reconnects == 0
+        camera.send(bye(SSRC))
+        await eventually(lambda: "BYE" in state.detail, 2)
+        await eventually(lambda: state.reconnects == 1)
+    assert await segments_of(database)
+
+
+async def test_a_keep_alive_that_is_refused_is_sent_otherwise(clip: Clip, recording: Recording) -> None:
+    """Another method where the camera knows not this one; another nonce where it grew old."""
+
+    def script(request: Request) -> Answer | None:
+        if request.method == "SETUP":
+            return Answer(headers={"Session": "1;timeout=60", "Transport": "RTP/AVP/TCP;interleaved=0-1"})
+        return Answer("501 Not Implemented") if request.method == "GET_PARAMETER" else None
+
+    async with (
+        scripted(clip, script) as camera,
+        recording(StreamSpec("cam/main", camera.url, None, "native")) as machine,
+    ):
+        await eventually(lambda: machine.ticker._sessions)
+        next(iter(machine.ticker._sessions))._keepalive_due = 0.0
+        await eventually(lambda: camera.methods.count("OPTIONS") > 1)
+        assert camera.methods.count("GET_PARAMETER") == 1 and machine.streams["cam/main"].reconnects == 0
