@@ -26,8 +26,8 @@ from core.tasks import first_of
 from nvr import fmp4, gather
 from nvr.access_units import Assembled
 from nvr.fmp4 import TIMESCALE
+from nvr.open_segment import Writing
 from nvr.recorder import Recorder
-from nvr.segments import Writing
 
 QUEUE_FRAGMENTS = 50  # ten seconds
 TOKEN_HEADER = "X-Node-Token"

@@ -8,50 +8,31 @@ viewers. Facts go to an ArchiveLog.
 
 from __future__ import annotations
 
+import logging
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from nvr import audio, fmp4, footage, gather, gop_index
 from nvr.access_units import Assembled, Counters
 from nvr.fmp4 import TIMESCALE
 from nvr.footage import Segment
-from nvr.parameter_sets import VideoFormat
+from nvr.open_segment import Writing, written_us
 from nvr.sdp import AudioTrack
 from nvr.station_clock import StationClock
 from nvr.timeline import GAP_MIN_US, ArchiveLog, Cadence, ClockStep, Timeline
 from nvr.volumes import Disk, VolumeSet
-from nvr.wall_clock import WallClock
+from nvr.wall_clock import PPM, WallClock
 from nvr.writer import FULL, SegmentFile
+
+log = logging.getLogger(__name__)
 
 GAP_MIN = GAP_MIN_US * 9 // 100
 PAUSE_US = 700_000  # without pictures: the next run may be late
 DISK_PAUSE_US = 10_000_000
 MAX_REFILED = 200  # files of a stream that are corrected when the station's clock is set; it ran wrong for longer: marked
+ODD_RATE = 20_000  # ppm; a camera's clock that is wrong by more is told
 SLEW_US = 50_000  # correction by the station's clock between two files
 SOUND_LEAD = 6 * TIMESCALE // 10  # sender reports may move sound against the pictures by no more
-
-
-@dataclass(slots=True, eq=False)
-class Writing:
-    """A segment while it is being written."""
-
-    file: SegmentFile
-    disk: Disk
-    start_us: int
-    base: int  # placed time of its first picture, 90 kHz
-    video: VideoFormat
-    init_size: int
-    lost_before: int
-    origin: int = 0  # placed time of the sink's first picture; viewers count from it
-    sound: AudioTrack | None = None
-    sound_end: int = 0  # units of the sound's rate
-    frames: int = 0
-    fragments: int = 0
-    newest: int = 0  # placed time of its last picture
-    end: int = 0  # placed time, 90 kHz
-    failed: bool = False  # the disk refused it while it was open: its gap runs
-    gops: list[gop_index.Gop] = field(default_factory=list)
 
 
 LiveTap = Callable[[Assembled, Writing, bytes], None]
@@ -88,6 +69,7 @@ class SegmentSink:
         self._filed: list[int] = []  # starts of the files since then
         self._cadence = Cadence()
         self._origin: int | None = None
+        self._told_rate = False
         self._held: tuple[Assembled, int] | None = None  # a run of which only the next one says where it lies
         self._arrival_us = 0
         self._last_start = 0  # µs UTC, of the newest file
@@ -184,7 +166,9 @@ class SegmentSink:
         if run.broken:
             self._close(slew=False)
             self.clock.restart()
+        jumps = self.clock.jumps
         run.time, run.durations = self.clock.place(run.time, run.durations, arrival_us)
+        self._counters.timestamp_jumps += self.clock.jumps - jumps
         segment = self.segment
         if segment is not None and segment.fragments:
             hole = self._join(segment, run)
@@ -343,6 +327,10 @@ class SegmentSink:
 
     def _slew(self) -> int:
         """Between two files small errors are drawn right: the camera's clock, and ours against the station's steady time."""
+        if abs(self.clock.ppm - PPM) > ODD_RATE and not self._told_rate:
+            self._told_rate = True
+            percent = (PPM / self.clock.ppm - 1) * 100
+            log.warning("%s: the camera's clock runs at %+.0f %%", self.stream, percent, extra={"stream": self.stream})
         if self._station is not None and not self._step_us:
             self.clock.correction_us += max(-SLEW_US, min(SLEW_US, self._station.correction_us - self.clock.correction_us))
         return self.clock.slew()
@@ -353,7 +341,7 @@ class SegmentSink:
         frames = segment.frames
         flags = footage.AUDIO if segment.sound is not None else 0
         if file.error is not None:  # cut back: what was written of it counts
-            media = _written_us(segment)
+            media = written_us(segment)
             told, end_us = end_us, segment.start_us + media
             if not segment.failed and told - end_us >= GAP_MIN_US:  # it had been closed before the disk refused its end
                 self._archive.gap(self.stream, end_us, _disk_cause(file.error), file.error.strerror or "", told)
@@ -371,7 +359,7 @@ class SegmentSink:
         self._volumes.report(disk, error)
         segment = self.segment
         if segment is not None and segment.file is file:
-            covered = segment.start_us + _written_us(segment)
+            covered = segment.start_us + written_us(segment)
             segment.failed = True
             if len(self._volumes.disks) == 1:
                 self._blocked_until_us = self._arrival_us + DISK_PAUSE_US
@@ -394,8 +382,3 @@ def _newest(run: Assembled) -> int:
 
 def _disk_cause(error: OSError) -> str:
     return "disk_full" if error.errno in FULL else "disk_error"
-
-
-def _written_us(segment: Writing) -> int:
-    done = [g for g in segment.gops if g.offset + g.size <= segment.file.written]
-    return done[-1].time_us + done[-1].duration_us if done else 0

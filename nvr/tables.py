@@ -187,6 +187,8 @@ class StreamStatus(Base):
     damaged_units: Mapped[int] = mapped_column(
         BigInteger, default=0, server_default="0", comment="Pictures dropped because a part of them is missing"
     )
+    short_holes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0", comment="Holes below a second: no gaps")
+    short_hole_seconds: Mapped[float] = mapped_column(default=0.0, server_default="0", comment="What is missing in them")
     loss: Mapped[float] = mapped_column(default=0.0, comment="Share of packets lost since the last observation")
     reconnects: Mapped[int] = mapped_column(default=0)
     jumps: Mapped[float] = mapped_column(

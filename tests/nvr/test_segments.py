@@ -356,3 +356,12 @@ def test_the_last_picture_of_a_sparse_stream_lasts_until_the_session_ends_at_mos
     made.sink._station = cast(StationClock, Stopped(ORIGIN_US + 9_200_000))
     made.sink.end_session()
     assert made.archive.segments[-1].end_us == pytest.approx(ORIGIN_US + 9_200_000, abs=20)
+
+
+def test_a_camera_whose_clock_runs_wrong_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    made = Recording(segment_seconds=5)
+    made.feed(CameraClock(speed=0.84, seconds=40))
+    assert [r.getMessage() for r in caplog.records] == ["cam/main: the camera's clock runs at -16 %"]
+    made = Recording(segment_seconds=5)
+    made.feed(CameraClock(seconds=40, steps=((20.0, 4.0),)))
+    assert len(caplog.records) == 1 and made.counters.timestamp_jumps == 1

@@ -118,6 +118,7 @@ async def _stream_counters(session: AsyncSession, registry: CollectorRegistry) -
         ("packets_foreign", "Packets of another SSRC, payload type or channel: ignored", StreamStatus.foreign_packets),
         ("units_skipped", "NAL units that no decoder needs: skipped", StreamStatus.skipped_units),
         ("pictures_damaged", "Pictures dropped because a part of them is missing", StreamStatus.damaged_units),
+        ("holes_short", "Holes below a second, which are no gaps", StreamStatus.short_holes),
     ):
         counted = await session.scalar(select(func.coalesce(func.sum(column), 0)))
         Gauge(f"minwang_stream_{name}", f"{text}, since the recorders started", registry=registry).set(int(counted or 0))
