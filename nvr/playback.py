@@ -89,19 +89,24 @@ def _gap(length_us: int, target: int) -> list[str]:
 
 
 def _ranges(gops: Sequence[LocatedGop]) -> Iterator[_Entry]:
-    """Every GOP as a byte range of its file, or, where the file has sound that browsers refuse, without it."""
-    for path, group in groupby(gops, key=lambda g: g.path):
-        init = _init(path)
+    """Every GOP as a byte range of its file, or, where a file has sound that browsers refuse, without it.
+
+    Files without sound are addressed as those beside them are: ffmpeg hangs where byte ranges and whole resources follow each
+    other on one connection (its range stays in force, seen with 5.1).
+    """
+    files = [(path, list(group), _init(path)) for path, group in groupby(gops, key=lambda g: g.path)]
+    any_foreign = any(fmp4.has_foreign_sound(init) for _, _, init in files)
+    for path, of_file, init in files:
         if not init:
             continue
-        foreign = fmp4.has_foreign_sound(init)
-        for g in group:
+        as_parts = fmp4.has_foreign_sound(init) or (any_foreign and b"soun" not in init)
+        for g in of_file:
             name = f"segment/{g.segment_us}"
-            if foreign:
+            if as_parts:
                 address, byte_range, uri = f"{name}/{g.offset}-{g.size}.m4s", "", f'URI="{name}/init.mp4"'
             else:
                 address, byte_range, uri = f"{name}.mp4", f"{g.size}@{g.offset}", f'URI="{name}.mp4",BYTERANGE="{len(init)}@0"'
-            yield _Entry(g.start_us, g.end_us, address, byte_range, path, fmp4.without_sound(init) if foreign else init, uri)
+            yield _Entry(g.start_us, g.end_us, address, byte_range, path, fmp4.without_sound(init) if as_parts else init, uri)
 
 
 def _files(gops: Sequence[LocatedGop]) -> Iterator[_Entry]:

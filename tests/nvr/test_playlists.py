@@ -122,15 +122,18 @@ def test_a_file_that_has_gone_is_a_gap(tmp_path: Path, keyframes: bool) -> None:
     assert sum(lengths) == pytest.approx(4.0)
 
 
-@pytest.fixture(params=[None, PCMA], ids=["plain", "sound that browsers refuse"])
+@pytest.fixture(
+    params=[(None, None, None), (PCMA, PCMA, PCMA), (None, PCMA, None)],
+    ids=["plain", "sound that browsers refuse", "sound in one"],
+)
 async def served(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[str]:
     """Address of a playlist over three files, the last behind a gap and with another size."""
     starts = [BEGIN_US, BEGIN_US + 2_000_000, BEGIN_US + 9_500_000]
 
     def made() -> list[LocatedGop]:
         sizes = [(64, 48), (64, 48), (96, 64)]
-        pairs = zip(starts, sizes, strict=True)
-        return [g for start, size in pairs for g in film(tmp_path, start, pictures(size=size), sound=request.param)]
+        films = zip(starts, sizes, request.param, strict=True)
+        return [g for start, size, sound in films for g in film(tmp_path, start, pictures(size=size), sound=sound)]
 
     gops = await asyncio.to_thread(made)
     text = await asyncio.to_thread(playlist, gops, live=False)
