@@ -72,9 +72,9 @@ class EngineChoice:
         self._sessions[engine].ended.append((now, elapsed, recorded))
         self._failures = counts if recorded > STEADY_S else self._failures + counts
 
-    def choose(self, now: float, *, native_can: bool = True, ffmpeg_can: bool = True) -> str:
-        """The engine of the next session. `native_can`: it speaks the address's scheme; `ffmpeg_can`: ffmpeg is installed and
-        this is no time of general trouble."""
+    def choose(self, now: float, *, native_can: bool = True, ffmpeg_can: bool = True, calm: bool = True) -> str:
+        """The engine of the next session. `native_can`: it speaks the address's scheme; `ffmpeg_can`: it is installed; `calm`: the
+        trouble is this camera's own, not everybody's."""
         if not native_can:
             self._go(FFMPEG, now)
         elif self.engine == FFMPEG and now - self._since > NATIVE_AGAIN_S:
@@ -82,7 +82,7 @@ class EngineChoice:
             self._failures = PATIENCE - 1  # one more chance
         elif self.engine == FFMPEG and self._failures >= PATIENCE:
             self._weigh(now)
-        elif self.engine == NATIVE and ffmpeg_can and now >= self._not_before and self.native_fails(now):
+        elif ffmpeg_can and calm and now >= self._not_before and self.native_fails(now):
             self._go(FFMPEG, now)
             self._sessions[FFMPEG].ended.clear()
         return self.engine if ffmpeg_can or not native_can or self.engine == NATIVE else NATIVE

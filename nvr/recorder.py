@@ -288,7 +288,11 @@ class Recorder:
         """Until the session fails; raises what it raises. One of ffmpeg ends where the native engine recorded more."""
         choice, (at, recorded) = state.choice, began
         if choice is not None and state.engine == FFMPEG:
-            await asyncio.wait((recording,), timeout=TRIAL_S)
+            try:
+                await asyncio.wait((recording,), timeout=TRIAL_S)
+            except asyncio.CancelledError:
+                await end(recording)  # what it holds is written before the volumes close
+                raise
             elapsed = self._clock.monotonic() - at
             if not recording.done() and choice.is_worse(elapsed, (state.sink.recorded - recorded) / TIMESCALE):
                 choice.give_back(self._clock.monotonic())
@@ -350,8 +354,8 @@ class Recorder:
         if state.choice is None:
             before = state.fell_back_at
             state.choice = EngineChoice(now, (self._clock.now() - before).total_seconds() if before is not None else None)
-        can = not self._missing_ffmpeg() and not self.guard.systemic
-        engine = state.choice.choose(now, native_can=urlsplit(state.spec.url).scheme == "rtsp", ffmpeg_can=can)
+        native_can, ffmpeg_can = urlsplit(state.spec.url).scheme == "rtsp", not self._missing_ffmpeg()
+        engine = state.choice.choose(now, native_can=native_can, ffmpeg_can=ffmpeg_can, calm=not self.guard.systemic)
         self._follow(state, state.choice)
         return engine
 

@@ -97,6 +97,9 @@ def test_native_gets_another_chance_after_a_day() -> None:
 def test_without_ffmpeg_or_in_general_trouble_native_goes_on() -> None:
     assert Camera((5, 0), (5, 5)).sessions(6, ffmpeg_can=False) == [NATIVE] * 6
     assert Camera((5, 0), (5, 5)).sessions(3, native_can=False) == [FFMPEG] * 3
+    troubled = Camera((5, 0), (5, 5))
+    assert troubled.sessions(4, calm=False) == [NATIVE] * 4
+    assert troubled.sessions(1) == [FFMPEG] and troubled.sessions(1, calm=False) == [FFMPEG]
 
 
 @given(st.lists(st.tuples(st.sampled_from([NATIVE, FFMPEG]), st.floats(0, 100), st.floats(0, 100)), max_size=40))

@@ -8,7 +8,7 @@ from cameras.virtual.clip import Clip
 from core.database import Database
 from core.events import Event
 from nvr.recorder import StreamSpec
-from tests.nvr.conftest import Recording, eventually
+from tests.nvr.conftest import Recording, eventually, segments_of
 from tests.nvr.scripted_camera import Answer, Request, scripted
 
 
@@ -25,6 +25,8 @@ async def test_a_refused_request_leads_to_ffmpeg_and_is_told(clip: Clip, recordi
         state = machine.streams["cam/main"]
         await eventually(lambda: state.counters.frames > 5, 15)
         assert state.engine == "ffmpeg" and state.fell_back_at is not None
+    segments = await segments_of(database)
+    assert segments and not any(s.open for s in segments)  # stopped in the middle of ffmpeg's trial
     async with database.reading() as session:
         told = [e.data for e in await session.scalars(select(Event).where(Event.kind == "stream.fell_back"))]
     assert len(told) == 1 and "SETUP was answered with 500" in told[0]["why"] and told[0]["native_percent"] == 0
