@@ -151,8 +151,9 @@ class UnitAssembler:
             self._builder.orphan(*piece, unknown=self._depacketizer.joins_units)
         self._builder.interrupt()
 
-    def restart_sequence(self) -> None:
-        """Another source takes over (its SSRC changed): numbers and timestamps start over, the pictures go on."""
+    def restart_sequence(self, *, same_pictures: bool) -> None:
+        """Another source takes over (another SSRC): numbers and timestamps start over. With `same_pictures` its pictures go on
+        from those before, else they wait for a keyframe."""
         self._ready = False
         self._depacketizer.interrupt()
         self._builder.restart()
@@ -160,6 +161,7 @@ class UnitAssembler:
         self.next_seq = -1
         self.times.restart()
         self._restarted = True
+        self._wait_key = self._wait_key or not same_pictures
 
     # pictures
 

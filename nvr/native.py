@@ -58,7 +58,7 @@ class NativeSession:
         self.socket = CameraSocket(rtsp.sock, rtsp.early)
         track = rtsp.track
         self._assembler = UnitAssembler(track.codec, track.parameter_sets, counters, self._emit, track.clock_rate)
-        self._receiver = RtpReceiver(self._assembler, track.payload_type, probe_of(track))
+        self._receiver = RtpReceiver(self._assembler, track.payload_type, probe_of(track), rtsp.ssrc)
         self._audio = AudioAssembler(rtsp.audio) if rtsp.audio else None
         self._watchdog = Watchdog(now, stall_seconds)
         self._ask_keyframe = ask_keyframe

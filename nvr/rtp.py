@@ -82,13 +82,15 @@ class _Rival:
 
 
 class RtpReceiver:
-    """Hands the packets of one track to its assembler. `probe` makes assemblers whose pictures nobody wants."""
+    """Hands the packets of one track to its assembler. `probe` makes assemblers whose pictures nobody wants; `stated` is the
+    SSRC that the camera announced, -1: none."""
 
-    def __init__(self, assembler: UnitAssembler, payload_type: int, probe: Callable[[], UnitAssembler]):
+    def __init__(self, assembler: UnitAssembler, payload_type: int, probe: Callable[[], UnitAssembler], stated: int = -1):
         self._assembler = assembler
         self._counters = assembler.counters
         self._payload_type = payload_type
         self._probe = probe
+        self._stated = stated
         self.ssrc = -1  # of the source; -1: nothing came yet
         self._rival: _Rival | None = None
         self._foreign: set[int] = set()  # SSRCs
@@ -114,6 +116,7 @@ class RtpReceiver:
                 self._other_source(ssrc, bytes(view[start:stop]), seq, ts, second & 0x80)
                 return
             self.ssrc = ssrc
+            self._stated = -1 if ssrc == self._stated else self._stated
         elif self._rival is not None:
             self._own_again(self._rival)
         self._counters.packets += 1
@@ -144,7 +147,7 @@ class RtpReceiver:
                 self._drop(rival)
             self._rival = rival = _Rival(ssrc, ts, None if self._assembler.units else self._probe())
         rival.take(payload, seq, ts, marker)
-        if self._is_ours(rival):
+        if ssrc == self._stated or self._is_ours(rival):
             self._switch(rival)
         elif rival.size > MAX_RIVAL_BYTES or len(rival.packets) > MAX_RIVAL_PACKETS:
             self._drop(rival)
@@ -165,9 +168,12 @@ class RtpReceiver:
         log.info("a stream's source changed from SSRC %08x to %08x", self.ssrc, rival.ssrc)
         if len(self._foreign) < MAX_FOREIGN:
             self._foreign.add(self.ssrc)
+        # A source that sent beside the present one is another stream; a new one goes on with the same pictures.
+        another = rival.interrupted or rival.ssrc in self._foreign or rival.ssrc == self._stated
+        self._stated = -1  # believed once: afterwards silence decides
         self._foreign.discard(rival.ssrc)
         self.ssrc, self._rival = rival.ssrc, None
-        self._assembler.restart_sequence()
+        self._assembler.restart_sequence(same_pictures=not another)
         for payload, seq, ts, marker in rival.packets:
             if payload is None:
                 self._assembler.skip_number(seq)

@@ -60,6 +60,7 @@ class RtspSession:
     audio_channel: int = -1
     rtcp_channel: int = 1
     audio_rtcp_channel: int = -1
+    ssrc: int = -1  # announced for the pictures; -1: none
     silent: str = ""  # why there is no sound, where it was asked for
 
     def request(self, method: str) -> bytes:
@@ -334,6 +335,7 @@ async def _negotiate(
         timeout=max(10, int(timeout.group(1))) if timeout else 60,
         keepalive=_keepalive(allowed),
         rtp_channel=rtp,
+        ssrc=stated_ssrc(setup.headers.get("transport", "")),
         rtcp_channel=rtcp,
         early=bytes(dialogue.early + dialogue.buffer),
         auth=dialogue.auth,
@@ -367,6 +369,12 @@ def _keepalive(allowed: str) -> str:
 
 def _transport(channel: int) -> str:
     return f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}"
+
+
+def stated_ssrc(transport: str) -> int:
+    """SSRC that a SETUP's answer announces (RFC 2326, 12.39), -1 where it does not. Cameras may err."""
+    found = re.search(r"ssrc\s*=\s*\"?(?:0x)?([0-9a-f]{1,8})\b", transport, re.IGNORECASE)
+    return int(found.group(1), 16) if found else -1
 
 
 def interleaved_channels(transport: str, asked: int) -> tuple[int, int]:

@@ -80,6 +80,9 @@ class Sink:
 
     def start_gap(self, *_: Any) -> None: ...
 
+    def wall_us(self, steady_us: int) -> int:
+        return steady_us
+
     def sender_report(self, camera_us: int, time: int, _: int) -> None:
         self.reports.append((camera_us, time))
 

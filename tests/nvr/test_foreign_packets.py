@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from nvr.access_units import Assembled, Counters, UnitAssembler
 from nvr.rtp import RtpReceiver
+from nvr.rtsp import stated_ssrc
 from tests.nvr.camera_streams import STEP, Packet, Style, encode, numbered, packetise, sample, samples
 
 CODECS = ("h264", "h265")
@@ -31,11 +32,11 @@ def stream(
 class Channel:
     """What comes on the stream's channel, through the receiver."""
 
-    def __init__(self, codec: str) -> None:
+    def __init__(self, codec: str, stated: int = -1) -> None:
         self.counters = Counters()
         self.runs: list[Assembled] = []
         self.assembler = UnitAssembler(codec, [], self.counters, self.runs.append)
-        self.receiver = RtpReceiver(self.assembler, 96, lambda: UnitAssembler(codec, [], Counters(), lambda _: None))
+        self.receiver = RtpReceiver(self.assembler, 96, lambda: UnitAssembler(codec, [], Counters(), lambda _: None), stated)
 
     def take(self, packets: list[Packet], every: int = 50) -> list[bytes]:
         for i, p in enumerate(packets):
@@ -119,6 +120,36 @@ def test_an_old_session_without_parameter_sets_ends_nobody() -> None:
     ]
     channel = Channel("h264")
     assert channel.take([*stream("h264", count=1)[:1], *bare, *stream("h264")[1:]]) == wanted("h264")
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_the_source_that_the_camera_announced_is_ours(codec: str) -> None:
+    """An old session of another stream was heard first, from a keyframe on."""
+    old, own = stream(codec, OLD, 5, 20, 30, 7), stream(codec)
+    channel = Channel(codec, stated=OWN)
+    found = channel.take([*old[:30], *by_time(own, old[30:])])
+    assert found[-len(wanted(codec)) :] == wanted(codec)
+    assert channel.counters.lost_packets == 0 and channel.receiver.ssrc == OWN
+
+
+@pytest.mark.parametrize(
+    ("transport", "ssrc"),
+    [
+        ("RTP/AVP/TCP;unicast;interleaved=0-1;ssrc=0000AAAA", 0xAAAA), ("RTP/AVP/TCP;ssrc=1a2b3c4d;interleaved=0-1;mode=play", 0x1A2B3C4D),
+        ("RTP/AVP/TCP;interleaved=0-1;SSRC = \"0x7F\"", 0x7F), ("RTP/AVP/TCP;interleaved=0-1", -1), ("RTP/AVP/TCP;ssrc=;x", -1),
+        ("RTP/AVP/TCP;ssrc=123456789a", -1),
+    ],
+)  # fmt: skip
+def test_the_announced_source(transport: str, ssrc: int) -> None:
+    assert stated_ssrc(transport) == ssrc
+
+
+def test_another_stream_that_takes_over_waits_for_its_keyframe() -> None:
+    """It had sent beside the first: its pictures do not go on from the first one's."""
+    first, second = stream("h264", count=20), stream("h264", NEW, 900_000, 10, 50, 9)
+    channel = Channel("h264")
+    found = channel.take(by_time(first, second))
+    assert found == wanted("h264")[:20] + wanted("h264", 40)
 
 
 OTHER = {
