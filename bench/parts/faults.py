@@ -23,6 +23,7 @@ from cameras.virtual.device import Device
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SECOND, SystemClock, to_microseconds
 from core.database import Database
+from core.errors import StorageError
 from station.supervisor import Supervisor
 
 DISK_BYTES, DISK_INODES = 1_500_000_000, 20_000
@@ -132,8 +133,9 @@ class Faults:
         await asyncio.sleep(self._rng.uniform(15, 40))
         mount.faults.discard("wrong_password")
         for _ in range(8):  # the refusal may be told only when its recorder is back
-            async with self.station.database.session() as session:
-                await session.execute(update(Camera).where(Camera.id == stream.partition("/")[0]).values(refused_at=None))
+            with contextlib.suppress(StorageError):  # a recorder that is held up may hold the database
+                async with self.station.database.session() as session:
+                    await session.execute(update(Camera).where(Camera.id == stream.partition("/")[0]).values(refused_at=None))
             await asyncio.sleep(5)
         self._busy.discard(stream)
         self._log([stream], ("auth_refused",), start)
