@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core.clock import Clock
+from core.clock import SECOND, Clock
 from core.errors import CameraUnreachable
 from core.network_errors import reason
 from nvr.access_units import Assembled, Counters, UnitAssembler
@@ -54,6 +54,7 @@ class CardReader:
         self._buffer = bytearray()
         self._reference: tuple[int, int] | None = None  # RTP timestamp of the newest picture and when the camera took it, µs
         self._steps: deque[int] = deque(maxlen=USUAL_STEPS)  # between the newest pictures, µs
+        self._is_coarse = True  # the camera has told whole seconds only
         self._wanted = True
         self.counters = Counters()
         track = session.track
@@ -126,15 +127,24 @@ class CardReader:
         told, ts = _extension(packet), int.from_bytes(packet[4:8], "big")
         if told is not None and packet[1] & 0x7F == self._session.track.payload_type:
             taken, flags = told
+            self._is_coarse = self._is_coarse and taken % SECOND == 0
+            if self._is_coarse and self._reference is not None:
+                taken = self._within_second(taken, self._expected(*self._reference, ts))
             if self._reference is not None and self._is_break(*self._reference, ts, taken, flags):
                 self._assembler.flush()
                 self._cut()
             self._reference = ts, taken
         self._receiver.packet(packet, memoryview(packet), 0, len(packet))
 
+    @staticmethod
+    def _within_second(told: int, expected: int) -> int:
+        """Where in the second that the camera tells a picture was taken: where RTP time puts it, if that is near."""
+        near = told - JUMP_US <= expected <= told + SECOND + JUMP_US
+        return min(max(expected, told), told + SECOND - 1) if near else told
+
     def _is_break(self, before: int, was: int, ts: int, taken: int, flags: int) -> bool:
         """Something is missing in the camera's recording before this packet."""
-        if abs(taken - self._expected(before, was, ts)) > JUMP_US:
+        if abs(taken - self._expected(before, was, ts)) > JUMP_US + (SECOND if self._is_coarse else 0):
             return True
         if ts == before:
             return False

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cameras.virtual.card import _BREAK, _KEY, _marked
@@ -136,10 +136,29 @@ async def test_the_d_bit_tells_a_hole_that_is_short() -> None:
     assert (await replayed(sent([0.1] * 20, flags=dict.fromkeys(range(20), _BREAK)))).stretches == [20]
 
 
+@pytest.mark.parametrize("phase", [0.0, 0.35, 0.95])
+async def test_a_camera_that_tells_whole_seconds_has_no_hole_in_each(phase: float) -> None:
+    def whole_seconds(steps: list[float]) -> Iterator[tuple[float, bytes | None]]:
+        clip, taken = pictures(), BEGIN + phase
+        for i, step in enumerate(steps):
+            taken += step
+            shift = round((taken - BEGIN) * 90_000) - clip.timestamp(i)
+            marks = _KEY if i % clip.frames in clip.keyframes else 0
+            yield 0.01, b"".join(_marked(p, int(taken), marks, 7) for p in clip.packet_slices(i, 0, shift))
+
+    heard = await replayed(whole_seconds([*[0.1] * 40, 20.0, *[0.1] * 39]))
+    assert heard.stretches == [40, 40], "the hole of 20 s is one"
+    first, last = heard.runs[0], heard.runs[-1]
+    assert first is not None and last is not None
+    assert first[0] == pytest.approx((BEGIN + phase + 0.1) * 1e6, abs=1e6)
+    assert last[0] + last[1] * 100_000 == pytest.approx((BEGIN + phase + 28.0) * 1e6, abs=1e6)
+
+
 @given(
     st.lists(st.sampled_from([0.04, 0.1, 0.5, 2.0]), min_size=1, max_size=4),
     st.lists(st.integers(30, 4000), min_size=3, max_size=3),
 )
+@settings(deadline=None)
 async def test_every_hole_between_steady_pictures_is_cut(steps: list[float], holes: list[int]) -> None:
     step = steps[0]
     script = [step] * 10

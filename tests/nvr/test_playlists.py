@@ -67,7 +67,7 @@ _PIECES = st.lists(st.tuples(st.integers(0, 40_000), st.integers(40, 12_000), st
 
 
 @given(_PIECES)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 def test_each_entry_keeps_the_target_duration(inits: list[Path], pieces: list[tuple[int, int, int]]) -> None:
     gops = spans([p[:2] for p in pieces], [inits[p[2]] for p in pieces])
     text = playlist(gops, live=False)
