@@ -30,7 +30,7 @@ GAP_MIN = GAP_MIN_US * 9 // 100
 PAUSE_US = 700_000  # without pictures: the next run may be late
 DISK_PAUSE_US = 10_000_000
 MAX_REFILED = 200  # files of a stream that are corrected when the station's clock is set; it ran wrong for longer: marked
-ODD_RATE = 20_000  # ppm; a camera's clock that is wrong by more is told
+ODD_RATE = 50_000  # ppm; a camera's clock that is wrong by more is told
 SLEW_US = 50_000  # correction by the station's clock between two files
 SOUND_LEAD = 6 * TIMESCALE // 10  # sender reports may move sound against the pictures by no more
 
