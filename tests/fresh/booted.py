@@ -79,7 +79,10 @@ class Machine:
 def boot(base: Path, work: Path, shared: Path) -> Iterator[Machine]:
     """Boot an overlay over `base`; `shared` is seen as /srv/bundle. `work` is an empty folder for the overlay."""
     group = _cgroup()
-    script = f'echo $$ > {group}/cgroup.procs; exec setpriv --pdeathsig KILL unshare {" ".join(NAMESPACES)} --fork --kill-child sh -c "$1" sh "$2" "$3" "$4"'
+    namespaces = " ".join(NAMESPACES)
+    # It ends with this process, however that ends.
+    isolate = f"setpriv --pdeathsig KILL unshare {namespaces} --fork --kill-child"
+    script = f'echo $$ > {group}/cgroup.procs; exec {isolate} sh -c "$1" sh "$2" "$3" "$4"'
     log = (work.parent / "boot.log").open("wb")
     process = subprocess.Popen(
         ["sh", "-c", script, "sh", MOUNTS, base, work, shared], stdout=log, stderr=log, stdin=subprocess.DEVNULL
