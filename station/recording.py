@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from cameras import inventory, registry
 from core.clock import SystemClock, to_microseconds
+from core.connection_budget import ConnectionBudget
 from core.database import Database
 from core.errors import TaskFailed
 from core.settings import Settings
@@ -46,7 +47,7 @@ async def record(
     vault = await vault_of(settings, database)
     async with database.session() as session:
         await registry.apply(session, wanted, clock.now(), "record", file=str(file), prefer=registry.Prefer.FILE)
-    await _onboard(database, vault, clock)
+    await _onboard(database, vault, clock, settings)
     async with database.reading() as session:
         wanted_now = await desired(
             session, vault, settings.recorder.engine, now=clock.now(), zone=ZoneInfo(settings.station.timezone)
@@ -92,14 +93,14 @@ async def record(
     }
 
 
-async def _onboard(database: Database, vault: Any, clock: SystemClock) -> None:
+async def _onboard(database: Database, vault: Any, clock: SystemClock, settings: Settings) -> None:
     async with database.reading() as session:
         unknown = [c for c in await registry.cameras(session) if c.address and not all(s.url for s in c.streams)]
     if unknown:
         from cameras.onboarding import Onboarding
         from cameras.onvif.client import http_session
 
-        async with http_session() as http:
+        async with http_session(ConnectionBudget.of_station(settings, clock)) as http:
             await Onboarding(database, vault, clock, http).run(unknown)
 
 
