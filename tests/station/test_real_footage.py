@@ -27,7 +27,7 @@ def station_database() -> None:
     """`minwang record` keeps an SQLite file of its own."""
 
 
-@pytest.fixture(scope="module", params=["h264", pytest.param("h265", marks=pytest.mark.soak)])
+@pytest.fixture(scope="module", params=["h264", "h265"])
 def farm(request: pytest.FixtureRequest) -> Iterator[str]:
     gi = subprocess.run(
         ["/usr/bin/python3", "-c", "import gi; gi.require_version('GstRtspServer', '1.0')"], capture_output=True, check=False
@@ -60,6 +60,7 @@ def station(*arguments: str, cwd: Path, status: int = 0) -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.soak
 def test_recorded_read_back_patrolled_and_searched(farm: str, tmp_path: Path) -> None:
     (tmp_path / "town.yaml").write_text(
         "town: t\ncredentials: [{name: farm, username: farm}]\nvillages: [{code: v, name: v}]\ncameras:\n"

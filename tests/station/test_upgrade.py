@@ -266,6 +266,7 @@ def test_a_power_cut_on_the_way_back_ends_well(layout: Layout, console: None, st
     check_whole(layout, station)
 
 
+@pytest.mark.soak
 def test_a_failure_brings_back_release_and_database_and_a_cut_meanwhile_does_not_hurt(layout: Layout, console: None) -> None:
     a, b = make_release(layout, "a"), make_release(layout, "b", migration=True)
     install(layout, a)
