@@ -223,7 +223,8 @@ class Accounts:
     async def _note_failure(self, name: str) -> None:
         now = self._clock.now()
         async with self._database.session() as session:
-            user = await session.scalar(select(User).where(User.name == name))
+            # Locked: of many tries at once PostgreSQL would else count one.
+            user = await session.scalar(select(User).where(User.name == name).with_for_update())
             if user:
                 user.failures += 1
                 if user.failures >= LOCK_AFTER:

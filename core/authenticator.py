@@ -14,8 +14,9 @@ import secrets
 from dataclasses import dataclass, field
 
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
-_FIELD = re.compile(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+_FIELD = re.compile(r'(?<!\w)(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 _SCHEME = re.compile(r"(?:^|,)\s*(digest|basic)(?=\s|$)", re.IGNORECASE)
+MAX_CHALLENGE = 2048  # characters of a header field; cameras send about 200
 _HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 
 
@@ -25,6 +26,7 @@ class Authenticator:
 
     login: tuple[str, str] | None
     basic: bool = True  # the password may be sent as it is, where the camera knows nothing better
+    answered: bool = False  # the credential was sent at least once
     _fields: dict[str, str] = field(default_factory=dict)
     _scheme: str = ""
     _count: int = 0
@@ -62,7 +64,7 @@ class Authenticator:
     def header(self, method: str, uri: str) -> str:
         if self.login is None or not self._scheme:
             return ""
-        self._sent = True
+        self._sent = self.answered = True
         user, password = self.login
         if self._scheme == "basic":
             return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
@@ -90,6 +92,7 @@ class Authenticator:
 def _offers(text: str) -> list[tuple[str, dict[str, str]]]:
     """(scheme, its parameters) of each challenge in a header field, which may hold several. Values stay as they were quoted:
     they are sent back so."""
+    text = text[:MAX_CHALLENGE]
     masked = _QUOTED.sub(lambda m: '"' + "x" * (len(m[0]) - 2) + '"', text)
     begins = list(_SCHEME.finditer(masked))
     ends = [*(m.start() for m in begins[1:]), len(text)][: len(begins)]

@@ -101,6 +101,10 @@ class BackgroundTasks:
             error: Exception = TaskFailed(f"'{name}' ended, and should run on")
             try:
                 await body()
+            except asyncio.CancelledError:
+                if _is_cancelled():
+                    raise
+                error = TaskFailed(f"'{name}' was broken off from inside")
             except Exception as e:  # noqa: BLE001  # the outermost loop of a task
                 error = e
             in_a_row = 1 if self._clock.monotonic() - started > STEADY_SECONDS else in_a_row + 1
@@ -123,6 +127,10 @@ class BackgroundTasks:
         while True:
             try:
                 await step()
+            except asyncio.CancelledError:
+                if _is_cancelled():
+                    raise
+                self._note(name, TaskFailed("it was broken off from inside"), "it is tried again")
             except Exception as e:  # noqa: BLE001  # the outermost loop of a task
                 self._note(name, e, "it is tried again")
             await self._clock.sleep(seconds)
@@ -135,6 +143,12 @@ class BackgroundTasks:
     def _note(self, name: str, error: Exception, then: str) -> None:
         self.failures[name] += 1
         log.error("%s failed (%s); %s", name, str(error) or type(error).__name__, then, exc_info=error)
+
+
+def _is_cancelled() -> bool:
+    """Whether this task itself was asked to end; else something that it waited for was cancelled by somebody else."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def spawn(work: Coroutine[Any, Any, T], name: str | None = None) -> asyncio.Task[T]:

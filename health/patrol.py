@@ -15,7 +15,7 @@ from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import registry
@@ -213,9 +213,12 @@ class Patrol:
             ]
             for each in seen:
                 await self._keep(session, each, faults[each.camera.id])
-            row = await session.get(PatrolRound, number)
-            if row is not None and row.finished_at is None:
-                row.looked += len(seen)
+            # Counted by the database: several cameras' looks are written at once, and PostgreSQL lets them read the same number.
+            await session.execute(
+                update(PatrolRound)
+                .where(PatrolRound.id == number, PatrolRound.finished_at.is_(None))
+                .values(looked=PatrolRound.looked + len(seen))
+            )
             log.debug("%d cameras looked at, %d known", len(seen), len(known))
 
     async def look(self, number: int, camera: Camera, ground: Ground) -> Seen:

@@ -98,7 +98,7 @@ class _Format:
         try:
             init = fmp4.read_init(path)
             entries = _sample_entries(init)
-        except (OSError, struct.error, KeyError, IndexError):
+        except (OSError, struct.error, LookupError, StopIteration):
             return None
         return cls(init, entries[0][4:8], *entries) if entries[0] else None
 

@@ -112,6 +112,8 @@ class Depacketizer:
         self._size += len(body)
         if self._discard:
             return
+        if self._size > self._limit == MAX_SEI and START_CODE in b"".join(self._parts):
+            self._limit = MAX_UNIT  # a byte stream that begins with an SEI: its picture comes behind it
         if self._size <= self._limit:
             self._parts.append(bytes(body))
         elif self._limit == MAX_UNIT:

@@ -7,6 +7,7 @@ again. The threads are daemons, so that a process can end all the same.
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 from collections.abc import Callable, Hashable
 from typing import TypeVar
@@ -50,7 +51,11 @@ class DiskCalls:
                 loop.call_soon_threadsafe(tell, result, error)
 
         self._busy.add(volume)
-        threading.Thread(target=work, name=f"disk call {volume}", daemon=True).start()
+        try:
+            threading.Thread(target=work, name=f"disk call {volume}", daemon=True).start()
+        except RuntimeError as e:  # the process may have no more threads: that is not the volume's fault
+            self._busy.discard(volume)
+            raise OSError(errno.EAGAIN, "no thread for a call of the disk") from e
         try:
             async with asyncio.timeout(limit):
                 return await done

@@ -141,7 +141,7 @@ class NativeSession:
                 continue
             following = position + 4 + length
             if following > end:
-                if length == 0 or on > 15:  # not a frame: we are out of step
+                if length == 0 or (on > 15 and on not in self._rtsp.channels):  # not a frame: we are out of step
                     position += 1
                     continue
                 break
@@ -190,7 +190,7 @@ class NativeSession:
 
     def _ended_by(self, buffer: Any, at: int, end: int) -> bool:
         """The BYE names the source of our pictures."""
-        own = {self._ssrc, self._receiver.ssrc} - {0, -1}
+        own = {self._receiver.ssrc if self._receiver.ssrc >= 0 else self._ssrc} - {0}
         return not own or bool(own & rtcp.bye_sources(buffer, at, end))
 
     def _audio_rtcp(self, audio: AudioAssembler, buffer: Any, at: int, end: int) -> None:
@@ -234,7 +234,7 @@ class NativeSession:
 
     def _sender_report(self, buffer: Any, at: int) -> None:
         ssrc = int.from_bytes(buffer[at + 4 : at + 8], "big")
-        if self._receiver.is_foreign(ssrc):  # an old session's clock is not this one's
+        if self._receiver.is_foreign(ssrc) or self._receiver.ssrc not in (-1, ssrc):  # an old session's clock is not this one's
             return
         self._ssrc = ssrc
         camera_us, ts = rtcp.sender_report(buffer, at)

@@ -29,6 +29,8 @@ from nvr.nal_units import (
 from nvr.parameter_set_store import ParameterSetStore
 from nvr.parameter_sets import VideoFormat
 
+MAX_HELD = 64  # SEI, or changed PPS, that wait for their picture
+
 
 @dataclass(slots=True)
 class Picture:
@@ -71,6 +73,7 @@ class PictureBuilder:
         self.pps_id = -1  # of the newest keyframe
         self.sets_version = -1  # of the parameter sets when it came
         self._prefix: list[tuple[bytes, int]] = []  # SEI before the slices that they belong to
+        self._prefix_size = 0  # bytes of them
         self._delimited = False  # a delimiter came since the newest slice
         self._changed_pps: list[bytes] = []  # since the newest whole picture: they go into the next one
         self._new_sps = False  # since the newest keyframe: a PPS may belong to it, and waits for its keyframe
@@ -165,9 +168,10 @@ class PictureBuilder:
     # parameter sets and SEI
 
     def _hold(self, nal: bytes, ts: int) -> None:
-        if sum(len(n) for n, _ in self._prefix) > 4 * MAX_SEI:
+        if len(self._prefix) >= MAX_HELD or self._prefix_size > 4 * MAX_SEI:
             self.skipped += len(self._prefix)
             self._prefix.clear()
+        self._prefix_size = len(nal) + (self._prefix_size if self._prefix else 0)
         self._prefix.append((nal, ts))
 
     def _parameter_set(self, nal: bytes) -> None:
@@ -178,6 +182,8 @@ class PictureBuilder:
             self._new_sps = True
             self._changed_pps.clear()
         elif change and not self._new_sps:
+            if len(self._changed_pps) >= MAX_HELD:  # no whole picture has used them for long
+                del self._changed_pps[0]
             self._changed_pps.append(nal)
 
     # slices

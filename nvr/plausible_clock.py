@@ -106,7 +106,7 @@ def judge(before: ClockState, reading: Reading, promise_us: int) -> Judgement:
     if not before.suspended or stepped:
         misfiled = _misfiled(before, now, progress) if now.ahead_us > before.ahead_us else None
         began_us = before.wall_us - before.uptime_us if same_boot and not before.suspended else before.wrong_since_us
-        return Judgement(_suspended(now, reading, began_us), "" if before.suspended else "suspended", misfiled)
+        return Judgement(_suspended(now, reading, began_us, progress), "" if before.suspended else "suspended", misfiled)
     now = replace(now, steady_us=before.steady_us + progress, ntp_us=before.ntp_us + progress if reading.ntp else 0)
     if now.ntp_us >= NTP_PROOF_US:
         return confirmed(now, "ntp")
@@ -130,13 +130,14 @@ def _believed(state: ClockState) -> ClockState:
     )  # fmt: skip
 
 
-def _suspended(state: ClockState, reading: Reading, began_us: int = 0) -> ClockState:
-    """`began_us`: by the clock before, when the machine started; 0: it was off in between, or is not known."""
+def _suspended(state: ClockState, reading: Reading, began_us: int = 0, progress: int = 0) -> ClockState:
+    """`began_us`: by the clock before, when the machine started; 0: it was off in between, or is not known. `progress`: since the
+    look before, which a long pass or a stopped controller may have put off."""
     fresh = replace(state, steady_us=0, ntp_us=0)
     if state.ahead_us >= 0:
         since = began_us if state.suspicion is not Suspicion.BACKWARD else 0
         return replace(fresh, suspicion=Suspicion.FORWARD, wrong_since_us=since)
-    since = reading.wall_us - BETWEEN_LOOKS_US
+    since = reading.wall_us - max(progress, BETWEEN_LOOKS_US)
     if state.suspicion is Suspicion.BACKWARD:
         since = min(since, state.wrong_since_us)
     return replace(fresh, suspicion=Suspicion.BACKWARD, wrong_since_us=since)
@@ -146,5 +147,5 @@ def _misfiled(before: ClockState, now: ClockState, progress: int) -> Misfiled | 
     """The wall clock was behind and is not any more: what was recorded meanwhile lies too early."""
     if before.suspicion is not Suspicion.BACKWARD:
         return None
-    until = before.wall_us + min(progress, BETWEEN_LOOKS_US)
+    until = before.wall_us + max(progress, BETWEEN_LOOKS_US)
     return Misfiled(before.wrong_since_us, until, now.ahead_us - before.ahead_us)

@@ -13,6 +13,7 @@ goes. Each step may be the last before a crash: recovery adopts, or finishes the
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Sequence
@@ -60,7 +61,11 @@ class Refiler:
     async def run(self) -> None:
         while True:
             step = await self._waiting.get()
-            await self._correct(step, CLOSING_SECONDS)
+            try:
+                await self._correct(step, CLOSING_SECONDS)
+            except asyncio.CancelledError:
+                self._waiting.put_nowait(step)  # for `finish`
+                raise
 
     async def finish(self) -> None:
         """What still waits, when nothing records any more."""
@@ -127,14 +132,20 @@ def _moved(segment: Segment, by_us: int) -> Segment:
 
 def _link(volumes: dict[int, Path], segments: Sequence[Segment], by_us: int) -> list[Segment]:
     """Blocking. A second name for each file; returns them as they will be."""
-    moved = []
-    for segment in segments:
-        new = _moved(segment, by_us)
-        while (path := footage.path_of(volumes, new)).exists():  # of another file that moves itself
-            new = replace(new, start_us=new.start_us + 1)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.link(footage.path_of(volumes, segment), path)
-        moved.append(new)
+    moved = list[Segment]()
+    try:
+        for segment in segments:
+            new = _moved(segment, by_us)
+            while (path := footage.path_of(volumes, new)).exists():  # of another file that moves itself
+                new = replace(new, start_us=new.start_us + 1)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.link(footage.path_of(volumes, segment), path)
+            moved.append(new)
+    except OSError:
+        for made in moved:  # recovery would take a second name for other footage
+            with contextlib.suppress(OSError):
+                footage.path_of(volumes, made).unlink()
+        raise
     return moved
 
 

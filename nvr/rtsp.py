@@ -63,6 +63,11 @@ class RtspSession:
     ssrc: int = -1  # announced for the pictures; -1: none
     silent: str = ""  # why there is no sound, where it was asked for
 
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Of the interleaved frames; -1 where there is no sound."""
+        return self.rtp_channel, self.rtcp_channel, self.audio_channel, self.audio_rtcp_channel
+
     def request(self, method: str) -> bytes:
         """A request to send on the playing socket (keep-alive, TEARDOWN)."""
         self.cseq += 1
@@ -114,6 +119,9 @@ class _Dialogue:
             reply = await self._authenticated(method, url, extra)
         if reply.status in (301, 302, 303, 305, 307) and "://" in reply.headers.get("location", ""):
             raise _Redirected(reply.headers["location"])
+        if reply.status == 401 and self.auth.login is not None and not (reply.challenges and self.auth.answered):
+            # Nothing was refused: the camera asked for nothing that we can answer. Another engine may.
+            raise CameraDeclined(f"{method} was answered with 401 and no way to authenticate that is known here")
         if not 200 <= reply.status < 300:
             raise judge(method, reply.status, with_login=self.auth.login is not None)
         return reply
@@ -154,10 +162,10 @@ class _Dialogue:
                 await loop.sock_sendall(self.sock, text.encode())
                 while True:
                     reply = await self._read_reply()
-                    if reply.headers.get("cseq", str(self.cseq)) == str(self.cseq):
+                    if reply.status >= 200 and reply.headers.get("cseq", "").lstrip("0") in ("", str(self.cseq)):
                         return reply
         except TimeoutError as e:
-            raise CameraUnreachable(f"no answer to {method} within {REPLY_SECONDS:g} s") from e
+            raise ConnectionLost(f"no answer to {method} within {REPLY_SECONDS:g} s") from e
         except OSError as e:
             raise ConnectionLost(f"connection lost at {method}: {reason(e)}") from e
 
@@ -223,12 +231,19 @@ async def open_session(
     first = url = filled(native_url(url), login)
     for _ in range(MAX_REDIRECTS + 1):
         # A hostile camera must not send the credential to a host of its choice.
-        same = urlsplit(url).hostname == urlsplit(first).hostname
+        same = _host(url) == _host(first)
         try:
             return await _play(url, login if same else None, audio, replay)
         except _Redirected as e:
             url = e.url
     raise ProtocolError(f"the camera redirects more than {MAX_REDIRECTS} times")
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError as e:
+        raise ProtocolError(f"an unreadable address: {url[:80]!r}") from e
 
 
 async def check_credential(url: str, login: tuple[str, str] | None) -> None:
@@ -325,7 +340,7 @@ async def _negotiate(
     if replay:
         play = {"Range": f"clock={replay.start}-{replay.end}", "Rate-Control": "no", "Immediate": "yes", **require}
     await dialogue.request("PLAY", aggregate, {**session, **play})
-    timeout = re.search(r"timeout\s*=\s*(\d+)", parameters)
+    timeout = re.search(r"timeout\s*=\s*([0-9]{1,6})", parameters)
     rtp, rtcp = interleaved_channels(setup.headers.get("transport", ""), 0)
     return RtspSession(
         sock=dialogue.sock,
@@ -382,7 +397,7 @@ def interleaved_channels(transport: str, asked: int) -> tuple[int, int]:
 
     One number is the RTP channel. Raises TransportDeclined where the camera answers with UDP.
     """
-    chosen = re.search(r"interleaved\s*=\s*\"?(\d+)(?:\s*-\s*(\d+))?", transport, re.IGNORECASE)
+    chosen = re.search(r"interleaved\s*=\s*\"?([0-9]{1,5})(?:\s*-\s*([0-9]{1,5}))?", transport, re.IGNORECASE)
     if chosen is None:
         if re.search(r"(client|server)_port\s*=|multicast", transport, re.IGNORECASE) and "tcp" not in transport.lower():
             raise TransportDeclined("the camera answers with UDP, though it was asked for RTP over the RTSP connection")

@@ -124,6 +124,19 @@ def _cut_back(path: Path, fragments: list[Fragment]) -> list[Fragment]:
 
 def _salvaged(path: Path, content: _Content, now: datetime | None) -> Outcome:
     part = path.with_name(path.name + PART)
+    try:
+        fragments = _copied(path, part, content)
+    except BaseException:
+        part.unlink(missing_ok=True)  # on a full disk every start would leave another one
+        raise
+    count = sum(f.samples for f in fragments)
+    outcome = _quarantined(path, "parts of it are damaged", now, f"{count} pictures, to the file of the same name")
+    part.rename(path)
+    outcome.fragments, outcome.holes = fragments, list(_holes(content.runs))
+    return outcome
+
+
+def _copied(path: Path, part: Path, content: _Content) -> list[Fragment]:
     with path.open("rb") as source, part.open("wb") as target:
         target.write(content.head)
         for piece in _pieces(content):
@@ -134,11 +147,7 @@ def _salvaged(path: Path, content: _Content, now: datetime | None) -> Outcome:
         target.write(gop_index.box(list(gop_index.from_fragments(fragments))))
         target.flush()
         os.fsync(target.fileno())
-    count = sum(f.samples for f in fragments)
-    outcome = _quarantined(path, "parts of it are damaged", now, f"{count} pictures, to the file of the same name")
-    part.rename(path)
-    outcome.fragments, outcome.holes = fragments, list(_holes(content.runs))
-    return outcome
+    return fragments
 
 
 def _pieces(content: _Content) -> Iterator[tuple[int, int]]:

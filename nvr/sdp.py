@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import contextlib
 import re
 from collections.abc import Iterator
@@ -59,7 +58,7 @@ def video_track(sdp: str, base: str) -> VideoTrack:
 
 def _clock_rate(stated: str) -> int:
     digits = stated.partition("/")[0].strip()
-    rate = int(digits) if digits.isdigit() and len(digits) < 8 else 0
+    rate = _number(digits)
     return rate if rate >= 1000 else 90_000
 
 
@@ -96,7 +95,7 @@ def _sound_format(section: list[str], payload_type: str) -> tuple[str, int, int]
     name, _, rest = rtpmap.partition("/")
     rate, _, channels = rest.partition("/")
     rate, channels = rate.strip(), channels.strip()
-    return name.strip(), int(rate) if rate.isdigit() and len(rate) < 8 else 0, int(channels) if channels in ("1", "2") else 1
+    return name.strip(), _number(rate), int(channels) if channels in ("1", "2") else 1
 
 
 def _aac(fields: dict[str, str], payload_type: int, control: str, rate: int, channels: int) -> AudioTrack | None:
@@ -135,7 +134,7 @@ def _offers(sections: list[list[str]], kind: str) -> Iterator[tuple[list[str], s
     for section in sections[1:]:
         words = section[0][2:].split()
         if words[:1] == [kind]:
-            yield from ((section, word) for word in words[3:] if word.isdigit() and int(word) < 128)
+            yield from ((section, word) for word in words[3:] if word == "0" or 0 < _number(word) < 128)
 
 
 def _fields(section: list[str], payload_type: str, needed: str = "") -> dict[str, str]:
@@ -210,9 +209,14 @@ def _sets(fields: dict[str, str]) -> list[bytes]:
     texts = [t for name in names for t in fields.get(name, "").split(",") if t]
     sets = []
     for text in texts:
-        with contextlib.suppress(binascii.Error):  # they come in-band as well
+        with contextlib.suppress(ValueError):  # they come in-band as well
             sets.append(base64.b64decode(text + "=" * (-len(text) % 4)))
     return [s for s in sets if s]
+
+
+def _number(text: str) -> int:
+    """Of a few ASCII digits; 0 for anything else, as a camera may write it."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0
 
 
 def _float(text: str | None) -> float | None:

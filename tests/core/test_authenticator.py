@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 
 import pytest
 from hypothesis import given
@@ -109,3 +110,20 @@ def test_a_wrong_password_is_sent_twice_at_most(nonces: list[str]) -> None:
         auth.header("DESCRIBE", "rtsp://c/")
         sent += 1
     assert sent <= 2
+
+
+@pytest.mark.parametrize(
+    "text", ["Digest " + "a" * 64_000, 'Digest x="' + '\\"' * 32_000, "Digest " + 'a="b' * 16_000, "digest," * 9_000]
+)
+def test_a_hostile_challenge_takes_no_time(text: str) -> None:
+    """One camera's header must not stop the others' loop: this took half a minute."""
+    began = time.process_time()
+    Authenticator(LOGIN).challenge([text])
+    assert time.process_time() - began < 0.05
+
+
+def test_nothing_is_answered_before_a_challenge_that_is_known() -> None:
+    auth = Authenticator(LOGIN)
+    assert not auth.challenge(digest("a", more=", algorithm=MD5-sess")) and not auth.header("DESCRIBE", "rtsp://c/")
+    assert not auth.answered
+    assert answered(auth, digest("a")) and auth.answered

@@ -202,3 +202,20 @@ async def test_work_is_guarded_by_what_it_needs(clock: ManualClock, expected_err
     with pytest.raises(TaskFailed, match="poll loop"):
         await waiting
     await owned.close()
+
+
+async def test_a_cancellation_from_inside_is_a_failure_like_any_other(expected_errors: pytest.LogCaptureFixture) -> None:
+    """Whoever awaits a task that somebody else cancels gets CancelledError: the supervisor went with it, without a word."""
+
+    async def broken_off() -> None:
+        inner = asyncio.ensure_future(asyncio.sleep(60))
+        inner.cancel()
+        await inner
+
+    duties = BackgroundTasks(ManualClock())
+    duties.run_forever("following", broken_off)
+    duties.repeat("looking", 1.0, broken_off)
+    await settle()
+    await settle()
+    assert duties.failures["following"] >= 1 and duties.failures["looking"] >= 1
+    await asyncio.wait_for(duties.close(), 2)

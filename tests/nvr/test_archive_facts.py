@@ -49,7 +49,10 @@ class Facts:
 
 
 def outage() -> OperationalError:
-    return OperationalError("INSERT", NO_ARGUMENTS, Exception("disk I/O error"))
+    """Of a statement, not of the server: PostgreSQL's io_error."""
+    error = Exception("disk I/O error")
+    error.sqlstate = "58030"  # type: ignore[attr-defined]
+    return OperationalError("INSERT", NO_ARGUMENTS, error)
 
 
 @pytest.fixture

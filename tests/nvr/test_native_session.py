@@ -23,7 +23,12 @@ def setup_with(transport: str) -> Script:
 
 @pytest.mark.parametrize(
     ("transport", "channel"),
-    [("RTP/AVP/TCP;unicast;interleaved=2", 2), ("RTP/AVP/TCP; interleaved = 6-7", 6), ("RTP/AVP/TCP;interleaved=1-0", 255)],
+    [
+        ("RTP/AVP/TCP;unicast;interleaved=2", 2),
+        ("RTP/AVP/TCP; interleaved = 6-7", 6),
+        ("RTP/AVP/TCP;interleaved=1-0", 255),
+        ("RTP/AVP/TCP;interleaved=40-41", 40),
+    ],
 )
 async def test_media_on_whatever_channel(transport: str, channel: int, clip: Clip, recording: Recording) -> None:
     """255: the pair is told the other way round, and the camera sends RTP on the first and RTCP on the second all the same."""
@@ -38,6 +43,11 @@ def bye(ssrc: int) -> bytes:
     return b"$\1\0\x08" + struct.pack(">BBHI", 0x81, 203, 1, ssrc)
 
 
+def report_and_bye(ssrc: int) -> bytes:
+    report = struct.pack(">BBHIIIIII", 0x80, 200, 6, ssrc, 1, 1, 1, 1, 1)
+    return b"$\1" + struct.pack(">H", len(report) + 8) + report + bye(ssrc)[4:]
+
+
 async def test_a_bye_ends_the_session_at_once(clip: Clip, recording: Recording, database: Database) -> None:
     async with (
         scripted(clip, lambda r: None) as camera,
@@ -46,6 +56,7 @@ async def test_a_bye_ends_the_session_at_once(clip: Clip, recording: Recording, 
         state = machine.streams["cam/main"]
         await eventually(lambda: state.counters.frames > 5)
         camera.send(bye(SSRC + 1))  # an old session's
+        camera.send(report_and_bye(SSRC + 2))
         await asyncio.sleep(0.6)
         assert state.state == "recording" and state.reconnects == 0
         camera.send(bye(SSRC))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nvr import interleaved
 from nvr.access_units import Assembled, Counters, UnitAssembler
+from nvr.picture_builder import MAX_HELD
 from tests.nvr.camera_streams import (
     STEP,
     Packet,
@@ -237,3 +238,17 @@ def test_a_reply_with_a_body_between_frames_is_passed_over() -> None:
         found = list(interleaved.packets(buffer))
         buffer += data[cut:]
         assert [*found, *interleaved.packets(buffer)] == [(0, packet.framed()[4:])] * 2
+
+
+def test_what_waits_for_a_picture_is_bounded() -> None:
+    """Changed PPS that no whole picture uses, and SEI without end: neither memory nor time grows with them."""
+    sets = [nal for nal in pictures("h264")[0] if nal[0] & 0x1F in (7, 8)]
+    assembler = UnitAssembler("h264", sets, Counters(), lambda _: None)
+    builder = assembler._builder
+    for i in range(500):
+        builder.unit(bytes([0x68, 0xC8]) + (i + 2).to_bytes(2, "big") + b"\x5a" * 50 + b"\x80", 3600 * i)
+        builder.unit(b"\x41\x20\x84" + b"\x11" * 20, 3600 * i)  # a slice that is not the first of its picture
+    assert len(builder._changed_pps) <= MAX_HELD
+    for _ in range(20_000):
+        builder.unit(b"\x06\x80", 0)
+    assert len(builder._prefix) <= MAX_HELD

@@ -199,3 +199,19 @@ def test_nothing_becomes_old_by_a_step(course: list[tuple[int, int, bool]]) -> N
         overlooked += REBOOT_US + STEP_US
         if not state.suspended:
             assert state.wall_us <= machine.true + overlooked
+
+
+@pytest.mark.parametrize("long", [2 * MINUTE, 30 * MINUTE, 3 * HOUR])
+def test_what_was_filed_between_two_looks_far_apart_is_misfiled_too(long: int) -> None:
+    """A long pass or a stopped controller puts a look off; recorders file on meanwhile."""
+    machine = Machine()
+    machine.run(looks=3)
+    machine.off = -60 * DAY
+    stepped = machine.true + machine.off  # by the wrong clock, at once after the last look
+    machine.run(long / SECOND)
+    wrong_end = machine.true + machine.off
+    machine.off = 0
+    machine.run(60)
+    assert machine.said == ["suspended", "returned"] and len(machine.misfiled) == 1
+    start, end, offset = machine.misfiled[0]
+    assert start <= stepped + SECOND and end >= wrong_end and abs(offset - 60 * DAY) < MINUTE

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from cameras.virtual.clip import Clip
-from core.errors import CameraDeclined, CameraError, CameraRefused, CameraUnreachable, TransportDeclined
+from core.errors import CameraDeclined, CameraError, CameraRefused, CameraUnreachable, ProtocolError, TransportDeclined
 from nvr.rtsp import RtspSession, interleaved_channels, open_session
 from nvr.sdp import aggregate_control, audio_track, base_of, video_track, why_silent
 from tests.nvr.conftest import LOGIN
@@ -203,3 +203,37 @@ def test_feedback_that_is_offered() -> None:
     lines = "a=rtcp-fb:96 nack pli\r\na=rtcp-fb:* ccm fir\r\na=rtcp-fb:97 nack\r\n"
     assert video_track(described(more=lines), "rtsp://h/a").feedback == {"pli", "fir"}
     assert video_track(described(), "rtsp://h/a").feedback == frozenset()
+
+
+@pytest.mark.parametrize("method", ["DESCRIBE", "SETUP", "PLAY"])
+@pytest.mark.parametrize("challenge", [{}, {"WWW-Authenticate": 'Digest realm="x", nonce="n", algorithm=MD5-sess'}])
+async def test_a_401_that_nobody_could_answer_is_no_refusal(method: str, challenge: dict[str, str], clip: Clip) -> None:
+    """A refused credential parks a camera until a person acts; here it was never sent."""
+    with pytest.raises(CameraDeclined):
+        await opened(clip, lambda r: Answer("401 Unauthorized", challenge) if r.method == method else None)
+
+
+async def test_a_redirection_to_no_address_is_the_camera_s_fault(clip: Clip) -> None:
+    with pytest.raises(ProtocolError, match="unreadable address"):
+        await opened(clip, lambda r: Answer("302 Moved", {"Location": "rtsp://[::1/x"}) if r.method == "DESCRIBE" else None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a=fmtp:96 packetization-mode=1;sprop-parameter-sets=é,Z0IAH5WoFAFuQA==",
+        "a=rtpmap:96 H264/9000²",
+        "a=rtpmap:96 H264/" + "9" * 5000,
+        "a=framerate:" + "9" * 5000,
+    ],
+)
+def test_any_sdp_is_read_or_refused(line: str) -> None:
+    head = "v=0\r\nm=video 0 RTP/AVP 96 ² " + "9" * 5000 + "\r\na=rtpmap:96 H264/90000\r\n"
+    track = video_track(
+        head.replace("a=rtpmap:96 H264/90000", line if "rtpmap" in line else "a=rtpmap:96 H264/90000\r\n" + line), "rtsp://c/"
+    )
+    assert track.codec == "h264" and track.payload_type == 96 and track.clock_rate == 90_000
+
+
+def test_numbers_of_a_transport_are_bounded() -> None:
+    assert interleaved_channels("RTP/AVP/TCP;interleaved=" + "1" * 5000, 2) == (2, 3)

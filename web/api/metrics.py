@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
@@ -25,6 +25,8 @@ from search.lag import lag
 from web.routing import Context, route
 from web.tls.certificate import read
 
+SILENT = timedelta(seconds=60)  # recorders say every 4 s what they do: an older word says nothing
+
 
 @route("GET", "/metrics", Permission.PATROL_VIEW, kind="file", scraped=True)
 async def metrics(c: Context) -> web.Response:
@@ -35,12 +37,15 @@ async def metrics(c: Context) -> web.Response:
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
 
 
-async def collect(session: AsyncSession, settings: Settings, villages: tuple[str, ...] | None = None) -> bytes:
-    """The text. `villages`: whose figures, None: the whole station's."""
+async def collect(
+    session: AsyncSession, settings: Settings, villages: tuple[str, ...] | None = None, now: datetime | None = None
+) -> bytes:
+    """The text. `villages`: whose figures, None: the whole station's. `now`: for tests."""
     registry = CollectorRegistry()
     await _cameras(session, registry, villages)
     if villages is None:
-        await _station(session, registry, settings.patrol.interval_minutes * 60)
+        now = now or datetime.now(timezone.utc)
+        await _station(session, registry, settings.patrol.interval_minutes * 60, now)
         _backups(registry, await asyncio.to_thread(backup_log.read, settings.data.dir))
         if settings.web.tls is TlsMode.OWN:
             await asyncio.to_thread(_certificate, registry, settings)
@@ -79,7 +84,7 @@ async def _cameras(session: AsyncSession, registry: CollectorRegistry, villages:
             orders.labels(whose or "", state).set(count)
 
 
-async def _station(session: AsyncSession, registry: CollectorRegistry, interval: float) -> None:
+async def _station(session: AsyncSession, registry: CollectorRegistry, interval: float, now: datetime) -> None:
     last = await session.scalar(select(func.max(PatrolRound.finished_at)))
     finished = Gauge(
         "minwang_patrol_finished_timestamp_seconds", "When the last round was finished; 0: never", registry=registry
@@ -95,7 +100,8 @@ async def _station(session: AsyncSession, registry: CollectorRegistry, interval:
     ):
         Gauge(f"minwang_search_{name}", text, registry=registry).set(value)
     recording = Gauge("minwang_streams", "Recorded streams by what they do", ["state"], registry=registry)
-    for state, count in await session.execute(select(StreamStatus.state, func.count()).group_by(StreamStatus.state)):
+    told = select(StreamStatus.state, func.count()).where(StreamStatus.at > now - SILENT).group_by(StreamStatus.state)
+    for state, count in await session.execute(told):
         recording.labels(state).set(count)
     await _stream_counters(session, registry)
     wanted = Gauge("minwang_streams_wanted", "Streams that are to be recorded", registry=registry)
