@@ -88,7 +88,7 @@ def first(reading: Reading, newest_us: int | None) -> Judgement:
     ahead = reading.wall_us - newest_us
     if -STEP_US <= ahead <= reading.uptime_us + REBOOT_US:
         return Judgement(state)
-    return Judgement(_suspended(replace(state, plausible_us=newest_us), reading), "suspended")
+    return Judgement(_suspended(replace(state, plausible_us=newest_us), reading, 0, reading.uptime_us), "suspended")
 
 
 def judge(before: ClockState, reading: Reading, promise_us: int) -> Judgement:

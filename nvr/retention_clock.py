@@ -77,6 +77,9 @@ class RetentionClock:
             )
             await self._keep(session, row, found)
             misfiled = [Misfiled(m.start_us, m.end_us, m.offset_us) for m in await session.scalars(select(MisfiledRow))]
+        now = found.state
+        if now.suspicion is Suspicion.BACKWARD:  # what is being filed is the newest, whatever its name says
+            misfiled.append(Misfiled(now.wrong_since_us, now.wall_us + DAY_US, -now.ahead_us))
         return Trust(found.state.plausible_us, found.state.wall_us, found.state.suspended, tuple(misfiled))
 
     async def _keep(self, session: AsyncSession, row: RetentionClockRow | None, found: Judgement) -> None:

@@ -421,3 +421,17 @@ async def test_before_the_first_look_nothing_is_promised(database: Database) -> 
     async with database.reading() as session:
         told = await retention_clock.report(session)
     assert told.clock is None and "not looked at" in told.sentence
+
+
+async def test_while_the_clock_is_behind_what_it_files_is_not_taken_for_the_oldest(
+    database: Database, clock: ManualClock
+) -> None:
+    """A full disk frees the oldest: after a start without a clock that would be today's footage."""
+    hour, day, now = 3_600_000_000, 86_400_000_000, 1_795_000_000_000_000
+    readings = iter([Reading(now, hour, "boot"), Reading(now - 60 * day + 60_000_000, hour + 60_000_000, "boot")])
+    guard = RetentionClock(database, clock, 31, lambda _: next(readings))
+    assert not (await guard.look()).suspended
+    trust = await guard.look()
+    filed = now - 60 * day + 30_000_000
+    assert trust.suspended and trust.true_end_us(filed, filed + 20_000_000) - filed > 59 * day
+    assert trust.true_end_us(now - day, now - day + 20_000_000) == now - day + 20_000_000  # of before the step
