@@ -33,6 +33,9 @@ MAX_CHALLENGES = 3  # to one request: the first, a new nonce, one that grew old 
 TRANSPORTS = ("tcp", "udp", "multicast", "http")  # words in an address's query (ffmpeg's)
 USER_AGENT = "Minwang"
 
+# What a reply begins with, or a request of the camera's own; as far as it is there.
+_BEGINS = re.compile(rb"RTSP/|(?:R|RT|RTS|RTSP)\Z|[A-Z_]{1,20}(?:\Z| [^\r\n ]{0,500}(?:\Z| (?:RTSP/1\.\d|R?T?S?P?/?1?\.?\Z)))")
+
 
 @dataclass(slots=True)
 class Reply:
@@ -195,7 +198,7 @@ class _Dialogue:
     def _parse(self) -> Reply | None:
         while self.buffer[:2] == b"\r\n":
             del self.buffer[:2]
-        if self.buffer and not b"RTSP/1.0 ".startswith(bytes(self.buffer[:9])) and not self.buffer.startswith(b"RTSP/"):
+        if self.buffer and not _BEGINS.match(self.buffer):
             raise ProtocolError(f"the camera does not speak RTSP: {bytes(self.buffer[:24])!r}")
         end = self.buffer.find(b"\r\n\r\n")
         if end < 0:
@@ -205,9 +208,10 @@ class _Dialogue:
         lines = self.buffer[:end].decode("utf-8", "replace").split("\r\n")
         pairs = [(k.strip().lower(), v.strip()) for k, _, v in (line.partition(":") for line in lines[1:])]
         headers = dict(pairs)
+        asks = not lines[0].startswith("RTSP/")  # a request of the camera's own (RFC 2326, 10): nothing depends on it
         try:
             length = int(headers.get("content-length", "0"))
-            status = int(lines[0].split()[1])
+            status = 0 if asks else int(lines[0].split()[1])
         except (ValueError, IndexError) as e:
             raise ProtocolError(f"an unreadable reply: {lines[0][:60]!r}") from e
         if not 0 <= length <= MAX_BODY:

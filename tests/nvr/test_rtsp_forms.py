@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+import socket
 
 import pytest
 
 from cameras.virtual.clip import Clip
 from core.errors import CameraDeclined, CameraError, CameraRefused, CameraUnreachable, ProtocolError, TransportDeclined
-from nvr.rtsp import RtspSession, interleaved_channels, open_session
+from nvr.rtsp import RtspSession, _Dialogue, interleaved_channels, open_session
 from nvr.sdp import aggregate_control, audio_track, base_of, video_track, why_silent
 from tests.nvr.conftest import LOGIN
 from tests.nvr.scripted_camera import Answer, Request, Script, scripted
@@ -237,3 +238,16 @@ def test_any_sdp_is_read_or_refused(line: str) -> None:
 
 def test_numbers_of_a_transport_are_bounded() -> None:
     assert interleaved_channels("RTP/AVP/TCP;interleaved=" + "1" * 5000, 2) == (2, 3)
+
+
+def test_what_a_camera_asks_in_between_is_passed_over() -> None:
+    with socket.socket() as sock:
+        dialogue = _Dialogue(sock, None)
+        dialogue.buffer += b"SET_PARAMETER * RTSP/1.0\r\nCSeq: 9\r\nContent-Length: 2\r\n\r\nxx"
+        dialogue.buffer += b"RTSP/1.0 100 Continue\r\n\r\nRTSP/1.0 200 OK\r\nCSeq: 01\r\n\r\nOPTIONS rtsp://c"
+        replies = [dialogue._parse() for _ in range(4)]
+        assert [r and r.status for r in replies] == [0, 100, 200, None]
+        for other in (b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-x\r\n", b"LOGIN please\r\n\r\n", b"\0\0"):
+            dialogue.buffer[:] = other
+            with pytest.raises(ProtocolError, match="does not speak RTSP"):
+                dialogue._parse()
