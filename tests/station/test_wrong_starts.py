@@ -171,7 +171,8 @@ MORE: tuple[Callable[[Start], None], ...] = (
 
 def refused(start: Start) -> None:
     start.write()
-    done = station("serve", "--wait-for-database", "1", cwd=start.folder, timeout=60)
+    # An endless retry never ends; on a busy machine the analyst, which starts last, takes its time.
+    done = station("serve", "--wait-for-database", "1", cwd=start.folder, timeout=150)
     sentences = [line for line in done.stderr.splitlines() if not line.startswith("{")]
     assert done.returncode in (1, 2), done.stderr
     assert len(sentences) == 1 and sentences[0].startswith("minwang: "), done.stderr
