@@ -98,15 +98,7 @@ class BackgroundTasks:
         in_a_row = 0
         while True:
             started = self._clock.monotonic()
-            error: Exception = TaskFailed(f"'{name}' ended, and should run on")
-            try:
-                await body()
-            except asyncio.CancelledError:
-                if _is_cancelled():
-                    raise
-                error = TaskFailed(f"'{name}' was broken off from inside")
-            except Exception as e:  # noqa: BLE001  # the outermost loop of a task
-                error = e
+            error = await _failure_of(body) or TaskFailed(f"'{name}' ended, and should run on")
             in_a_row = 1 if self._clock.monotonic() - started > STEADY_SECONDS else in_a_row + 1
             delay = RESTART_DELAYS_S[min(in_a_row, len(RESTART_DELAYS_S)) - 1]
             self._note(name, error, f"it is started again in {delay} s")
@@ -125,14 +117,9 @@ class BackgroundTasks:
 
     async def _repeat(self, name: str, seconds: float, step: Callable[[], Awaitable[object]]) -> None:
         while True:
-            try:
-                await step()
-            except asyncio.CancelledError:
-                if _is_cancelled():
-                    raise
-                self._note(name, TaskFailed("it was broken off from inside"), "it is tried again")
-            except Exception as e:  # noqa: BLE001  # the outermost loop of a task
-                self._note(name, e, "it is tried again")
+            error = await _failure_of(step)
+            if error is not None:
+                self._note(name, error, "it is tried again")
             await self._clock.sleep(seconds)
 
     def _note_end(self, name: str, task: asyncio.Task[None]) -> None:
@@ -145,10 +132,18 @@ class BackgroundTasks:
         log.error("%s failed (%s); %s", name, str(error) or type(error).__name__, then, exc_info=error)
 
 
-def _is_cancelled() -> bool:
-    """Whether this task itself was asked to end; else something that it waited for was cancelled by somebody else."""
-    task = asyncio.current_task()
-    return task is None or task.cancelling() > 0
+async def _failure_of(work: Callable[[], Awaitable[object]]) -> Exception | None:
+    """Why it failed; None where it ended well. Raises CancelledError only where this task itself is asked to end."""
+    try:
+        await work()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        return TaskFailed("something that it waited for was cancelled")
+    except Exception as e:  # noqa: BLE001  # the outermost call of a task
+        return e
+    return None
 
 
 def spawn(work: Coroutine[Any, Any, T], name: str | None = None) -> asyncio.Task[T]:

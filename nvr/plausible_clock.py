@@ -21,7 +21,7 @@ from core.clock import SECOND
 STEP_US = 60 * SECOND
 REBOOT_US = 600 * SECOND  # what a reboot takes, at most
 NTP_PROOF_US = 600 * SECOND
-BETWEEN_LOOKS_US = 120 * SECOND  # a step lies so far before the look that finds it, at most
+BETWEEN_LOOKS_US = 120 * SECOND  # between two looks, as planned with some margin; a look may come later
 
 
 class Suspicion(StrEnum):
