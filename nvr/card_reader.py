@@ -22,7 +22,7 @@ from core.errors import CameraUnreachable
 from core.network_errors import reason
 from nvr.access_units import Assembled, Counters, UnitAssembler
 from nvr.interleaved import packets
-from nvr.rtcp import NTP_EPOCH
+from nvr.rtcp import ntp_us
 from nvr.rtp import RtpReceiver, probe_of
 from nvr.rtsp import RtspSession
 
@@ -197,4 +197,4 @@ def _extension(packet: bytes) -> tuple[int, int] | None:
     kind, words, seconds, fraction = struct.unpack_from(">HHII", packet, at)
     if kind != _EXTENSION or words < 3:
         return None
-    return int((seconds - NTP_EPOCH) * 1_000_000 + (fraction * 1_000_000 >> 32)), packet[at + 12]
+    return ntp_us(seconds, fraction), packet[at + 12]

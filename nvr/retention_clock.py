@@ -77,10 +77,10 @@ class RetentionClock:
             )
             await self._keep(session, row, found)
             misfiled = [Misfiled(m.start_us, m.end_us, m.offset_us) for m in await session.scalars(select(MisfiledRow))]
-        now = found.state
-        if now.suspicion is Suspicion.BACKWARD:  # what is being filed is the newest, whatever its name says
-            misfiled.append(Misfiled(now.wrong_since_us, now.wall_us + DAY_US, -now.ahead_us))
-        return Trust(found.state.plausible_us, found.state.wall_us, found.state.suspended, tuple(misfiled))
+        state = found.state
+        if state.suspicion is Suspicion.BACKWARD:  # what is being filed is the newest, whatever its name says
+            misfiled.append(Misfiled(state.wrong_since_us, state.wall_us + DAY_US, -state.ahead_us))
+        return Trust(state.plausible_us, state.wall_us, state.suspended, tuple(misfiled))
 
     async def _keep(self, session: AsyncSession, row: RetentionClockRow | None, found: Judgement) -> None:
         if row is None:

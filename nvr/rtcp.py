@@ -12,10 +12,15 @@ PLI, FIR = 1, 4  # RFC 4585, 6.3.1; RFC 5104, 4.3.1
 OWN_SSRC = 0x4D574E47
 
 
+def ntp_us(seconds: int, fraction: int) -> int:
+    """µs since 1970 of an NTP timestamp (RFC 3550, 4)."""
+    return (seconds - NTP_EPOCH) * 1_000_000 + (fraction * 1_000_000 >> 32)
+
+
 def sender_report(buffer: Any, at: int) -> tuple[int, int]:
     """(the camera's wall time in µs UTC, RTP timestamp) of a sender report; 0 where it states no time."""
     seconds, fraction, ts = struct.unpack_from(">III", buffer, at + 8)
-    return (seconds - NTP_EPOCH) * 1_000_000 + (fraction * 1_000_000 >> 32) if seconds else 0, ts
+    return ntp_us(seconds, fraction) if seconds else 0, ts
 
 
 def bye_sources(buffer: Any, at: int, end: int) -> set[int]:
