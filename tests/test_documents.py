@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -64,3 +66,8 @@ def test_blocks_are_read_with_their_marks(tmp_path: Path) -> None:
     assert "\nuntil_up ./minwang demo\nprintf '#x' > b\n" in typed and "minwang test" not in typed
     assert not second.is_run and second.mark == "not run: there is no engine"
     assert third == Block("a.md", 13, "ls", None)
+
+
+def test_a_fresh_clone_tries_them_before_its_development_packages_are_there() -> None:
+    without = "import sys; sys.modules.update(pytest=None, hypothesis=None); import tests.fresh.__main__"
+    subprocess.run([sys.executable, "-c", without], cwd=ROOT, check=True, timeout=60)

@@ -20,10 +20,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from station.install import release as releases
-from tests.conftest import ROOT
 from tests.fresh import booted
 from tests.fresh.booted import Machine
-from tests.station.test_upgrade import MIGRATION, NEWEST
+from tests.fresh.next_release import MIGRATION, NEWEST, ROOT
 
 # A release with a service manager, as its installer leaves it: systemd and the Python that Debian's standard system has.
 PACKAGES = "systemd,systemd-sysv,dbus,python3,ca-certificates,iproute2,procps"

@@ -30,25 +30,8 @@ from station.upgrade.program import Program
 from station.upgrade.sequence import Upgrader
 from station.upgrade.state import Previous, Stage, State
 from tests.conftest import ROOT
+from tests.fresh.next_release import MIGRATION, NEWEST
 
-MIGRATION = '''
-"""A table more, for a test."""
-import sqlalchemy as sa
-from alembic import op
-
-revision = "9000"
-down_revision = "{before}"
-branch_labels = depends_on = None
-
-
-def upgrade() -> None:
-    op.create_table("lamp", sa.Column("id", sa.Integer, primary_key=True))
-
-
-def downgrade() -> None:
-    op.drop_table("lamp")
-'''
-NEWEST = max(p.name.partition("_")[0] for p in (ROOT / "core/migrations/versions").glob("[0-9]*.py"))
 NAMES = {"a": "2026-01-01", "b": "2026-02-01", "c": "2026-03-01"}
 
 
