@@ -59,7 +59,10 @@ def tried(release: releases.Release, kept: Path, options: argparse.Namespace) ->
             return container.report(release, Path(work), ROOT, kept / f"{release.name}-bare")
     found: list[Figures] = []
     for user in ["root"] if options.short else ["root", visits.VISITOR]:
-        root = visits.bare(kept, release.name, kept / f"{release.name}-{user}")
+        root = kept / f"{release.name}-{user}"
+        if root.exists():  # of an earlier try
+            visits.remove(root)
+        root = visits.bare(kept, release.name, root)
         try:
             found.append(visit(release, kept, root, user, options))
         finally:
