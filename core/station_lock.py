@@ -9,7 +9,6 @@ of them has ended; a new station waits that long for a killed one's workers.
 from __future__ import annotations
 
 import contextlib
-import getpass
 import json
 import os
 import shlex
@@ -21,7 +20,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from core import locks
+from core import locks, system_user
 from core.errors import StationBusyError, StorageError
 
 LOCK_FILE = "station.lock"
@@ -43,7 +42,7 @@ class Holder:
     @classmethod
     def this_process(cls, command: str) -> Holder:
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        return cls(command, os.getpid(), user_name(), socket.gethostname(), now)
+        return cls(command, os.getpid(), system_user.name(), socket.gethostname(), now)
 
     @property
     def is_gone(self) -> bool:
@@ -133,15 +132,8 @@ def make_folder(folder: Path) -> None:
     except OSError as e:
         raise StorageError(
             f"{folder}: the data folder cannot be made ({e.strerror}); "
-            f"make it and give it to user {user_name()}, or set data.dir to another folder"
+            f"make it and give it to user {system_user.name()}, or set data.dir to another folder"
         ) from e
-
-
-def user_name() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a number without a name, as in a container
-        return str(os.getuid())
 
 
 def _open(path: Path) -> int:
@@ -149,8 +141,8 @@ def _open(path: Path) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
     except OSError as e:
         raise StorageError(
-            f"{path.parent}: user {user_name()} cannot write the data folder ({e.strerror} at {path.name}); "
-            f"run: chown -R {user_name()} {shlex.quote(str(path.parent))}, or set data.dir to another folder"
+            f"{path.parent}: user {system_user.name()} cannot write the data folder ({e.strerror} at {path.name}); "
+            f"run: chown -R {system_user.name()} {shlex.quote(str(path.parent))}, or set data.dir to another folder"
         ) from e
     owner = path.parent.stat()
     if os.geteuid() == 0 and os.fstat(descriptor).st_uid != owner.st_uid:

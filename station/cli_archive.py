@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import sys
 from dataclasses import asdict
 from datetime import timedelta
@@ -11,7 +10,7 @@ from typing import Any
 
 import click
 
-from core import station_lock
+from core import station_lock, system_user
 from core.clock import SystemClock, from_microseconds, parse_time, to_microseconds
 from core.errors import UsageError
 from core.settings import Settings
@@ -78,7 +77,7 @@ def archive_hold(ctx: click.Context, camera: str, start: str, end: str, reason: 
         clock = SystemClock()
         async with database.session() as session:
             return await holds.add(
-                session, clock.now(), camera=camera, start_us=_time(start), end_us=_time(end), owner=getpass.getuser(),
+                session, clock.now(), camera=camera, start_us=_time(start), end_us=_time(end), owner=system_user.name(),
                 reason=reason, lasts=timedelta(days=days),
             )  # fmt: skip
 
@@ -122,7 +121,7 @@ def archive_release(ctx: click.Context, hold: int, reason: str, json_output: boo
 
     async def work(database: Any, _: Settings) -> None:
         async with database.session() as session:
-            await holds.release(session, SystemClock().now(), hold, getpass.getuser(), reason)
+            await holds.release(session, SystemClock().now(), hold, system_user.name(), reason)
 
     with_database(ctx, work, Need.FOOTAGE)
     show({"released": hold}, json_output, lambda: f"hold {hold} is released")
@@ -170,7 +169,7 @@ def archive_clock(ctx: click.Context, confirm: bool, reason: str, json_output: b
     async def work(database: Any, _: Settings) -> dict[str, Any]:
         if confirm:
             async with database.session() as session:
-                await retention_clock.confirm(session, SystemClock().now(), getpass.getuser(), reason)
+                await retention_clock.confirm(session, SystemClock().now(), system_user.name(), reason)
         async with database.reading() as session:
             return asdict(await retention_clock.report(session))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from sqlalchemy import select
 
 from cameras import registry
 from cameras.tables import Camera, Village
-from core import audit, station_lock
+from core import audit, station_lock, system_user
 from core.clock import SystemClock, from_microseconds, parse_time, to_microseconds
 from core.database import Database
 from core.errors import ConflictError, NotFoundError, StorageError, UsageError
@@ -171,7 +170,7 @@ async def search(database: Database, settings: Settings, options: dict[str, Any]
         query = await query_of(session, asked, zone, None)
         what = asked.model_dump(mode="json", exclude_defaults=True)
         await audit.record(
-            session, clock.now(), getpass.getuser(), "search.run", "command line", reason=options["reason"], query=what
+            session, clock.now(), system_user.name(), "search.run", "command line", reason=options["reason"], query=what
         )
         places = await numbers.places(session)
     before = int(options["after"]) if options["after"] else None

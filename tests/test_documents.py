@@ -69,5 +69,8 @@ def test_blocks_are_read_with_their_marks(tmp_path: Path) -> None:
 
 
 def test_a_fresh_clone_tries_them_before_its_development_packages_are_there() -> None:
-    without = "import sys; sys.modules.update(pytest=None, hypothesis=None); import tests.fresh.__main__"
-    subprocess.run([sys.executable, "-c", without], cwd=ROOT, check=True, timeout=60)
+    without = (
+        "import sys; sys.modules.update(pytest=None, hypothesis=None); sys.argv += ['--help']; import tests.fresh.__main__"
+    )
+    done = subprocess.run([sys.executable, "-c", without], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    assert "bare system" in done.stdout

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core import station_lock
+from core import station_lock, system_user
 from core.errors import StationBusyError, StorageError
 from tests.conftest import ROOT
 
@@ -33,7 +33,7 @@ LEAVES_A_WORKER = HOLD + (
 @contextmanager
 def process(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
     child = subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)], cwd="/", env={**os.environ, "PYTHONPATH": str(ROOT)},
+        [sys.executable, "-c", code, *map(str, arguments)], cwd="/", env={**os.environ, "PYTHONPATH": str(ROOT), "USER": "somebody"},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
@@ -58,7 +58,7 @@ def test_a_second_one_is_told_who_holds_the_folder(tmp_path: Path) -> None:
         with pytest.raises(StationBusyError) as refused, station_lock.hold(tmp_path, "record"):
             pass
         sentence = str(refused.value)
-        assert f"{tmp_path} is in use by 'minwang serve' (process {child.pid} of user {station_lock.user_name()}" in sentence
+        assert f"{tmp_path} is in use by 'minwang serve' (process {child.pid} of user {system_user.name()}" in sentence
         assert "end that first" in sentence
         holder = station_lock.holder(tmp_path)
         assert holder is not None and (holder.command, holder.pid, holder.is_gone) == ("serve", child.pid, False)

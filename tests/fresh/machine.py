@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
@@ -38,6 +39,7 @@ ip link set lo up
 echo ready
 exec sleep infinity
 """
+WITH_THIS_PROCESS = ("setpriv", "--pdeathsig", "KILL")  # killed, it leaves nothing running
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CARRIED = re.compile(
     r"(PIP_|UV_|npm_config_|NPM_CONFIG_).*|(https?|no|all)_proxy|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE", re.IGNORECASE
@@ -67,9 +69,9 @@ class Machine:
         for program, package in (("unshare", "util-linux"), ("ip", "iproute2"), ("slirp4netns", "slirp4netns")):
             if shutil.which(program) is None:
                 raise NotFoundError(f"{program} is missing; install it: apt-get install {package}")
-        spaces = ["--mount", "--pid", "--net", "--ipc", "--uts", "--fork"]
+        spaces = ["--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child"]
         self._holder = subprocess.Popen(
-            ["unshare", *spaces, "sh", "-c", MOUNTS, "sh", str(self.root)],
+            [*WITH_THIS_PROCESS, "unshare", *spaces, "sh", "-c", MOUNTS, "sh", str(self.root)],
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
@@ -79,7 +81,15 @@ class Machine:
             raise StorageError("namespaces cannot be made here (unshare); it needs root and a kernel that allows them")
         children = Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children").read_text()
         self._first = int(children.split()[0])
-        command = ["slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback", str(self._first), TAP]
+        command = [
+            *WITH_THIS_PROCESS,
+            "slirp4netns",
+            "--configure",
+            "--mtu=65520",
+            "--disable-host-loopback",
+            str(self._first),
+            TAP,
+        ]
         with self._log.open("ab") as log:
             self._network = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         self._wait_for_network()
@@ -93,7 +103,8 @@ class Machine:
         self._holder.kill()
         self._holder.wait()
         if self._first:
-            os.kill(self._first, signal.SIGKILL)  # and with it all that runs inside
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._first, signal.SIGKILL)  # and with it all that runs inside
         self._holder.stdout.close()
 
     def _wait_for_network(self) -> None:

@@ -70,11 +70,13 @@ async def test_a_disk_that_keeps_an_empty_file_does_not_end_the_writing(
     path = path_of(archive.paths, empty)
     await asyncio.to_thread(lambda: (path.parent.mkdir(parents=True), path.write_bytes(b"x")))
     real, read_only = Path.unlink, True
+    unlinked: list[Path] = []
 
     def unlink(self: Path, missing_ok: bool = False) -> None:
         if read_only and self == path:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
         real(self, missing_ok)
+        unlinked.append(self)
 
     monkeypatch.setattr(Path, "unlink", unlink)
     monkeypatch.setattr(archive_module, "FLUSH_SECONDS", 0.01)
@@ -87,7 +89,7 @@ async def test_a_disk_that_keeps_an_empty_file_does_not_end_the_writing(
     assert [s.start_us for s in await segments_of(database)] == [2 * SECOND]
     read_only = False
     archive.gap("cam/main", 0, "unreachable", "", SECOND)
-    await asyncio.sleep(0.1)
+    await eventually(lambda: path in unlinked)
     running.cancel()
     assert not await asyncio.to_thread(path.exists)  # tried again as soon as its disk takes it
 

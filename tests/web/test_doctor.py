@@ -591,11 +591,16 @@ def test_another_user_learns_that_he_may_not_look(tmp_path: Path) -> None:
 
     from station.cli import cli
 
+    invoke = CliRunner().invoke
+    before = tmp_path / "before.toml"  # what they import may lie where the other user cannot read
+    before.write_text(f'[data]\ndir = "{tmp_path / "before"}"\n')
+    for command in ("doctor", "cert"):
+        invoke(cli, ["--config", str(before), command])
     os.seteuid(65534)
     try:
         (readable,) = asyncio.run(data.database(site(tmp_path / "other", Database(f"sqlite+aiosqlite:///{other}"))))
-        said = CliRunner().invoke(cli, ["--config", str(config), "doctor", "--json"])
-        refused = CliRunner().invoke(cli, ["--config", str(config), "cert"])
+        said = invoke(cli, ["--config", str(config), "doctor", "--json"])
+        refused = invoke(cli, ["--config", str(config), "cert"])
     finally:
         os.seteuid(0)
     assert (readable.state, readable.remedy) == ("unknown", "run it as the station's user"), readable

@@ -6,7 +6,6 @@ connection is not private, so the station says it first.
 
 from __future__ import annotations
 
-import getpass
 import ipaddress
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from core import system_user
 from core.errors import CertificateError
 
 EXPIRES_SOON_DAYS = 30
@@ -118,7 +118,7 @@ def _bytes(path: Path, what: str) -> bytes:
             f"{path}: no {what} is there; put the file there, or let 'minwang cert' make one (docs/https.md)"
         ) from e
     except OSError as e:
-        user = getpass.getuser()
+        user = system_user.name()
         raise CertificateError(f"{path}: cannot be read by {user} ({e.strerror}); give the file to that user (chown)") from e
 
 
