@@ -58,6 +58,7 @@ class Assembled:
     parts: list[Part]  # the pictures' bytes, in order; `Pieces` are good until they are written
     key: bool  # begins with a keyframe
     broken: bool = False  # the timestamps jumped before it: no continuity with what went before
+    losses: dict[int, int] | None = None  # packets that were lost before picture i; None: the engine cannot tell
 
 
 @dataclass(slots=True)
@@ -68,6 +69,7 @@ class _Pending:
     parts: list[Part] = field(default_factory=list)
     key: bool = False
     video: VideoFormat | None = None
+    losses: dict[int, int] = field(default_factory=dict)
 
 
 class UnitAssembler:
@@ -97,6 +99,7 @@ class UnitAssembler:
         self._ready = False  # what `between_pictures` found, until something else than `extend` happens
         self._wait_key = True
         self._broken = False
+        self._lost = 0  # packets since the newest picture that was kept
         self._restarted = False  # another source took over: its first keyframe begins a new file
 
     # packets
@@ -140,16 +143,18 @@ class UnitAssembler:
             missing -= sum((n - self.next_seq) & 0xFFFF < missing for n in self._foreign_numbers)
             self._foreign_numbers.clear()
             self.counters.lost_packets += missing
-        if missing:
-            self._interrupt()
+            if missing:
+                self._interrupt(missing)
+        else:
+            self._interrupt(0)
         return True
 
-    def _interrupt(self) -> None:
-        """Packets are missing here."""
+    def _interrupt(self, missing: int) -> None:
+        """Packets are missing here; 0: the numbers do not go on, and nobody knows how many."""
         piece = self._depacketizer.interrupt()
         if piece is not None:
             self._builder.orphan(*piece, unknown=self._depacketizer.joins_units)
-        self._builder.interrupt()
+        self._builder.interrupt(missing)
 
     def restart_sequence(self, *, same_pictures: bool) -> None:
         """Another source takes over (another SSRC): numbers and timestamps start over. With `same_pictures` its pictures go on
@@ -168,6 +173,7 @@ class UnitAssembler:
     def _picture(self, picture: Picture) -> None:
         """A picture is complete, or damaged."""
         self._advance(picture.ts)
+        self._lost += picture.lost
         if picture.key and not picture.damaged:
             self._note_sets(picture)
         if picture.damaged or (picture.key and picture.video is None):
@@ -207,9 +213,16 @@ class UnitAssembler:
         pending.times.append(times.time)
         pending.offsets.append(times.shown - times.time)
         pending.sizes.append(size)
+        self._note_loss(pending)
         self.counters.timestamp_jumps += times.keep()
         self.units += 1
         self.counters.frames += 1
+
+    def _note_loss(self, pending: _Pending) -> None:
+        """What was lost since the picture before the newest one lies between the two."""
+        if self._lost:
+            pending.losses[len(pending.times) - 1] = self._lost
+            self._lost = 0
 
     # fragments
 
@@ -222,7 +235,9 @@ class UnitAssembler:
         if min(durations) <= 0:
             durations = [max(d, 1) for d in durations]
         offsets = pending.offsets if self.times.reordered else []
-        fragment = Assembled(video, times[0], durations, pending.sizes, offsets, pending.parts, pending.key, self._broken)
+        fragment = Assembled(
+            video, times[0], durations, pending.sizes, offsets, pending.parts, pending.key, self._broken, pending.losses
+        )
         self._broken = False
         self._pending = _Pending()
         self._emit(fragment)
@@ -296,10 +311,17 @@ class UnitAssembler:
         return self._wait_key
 
     @property
+    def keyframe_was_lost(self) -> bool:
+        """A keyframe is waited for because packets of the one before it are missing."""
+        return self._wait_key and self.units > 0 and self._lost > 0 and not self._keys_without_sets
+
+    @property
     def waits_for(self) -> str:
         """What a stream lacks of which pictures arrive and none can be recorded."""
         if self._keys_without_sets:
             return "keyframes arrive, and neither the stream nor the SDP has the parameter sets that they name"
+        if self.keyframe_was_lost:
+            return "packets of a keyframe were lost, and the pictures up to the next one cannot be decoded without it"
         return "pictures arrive, and no keyframe among them yet"
 
     def is_aligned(self) -> bool:
@@ -359,6 +381,8 @@ class UnitAssembler:
         pending = self._pending
         if not pending.times:
             pending.key, pending.video = False, self._video
+        if self._lost:
+            pending.losses[len(pending.times)], self._lost = self._lost, 0
         pending.times += self.times.in_order(last_ts, steps)
         pending.offsets += [0] * len(steps)
         pending.sizes += sizes

@@ -26,7 +26,7 @@ from nvr.rtp import RtpReceiver, payload_bounds, probe_of
 from nvr.rtsp import RtspSession, open_session
 from nvr.segments import SegmentSink
 from nvr.station_clock import StationClock
-from nvr.streams import NO_KEYFRAME, StreamSpec
+from nvr.streams import NO_KEYFRAME, PACKET_LOSS, StreamSpec
 from nvr.watchdog import FIRST_REQUEST_S, Watchdog
 
 log = logging.getLogger(__name__)
@@ -66,8 +66,6 @@ class NativeSession:
         self._fragment_ticks = fragment_ticks
         self.tag = black_box.tag(sink.stream)
         self.phase = 0  # at which of the ticks of a fragment it is read; set by the Ticker
-        self._keyframes_before = counters.keyframes
-        self._unrecorded = True  # nothing of this session was recorded yet
         self._keepalive_due = now + rtsp.timeout / 2
         self._report_due = now + REPORT_SECONDS
         self._reported_lost, self._reported_packets = counters.lost_packets, counters.packets
@@ -246,7 +244,7 @@ class NativeSession:
         assembler = self._assembler
         if self._watchdog.check(now, assembler.seen, waits=assembler.waits_for_keyframe):
             self._request_keyframe()
-        if self._unrecorded and assembler.seen:
+        if assembler.waits_for_keyframe and assembler.seen:
             self._tell_waiting(now)
         if now >= self._keepalive_due:
             self._keepalive_due = now + self._rtsp.timeout / 2
@@ -257,10 +255,12 @@ class NativeSession:
             self.socket.fit(REPORT_SECONDS)
 
     def _tell_waiting(self, now: float) -> None:
-        """Pictures arrive and cannot be recorded before the session's first keyframe: a gap with this cause."""
-        self._unrecorded = self._counters.keyframes == self._keyframes_before
-        if self._unrecorded and self._watchdog.waited(now) > FIRST_REQUEST_S:
-            self._sink.start_gap(NO_KEYFRAME, self._assembler.waits_for, self._sink.wall_us(self.tick_us))
+        """Pictures arrive and cannot be recorded before a keyframe, the first one or one behind a lost one: a gap with this cause."""
+        if self._watchdog.waited(now) > FIRST_REQUEST_S:
+            lost = self._assembler.keyframe_was_lost
+            self._sink.start_gap(
+                PACKET_LOSS if lost else NO_KEYFRAME, self._assembler.waits_for, self._sink.wall_us(self.tick_us)
+            )
 
     def _request_keyframe(self) -> None:
         """By RTCP where the camera offers it, and by whoever can reach it otherwise (ONVIF)."""

@@ -49,6 +49,7 @@ class Picture:
     changed_pps: tuple[bytes, ...] = ()  # that came before it
     marked: bool = False  # its newest packet had the marker
     mark_inside: bool = False  # an earlier one had it
+    lost: int = 0  # packets that are missing from it, or between it and the picture before
     near_loss: bool = False  # packets are missing around it: its marker proves nothing
 
     def add(self, nal: bytes) -> None:
@@ -69,6 +70,7 @@ class PictureBuilder:
         self.markers = MarkerTrust()
         self.open: Picture | None = None
         self.lost = False  # packets are missing since the newest slice
+        self._missing = 0  # so many, since the newest whole picture
         self.skipped = 0  # units that were of no use, counted on
         self.pps_id = -1  # of the newest keyframe
         self.sets_version = -1  # of the parameter sets when it came
@@ -110,12 +112,15 @@ class PictureBuilder:
             picture.marked = picture.marked or not inside_unit
             picture.mark_inside |= inside_unit
 
-    def interrupt(self) -> None:
-        """Packets are missing here: from the open picture, or from the head of the one that comes, or both."""
+    def interrupt(self, missing: int) -> None:
+        """`missing` packets are missing here: from the open picture, or from the head of the one that comes, or both."""
         picture = self.open
+        self._missing += missing
         if picture is not None:
             picture.damaged |= not (picture.marked and self.markers.trusted)
             picture.near_loss = True
+            if picture.damaged:
+                picture.lost, self._missing = picture.lost + self._missing, 0
         self.lost = True
 
     def orphan(self, kind: int, ts: int, *, unknown: bool) -> None:
@@ -244,7 +249,8 @@ class PictureBuilder:
 
     def _begin(self, ts: int) -> Picture:
         self._finish()
-        self.open = picture = Picture(ts)
+        self.open = picture = Picture(ts, lost=self._missing)
+        self._missing = 0
         return picture
 
     def _provide_sets(self, picture: Picture, nal: bytes) -> None:

@@ -43,6 +43,8 @@ class EventSink(SegmentSink):
                 return
             self.end_session()
             self.start_gap("schedule", "between events", self.wall_us(arrival_us))
+        elif self.in_gap and self.timeline.last_cause != "schedule":  # what the gap began with is over
+            self.start_gap("schedule", "between events", self.wall_us(arrival_us))
         run.parts = [gather.joined(run.parts)]  # slices of the receive buffer do not live so long
         self._memory.append((run, arrival_us))
         self._bytes += sum(run.sizes)

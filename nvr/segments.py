@@ -72,6 +72,7 @@ class SegmentSink:
         self._told_rate = False
         self._held: tuple[Assembled, int] | None = None  # a run of which only the next one says where it lies
         self._arrival_us = 0
+        self._lost_until = 0  # lost packets, up to the newest run
         self._last_start = 0  # µs UTC, of the newest file
         self._blocked_until_us = 0  # after a disk error nothing is written before this
         self._disk: Disk | None = None
@@ -100,7 +101,9 @@ class SegmentSink:
         return steady_us + self.clock.correction_us
 
     def start_gap(self, cause: str, detail: str, now_us: int) -> None:
-        """Recording stopped for a reason; the gap runs from the last covered instant."""
+        """Recording stopped for a reason; the gap runs from the last covered instant. What comes next begins a new file."""
+        self._release()
+        self._close(slew=False)
         self.timeline.start_gap(cause, detail, now_us)
 
     def begin_session(self, sound: AudioTrack | None = None) -> None:
@@ -152,6 +155,7 @@ class SegmentSink:
             self._held = (run, arrival_us)
             return
         self._place(run, arrival_us)
+        self._lost_until = self._counters.lost_packets
 
     def _release(self, following: tuple[int, int] | None = None) -> None:
         if self._held is None:
@@ -173,7 +177,7 @@ class SegmentSink:
         if segment is not None and segment.fragments:
             hole = self._join(segment, run)
             if run.key and (hole >= GAP_MIN or self._step_us or self._must_rotate(segment, run)):
-                self.timeline.last_cause = self._cause_of_hole(segment)
+                self.timeline.last_cause = self._cause_of_hole(run, 0)
                 run.time += self._close(slew=True)
                 self._take_step()
                 segment = None
@@ -195,7 +199,7 @@ class SegmentSink:
                 before = missing
             if i or missing < GAP_MIN or not run.key:  # else the gap between two files is told when the next one begins
                 start, end = self.clock.wall(until - missing), self.clock.wall(until)
-                self.timeline.hole(start, end, self._cause_of_hole(segment), fillable=False)
+                self.timeline.hole(start, end, self._cause_of_hole(run, i), fillable=False)
         segment.end = max(segment.newest + 1, run.time - before if before >= GAP_MIN else run.time)
         gop = segment.gops[-1]
         gop.duration_us = (segment.end - segment.base) * 100 // 9 - gop.time_us
@@ -260,7 +264,7 @@ class SegmentSink:
         if disk is None:
             self._blocked_until_us = arrival_us + DISK_PAUSE_US // 10
             states = {d.state for d in self._volumes.disks}
-            self.start_gap(
+            self.timeline.start_gap(
                 "disk_full" if states == {"full"} else "disk_error", "no disk can be used", self.clock.wall(run.time)
             )
             return None
@@ -295,8 +299,11 @@ class SegmentSink:
         self._archive.opened(fact)
         return self.segment
 
-    def _cause_of_hole(self, segment: Writing) -> str:
-        return "packet_loss" if self._counters.lost_packets > segment.lost_before else "no_packets"
+    def _cause_of_hole(self, run: Assembled, before: int) -> str:
+        """Why pictures are missing before picture `before` of the run: were packets lost there? Where the engine cannot tell the
+        place, what was lost since the run before it counts."""
+        lost = run.losses.get(before, 0) if run.losses is not None else self._counters.lost_packets - self._lost_until
+        return "packet_loss" if lost > 0 else "no_packets"
 
     def end_session(self) -> None:
         """The connection ended: close the file; what was recorded stays recorded."""
@@ -372,7 +379,7 @@ class SegmentSink:
         """The file cannot go on; up to `covered_until` it is good."""
         self._close(slew=False)
         self.timeline.cover(covered_until)
-        self.start_gap(cause, detail, covered_until)
+        self.timeline.start_gap(cause, detail, covered_until)
 
 
 def _newest(run: Assembled) -> int:

@@ -18,6 +18,7 @@ from nvr.engine_choice import EngineChoice
 from nvr.segments import SegmentSink
 
 NO_KEYFRAME = "no_keyframe"  # gap cause: pictures arrive, and none that can be the first
+PACKET_LOSS = "packet_loss"  # gap cause
 
 
 @dataclass(frozen=True, slots=True)

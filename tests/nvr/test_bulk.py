@@ -69,10 +69,12 @@ class Sink:
         self.pictures: list[tuple[int, int, bool, bytes]] = []
         self.formats: list[VideoFormat] = []
         self.reports: list[tuple[int, int]] = []
+        self.losses: list[tuple[int, int]] = []  # (before which picture, packets)
 
     def fragment(self, run: Assembled, _: int) -> None:
         data, at, time = gather.joined(run.parts), 0, run.time
         self.formats.append(run.video)
+        self.losses += [(len(self.pictures) + i, lost) for i, lost in (run.losses or {}).items()]
         for i, (size, duration) in enumerate(zip(run.sizes, run.durations, strict=True)):
             self.pictures.append((time, size, run.key and i == 0, data[at : at + size]))
             at, time = at + size, time + duration
@@ -140,7 +142,8 @@ def compare(results: list[tuple[Any, Any]]) -> None:
     for (fast, fast_counters), (slow, slow_counters) in results:
         assert [p[1:] for p in fast.pictures] == [p[1:] for p in slow.pictures]
         assert [p[0] for p in fast.pictures] == [p[0] for p in slow.pictures]
-        assert fast.reports == slow.reports
+        assert fast.reports == slow.reports and fast.losses == slow.losses
+        assert sum(lost for _, lost in fast.losses) <= fast_counters.lost_packets
         assert asdict(fast_counters) == asdict(slow_counters)
 
 

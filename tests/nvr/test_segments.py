@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nvr.access_units import Assembled
 from nvr.audio import AudioRun
 from nvr.live import announcement
 from nvr.sdp import AudioTrack
@@ -19,7 +20,7 @@ from nvr.segments import LiveTap
 from nvr.station_clock import StationClock
 from nvr.timeline import ClockStep
 from tests.nvr.camera_clock import DAY, ORIGIN_US, CameraClock
-from tests.nvr.sink import Recording, single
+from tests.nvr.sink import VIDEO, Recording, single
 
 S = 1_000_000
 
@@ -365,3 +366,39 @@ def test_a_camera_whose_clock_runs_wrong_is_told_once(caplog: pytest.LogCaptureF
     made = Recording(segment_seconds=5)
     made.feed(CameraClock(seconds=40, steps=((20.0, 4.0),)))
     assert len(caplog.records) == 1 and made.counters.timestamp_jumps == 1
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_loss_explains_the_hole_in_which_it_happened_and_no_later_silence(known: bool) -> None:
+    """A lost packet that cost no time, then five seconds of silence in the same file, then a loss that did cost time."""
+    made = Recording(segment_seconds=600)
+
+    def play(count: int, first: int, later: int, lost: dict[int, int]) -> None:
+        for i in range(count):
+            run = single((first + i) * 3600 + later * 90_000, key=(first + i) % 25 == 0)
+            run.losses = {0: lost[i]} if i in lost else {} if known else None
+            made.counters.lost_packets += lost.get(i, 0)
+            made.sink.fragment(run, ORIGIN_US + (first + i) * 40_000 + later * S)
+
+    play(50, 0, 0, {20: 3})
+    play(50, 50, 5, {30: 1})
+    play(50, 100, 11, {0: 9})
+    play(50, 150, 20, {})
+    assert [(g.cause, round(g.seconds)) for g in made.archive.gaps] == [
+        ("no_packets", 5),
+        ("packet_loss", 6),
+        ("no_packets", 9),
+    ]
+
+
+def test_what_was_lost_behind_a_silence_in_the_same_run_is_not_its_cause() -> None:
+    """The fast path counts a tick's loss before any of its runs is filed."""
+    made = Recording(segment_seconds=600)
+    until = made.pictures(50)
+    made.counters.lost_packets += 4
+    late = 50 * 3600 + 5 * 90_000
+    silent = Assembled(VIDEO, late, [3600] * 3, [4] * 3, [], [b"\0" * 12], True, losses={})
+    lossy = Assembled(VIDEO, late + 3 * 3600, [3600, 3600 * 75, 3600], [4] * 3, [], [b"\0" * 12], False, losses={2: 4})
+    made.sink.fragment(silent, until + 5 * S + 80_000)
+    made.sink.fragment(lossy, until + 8 * S + 160_000)
+    assert [g.cause for g in made.archive.gaps] == ["no_packets", "packet_loss"]

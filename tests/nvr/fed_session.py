@@ -1,0 +1,101 @@
+"""A native session without a camera: its bytes are handed to it tick by tick, and it records into memory."""
+
+from __future__ import annotations
+
+import asyncio
+import mmap
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from core.errors import MinwangError
+from nvr.arena import Arena
+from nvr.native import TICK, NativeSession
+from nvr.rtsp import Authenticator, RtspSession
+from nvr.sdp import AudioTrack, VideoTrack
+from tests.nvr.camera_clock import ORIGIN_US
+from tests.nvr.camera_streams import Packet
+from tests.nvr.sink import Recording
+
+ARENA = Arena(mmap.mmap(-1, 4 << 20))
+
+
+@dataclass
+class Wire:
+    """What the camera sent and was sent."""
+
+    incoming: bytearray = field(default_factory=bytearray)
+    sent: bytearray = field(default_factory=bytearray)
+
+    def recv_into(self, view: memoryview) -> int:
+        if not self.incoming:
+            raise BlockingIOError
+        size = min(len(view), len(self.incoming))
+        view[:size] = self.incoming[:size]
+        del self.incoming[:size]
+        return size
+
+    def send(self, data: bytes) -> int:
+        self.sent += data
+        return len(data)
+
+    def setsockopt(self, *_: Any) -> None: ...
+
+    def getsockopt(self, *_: Any) -> int:
+        return 8_000_000
+
+    def close(self) -> None: ...
+
+
+class FedSession:
+    """One session of a stream; give several of them one `recording` and, as the engine does, one `memory`."""
+
+    def __init__(
+        self, codec: str = "h264", recording: Recording | None = None, *, began: float = 0.0, stall: float = 5.0,
+        audio: AudioTrack | None = None, **more: Any,
+    ):  # fmt: skip
+        self.recording = recording or Recording(segment_seconds=3600)
+        self.wire = Wire()
+        self.now = began
+        track = VideoTrack(codec, 96, "rtsp://h/t", [], None)
+        rtsp = RtspSession(cast(Any, self.wire), "rtsp://h/", track, "1", 60, "OPTIONS", 0, b"", Authenticator(None), 1)
+        rtsp.audio = audio
+        loop = asyncio.new_event_loop()
+        try:
+            self.session = loop.run_until_complete(self._make(rtsp, stall, more))
+        finally:
+            loop.close()
+
+    async def _make(self, rtsp: RtspSession, stall: float, more: dict[str, Any]) -> NativeSession:
+        sink, counters = self.recording.sink, self.recording.counters
+        sink.begin_session(rtsp.audio)
+        return NativeSession(rtsp, sink, counters, stall_seconds=stall, fragment_ticks=1, now=self.now, **more)
+
+    def tick(self, data: bytes = b"") -> None:
+        """One tick later `data` has come. Raises CameraError where the session ends."""
+        self.wire.incoming += data
+        self.now += TICK
+        self.session.tick_us = ORIGIN_US + round(self.now * 1_000_000)
+        end = self.session.receive(ARENA.view, 0, 1 << 20)
+        self.session.parse(ARENA, 0, end)
+        self.session.finish_tick(self.now)
+
+    def play(self, packets: list[Packet], seconds: float = 0.0) -> None:
+        """Packets arrive when their timestamps say, the first one now; then silence until `seconds` are over."""
+        until, began, first = self.now + seconds, self.now, packets[0].ts if packets else 0
+        at = 0
+        while at < len(packets) or self.now < until - TICK / 2:
+            data = bytearray()
+            while at < len(packets) and (packets[at].ts - first) / 90_000 <= self.now - began + 1e-6:
+                data += packets[at].framed()
+                at += 1
+            self.tick(bytes(data))
+
+    def ended_after(self, seconds: float) -> float | None:
+        """Silence: after how long the session ends, None where it lasts."""
+        began = self.now
+        while self.now - began < seconds:
+            try:
+                self.tick()
+            except MinwangError:
+                return self.now - began
+        return None
