@@ -18,6 +18,7 @@ from operator import sub
 
 from core.errors import ProtocolError
 from nvr.depacketizer import Depacketizer
+from nvr.foreign_numbers import ForeignNumbers
 from nvr.gather import Part, Pieces
 from nvr.parameter_set_store import ParameterSetStore
 from nvr.parameter_sets import VideoFormat
@@ -26,7 +27,6 @@ from nvr.picture_times import CLOCK, PictureTimes
 
 MAX_DUPLICATE = 64  # packets; a sequence number so little behind is a packet sent twice
 SILENT_FLUSHES = 1  # without a byte, after which a picture counts as complete whose newest packet has the marker
-MAX_FOREIGN_AHEAD = 1024  # sequence numbers of foreign packets that may fill holes between ours
 MAX_KEYS_WITHOUT_SETS = 3  # keyframes whose parameter sets nobody sent
 UNMARKED_FLUSHES = 2  # … or has not
 
@@ -44,6 +44,7 @@ class Counters:
     timestamp_jumps: int = 0
     foreign_packets: int = 0  # of another SSRC, payload type or channel: ignored
     skipped_units: int = 0  # NAL units that no decoder needs, or that are none
+    duplicate_packets: int = 0  # that had come before, or came too late: dropped
 
 
 @dataclass(slots=True)
@@ -94,7 +95,7 @@ class UnitAssembler:
         self._keys_without_sets = 0  # in a row
         self._video: VideoFormat | None = None  # of the GOP being received
         self._pending = _Pending()
-        self._foreign_numbers: set[int] = set()  # sequence numbers that foreign packets used
+        self._foreign_numbers = ForeignNumbers()
         self._silent = 0  # flushes since the newest packet
         self._ready = False  # what `between_pictures` found, until something else than `extend` happens
         self._wait_key = True
@@ -106,8 +107,11 @@ class UnitAssembler:
 
     def push(self, buffer: memoryview, start: int, end: int, seq: int, ts: int, marker: int) -> None:
         """One RTP payload, buffer[start:end]."""
-        if seq != self.next_seq and not self._follows(seq):
-            return
+        if seq != self.next_seq:
+            if not self._follows(seq):
+                return
+        elif self._foreign_numbers:
+            self._foreign_numbers.in_order()
         self.next_seq = (seq + 1) & 0xFFFF
         self._silent, self._ready = 0, False
         depacketizer, builder = self._depacketizer, self._builder
@@ -126,10 +130,10 @@ class UnitAssembler:
             self.counters.skipped_units += depacketizer.skipped + builder.skipped
             depacketizer.skipped = builder.skipped = 0
 
-    def skip_number(self, seq: int) -> None:
-        """A foreign packet used this sequence number of the stream."""
-        if (seq - self.next_seq) & 0xFFFF < MAX_FOREIGN_AHEAD:
-            self._foreign_numbers.add(seq)
+    def skip_number(self, seq: int, payload_type: int = -1) -> None:
+        """A packet of another payload type used this sequence number under our SSRC."""
+        if self.next_seq >= 0:
+            self._foreign_numbers.note(seq, payload_type, self.next_seq)
             self._ready = False
 
     def _follows(self, seq: int) -> bool:
@@ -138,10 +142,10 @@ class UnitAssembler:
             return True
         missing = (seq - self.next_seq) & 0xFFFF
         if missing >= 0x10000 - MAX_DUPLICATE:
+            self.counters.duplicate_packets += 1
             return False
         if missing < 0x8000:
-            missing -= sum((n - self.next_seq) & 0xFFFF < missing for n in self._foreign_numbers)
-            self._foreign_numbers.clear()
+            missing -= self._foreign_numbers.explain(self.next_seq, missing)
             self.counters.lost_packets += missing
             if missing:
                 self._interrupt(missing)
@@ -162,7 +166,7 @@ class UnitAssembler:
         self._ready = False
         self._depacketizer.interrupt()
         self._builder.restart()
-        self._foreign_numbers.clear()
+        self._foreign_numbers.restart()
         self.next_seq = -1
         self.times.restart()
         self._restarted = True

@@ -53,6 +53,10 @@ class AudioAssembler:
             self._time = self._time + delta if 0 <= delta <= MAX_STEP_SECONDS * self.track.rate else self._end
         self._ts = ts
 
+    def restart(self) -> None:
+        """Another source: its first timestamp has nothing to do with those before; its sound follows what came last."""
+        self._time, self._ts = self._end, -1
+
     def _aac(self, payload: memoryview) -> None:
         if len(payload) < 2:
             return

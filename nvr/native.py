@@ -22,9 +22,10 @@ from nvr.audio import AudioAssembler
 from nvr.black_box import BlackBox
 from nvr.bulk import Region, take_apart
 from nvr.camera_socket import CameraSocket
-from nvr.rtp import RtpReceiver, payload_bounds, probe_of
+from nvr.rtp import RtpReceiver, probe_of
 from nvr.rtsp import RtspSession, open_session
 from nvr.segments import SegmentSink
+from nvr.sound_packets import SoundReceiver
 from nvr.station_clock import StationClock
 from nvr.streams import NO_KEYFRAME, PACKET_LOSS, StreamSpec
 from nvr.watchdog import FIRST_REQUEST_S, Watchdog
@@ -60,6 +61,7 @@ class NativeSession:
         self._assembler = UnitAssembler(track.codec, track.parameter_sets, counters, self._emit, track.clock_rate)
         self._receiver = RtpReceiver(self._assembler, track.payload_type, probe_of(track), rtsp.ssrc)
         self._audio = AudioAssembler(rtsp.audio) if rtsp.audio else None
+        self._sound = SoundReceiver(self._audio, counters, rtsp.audio_ssrc) if self._audio else None
         self._watchdog = Watchdog(now, stall_seconds)
         self._ask_keyframe = ask_keyframe
         self._fir_number = 0
@@ -154,18 +156,14 @@ class NativeSession:
 
     def _other(self, buffer: Any, view: memoryview, at: int, end: int, channel: int) -> None:
         """Sound, and the sender reports of both tracks; what comes on any further channel is counted."""
-        audio = self._audio
+        audio, sound = self._audio, self._sound
         if rtcp.FIRST <= buffer[at + 1] <= rtcp.LAST:
             if channel in (self._rtsp.rtcp_channel, self._channel):
                 self._video_rtcp(buffer, at, end)
             elif audio is not None and channel in (self._rtsp.audio_rtcp_channel, self._rtsp.audio_channel):
                 self._audio_rtcp(audio, buffer, at, end)
-        elif audio is not None and channel == self._rtsp.audio_channel:
-            if buffer[at + 1] & 0x7F == audio.track.payload_type:
-                start, stop = payload_bounds(buffer, at, end)
-                audio.push(view[start:stop], int.from_bytes(buffer[at + 4 : at + 8], "big"))
-            else:
-                self._counters.foreign_packets += 1
+        elif sound is not None and channel == self._rtsp.audio_channel:
+            sound.packet(buffer, view, at, end)
         elif self._receiver.ssrc < 0 and channel == self._rtsp.rtcp_channel:
             self._swap_channels(buffer[at + 1])
         else:
@@ -192,7 +190,8 @@ class NativeSession:
         return not own or bool(own & rtcp.bye_sources(buffer, at, end))
 
     def _audio_rtcp(self, audio: AudioAssembler, buffer: Any, at: int, end: int) -> None:
-        if buffer[at + 1] == rtcp.SENDER_REPORT and end - at >= 20:
+        ssrc = int.from_bytes(buffer[at + 4 : at + 8], "big")
+        if buffer[at + 1] == rtcp.SENDER_REPORT and end - at >= 20 and not (self._sound and self._sound.is_foreign(ssrc)):
             camera_us, ts = rtcp.sender_report(buffer, at)
             if camera_us:
                 self._sink.audio_report(camera_us, audio.unwrapped(ts))

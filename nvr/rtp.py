@@ -57,7 +57,7 @@ class _Rival:
     size: int = 0  # bytes
     hopeless: bool = False  # it gives no pictures
     interrupted: bool = False  # the present source sent, too
-    # Payload, sequence, timestamp, marker; no payload: a packet of another payload type that used the number.
+    # Payload, sequence, timestamp, marker; no payload: a packet of another payload type (in place of the timestamp).
     packets: list[tuple[bytes | None, int, int, int]] = field(default_factory=list)
 
     def take(self, payload: bytes, seq: int, ts: int, marker: int) -> None:
@@ -71,10 +71,10 @@ class _Rival:
             except ProtocolError:  # a stranger's bytes end nobody's session
                 self.hopeless = True
 
-    def skip(self, seq: int) -> None:
-        self.packets.append((None, seq, 0, 0))
+    def skip(self, seq: int, payload_type: int) -> None:
+        self.packets.append((None, seq, payload_type, 0))
         if self.probe is not None:
-            self.probe.skip_number(seq)
+            self.probe.skip_number(seq, payload_type)
 
     @property
     def span(self) -> int:
@@ -110,7 +110,7 @@ class RtpReceiver:
         start, stop = (at + 12, end) if first == 0x80 else payload_bounds(buffer, at, end)
         if ssrc != self.ssrc or second & 0x7F != self._payload_type or first & 0xC0 != 0x80:
             if first & 0xC0 != 0x80 or second & 0x7F != self._payload_type:
-                self._other_kind(seq, ssrc)
+                self._other_kind(seq, second & 0x7F, ssrc)
                 return
             if self.ssrc >= 0:
                 self._other_source(ssrc, bytes(view[start:stop]), seq, ts, second & 0x80)
@@ -122,12 +122,12 @@ class RtpReceiver:
         self._counters.packets += 1
         self._assembler.push(view, start, stop, seq, ts, second & 0x80)
 
-    def _other_kind(self, seq: int, ssrc: int) -> None:
+    def _other_kind(self, seq: int, payload_type: int, ssrc: int) -> None:
         self._counters.foreign_packets += 1
         if self._rival is not None and ssrc == self._rival.ssrc and self._rival.pictures:
-            self._rival.skip(seq)
+            self._rival.skip(seq, payload_type)
         if ssrc == self.ssrc:  # it may use the same sequence of numbers: then nothing is missing
-            self._assembler.skip_number(seq)
+            self._assembler.skip_number(seq, payload_type)
 
     def _own_again(self, rival: _Rival) -> None:
         rival.interrupted = True
@@ -176,7 +176,7 @@ class RtpReceiver:
         self._assembler.restart_sequence(same_pictures=not another)
         for payload, seq, ts, marker in rival.packets:
             if payload is None:
-                self._assembler.skip_number(seq)
+                self._assembler.skip_number(seq, ts)
                 continue
             self._counters.packets += 1
             self._assembler.push(memoryview(payload), 0, len(payload), seq, ts, marker)

@@ -63,6 +63,7 @@ class RtspSession:
     audio_channel: int = -1
     rtcp_channel: int = 1
     audio_rtcp_channel: int = -1
+    audio_ssrc: int = -1  # announced for the sound; -1: none
     ssrc: int = -1  # announced for the pictures; -1: none
     silent: str = ""  # why there is no sound, where it was asked for
 
@@ -339,7 +340,7 @@ async def _negotiate(
     session = {"Session": session_id.strip()}
     if not session_id.strip():
         raise ProtocolError("SETUP was answered without a session")
-    sound, channels, silent = await _set_up_sound(dialogue, text, base, session) if audio else (None, (-1, -1), "")
+    sound, channels, silent = await _set_up_sound(dialogue, text, base, session) if audio else (None, (-1, -1, -1), "")
     play = {"Range": "npt=0.000-"}
     if replay:
         play = {"Range": f"clock={replay.start}-{replay.end}", "Rate-Control": "no", "Immediate": "yes", **require}
@@ -362,22 +363,24 @@ async def _negotiate(
         audio=sound,
         audio_channel=channels[0],
         audio_rtcp_channel=channels[1],
+        audio_ssrc=channels[2],
         silent=silent,
     )
 
 
 async def _set_up_sound(
     dialogue: _Dialogue, sdp: str, base: str, session: dict[str, str]
-) -> tuple[AudioTrack | None, tuple[int, int], str]:
-    """(the track, its channels, why there is none). The pictures are what counts: a camera may describe sound and not give it."""
+) -> tuple[AudioTrack | None, tuple[int, int, int], str]:
+    """(the track, its channels and SSRC, why there is none). The pictures are what counts: a camera may describe sound and not give it."""
     sound = audio_track(sdp, base)
     if sound is None:
-        return None, (-1, -1), f"no sound is recorded: {why_silent(sdp)}"
+        return None, (-1, -1, -1), f"no sound is recorded: {why_silent(sdp)}"
     try:
         answer = await dialogue.request("SETUP", sound.control, {"Transport": _transport(2), **session})
     except (CameraDeclined, TransportDeclined) as e:
-        return None, (-1, -1), f"no sound is recorded: {e}"
-    return sound, interleaved_channels(answer.headers.get("transport", ""), 2), ""
+        return None, (-1, -1, -1), f"no sound is recorded: {e}"
+    transport = answer.headers.get("transport", "")
+    return sound, (*interleaved_channels(transport, 2), stated_ssrc(transport)), ""
 
 
 def _keepalive(allowed: str) -> str:

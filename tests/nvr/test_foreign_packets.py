@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nvr.access_units import Assembled, Counters, UnitAssembler
+from nvr.foreign_numbers import ForeignNumbers
 from nvr.rtp import RtpReceiver
 from nvr.rtsp import stated_ssrc
 from tests.nvr.camera_streams import STEP, Packet, Style, encode, numbered, packetise, sample, samples
@@ -215,3 +216,46 @@ def test_foreign_packets_anywhere_change_nothing(rng: random.Random, codec: str,
     assert channel.take(mixed, every) == wanted(codec)
     assert channel.counters.foreign_packets == foreign
     assert channel.counters.lost_packets == channel.counters.damaged_units == channel.counters.skipped_units == 0
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 5, 700, -3, 30_000])
+@pytest.mark.parametrize("every", [1, 2, 7])
+def test_numbers_of_another_payload_type_never_hide_a_loss(ahead: int, every: int) -> None:
+    """Numbered apart, at whatever distance, as fast as the stream or slower: packets of the stream that are missing are lost."""
+    own = stream("h264")
+    gone = {i for i, p in enumerate(own) if i % 37 == 20 and i < len(own) - 1}
+    mixed: list[Packet] = []
+    for i, p in enumerate(own):
+        mixed += [p] * (i not in gone)
+        if i % every == 0:
+            mixed.append(replace(p, payload_type=107, seq=(own[0].seq + i // every + ahead) & 0xFFFF, payload=b"meta"))
+    channel = Channel("h264")
+    channel.take(mixed)
+    assert channel.counters.lost_packets == len(gone)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.randoms(use_true_random=False), st.booleans())
+def test_losses_beside_numbers_that_are_shared_are_counted_exactly(rng: random.Random, apart: bool) -> None:
+    """One sequence of numbers for both payload types; `apart`: a third one has numbers of its own."""
+    own = packetise(units("h264"), "h264", Style())
+    joint = numbered([q for p in own for q in [replace(p, payload_type=112, payload=b"meta")] * (rng.random() < 0.3) + [p]])
+    mine = [i for i, p in enumerate(joint) if p.payload_type == 96]
+    gone = set(rng.sample(mine[1:-1], 5))
+    mixed = [p for i, p in enumerate(joint) if i not in gone]
+    if apart:
+        far = rng.randrange(2000, 60_000)
+        mixed = [q for i, p in enumerate(mixed) for q in (p, replace(p, payload_type=99, seq=(p.seq + far) & 0xFFFF))]
+    channel = Channel("h264")
+    channel.take(mixed)
+    assert channel.counters.lost_packets == len(gone)
+
+
+def test_a_payload_type_that_was_taken_for_numbered_apart_is_believed_again() -> None:
+    numbers = ForeignNumbers()
+    numbers.note(30_000, 107, 10)  # far: apart
+    found = []
+    for at in range(10, 30, 2):  # from now on they share one sequence
+        numbers.note(at, 107, at)
+        found.append(numbers.explain(at, 1))
+    assert found == [0, 0] + [1] * 8
