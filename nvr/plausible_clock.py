@@ -4,11 +4,13 @@ Pure arithmetic on integers (µs), no I/O. The *plausible time* is the wall time
 monotonic clock has counted since. Where the wall clock leaves it by more than a minute, deletion by age is suspended until
 
 - the wall clock comes back to it (the step is undone),
-- a time service has kept the kernel's clock, without another step, for ten minutes,
+- a time service has kept the kernel's clock, without another step, for ten minutes, and the step was shorter than the shortest
+  promise: of a greater one the service may be the cause,
 - a person confirms the time (`nvr.retention_clock.confirm`), or
 - it has run evenly for as long as footage is promised: what was recorded before the step is then too old by any clock.
 
 Over a reboot nothing counts; the wall clock may then be ahead by ten minutes, and what lies beyond is to be proved.
+Whatever is believed, footage is never older than the monotonic clock says (nvr.filing_periods).
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from core.clock import SECOND
 STEP_US = 60 * SECOND
 REBOOT_US = 600 * SECOND  # what a reboot takes, at most
 NTP_PROOF_US = 600 * SECOND
-BETWEEN_LOOKS_US = 120 * SECOND  # between two looks, as planned with some margin; a look may come later
+PROGRAM_US = 1_767_225_600 * SECOND  # 2026-01-01: a clock that says an earlier time than the program's is wrong
 
 
 class Suspicion(StrEnum):
@@ -41,6 +43,14 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Promise:
+    """How long footage is promised to be kept, µs."""
+
+    longest_us: int
+    shortest_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClockState:
     """What is known at the last reading. While suspended `plausible_us` goes on by the monotonic clock alone."""
 
@@ -51,8 +61,6 @@ class ClockState:
     suspicion: Suspicion = Suspicion.NONE
     steady_us: int = 0  # without another step since the last one
     ntp_us: int = 0  # of it kept by a time service
-    wrong_since_us: int = 0  # wall time from which on recordings may be filed too early, behind (or, should the step ahead
-    # prove right, before it); 0: they are not
 
     @property
     def suspended(self) -> bool:
@@ -65,19 +73,24 @@ class ClockState:
 
 
 @dataclass(frozen=True, slots=True)
-class Misfiled:
-    """What is filed in [start, end) was recorded `offset_us` later: the wall clock was behind then."""
+class Move:
+    """What the wall clock did between two readings, measured by the monotonic clock."""
 
-    start_us: int
-    end_us: int
-    offset_us: int
+    from_us: int  # wall time at the reading before
+    to_us: int  # … and at this one
+    progress_us: int  # by the monotonic clock; 0 over a reboot, where it is not known
+    began_us: int  # by the clock before, when the machine started; `from_us` over a reboot
+
+    @property
+    def by_us(self) -> int:
+        return self.to_us - self.from_us - self.progress_us
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
     state: ClockState
-    change: str = ""  # suspended, returned, ntp, time: what has just happened; empty: nothing new
-    misfiled: Misfiled | None = None
+    change: str = ""  # suspended, returned, ntp, time, person: what has just happened; empty: nothing new
+    move: Move | None = None
 
 
 def first(reading: Reading, newest_us: int | None) -> Judgement:
@@ -85,67 +98,45 @@ def first(reading: Reading, newest_us: int | None) -> Judgement:
     state = ClockState(reading.boot, reading.uptime_us, reading.wall_us, reading.wall_us)
     if newest_us is None:
         return Judgement(state)
-    ahead = reading.wall_us - newest_us
-    if -STEP_US <= ahead <= reading.uptime_us + REBOOT_US:
+    if -STEP_US <= reading.wall_us - newest_us <= reading.uptime_us + REBOOT_US:
         return Judgement(state)
-    return Judgement(_suspended(replace(state, plausible_us=newest_us), reading, 0, reading.uptime_us), "suspended")
+    move = Move(newest_us, reading.wall_us, 0, newest_us)
+    return Judgement(_suspended(replace(state, plausible_us=newest_us)), "suspended", move)
 
 
-def judge(before: ClockState, reading: Reading, promise_us: int) -> Judgement:
-    """The next reading. `promise_us`: how long footage is promised to be kept, at most."""
+def judge(before: ClockState, reading: Reading, promise: Promise) -> Judgement:
+    """The next reading."""
     same_boot = reading.boot == before.boot and reading.uptime_us >= before.uptime_us
-    progress = reading.uptime_us - (before.uptime_us if same_boot else 0)
-    plausible = before.plausible_us + progress
+    progress = reading.uptime_us - before.uptime_us if same_boot else 0
+    began = before.wall_us - before.uptime_us if same_boot else before.wall_us
+    move = Move(before.wall_us, reading.wall_us, progress, began)
     now = replace(
-        before, boot=reading.boot, uptime_us=reading.uptime_us, wall_us=reading.wall_us, plausible_us=plausible,
+        before, boot=reading.boot, uptime_us=reading.uptime_us, wall_us=reading.wall_us,
+        plausible_us=before.plausible_us + progress,
     )  # fmt: skip
-    if -STEP_US <= now.ahead_us <= (STEP_US if same_boot else REBOOT_US):
-        change = "returned" if before.suspended else ""
-        return Judgement(_believed(now), change, _misfiled(before, now, progress))
-    stepped = not same_boot or abs(now.ahead_us - before.ahead_us) > STEP_US
-    if not before.suspended or stepped:
-        misfiled = _misfiled(before, now, progress) if now.ahead_us > before.ahead_us else None
-        began_us = before.wall_us - before.uptime_us if same_boot and not before.suspended else before.wrong_since_us
-        return Judgement(_suspended(now, reading, began_us, progress), "" if before.suspended else "suspended", misfiled)
+    if -STEP_US <= now.ahead_us <= (STEP_US if same_boot else reading.uptime_us + REBOOT_US):
+        return Judgement(_believed(now), "returned" if before.suspended else "", move)
+    if not before.suspended:
+        return Judgement(_suspended(now), "suspended", move)
+    if not same_boot or abs(move.by_us) > STEP_US:
+        return Judgement(_suspended(now), "", move)
     now = replace(now, steady_us=before.steady_us + progress, ntp_us=before.ntp_us + progress if reading.ntp else 0)
-    if now.ntp_us >= NTP_PROOF_US:
-        return confirmed(now, "ntp")
-    if now.steady_us >= promise_us:
-        return confirmed(now, "time")
-    return Judgement(now)
+    if now.ntp_us >= NTP_PROOF_US and (abs(now.ahead_us) < promise.shortest_us or now.plausible_us < PROGRAM_US):
+        return Judgement(_believed(now), "ntp", move)
+    if now.steady_us >= promise.longest_us:
+        return Judgement(_believed(now), "time", move)
+    return Judgement(now, "", move)
 
 
-def confirmed(state: ClockState, why: str = "person") -> Judgement:
-    """The wall clock was right at the last reading. Where it had stepped ahead it was behind before."""
-    misfiled = None
-    if state.suspicion is Suspicion.FORWARD and state.wrong_since_us:
-        stepped_us = state.plausible_us - state.steady_us
-        misfiled = Misfiled(state.wrong_since_us, stepped_us + BETWEEN_LOOKS_US, state.ahead_us)
-    return Judgement(_believed(state), why, misfiled)
+def confirmed(state: ClockState) -> ClockState:
+    """A person says that the wall clock was right at the last reading."""
+    return _believed(state)
 
 
 def _believed(state: ClockState) -> ClockState:
-    return replace(
-        state, plausible_us=state.wall_us, suspicion=Suspicion.NONE, steady_us=0, ntp_us=0, wrong_since_us=0,
-    )  # fmt: skip
+    return replace(state, plausible_us=state.wall_us, suspicion=Suspicion.NONE, steady_us=0, ntp_us=0)
 
 
-def _suspended(state: ClockState, reading: Reading, began_us: int = 0, progress: int = 0) -> ClockState:
-    """`began_us`: by the clock before, when the machine started; 0: it was off in between, or is not known. `progress`: since the
-    look before, which a long pass or a stopped controller may have put off."""
-    fresh = replace(state, steady_us=0, ntp_us=0)
-    if state.ahead_us >= 0:
-        since = began_us if state.suspicion is not Suspicion.BACKWARD else 0
-        return replace(fresh, suspicion=Suspicion.FORWARD, wrong_since_us=since)
-    since = reading.wall_us - max(progress, BETWEEN_LOOKS_US)
-    if state.suspicion is Suspicion.BACKWARD:
-        since = min(since, state.wrong_since_us)
-    return replace(fresh, suspicion=Suspicion.BACKWARD, wrong_since_us=since)
-
-
-def _misfiled(before: ClockState, now: ClockState, progress: int) -> Misfiled | None:
-    """The wall clock was behind and is not any more: what was recorded meanwhile lies too early."""
-    if before.suspicion is not Suspicion.BACKWARD:
-        return None
-    until = before.wall_us + max(progress, BETWEEN_LOOKS_US)
-    return Misfiled(before.wrong_since_us, until, now.ahead_us - before.ahead_us)
+def _suspended(state: ClockState) -> ClockState:
+    suspicion = Suspicion.FORWARD if state.ahead_us >= 0 else Suspicion.BACKWARD
+    return replace(state, suspicion=suspicion, steady_us=0, ntp_us=0)

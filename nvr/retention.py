@@ -13,12 +13,11 @@ import shutil
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, not_, or_, select, tuple_
+from sqlalchemy import ColumnElement, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera, Village
@@ -28,7 +27,9 @@ from core.database import Database
 from core.settings import RetentionSettings
 from nvr import footage
 from nvr.disk_calls import DiskCalls
+from nvr.filing_periods import Phase, phases
 from nvr.footage import HOUR_US, Segment
+from nvr.holds import held, not_wholly_held, protecting
 from nvr.recovery import finish_deletion
 from nvr.retention_clock import RetentionClock, Trust
 from nvr.tables import Footage, Gap, Hold, Shortfall, StreamUsage, Volume
@@ -80,10 +81,6 @@ class _Pass:
     def now_us(self) -> int:
         return self.trust.now_us
 
-    def is_much_younger(self, segment: Segment) -> bool:
-        """It was filed a day too early or more: by its name it would be the oldest."""
-        return self.trust.true_end_us(segment.start_us, segment.end_us) - segment.end_us >= DAY_US
-
     def is_closing(self, segment: Segment) -> bool:
         return abs(segment.end_us - self.trust.wall_us) < CLOSING_US
 
@@ -107,10 +104,11 @@ class Retention:
         async with self._database.reading() as session:
             rules = await self._rules(session)
             rows = (await session.scalars(select(Volume))).all()
-        self.guard.promise_days = max((r.days for r in rules.values()), default=self._settings.main_days)
+        promised = [self._settings.main_days, self._settings.sub_days, *(r.days for r in rules.values())]
+        self.guard.promise_days, self.guard.shortest_days = max(promised), min(promised)
         trust = await self.guard.look()
         async with self._database.reading() as session:
-            holds = await active_holds(session, None if trust.suspended else self._clock.now())
+            holds = await protecting(session, trust)
             oldest = await footage.oldest(session)
         volumes = {r.number: Path(r.path) for r in rows if await self._is_there(r)}
         going = _Pass(trust, rules, holds, volumes)
@@ -143,7 +141,7 @@ class Retention:
     async def _all_by_age(self, oldest: dict[str, int], going: _Pass) -> int:
         deleted = 0
         for stream, start in oldest.items():
-            limit = going.now_us - int(self._days(going.rules, stream) * DAY_US)
+            limit = going.trust.wall_us - int(self._days(going.rules, stream) * DAY_US)
             if start + HOUR_US <= limit and deleted < MAX_FILES_BY_AGE:
                 deleted += await self._by_age(stream, limit, going)
         async with self._database.session() as session:
@@ -153,13 +151,17 @@ class Retention:
     async def _by_age(self, stream: str, limit_us: int, going: _Pass) -> int:
         """Remove the stream's segments that ended before the limit, of so many hours as one pass takes."""
 
+        days_us = going.trust.wall_us - limit_us
+
         def is_over(s: Segment) -> bool:
-            return going.trust.true_end_us(s.start_us, s.end_us) <= limit_us and not held(going.holds, s)
+            return going.trust.age_us(s.start_us, s.end_us) >= days_us
 
         condition = (Footage.stream == stream) & (Footage.hour < limit_us // HOUR_US + 1)
         deleted = hours = 0
         async for page in self._unprotected(condition, going):
             for row in page:
+                if going.trust.most_age_us(row.hour * HOUR_US, (row.hour + 1) * HOUR_US) < days_us:
+                    continue
                 gone = len(await self._delete(row.id, going, is_over))
                 deleted, hours = deleted + gone, hours + bool(gone)
             if hours >= MAX_ROWS:
@@ -170,7 +172,7 @@ class Retention:
         """Pages of (id, hour, stream) that fit the condition, oldest first; rows that a hold covers wholly are passed over."""
         place = tuple_(Footage.hour, Footage.stream, Footage.id)
         columns = select(Footage.id, Footage.hour, Footage.stream).where(condition, Footage.volume.in_(list(going.volumes)))
-        query = columns.where(*_not_wholly_held(going.holds)).order_by(Footage.hour, Footage.stream, Footage.id).limit(MAX_ROWS)
+        query = columns.where(*not_wholly_held(going.holds)).order_by(Footage.hour, Footage.stream, Footage.id).limit(MAX_ROWS)
         after: tuple[int, str, int] | None = None
         while True:
             async with self._database.reading() as session:
@@ -219,9 +221,14 @@ class Retention:
 
     async def _free(self, condition: ColumnElement[bool], wanted: _Wanted, reason: str, going: _Pass) -> int:
         """Remove the oldest footage that fits the condition until so much is free; the count of files."""
-        gone = await self._free_oldest(condition, wanted, going, lambda s: not going.is_much_younger(s))
-        if not wanted.without(gone).met(0, 0) and going.trust.misfiled:
-            gone += await self._free_oldest(condition, wanted.without(gone), going, going.is_much_younger)
+        gone: list[Segment] = []
+        order = phases(going.trust.periods)
+        for phase in order:
+            if wanted.without(gone).met(0, 0):
+                break
+            names = Footage.hour.between(phase.from_us // HOUR_US, phase.until_us // HOUR_US)
+            of_phase = condition & names if len(order) > 1 else condition
+            gone += await self._free_oldest(of_phase, wanted.without(gone), going, partial(_is_of, phase, going.trust))
         await self._note_shortfalls(gone, reason, going)
         return len(gone)
 
@@ -260,13 +267,15 @@ class Retention:
             return [(r.id, s) for r in rows for s in footage.unpack(r.stream, r.hour, r.volume, r.entries)]
 
     async def _delete(self, number: int, going: _Pass, goes: Callable[[Segment], bool]) -> list[Segment]:
-        """Remove the segments of a row for which `goes` is true; returns them. A volume that refuses is left for this pass."""
+        """Remove the segments of a row for which `goes` is true and that nobody holds; returns them. A volume that refuses is
+        left for this pass."""
         async with self._database.session() as session:
             row = await footage.locked(session, number)
             if row is None or row.volume not in going.volumes:
                 return []
+            holds = await protecting(session, going.trust, row.stream.partition("/")[0])  # also those made since the pass began
             volume, entries = row.volume, footage.unpack(row.stream, row.hour, row.volume, row.entries)
-            marked = [footage.flagged(s, footage.DELETING) if goes(s) else s for s in entries]
+            marked = [footage.flagged(s, footage.DELETING) if goes(s) and not held(holds, s) else s for s in entries]
             if not any(s.flags & footage.DELETING for s in marked):
                 return []
             await footage.rewrite(session, row, marked)
@@ -296,7 +305,7 @@ class Retention:
         now = self._clock.now()
         async with self._database.session() as session:
             for stream, end in newest.items():
-                held_days, required = (going.now_us - end) / DAY_US, self._days(going.rules, stream)
+                held_days, required = going.trust.age_us(end, end) / DAY_US, self._days(going.rules, stream)
                 if held_days >= required:
                     continue
                 row = await session.get(Shortfall, (stream, f"{now:%Y-%m-%d}"))
@@ -314,30 +323,12 @@ class Retention:
                 row.held_days = min(row.held_days, held_days)
 
 
+def _is_of(phase: Phase, trust: Trust, segment: Segment) -> bool:
+    return trust.is_of(phase, segment.start_us, segment.end_us)
+
+
 def _starting_at(starts: set[int]) -> Callable[[Segment], bool]:
     return lambda segment: segment.start_us in starts
-
-
-async def active_holds(session: AsyncSession, now: datetime | None) -> Sequence[Hold]:
-    """Holds in force; `now` None: the time is not known, and none that was not released is over."""
-    in_force = select(Hold).where(Hold.released_at.is_(None))
-    return (await session.scalars(in_force if now is None else in_force.where(Hold.expires_at > now))).all()
-
-
-def _not_wholly_held(holds: Sequence[Hold]) -> list[ColumnElement[bool]]:
-    """Conditions that leave out rows of which every segment is held: their hour lies inside a hold."""
-    covered = []
-    for h in holds:
-        first, last = -(-h.start_us // HOUR_US), h.end_us // HOUR_US - 1  # whole hours inside
-        if first <= last:
-            streams = Footage.stream.in_([f"{h.camera}/main", f"{h.camera}/sub"])
-            covered.append(streams & Footage.hour.between(first, last))
-    return [not_(or_(*covered))] if covered else []
-
-
-def held(holds: Sequence[Hold], segment: Segment) -> bool:
-    camera = segment.stream.partition("/")[0]
-    return any(h.camera == camera and h.start_us < segment.end_us and h.end_us > segment.start_us for h in holds)
 
 
 async def _remember(session: AsyncSession, segment: Segment) -> None:

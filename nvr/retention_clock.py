@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core import audit, events, ntp
 from core.clock import SECOND, Clock, SystemClock, from_microseconds, to_microseconds
 from core.database import Database
 from core.errors import ConflictError, UsageError
-from nvr import footage
-from nvr.plausible_clock import ClockState, Judgement, Misfiled, Reading, Suspicion, confirmed, first, judge
+from nvr import filing_periods, footage
+from nvr.filing_periods import BEGINNING, Period, Phase
+from nvr.plausible_clock import ClockState, Judgement, Promise, Reading, Suspicion, confirmed, first, judge
 from nvr.tables import Footage, MisfiledRow, RetentionClockRow
 
 log = logging.getLogger(__name__)
@@ -39,12 +40,19 @@ class Trust:
     now_us: int  # believed time
     wall_us: int  # what the clock says, and recorders file by
     suspended: bool
-    misfiled: tuple[Misfiled, ...] = ()
+    periods: tuple[Period, ...] = BEGINNING
 
-    def true_end_us(self, start_us: int, end_us: int) -> int:
-        """When what is filed in [start, end) was really recorded to its end."""
-        behind = (m.offset_us for m in self.misfiled if start_us < m.end_us and end_us > m.start_us)
-        return end_us + max(behind, default=0)
+    def age_us(self, start_us: int, end_us: int) -> int:
+        """How long ago what is filed in [start, end) was recorded to its end; at most what the wall clock says, and at most what
+        the monotonic clock has counted."""
+        return self.wall_us - end_us - max(0, filing_periods.later_us(self.periods, start_us, end_us, self.wall_us))
+
+    def most_age_us(self, start_us: int, end_us: int) -> int:
+        """The most of it that any footage of [start, end) can have."""
+        return self.wall_us - start_us - max(0, filing_periods.least_later_us(self.periods, start_us, end_us, self.wall_us))
+
+    def is_of(self, phase: Phase, start_us: int, end_us: int) -> bool:
+        return filing_periods.period_of(self.periods, start_us, end_us, self.wall_us) in phase.periods
 
 
 def read_machine(clock: Clock) -> Reading:
@@ -60,27 +68,29 @@ def read_clock(clock: Clock) -> Reading:
 
 class RetentionClock:
     def __init__(self, database: Database, clock: Clock, promise_days: float, read: Callable[[Clock], Reading] | None = None):
-        """`promise_days`: how long footage is promised at most. `read` reads the clocks; a parameter for tests."""
-        self._database, self._clock, self.promise_days = database, clock, promise_days
+        """`promise_days`: how long footage is promised at most, and until told otherwise at least. `read` reads the clocks; a
+        parameter for tests."""
+        self._database, self._clock = database, clock
+        self.promise_days = self.shortest_days = promise_days
         self._read = read or (read_machine if isinstance(clock, SystemClock) else read_clock)
 
     async def look(self) -> Trust:
         """Read the clocks, keep and tell what changed."""
         reading = await asyncio.to_thread(self._read, self._clock)
+        promise = Promise(int(self.promise_days * DAY_US), int(self.shortest_days * DAY_US))
         async with self._database.session() as session:
-            row = await session.get(RetentionClockRow, ROW)
+            row = await session.get(RetentionClockRow, ROW, with_for_update=True)
             before = _state(row) if row is not None else None
-            found = (
-                first(reading, await _newest_end(session))
-                if before is None
-                else judge(before, reading, int(self.promise_days * DAY_US))
-            )
+            newest = await _newest_end(session) if before is None else None
+            found = first(reading, newest) if before is None else judge(before, reading, promise)
             await self._keep(session, row, found)
-            misfiled = [Misfiled(m.start_us, m.end_us, m.offset_us) for m in await session.scalars(select(MisfiledRow))]
+            known = await _periods(session)
+            periods = _following(known, found)
+            if not found.state.suspended:
+                periods = filing_periods.needed(periods, reading.wall_us, promise.longest_us)
+            await _store(session, known, periods)
         state = found.state
-        if state.suspicion is Suspicion.BACKWARD:  # what is being filed is the newest, whatever its name says
-            misfiled.append(Misfiled(state.wrong_since_us, state.wall_us + DAY_US, -state.ahead_us))
-        return Trust(state.plausible_us, state.wall_us, state.suspended, tuple(misfiled))
+        return Trust(state.plausible_us, state.wall_us, state.suspended, periods)
 
     async def _keep(self, session: AsyncSession, row: RetentionClockRow | None, found: Judgement) -> None:
         if row is None:
@@ -93,7 +103,6 @@ class RetentionClock:
             row.suspended_at = None
         elif row.suspended_at is None:
             row.suspended_at = from_microseconds(found.state.plausible_us)
-        _remember(session, found)
         if found.change:
             await self._tell(session, found)
 
@@ -109,16 +118,30 @@ class RetentionClock:
         await audit.record(session, now, "system", f"retention.{found.change}", "clock")
 
 
-def _remember(session: AsyncSession, found: Judgement) -> None:
-    if (m := found.misfiled) is not None:
-        session.add(MisfiledRow(start_us=m.start_us, end_us=m.end_us, offset_us=m.offset_us))
+def _following(periods: Sequence[Period], found: Judgement) -> tuple[Period, ...]:
+    """The periods after a look."""
+    if found.move is not None:
+        periods = filing_periods.moved(periods, found.move, suspended=found.change == "suspended")
+    return filing_periods.proved(periods) if found.change in ("returned", "ntp", "time") else tuple(periods)
+
+
+async def _periods(session: AsyncSession) -> tuple[Period, ...]:
+    rows = await session.scalars(select(MisfiledRow).order_by(MisfiledRow.id))
+    known = [Period(r.start_us, r.end_us, r.offset_us, r.doubted) for r in rows]
+    return tuple(known) if any(p.end_us == filing_periods.OPEN for p in known) else (*known, *BEGINNING)
+
+
+async def _store(session: AsyncSession, before: Sequence[Period], periods: Sequence[Period]) -> None:
+    if tuple(before) == tuple(periods):
+        return
+    await session.execute(delete(MisfiledRow))
+    session.add_all(MisfiledRow(start_us=p.start_us, end_us=p.end_us, offset_us=p.later_us, doubted=p.doubted) for p in periods)
 
 
 def _state(row: RetentionClockRow) -> ClockState:
     return ClockState(
-        row.boot, row.uptime_us, row.wall_us, row.plausible_us, Suspicion(row.suspicion), row.steady_us, row.ntp_us,
-        row.wrong_since_us,
-    )  # fmt: skip
+        row.boot, row.uptime_us, row.wall_us, row.plausible_us, Suspicion(row.suspicion), row.steady_us, row.ntp_us
+    )
 
 
 def _values(state: ClockState) -> dict[str, int | str]:
@@ -182,10 +205,10 @@ async def confirm(session: AsyncSession, now: datetime, actor: str, reason: str)
     if not reason.strip():
         raise UsageError("say with what the time was compared")
     state = _state(row)
-    found = confirmed(state)
-    for name, value in _values(found.state).items():
+    for name, value in _values(confirmed(state)).items():
         setattr(row, name, value)
     row.suspended_at = None
-    _remember(session, found)
+    known = await _periods(session)
+    await _store(session, known, filing_periods.confirmed(known, state.ahead_us))
     events.append(session, now, "retention.resumed", why="person", actor=actor)
     await audit.record(session, now, actor, "retention.confirm", "clock", reason=reason[:200], ahead_s=state.ahead_us // SECOND)

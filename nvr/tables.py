@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, LargeBinary, String, text
+from sqlalchemy import BigInteger, Index, LargeBinary, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base
@@ -127,18 +127,22 @@ class RetentionClockRow(Base):
     suspicion: Mapped[str] = mapped_column(String(10), comment="forward, backward; empty: the wall clock is believed")
     steady_us: Mapped[int] = mapped_column(BigInteger, comment="Without another step since the last one, µs")
     ntp_us: Mapped[int] = mapped_column(BigInteger, comment="Of it kept by a time service, µs")
-    wrong_since_us: Mapped[int] = mapped_column(BigInteger, comment="Recordings from this µs UTC on may be filed too early")
     suspended_at: Mapped[datetime | None] = mapped_column(comment="Deletion by age is suspended since")
 
 
 class MisfiledRow(Base):
     __tablename__ = "misfiled"
-    __table_args__ = ({"comment": "Stretches that were filed too early because the station's clock was behind"},)
+    __table_args__ = ({"comment": "Stretches of file times between two steps of the station's clock (nvr.filing_periods)"},)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     start_us: Mapped[int] = mapped_column(BigInteger, comment="µs UTC as filed")
-    end_us: Mapped[int] = mapped_column(BigInteger, comment="µs UTC as filed")
-    offset_us: Mapped[int] = mapped_column(BigInteger, comment="So much later it was really recorded, µs")
+    end_us: Mapped[int] = mapped_column(BigInteger, comment="µs UTC as filed; 2^62: goes on")
+    offset_us: Mapped[int] = mapped_column(BigInteger, comment="So much later it lies by the clock as it is now, µs")
+    doubted: Mapped[bool] = mapped_column(
+        default=False,
+        server_default=false(),
+        comment="Of before a step that nobody has proved yet: a person's word takes it back",
+    )
 
 
 class Gap(Base):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from core import audit
-from core.clock import Clock
+from core.clock import Clock, to_microseconds
 from core.database import Database
 from core.settings import Settings
-from nvr.retention_clock import RetentionClock
+from nvr.retention_clock import DAY_US, RetentionClock, Trust
 from search.store import Days
 
 SIGHTINGS, MODELS = "sightings", "models"
@@ -35,14 +35,21 @@ class Upkeep:
     async def run_once(self) -> int:
         """Drop the days that are older than they may be; returns how many. None while the time is not known."""
         await asyncio.to_thread(self._days.sweep)
-        if self._guard is not None and (await self._guard.look()).suspended:
-            return 0
         now = self._clock.now()
-        # A day goes when its last moment is too old.
-        oldest = f"{now - self._keep - timedelta(days=1):%Y%m%d}"
-        over = [d for d in await asyncio.to_thread(self._days.days) if d <= oldest]
+        trust = (
+            await self._guard.look() if self._guard is not None else Trust(to_microseconds(now), to_microseconds(now), False)
+        )
+        if trust.suspended:
+            return 0
+        over = [d for d in await asyncio.to_thread(self._days.days) if _age(d, trust) >= self._keep]
         for day in sorted(over):
             await asyncio.to_thread(self._days.drop, day)
             async with self._database.session() as session:
                 await audit.record(session, now, "system", "sightings.drop", day, keep_days=self._keep.total_seconds() / 86_400)
         return len(over)
+
+
+def _age(day: str, trust: Trust) -> timedelta:
+    """Of its last moment."""
+    begin = to_microseconds(datetime.strptime(day, "%Y%m%d").replace(tzinfo=timezone.utc))
+    return timedelta(microseconds=trust.age_us(begin, begin + DAY_US))

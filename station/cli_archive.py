@@ -90,7 +90,7 @@ def archive_hold(ctx: click.Context, camera: str, start: str, end: str, reason: 
 @click.pass_context
 def archive_holds(ctx: click.Context, json_output: bool) -> None:
     """List the holds in force."""
-    from nvr.retention import active_holds
+    from nvr.holds import active_holds
 
     async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
         async with database.reading() as session:

@@ -33,10 +33,11 @@ from core.events import Event
 from core.settings import RetentionSettings
 from nvr import bundle, clip, fmp4, footage, holds, playback
 from nvr.footage import Segment
+from nvr.holds import active_holds
 from nvr.reader import ArchiveReader
 from nvr.recorder import StreamSpec
 from nvr.recovery import recover
-from nvr.retention import Retention, active_holds, forecast
+from nvr.retention import Retention, forecast
 from nvr.sealing import seal
 from nvr.tables import Footage, Gap, Hold, OpenSegment, Shortfall, StreamUsage, Volume
 from nvr.verify import verify

@@ -7,22 +7,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.clock import SECOND
+from nvr import filing_periods
+from nvr.filing_periods import BEGINNING, MAX_PERIODS, OPEN, Period
 from nvr.plausible_clock import (
     NTP_PROOF_US,
     REBOOT_US,
     STEP_US,
     ClockState,
     Judgement,
+    Promise,
     Reading,
     Suspicion,
     confirmed,
     first,
     judge,
 )
+from nvr.retention_clock import Trust, _following
 
 MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
 NOW = 1_795_000_000 * SECOND
-PROMISE = 31 * DAY
+PROMISE = Promise(31 * DAY, 7 * DAY)
 STEPS = [2 * MINUTE, HOUR, DAY, 40 * DAY, 3650 * DAY]
 
 
@@ -32,7 +36,7 @@ class Machine:
     def __init__(self, *, newest: int | None = NOW, uptime: int = HOUR) -> None:
         self.true, self.uptime, self.off, self.boot, self.ntp = NOW, uptime, 0, 1, False
         self.said: list[str] = []
-        self.misfiled: list[tuple[int, int, int]] = []
+        self.periods: tuple[Period, ...] = BEGINNING
         self._take(first(self.reading(), newest))
 
     def reading(self) -> Reading:
@@ -54,8 +58,19 @@ class Machine:
     def _take(self, found: Judgement) -> None:
         self.state: ClockState = found.state
         self.said += [found.change] if found.change else []
-        if found.misfiled:
-            self.misfiled.append((found.misfiled.start_us, found.misfiled.end_us, found.misfiled.offset_us))
+        self.periods = _following(self.periods, found)
+
+    def confirm(self) -> None:
+        self.periods = filing_periods.confirmed(self.periods, self.state.ahead_us)
+        self.state = confirmed(self.state)
+
+    @property
+    def trust(self) -> Trust:
+        return Trust(self.state.plausible_us, self.state.wall_us, self.state.suspended, self.periods)
+
+    def age(self, filed: int) -> int:
+        """Of a minute of footage that was filed up to then."""
+        return self.trust.age_us(filed - MINUTE, filed)
 
 
 def test_an_even_clock_is_believed_for_ever() -> None:
@@ -79,13 +94,13 @@ def test_a_step_suspends_and_its_undoing_resumes(step: int, sign: int) -> None:
     assert not machine.run().suspended and machine.said == ["suspended", "returned"]
 
 
-@pytest.mark.parametrize("step", [HOUR, -HOUR, 40 * DAY, -3650 * DAY])
+@pytest.mark.parametrize("step", [HOUR, -HOUR, 6 * DAY, -6 * DAY])
 def test_a_person_or_a_time_service_or_time_proves_it(step: int) -> None:
     machine = Machine()
     machine.run()
     machine.off = step
     assert machine.run().suspended
-    told = confirmed(machine.state).state
+    told = confirmed(machine.state)
     assert not told.suspended and told.plausible_us == machine.state.wall_us
     machine.ntp = True
     machine.run(60, NTP_PROOF_US // MINUTE - 1)
@@ -100,6 +115,31 @@ def test_a_person_or_a_time_service_or_time_proves_it(step: int) -> None:
     assert not machine.state.suspended and machine.said[2:] == ["suspended", "time"]
 
 
+@pytest.mark.parametrize("step", [7 * DAY, -7 * DAY, 365 * DAY, -3650 * DAY])
+def test_a_time_service_is_not_believed_when_it_moves_the_clock_by_a_promise_or_more(step: int) -> None:
+    machine = Machine()
+    machine.run()
+    machine.off, machine.ntp = step, True
+    assert machine.run(60, 1000).suspended
+    machine.confirm()
+    assert not machine.run().suspended and machine.said == ["suspended"]
+
+
+def test_what_a_wrong_time_service_was_believed_makes_nothing_older() -> None:
+    """Again and again by less than a promise: the age that counts is the monotonic clock's."""
+    machine = Machine(uptime=100 * DAY)
+    machine.run()
+    machine.ntp = True
+    filed = machine.true
+    for n in range(1, 9):
+        machine.off = n * 6 * DAY
+        machine.run(60, 12)
+        assert not machine.state.suspended
+    assert machine.age(filed) < 3 * HOUR
+    machine.run(DAY / SECOND, 40)
+    assert 40 * DAY < machine.age(filed) < 40 * DAY + 3 * HOUR
+
+
 def test_a_time_service_that_steps_again_proves_nothing() -> None:
     machine = Machine()
     machine.run()
@@ -109,7 +149,7 @@ def test_a_time_service_that_steps_again_proves_nothing() -> None:
         assert machine.run(540).suspended
 
 
-@pytest.mark.parametrize(("down", "suspended"), [(0, False), (REBOOT_US - MINUTE, False), (3 * HOUR, True), (20 * DAY, True)])
+@pytest.mark.parametrize(("down", "suspended"), [(0, False), (REBOOT_US - MINUTE, False), (3 * HOUR, True), (6 * DAY, True)])
 def test_over_a_reboot_only_what_it_takes_is_believed(down: int, suspended: bool) -> None:
     machine = Machine()
     machine.run()
@@ -124,38 +164,88 @@ def test_a_machine_without_a_battery_files_too_early_until_its_time_comes() -> N
     machine.run()
     assert machine.reboot(2 * HOUR, off=-(machine.true + 2 * HOUR)).suspicion is Suspicion.BACKWARD  # 1970
     machine.run(60, 5)
-    began, ended = 0, machine.true + machine.off
-    off, machine.off, machine.ntp = machine.off, 0, True
+    filed = machine.true + machine.off
+    machine.off, machine.ntp = 0, True
     machine.run()
     machine.run(60, 12)
-    assert not machine.state.suspended
-    ((start, end, offset),) = machine.misfiled
-    assert start <= began and ended <= end <= ended + 2 * MINUTE and abs(offset + off) <= MINUTE
+    assert not machine.state.suspended and machine.said == ["suspended", "ntp"]
+    assert abs(machine.age(filed) - 13 * MINUTE) <= MINUTE
 
 
-def test_an_undone_step_back_names_what_was_misfiled() -> None:
+def test_an_undone_step_back_leaves_young_what_was_filed_meanwhile() -> None:
     machine = Machine()
     machine.run()
     machine.off = -DAY
     machine.run(60, 30)
+    filed = machine.true + machine.off
     machine.off = 0
     machine.run()
-    ((start, end, offset),) = machine.misfiled
-    assert start <= machine.true - DAY - 30 * MINUTE and end >= machine.true - DAY - MINUTE and offset == DAY
+    assert machine.said == ["suspended", "returned"] and abs(machine.age(filed) - MINUTE) <= MINUTE
+    before = NOW - 2 * DAY
+    assert abs(machine.age(before) - 2 * DAY) < HOUR
 
 
 def test_a_first_start_in_1970_is_young_as_soon_as_the_clock_is_right() -> None:
-    """Nothing is known before: the wrong time is believed, until it steps and proves wrong."""
+    """Nothing is known before: the wrong time is believed, until it steps and proves wrong. A time service is believed,
+    however far it moves a clock that said an earlier time than the program's."""
     machine = Machine(newest=None)
     machine.off = -NOW
     machine._take(first(machine.reading(), None))
     machine.run(60, 30)
-    stepped, machine.off, machine.ntp = machine.true + machine.off, 0, True
+    filed, machine.off, machine.ntp = machine.true + machine.off, 0, True
     machine.run()
     machine.run(60, 12)
-    assert machine.said == ["suspended", "ntp"]
-    ((start, end, offset),) = machine.misfiled
-    assert start <= -HOUR and stepped <= end <= stepped + 3 * MINUTE and abs(offset - NOW) <= MINUTE
+    assert machine.said == ["suspended", "ntp"] and machine.age(filed) < 20 * MINUTE
+
+
+def test_two_steps_while_it_is_suspended_are_both_accounted_for() -> None:
+    machine = Machine()
+    machine.run()
+    machine.off = 365 * DAY
+    machine.run(60, 10)
+    between = machine.true + machine.off
+    machine.off = 3 * 365 * DAY
+    machine.run(60, 10)
+    machine.confirm()
+    machine.run()
+    assert machine.age(between) < HOUR
+
+
+@pytest.mark.parametrize("reboots", [True, False])
+def test_a_person_says_how_old_what_was_filed_before_the_machine_s_start_is(reboots: bool) -> None:
+    machine = Machine(uptime=10 * HOUR)
+    machine.run()
+    before_start, since_start = machine.true - 20 * HOUR, machine.true - 2 * HOUR
+    if reboots:
+        machine.reboot(3 * DAY)
+    else:
+        machine.off = 3 * DAY
+        machine.run()
+    assert machine.state.suspended and machine.age(before_start) < DAY
+    machine.confirm()
+    machine.run()
+    assert abs(machine.age(before_start) - 3 * DAY - 20 * HOUR) < HOUR
+    assert abs(machine.age(since_start) - (3 * DAY if reboots else 0) - 2 * HOUR) < HOUR
+
+
+def test_a_clock_that_creeps_ages_nothing_faster() -> None:
+    machine = Machine(uptime=100 * DAY)
+    filed = machine.true
+    for _ in range(600):
+        machine.off += 50 * SECOND
+        machine.run(60)
+        machine.periods = filing_periods.needed(machine.periods, machine.state.wall_us, PROMISE.longest_us)
+    assert not machine.state.suspended and len(machine.periods) <= MAX_PERIODS
+    assert abs(machine.age(filed) - 600 * MINUTE) < 20 * MINUTE and abs(machine.age(machine.true + machine.off)) < 20 * MINUTE
+
+
+def test_a_restored_machine_counts_no_time_that_it_did_not_run() -> None:
+    """A snapshot or another machine: its uptime says nothing about the time since the look before."""
+    machine = Machine(uptime=HOUR)
+    machine.run()
+    machine.uptime, machine.boot = 90 * DAY, 7
+    machine._take(judge(machine.state, machine.reading(), PROMISE))
+    assert not machine.state.suspended and machine.age(machine.true - HOUR) <= HOUR
 
 
 def test_a_station_that_was_off_has_misfiled_nothing() -> None:
@@ -164,7 +254,7 @@ def test_a_station_that_was_off_has_misfiled_nothing() -> None:
     machine.reboot(3 * DAY)
     machine.ntp = True
     machine.run(60, 12)
-    assert machine.said == ["suspended", "ntp"] and machine.misfiled == []
+    assert machine.said == ["suspended", "ntp"] and machine.age(machine.true) <= MINUTE
 
 
 def test_a_restart_of_the_station_alone_changes_nothing() -> None:
@@ -202,7 +292,7 @@ def test_nothing_becomes_old_by_a_step(course: list[tuple[int, int, bool]]) -> N
 
 
 @pytest.mark.parametrize("long", [2 * MINUTE, 30 * MINUTE, 3 * HOUR])
-def test_what_was_filed_between_two_looks_far_apart_is_misfiled_too(long: int) -> None:
+def test_what_was_filed_between_two_looks_far_apart_is_young_too(long: int) -> None:
     """A long pass or a stopped controller puts a look off; recorders file on meanwhile."""
     machine = Machine()
     machine.run(looks=3)
@@ -212,6 +302,58 @@ def test_what_was_filed_between_two_looks_far_apart_is_misfiled_too(long: int) -
     wrong_end = machine.true + machine.off
     machine.off = 0
     machine.run(60)
-    assert machine.said == ["suspended", "returned"] and len(machine.misfiled) == 1
-    start, end, offset = machine.misfiled[0]
-    assert start <= stepped + SECOND and end >= wrong_end and abs(offset - 60 * DAY) < MINUTE
+    assert machine.said == ["suspended", "returned"]
+    assert machine.age(stepped + MINUTE) <= long + 2 * MINUTE and machine.age(wrong_end) <= 2 * MINUTE
+
+
+STEP = st.one_of(st.just(0), st.integers(-(2**49), 2**49), st.integers(-8 * DAY, 8 * DAY), st.integers(-HOUR, HOUR))
+ACT = st.tuples(
+    st.sampled_from(["run", "step", "back", "reboot", "right", "person"]), st.integers(1, 9 * 86_400), STEP, st.booleans()
+)
+
+
+@given(st.lists(ACT, max_size=12), st.booleans())
+def test_no_footage_goes_before_its_promise_whatever_clock_and_time_service_say(
+    course: list[tuple[str, int, int, bool]], known: bool
+) -> None:
+    """True age, by time that really went by, of everything that would be deleted is the promise or more."""
+    machine = Machine(newest=NOW if known else None, uptime=50 * DAY)
+    filed: list[tuple[int, int, int]] = [(NOW - 60 * MINUTE, NOW - 61 * MINUTE, NOW - 60 * MINUTE)]  # truly recorded, name
+    for act, seconds, by, ntp in course:
+        machine.ntp = ntp
+        if act == "reboot":
+            machine.reboot(seconds * SECOND, max(by, -machine.true))
+        elif act in ("step", "back", "right"):
+            machine.off = {"step": machine.off + by, "back": -machine.true, "right": 0}[act]
+        machine.off = max(machine.off, -machine.true)  # nobody can set it before 1970
+        for _ in range(12 if ntp else 1):
+            machine.run(min(seconds, 86_400) if not ntp else 60)
+            end = machine.true + machine.off
+            filed.append((machine.true, end - MINUTE, end))
+        if not machine.state.suspended:
+            trust = machine.trust
+            gone = [f for f in filed if trust.age_us(f[1], f[2]) >= PROMISE.shortest_us]
+            assert all(machine.true - true >= PROMISE.shortest_us - 3 * STEP_US for true, _, _ in gone)
+            filed = [f for f in filed if f not in gone]
+
+
+@given(st.integers(1, 10), st.integers(1, 48))
+def test_by_an_even_clock_footage_goes_when_its_promise_is_over(days: int, hours: int) -> None:
+    machine = Machine()
+    filed = machine.true
+    machine.run(hours * 3600, days)
+    assert (
+        machine.age(filed) == days * hours * HOUR
+        and machine.trust.most_age_us(filed - HOUR, filed) == days * hours * HOUR + HOUR
+    )
+
+
+@given(st.lists(st.integers(-(2**49), 2**49), max_size=6), st.integers(0, 2**51))
+def test_the_most_age_of_an_hour_is_no_less_than_that_of_what_lies_in_it(steps: list[int], hour: int) -> None:
+    machine = Machine(uptime=50 * DAY)
+    for step in steps:
+        machine.off = step
+        machine.run(600, 2)
+    assert machine.periods[-1].end_us == OPEN
+    most = machine.trust.most_age_us(hour, hour + HOUR)
+    assert all(machine.trust.age_us(at, at + MINUTE) <= most for at in range(hour, hour + HOUR, 7 * MINUTE))

@@ -632,7 +632,7 @@ async def test_a_volume_s_fault_and_a_stepped_clock_come_with_their_remedy(datab
         session.add(
             RetentionClockRow(
                 id=1, boot="b", uptime_us=0, wall_us=40 * 86_400 * 10**6, plausible_us=0, suspicion="forward", steady_us=0,
-                ntp_us=0, wrong_since_us=0, suspended_at=now,
+                ntp_us=0, suspended_at=now,
             )
         )  # fmt: skip
     fine, read_only, unsynced, unseen = await archive.volumes(here)

@@ -29,7 +29,7 @@ async def step(database: Database) -> None:
         session.add(
             RetentionClockRow(
                 id=1, boot="b", uptime_us=0, wall_us=now, plausible_us=now - 40 * DAY_US, suspicion="forward", steady_us=0,
-                ntp_us=0, wrong_since_us=0, suspended_at=SystemClock().now(),
+                ntp_us=0, suspended_at=SystemClock().now(),
             )
         )  # fmt: skip
 
