@@ -17,6 +17,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit, urlunsplit
+from weakref import WeakKeyDictionary
 
 import ffmpeg
 
@@ -34,6 +35,7 @@ from nvr.parameter_sets import VideoFormat
 from nvr.rtsp import check_credential, declared_transport
 from nvr.sdp import AudioTrack
 from nvr.segments import SegmentSink
+from nvr.silence import SilenceMemory
 from nvr.station_clock import StationClock
 from nvr.streams import NO_KEYFRAME, StreamSpec
 from nvr.watchdog import FIRST_REQUEST_S, Watchdog
@@ -91,6 +93,7 @@ class FfmpegEngine:
         self._stall_seconds = stall_seconds
         self._after_fragment = after_fragment
         self._learnt: dict[str, _Learnt] = {}
+        self.silences: WeakKeyDictionary[SegmentSink, SilenceMemory] = WeakKeyDictionary()
         self.ask_keyframe: Callable[[str], object] = lambda _stream: None  # hears which stream waits for one
 
     async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[str], object]) -> None:
@@ -196,6 +199,8 @@ class _Session:
                 async with asyncio.timeout(patience):
                     kind, body = await self._next(boxes)
             except TimeoutError as e:
+                if self._watchdog:
+                    self._watchdog.give_up(asyncio.get_running_loop().time())
                 raise StreamStalled(f"no complete picture for {patience:g} s") from e
             if kind == b"moov":
                 self._begin(body)
@@ -224,7 +229,8 @@ class _Session:
             why = "it is neither AAC nor G.711" if b"soun" in body else "the camera gives none"
             missing = f"no sound is recorded: {why}"
         self._sink.begin_session(self._sound)
-        self._watchdog = Watchdog(asyncio.get_running_loop().time(), self._engine.stall_seconds)
+        silences = self._engine.silences.setdefault(self._sink, SilenceMemory())
+        self._watchdog = Watchdog(asyncio.get_running_loop().time(), self._engine.stall_seconds, silences)
         self._connected(missing)
 
     def _fragment(self, video: VideoFormat, moof: bytes, body: bytes) -> None:

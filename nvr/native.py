@@ -12,6 +12,7 @@ import logging
 import struct
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from core.clock import Clock
 from core.errors import MinwangError, ProtocolError, StreamStalled
@@ -25,6 +26,7 @@ from nvr.camera_socket import CameraSocket
 from nvr.rtp import RtpReceiver, probe_of
 from nvr.rtsp import RtspSession, open_session
 from nvr.segments import SegmentSink
+from nvr.silence import SilenceMemory
 from nvr.sound_packets import SoundReceiver
 from nvr.station_clock import StationClock
 from nvr.streams import NO_KEYFRAME, PACKET_LOSS, StreamSpec
@@ -40,6 +42,7 @@ ARENA = 32 * 1024 * 1024
 ROUNDS = 4  # how often a socket that fills its room is read again in one tick
 MAX_LEFTOVER = ROOM - 65_536
 REPORT_SECONDS = 8.0
+STRAY_PACKETS = 16  # that a sender report may count more than came: on their way, or counted in another way
 _FRAME = struct.Struct(">cBH")  # $, channel, length
 _SEVERAL = black_box.tag(black_box.SEVERAL)
 
@@ -49,7 +52,7 @@ class NativeSession:
 
     def __init__(
         self, rtsp: RtspSession, sink: SegmentSink, counters: Counters, *, stall_seconds: float, fragment_ticks: int, now: float,
-        ask_keyframe: Callable[[str], object] = lambda _stream: None,
+        ask_keyframe: Callable[[str], object] = lambda _stream: None, silences: SilenceMemory | None = None,
     ):  # fmt: skip
         self._rtsp = rtsp
         self._sink = sink
@@ -62,7 +65,9 @@ class NativeSession:
         self._receiver = RtpReceiver(self._assembler, track.payload_type, probe_of(track), rtsp.ssrc)
         self._audio = AudioAssembler(rtsp.audio) if rtsp.audio else None
         self._sound = SoundReceiver(self._audio, counters, rtsp.audio_ssrc) if self._audio else None
-        self._watchdog = Watchdog(now, stall_seconds)
+        self._watchdog = Watchdog(now, stall_seconds, silences)
+        self._now = now
+        self._sent = (0, 0)  # packets: as the camera's newest report says, and as had come by then
         self._ask_keyframe = ask_keyframe
         self._fir_number = 0
         self._fragment_ticks = fragment_ticks
@@ -228,24 +233,33 @@ class NativeSession:
             self.socket.send(self._rtsp.request("OPTIONS"))
         elif status[:1] == b"2":
             self._rtsp.auth.accepted()
+            self._watchdog.sign(self._now)
 
     def _sender_report(self, buffer: Any, at: int) -> None:
         ssrc = int.from_bytes(buffer[at + 4 : at + 8], "big")
         if self._receiver.is_foreign(ssrc) or self._receiver.ssrc not in (-1, ssrc):  # an old session's clock is not this one's
             return
         self._ssrc = ssrc
+        self._hear_count(int.from_bytes(buffer[at + 20 : at + 24], "big"))
         camera_us, ts = rtcp.sender_report(buffer, at)
         if camera_us:
             self._sink.sender_report(camera_us, self._assembler.unwrapped(ts), self.arrival_us)
 
+    def _hear_count(self, sent: int) -> None:
+        """A report is a sign of life unless packets were sent that did not come."""
+        before, had_come = self._sent
+        self._sent = sent, self._counters.packets
+        if (sent - before) & 0xFFFFFFFF <= self._counters.packets - had_come + STRAY_PACKETS:
+            self._watchdog.sign(self._now)
+
     def _watch(self, now: float) -> None:
         """Pictures prove that a stream lives; a keyframe is asked for where they cannot be recorded without. Raises StreamStalled."""
-        assembler = self._assembler
+        assembler, self._now = self._assembler, now
         if self._watchdog.check(now, assembler.seen, waits=assembler.waits_for_keyframe):
             self._request_keyframe()
         if assembler.waits_for_keyframe and assembler.seen:
             self._tell_waiting(now)
-        if now >= self._keepalive_due:
+        if now >= self._keepalive_due or self._watchdog.wants_sign(now):
             self._keepalive_due = now + self._rtsp.timeout / 2
             self.socket.send(self._rtsp.request(self._rtsp.keepalive))
         if now >= self._report_due:
@@ -425,6 +439,7 @@ class NativeEngine:
         self._fragment_ticks = max(1, round(fragment_seconds / TICK))
         self._stall_seconds = stall_seconds
         self.ask_keyframe: Callable[[str], object] = lambda _stream: None  # hears which stream waits for one
+        self._silences: WeakKeyDictionary[SegmentSink, SilenceMemory] = WeakKeyDictionary()
 
     async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[str], object]) -> None:
         """Raises CameraError when the stream ends, for whatever reason."""
@@ -439,6 +454,7 @@ class NativeEngine:
             fragment_ticks=self._fragment_ticks,
             now=asyncio.get_running_loop().time(),
             ask_keyframe=self.ask_keyframe,
+            silences=self._silences.setdefault(sink, SilenceMemory()),
         )
         self._ticker.add(session)
         try:
