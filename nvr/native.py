@@ -23,6 +23,7 @@ from nvr.audio import AudioAssembler
 from nvr.black_box import BlackBox
 from nvr.bulk import Region, take_apart
 from nvr.camera_socket import CameraSocket
+from nvr.reception import Reception
 from nvr.rtp import RtpReceiver, probe_of
 from nvr.rtsp import RtspSession, open_session
 from nvr.segments import SegmentSink
@@ -42,7 +43,6 @@ ARENA = 32 * 1024 * 1024
 ROUNDS = 4  # how often a socket that fills its room is read again in one tick
 MAX_LEFTOVER = ROOM - 65_536
 REPORT_SECONDS = 8.0
-STRAY_PACKETS = 16  # that a sender report may count more than came: on their way, or counted in another way
 _FRAME = struct.Struct(">cBH")  # $, channel, length
 _SEVERAL = black_box.tag(black_box.SEVERAL)
 
@@ -67,7 +67,7 @@ class NativeSession:
         self._sound = SoundReceiver(self._audio, counters, rtsp.audio_ssrc) if self._audio else None
         self._watchdog = Watchdog(now, stall_seconds, silences)
         self._now = now
-        self._sent = (0, 0)  # packets: as the camera's newest report says, and as had come by then
+        self._reception = Reception(counters)
         self._ask_keyframe = ask_keyframe
         self._fir_number = 0
         self._fragment_ticks = fragment_ticks
@@ -75,7 +75,6 @@ class NativeSession:
         self.phase = 0  # at which of the ticks of a fragment it is read; set by the Ticker
         self._keepalive_due = now + rtsp.timeout / 2
         self._report_due = now + REPORT_SECONDS
-        self._reported_lost, self._reported_packets = counters.lost_packets, counters.packets
         self._channel = rtsp.rtp_channel
         self._ssrc = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -240,17 +239,11 @@ class NativeSession:
         if self._receiver.is_foreign(ssrc) or self._receiver.ssrc not in (-1, ssrc):  # an old session's clock is not this one's
             return
         self._ssrc = ssrc
-        self._hear_count(int.from_bytes(buffer[at + 20 : at + 24], "big"))
+        if self._reception.agrees(int.from_bytes(buffer[at + 20 : at + 24], "big")):
+            self._watchdog.sign(self._now)
         camera_us, ts = rtcp.sender_report(buffer, at)
         if camera_us:
             self._sink.sender_report(camera_us, self._assembler.unwrapped(ts), self.arrival_us)
-
-    def _hear_count(self, sent: int) -> None:
-        """A report is a sign of life unless packets were sent that did not come."""
-        before, had_come = self._sent
-        self._sent = sent, self._counters.packets
-        if (sent - before) & 0xFFFFFFFF <= self._counters.packets - had_come + STRAY_PACKETS:
-            self._watchdog.sign(self._now)
 
     def _watch(self, now: float) -> None:
         """Pictures prove that a stream lives; a keyframe is asked for where they cannot be recorded without. Raises StreamStalled."""
@@ -264,7 +257,7 @@ class NativeSession:
             self.socket.send(self._rtsp.request(self._rtsp.keepalive))
         if now >= self._report_due:
             self._report_due = now + REPORT_SECONDS
-            self._send_rtcp(self._receiver_report())
+            self._send_rtcp(self._reception.report(self._ssrc, (self._assembler.next_seq - 1) & 0xFFFF))
             self.socket.fit(REPORT_SECONDS)
 
     def _tell_waiting(self, now: float) -> None:
@@ -285,14 +278,6 @@ class NativeSession:
 
     def _send_rtcp(self, packet: bytes) -> None:
         self.socket.send(struct.pack(">cBH", b"$", self._rtsp.rtcp_channel, len(packet)) + packet)
-
-    def _receiver_report(self) -> bytes:
-        c = self._counters
-        lost, packets = c.lost_packets - self._reported_lost, c.packets - self._reported_packets
-        self._reported_lost, self._reported_packets = c.lost_packets, c.packets
-        share = 256 * lost // (lost + packets) if lost > 0 else 0
-        report = rtcp.receiver_report(self._ssrc, share, c.lost_packets, (self._assembler.next_seq - 1) & 0xFFFF)
-        return report
 
     def close(self) -> None:
         """Store what is complete, say goodbye, release the socket."""
