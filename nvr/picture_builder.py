@@ -44,7 +44,8 @@ class Picture:
     slices: int = 0
     damaged: bool = False
     first_slice: bytes = b""
-    last_macroblock: int = 0  # first_mb_in_slice of its newest slice (H.264)
+    has_first: bool = False  # its first slice has come
+    highest: int = 0  # first_mb_in_slice of its slices (H.264)
     second_field: bool = False
     changed_pps: tuple[bytes, ...] = ()  # that came before it
     marked: bool = False  # its newest packet had the marker
@@ -80,6 +81,7 @@ class PictureBuilder:
         self._changed_pps: list[bytes] = []  # since the newest whole picture: they go into the next one
         self._new_sps = False  # since the newest keyframe: a PPS may belong to it, and waits for its keyframe
         self._sets_inside = False  # the GOP has parameter sets between its pictures
+        self._any_order = False  # the camera sends the slices of a picture in any order (H.264 Baseline)
 
     @property
     def is_idle(self) -> bool:
@@ -149,6 +151,7 @@ class PictureBuilder:
         picture, self.open = self.open, None
         if picture is None:
             return
+        picture.damaged |= not picture.has_first
         if not picture.near_loss:
             self.markers.picture(ended=picture.marked and not picture.mark_inside, key=picture.key)
         if not picture.damaged:
@@ -200,12 +203,12 @@ class PictureBuilder:
             if picture is not None and picture.ts != ts:
                 self._keep_trailing_sei(picture)
             picture = self._begin(ts)
-            picture.key, picture.damaged, picture.first_slice = key, not first, nal
-            if first:
+            picture.key, picture.first_slice = key, nal
+            if first or (self._codec == "h264" and not self.lost):
                 self._provide_sets(picture, nal)
         elif picture.marked:
             picture.marked, picture.mark_inside = False, True
-        picture.damaged |= self.lost and not first
+        picture.damaged |= self.lost and (self._any_order or not first)
         picture.near_loss |= self.lost
         picture.key |= key
         for sei, _ in self._prefix:
@@ -213,17 +216,26 @@ class PictureBuilder:
         self._prefix.clear()
         picture.add(nal)
         picture.slices += 1
+        picture.has_first |= first
         if self._codec == "h264":
-            picture.last_macroblock = _macroblock(nal)
+            self._note_order(picture, nal)
         self.lost = self._delimited = False
+
+    def _note_order(self, picture: Picture, nal: bytes) -> None:
+        at = _macroblock(nal)
+        if at < picture.highest and not picture.near_loss and not picture.second_field:
+            self._any_order = True
+        picture.highest = max(picture.highest, at)
 
     def _begins_picture(self, picture: Picture, nal: bytes, ts: int, *, first: bool) -> bool:
         if ts == picture.ts:
+            if self._codec == "h264" and not picture.has_first and picture.slices:
+                return False  # slices in any order: the timestamp decides
             return first and not self._is_second_field(picture, nal)
-        if first or self.lost or self._delimited or not picture.slices:
+        if self._any_order or first or self.lost or self._delimited or not picture.slices:
             return True
         # A camera that stamps every packet with the time of sending: the slice goes on where the one before it ended.
-        return self._codec == "h264" and _macroblock(nal) <= picture.last_macroblock
+        return self._codec == "h264" and _macroblock(nal) <= picture.highest
 
     def _is_second_field(self, picture: Picture, nal: bytes) -> bool:
         """Two fields of one frame under one timestamp are one sample."""
