@@ -27,3 +27,11 @@ def judge(method: str, status: int, *, with_login: bool) -> CameraError:
     if status == 461:
         return TransportDeclined("the camera does not offer RTP over the RTSP connection")
     return CameraDeclined(f"{method} was answered with {status}")
+
+
+def judge_alone(status: int, *, with_login: bool) -> CameraError:
+    """As `judge`, of a status whose request is not known; 4 and 5 stand for any such status."""
+    if status < 10:
+        return CameraDeclined(f"the camera answered with a {status}xx status")
+    error = judge("DESCRIBE", status, with_login=with_login)
+    return CameraDeclined(f"the camera answered with {status}") if type(error) is CameraDeclined else error

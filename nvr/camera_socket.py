@@ -25,6 +25,7 @@ TOO_FULL = 0.7  # share of the granted room that may come between two readings
 FITS_TICKS, FITS_POLLS = 0.5, 0.3  # share that may come in a tick, for going back to fewer readings
 REST_SECONDS = 0.002  # between two readings of a stream that is read as it arrives
 MAX_WAITING = 8_000_000  # bytes kept between two polls
+MAX_UNSENT = 16_384  # bytes of requests that the camera does not take
 CHUNK = 262_144
 
 
@@ -42,6 +43,7 @@ class CameraSocket:
     def __init__(self, sock: socket.socket, early: bytes = b""):
         self._sock = sock
         self._waiting = bytearray(early)
+        self._unsent = bytearray()
         self._error: ConnectionLost | None = None
         self._loop = asyncio.get_running_loop()
         self._resting: asyncio.TimerHandle | None = None
@@ -55,6 +57,8 @@ class CameraSocket:
 
     def receive(self, view: memoryview) -> int:
         """Put what has come into the view; returns the bytes. Raises ConnectionLost once everything was handed over."""
+        if self._unsent:
+            self._send_on()
         size = min(len(view), len(self._waiting))
         if size:
             view[:size] = self._waiting[:size]
@@ -139,10 +143,22 @@ class CameraSocket:
             self._resting = None
 
     def send(self, data: bytes) -> None:
-        try:
-            self._sock.send(data)
-        except (BlockingIOError, OSError):
+        """Send a whole message, now or with the next readings. One that finds no room even here is left out: the watchdog decides."""
+        if len(self._unsent) + len(data) <= MAX_UNSENT:
+            self._unsent += data
+            self._send_on()
+        else:
             log.debug("a request could not be sent; the watchdog decides")
+
+    def _send_on(self) -> None:
+        """A full socket takes a part: the rest must follow, for the camera reads frame behind frame."""
+        try:
+            while self._unsent:
+                del self._unsent[: self._sock.send(self._unsent)]
+        except BlockingIOError:
+            pass
+        except OSError:  # reading tells why
+            self._unsent.clear()
 
     def unread(self) -> bytes:
         """What was taken from the kernel, and by nobody from here."""

@@ -32,17 +32,21 @@ from nvr.ffmpeg_errors import FfmpegErrors
 from nvr.ffmpeg_start import StartBuffer
 from nvr.fmp4 import TIMESCALE, Sample, parse_moof, track_of
 from nvr.parameter_sets import VideoFormat
-from nvr.rtsp import check_credential, declared_transport
+from nvr.rtsp import check_credential, is_asked_without_options
 from nvr.sdp import AudioTrack
 from nvr.segments import SegmentSink
 from nvr.silence import SilenceMemory
 from nvr.station_clock import StationClock
 from nvr.streams import NO_KEYFRAME, StreamSpec
+from nvr.transports import declared_transport
 from nvr.watchdog import FIRST_REQUEST_S, Watchdog
 
 log = logging.getLogger(__name__)
 
 FIRST_PICTURE_SECONDS = 20.0
+_NO_OPTIONS = (
+    "ffmpeg cannot record this camera: {}, and ffmpeg goes no further then; set engine: auto, which records it natively"
+)
 LAST_WORDS_SECONDS = 5.0  # for ffmpeg to end once its output has
 PROTOCOLS = "pipe,file,rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,httpproxy,crypto,data"
 
@@ -171,22 +175,32 @@ class _Session:
 
     async def _judge(self) -> CameraError:
         error = self.errors.reason(with_login=self._spec.login is not None)
-        method, status = self.errors.refused or ("", 0)
-        if self._video is not None and method:  # in the middle of a stream: a keep-alive, and no word on the credential
-            return CameraDeclined(f"{method} was answered with {status}")
-        if status in (401, 403) and self._spec.login is not None and urlsplit(self._spec.url).scheme == "rtsp":
-            return await self._confirmed(error)
+        method, status = self.errors.refused or ("", self.errors.returned)
+        if self._video is not None and status:  # in the middle of a stream: a keep-alive, and no word on the credential
+            return CameraDeclined(f"{method or 'a request'} was answered with {status}")
+        if urlsplit(self._spec.url).scheme != "rtsp":
+            return error
+        if status in (401, 403) and (self._spec.login is not None or method == "OPTIONS"):
+            return await self._confirmed(error, method or "a request", status)
+        if method == "OPTIONS":
+            return CameraDeclined(_NO_OPTIONS.format(f"it answers OPTIONS with {status}"))
+        if type(error) is ProtocolError and self._video is None:
+            return await self._confirmed(error, "", 0)
         return error
 
-    async def _confirmed(self, error: CameraError) -> CameraError:
-        """ffmpeg gives up where a camera changes its nonce or does not know OPTIONS: our own dialogue judges the credential."""
+    async def _confirmed(self, error: CameraError, method: str, status: int) -> CameraError:
+        """ffmpeg gives up where a camera changes its nonce, does not know OPTIONS or is silent at it: our own dialogue judges."""
+        url = declared_transport(self._spec.url)[0]
         try:
-            await check_credential(declared_transport(self._spec.url)[0], self._spec.login)
+            await check_credential(url, self._spec.login)
         except CameraRefused as e:
             return e
         except CameraError:
             pass
-        method, status = self.errors.refused or ("", 0)
+        if not method:
+            return CameraDeclined(_NO_OPTIONS.format("it does not answer OPTIONS")) if is_asked_without_options(url) else error
+        if method == "OPTIONS":
+            return CameraDeclined(_NO_OPTIONS.format(f"it answers OPTIONS with {status}"))
         why = f"{method} of ffmpeg was answered with {status}, though the camera takes the credential"
         return CameraDeclined(f"{why}: let the native engine record it (engine: auto)")
 

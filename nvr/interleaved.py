@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from core.errors import ProtocolError
+from nvr import rtsp_text
+from nvr.rtsp_reader import MAX_BODY
 
 MAX_WAITING = 4 * 1024 * 1024
 
@@ -18,15 +20,12 @@ def packets(buffer: bytearray) -> Iterator[tuple[int, bytes]]:
     try:
         while at + 4 <= len(buffer):
             if buffer[at] != 0x24:
-                head = buffer.find(b"\r\n\r\n", at)
                 if not buffer.startswith(b"RTSP", at):
                     raise ProtocolError("the camera's stream is out of step")
-                if head < 0:
+                message = rtsp_text.after_message(buffer, at, len(buffer), MAX_BODY)
+                if message is None or message[1] > len(buffer):
                     break
-                after = head + 4 + _body_size(bytes(buffer[at:head]))
-                if after > len(buffer):
-                    break
-                at = after
+                at = message[1]
                 continue
             end = at + 4 + int.from_bytes(buffer[at + 2 : at + 4], "big")
             if end > len(buffer):
@@ -38,12 +37,3 @@ def packets(buffer: bytearray) -> Iterator[tuple[int, bytes]]:
         del buffer[:at]
     if len(buffer) > MAX_WAITING:
         raise ProtocolError("the camera sends frames that do not end")
-
-
-def _body_size(head: bytes) -> int:
-    """Bytes behind the head of a reply: some cameras answer a keep-alive with a body."""
-    for line in head.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"content-length" and value.strip().isdigit() and len(value.strip()) < 7:
-            return int(value)
-    return 0

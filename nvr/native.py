@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 from core.clock import Clock
 from core.errors import MinwangError, ProtocolError, StreamStalled
-from nvr import black_box, rtcp
+from nvr import black_box, rtcp, rtsp_text
 from nvr.access_units import Assembled, Counters, UnitAssembler
 from nvr.arena import Arena, ArenaPool
 from nvr.audio import AudioAssembler
@@ -26,6 +26,7 @@ from nvr.camera_socket import CameraSocket
 from nvr.reception import Reception
 from nvr.rtp import RtpReceiver, probe_of
 from nvr.rtsp import RtspSession, open_session
+from nvr.rtsp_reader import MAX_BODY
 from nvr.segments import SegmentSink
 from nvr.silence import SilenceMemory
 from nvr.sound_packets import SoundReceiver
@@ -208,24 +209,21 @@ class NativeSession:
     def _foreign(self, buffer: Any, position: int, end: int) -> int:
         """Skip an RTSP reply, or resynchronise; -1 where more bytes are needed."""
         if buffer[position : position + 5] == b"RTSP/":
-            head = buffer.find(b"\r\n\r\n", position, end)
-            if head < 0:
+            message = rtsp_text.after_message(buffer, position, end, MAX_BODY)
+            if message is not None:
+                self._hear_keepalive(message[0])
+                return min(end, message[1])
+            if end - position <= rtsp_text.MAX_HEAD:
                 return -1
-            text = bytes(buffer[position:head]).lower()
-            at = text.find(b"content-length:")
-            length = text[at + 15 :].split(b"\r\n", 1)[0].strip() if at >= 0 else b"0"
-            self._hear_keepalive(text[9:12], bytes(buffer[position:head]))
-            return int(min(end, head + 4 + (int(length) if length.isdigit() and len(length) < 8 else 0)))
         pattern = b"$" + bytes((self._channel,))
         found: int = buffer.find(pattern, position + 1, end)
         return found if found >= 0 else end - 1
 
-    def _hear_keepalive(self, status: bytes, head: bytes) -> None:
+    def _hear_keepalive(self, head: bytes) -> None:
         """The answer to a keep-alive. A refused one is sent again where another nonce or another method may help."""
+        status = head[9:12]
         if status == b"401":
-            lines = head.decode("utf-8", "replace").split("\r\n")
-            named = [(k.strip().lower(), v.strip()) for k, _, v in (line.partition(":") for line in lines)]
-            if self._rtsp.auth.challenge([v for k, v in named if k == "www-authenticate"]):
+            if self._rtsp.auth.challenge([v for k, v in rtsp_text.fields(head)[1] if k == "www-authenticate"]):
                 self.socket.send(self._rtsp.request(self._rtsp.keepalive))
         elif status[:1] in (b"4", b"5") and self._rtsp.keepalive != "OPTIONS":
             self._rtsp.keepalive = "OPTIONS"

@@ -2,8 +2,9 @@
 
 `open_session` does OPTIONS, DESCRIBE, SETUP, PLAY with a deadline on every step and hands over the
 raw socket; reading RTP from it is the native engine's affair. Interleaved frames that arrive before
-the PLAY reply are kept. OPTIONS is optional: whatever it is answered with, the dialogue goes on. One refused
-credential raises CameraRefused and is not tried again. A redirection is followed up to three times; the credential
+the PLAY reply are kept. OPTIONS is optional: whatever it is answered with, the dialogue goes on,
+and a camera that hangs up or is silent at it is asked without it. What cameras write is read by nvr.rtsp_reader. One
+refused credential raises CameraRefused and is not tried again. A redirection is followed up to three times; the credential
 goes along only to the same host.
 """
 
@@ -13,6 +14,7 @@ import asyncio
 import contextlib
 import re
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -22,27 +24,17 @@ from core.errors import CameraDeclined, CameraUnreachable, ConnectionLost, Proto
 from core.network_errors import reason
 from nvr.answers import judge
 from nvr.camera_socket import FIRST_BUFFER, ask
+from nvr.rtsp_reader import Closed, Reply, ReplyReader
 from nvr.sdp import AudioTrack, VideoTrack, aggregate_control, audio_track, base_of, video_track, why_silent
+from nvr.transports import interleaved, interleaved_channels, native_url, stated_ssrc
 
 CONNECT_SECONDS = 5.0
 REPLY_SECONDS = 8.0
-MAX_HEAD = 65_536
-MAX_BODY = 262_144
+OPTIONS_SECONDS = 4.0  # then a camera is asked without OPTIONS
+MAX_REMEMBERED = 4096
 MAX_REDIRECTS = 3
 MAX_CHALLENGES = 3  # to one request: the first, a new nonce, one that grew old meanwhile
-TRANSPORTS = ("tcp", "udp", "multicast", "http")  # words in an address's query (ffmpeg's)
 USER_AGENT = "Minwang"
-
-# What a reply begins with, or a request of the camera's own; as far as it is there.
-_BEGINS = re.compile(rb"RTSP/|(?:R|RT|RTS|RTSP)\Z|[A-Z_]{1,20}(?:\Z| [^\r\n ]{0,500}(?:\Z| (?:RTSP/1\.\d|R?T?S?P?/?1?\.?\Z)))")
-
-
-@dataclass(slots=True)
-class Reply:
-    status: int
-    headers: dict[str, str]
-    challenges: list[str]
-    body: bytes
 
 
 @dataclass(slots=True)
@@ -87,8 +79,8 @@ class _Redirected(Exception):
         self.url = url
 
 
-class _Closed(ConnectionLost):
-    """In order, not by a reset."""
+class _SilentAtOptions(ConnectionLost):
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +91,12 @@ class Replay:
     end: str
 
 
-class _Dialogue:
+class _Dialogue(ReplyReader):
     """Requests and replies on one socket while the session is being set up."""
 
     def __init__(self, sock: socket.socket, login: tuple[str, str] | None):
-        self.sock = sock
+        super().__init__(sock)
         self.auth = Authenticator(login)
-        self.buffer = bytearray()
-        self.early = bytearray()
         self.cseq = 0
         self._options_declined = False
 
@@ -145,7 +135,7 @@ class _Dialogue:
 
         Raises CameraUnreachable, ProtocolError.
         """
-        reply = await self._once("OPTIONS", url, None)
+        reply = await self._once("OPTIONS", url, None, min(OPTIONS_SECONDS, REPLY_SECONDS))
         if reply.status == 401:
             self.auth.challenge(reply.challenges)
         self._options_declined = reply.status >= 400
@@ -153,7 +143,15 @@ class _Dialogue:
             raise _Redirected(reply.headers["location"])
         return reply.headers.get("public", "") if reply.status == 200 else ""
 
-    async def _once(self, method: str, url: str, extra: dict[str, str] | None) -> Reply:
+    async def describe(self, url: str) -> tuple[dict[str, str], str]:
+        """Headers and SDP, which is read to its end whatever length is stated. Raises as `request`."""
+        reply = await self.request("DESCRIBE", url, {"Accept": "application/sdp"})
+        with self._deadline("DESCRIBE"):
+            async with asyncio.timeout(REPLY_SECONDS):
+                body = await self._whole_description(reply)
+        return reply.headers, body.decode("utf-8", "replace")
+
+    async def _once(self, method: str, url: str, extra: dict[str, str] | None, seconds: float = 0.0) -> Reply:
         self.cseq += 1
         headers = {"CSeq": str(self.cseq), "User-Agent": USER_AGENT, **(extra or {})}
         authorization = self.auth.header(method, url)
@@ -161,67 +159,24 @@ class _Dialogue:
             headers["Authorization"] = authorization
         text = "\r\n".join([f"{method} {url} RTSP/1.0", *(f"{k}: {v}" for k, v in headers.items()), "", ""])
         loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(REPLY_SECONDS):
+        with self._deadline(method):
+            async with asyncio.timeout(seconds or REPLY_SECONDS):
                 await loop.sock_sendall(self.sock, text.encode())
                 while True:
                     reply = await self._read_reply()
                     if reply.status >= 200 and reply.headers.get("cseq", "").lstrip("0") in ("", str(self.cseq)):
                         return reply
+
+    @contextlib.contextmanager
+    def _deadline(self, method: str) -> Iterator[None]:
+        try:
+            yield
         except TimeoutError as e:
+            if method == "OPTIONS":
+                raise _SilentAtOptions(f"no answer to OPTIONS within {OPTIONS_SECONDS:g} s") from e
             raise ConnectionLost(f"no answer to {method} within {REPLY_SECONDS:g} s") from e
         except OSError as e:
             raise ConnectionLost(f"connection lost at {method}: {reason(e)}") from e
-
-    async def _read_reply(self) -> Reply:
-        while True:
-            if self.buffer[:1] == b"$":
-                if len(self.buffer) >= 4:
-                    size = 4 + int.from_bytes(self.buffer[2:4], "big")
-                    if len(self.buffer) >= size:
-                        self.early += self.buffer[:size]
-                        del self.buffer[:size]
-                        continue
-            elif self.buffer:
-                reply = self._parse()
-                if reply is not None:
-                    return reply
-            if len(self.early) > 4_000_000:
-                raise ProtocolError("the camera sends media but never answers")
-            await self._receive()
-
-    async def _receive(self) -> None:
-        data = await asyncio.get_running_loop().sock_recv(self.sock, 65_536)
-        if not data:
-            raise _Closed("the camera closed the connection")
-        self.buffer += data
-
-    def _parse(self) -> Reply | None:
-        while self.buffer[:2] == b"\r\n":
-            del self.buffer[:2]
-        if self.buffer and not _BEGINS.match(self.buffer):
-            raise ProtocolError(f"the camera does not speak RTSP: {bytes(self.buffer[:24])!r}")
-        end = self.buffer.find(b"\r\n\r\n")
-        if end < 0:
-            if len(self.buffer) > MAX_HEAD:
-                raise ProtocolError("a reply's head does not end")
-            return None
-        lines = self.buffer[:end].decode("utf-8", "replace").split("\r\n")
-        pairs = [(k.strip().lower(), v.strip()) for k, _, v in (line.partition(":") for line in lines[1:])]
-        headers = dict(pairs)
-        asks = not lines[0].startswith("RTSP/")  # a request of the camera's own (RFC 2326, 10): nothing depends on it
-        try:
-            length = int(headers.get("content-length", "0"))
-            status = 0 if asks else int(lines[0].split()[1])
-        except (ValueError, IndexError) as e:
-            raise ProtocolError(f"an unreadable reply: {lines[0][:60]!r}") from e
-        if not 0 <= length <= MAX_BODY:
-            raise ProtocolError(f"a reply states a body of {length} bytes")
-        if len(self.buffer) < end + 4 + length:
-            return None
-        body = bytes(self.buffer[end + 4 : end + 4 + length])
-        del self.buffer[: end + 4 + length]
-        return Reply(status, headers, [v for k, v in pairs if k == "www-authenticate"], body)
 
 
 async def open_session(
@@ -261,40 +216,42 @@ async def check_credential(url: str, login: tuple[str, str] | None) -> None:
         session.sock.close()
 
 
-def declared_transport(url: str) -> tuple[str, str]:
-    """(the address without the word, the word) where the address's query names a transport (`?udp`); else (the address, '')."""
-    base, separator, query = url.partition("?")
-    words = query.split("&") if separator else []
-    named = [w for w in words if w.lower() in TRANSPORTS]
-    if not named:
-        return url, ""
-    rest = "&".join(w for w in words if w not in named)
-    return (f"{base}?{rest}" if rest else base), named[0].lower()
-
-
-def native_url(url: str) -> str:
-    """The address without a declared transport. Raises TransportDeclined where it is none that this client speaks."""
-    address, transport = declared_transport(url)
-    if transport not in ("", "tcp"):
-        raise TransportDeclined(f"its address asks for {transport}, which the native engine does not speak")
-    return address
-
-
 async def _play(url: str, login: tuple[str, str] | None, audio: bool, replay: Replay | None) -> RtspSession:
-    """One connection, or two where the camera hangs up at OPTIONS."""
-    for with_options in (True, False):
+    """One connection, or two where the camera hangs up or is silent at OPTIONS; which cameras do is remembered."""
+    for with_options in (False,) if is_asked_without_options(url) else (True, False):
         sock = await _connect(url)
         dialogue = _Dialogue(sock, login)
         try:
-            return await _negotiate(dialogue, url, audio, replay, with_options)
-        except _Closed:
+            session = await _negotiate(dialogue, url, audio, replay, with_options)
+            if not with_options:
+                _remember(_authority(url))
+            return session
+        except (Closed, _SilentAtOptions) as e:
             sock.close()
-            if not (with_options and dialogue.hung_up_at_options):
+            if not (with_options and (dialogue.hung_up_at_options or isinstance(e, _SilentAtOptions))):
                 raise
         except BaseException:
             sock.close()
             raise
     raise AssertionError("unreachable")
+
+
+_without_options: set[str] = set()  # authorities of addresses
+
+
+def is_asked_without_options(url: str) -> bool:
+    """The camera gave its stream only to who did not ask OPTIONS."""
+    return _authority(url) in _without_options
+
+
+def _authority(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0].rpartition("@")[2]
+
+
+def _remember(authority: str) -> None:
+    if len(_without_options) >= MAX_REMEMBERED:
+        _without_options.clear()
+    _without_options.add(authority)
 
 
 async def _connect(url: str) -> socket.socket:
@@ -330,12 +287,11 @@ async def _negotiate(
     dialogue: _Dialogue, url: str, audio: bool, replay: Replay | None, with_options: bool
 ) -> RtspSession:  # fmt: skip
     allowed = await dialogue.options(url) if with_options else ""
-    described = await dialogue.request("DESCRIBE", url, {"Accept": "application/sdp"})
-    base = base_of(described.headers, url)
-    text = described.body.decode("utf-8", "replace")
+    headers, text = await dialogue.describe(url)
+    base = base_of(headers, url)
     track, aggregate = video_track(text, base), aggregate_control(text, base)
     require = {"Require": "onvif-replay"} if replay else {}
-    setup = await dialogue.request("SETUP", track.control, {"Transport": _transport(0), **require})
+    setup = await dialogue.request("SETUP", track.control, {"Transport": interleaved(0), **require})
     session_id, _, parameters = setup.headers.get("session", "").partition(";")
     session = {"Session": session_id.strip()}
     if not session_id.strip():
@@ -376,7 +332,7 @@ async def _set_up_sound(
     if sound is None:
         return None, (-1, -1, -1), f"no sound is recorded: {why_silent(sdp)}"
     try:
-        answer = await dialogue.request("SETUP", sound.control, {"Transport": _transport(2), **session})
+        answer = await dialogue.request("SETUP", sound.control, {"Transport": interleaved(2), **session})
     except (CameraDeclined, TransportDeclined) as e:
         return None, (-1, -1, -1), f"no sound is recorded: {e}"
     transport = answer.headers.get("transport", "")
@@ -387,28 +343,3 @@ def _keepalive(allowed: str) -> str:
     """The method that keeps the session alive: one that the camera names; GET_PARAMETER where it names none (RFC 2326, 10.8)."""
     named = re.findall(r"\w+", allowed.upper())
     return next((m for m in ("GET_PARAMETER", "SET_PARAMETER") if m in named), "OPTIONS" if named else "GET_PARAMETER")
-
-
-def _transport(channel: int) -> str:
-    return f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}"
-
-
-def stated_ssrc(transport: str) -> int:
-    """SSRC that a SETUP's answer announces (RFC 2326, 12.39), -1 where it does not. Cameras may err."""
-    found = re.search(r"ssrc\s*=\s*\"?(?:0x)?([0-9a-f]{1,8})\b", transport, re.IGNORECASE)
-    return int(found.group(1), 16) if found else -1
-
-
-def interleaved_channels(transport: str, asked: int) -> tuple[int, int]:
-    """(RTP channel, RTCP channel) of a SETUP's answer: those that the camera chose, else those asked for.
-
-    One number is the RTP channel. Raises TransportDeclined where the camera answers with UDP.
-    """
-    chosen = re.search(r"interleaved\s*=\s*\"?([0-9]{1,5})(?:\s*-\s*([0-9]{1,5}))?", transport, re.IGNORECASE)
-    if chosen is None:
-        if re.search(r"(client|server)_port\s*=|multicast", transport, re.IGNORECASE) and "tcp" not in transport.lower():
-            raise TransportDeclined("the camera answers with UDP, though it was asked for RTP over the RTSP connection")
-        return asked, asked + 1
-    rtp = int(chosen[1])
-    rtcp = int(chosen[2]) if chosen[2] else rtp + 1
-    return (rtp, rtcp) if max(rtp, rtcp) < 256 else (asked, asked + 1)

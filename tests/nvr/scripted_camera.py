@@ -22,7 +22,7 @@ class Request:
 
 @dataclass
 class Answer:
-    """What it answers; `close`: it hangs up instead."""
+    """What it answers; `close`: it hangs up instead; without a status it says nothing."""
 
     status: str = "200 OK"
     headers: dict[str, str] = field(default_factory=dict)
@@ -82,7 +82,7 @@ async def scripted(
                 super()._answer(head)
             elif answer.close and self.transport is not None:
                 self.transport.close()
-            else:
+            elif answer.status:
                 self._told(request, answer)
 
         def _told(self, request: Request, answer: Answer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -134,3 +135,30 @@ def test_readings_settle(reading: Reading, peak: int, room: int) -> None:
         assert seen[-1] is Reading.ON_ARRIVAL
     if peak <= 0.3 * room:
         assert seen[-1] is Reading.EVERY_POLL
+
+
+async def test_a_message_is_sent_whole_or_not_at_all() -> None:
+    """A camera that does not read for a while: its socket takes parts, and what follows must not begin in the middle."""
+    async with connected() as (ours, theirs):
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        camera, sent, came = CameraSocket(ours), list[bytes](), bytearray()
+        for k in range(40_000):
+            message = b"$\1\2\0" + bytes([k % 251]) * 512
+            before = len(camera._unsent)
+            camera.send(message)
+            sent.append(message)
+            if before + len(message) > camera_socket.MAX_UNSENT:
+                sent.pop()
+                break
+        assert len(camera._unsent) > 0
+        view = memoryview(bytearray(100))
+        for _ in range(1000):
+            with contextlib.suppress(BlockingIOError):
+                came += theirs.recv(1 << 20)
+            camera.receive(view)
+            await asyncio.sleep(0)
+            if len(came) == sum(map(len, sent)):
+                break
+        assert bytes(came) == b"".join(sent)
+        camera.close()

@@ -81,6 +81,17 @@ async def test_each_refusal_is_what_it_is(script_: Script, error: type[CameraErr
         assert type(await error_of(camera.url)) is error
 
 
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [("405 Method Not Allowed", "it answers OPTIONS with 405"), ("401 Unauthorized", "it answers OPTIONS with 401"),
+     pytest.param("", "it does not answer OPTIONS", marks=pytest.mark.soak)],
+)  # fmt: skip
+async def test_options_that_ffmpeg_cannot_do_without_is_told(status: str, said: str, clip: Clip) -> None:
+    async with scripted(clip, lambda r: Answer(status) if r.method == "OPTIONS" else None) as camera:
+        error = await error_of(camera.url)
+    assert type(error) is CameraDeclined and said in str(error) and "engine: auto" in str(error)
+
+
 async def test_a_nonce_for_each_request_bars_nobody(clip: Clip) -> None:
     """ffmpeg gives up over it; the credential is right, and the camera is not parked."""
     nonces = iter(f"n{i}" for i in range(100))

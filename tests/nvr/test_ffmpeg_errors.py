@@ -37,6 +37,22 @@ SAID = [
     ("", ConnectionLost),
     (OPEN + "pipe:0: Invalid data found when processing input\n", ProtocolError),
     ("[h264 @ 0x1] error while decoding MB 401 403\npipe:0: Invalid data found when processing input\n", ProtocolError),
+    # Where the method is not told: 5.1, and 6.1 to 7.
+    ("pipe:0: Server returned 401 Unauthorized (authorization failed)\n", CameraRefused),
+    ("Server returned 401 Unauthorized\n", CameraRefused),
+    ("401 Unauthorized\n", CameraRefused),
+    ("rtsp://10.0.0.1/a: Server returned 403 Forbidden (access denied)\n", CameraRefused),
+    ("[in#0 @ 0x5f] Error opening input: Server returned 401 Unauthorized (authorization failed)\nError opening input file pipe:0.\n"
+     "Error opening input files: Server returned 401 Unauthorized (authorization failed)\n", CameraRefused),
+    ("[in#0/concat @ 0x5f] Error opening input: Server returned 404 Not Found\nError opening input file pipe:0.\n", CameraDeclined),
+    ("[in#0 @ 0000020d] method DESCRIBE failed: 401 (Unauthorized)\n", CameraRefused),
+    ("Error opening input files: Server returned 4XX Client Error, but not one of 40{0,1,3,4}\n", CameraDeclined),
+    ("pipe:0: Server returned 5XX Server Error reply\n", CameraDeclined),
+    ("Error opening input files: Server returned 429 Too Many Requests\n", CameraDeclined),
+    # The same words elsewhere mean nothing.
+    ("[concat @ 0x5] Impossible to open 'rtsp://10.0.0.1/: Server returned 401 Unauthorized'\npipe:0: End of file\n", ConnectionLost),
+    ("[h264 @ 0x1] 401 Unauthorized\npipe:0: Invalid data found when processing input\n", ProtocolError),
+    (AT + "method PLAY failed: 403 busy\n" + OPEN + "pipe:0: Server returned 403 Forbidden (access denied)\n", CameraDeclined),
     ("[https @ 0x56] HTTP error 401 Unauthorized\n", CameraRefused),
     ("[http @ 0x56] HTTP error 404 Not Found\n", CameraDeclined),
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nvr.access_units import Assembled, Counters, UnitAssembler
 from nvr.foreign_numbers import ForeignNumbers
 from nvr.rtp import RtpReceiver
-from nvr.rtsp import stated_ssrc
+from nvr.transports import stated_ssrc
 from tests.nvr.camera_streams import STEP, Packet, Style, encode, numbered, packetise, sample, samples
 
 CODECS = ("h264", "h265")

@@ -10,8 +10,9 @@ import pytest
 
 from cameras.virtual.clip import Clip
 from core.errors import CameraDeclined, CameraError, CameraRefused, CameraUnreachable, ProtocolError, TransportDeclined
-from nvr.rtsp import RtspSession, _Dialogue, interleaved_channels, open_session
+from nvr.rtsp import RtspSession, _Dialogue, open_session
 from nvr.sdp import aggregate_control, audio_track, base_of, video_track, why_silent
+from nvr.transports import interleaved_channels
 from tests.nvr.conftest import LOGIN
 from tests.nvr.scripted_camera import Answer, Request, Script, scripted
 

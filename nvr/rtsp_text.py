@@ -1,0 +1,65 @@
+"""RTSP messages as cameras write them: heads that end in bare line feeds, and descriptions (SDP) that are counted wrongly.
+
+A stated Content-Length is right in a reply of the protocol; of an SDP it may be too short (characters counted instead of
+bytes, or `\\n` for each `\\r\\n`), too long or missing. Everything here is linear in the bytes that came.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+MAX_HEAD = 65_536
+_HEAD_END = re.compile(rb"\n\r{0,2}\n")
+_STATUS_LINE = re.compile(rb"RTSP/\d\.\d[ \t]{1,3}\d{3}")
+STATUS_LINE_BYTES = 14  # of it, at most
+_FRAME = re.compile(rb"\$[\x00-\x08\x0b\x0c\x0e\x0f]")  # an interleaved frame's beginning: no text holds that
+_REQUEST = re.compile(rb"[A-Z_]{3,20} \S{1,500} \Z")
+
+
+def head_end(buffer: Any, begin: int, end: int) -> tuple[int, int] | None:
+    """(where the head that begins at `begin` ends, where what follows it begins); None: it is not whole."""
+    found = _HEAD_END.search(buffer, begin, end)
+    return (found.start(), found.end()) if found else None
+
+
+def fields(head: bytes) -> tuple[str, list[tuple[str, str]]]:
+    """The first line of a head, and its fields with their names in lower case."""
+    first, *lines = (line.strip("\r") for line in head.decode("utf-8", "replace").split("\n"))
+    return first, [(k.strip().lower(), v.strip()) for k, _, v in (line.partition(":") for line in lines)]
+
+
+def body_size(named: list[tuple[str, str]], most: int) -> int:
+    """Bytes of the body, by Content-Length; 0 where it is missing, unreadable or above `most`."""
+    told = dict(named).get("content-length", "")
+    size = int(told) if told.isascii() and told.isdigit() and len(told) < 8 else 0
+    return size if size <= most else 0
+
+
+def after_message(buffer: Any, begin: int, end: int, most: int) -> tuple[bytes, int] | None:
+    """(head, where what follows head and body begins, which may be behind `end`) of the message at `begin`; None: its head is
+    not whole."""
+    found = head_end(buffer, begin, end)
+    if found is None:
+        return None
+    head = bytes(buffer[begin : found[0]])
+    has_body = buffer[found[1] : found[1] + 1] != b"$"  # a length may be stated for a body that is not there
+    return head, found[1] + (body_size(fields(head)[1], most) if has_body else 0)
+
+
+def next_status_line(buffer: Any) -> int:
+    """Where a reply begins; -1: nowhere yet, and the last STATUS_LINE_BYTES bytes may be its beginning."""
+    found = _STATUS_LINE.search(buffer)
+    return found.start() if found else -1
+
+
+def text_end(buffer: bytes | bytearray) -> int:
+    """Where a description ends: at the next message or interleaved frame, else where the bytes end."""
+    frame = _FRAME.search(buffer)
+    end = frame.start() if frame else len(buffer)
+    at = buffer.find(b"RTSP/", 0, end)
+    if at < 0:
+        return end
+    line = max(buffer.rfind(b"\n", 0, at) + 1, at - 530)
+    request = _REQUEST.search(bytes(buffer[line:at]))
+    return line + request.start() if request else at

@@ -1,0 +1,53 @@
+"""How media comes from a camera: what its address declares, what we ask for in SETUP, what it answers (RFC 2326, 12.39)."""
+
+from __future__ import annotations
+
+import re
+
+from core.errors import TransportDeclined
+
+TRANSPORTS = ("tcp", "udp", "multicast", "http")  # words in an address's query (ffmpeg's)
+
+
+def declared_transport(url: str) -> tuple[str, str]:
+    """(the address without the word, the word) where the address's query names a transport (`?udp`); else (the address, '')."""
+    base, separator, query = url.partition("?")
+    words = query.split("&") if separator else []
+    named = [w for w in words if w.lower() in TRANSPORTS]
+    if not named:
+        return url, ""
+    rest = "&".join(w for w in words if w not in named)
+    return (f"{base}?{rest}" if rest else base), named[0].lower()
+
+
+def native_url(url: str) -> str:
+    """The address without a declared transport. Raises TransportDeclined where it is none that this client speaks."""
+    address, transport = declared_transport(url)
+    if transport not in ("", "tcp"):
+        raise TransportDeclined(f"its address asks for {transport}, which the native engine does not speak")
+    return address
+
+
+def interleaved(channel: int) -> str:
+    return f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}"
+
+
+def stated_ssrc(transport: str) -> int:
+    """SSRC that a SETUP's answer announces (RFC 2326, 12.39), -1 where it does not. Cameras may err."""
+    found = re.search(r"ssrc\s*=\s*\"?(?:0x)?([0-9a-f]{1,8})\b", transport, re.IGNORECASE)
+    return int(found.group(1), 16) if found else -1
+
+
+def interleaved_channels(transport: str, asked: int) -> tuple[int, int]:
+    """(RTP channel, RTCP channel) of a SETUP's answer: those that the camera chose, else those asked for.
+
+    One number is the RTP channel. Raises TransportDeclined where the camera answers with UDP.
+    """
+    chosen = re.search(r"interleaved\s*=\s*\"?([0-9]{1,5})(?:\s*-\s*([0-9]{1,5}))?", transport, re.IGNORECASE)
+    if chosen is None:
+        if re.search(r"(client|server)_port\s*=|multicast", transport, re.IGNORECASE) and "tcp" not in transport.lower():
+            raise TransportDeclined("the camera answers with UDP, though it was asked for RTP over the RTSP connection")
+        return asked, asked + 1
+    rtp = int(chosen[1])
+    rtcp = int(chosen[2]) if chosen[2] else rtp + 1
+    return (rtp, rtcp) if max(rtp, rtcp) < 256 else (asked, asked + 1)
