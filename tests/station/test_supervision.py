@@ -150,7 +150,7 @@ def test_status_of_a_station(tmp_path: Path) -> None:
     with serving(tmp_path) as process:
         deadline = time.monotonic() + 60
         while station("status", cwd=tmp_path).returncode and time.monotonic() < deadline:
-            time.sleep(0.5)
+            time.sleep(2)  # each asks with a process of its own
         facts = json.loads(station("status", "--json", cwd=tmp_path).stdout)
         assert facts["running"] and facts["ready"] and facts["holder"]["pid"] == process.pid
         assert [w["name"] for w in facts["workers"]] == ["controller", "recorder-0", "analyst"]
@@ -162,6 +162,7 @@ def test_status_of_a_station(tmp_path: Path) -> None:
             facts = json.loads(station("status", "--json", cwd=tmp_path).stdout)
             if facts["workers"][1]["restarts"]:
                 break
+            time.sleep(1)
         assert facts["workers"][1]["restarts"] == 1 and "status -9" in facts["workers"][1]["last_end"]
         assert psutil.pid_exists(process.pid)
     after = json.loads(station("status", "--json", cwd=tmp_path).stdout)

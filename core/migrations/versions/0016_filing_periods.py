@@ -5,6 +5,23 @@ from alembic import op
 
 revision = "0016"
 down_revision = "0015"
+COMMENTS = {  # of misfiled: column → what it said, what it says
+    "end_us": ("µs UTC as filed", "µs UTC as filed; 2^62: goes on"),
+    "offset_us": ("So much later it was really recorded, µs", "So much later it lies by the clock as it is now, µs"),
+}
+TABLE = (
+    "Stretches that were filed too early because the station's clock was behind",
+    "Stretches of file times between two steps of the station's clock (nvr.filing_periods)",
+)
+
+
+def _say(which: int) -> None:
+    """SQLite keeps no comments."""
+    if op.get_bind().dialect.name == "sqlite":
+        return
+    for column, said in COMMENTS.items():
+        op.alter_column("misfiled", column, comment=said[which], existing_type=sa.BigInteger(), existing_nullable=False)
+    op.create_table_comment("misfiled", TABLE[which])
 
 
 def upgrade() -> None:
@@ -19,6 +36,7 @@ def upgrade() -> None:
         ),
     )
     op.drop_column("retention_clock", "wrong_since_us")
+    _say(1)
 
 
 def downgrade() -> None:
@@ -33,3 +51,4 @@ def downgrade() -> None:
         ),
     )
     op.drop_column("misfiled", "doubted")
+    _say(0)
