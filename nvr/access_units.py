@@ -38,7 +38,8 @@ class Counters:
     packets: int = 0
     bytes: int = 0
     frames: int = 0
-    keyframes: int = 0
+    keyframes: int = 0  # pictures that began a GOP …
+    start_points: int = 0  # … and those of them that are no keyframes (nvr.start_points)
     lost_packets: int = 0
     damaged_units: int = 0
     timestamp_jumps: int = 0
@@ -186,6 +187,7 @@ class UnitAssembler:
             self._wait_key = self._wait_key or picture.key
         elif picture.slices and (picture.key or not self._wait_key):
             if picture.key:
+                self.counters.start_points += picture.start
                 self._start_gop(picture.video)
             self._pending.parts += picture.parts
             self._append(picture.size, key=picture.key)
@@ -298,12 +300,18 @@ class UnitAssembler:
             and not self._wait_key
             and not self._foreign_numbers
             and self._depacketizer.kind < 0
+            and not builder.start_points
             and not self._depacketizer.has_start_codes
             and self.next_seq >= 0
             and self._video is not None
             and builder.sets_version == builder.sets.version
         )
         return self._ready
+
+    def accept(self, start_points: int) -> None:
+        """Which pictures may begin a recording beside keyframes (nvr.start_points)."""
+        if start_points != self._builder.start_points:
+            self._builder.start_points, self._ready = start_points, False
 
     @property
     def seen(self) -> int:

@@ -12,6 +12,7 @@ from nvr.bits import BitReader, unescaped
 
 START_CODE = b"\0\0\1"
 MAX_SEI = 16_384  # bytes; a larger SEI message is no picture data and is skipped
+RECOVERY_POINT = 6  # SEI payload type
 HEADER_SIZE = {"h264": 1, "h265": 2}
 _MAX_FALSE_CODES = 16  # start codes looked at inside one SEI
 
@@ -138,6 +139,25 @@ def _sei_missing(nal: bytes, header: int) -> int:
             return 1
         at += size
     return max(0, at - len(data))
+
+
+def has_recovery_point(nal: bytes, codec: str) -> bool:
+    """An SEI that says that decoding may begin here (payload type 6: H.264 D.1.8, H.265 D.2.8)."""
+    data, at = unescaped(nal[HEADER_SIZE[codec] :]), 0
+    while at + 2 < len(data):
+        kind, at = _sei_number(data, at)
+        size, at = _sei_number(data, at)
+        if kind == RECOVERY_POINT:
+            return at + size <= len(data)
+        at += size
+    return False
+
+
+def is_intra_slice(nal: bytes) -> bool:
+    """An H.264 slice without references: slice_type is I (7.4.3). Raises ProtocolError."""
+    bits = BitReader(nal[:16], 1)
+    bits.unsigned()  # first_mb_in_slice
+    return bits.unsigned() % 5 == 2
 
 
 def _sei_number(data: bytes, at: int) -> tuple[int, int]:

@@ -30,6 +30,7 @@ from nvr.rtsp_reader import MAX_BODY
 from nvr.segments import SegmentSink
 from nvr.silence import SilenceMemory
 from nvr.sound_packets import SoundReceiver
+from nvr.start_points import StartPoints
 from nvr.station_clock import StationClock
 from nvr.streams import NO_KEYFRAME, PACKET_LOSS, StreamSpec
 from nvr.watchdog import FIRST_REQUEST_S, Watchdog
@@ -69,6 +70,7 @@ class NativeSession:
         self._watchdog = Watchdog(now, stall_seconds, silences)
         self._now = now
         self._reception = Reception(counters)
+        self._start_points = StartPoints(now, counters)
         self._ask_keyframe = ask_keyframe
         self._fir_number = 0
         self._fragment_ticks = fragment_ticks
@@ -129,8 +131,7 @@ class NativeSession:
         if len(self._leftover) > MAX_LEFTOVER:
             raise ProtocolError("the camera sends bytes that are no media")
         self._assembler.flush_ready(waiting=bool(self._leftover))
-        if self._audio is not None:
-            self._flush_audio(self._audio)
+        self._flush_audio()
         self._watch(now)
 
     def _parse(self, buffer: Any, view: memoryview, position: int, end: int, *, align: bool = False) -> int:
@@ -161,12 +162,12 @@ class NativeSession:
 
     def _other(self, buffer: Any, view: memoryview, at: int, end: int, channel: int) -> None:
         """Sound, and the sender reports of both tracks; what comes on any further channel is counted."""
-        audio, sound = self._audio, self._sound
+        sound = self._sound
         if rtcp.FIRST <= buffer[at + 1] <= rtcp.LAST:
             if channel in (self._rtsp.rtcp_channel, self._channel):
                 self._video_rtcp(buffer, at, end)
-            elif audio is not None and channel in (self._rtsp.audio_rtcp_channel, self._rtsp.audio_channel):
-                self._audio_rtcp(audio, buffer, at, end)
+            elif sound is not None and channel in (self._rtsp.audio_rtcp_channel, self._rtsp.audio_channel):
+                self._audio_rtcp(sound, buffer, at, end)
         elif sound is not None and channel == self._rtsp.audio_channel:
             sound.packet(buffer, view, at, end)
         elif self._receiver.ssrc < 0 and channel == self._rtsp.rtcp_channel:
@@ -194,17 +195,14 @@ class NativeSession:
         own = {self._receiver.ssrc if self._receiver.ssrc >= 0 else self._ssrc} - {0}
         return not own or bool(own & rtcp.bye_sources(buffer, at, end))
 
-    def _audio_rtcp(self, audio: AudioAssembler, buffer: Any, at: int, end: int) -> None:
-        ssrc = int.from_bytes(buffer[at + 4 : at + 8], "big")
-        if buffer[at + 1] == rtcp.SENDER_REPORT and end - at >= 20 and not (self._sound and self._sound.is_foreign(ssrc)):
-            camera_us, ts = rtcp.sender_report(buffer, at)
-            if camera_us:
-                self._sink.audio_report(camera_us, audio.unwrapped(ts))
+    def _audio_rtcp(self, sound: SoundReceiver, buffer: Any, at: int, end: int) -> None:
+        camera_us, time = sound.report(buffer, at, end)
+        if camera_us:
+            self._sink.audio_report(camera_us, time)
 
-    def _flush_audio(self, audio: AudioAssembler) -> None:
-        run = audio.take()
-        if run is not None:
-            self._sink.audio(run, audio.track, self.arrival_us)
+    def _flush_audio(self) -> None:
+        if self._audio is not None and (run := self._audio.take()) is not None:
+            self._sink.audio(run, self._audio.track, self.arrival_us)
 
     def _foreign(self, buffer: Any, position: int, end: int) -> int:
         """Skip an RTSP reply, or resynchronise; -1 where more bytes are needed."""
@@ -248,6 +246,7 @@ class NativeSession:
         assembler, self._now = self._assembler, now
         if self._watchdog.check(now, assembler.seen, waits=assembler.waits_for_keyframe):
             self._request_keyframe()
+        assembler.accept(self._start_points.observe(now, self._watchdog.waited(now) if assembler.seen else 0.0))
         if assembler.waits_for_keyframe and assembler.seen:
             self._tell_waiting(now)
         if now >= self._keepalive_due or self._watchdog.wants_sign(now):
@@ -283,8 +282,7 @@ class NativeSession:
         with contextlib.suppress(MinwangError):  # the session is over anyway
             self._parse(rest, memoryview(rest), 0, len(rest))
         self._assembler.flush()
-        if self._audio is not None:
-            self._flush_audio(self._audio)
+        self._flush_audio()
         self.socket.send(self._rtsp.request("TEARDOWN"))
         self.socket.close()
 

@@ -19,7 +19,9 @@ from nvr.nal_units import (
     Role,
     field_of,
     first_macroblock,
+    has_recovery_point,
     is_first_slice,
+    is_intra_slice,
     is_key_type,
     nal_type,
     role_of,
@@ -28,6 +30,7 @@ from nvr.nal_units import (
 )  # fmt: skip
 from nvr.parameter_set_store import ParameterSetStore
 from nvr.parameter_sets import VideoFormat
+from nvr.start_points import ANY, NONE
 
 MAX_HELD = 64  # SEI, or changed PPS, that wait for their picture
 
@@ -38,6 +41,8 @@ class Picture:
 
     ts: int  # RTP timestamp
     key: bool = False
+    start: bool = False  # no keyframe, and decoding may begin with it (nvr.start_points)
+    by_intra: bool = False  # … because all its slices are intra
     video: VideoFormat | None = None  # of a keyframe; None: its parameter sets are missing
     parts: list[Part] = field(default_factory=list)
     size: int = 0
@@ -81,6 +86,8 @@ class PictureBuilder:
         self._changed_pps: list[bytes] = []  # since the newest whole picture: they go into the next one
         self._new_sps = False  # since the newest keyframe: a PPS may belong to it, and waits for its keyframe
         self._sets_inside = False  # the GOP has parameter sets between its pictures
+        self.start_points = NONE  # which pictures count as keyframes
+        self._sps_before = self._sps_before_last = False  # an SPS came before the picture that begins, before the newest one
         self._any_order = False  # the camera sends the slices of a picture in any order (H.264 Baseline)
 
     @property
@@ -152,6 +159,8 @@ class PictureBuilder:
         if picture is None:
             return
         picture.damaged |= not picture.has_first
+        picture.start &= not picture.damaged
+        picture.key |= picture.start
         if not picture.near_loss:
             self.markers.picture(ended=picture.marked and not picture.mark_inside, key=picture.key)
         if not picture.damaged:
@@ -193,6 +202,7 @@ class PictureBuilder:
             if len(self._changed_pps) >= MAX_HELD:  # no whole picture has used them for long
                 del self._changed_pps[0]
             self._changed_pps.append(nal)
+        self._sps_before |= nal_type(nal, self._codec) in (7, 33)
 
     # slices
 
@@ -204,10 +214,15 @@ class PictureBuilder:
                 self._keep_trailing_sei(picture)
             picture = self._begin(ts)
             picture.key, picture.first_slice = key, nal
+            if self.start_points and not key:
+                self._judge_start(picture, nal)
+            self._sps_before, self._sps_before_last = False, self._sps_before
             if first or (self._codec == "h264" and not self.lost):
                 self._provide_sets(picture, nal)
         elif picture.marked:
             picture.marked, picture.mark_inside = False, True
+        if picture.by_intra and not _is_intra(nal):
+            picture.start = picture.by_intra = False
         picture.damaged |= self.lost and (self._any_order or not first)
         picture.near_loss |= self.lost
         picture.key |= key
@@ -220,6 +235,16 @@ class PictureBuilder:
         if self._codec == "h264":
             self._note_order(picture, nal)
         self.lost = self._delimited = False
+
+    def _judge_start(self, picture: Picture, nal: bytes) -> None:
+        """No keyframe: may decoding begin with it?"""
+        picture.start = any(has_recovery_point(sei, self._codec) for sei, _ in self._prefix)
+        if self.start_points < ANY or picture.start:
+            return
+        if self._codec == "h264":
+            picture.start = picture.by_intra = _is_intra(nal)
+        else:  # encoders repeat them where a refresh begins
+            picture.start = self._sps_before and not self._sps_before_last
 
     def _note_order(self, picture: Picture, nal: bytes) -> None:
         at = _macroblock(nal)
@@ -268,7 +293,7 @@ class PictureBuilder:
     def _provide_sets(self, picture: Picture, nal: bytes) -> None:
         """The first slice of a picture came: what it needs of parameter sets."""
         picture.changed_pps = tuple(self._changed_pps)
-        if picture.key:
+        if picture.key or picture.start:
             self._new_sps = False
             self._use_format(picture, nal)
         else:
@@ -286,6 +311,13 @@ class PictureBuilder:
             # A decoder that comes from the GOP before must get back what the file's head says.
             for parameter_set in picture.video.sets:
                 picture.add(parameter_set)
+
+
+def _is_intra(nal: bytes) -> bool:
+    try:
+        return is_intra_slice(nal)
+    except ProtocolError:
+        return False
 
 
 def _macroblock(nal: bytes) -> int:

@@ -22,6 +22,7 @@ from nvr import quarantine, schedule, volumes
 from nvr.access_units import Counters
 from nvr.recorder import Recorder
 from nvr.rendezvous import score
+from nvr.start_points import NO_IDR
 from nvr.streams import NO_KEYFRAME, StreamFacts, StreamSpec, StreamState
 from nvr.tables import StreamStatus, Worker
 from nvr.watchdog import REQUEST_AGAIN_S
@@ -175,6 +176,8 @@ class StatusWriter:
         cause, detail = state.cause, state.detail
         if state.state == "recording" and monotonic - state.keyframe_wanted_at < KEYFRAME_WANTED_SECONDS:
             cause, detail = NO_KEYFRAME, "pictures arrive, and the keyframe without which they cannot be shown is waited for"
+        elif state.state == "recording" and c.start_points > before.start_points:
+            detail = NO_IDR + (f"; {detail}" if detail else "")
         return {
             "stream": state.spec.id, "worker": self._worker, "state": state.state, "engine": state.engine, "cause": cause[:20],
             "fell_back_at": state.fell_back_at,

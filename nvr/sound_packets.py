@@ -10,6 +10,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import Any
 
+from nvr import rtcp
 from nvr.access_units import MAX_DUPLICATE, Counters
 from nvr.audio import AudioAssembler
 from nvr.rtp import payload_bounds
@@ -44,9 +45,13 @@ class SoundReceiver:
         self._next = -1  # sequence number
         self._rival: _Rival | None = None
 
-    def is_foreign(self, ssrc: int) -> bool:
-        """Another source than that of the sound."""
-        return self.ssrc >= 0 and ssrc != self.ssrc
+    def report(self, buffer: Any, at: int, end: int) -> tuple[int, int | None]:
+        """Of a sender report of the sound: (the camera's wall time in µs UTC, the time in units of the rate); 0: it says nothing."""
+        ssrc = int.from_bytes(buffer[at + 4 : at + 8], "big")
+        if buffer[at + 1] != rtcp.SENDER_REPORT or end - at < 20 or (self.ssrc >= 0 and ssrc != self.ssrc):
+            return 0, None
+        camera_us, ts = rtcp.sender_report(buffer, at)
+        return camera_us, self._assembler.unwrapped(ts)
 
     def packet(self, buffer: Any, view: memoryview, at: int, end: int) -> None:
         """One packet on the track's channel, buffer[at:end], at least 12 bytes; `view` is the same memory."""
