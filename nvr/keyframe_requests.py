@@ -1,11 +1,14 @@
 """Asking cameras for a keyframe over ONVIF (SetSynchronizationPoint), where a stream waits for one.
 
 The recorder says which stream waits (`want`), every ten seconds while it does; `run_once` asks their cameras. A camera that
-refuses the credential or has no media service is not asked again; whatever else fails is tried at the next wish.
+refuses the credential or has no media service is left alone for an hour, or until its address or credential changes, or a person
+acts (a wrong password is not to be repeated, but a camera that starts up refuses as well); whatever else fails is tried at
+the next wish.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +20,7 @@ from cameras.onvif.addresses import service_url
 from cameras.onvif.camera_clock import camera_time
 from cameras.onvif.client import SoapClient
 from cameras.onvif.names import MEDIA, MEDIA2
-from cameras.tables import Camera
+from cameras.tables import Camera, Credential
 from core.clock import Clock
 from core.database import Database
 from core.errors import CameraError, CameraRefused, MinwangError
@@ -27,6 +30,11 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 8  # cameras in one round
 MAX_PROFILES = 8
+LEFT_ALONE_SECONDS = 3600.0
+
+Known = (
+    tuple[str | None, str | None, str | None, bool] | None
+)  # address, credential, its sealed password, refused; None: no camera
 
 
 @dataclass(slots=True)
@@ -37,32 +45,58 @@ class KeyframeRequests:
     clock: Clock
     vault: Vault
     soap: Callable[[tuple[str, str] | None], SoapClient]
-    _wanted: set[str] = field(default_factory=set)  # cameras
-    _never: set[str] = field(default_factory=set)
+    _wanted: dict[str, None] = field(default_factory=dict)  # cameras, in the order in which they were wanted
+    _never: set[str] = field(default_factory=set)  # left alone
+    _left: dict[str, tuple[float, Known]] = field(default_factory=dict)  # … since when (monotonic), and what was known of them
     _clients: dict[str, tuple[SoapClient, list[tuple[str, str, str]]]] = field(default_factory=dict)
 
     def want(self, stream: str) -> None:
         """The stream waits for a keyframe."""
-        camera = stream.partition("/")[0]
-        if camera not in self._never:
-            self._wanted.add(camera)
+        self._wanted.setdefault(stream.partition("/")[0])
 
     async def run_once(self) -> None:
-        """Ask the cameras whose streams wait."""
-        for camera in sorted(self._wanted)[:AT_ONCE]:
-            self._wanted.discard(camera)
-            try:
-                await self._ask(camera)
-            except CameraRefused as e:
-                log.info("%s is not asked for keyframes: %s", camera, e)
-                self._never.add(camera)
-            except MinwangError as e:
-                log.info("%s could not be asked for a keyframe: %s", camera, e)
-                self._clients.pop(camera, None)
+        """Ask the cameras whose streams wait, those that wait longest first; one that does not answer holds up no other."""
+        cameras = list(self._wanted)[:AT_ONCE]
+        for camera in cameras:
+            del self._wanted[camera]
+        await asyncio.gather(*map(self._serve, cameras))
 
-    async def _ask(self, camera: str) -> None:
+    async def _serve(self, camera: str) -> None:
+        known = await self._known(camera)
+        if camera in self._never and not self._is_due(camera, known):
+            return
+        try:
+            await self._ask(camera, known)
+        except CameraRefused as e:
+            log.info("%s is not asked for keyframes for a while: %s", camera, e)
+            self._leave(camera, known)
+        except MinwangError as e:
+            log.info("%s could not be asked for a keyframe: %s", camera, e)
+            self._clients.pop(camera, None)
+
+    async def _known(self, camera: str) -> Known:
+        async with self.database.reading() as session:
+            row = await session.get(Camera, camera)
+            if row is None:
+                return None
+            login = await session.get(Credential, row.credential) if row.credential is not None else None
+            return row.address, row.credential, login.sealed if login is not None else None, row.refused_at is not None
+
+    def _is_due(self, camera: str, known: Known) -> bool:
+        since, before = self._left[camera]
+        if known == before and self.clock.monotonic() - since < LEFT_ALONE_SECONDS:
+            return False
+        self._never.discard(camera)
+        return True
+
+    def _leave(self, camera: str, known: Known) -> None:
+        self._never.add(camera)
+        self._left[camera] = self.clock.monotonic(), known
+        self._clients.pop(camera, None)
+
+    async def _ask(self, camera: str, known: Known) -> None:
         if camera not in self._clients and not await self._meet(camera):
-            self._never.add(camera)
+            self._leave(camera, known)
             return
         client, profiles = self._clients[camera]
         answered: CameraError | None = None

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import aiohttp
 import pytest
 from aiohttp import web
 
 from cameras.onvif.client import SoapClient
-from cameras.tables import Camera, Village
+from cameras.tables import Camera, Credential, Village
 from cameras.virtual.clip import Clip
 from cameras.virtual.device import Device
 from cameras.virtual.onvif_service import OnvifService
 from cameras.virtual.rtsp_server import Mount
-from core.clock import SystemClock
+from core.clock import ManualClock, SystemClock
 from core.database import Database
+from core.errors import CameraRefused
 from nvr import rtcp
 from nvr.keyframe_requests import KeyframeRequests
 from nvr.recorder import StreamSpec
@@ -89,3 +92,53 @@ async def test_cameras_are_asked_over_onvif(password: str, clip: Clip, database:
     await runner.cleanup()
     assert made.keyframe_requests == (["main", "sub"] * 2 if password == "geheim-123" else [])
     assert requests._never == ({"nobody"} if password == "geheim-123" else {"nobody", "cam"})
+
+
+class Asked(KeyframeRequests):
+    """Says whom it asks, and refuses in the camera's stead."""
+
+    def __init__(self, database: Database, clock: ManualClock) -> None:
+        super().__init__(database, clock, cast(Any, None), cast(Any, None))
+        self.asked: list[str] = []
+        self.answer: Exception | None = None
+        self.meets = True
+
+    async def _meet(self, camera: str) -> bool:
+        self.asked.append(camera)
+        if self.answer is not None:
+            raise self.answer
+        self._clients[camera] = cast(Any, None), []
+        return self.meets
+
+
+async def test_a_camera_that_refused_once_is_asked_again_when_something_changed(database: Database) -> None:
+    async with database.session() as session:
+        session.add(Village(code="v", name="v", boundary=[], subnets=[], funding=[]))
+        session.add(Credential(name="c", username="u", sealed="old"))
+        await session.flush()
+        session.add(Camera(id="cam", name="cam", village="v", address="127.0.0.1:1", credential="c", profile={}))
+    clock = ManualClock()
+    requests = Asked(database, clock)
+
+    async def rounds() -> int:
+        before = len(requests.asked)
+        for _ in range(3):
+            requests.want("cam/main")
+            await requests.run_once()
+        return len(requests.asked) - before
+
+    requests.answer = CameraRefused("the camera refused the credential")
+    assert await rounds() == 1  # a wrong password is not repeated
+    clock.advance(3601)
+    assert await rounds() == 1  # it may have been starting up
+    async with database.session() as session:
+        (await session.get_one(Credential, "c")).sealed = "new"
+    requests.answer = None
+    assert await rounds() == 1 and requests._never == set()
+    requests._clients.clear()
+    requests.meets = False  # no media service
+    assert await rounds() == 1 and requests._never == {"cam"}
+    async with database.session() as session:
+        (await session.get_one(Camera, "cam")).address = "127.0.0.1:2"
+    requests.meets = True
+    assert await rounds() == 1 and requests._never == set()
