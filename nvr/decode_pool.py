@@ -9,7 +9,8 @@ process concerns its own task alone:
 - it dies idle or while starting: the task goes to a new process and nobody notices.
 
 One pool of many processes would not do: its workers share one pipe and one lock, and a worker killed while it
-reads a task leaves both unusable for the others.
+reads a task leaves both unusable for the others. Nor does a pipe outlive its process: one that ended over a task may
+have left half an answer in it, behind which nothing is understood any more.
 """
 
 from __future__ import annotations
@@ -111,6 +112,7 @@ class DecodePool:
                 except BrokenProcessPool as e:
                     await self._replace_dead(worker, attempts, e)
                 except ProcessExpired as e:
+                    await self._discard(worker)
                     self._count_death(attempts, e)
         finally:
             self._idle.put_nowait(worker)
@@ -125,10 +127,9 @@ class DecodePool:
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), self._timeout + START_SECONDS)
         except TimeoutError as e:  # pebble's own, or nothing took the task
-            if not future.done() or future.cancelled():
-                await self._discard(worker)
-            elif e.args[:1] != ("Task timeout",):
+            if future.done() and not future.cancelled() and e.args[:1] != ("Task timeout",):
                 raise  # the function's own
+            await self._discard(worker)
             self.counters.timed_out += 1
             raise ProtocolError(f"the picture kept its decoder busy for more than {self._timeout:g} s") from e
 
@@ -154,7 +155,7 @@ class DecodePool:
             ) from error
 
     def _count_death(self, attempts: _Attempts, error: ProcessExpired) -> None:
-        """The process died over the task, and pebble replaces it. Returns where the task is tried once more."""
+        """The process died over the task. Returns where the task is tried once more."""
         if error.exitcode == -signal.SIGKILL:
             self.counters.killed += 1
             attempts.kills += 1

@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import signal
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -44,6 +45,15 @@ def kill_own_process(marker: Path) -> str:
         marker.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return "done"
+
+
+def killed_while_it_answers(marker: Path) -> bytes:
+    """The first time it dies with a part of its answer in the pipe."""
+    if not marker.exists():
+        marker.touch()
+        threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        return bytes(300_000_000)
+    return b"done"
 
 
 def always_killed() -> None:
@@ -174,6 +184,14 @@ async def test_closing_ends_every_process(make: Callable[..., DecodePool]) -> No
         with pytest.raises(ProcessLookupError):
             os.kill(process, 0)
     assert await pool.run(fine) == 42  # closed pools start anew where they are used again
+
+
+async def test_half_an_answer_spoils_no_later_one(make: Callable[..., DecodePool], tmp_path: Path) -> None:
+    pool = make(1)
+    async with asyncio.timeout(20):
+        assert await pool.run(killed_while_it_answers, tmp_path / "marker") == b"done"
+        assert await pool.run(fine) == 42
+    assert pool.counters.killed == 1
 
 
 @pytest.mark.parametrize("wanted", [25, pytest.param(100, marks=pytest.mark.soak)])
