@@ -1,25 +1,28 @@
-"""The figures by which a network is judged. Formulae and what they leave out: docs/health.md.
+"""The figures by which a network is judged: each formula once, for pages, registers, reports and metrics (docs/health.md, Figures).
 
-All are computed from intervals of faults and from gaps, never from counters that somebody must remember to reset.
+All are computed from rows of health.camera_days and from faults, never from counters that somebody must remember to reset.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
-from health.faults import DEAD, DISMISSED, FAMILIES
-from health.tables import DailyFigures, Fault, Look, Maintenance
-from nvr.tables import Gap
+from core.database import Database
+from health import camera_days
+from health.camera_days import beneath, bounds
+from health.faults import FAMILIES
+from health.tables import CameraDay, DailyFigures, Fault, Look
+from nvr.retention import GAPS_KEPT_US
 
-PLANNED = ("schedule", "retention")
-Interval = tuple[float, float]
+LATE = timedelta(days=2)  # a day that is over and still without rows is computed from facts for so long
+DAYS_A_RUN = 31  # written at once by keep_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,194 +30,209 @@ class Figures:
     """Shares 0…1; None where nothing was there to be judged. Hours for MTTR, days for MTBF."""
 
     cameras: int
-    online: float | None  # 在线率: seconds online / seconds required
-    intact: float | None  # 完好率: cameras without an open fault of severity 1 or 2 at the end / cameras
-    recorded: float | None  # 录像完整率: seconds recorded / seconds planned
+    online: float | None  # 在线率: (in use - unknown - offline) / (in use - unknown)
+    intact: float | None  # 完好率: camera-days that ended without an open fault of severity 1 or 2 / camera-days judged
+    recorded: float | None  # 录像完整率: seconds recorded / seconds required
     clock_right: float | None  # cameras whose clock is within 2 s / cameras whose clock is known
     mttr_hours: float | None
     mtbf_days: float | None
     faults: int
-    by_cause: dict[str, int] = field(default_factory=dict)
+    unknown: float | None = None  # share of the time in use of which nobody knows whether the camera was online
+    not_judged: int = 0  # camera-days without a look of the patrol
+    required_hours: float = 0.0
+    recorded_hours: float = 0.0
+    missing_hours: dict[str, float] = field(default_factory=dict)  # by cause
+    by_cause: dict[str, int] = field(default_factory=dict)  # faults by family
+    reconstructed: bool = False  # some days were written long after they were over
 
 
-def joined(intervals: Iterable[Interval]) -> list[Interval]:
-    """Overlapping intervals as one, in order."""
-    found: list[Interval] = []
-    for start, end in sorted(i for i in intervals if i[1] > i[0]):
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], end))
-        else:
-            found.append((start, end))
-    return found
+def summary(rows: Sequence[CameraDay], faults: Sequence[Fault], cameras: int, end: datetime) -> Figures:
+    """Of rows of one or many days, and of the faults that concern them. `end`: an open fault counts until then."""
+    service, offline, unknown, required, recorded = (
+        sum(getattr(r, name) for r in rows) for name in ("service", "offline", "unknown", "required", "recorded")
+    )
+    judged = [r for r in rows if r.intact is not None]
+    clocks = [r for r in rows if r.clock_right is not None]
+    own = [f for f in faults if f.camera]
+    mended = [(f.closed_at - f.first_seen).total_seconds() for f in own if f.closed_at is not None and f.closed_at <= end]
+    days = sum(r.service for r in rows) / 86400
+    return Figures(
+        cameras=cameras,
+        online=_share(service - unknown - offline, service - unknown),
+        intact=_share(sum(bool(r.intact) for r in judged), len(judged)),
+        recorded=_share(recorded, required),
+        clock_right=_share(sum(bool(r.clock_right) for r in clocks), len(clocks)),
+        mttr_hours=sum(mended) / len(mended) / 3600 if mended else None,
+        mtbf_days=days / len(own) if own and days else None,
+        faults=len(faults),
+        unknown=_share(unknown, service),
+        not_judged=sum(not r.looked for r in rows),
+        required_hours=round(required / 3600, 2),
+        recorded_hours=round(recorded / 3600, 2),
+        missing_hours={cause: round(s / 3600, 2) for cause, s in _added(r.missing for r in rows).items()},
+        by_cause=_counted(f.family for f in faults),
+        reconstructed=any(r.reconstructed for r in rows),
+    )
 
 
-def length(intervals: Iterable[Interval]) -> float:
-    return sum(end - start for start, end in joined(intervals))
+def _share(part: float, whole: float) -> float | None:
+    """None where there is nothing; rounding of seconds makes no share negative."""
+    return max(0.0, part) / whole if whole > 1e-6 else None
 
 
-def without(intervals: Iterable[Interval], excluded: Sequence[Interval]) -> list[Interval]:
-    """Intervals less what is excluded."""
-    found = joined(intervals)
-    for cut_start, cut_end in joined(excluded):
-        found = [
-            piece
-            for start, end in found
-            for piece in ((start, min(end, cut_start)), (max(start, cut_end), end))
-            if piece[1] > piece[0]
-        ]
-    return found
+def _added(those: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for each in those:
+        for name, value in each.items():
+            total[name] = total.get(name, 0.0) + value
+    return total
+
+
+def _counted(names: Iterable[str]) -> dict[str, int]:
+    return {name: int(count) for name, count in _added({n: 1} for n in names).items()}
 
 
 async def of(session: AsyncSession, cameras: Sequence[Camera], start: datetime, end: datetime) -> Figures:
-    """Over [start, end). Planned work is left out of what is required; a parent's outage counts for its cameras."""
-    begin, finish = start.timestamp(), end.timestamp()
-    ids = {c.id: c for c in cameras}
-    overlapping = (Fault.opened_at.is_not(None), Fault.opened_at < end, Fault.closed_at.is_(None) | (Fault.closed_at > start))
-    faults = [
-        f for f in await session.scalars(select(Fault).where(*overlapping, Fault.state != DISMISSED)) if _concerns(f, ids)
+    """Over [start, end) from the facts themselves; for days that are over, `period` reads what was written."""
+    rows = await camera_days.of_interval(session, cameras, start, end)
+    return summary(rows, await concerning(session, cameras, start, end), len(cameras), end)
+
+
+async def concerning(session: AsyncSession, cameras: Sequence[Camera], start: datetime, end: datetime) -> list[Fault]:
+    """Faults of the cameras, and outages of what they hang on."""
+    ids = {c.id for c in cameras}
+    return [
+        f
+        for f in await camera_days.faults_between(session, start, end)
+        if (f.camera in ids if f.camera else any(beneath(f, c) for c in cameras))
     ]
-    planned = (await session.scalars(select(Maintenance).where(Maintenance.start < end, Maintenance.until > start))).all()
-    required = up = 0.0
-    for camera in cameras:
-        rest = joined((max(m.start.timestamp(), begin), min(m.until.timestamp(), finish)) for m in planned if _rests(m, camera))
-        wanted = without([(begin, finish)], rest)
-        down = [
-            (max(_opened(f), begin), min(_closed(f, finish), finish))
-            for f in faults
-            if (f.camera == camera.id and f.family in DEAD) or (not f.camera and _beneath(f, camera))
-        ]
-        required += length(wanted)
-        up += length(wanted) - length(without(down, rest))
-    own = [f for f in faults if f.camera]
-    mended = [_closed(f, finish) - _opened(f) for f in own if f.closed_at is not None]
-    bad = {f.camera for f in own if f.severity <= 2 and (f.closed_at is None or f.closed_at >= end)}
-    known = [c for c in cameras if c.clock_offset is not None]
-    days = (finish - begin) / 86400
-    causes: dict[str, int] = {}
-    for f in faults:
-        causes[f.family] = causes.get(f.family, 0) + 1
-    return Figures(
-        cameras=len(cameras),
-        online=up / required if required else None,
-        intact=1 - len(bad & set(ids)) / len(cameras) if cameras else None,
-        recorded=await _recorded(session, cameras, begin, finish),
-        clock_right=sum(abs(c.clock_offset or 0.0) <= 2.0 for c in known) / len(known) if known else None,
-        mttr_hours=sum(mended) / len(mended) / 3600 if mended else None,
-        mtbf_days=len(cameras) * days / len(own) if own else None,
-        faults=len(faults),
-        by_cause=causes,
-    )
 
 
-def _concerns(fault: Fault, cameras: dict[str, Camera]) -> bool:
-    if fault.camera:
-        return fault.camera in cameras
-    return fault.family == "uplink" and any(_beneath(fault, c) for c in cameras.values())
+async def period(
+    session: AsyncSession, cameras: Sequence[Camera], first: date, last: date, zone: tzinfo, now: datetime
+) -> list[CameraDay]:
+    """Rows of the local days first…last: those that were written, and what is not over yet from the facts."""
+    ids = [c.id for c in cameras]
+    span = CameraDay.day.between(first.isoformat(), last.isoformat())
+    rows = [r for part in _parts(ids) for r in await session.scalars(select(CameraDay).where(span, CameraDay.camera.in_(part)))]
+    written = {r.day for r in rows}
+    for day in (last - timedelta(days=n) for n in range((last - first).days + 1)):
+        start, end = bounds(day, zone)
+        if start >= now or day.isoformat() in written:
+            continue
+        if end < now - LATE:
+            break
+        if end > now or not await _is_written(session, day):
+            rows += await camera_days.of_interval(session, cameras, start, min(end, now))
+    return rows
 
 
-def _beneath(fault: Fault, camera: Camera) -> bool:
-    if fault.family != "uplink" or fault.village != camera.village:
-        return False
-    return "/" not in fault.detail or fault.detail == f"{camera.village}/{camera.profile.get('switch') or ''}"
+def _parts(ids: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:
+    return (ids[i : i + size] for i in range(0, len(ids), size))
 
 
-def _rests(m: Maintenance, camera: Camera) -> bool:
-    return m.camera == camera.id or m.village == camera.village
+async def _is_written(session: AsyncSession, day: date) -> bool:
+    return bool(await session.scalar(select(exists().where(CameraDay.day == day.isoformat()))))
 
 
-def _opened(fault: Fault) -> float:
-    """A fault begins when it was first seen, not when it was believed."""
-    return fault.first_seen.timestamp()
-
-
-def _closed(fault: Fault, now: float) -> float:
-    return fault.closed_at.timestamp() if fault.closed_at else now
-
-
-async def _recorded(session: AsyncSession, cameras: Sequence[Camera], begin: float, finish: float) -> float | None:
-    """Seconds that are not in an unplanned gap, of the seconds that are not in a planned one."""
-    streams = [s.id for c in cameras for s in c.streams if s.kind == "main" and s.record]
-    if not streams:
-        return None
-    unplanned: dict[str, list[Interval]] = {}
-    planned: dict[str, list[Interval]] = {}
-    start_us, end_us = int(begin * 1e6), int(finish * 1e6)
-    query = select(Gap).where(Gap.start_us < end_us, Gap.end_us.is_(None) | (Gap.end_us > start_us))
-    wanted = set(streams)
-    for gap in await session.scalars(query):
-        if gap.stream in wanted:
-            span = (max(gap.start_us / 1e6, begin), min((gap.end_us or end_us) / 1e6, finish))
-            (planned if gap.cause in PLANNED else unplanned).setdefault(gap.stream, []).append(span)
-    total = lost = 0.0
-    for s in streams:
-        total += (finish - begin) - length(planned.get(s, []))
-        lost += length(without(unplanned.get(s, []), planned.get(s, [])))
-    return 1 - lost / total if total > 0 else None
-
-
-async def day(session: AsyncSession, cameras: Sequence[Camera], start: datetime, end: datetime) -> dict[str, Any]:
-    """The day's register: what was looked at, what was found, what is still open."""
+async def day(session: AsyncSession, cameras: Sequence[Camera], start: datetime, now: datetime) -> dict[str, Any]:
+    """The day's register: what was looked at, what was found, what is still open. `start`: local midnight."""
+    zone = start.tzinfo
+    assert zone is not None
+    _, over = bounds(start.date(), zone)
+    end = min(over, now)
+    rows = await period(session, cameras, start.date(), start.date(), zone, now)
     ids = {c.id for c in cameras}
     looked = set(await session.scalars(select(Look.camera).where(Look.at >= start, Look.at < end).distinct()))
-    figures = await of(session, cameras, start, end)
+    told = summary(rows, await concerning(session, cameras, start, end), len(cameras), end)
+    return {
+        "cameras": len(cameras), "looked": len(looked & ids), "not_looked": sorted(ids - looked),
+        "online": told.online, "intact": told.intact, "recorded": told.recorded, "clock_right": told.clock_right,
+        "unknown": told.unknown, "faults": await day_faults(session, cameras, start, end),
+    }  # fmt: skip
+
+
+async def day_faults(
+    session: AsyncSession, cameras: Sequence[Camera], start: datetime, end: datetime
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Every fault that was open between start and end, as a register tells it."""
+    ids, villages = {c.id for c in cameras}, {c.village for c in cameras}
     rows = await session.scalars(
-        select(Fault).where(Fault.opened_at < end, Fault.closed_at.is_(None) | (Fault.closed_at >= start))
+        select(Fault).where(Fault.opened_at < end, Fault.closed_at.is_(None) | (Fault.closed_at >= start)).order_by(Fault.id)
     )
-    faults = [
+    return [
         {
             "id": f.id, "camera": f.camera, "village": f.village, "name": f.detail, "family": f.family, "severity": f.severity,
             "opened_at": f.opened_at.isoformat() if f.opened_at else None,
             "closed_at": f.closed_at.isoformat() if f.closed_at else None, "order": f.order, "verdict": f.verdict,
         }
         for f in rows
-        if f.family in FAMILIES and (not f.camera or f.camera in ids)
+        if f.family in FAMILIES and (f.camera in ids if f.camera else f.village is None or f.village in villages)
     ]  # fmt: skip
-    return {
-        "cameras": len(cameras), "looked": len(looked & ids), "not_looked": sorted(ids - looked),
-        "online": figures.online, "intact": figures.intact, "recorded": figures.recorded, "clock_right": figures.clock_right,
-        "faults": faults,
-    }  # fmt: skip
+
+
+async def last_days(session: AsyncSession, camera: Camera, days: int, zone: tzinfo, now: datetime) -> Figures:
+    """One camera's last days, the running one among them."""
+    today = now.astimezone(zone).date()
+    first = today - timedelta(days=days - 1)
+    rows = await period(session, [camera], first, today, zone, now)
+    return summary(rows, await concerning(session, [camera], bounds(first, zone)[0], now), 1, now)
 
 
 KINDS = ("town", "village", "vendor", "sponsor")
 
 
-def groups(cameras: Sequence[Camera]) -> dict[tuple[str, str], list[Camera]]:
-    """Cameras by whom their figures concern: (kind, code or name)."""
-    found: dict[tuple[str, str], list[Camera]] = {("town", ""): list(cameras)}
-    for camera in cameras:
-        names = {
-            "village": camera.village,
-            "vendor": camera.profile.get("maintainer"),
-            "sponsor": camera.profile.get("sponsor"),
-        }
-        for kind, name in names.items():
+def groups(rows: Sequence[CameraDay]) -> dict[tuple[str, str], list[CameraDay]]:
+    """Rows by whom their figures concern: (kind, code or name)."""
+    found: dict[tuple[str, str], list[CameraDay]] = {("town", ""): list(rows)}
+    for row in rows:
+        for kind, name in (("village", row.village), ("vendor", row.vendor), ("sponsor", row.sponsor)):
             if name:
-                found.setdefault((kind, str(name)[:80]), []).append(camera)
+                found.setdefault((kind, name), []).append(row)
     return found
 
 
-async def keep_day(session: AsyncSession, cameras: Sequence[Camera], start: datetime, end: datetime, day: str) -> int:
-    """Write a day that is over as rows, once: town, villages, vendors, sponsors. Returns how many."""
-    if await session.get(DailyFigures, (day, "town", "")) is not None:
-        return 0
-    rows = [
-        DailyFigures(day=day, kind=kind, name=name, figures=asdict(await of(session, some, start, end)))
-        for (kind, name), some in groups(cameras).items()
-    ]
-    session.add_all(rows)
-    return len(rows)
+async def keep_day(database: Database, day: date, zone: tzinfo, now: datetime) -> int:
+    """Write a day that is over, once: a row a camera, and figures of the town, villages, vendors, sponsors. Returns the
+    number of figures written."""
+    start, end = bounds(day, zone)
+    async with database.reading() as session:
+        cameras = list(await session.scalars(select(Camera).order_by(Camera.id)))
+        rows = await camera_days.of_interval(session, cameras, start, end)
+        faults = await concerning(session, cameras, start, end)
+    by_id = {c.id: c for c in cameras}
+    made = []
+    for (kind, name), some in groups(rows).items():
+        theirs = [by_id[r.camera] for r in some]
+        ids = {c.id for c in theirs}
+        concern = [f for f in faults if (f.camera in ids if f.camera else any(beneath(f, c) for c in theirs))]
+        told = asdict(summary(some, concern, len(some), end))
+        made.append(DailyFigures(day=day.isoformat(), kind=kind, name=name, figures=told))
+    async with database.session() as session:
+        if await _is_written(session, day):
+            return 0
+        for row in rows:
+            row.reconstructed = now - end > camera_days.RECONSTRUCTED_AFTER
+        session.add_all(rows)
+        if await session.get(DailyFigures, (day.isoformat(), "town", "")) is None:  # what an earlier version told stays
+            session.add_all(made)
+    return len(made)
 
 
-async def keep_days(session: AsyncSession, now: datetime, zone: tzinfo, back: int = 7) -> int:
-    """The days of the last week that are over and not yet written: a controller that was off catches up."""
-    cameras = list(await session.scalars(select(Camera).where(Camera.retired.is_(False))))
-    today = now.astimezone(zone).date()
-    first = await session.scalar(select(func.min(Look.at)))
-    written = 0
-    for n in range(back, 0, -1):
-        date = today - timedelta(days=n)
-        start, end = (datetime.combine(d, time(), zone) for d in (date, date + timedelta(days=1)))
-        if first is not None and end > first:
-            written += await keep_day(session, cameras, start, end, date.isoformat())
-    return written
+async def keep_days(database: Database, now: datetime, zone: tzinfo) -> int:
+    """Write the days that are over and were not written, the oldest first: a controller that was off catches up, and the
+    first time everything of which there are gaps or footage is reconstructed. Returns how many figures were written."""
+    async with database.reading() as session:
+        first = await camera_days.first_fact(session)
+        if first is None:
+            return 0
+        first = max(first, now - timedelta(microseconds=GAPS_KEPT_US))
+        since = first.astimezone(zone).date()
+        days = (since + timedelta(days=n) for n in range((now.astimezone(zone).date() - since).days))
+        due = [day for day in days if not await _is_written(session, day)]
+    written = [0]
+    for day in due:
+        if sum(bool(n) for n in written) >= DAYS_A_RUN:
+            break
+        written.append(await keep_day(database, day, zone, now))
+    return sum(written)

@@ -193,6 +193,30 @@ class TourVerdict(Base):
     family: Mapped[str] = mapped_column(String(20), default="", comment="What it is, where it is faulty")
 
 
+class CameraDay(Base):
+    __tablename__ = "camera_day"
+    __table_args__ = (
+        Index(None, "village", "day"),
+        {"comment": "What a camera did on a local day that is over; written once (health.camera_days). Seconds"},
+    )
+
+    day: Mapped[str] = mapped_column(String(10), primary_key=True, comment="Local day")
+    camera: Mapped[str] = mapped_column(String(40), primary_key=True)
+    village: Mapped[str] = mapped_column(String(40), comment="Its village, contractor and sponsor on that day")
+    vendor: Mapped[str] = mapped_column(String(80))
+    sponsor: Mapped[str] = mapped_column(String(80))
+    service: Mapped[float] = mapped_column(comment="In use, planned work left out")
+    offline: Mapped[float] = mapped_column(comment="Of these, nothing came from it")
+    unknown: Mapped[float] = mapped_column(comment="Of these, nobody knows")
+    required: Mapped[float] = mapped_column(comment="Of these, its main stream was to be recorded")
+    recorded: Mapped[float] = mapped_column(comment="Of these, it was")
+    missing: Mapped[dict[str, float]] = mapped_column(JSON, comment="required - recorded, by cause")
+    looked: Mapped[bool] = mapped_column(comment="Patrol looked at it")
+    intact: Mapped[bool | None] = mapped_column(comment="No fault of severity 1 or 2 was open at the end; null: not looked at")
+    clock_right: Mapped[bool | None] = mapped_column(comment="Within 2 s; null: not known")
+    reconstructed: Mapped[bool] = mapped_column(comment="Written long after the day, from what was left of its facts")
+
+
 class DailyFigures(Base):
     __tablename__ = "daily_figures"
     __table_args__ = ({"comment": "Figures of each day that is over, by whom they concern"},)
@@ -210,6 +234,19 @@ class DailyRegister(Base):
     day: Mapped[str] = mapped_column(String(10), primary_key=True, comment="Local day")
     figures: Mapped[dict[str, Any]] = mapped_column(JSON, comment="As it was signed")
     digest: Mapped[str] = mapped_column(String(64), comment="SHA-256 of the figures")
+    signed_by: Mapped[str] = mapped_column(String(60))
+    signed_at: Mapped[datetime] = mapped_column()
+    remark: Mapped[str] = mapped_column(String(400), default="")
+
+
+class RegisterSupplement(Base):
+    __tablename__ = "register_supplement"
+    __table_args__ = ({"comment": "What became known of a day after its register was signed, signed likewise"},)
+
+    day: Mapped[str] = mapped_column(String(10), primary_key=True, comment="Local day of the register that it belongs to")
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="1, 2, … of the day")
+    figures: Mapped[dict[str, Any]] = mapped_column(JSON, comment="What was not in the register or an earlier supplement")
+    digest: Mapped[str] = mapped_column(String(64), comment="SHA-256 of the digest before it and the figures")
     signed_by: Mapped[str] = mapped_column(String(60))
     signed_at: Mapped[datetime] = mapped_column()
     remark: Mapped[str] = mapped_column(String(400), default="")

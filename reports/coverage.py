@@ -1,8 +1,7 @@
 """The figures of a village's report, and its printed form.
 
-Every rate states its set and its denominator. Formulae: online rate = seconds recorded or covered
-by a gap that is not the camera's, over required seconds; completeness = recorded seconds over
-required seconds (docs/reports.md).
+Every rate states its set and its denominator and comes from health.figures (formulae: docs/health.md, Figures). The report of a
+month that is over is made once and stored with its digest: a paper can be compared with it for ever.
 """
 
 from __future__ import annotations
@@ -10,40 +9,52 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras.tables import Camera, Village
-from core.clock import Clock, to_microseconds
+from cameras.tables import Camera, CameraChange, Village
+from core.clock import Clock
 from core.database import Database
 from core.errors import NotFoundError, UsageError
-from health.faults import FAMILIES, OPEN, RECOVERING
-from health.tables import Fault
-from nvr.archive import Span
-from nvr.reader import ArchiveReader
+from health import figures
+from health.faults import FAMILIES
+from health.figures import Figures
+from health.tables import CameraDay, Fault
 from nvr.tables import StreamStatus
+from reports.repairs import Repair, repairs
+from reports.tables import StoredReport
 
-# Gaps that are the camera's, its line's or its power's; the others are ours.
-CAMERA_CAUSES = {"unreachable", "no_packets", "no_keyframe", "protocol_error", "auth_refused", "packet_loss"}
 _TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape())
 _PAGE = _TEMPLATES.get_template("village.html")
+CAUSES = {
+    "unreachable": "不可达", "auth_refused": "认证被拒", "no_packets": "无码流", "no_keyframe": "无关键帧", "packet_loss": "丢包",
+    "protocol_error": "协议错误", "station_fault": "本站故障", "recorder_down": "录像程序中断", "disk_full": "磁盘已满",
+    "disk_error": "磁盘故障", "clock_step": "时钟跳变", "unaccounted": "原因不明",
+}  # fmt: skip
+MONTHS_BACK = 13  # whose reports are made, where they are missing
+_PASSING = ("digest", "generated_at", "online_now")  # of the moment, not of the month: not part of the digest
 
 
 @dataclass(frozen=True, slots=True)
 class VillageReport:
-    """One village, one month. Rates 0…1, None where nothing was required; money in yuan."""
+    """One village, one month. Rates 0…1, None where nothing was required or known; money in yuan."""
 
     village: str
     name: str
     month: str
     generated_at: str
+    final: bool  # the month is over and its days were written: stored, and never made again
+    until: str  # last day that counts; the running one counts up to generated_at
     population: int | None
     area_km2: float | None
     cameras: int
@@ -51,29 +62,41 @@ class VillageReport:
     cameras_government: int
     density_per_km2: float | None
     density_set: str
-    online_now: int
+    online_now: int | None  # None: the month is over
     online_rate: float | None
+    intact_rate: float | None
     completeness: float | None
     required_hours: float
     recorded_hours: float
+    missing_hours: dict[str, float]
+    unknown_share: float | None
+    reconstructed: bool
     open_faults: list[dict[str, str]]
     faults_closed: int
     mean_repair_hours: float | None
+    outages: list[dict[str, str | float]]
     raised: float
     funding: list[dict[str, str | float]]
     spent: float
     cost_per_channel: float | None
+    repairs: list[Repair]
+    repair_cost: float
+    repair_cost_warranty: float
+    digest: str | None = None  # SHA-256 of the figures, of a final report only
 
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of the figures, printed so that a paper copy can be compared."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+def digest_of(report: VillageReport) -> str:
+    """SHA-256 of what stays of a report, printed so that a paper can be compared with what is stored."""
+    stable = {k: v for k, v in asdict(report).items() if k not in _PASSING}
+    return hashlib.sha256(json.dumps(stable, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def month_bounds(month: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """First instant of a month 'YYYY-MM' and of the next one, in the station's zone."""
+    """First instant of a month 'YYYY-MM' and of the next one, in the station's zone. Raises UsageError."""
     try:
         start = datetime.strptime(month, "%Y-%m").replace(tzinfo=zone)
+        if not 2000 <= start.year <= 2100:
+            raise ValueError("no year of a station")
     except ValueError as e:
         raise UsageError(f"'{month}' is not a month; write it like 2026-11") from e
     return start, (start + timedelta(days=32)).replace(day=1)
@@ -84,86 +107,189 @@ class Reports:
         self._database = database
         self._clock = clock
         self._zone = zone
-        self._reader = ArchiveReader(database, clock)
 
-    async def village(self, code: str, month: str) -> VillageReport:
-        """Raises NotFoundError for an unknown village, UsageError for a malformed month."""
+    async def village(self, code: str, month: str | None = None) -> VillageReport:
+        """`month`: None is the running one. Raises NotFoundError for an unknown village, UsageError for a malformed month."""
         zone = await asyncio.to_thread(ZoneInfo, self._zone)  # the first time it reads a file
+        now = self._clock.now()
+        month = month or f"{now.astimezone(zone):%Y-%m}"
         start, end = month_bounds(month, zone)
         async with self._database.reading() as session:
             village = await session.get(Village, code)
             if village is None:
                 raise NotFoundError(f"there is no village '{code}'")
-            cameras = (await session.scalars(select(Camera).where(Camera.village == code, Camera.retired.is_(False)))).all()
-            faults = await _faults(session, [c.id for c in cameras], start, end)
-            online = await _online_now(session, [c.id for c in cameras])
-        times = await self._times(cameras, start, min(end, self._clock.now()))
-        own = [c for c in cameras if c.profile.get("owner_kind", "village") != "government"]
-        spent = sum(float(c.profile.get("cost", 0)) for c in own)
-        costed = [c for c in own if c.profile.get("cost")]
-        required, recorded, ours = times
-        return VillageReport(
-            village=code,
-            name=village.name,
-            month=month,
-            generated_at=self._clock.now().astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"),
-            population=village.population,
-            area_km2=round(village.area_km2, 3) if village.area_km2 else None,
-            cameras=len(cameras),
-            cameras_village=len(own),
-            cameras_government=len(cameras) - len(own),
-            density_per_km2=round(len(cameras) / village.area_km2, 2) if village.area_km2 else None,
-            density_set="all cameras in use, village, enterprise and government",
-            online_now=online,
-            online_rate=round((recorded + ours) / required, 4) if required else None,
-            completeness=round(recorded / required, 4) if required else None,
-            required_hours=round(required / 3600, 2),
-            recorded_hours=round(recorded / 3600, 2),
-            open_faults=[
-                {
-                    "camera": f.camera,
-                    "family": f.family,
-                    "chinese": FAMILIES[f.family].chinese,
-                    "since": f"{f.first_seen:%Y-%m-%d}",
-                }
-                for f in faults
-                if f.state in (OPEN, RECOVERING)
-            ],
-            faults_closed=sum(1 for f in faults if f.state == "closed"),
-            mean_repair_hours=_mean_repair(faults),
-            raised=sum(float(f["amount"]) for f in village.funding),
-            funding=[
-                {"source": f["source"], "amount": f["amount"], "received": f.get("received") or ""} for f in village.funding
-            ],
-            spent=spent,
-            cost_per_channel=round(spent / len(costed), 2) if costed else None,
-        )
+            stored = await session.get(StoredReport, (code, start.strftime("%Y-%m")))
+            if stored is not None:
+                return _restored(stored)
+            final = end <= now and await _is_written(session, end)
+            report = await _made(session, village, start, end, now, final=final)
+        return await self._stored(report, now) if final else report
 
-    async def _times(self, cameras: Sequence[Camera], start: datetime, end: datetime) -> tuple[float, float, float]:
-        """(required, recorded, missing through no fault of the camera) seconds of all main streams."""
-        required = recorded = ours = 0.0
-        for camera in cameras:
-            stream = next((s for s in camera.streams if s.kind == "main" and s.record), None)
-            if stream is None:
-                continue
-            spans = await self._reader.coverage(stream.id, to_microseconds(start), to_microseconds(end))
-            first = min((s.start_us for s in spans), default=None)
-            if first is None:
-                continue
-            required += (to_microseconds(end) - first) / 1e6  # required from the first fact in the month on
-            recorded += _seconds(spans, {""})
-            ours += _seconds(spans, {s.cause for s in spans} - CAMERA_CAUSES - {""})
-        recorded = min(recorded, required)
-        return required, recorded, min(ours, required - recorded)
+    async def keep_months(self) -> int:
+        """Make the reports of the last months that are over and have none; returns how many."""
+        zone = await asyncio.to_thread(ZoneInfo, self._zone)
+        made, end = 0, self._clock.now().astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        for _ in range(MONTHS_BACK):
+            month = f"{end - timedelta(days=1):%Y-%m}"
+            async with self._database.reading() as session:
+                has = select(StoredReport.village).where(StoredReport.month == month)
+                missing = (await session.scalars(select(Village.code).where(Village.code.not_in(has)))).all()
+                written = await _is_written(session, end)
+            for code in missing if written else ():
+                made += (await self.village(code, month)).final
+            end = (end - timedelta(days=1)).replace(day=1)
+        return made
+
+    async def _stored(self, report: VillageReport, now: datetime) -> VillageReport:
+        report = replace(report, digest=digest_of(report))
+        try:
+            async with self._database.session() as session:
+                session.add(
+                    StoredReport(
+                        village=report.village, month=report.month, figures=asdict(report), digest=report.digest, made_at=now
+                    )
+                )  # fmt: skip
+        except IntegrityError:  # somebody else's request was faster: that one counts
+            async with self._database.reading() as session:
+                return _restored(await session.get_one(StoredReport, (report.village, report.month)))
+        return report
+
+
+def _restored(row: StoredReport) -> VillageReport:
+    known = {f.name for f in fields(VillageReport)}
+    figures_ = {k: v for k, v in row.figures.items() if k in known}
+    return VillageReport(**{**figures_, "repairs": [Repair(**r) for r in figures_.get("repairs", [])]})
+
+
+async def _is_written(session: AsyncSession, end: datetime) -> bool:
+    """Whether the day before `end` is among the written days."""
+    last = f"{end - timedelta(days=1):%Y-%m-%d}"
+    return bool(await session.scalar(select(exists().where(CameraDay.day == last))))
+
+
+async def _made(
+    session: AsyncSession, village: Village, start: datetime, end: datetime, now: datetime, *, final: bool
+) -> VillageReport:  # fmt: skip
+    zone = start.tzinfo
+    assert zone is not None
+    until = min(end, max(now, start))
+    last = (until - timedelta(microseconds=1)).astimezone(zone).date()
+    every = list(await session.scalars(select(Camera).where(Camera.village == village.code).order_by(Camera.id)))
+    later = await _retired_since(session, end)
+    cameras = [c for c in every if not c.retired or c.id in later]
+    faults = await figures.concerning(session, every, start, until)
+    rows = await figures.period(session, every, start.date(), last, zone, now)
+    told = figures.summary(rows, faults, len(cameras), until)
+    return VillageReport(
+        village=village.code,
+        name=village.name,
+        month=f"{start:%Y-%m}",
+        generated_at=now.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"),
+        final=final,
+        until=last.isoformat(),
+        **_coverage(village, cameras),
+        online_now=await _online_now(session, [c.id for c in cameras]) if now < end else None,
+        **_rates(told),
+        **_faults(faults, start, until),
+        **_money(village, cameras),
+        **_repair_costs(await repairs(session, village.code, start, until)),
+    )
+
+
+def _coverage(village: Village, cameras: Sequence[Camera]) -> dict[str, Any]:
+    government = sum(c.profile.get("owner_kind") == "government" for c in cameras)
+    return {
+        "population": village.population,
+        "area_km2": round(village.area_km2, 3) if village.area_km2 else None,
+        "cameras": len(cameras),
+        "cameras_village": len(cameras) - government,
+        "cameras_government": government,
+        "density_per_km2": round(len(cameras) / village.area_km2, 2) if village.area_km2 else None,
+        "density_set": "all cameras in use, village, enterprise and government",
+    }
+
+
+def _rates(told: Figures) -> dict[str, Any]:
+    def rounded(share: float | None) -> float | None:
+        """Down: 99.996 % is not 100 %."""
+        return None if share is None else math.floor(share * 10_000 + 1e-6) / 10_000
+
+    return {
+        "online_rate": rounded(told.online),
+        "intact_rate": rounded(told.intact),
+        "completeness": rounded(told.recorded),
+        "required_hours": told.required_hours,
+        "recorded_hours": told.recorded_hours,
+        "missing_hours": told.missing_hours,
+        "unknown_share": None if told.unknown is None else math.ceil(told.unknown * 10_000 - 1e-6) / 10_000,
+        "reconstructed": told.reconstructed,
+        "mean_repair_hours": None if told.mttr_hours is None else round(told.mttr_hours, 1),
+    }
+
+
+def _faults(faults: Sequence[Fault], start: datetime, until: datetime) -> dict[str, Any]:
+    """As they stood at the end; an up-link's outage is named by the village or switch that was cut off."""
+    ends = [f.closed_at if f.closed_at is not None and f.closed_at < until else None for f in faults]
+    return {
+        "open_faults": [
+            {
+                "camera": f.camera or f.detail,
+                "family": f.family,
+                "chinese": FAMILIES[f.family].chinese if f.family in FAMILIES else f.family,
+                "since": f"{f.first_seen.astimezone(start.tzinfo):%Y-%m-%d}",
+            }
+            for f, ended in zip(faults, ends, strict=True)
+            if ended is None
+        ],
+        "faults_closed": sum(ended is not None for ended in ends),
+        "outages": [
+            {
+                "of": f.detail,
+                "since": f"{f.first_seen.astimezone(start.tzinfo):%Y-%m-%d %H:%M}",
+                "until": f"{ended.astimezone(start.tzinfo):%Y-%m-%d %H:%M}" if ended else "",
+                "hours": round(((ended or until) - max(f.first_seen, start)).total_seconds() / 3600, 2),
+            }
+            for f, ended in zip(faults, ends, strict=True)
+            if not f.camera
+        ],
+    }
+
+
+def _money(village: Village, cameras: Sequence[Camera]) -> dict[str, Any]:
+    own = [c for c in cameras if c.profile.get("owner_kind", "village") != "government"]
+    spent = sum(float(c.profile.get("cost", 0)) for c in own)
+    costed = [c for c in own if c.profile.get("cost")]
+    return {
+        "raised": sum(float(f["amount"]) for f in village.funding),
+        "funding": [
+            {"source": f["source"], "amount": f["amount"], "received": f.get("received") or ""} for f in village.funding
+        ],
+        "spent": spent,
+        "cost_per_channel": round(spent / len(costed), 2) if costed else None,
+    }
+
+
+def _repair_costs(mended: Sequence[Repair]) -> Mapping[str, Any]:
+    return {
+        "repairs": list(mended),
+        "repair_cost": sum(r.cost or 0.0 for r in mended if not r.warranty),
+        "repair_cost_warranty": sum(r.cost or 0.0 for r in mended if r.warranty),
+    }
+
+
+async def _retired_since(session: AsyncSession, end: datetime) -> set[str]:
+    """Cameras that were retired after `end`: until then they were in use."""
+    query = select(CameraChange).where(CameraChange.field == "retired", CameraChange.at >= end)
+    return {c.camera for c in await session.scalars(query) if c.new}
 
 
 def render(report: VillageReport, station: str, language: str = "zh") -> str:
     """The report as a printable A4 page (HTML)."""
-    return _PAGE.render(r=report, station=station, zh=language == "zh")
+    return _PAGE.render(r=report, station=station, zh=language == "zh", percent=_percent, causes=CAUSES)
 
 
-def _seconds(spans: Sequence[Span], causes: set[str]) -> float:
-    return sum((s.end_us - s.start_us) / 1e6 for s in spans if s.cause in causes)
+def _percent(share: float | None) -> str:
+    return "—" if share is None else f"{math.floor(share * 1000 + 1e-9) / 10:.1f} %"
 
 
 async def _online_now(session: AsyncSession, cameras: Sequence[str]) -> int:
@@ -171,22 +297,3 @@ async def _online_now(session: AsyncSession, cameras: Sequence[str]) -> int:
         StreamStatus.stream.in_([f"{c}/main" for c in cameras]), StreamStatus.state == "recording"
     )
     return await session.scalar(query) or 0
-
-
-async def _faults(session: AsyncSession, cameras: Sequence[str], start: datetime, end: datetime) -> Sequence[Fault]:
-    query = select(Fault).where(
-        Fault.camera.in_(cameras),
-        Fault.opened_at.is_not(None),
-        Fault.opened_at < end,
-        (Fault.closed_at >= start) | Fault.closed_at.is_(None),
-    )
-    return (await session.scalars(query.order_by(Fault.id))).all()
-
-
-def _mean_repair(faults: Sequence[Fault]) -> float | None:
-    hours = [
-        (f.closed_at - f.opened_at).total_seconds() / 3600
-        for f in faults
-        if f.closed_at and f.opened_at and f.state == "closed"
-    ]
-    return round(sum(hours) / len(hours), 1) if hours else None

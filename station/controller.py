@@ -32,6 +32,7 @@ from health import figures, orders
 from health.rounds import ask
 from nvr import backfill
 from nvr.retention import Retention
+from reports.coverage import Reports
 from search.upkeep import Upkeep, days_of
 from station import announcements
 from station import database as station_database
@@ -101,6 +102,7 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, onboard
     clock_care = ClockCare(database, clock, onboarding)
     policy_care = PolicyCare(database, clock, onboarding)
     survey = Survey(database, clock, onboarding)
+    reports = Reports(database, clock, settings.station.timezone)
 
     async def ask_for_patrol() -> None:
         async with database.session() as session:
@@ -111,8 +113,8 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, onboard
             await orders.care(session, clock.now())
 
     async def keep_figures() -> None:
-        async with database.session() as session:
-            await figures.keep_days(session, clock.now(), zone)
+        await figures.keep_days(database, clock.now(), zone)
+        await reports.keep_months()
 
     async def onboard_missing() -> None:
         async with database.reading() as session:

@@ -9,8 +9,19 @@ import core.audit
 import core.events
 import health.tables
 import nvr.tables
+import reports.tables
 import search.tables
 from core.database import Base
 
-ROOMS = (core.accounts, core.audit, core.events, cameras.tables, nvr.tables, health.tables, search.tables, cases.tables)
+ROOMS = (
+    core.accounts,
+    core.audit,
+    core.events,
+    cameras.tables,
+    nvr.tables,
+    health.tables,
+    search.tables,
+    cases.tables,
+    reports.tables,
+)
 METADATA = Base.metadata

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from cameras import inventory, registry
-from cameras.tables import Camera
-from core.clock import ManualClock
+from cameras.tables import Camera, ClockSample
+from core.clock import ManualClock, to_microseconds
 from core.database import Database
-from health import figures
-from health.figures import joined, length, without
-from health.tables import DailyFigures, Fault, Look, Maintenance, PatrolRound
-from nvr.tables import Gap
+from health import camera_days, figures
+from health.camera_days import bounds
+from health.intervals import common, joined, length, without
+from health.tables import CameraDay, DailyFigures, Fault, Look, Maintenance, PatrolRound
+from nvr.footage import HOUR_US, Segment, append
+from nvr.tables import Footage, Gap
 
 spans = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)).map(lambda p: (float(min(p)), float(max(p)))), max_size=8)
 
@@ -31,6 +33,7 @@ def _seconds(intervals: list[tuple[float, float]]) -> set[int]:
 def test_intervals_are_sets_of_seconds(first: list[tuple[float, float]], second: list[tuple[float, float]]) -> None:
     assert length(first) == len(_seconds(first))
     assert _seconds(without(first, second)) == _seconds(first) - _seconds(second)
+    assert _seconds(common(first, second)) == _seconds(first) & _seconds(second)
     assert all(a[1] < b[0] for a, b in zip(joined(first), joined(first)[1:], strict=False))
 
 
@@ -43,12 +46,20 @@ cameras:
 """
 
 
+def hourly(begin: int, over: int) -> list[Segment]:
+    """Segments of c-1's main stream, an hour each: an entry holds no more than 71 minutes."""
+    return [Segment("c-1/main", 1, at, min(at + HOUR_US, over), 1, 1, 1) for at in range(begin, over, HOUR_US)]
+
+
 async def test_a_day_of_two_cameras(database: Database, clock: ManualClock) -> None:
     start = clock.now()
     end = start + timedelta(days=1)
 
-    def hours(n: float) -> object:
+    def hours(n: float) -> datetime:
         return start + timedelta(hours=n)
+
+    def us(n: float) -> int:
+        return to_microseconds(hours(n))
 
     def fault(camera: str, family: str, begin: float, over: float | None, severity: int = 1, detail: str = "") -> Fault:
         return Fault(
@@ -56,45 +67,165 @@ async def test_a_day_of_two_cameras(database: Database, clock: ManualClock) -> N
             facts={}, first_seen=hours(begin), opened_at=hours(begin + 0.1), closed_at=hours(over) if over else None, looks=1, times=1,
         )  # fmt: skip
 
+    def gap(camera: str, begin: float, over: float, cause: str) -> Gap:
+        return Gap(stream=f"{camera}/main", start_us=us(begin), end_us=us(over), cause=cause)
+
     async with database.session() as session:
         await registry.apply(session, inventory.parse(TOWN), start, "test")
         cameras = (await session.scalars(select(Camera).order_by(Camera.id))).all()
-        cameras[0].clock_offset, cameras[1].clock_offset = 0.5, 30.0
         session.add_all(
             [
+                ClockSample(camera="c-1", at=hours(1), offset=0.5, corrected=False),
+                ClockSample(camera="c-2", at=hours(1), offset=30.0, corrected=False),
                 fault("c-1", "unreachable", 2, 5),
                 fault("c-1", "no_stream", 4, 6),  # overlaps: counted once
                 fault("", "uplink", 10, 12, detail="v"),  # takes both along
                 fault("", "uplink", 20, 21, detail="v/s"),  # one switch: c-1 alone
                 fault("c-2", "blurred", 3, None, severity=2),
                 Maintenance(camera="c-1", village=None, start=hours(4), until=hours(6), reason="x", by="x"),
-                Gap(
-                    stream="c-1/main",
-                    start_us=int(start.timestamp() * 1e6),
-                    end_us=int(start.timestamp() * 1e6) + 3600_000_000,
-                    cause="no_packets",
-                ),
-                Gap(
-                    stream="c-2/main",
-                    start_us=int(start.timestamp() * 1e6),
-                    end_us=int(end.timestamp() * 1e6),
-                    cause="schedule",
-                ),
+                gap("c-1", 2, 6, "unreachable"),
+                gap("c-1", 10, 12, "unreachable"),
+                gap("c-1", 13, 14, "recorder_down"),  # nobody knows what it did meanwhile
+                gap("c-1", 14, 15, "packet_loss"),  # it sent
+                gap("c-1", 20, 21, "no_packets"),
+                gap("c-2", -1, 24, "schedule"),
             ]
         )
+        for begin, over in ((0, 2), (6, 10), (12, 13), (15, 20), (21, 24)):
+            await append(session, hourly(us(begin), us(over)))
         session.add(PatrolRound(id=1, asked_at=start, asked_by="x", scope={}, cameras=2, looked=1, faulty=0))
         await session.flush()
-        session.add(Look(round=1, camera="c-1", at=hours(1), findings={}, untestable=[], figures={}, light="", accepted=False))
+        for at in (0, 3, 6, 9):  # then the patrol stood still: the last look says something for four hours
+            session.add(Look(round=1, camera="c-2", at=hours(at), findings={}, untestable=[], figures={}, accepted=False))
         await session.flush()
         told = await figures.of(session, cameras, start, end)
-        day = await figures.day(session, cameras, start, end)
-    # c-1: 22 h required (2 h planned), down 2…4, 10…12, 20…21; c-2: 24 h, down 10…12.
-    assert told.online == pytest.approx((22 - 5 + 24 - 2) / 46)
-    assert told.intact == 0.5 and told.clock_right == 0.5
-    assert told.recorded == pytest.approx(23 / 24)  # what was planned not to be recorded is not required
-    assert told.mttr_hours == pytest.approx((3 + 2) / 2) and told.mtbf_days == pytest.approx(2 / 3)
+    # c-1: 22 h in use (2 h planned), 2…4 and 10…12 and 20…21 offline, 13…14 unknown; c-2: 24 h, 10…12 offline, 13…24 unknown.
+    assert told.unknown == pytest.approx((1 + 11) / 46)
+    assert told.online == pytest.approx((22 - 1 - 5 + 24 - 11 - 2) / (46 - 12))
+    assert told.intact == 0.0 and told.not_judged == 1 and told.clock_right == 0.5  # c-1 was not looked at: no figure
+    assert told.required_hours == 22 and told.recorded == pytest.approx(15 / 22)  # what was planned not to be is not required
+    assert told.missing_hours == {"unreachable": 4, "recorder_down": 1, "packet_loss": 1, "no_packets": 1}
+    assert told.mttr_hours == pytest.approx((3 + 2) / 2) and told.mtbf_days == pytest.approx(46 / 24 / 3)
     assert told.by_cause == {"unreachable": 1, "no_stream": 1, "uplink": 2, "blurred": 1}
-    assert (day["cameras"], day["looked"], day["not_looked"]) == (2, 1, ["c-2"]) and len(day["faults"]) == 5
+
+
+async def test_a_day_s_register_lists_its_faults_and_who_was_not_looked_at(database: Database, clock: ManualClock) -> None:
+    zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
+    async with database.session() as session:
+        await registry.apply(session, inventory.parse(TOWN), clock.now(), "test")
+        cameras = (await session.scalars(select(Camera).order_by(Camera.id))).all()
+        session.add(PatrolRound(id=1, asked_at=clock.now(), asked_by="x", scope={}, cameras=2, looked=1, faulty=0))
+        for village, family, camera in (("v", "uplink", ""), ("w", "uplink", ""), (None, "volume", ""), ("v", "black", "c-1")):
+            session.add(
+                Fault(
+                    camera=camera, village=village, family=family, state="open", severity=1, figures={}, facts={}, looks=1,
+                    first_seen=clock.now(), opened_at=clock.now(),
+                )
+            )  # fmt: skip
+        await session.flush()
+        session.add(Look(round=1, camera="c-1", at=clock.now(), findings={}, untestable=[], figures={}, accepted=False))
+        await session.flush()
+        midnight = clock.now().astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        day = await figures.day(session, cameras, midnight, clock.now() + timedelta(hours=1))
+    assert (day["cameras"], day["looked"], day["not_looked"]) == (2, 1, ["c-2"])
+    # The cameras' own, their village's up-link, the station's; not another village's.
+    assert [(f["family"], f["village"]) for f in day["faults"]] == [("uplink", "v"), ("volume", None), ("black", "v")]
+
+
+async def _village(database: Database, clock: ManualClock, since: datetime, **profile: object) -> None:
+    async with database.session() as session:
+        await registry.apply(session, inventory.parse(TOWN), since, "test")
+        camera = await session.get_one(Camera, "c-1")
+        camera.profile = {**camera.profile, **profile}
+
+
+async def test_a_perfect_month_stays_perfect_while_retention_deletes_it(database: Database, clock: ManualClock) -> None:
+    """Written once, it is not asked again; and what retention took is recorded time also where a day is written late."""
+    zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
+    start, _ = bounds(date(2026, 10, 1), zone)
+    await _village(database, clock, start)
+
+    async def recorded(day: date) -> list[CameraDay]:
+        async with database.reading() as session:
+            camera = await session.get_one(Camera, "c-1")
+            return await figures.period(session, [camera], day, day, zone, start + timedelta(days=60))
+
+    first, second = date(2026, 10, 1), date(2026, 10, 2)
+    begin = to_microseconds(start)
+    async with database.session() as session:
+        await append(session, hourly(begin, begin + 48 * HOUR_US))
+    assert await figures.keep_day(database, first, zone, start + timedelta(days=1, hours=1)) > 0
+    async with database.session() as session:  # as retention does it (nvr.retention._remember)
+        await session.execute(delete(Footage))
+        session.add(Gap(stream="c-1/main", start_us=begin, end_us=begin + 48 * HOUR_US, cause="retention"))
+    assert await figures.keep_day(database, first, zone, start + timedelta(days=40)) == 0  # once
+    assert await figures.keep_day(database, second, zone, start + timedelta(days=40)) > 0
+    async with database.session() as session:
+        await session.execute(delete(Gap))  # after 400 days the gap rows go as well
+    for day, reconstructed in ((first, False), (second, True)):
+        (row,) = await recorded(day)
+        assert (row.required, row.recorded, row.unknown, row.missing) == (86400, 86400, 0, {})
+        assert row.reconstructed is reconstructed
+
+
+@pytest.mark.parametrize(
+    ("profile", "accepted", "required"),
+    [
+        ({}, None, 18),  # since its first recording, to the minute
+        ({"in_use_since": "2026-09-01"}, None, 18),  # stated earlier: nothing was known of it then
+        ({"in_use_since": "2026-10-02"}, None, 0),
+        ({}, 12, 12),  # accepted at noon
+        ({"in_use_since": "2026-10-01"}, 12, 18),
+    ],
+)
+async def test_hours_before_commissioning_are_not_required(
+    database: Database, clock: ManualClock, profile: dict[str, str], accepted: int | None, required: float
+) -> None:
+    zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
+    start, end = bounds(date(2026, 10, 1), zone)
+    await _village(database, clock, start, **profile)
+    async with database.session() as session:
+        camera = await session.get_one(Camera, "c-1")
+        camera.accepted_at = start + timedelta(hours=accepted) if accepted else None
+        begin = to_microseconds(start) + 6 * HOUR_US
+        await append(session, hourly(begin, begin + 18 * HOUR_US))
+    async with database.reading() as session:
+        camera = await session.get_one(Camera, "c-1")
+        rows = await camera_days.of_interval(session, [camera], start, end)
+    assert sum(r.required for r in rows) == required * 3600
+    assert all(r.recorded == r.required and not r.unknown for r in rows)
+
+
+async def test_hours_after_retirement_are_not_required(database: Database, clock: ManualClock) -> None:
+    zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
+    start, end = bounds(date(2026, 10, 1), zone)
+    await _village(database, clock, start)
+    async with database.session() as session:
+        begin = to_microseconds(start)
+        await append(session, hourly(begin, begin + 8 * HOUR_US))
+        await registry.retire(session, ["c-1"], start + timedelta(hours=8), "x", retired=True)
+        await registry.retire(session, ["c-1"], start + timedelta(hours=20), "x", retired=False)
+        await registry.retire(session, ["c-1"], start + timedelta(hours=22), "x", retired=True)
+    async with database.reading() as session:
+        camera = await session.get_one(Camera, "c-1")
+        (row,) = await camera_days.of_interval(session, [camera], start, end)
+        assert await camera_days.of_interval(session, [camera], end, end + timedelta(days=1)) == []
+    assert (row.service, row.required, row.recorded) == (10 * 3600, 10 * 3600, 8 * 3600)
+    assert row.missing == {"unaccounted": 2 * 3600} and row.unknown == 2 * 3600
+
+
+async def test_silence_of_the_recorder_is_never_a_good_figure(database: Database, clock: ManualClock) -> None:
+    """No footage, no gap, no look: not online, not recorded, not intact; and nobody claims that it was offline."""
+    zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
+    start, end = bounds(date(2026, 10, 2), zone)
+    await _village(database, clock, start - timedelta(days=1))
+    async with database.session() as session:
+        begin = to_microseconds(start) - 5 * HOUR_US
+        await append(session, [Segment("c-1/main", 1, begin, begin + HOUR_US, 1, 1, 1)])
+    async with database.reading() as session:
+        cameras = (await session.scalars(select(Camera))).all()
+        told = await figures.of(session, cameras, start, end)
+    assert (told.online, told.intact, told.recorded, told.unknown, told.clock_right) == (None, None, 0.0, 1.0, None)
 
 
 async def test_nothing_is_judged_where_nothing_is(database: Database, clock: ManualClock) -> None:
@@ -113,11 +244,11 @@ async def test_days_that_are_over_are_kept_once_by_whom_they_concern(database: D
             camera.profile = {**camera.profile, "maintainer": vendor, "sponsor": "Mill"}
         session.add(PatrolRound(id=1, asked_at=clock.now(), asked_by="x", scope={}, cameras=1, looked=1, faulty=0))
         await session.flush()
-        session.add(Look(round=1, camera="c-1", at=clock.now(), findings={}, untestable=[], figures={}, accepted=False))
+        for camera in ("c-1", "c-2"):
+            session.add(Look(round=1, camera=camera, at=clock.now(), findings={}, untestable=[], figures={}, accepted=False))
     for days, rows in ((0.3, 0), (1, 5), (0, 0), (2, 10)):
         clock.advance(days * 86400)
-        async with database.session() as session:
-            assert await figures.keep_days(session, clock.now(), zone) == rows
+        assert await figures.keep_days(database, clock.now(), zone) == rows
     async with database.reading() as session:
         kept = (await session.scalars(select(DailyFigures).order_by(DailyFigures.day))).all()
     assert {(k.kind, k.name) for k in kept} == {

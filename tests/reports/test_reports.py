@@ -4,19 +4,24 @@ import asyncio
 import json
 import re
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import delete
 
 from cameras import inventory, registry
+from cameras.tables import Camera, Village
 from core.clock import ManualClock, to_microseconds
 from core.database import Database
 from core.errors import NotFoundError, UsageError
-from health.tables import Fault
+from health import figures
+from health.tables import Fault, WorkOrder, WorkOrderNote
 from nvr.footage import Segment, append
-from nvr.tables import Gap
-from reports.coverage import Reports, month_bounds, render
+from nvr.tables import Footage, Gap
+from reports.coverage import Reports, digest_of, month_bounds, render
+from reports.tables import StoredReport
 
 ROOT = Path(__file__).parents[2]
 HOUR = 3_600_000_000
@@ -42,34 +47,111 @@ async def test_figures_of_a_village(database: Database, clock: ManualClock) -> N
             for quarter in range(4):
                 at = start + hour * HOUR + quarter * HOUR // 4
                 await append(session, [segment("wj-01/main", at, at + HOUR // 4)])
-        session.add(
-            Gap(stream="wj-01/main", start_us=start + 8 * HOUR, end_us=start + 9 * HOUR, cause="unreachable", detail="")
-        )
-        session.add(
-            Gap(stream="wj-01/main", start_us=start + 9 * HOUR, end_us=start + 10 * HOUR, cause="recorder_down", detail="")
-        )
+        for hour, cause in ((8, "unreachable"), (9, "recorder_down")):
+            session.add(Gap(stream="wj-01/main", start_us=start + hour * HOUR, end_us=start + (hour + 1) * HOUR, cause=cause))
+        for camera, family, detail in (("wj-02", "black", "x"), ("", "uplink", "wangjia")):
+            session.add(
+                Fault(
+                    camera=camera, village="wangjia", family=family, state="open", severity=1, detail=detail,
+                    first_seen=clock.now() + timedelta(hours=10), opened_at=clock.now() + timedelta(hours=10),
+                )
+            )  # fmt: skip
         session.add(
             Fault(
-                camera="wj-02",
-                family="black",
-                state="open",
-                severity=1,
-                detail="x",
-                first_seen=clock.now(),
+                camera="", village="xidian", family="uplink", state="open", severity=1, detail="xidian", first_seen=clock.now(),
                 opened_at=clock.now(),
             )
-        )
-    clock.advance(10 * 3600)
+        )  # fmt: skip
+    clock.advance(10 * 3600 + 1)
     report = await reports.village("wangjia", "2026-11")
     assert (report.cameras, report.cameras_government) == (3, 0)
     assert report.density_per_km2 == pytest.approx(3 / report.area_km2, abs=0.01)  # type: ignore[operator]
     assert report.required_hours == 10
-    assert report.completeness == 0.8
-    assert report.online_rate == 0.9
-    assert [f["family"] for f in report.open_faults] == ["black"]
+    assert report.completeness == 0.7999
+    assert report.online_rate == 0.8888  # of the nine hours of which it is known
+    assert report.unknown_share == pytest.approx(0.1, abs=0.001)
+    assert report.missing_hours == {"recorder_down": 1, "unreachable": 1, "unaccounted": 0.0}
+    assert [(f["camera"], f["family"]) for f in report.open_faults] == [("wj-02", "black"), ("wangjia", "uplink")]
+    assert [o["of"] for o in report.outages] == ["wangjia"]
     assert report.raised == 460_000
     assert report.spent == 9_700
     assert report.cost_per_channel == pytest.approx(3233.33)
+    assert report.digest is None and not report.final
+
+
+async def _october(database: Database) -> tuple[Reports, ZoneInfo, ManualClock]:
+    """A month in which wj-01 was recorded in full, written day by day; it is the first of November."""
+    zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
+    start, end = month_bounds("2026-10", zone)
+    clock = ManualClock(start)
+    reports = await town(database, clock)
+    at = to_microseconds(start)
+    async with database.session() as session:
+        await append(session, [segment("wj-01/main", at + h * HOUR, at + (h + 1) * HOUR) for h in range(31 * 24)])
+    clock.advance((end - start).total_seconds() + 3600)
+    assert await figures.keep_days(database, clock.now(), zone) > 31
+    return reports, zone, clock
+
+
+async def test_a_perfect_october_does_not_fade(database: Database) -> None:
+    """It read 96.8, 51.6 and 3.2 % while retention deleted what it was computed from. Digest and figures stay to the last digit."""
+    reports, zone, clock = await _october(database)
+    first = await reports.village("wangjia", "2026-10")
+    assert (first.completeness, first.online_rate, first.required_hours, first.final) == (1.0, 1.0, 744.0, True)
+    assert first.digest == digest_of(first) and first.digest in render(first, "x") and first.online_now is None
+    async with database.session() as session:
+        await session.execute(delete(Footage))
+        at = to_microseconds(month_bounds("2026-10", zone)[0])
+        session.add(Gap(stream="wj-01/main", start_us=at, end_us=at + 31 * 24 * HOUR, cause="retention"))
+        (await session.get_one(Village, "wangjia")).funding = []
+        (await session.get_one(Camera, "wj-01")).retired = True
+    clock.advance(29 * 86400)
+    assert await reports.village("wangjia", "2026-10") == first
+    # Also where the report of that month is made only now: of the days that were written.
+    late = await reports.village("xidian", "2026-10")
+    assert late.final and late.digest
+
+
+async def test_reports_of_months_that_are_over_are_made_by_themselves(database: Database) -> None:
+    reports, _, _ = await _october(database)
+    assert await reports.keep_months() == 3 and await reports.keep_months() == 0
+    async with database.reading() as session:
+        stored = await session.get_one(StoredReport, ("wangjia", "2026-10"))
+    assert stored.digest == digest_of(await reports.village("wangjia", "2026-10"))
+    assert not (await reports.village("wangjia", "2026-09")).final  # nothing was known yet: nothing is sealed
+
+
+async def test_the_month_is_the_station_s(database: Database) -> None:
+    """At two in the morning of the first it is the old month in UTC."""
+    reports, _, _ = await _october(database)
+    assert (await reports.village("wangjia")).month == "2026-11"
+
+
+async def test_repairs_reach_the_village(database: Database, clock: ManualClock) -> None:
+    reports = await town(database, clock)
+    now = clock.now()
+    async with database.session() as session:
+        for n, (state, village, cost, warranty) in enumerate(
+            [
+                ("closed", "wangjia", 120.0, False), ("closed", "wangjia", 900.0, True), ("closed", "wangjia", None, False),
+                ("working", "wangjia", 50.0, False), ("closed", "xidian", 7.0, False), ("merged", "wangjia", 30.0, False),
+            ],
+            1,
+        ):  # fmt: skip
+            session.add(
+                WorkOrder(
+                    id=n, village=village, camera="wj-01", title=f"order {n}", state=state, severity=1, created_at=now,
+                    created_by="x", respond_by=now, mend_by=now, closed_at=now if state == "closed" else None, cost=cost,
+                    warranty=warranty,
+                )
+            )  # fmt: skip
+        await session.flush()
+        session.add(WorkOrderNote(order=6, at=now, by="x", step="merged", text=""))
+    clock.advance(60)
+    report = await reports.village("wangjia")
+    assert [r.order for r in report.repairs] == [1, 2, 3, 6]
+    assert (report.repair_cost, report.repair_cost_warranty) == (150.0, 900.0)
+    assert "order 1" in render(report, "x")
 
 
 async def test_government_cameras_do_not_count_as_the_village_s_cost(database: Database, clock: ManualClock) -> None:
@@ -87,7 +169,7 @@ async def test_the_printed_page_holds_no_picture_and_no_person(database: Databas
         page = render(report, "西店派出所", language)
         assert "<img" not in page
         assert "王家村" in page
-        assert report.fingerprint[:16] in page
+        assert ("未定稿" if language == "zh" else "Not final") in page
     assert not re.search(r"rtsp|snapshot|thumb|plate|face|person|lng|lat\b", json.dumps(asdict(report), ensure_ascii=False))
 
 
@@ -95,8 +177,9 @@ async def test_unknown_village_and_month(database: Database, clock: ManualClock)
     reports = await town(database, clock)
     with pytest.raises(NotFoundError):
         await reports.village("nowhere", "2026-11")
-    with pytest.raises(UsageError, match="2026-11"):
-        await reports.village("wangjia", "November")
+    for month in ("November", "0001-01", "9999-12", "2026-13"):
+        with pytest.raises(UsageError, match="2026-11"):
+            await reports.village("wangjia", month)
 
 
 def test_months_follow_the_station_s_zone() -> None:

@@ -141,9 +141,24 @@ async def test_metrics_are_by_village_and_within_the_scope(sign_in: SignIn, faul
     officer, other = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.VIDEO_OFFICER, ["xidian"])
     text = await (await officer.get("/metrics")).text()
     assert 'minwang_faults_open{family="black",severity="1",village="wangjia"} 1.0' in text
-    assert "minwang_patrol_finished_timestamp_seconds 0.0" in text
+    assert "minwang_patrol_finished_timestamp_seconds 0.0" in text and "minwang_online_ratio{" not in text
     theirs = await (await other.get("/metrics")).text()
     assert 'family="covered"' in theirs and "wangjia" not in theirs and "minwang_volume" not in theirs
+
+
+async def test_metrics_tell_the_rates_of_the_last_day_as_reports_do(sign_in: SignIn, database: Database) -> None:
+    officer, other = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.VIDEO_OFFICER, ["xidian"])
+    async with database.session() as session:
+        for day, village, online in (
+            ("2026-11-19", "wangjia", 0.1),
+            ("2026-11-20", "wangjia", 0.9),
+            ("2026-11-20", "xidian", None),
+        ):
+            session.add(DailyFigures(day=day, kind="village", name=village, figures={"online": online, "unknown": 0.25}))
+    text = await (await officer.get("/metrics")).text()
+    assert 'minwang_online_ratio{village="wangjia"} 0.9' in text and 'minwang_online_ratio{village="xidian"}' not in text
+    assert 'minwang_unknown_ratio{village="xidian"} 0.25' in text
+    assert "wangjia" not in await (await other.get("/metrics")).text()
 
 
 async def test_what_streams_bring_beside_pictures_is_seen(sign_in: SignIn, database: Database) -> None:

@@ -18,7 +18,7 @@ from core.permissions import Permission
 from core.settings import Settings, TlsMode
 from health.faults import DEAD, OPEN, RECOVERING
 from health.orders import RUNNING
-from health.tables import Fault, PatrolRound, WorkOrder
+from health.tables import DailyFigures, Fault, PatrolRound, WorkOrder
 from nvr import retention_clock
 from nvr.tables import StreamStatus, Volume
 from search.lag import lag
@@ -43,6 +43,7 @@ async def collect(
     """The text. `villages`: whose figures, None: the whole station's. `now`: for tests."""
     registry = CollectorRegistry()
     await _cameras(session, registry, villages)
+    await _figures(session, registry, villages)
     if villages is None:
         now = now or datetime.now(timezone.utc)
         await _station(session, registry, settings.patrol.interval_minutes * 60, now)
@@ -82,6 +83,25 @@ async def _cameras(session: AsyncSession, registry: CollectorRegistry, villages:
     for whose, state, count in await session.execute(running):
         if seen(whose):
             orders.labels(whose or "", state).set(count)
+
+
+async def _figures(session: AsyncSession, registry: CollectorRegistry, villages: tuple[str, ...] | None) -> None:
+    """Of the last day that is over, as reports tell them; a figure that nobody knows is left out."""
+    day = await session.scalar(select(func.max(DailyFigures.day)))
+    rows = await session.scalars(select(DailyFigures).where(DailyFigures.day == day, DailyFigures.kind == "village"))
+    shares = {
+        name: Gauge(f"minwang_{name}_ratio", f"{text} of the last day that is over", ["village"], registry=registry)
+        for name, text in (
+            ("online", "Online rate (在线率)"),
+            ("intact", "Soundness rate (完好率)"),
+            ("recorded", "Completeness (录像完整率)"),
+            ("unknown", "Share of the time of which nobody knows"),
+        )
+    }
+    for row in rows:
+        for name, gauge in shares.items():
+            if (villages is None or row.name in villages) and (value := row.figures.get(name)) is not None:
+                gauge.labels(row.name).set(value)
 
 
 async def _station(session: AsyncSession, registry: CollectorRegistry, interval: float, now: datetime) -> None:

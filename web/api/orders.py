@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
@@ -239,7 +239,7 @@ async def _day(c: Context, text: str | None) -> DayView:
             for x in await session.scalars(select(Camera).where(Camera.retired.is_(False)))
             if c.identity.sees_village(x.village)
         ]
-        told = await figures.day(session, cameras, start, min(start + timedelta(days=1), now))
+        told = await figures.day(session, cameras, start, now)
     return DayView(day=day, figures=told, signed_by=None, signed_at=None, digest=None)
 
 

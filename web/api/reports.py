@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import timedelta
 from typing import Any, Literal
 
 from aiohttp import web
@@ -82,7 +81,7 @@ async def camera_figures(c: Context) -> DayFigures:
         camera = await session.get(Camera, c.path("camera"))
         if camera is None or not c.identity.sees_village(camera.village):
             raise NotFoundError("there is no such camera")
-        told = await figures.of(session, [camera], now - timedelta(days=30), now)
+        told = await figures.last_days(session, camera, 30, c.services.zone, now)
     return DayFigures(day=f"{now:%Y-%m-%d}", kind="camera", name=camera.id, figures=asdict(told))
 
 
@@ -97,5 +96,4 @@ async def _report(c: Context) -> VillageReport:
     code = c.path("village")
     if not c.identity.sees_village(code):
         raise NotFoundError("there is no such village")
-    month = c.query.month or c.services.clock.now().strftime("%Y-%m")
-    return await c.services.reports.village(code, month)
+    return await c.services.reports.village(code, c.query.month)

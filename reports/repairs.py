@@ -1,0 +1,40 @@
+"""What was mended in a village and what it cost, from work orders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from health.orders import DONE, MERGED
+from health.tables import WorkOrder, WorkOrderNote
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A work order that came to its end. `cost`: yuan, None where none was stated."""
+
+    order: int
+    camera: str  # empty: of several
+    title: str
+    day: str  # local
+    cost: float | None
+    warranty: bool  # the maker pays
+
+
+async def repairs(session: AsyncSession, village: str, start: datetime, end: datetime) -> list[Repair]:
+    """Orders that were closed in [start, end), and those merged into others that had cost something by then."""
+    merged = (
+        select(func.max(WorkOrderNote.at))
+        .where(WorkOrderNote.order == WorkOrder.id, WorkOrderNote.step == MERGED)
+        .scalar_subquery()
+    )
+    over = func.coalesce(WorkOrder.closed_at, merged)
+    ended = (WorkOrder.state == DONE) | ((WorkOrder.state == MERGED) & WorkOrder.cost.is_not(None))
+    query = select(WorkOrder, over).where(WorkOrder.village == village, ended, over >= start, over < end)
+    return [
+        Repair(o.id, o.camera or "", o.title, f"{at.astimezone(start.tzinfo):%Y-%m-%d}", o.cost, o.warranty)
+        for o, at in await session.execute(query.order_by(WorkOrder.id))
+    ]
