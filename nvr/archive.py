@@ -102,6 +102,15 @@ class ArchiveDatabase:
         self._drop_oldest()
 
     def _drop_oldest(self) -> None:
+        """Of gaps nobody else knows, files are adopted at the next start: the oldest files go first."""
+        for share in (10, 1):  # mostly the oldest tenth has some
+            excess = len(self._waiting) - MAX_WAITING
+            if excess <= 0:
+                return
+            oldest = [self._waiting.popleft() for _ in range(min(len(self._waiting), excess + MAX_WAITING // share))]
+            kept = [fact for fact in oldest if not isinstance(fact, Segment)]
+            self._waiting.extendleft(reversed(kept))
+            self.dropped_facts += len(oldest) - len(kept)
         while len(self._waiting) > MAX_WAITING:
             self._waiting.popleft()
             self.dropped_facts += 1

@@ -46,7 +46,8 @@ GIVE_UP = timedelta(days=7)  # a card's ring has come round
 AT_ONCE = 2  # cameras, in different subnets
 LONGEST_US = 1800 * SECOND  # fetched in one turn, so that others get theirs
 LOOKED_AT = 200  # due gaps, the oldest, of which jobs are chosen
-LEAST_US = SECOND  # what is shorter is jitter
+LEAST_US = SECOND  # what is shorter is not asked for; it stays a gap
+PICTURE_US = SECOND // 4  # between what was fetched and what was recorded: no hole
 MARGIN_US = 6 * SECOND  # asked for before the gap: the keyframe lies there
 SLOWEST = 1_000_000  # bits a second
 STORE_SECONDS = 60.0
@@ -103,16 +104,20 @@ class Backfiller:
             )
             jobs = []
             for gap, camera in await session.execute(query):
+                if gap.end_us is not None and gap.end_us - gap.start_us < LEAST_US:
+                    gap.ask_at = None
+                    continue
                 pieces = await _still_missing(session, gap)
                 if not pieces:
                     await session.delete(gap)
                     continue
-                if camera.address is None or camera.refused_at is not None:
+                worth_it = [piece for piece in pieces if piece[1] - piece[0] >= LEAST_US]
+                if camera.address is None or camera.refused_at is not None or not worth_it:
                     gap.ask_at = None
                     continue
                 login = await registry.login(session, self.vault, camera.credential)
-                start, end = pieces[0]
-                end = min(end, start + LONGEST_US)
+                start, end = worth_it[0]
+                end = end if end - start < LONGEST_US + LEAST_US else start + LONGEST_US
                 jobs.append(Job(gap.id, camera.id, gap.stream, camera.address, start, end, login))
             return jobs
 
@@ -193,6 +198,7 @@ class Backfiller:
             for start, end in _split(pieces, job.end_us):
                 # What lies behind this turn's stretch has not been asked for.
                 ask = now if start > job.end_us - LEAST_US else now + again if again else None
+                ask = ask if end - start >= LEAST_US else None
                 session.add(Gap(stream=gap.stream, start_us=start, end_us=end, cause=gap.cause, detail=gap.detail, ask_at=ask))
             await session.execute(delete(Gap).where(Gap.id == job.gap))
             left = sum(end - start for start, end in pieces)
@@ -209,7 +215,7 @@ async def _still_missing(session: AsyncSession, gap: Gap) -> list[tuple[int, int
     """What of a gap is in no file: a recorder that died while it fetched has left some of it."""
     end = gap.end_us if gap.end_us is not None else gap.start_us
     found = await footage.spans(session, [gap.stream], gap.start_us, end)
-    return missing(gap.start_us, end, footage.joined(found[gap.stream]))
+    return missing(gap.start_us, end, footage.joined(found[gap.stream], PICTURE_US))
 
 
 class _Undisturbed:
@@ -224,10 +230,10 @@ class _Undisturbed:
 
 
 def missing(start_us: int, end_us: int, covered: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """What of [start, end) lies in none of the spans (in order); pieces of less than a second are jitter."""
+    """What of [start, end) lies in none of the spans (in order). Short pieces count: those of neighbouring gaps add up."""
     pieces, at = list[tuple[int, int]](), start_us
     for begin, until in [*covered, (end_us, end_us)]:
-        if begin - at >= LEAST_US:
+        if begin - at > PICTURE_US:
             pieces.append((at, min(begin, end_us)))
         at = max(at, until)
     return pieces

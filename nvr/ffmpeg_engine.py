@@ -270,7 +270,8 @@ class _Session:
         if self._watchdog.check(now, self.pictures, waits=self._waits):
             self._engine.ask_keyframe(self._spec.id)
         if self._watchdog.waited(now) > FIRST_REQUEST_S:
-            self._sink.start_gap(NO_KEYFRAME, "pictures arrive, and no keyframe among them yet", self._engine.now_us())
+            at = self._sink.wall_us(self._engine.now_us())
+            self._sink.start_gap(NO_KEYFRAME, "pictures arrive, and no keyframe among them yet", at)
 
     def _hand_on(self, runs: list[tuple[Assembled, int]]) -> None:
         for run, arrival_us in runs:

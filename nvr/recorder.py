@@ -30,6 +30,7 @@ from nvr.preroll import EventSink
 from nvr.refiling import Refiler
 from nvr.segments import LiveTap, SegmentSink
 from nvr.streams import NOTHING_KNOWN, StreamFacts, StreamSpec, StreamState
+from nvr.timeline import Covered
 from nvr.volumes import Disk, VolumeSet
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class Recorder:
         self.tasks = BackgroundTasks(clock)
         self._wanting = asyncio.Lock()
         self._live: dict[str, LiveTap] = {}
+        self._left: dict[str, Covered] = {}  # where the time lines of streams ended that are not wanted any more
         self.volume_back: Callable[[int], object] = lambda _number: None
         self.stream_removed: Callable[[str], object] = lambda _stream: None
 
@@ -125,7 +127,7 @@ class Recorder:
     async def want(
         self,
         specs: Iterable[StreamSpec],
-        covered: Mapping[str, tuple[int, bool]] | None = None,
+        covered: Mapping[str, Covered] | None = None,
         facts: Mapping[str, StreamFacts] | None = None,
     ) -> None:
         """Make these the recorded streams: what is wanted otherwise than before, and what died, is started again.
@@ -136,7 +138,7 @@ class Recorder:
             await self._want({s.id: s for s in specs}, covered or {}, facts or {})
 
     async def _want(
-        self, wanted: Mapping[str, StreamSpec], covered: Mapping[str, tuple[int, bool]], known: Mapping[str, StreamFacts]
+        self, wanted: Mapping[str, StreamSpec], covered: Mapping[str, Covered], known: Mapping[str, StreamFacts]
     ) -> None:
         gone = [state for key, state in self.streams.items() if wanted.get(key) != state.spec or not state.alive]
         why = {state.spec.id: _CHANGED if state.alive else _DIED for state in gone}
@@ -150,11 +152,12 @@ class Recorder:
             if key in self.streams:
                 self.streams[key].hear(known.get(key, NOTHING_KNOWN))
             else:
-                self._add(spec, covered.get(key), before.get(key), known.get(key, NOTHING_KNOWN))
+                self._add(spec, self._left.pop(key, None) or covered.get(key), before.get(key), known.get(key, NOTHING_KNOWN))
 
     def _remove(self, state: StreamState) -> None:
         if state.sink.covered_until is not None:
             state.sink.start_gap("schedule", "no longer recorded", to_microseconds(self._clock.now()))
+            self._left[state.spec.id] = Covered(state.sink.covered_until, True, state.sink.timeline.last_cause)
         if self._live.pop(state.spec.id, None) is not None:
             self.stream_removed(state.spec.id)
 
@@ -173,7 +176,7 @@ class Recorder:
     def _add(
         self,
         spec: StreamSpec,
-        covered: tuple[int, bool] | None,
+        covered: Covered | None,
         before: tuple[StreamState, tuple[str, str]] | None,
         facts: StreamFacts,
     ) -> None:
@@ -186,12 +189,7 @@ class Recorder:
         if before is not None:
             self._continue(sink, *before)
         elif covered is not None:
-            until, in_gap = covered
-            if not in_gap:  # a clock that was ahead may have filed footage in the future
-                until = min(until, to_microseconds(self._clock.now()))
-            sink.timeline.resume(until, in_gap)
-            if not in_gap:
-                sink.start_gap("recorder_down", "", until)
+            sink.timeline.go_on(covered, to_microseconds(self._clock.now()))
         sink.live = self._live.get(spec.id)
         state = StreamState(spec, sink, counters, since=self._clock.monotonic(), fell_back_at=facts.fell_back_at)
         state.hear(facts)

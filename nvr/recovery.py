@@ -18,11 +18,11 @@ import asyncio
 import hashlib
 import logging
 import os
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -30,11 +30,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import from_microseconds, to_microseconds
 from core.database import Database
-from nvr import fmp4, footage, salvage, volume_quarantine
+from nvr import fmp4, footage, salvage, timeline, volume_quarantine
 from nvr.disk_calls import DiskCalls
 from nvr.fmp4 import TIMESCALE
 from nvr.footage import Segment
-from nvr.tables import Footage, Gap, OpenSegment, StreamUsage, Volume
+from nvr.tables import FILLABLE, Footage, Gap, OpenSegment, StreamUsage, Volume
+from nvr.timeline import Covered
 from nvr.volumes import is_mounted, remedy
 
 log = logging.getLogger(__name__)
@@ -119,21 +120,40 @@ def _left_open(row: OpenSegment) -> Segment:
 
 
 async def _name_holes(database: Database, stream: str, now_us: int) -> int:
-    """A recorder killed twice in a row takes the fact of the first gap with it: holes of the last hours get one."""
-    since = now_us - HOLES_US
+    """What a recorder that was killed took with it: the end of a gap, or a whole one (killed twice in a row)."""
     async with database.session() as session:
-        known = (await footage.spans(session, [stream], since, now_us))[stream]
+        await _end_overtaken(session, stream, now_us)
+        end = await _end_of(session, stream)
+        since = min(now_us, now_us if end is None else end) - HOLES_US
+        segments = [s for s in await footage.between(session, [stream], since, 2**62) if not s.open]
         gaps = await session.execute(
             select(Gap.start_us, Gap.end_us).where(Gap.stream == stream, (Gap.end_us > since) | Gap.end_us.is_(None))
         )
-        spans = sorted([*known, *((start, end if end is not None else now_us) for start, end in gaps)])
-        whole = footage.joined(spans)
-        holes = [(a, b) for (_, a), (b, _) in pairwise(whole)]
+        spans = [(start, end if end is not None else max(now_us, start)) for start, end in gaps]
+        mended = [s.start_us for s in segments if s.flags & footage.RECOVERED]
+        found = timeline.holes([(s.start_us, s.end_us) for s in segments], spans, mended)
         session.add_all(
             Gap(stream=stream, start_us=a, end_us=b, cause="recorder_down", detail="", ask_at=from_microseconds(now_us))
-            for a, b in holes
+            for a, b in found
         )
-    return len(holes)
+    return len(found)
+
+
+async def _end_overtaken(session: AsyncSession, stream: str, now_us: int) -> None:
+    for gap in await session.scalars(select(Gap).where(Gap.stream == stream, Gap.end_us.is_(None))):
+        files = (await footage.spans(session, [stream], gap.start_us, 2**62))[stream]
+        if (end := timeline.overtaken(gap.start_us, files)) is not None:
+            gap.end_us = end
+            gap.ask_at = from_microseconds(now_us) if gap.cause in FILLABLE else None
+
+
+async def _end_of(session: AsyncSession, stream: str) -> int | None:
+    """End of a stream's newest file."""
+    hour = await session.scalar(select(func.max(Footage.hour)).where(Footage.stream == stream))
+    if hour is None:
+        return None
+    rows = await session.scalars(select(Footage).where(Footage.stream == stream, Footage.hour == hour))
+    return max(s.end_us for r in rows for s in footage.unpack(r.stream, r.hour, r.volume, r.entries))
 
 
 async def _close(database: Database, volumes: dict[int, Path], left_open: Segment, found: Recovered, now: datetime) -> None:
@@ -202,8 +222,11 @@ def completed(segment: Segment, path: Path, *, hashing: bool = True, now: dateti
         flags |= footage.AUDIO
     if not hashing:
         flags |= footage.UNHASHED
+    end = segment.start_us + media
+    if now is not None:  # how long the newest picture lasts is a guess: until now at most
+        end = max(segment.start_us + last.time * 100 // 9 + 1, min(end, to_microseconds(now)))
     whole = Segment(
-        segment.stream, segment.volume, segment.start_us, segment.start_us + media, media, path.stat().st_size,
+        segment.stream, segment.volume, segment.start_us, end, media, path.stat().st_size,
         sum(f.samples for f in outcome.fragments), 0, segment.clock_offset_us, flags,
         sha256_of(path) if hashing else footage.NO_HASH,
     )  # fmt: skip
@@ -267,10 +290,12 @@ async def _adopt_recent(
         if not files:
             continue
         async with database.reading() as session:
-            known = {
-                (s.volume, s.start_us)
-                for s in await footage.between(session, [stream], to_microseconds(since) - 86_400_000_000, 2**62)
-            }
+            opened = await footage.still_open(session, [stream], 2**62)
+            rows = await session.scalars(
+                select(Footage).where(Footage.stream == stream, Footage.hour >= to_microseconds(since) // footage.HOUR_US - 24)
+            )
+            entries = (s for r in rows for s in footage.unpack(r.stream, r.hour, r.volume, r.entries))  # also what is to go
+            known = {(s.volume, s.start_us) for s in (*opened, *entries)}
         for volume, start, path in files:
             if start is None or (volume, start) not in known:
                 await _adopt(database, volumes[volume], Segment(stream, volume, start or 0, start or 0), path, now, found)
@@ -317,10 +342,10 @@ def all_files_of(volumes: dict[int, Path], stream: str, days: list[str]) -> Iter
                 yield number, footage.start_of(path) if entry.name.endswith(".mp4") else None, path
 
 
-async def last_covered(database: Database, streams: Iterable[str]) -> dict[str, tuple[int, bool]]:
-    """For each stream with footage: (end of its newest segment or gap, whether a gap is open). Times µs UTC."""
+async def last_covered(database: Database, streams: Iterable[str]) -> dict[str, Covered]:
+    """Where the time line of each stream with footage or an open gap ended."""
     wanted = set(streams)
-    result: dict[str, tuple[int, bool]] = {}
+    ends, opened = defaultdict[str, list[int]](list), defaultdict[str, list[tuple[int, str]]](list)
     async with database.reading() as session:
         newest_hour = (
             select(Footage.stream, func.max(Footage.hour).label("hour"))
@@ -332,10 +357,11 @@ async def last_covered(database: Database, streams: Iterable[str]) -> dict[str, 
             newest_hour, (Footage.stream == newest_hour.c.stream) & (Footage.hour == newest_hour.c.hour)
         )
         for row in await session.scalars(query):
-            if row.stream in wanted:
-                end = max(s.end_us for s in footage.unpack(row.stream, row.hour, row.volume, row.entries))
-                result[row.stream] = (max(end, result.get(row.stream, (0, False))[0]), False)
+            ends[row.stream] += (s.end_us for s in footage.unpack(row.stream, row.hour, row.volume, row.entries))
+        newest_gap = select(func.max(Gap.end_us)).where(Gap.stream == StreamUsage.stream).scalar_subquery()
+        for stream, end in await session.execute(select(StreamUsage.stream, newest_gap)):
+            ends[stream] += [end] if end is not None else []
         for gap in await session.scalars(select(Gap).where(Gap.end_us.is_(None))):
-            if gap.stream in wanted:
-                result[gap.stream] = (gap.start_us, True)
-    return result
+            opened[gap.stream].append((gap.start_us, gap.cause))
+    found = {s: timeline.covered(ends.get(s, ()), opened.get(s, ())) for s in wanted}
+    return {stream: covered for stream, covered in found.items() if covered is not None}

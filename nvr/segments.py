@@ -109,6 +109,8 @@ class SegmentSink:
     def begin_session(self, sound: AudioTrack | None = None) -> None:
         """A new connection: times start over, so does the file."""
         self.end_session()
+        if self._station is not None:  # slewed since the last file
+            self.clock.correction_us = self._station.correction_us
         self.clock.restart()
         self._sound_clock.restart()
         self._cadence = Cadence()
@@ -281,7 +283,10 @@ class SegmentSink:
         path = disk.path / self.stream / footage.name_of(start)
         file = SegmentFile(path, lambda e: self._in_loop(lambda: self._failed(file, disk, e)))
         init = fmp4.init_segment(run.video, self._sound)
-        disk.writer.append(file, init, size=len(init))
+        if not disk.writer.append(file, init, size=len(init)):
+            self.timeline.cover(start)
+            self.start_gap("disk_error", "the disk does not keep up", start)
+            return None
         self._origin = run.time if self._origin is None else self._origin
         self.segment = Writing(
             file,
@@ -350,7 +355,7 @@ class SegmentSink:
         if file.error is not None:  # cut back: what was written of it counts
             media = written_us(segment)
             told, end_us = end_us, segment.start_us + media
-            if not segment.failed and told - end_us >= GAP_MIN_US:  # it had been closed before the disk refused its end
+            if not segment.failed and told > end_us:  # it had been closed before the disk refused its end
                 self._archive.gap(self.stream, end_us, _disk_cause(file.error), file.error.strerror or "", told)
             frames = frames if media else 0
             flags |= footage.RECOVERED

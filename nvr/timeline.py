@@ -6,13 +6,15 @@ Every instant since recording began is covered by a file or lies in a gap: cover
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from nvr.footage import Segment
 
 GAP_MIN_US = 1_000_000  # a shorter hole is counted, not told
 OVERLAP_MAX_US = 2_000_000  # of a new file with what is covered; more comes from a clock that was wrong
+JITTER_US = 50_000  # between two files: no hole
 _TICKS = 90_000
 _JITTER = _TICKS // 4  # a pause between pictures that no stream's rhythm has to explain
 _SPARSE = 10 * _TICKS  # the longest distance that pictures of an unknown rhythm may have
@@ -46,6 +48,44 @@ class ClockStep:
     files: tuple[int, ...] | None  # starts of its files in between; None: too many
 
 
+class Covered(NamedTuple):
+    """Where a stream's time line ended when its recorder did."""
+
+    until_us: int  # end of its newest file or gap, or where the open gap begins
+    in_gap: bool
+    cause: str = "no_packets"
+
+
+def covered(ends: Sequence[int], open_gaps: Sequence[tuple[int, str]]) -> Covered | None:
+    """By the ends of its files and gaps, and by (start, cause) of the gaps that are open; None where it has none of either."""
+    if open_gaps:
+        start, cause = max(open_gaps)
+        return Covered(start, True, cause)
+    return Covered(max(ends), False) if ends else None
+
+
+def overtaken(start_us: int, files: Sequence[tuple[int, int]]) -> int | None:
+    """When an open gap that began at `start_us` really ended: files (start, end) begin behind it, and the fact of its end was
+    lost with a recorder that was killed. None: it goes on."""
+    ends = [max(begin, start_us) for begin, end in files if end > start_us and begin >= start_us - OVERLAP_MAX_US]
+    return min(ends, default=None)
+
+
+def holes(files: Sequence[tuple[int, int]], gaps: Sequence[tuple[int, int]], mended: Sequence[int]) -> list[tuple[int, int]]:
+    """What lies between the first and the last (start, end), in none of them, and nobody told: the fact was lost with a
+    recorder that was killed. Holes below a second were counted by it, except beside the files that recovery has `mended` (their
+    starts): they end with their last whole fragment, and what was told before them may be lost, too."""
+    found, at, torn = list[tuple[int, int]](), None, set(mended)
+    is_torn = False  # what ends at `at` is mended
+    for start, end, of_file in sorted([*((a, b, True) for a, b in files), *((a, b, False) for a, b in gaps)]):
+        is_mended = of_file and start in torn
+        if at is not None and start - at > (JITTER_US if is_torn or is_mended else GAP_MIN_US):
+            found.append((at, start))
+        if at is None or end > at:
+            at, is_torn = end, is_mended
+    return found
+
+
 class Timeline:
     def __init__(self, stream: str, archive: ArchiveLog):
         self._stream = stream
@@ -60,6 +100,15 @@ class Timeline:
     def resume(self, covered_until: int | None, in_gap: bool, last_cause: str = "no_packets") -> None:
         """Go on where another time line of the stream ended."""
         self.covered_until, self.in_gap, self.last_cause = covered_until, in_gap, last_cause
+
+    def go_on(self, covered: Covered, now_us: int) -> None:
+        """Go on where an earlier recorder ended."""
+        if covered.in_gap:
+            self.resume(*covered)
+            return
+        until = min(covered.until_us, now_us)  # a clock that was ahead may have filed footage in the future
+        self.resume(until, False)
+        self.start_gap("recorder_down", "", until)
 
     def begin(self, start: int) -> int:
         """Footage begins at `start`, or where this returns: not before what is covered. Ends the open gap, or tells

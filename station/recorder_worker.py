@@ -30,6 +30,7 @@ from nvr.keyframe_requests import KeyframeRequests
 from nvr.live import LiveHub, node_token
 from nvr.reconcile import Desired, StatusWriter, desired
 from nvr.recorder import Recorder
+from nvr.timeline import Covered
 from station import database as station_database
 from station.processes import spare_memory, until_stopped, vault_of, volume_set
 
@@ -56,7 +57,8 @@ class Worker:
     vault: Vault
     archive: ArchiveDatabase
     machine: Recorder
-    covered: dict[str, tuple[int, bool]]
+    covered: dict[str, Covered]
+    recovered: set[str] = field(default_factory=set)  # streams of which it knows what earlier recorders left
     told_failures: Counter[str] = field(default_factory=Counter)  # of the recorder's own tasks
     observing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -75,8 +77,19 @@ class Worker:
     async def reconcile(self) -> None:
         async with self.observing:
             wanted = await self.wanted()
+            await self.recover([s for s in wanted.streams if s not in self.recovered])
             await self.machine.want(wanted.specs, self.covered, wanted.facts)
         self.covered.clear()
+
+    async def recover(self, streams: list[str]) -> None:
+        """Bring together what an earlier recorder left of these streams, before they are recorded: those of a schedule come later."""
+        if not streams:
+            return
+        findings = await recovery.recover(self.database, streams, self.clock.now())
+        if not findings.clean:
+            log.warning("recovery: %s", findings.as_dict())
+        self.covered |= await recovery.last_covered(self.database, streams)
+        self.recovered |= set(streams)
 
     async def write_status(self, status: StatusWriter, url: str) -> None:
         async with self.observing:  # what is read before this is committed must not be told behind it
@@ -126,10 +139,7 @@ async def _record(settings: Settings, index: int, database: Database, ready: Cal
     worker = Worker(settings, index, database, clock, vault, archive, machine, {})
     await _look_back(worker)
     streams = (await worker.wanted()).streams
-    findings = await recovery.recover(database, streams, clock.now())
-    if not findings.clean:
-        log.warning("recovery: %s", findings.as_dict())
-    worker.covered = await recovery.last_covered(database, streams)
+    await worker.recover(streams)
     await machine.start()
     url, runner = await _serve_live(machine, settings)
     duties, began_us = BackgroundTasks(clock), to_microseconds(clock.now())

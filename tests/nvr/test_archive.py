@@ -36,10 +36,11 @@ from nvr.footage import Segment
 from nvr.holds import active_holds
 from nvr.reader import ArchiveReader
 from nvr.recorder import StreamSpec
-from nvr.recovery import recover
+from nvr.recovery import last_covered, recover
 from nvr.retention import Retention, forecast
 from nvr.sealing import seal
 from nvr.tables import Footage, Gap, Hold, OpenSegment, Shortfall, StreamUsage, Volume
+from nvr.timeline import Covered
 from nvr.verify import verify
 from station.cli import cli
 from tests.conftest import open_database, street_clip
@@ -104,6 +105,63 @@ async def reopen(database: Database, segment: Segment) -> None:
     await change(database, segment, None)
     async with database.session() as session:
         session.add(OpenSegment(stream=segment.stream, start_us=segment.start_us, volume=segment.volume))
+
+
+async def gap_rows(database: Database) -> list[tuple[int, int | None, str]]:
+    async with database.reading() as session:
+        return [(g.start_us, g.end_us, g.cause) for g in await session.scalars(select(Gap).order_by(Gap.start_us))]
+
+
+async def test_a_gap_whose_end_was_lost_with_its_recorder_ends_where_the_next_file_begins(
+    recorded: list[Segment], database: Database
+) -> None:
+    async with database.session() as session:
+        session.add(Gap(stream="cam/main", start_us=recorded[0].start_us - 5_000_000, cause="unreachable", detail=""))
+    await reopen(database, recorded[-1])
+    now = SystemClock().now()
+    await recover(database, ["cam/main"], now)
+    assert await gap_rows(database) == [(recorded[0].start_us - 5_000_000, recorded[0].start_us, "unreachable")]
+    found = await last_covered(database, ["cam/main", "other/main"])
+    assert found == {"cam/main": Covered((await segments_of(database))[-1].end_us, False)}
+
+
+async def test_a_time_line_goes_on_behind_its_newest_gap(recorded: list[Segment], database: Database) -> None:
+    end = recorded[-1].end_us
+    async with database.session() as session:
+        session.add(Gap(stream="cam/main", start_us=end, end_us=end + 7_000_000, cause="unreachable", detail=""))
+    assert await last_covered(database, ["cam/main"]) == {"cam/main": Covered(end + 7_000_000, False)}
+    async with database.session() as session:
+        session.add(Gap(stream="cam/main", start_us=end + 7_000_000, cause="auth_refused", detail=""))
+    assert await last_covered(database, ["cam/main"]) == {"cam/main": Covered(end + 7_000_000, True, "auth_refused")}
+
+
+async def test_a_hole_before_a_long_absence_is_named_too(recorded: list[Segment], database: Database) -> None:
+    await change(database, recorded[1], None)
+    await asyncio.to_thread((await place_of(database, recorded[1])).unlink)
+    later = SystemClock().now() + timedelta(days=20)
+    assert (await recover(database, ["cam/main"], later)).holes == 1
+    assert (recorded[0].end_us, recorded[2].start_us, "recorder_down") in await gap_rows(database)
+
+
+async def test_a_file_that_its_disk_does_not_let_go_is_not_adopted_again(
+    recorded: list[Segment], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await change(database, recorded[0], footage.flagged(recorded[0], footage.DELETING))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert not (await recover(database, ["cam/main"], SystemClock().now())).adopted
+
+
+async def test_the_newest_picture_of_a_file_lasts_until_its_recorder_is_back_at_most(
+    recorded: list[Segment], database: Database
+) -> None:
+    last = recorded[-1]
+    await reopen(database, last)
+    await recover(database, ["cam/main"], from_microseconds(last.end_us - 20_000))
+    assert (await segments_of(database))[-1].end_us == last.end_us - 20_000
 
 
 async def test_a_clean_archive_is_clean(recorded: list[Segment], database: Database) -> None:

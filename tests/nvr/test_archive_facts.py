@@ -231,3 +231,18 @@ async def test_a_volume_that_hangs_holds_up_no_row(
     assert await archive.flush() and len(await segments_of(database)) == 1
     assert not await asyncio.to_thread(path.exists)
     back.set()
+
+
+async def test_where_facts_must_be_dropped_gaps_are_kept_and_files_adopted_later(
+    archive: ArchiveDatabase, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive_module, "MAX_WAITING", 20)
+    for n in range(30):
+        if n % 3 == 0:
+            archive.gap("cam/main", n * SECOND, "unreachable", "", n * SECOND + 1)
+        else:
+            archive.closed(Segment("cam/main", 1, n * SECOND, n * SECOND + 1, frames=1))
+    assert await archive.flush()
+    async with database.reading() as session:
+        gaps = [g.start_us // SECOND for g in await session.scalars(select(Gap).order_by(Gap.start_us))]
+    assert gaps == list(range(0, 30, 3)) and archive.dropped_facts >= 10

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -365,3 +366,25 @@ def test_missing_pieces_and_spans_make_the_gap_again(raw: list[tuple[int, int]])
         at = t * SECOND + SECOND // 2
         covered: Any = any(a <= at < b for a, b in spans)
         assert covered != any(a <= at < b for a, b in pieces)
+
+
+def test_what_is_left_of_neighbouring_gaps_adds_up_and_is_not_dropped() -> None:
+    first = missing(0, 5 * SECOND, [(0, 4_100_000)])
+    second = missing(5 * SECOND, 10 * SECOND, [(5_900_000, 10 * SECOND)])
+    assert first == [(4_100_000, 5 * SECOND)] and second == [(5 * SECOND, 5_900_000)]
+
+
+async def test_gaps_below_a_second_side_by_side_are_kept(town: Town) -> None:
+    """A stream whose trouble changes its cause twice leaves short gaps: no card is asked for them, and no one forgets them."""
+    now = to_microseconds(SystemClock().now()) - 100 * SECOND
+    async with town.database.session() as session:
+        for at in (0, 700_000):
+            session.add(
+                Gap(
+                    stream="cam/main", start_us=now + at, end_us=now + at + 700_000, cause="unreachable", detail="",
+                    ask_at=SystemClock().now() - timedelta(minutes=1),
+                )
+            )  # fmt: skip
+    machine: Any = SimpleNamespace(streams={"cam/main": SimpleNamespace(spec=spec(town), state="recording")}, _archive=None)
+    assert await town.backfiller(machine).run_once() == 0
+    assert [(g.start_us - now, g.ask_at) for g in await town.gaps()] == [(0, None), (700_000, None)]

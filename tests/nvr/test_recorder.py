@@ -315,6 +315,20 @@ async def test_other_streams_are_not_interrupted_by_a_change(clip: Clip, recordi
     assert [g.cause for g in await rows(database, Gap, "cam1/main")] == ["schedule"]
 
 
+async def test_a_stream_that_is_wanted_again_ends_the_gap_in_between(recording: Recording, database: Database) -> None:
+    """By a schedule a stream comes and goes every day."""
+    spec = StreamSpec("cam/main", "rtsp://127.0.0.1:1/none", None, "native")
+    async with recording(spec) as machine:
+        await eventually(lambda: machine.streams["cam/main"].sink.in_gap)
+        await machine.want([])
+        await machine.want([spec])
+        assert machine.streams["cam/main"].sink.timeline.last_cause == "schedule"
+        await eventually(lambda: machine.streams["cam/main"].sink.timeline.last_cause == "unreachable")
+    found = await rows(database, Gap)
+    assert [(g.cause, g.end_us is None) for g in found] == [("unreachable", False), ("schedule", False), ("unreachable", True)]
+    assert found[0].end_us == found[1].start_us and found[1].end_us == found[2].start_us
+
+
 async def test_restart_leaves_a_gap_called_recorder_down(rtsp_camera: Camera, recording: Recording, database: Database) -> None:
     spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
     async with recording(spec) as machine:

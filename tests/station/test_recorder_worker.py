@@ -23,8 +23,9 @@ from core.settings import Settings
 from nvr import black_box, footage
 from nvr.black_box import SEVERAL, BlackBox
 from nvr.quarantine import applies
+from nvr.reconcile import Desired
 from nvr.recorder import StreamSpec
-from nvr.tables import StreamStatus
+from nvr.tables import Gap, StreamStatus
 from station import database as station_database
 from station.recorder_worker import Worker
 from station.supervisor import Role, Supervisor
@@ -190,3 +191,25 @@ async def test_a_camera_s_event_opens_the_gate(rtsp_camera: tuple[Mount, str], d
             events.append(session, clock.now(), "camera.motion", camera="cam")
         await eventually(lambda: state.sink.segments_made >= 1)
         following.cancel()
+
+
+async def test_a_stream_that_is_wanted_later_goes_on_where_an_earlier_recorder_ended(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Out of its hours when the recorder starts: the gap of the night ends with its first picture."""
+    async with database.session() as session:
+        session.add(Gap(stream="cam/main", start_us=5, cause="schedule", detail=""))
+    wanted = Desired([], {})
+    async with record(database, tmp_path / "video") as machine:
+        vault = await asyncio.to_thread(Vault.open_or_create, tmp_path / "key")
+        worker = Worker(Settings(), 0, database, SystemClock(), vault, machine._archive, machine, {})
+
+        async def now_wanted(_: Worker) -> Desired:
+            return wanted
+
+        monkeypatch.setattr(Worker, "wanted", now_wanted)
+        await worker.reconcile()
+        wanted.specs.append(StreamSpec("cam/main", "rtsp://127.0.0.1:1/none", None, "native"))
+        await worker.reconcile()
+        line = machine.streams["cam/main"].sink.timeline
+        assert (line.covered_until, line.in_gap, line.last_cause) == (5, True, "schedule")
