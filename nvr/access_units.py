@@ -45,6 +45,7 @@ class Counters:
     timestamp_jumps: int = 0
     foreign_packets: int = 0  # of another SSRC, payload type or channel: ignored
     skipped_units: int = 0  # NAL units that no decoder needs, or that are none
+    held_back: int = 0  # readings put off because the stream takes more than its share of the CPU (nvr.work_budget)
     duplicate_packets: int = 0  # that had come before, or came too late: dropped
 
 

@@ -32,6 +32,7 @@ from nvr.picture_times import MAX_JUMP
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+_MOST_FRAMES = 4096  # of a region; ordinary ones fill it with a few hundred
 _LEAST = 8  # bytes of an interleaved frame: an empty RTCP report; a delimiter in a packet of its own has 14
 _SCANNED = 262_144  # bytes of all regions that are searched for start codes inside slices, taking turns
 _turns = itertools.count()
@@ -92,6 +93,9 @@ class _Packets:
         active = np.arange(len(self._regions), dtype=np.int16)
         places, lanes = list[Ints](), list[npt.NDArray[np.int16]]()
         while active.size:
+            if len(places) == _MOST_FRAMES:  # tiny ones: whoever sends them is read on its own account
+                self._bad[active] = True
+                break
             word = words[position].astype(np.int64)
             size = word & 0xFFFF
             following = position + size + 4

@@ -14,6 +14,7 @@ START_CODE = b"\0\0\1"
 MAX_SEI = 16_384  # bytes; a larger SEI message is no picture data and is skipped
 RECOVERY_POINT = 6  # SEI payload type
 HEADER_SIZE = {"h264": 1, "h265": 2}
+MAX_PIECES = 1024  # NAL units in what was sent as one
 _MAX_FALSE_CODES = 16  # start codes looked at inside one SEI
 
 
@@ -94,7 +95,7 @@ def split(nal: bytes, codec: str) -> list[bytes]:
     if START_CODE not in nal:
         return [nal]
     pieces, at = list[bytes](), 0
-    while at < len(nal):
+    while at < len(nal) and len(pieces) < MAX_PIECES:  # the rest is no picture of any camera
         end = _end_of_unit(nal, at, codec)
         piece = nal[at:end].rstrip(b"\0")
         if piece:

@@ -26,6 +26,7 @@ from nvr.start_points import NO_IDR
 from nvr.streams import NO_KEYFRAME, StreamFacts, StreamSpec, StreamState
 from nvr.tables import StreamStatus, Worker
 from nvr.watchdog import REQUEST_AGAIN_S
+from nvr.work_budget import HELD_BACK
 
 log = logging.getLogger(__name__)
 
@@ -178,6 +179,8 @@ class StatusWriter:
             cause, detail = NO_KEYFRAME, "pictures arrive, and the keyframe without which they cannot be shown is waited for"
         elif state.state == "recording" and c.start_points > before.start_points:
             detail = NO_IDR + (f"; {detail}" if detail else "")
+        elif state.state == "recording" and c.held_back > before.held_back:
+            detail = HELD_BACK + (f"; {detail}" if detail else "")
         return {
             "stream": state.spec.id, "worker": self._worker, "state": state.state, "engine": state.engine, "cause": cause[:20],
             "fell_back_at": state.fell_back_at,

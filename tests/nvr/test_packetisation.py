@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nvr import interleaved
 from nvr.access_units import Assembled, Counters, UnitAssembler
+from nvr.nal_units import MAX_PIECES, split
 from nvr.picture_builder import MAX_HELD
 from tests.nvr.camera_streams import (
     STEP,
@@ -252,3 +253,7 @@ def test_what_waits_for_a_picture_is_bounded() -> None:
     for _ in range(20_000):
         builder.unit(b"\x06\x80", 0)
     assert len(builder._prefix) <= MAX_HELD
+
+
+def test_start_codes_without_end_are_bounded() -> None:
+    assert len(split(b"\x41\x9a" + b"\0\0\1\x41\x9a" * 100_000, "h264")) == MAX_PIECES

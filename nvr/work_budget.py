@@ -1,0 +1,48 @@
+"""How much of the CPU one camera's bytes may take where they are read packet by packet.
+
+Nobody can tell beforehand what a byte costs: packets of one byte, or slices by the thousand, cost a hundred times what
+ordinary video does. A stream whose bytes take more than its share is read less often and in smaller pieces; what it
+sends meanwhile waits in the kernel, and then at the camera (TCP). So one camera never takes the time of the others. Times are
+seconds.
+"""
+
+from __future__ import annotations
+
+HELD_BACK = "its packets take more CPU than a camera may have; it is read less often"  # what its status says
+SHARE = 0.1  # of one CPU
+SAVED = 0.5  # that may be saved up: a burst after a pause
+OWED = 0.3  # at most: a pause of 3 s is no silence yet
+STINT = 0.05  # for one reading
+ROOM = 512 * 1024  # bytes of one camera at once
+MIN_ROOM = 16 * 1024
+MEASURABLE = 0.002  # a shorter reading says little
+
+
+class WorkBudget:
+    """Of one session."""
+
+    __slots__ = ("_at", "_cost", "_left")
+
+    def __init__(self, now: float):
+        self._at = now
+        self._left = SAVED
+        self._cost = 0.0  # of a byte
+
+    def is_open(self, now: float) -> bool:
+        """The stream may be read."""
+        self._left = min(SAVED, self._left + SHARE * max(0.0, now - self._at))
+        self._at = now
+        return self._left > 0
+
+    def spent(self, seconds: float, size: int) -> None:
+        """So many bytes took so long."""
+        self._left = max(-OWED, self._left - seconds)
+        if size > 0 and seconds >= MEASURABLE:
+            self._cost = max(seconds / size, self._cost * 0.9)
+        elif self._cost:
+            self._cost *= 0.98
+
+    @property
+    def room(self) -> int:
+        """Bytes that may be read at once."""
+        return ROOM if self._cost * ROOM <= STINT else max(MIN_ROOM, int(STINT / self._cost))

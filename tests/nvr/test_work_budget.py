@@ -1,0 +1,112 @@
+"""One camera's bytes never take the time of the others (nvr.work_budget)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.clock import ManualClock
+from nvr import native
+from nvr.arena import Arena, ArenaPool
+from nvr.bulk import Region, take_apart
+from nvr.native import TICK, Ticker
+from nvr.work_budget import OWED, ROOM, SAVED, SHARE, STINT, WorkBudget
+from tests.nvr.camera_streams import Packet, Style, encode, numbered, packetise
+from tests.nvr.fed_session import ARENA, FedSession
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(1e-9, 1e-5), st.integers(10_000, 20_000_000))
+def test_work_is_bounded_whatever_a_byte_costs_and_however_many_come(cost: float, rate: int) -> None:
+    """Seconds of a made-up clock; `rate` bytes a second come, each costs `cost` seconds."""
+    budget, now, spent, waiting, read, longest = WorkBudget(0.0), 0.0, 0.0, 0, 0, 0.0
+    for _ in range(500):
+        now += 2 * TICK
+        waiting += int(rate * 2 * TICK)
+        for _ in range(4):
+            if not waiting or not budget.is_open(now):
+                break
+            size = min(waiting, budget.room)
+            budget.spent(size * cost, size)
+            spent, waiting, read, longest = spent + size * cost, waiting - size, read + size, max(longest, size * cost)
+    assert spent <= SHARE * now + SAVED + OWED + longest + (ROOM * cost)
+    if rate * cost < SHARE / 2:
+        assert waiting == 0 and budget.room == (ROOM if cost * ROOM <= STINT else budget.room)
+    else:
+        assert read * cost >= min(SHARE * now, rate * now * cost) * 0.7  # and what is its share it gets
+
+
+def test_an_ordinary_stream_is_never_held_back() -> None:
+    """A busy one on a slow machine: 16 Mb/s, 10 µs a packet."""
+    budget = WorkBudget(0.0)
+    for i in range(1000):
+        assert budget.is_open(i * 2 * TICK) and budget.room == ROOM
+        budget.spent(570 * 10e-6, 800_000)
+
+
+def written(pool: ArenaPool, arenas: list[Arena]) -> None:
+    pool.hold(arenas)
+    pool.release(arenas)
+
+
+def test_a_camera_whose_bytes_cost_much_holds_up_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every byte of the hostile one costs 2 µs, as slices of four bytes do; the time is made up."""
+    used = {"hostile": 0.0, "good": 0.0}
+    monkeypatch.setattr(native, "perf_counter", lambda: sum(used.values()))
+    packets = packetise(encode("h264", "64x48", 100, 25), "h264", Style())
+    good, hostile = FedSession(stall=1e9), FedSession(stall=1e9)
+
+    def costly(name: str, made: FedSession, cost: float) -> None:
+        parse: Any = made.session._parse
+
+        def counted(buffer: Any, view: memoryview, begin: int, end: int, *, align: bool = False) -> int:
+            at: int = parse(buffer, view, begin, end, align=align)
+            used[name] += (at - begin) * cost
+            return at
+
+        monkeypatch.setattr(made.session, "_parse", counted)
+
+    costly("hostile", hostile, 2e-6)
+    costly("good", good, 2e-9)
+    ticker = Ticker(ManualClock(), written)
+    for made in (good, hostile):
+        made.session.socket.reading = made.session.socket.reading.__class__(0)
+        ticker.add(made.session)
+    tiny = b"".join(p.framed() for p in numbered(Packet(b"", 5) for _ in range(8192)))
+    at = 0
+    for tick in range(1, 100):
+        while at < len(packets) and (packets[at].ts - packets[0].ts) / 90_000 < tick * TICK:
+            good.wire.incoming += packets[at].framed()
+            at += 1
+        if len(hostile.wire.incoming) < 1 << 20:
+            hostile.wire.incoming += tiny
+        ticker.tick(tick * TICK, tick * 200_000)
+    assert used["hostile"] <= SHARE * 100 * TICK + SAVED + OWED + ROOM * 2e-6 + 0.1
+    assert hostile.recording.counters.held_back > 10 and good.recording.counters.held_back == 0
+    assert good.recording.counters.frames >= 99
+    assert sum("more CPU" in r.getMessage() for r in caplog.records) == 1
+
+
+def test_tiny_packets_do_not_hold_up_the_fast_way() -> None:
+    """The regions go in lock-step: one with thousands of frames leaves, the others stay."""
+    packets = packetise(encode("h264", "64x48", 50, 25), "h264", Style())
+    good, hostile = FedSession(), FedSession()
+    for made in (good, hostile):
+        made.play(packets[:-1])
+    regions = list[Region]()
+    at, last = 0, packets[-1]
+    follow = numbered((Packet(b"\x41\x9a" + bytes([i & 255]), last.ts, i == 0) for i in range(9000)), last.seq)
+    for made, sent in ((good, [last]), (hostile, follow)):
+        data = b"".join(p.framed() for p in sent)
+        ARENA.view[at : at + len(data)] = data
+        region = made.session.region(at, at + len(data))
+        assert region is not None
+        regions.append(region)
+        at += len(data)
+    take_apart(ARENA, regions)
+    assert regions[0].used >= 0 and regions[1].used == -1
