@@ -20,10 +20,12 @@ from core.network_errors import reason
 
 CHUNK = 65_536
 MAX_HEAD = 65_536
+MAX_SIZE_LINE = 1000  # bytes of the line before a chunk
 QUIET_SECONDS = 1.0  # silence behind the stated length that ends an answer without an envelope
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+(\d{3})")
 _INTERIM = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+1\d\d")
+_SIZE_BEGINS = re.compile(rb"\s*(?:[0-9a-fA-F]{1,8}[^\n]*)?")
 _CHUNK_SIZE = re.compile(rb"\s*([0-9a-fA-F]{1,8})[^\n]*\n")
 
 
@@ -62,7 +64,7 @@ def _request(url: URL, body: bytes, headers: Mapping[str, str]) -> bytes:
 
 
 async def _answer(reader: asyncio.StreamReader, limit: int) -> tuple[int, bytes, list[str]]:
-    data = bytearray()
+    answer = AnswerReader(limit)
     quiet: float | None = None
     while True:
         try:
@@ -74,15 +76,13 @@ async def _answer(reader: asyncio.StreamReader, limit: int) -> tuple[int, bytes,
             came = b""
         except ConnectionResetError:
             came = b""
-        data += came
-        if len(data) > limit + MAX_HEAD:
-            raise ProtocolError(f"the answer is larger than {limit // 1_000_000} MB")
-        found = answer_in(bytes(data), ended=not came)
+        answer.feed(came)
+        found = answer.found(ended=not came)
         if found is not None:
             return found.status, found.body, found.challenges
         if not came:
             raise CameraUnreachable("no ONVIF answer: the camera closed the connection")
-        quiet = QUIET_SECONDS if is_due(bytes(data)) else None
+        quiet = QUIET_SECONDS if answer.is_due else None
 
 
 class Answer:
@@ -94,46 +94,129 @@ class Answer:
         self.status, self.body, self.challenges = status, body, challenges
 
 
+class AnswerReader:
+    """Takes an answer as it comes; each byte is looked at once. At most `limit` bytes of body are kept."""
+
+    def __init__(self, limit: int = 1_000_000):
+        self._limit = limit
+        self._head = bytearray()  # until it is whole
+        self._searched = 0  # bytes of the head, then of the body, in which no end was found
+        self._status = 0
+        self._fields: list[tuple[str, str]] | None = None
+        self._chunks: _Chunks | None = None
+        self._body = bytearray()
+        self._has_begun = self._is_complete = False  # the envelope
+        self._came = 0  # bytes behind the head
+
+    def feed(self, data: bytes) -> None:
+        """Raises ProtocolError where it is no HTTP, or too large."""
+        if self._fields is None:
+            self._head += data
+            data = self._after_head()
+        self._came += len(data)
+        if self._came > self._limit + MAX_HEAD:
+            raise ProtocolError(f"the answer is larger than {self._limit // 1_000_000} MB")
+        if self._chunks is not None:
+            self._chunks.feed(data, self._body)
+        else:
+            self._body += data
+        self._has_begun = self._has_begun or soap.has_begun(self._body, self._searched)
+        self._is_complete = self._is_complete or soap.is_complete(self._body, self._searched)
+        self._searched = len(self._body)
+
+    def found(self, *, ended: bool) -> Answer | None:
+        """The answer; None where more is to be waited for. `ended`: nothing more will come."""
+        if self._fields is None:
+            return None
+        if not ended and not self._is_complete and not (self.is_due and not self._has_begun):
+            return None
+        if self._chunks is not None:
+            self._chunks.end(self._body)
+        return Answer(self._status, bytes(self._body), [v for k, v in self._fields if k == "www-authenticate"])
+
+    @property
+    def is_due(self) -> bool:
+        """As many bytes of the body as the head states have come. An envelope goes on to its end all the same."""
+        told = _field(self._fields or [], "content-length")
+        return told.isascii() and told.isdigit() and len(told) < 16 and self._came >= int(told)
+
+    def _after_head(self) -> bytes:
+        """What follows the head; 100 Continue and the like, and what was left behind by another answer, are passed over."""
+        while (start := self._head.find(b"HTTP/")) >= 0:
+            end = _HEAD_END.search(self._head, max(start, self._searched - 3))
+            if end is None:
+                break
+            head, rest = bytes(self._head[start : end.start()]), bytes(self._head[end.end() :])
+            self._head, self._searched = bytearray(rest), 0
+            if not _INTERIM.match(head):
+                self._status, self._fields = _read_head(head)
+                self._chunks = _Chunks() if "chunked" in _field(self._fields, "transfer-encoding").lower() else None
+                return rest
+        self._searched = len(self._head)
+        if len(self._head) > MAX_HEAD:
+            raise ProtocolError("the answer is not HTTP")
+        return b""
+
+
+class _Chunks:
+    """Takes a chunked body apart (RFC 9112, 7.1). One that is told to be chunked and is not goes through as it is."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()  # a line with a size, as far as it has come
+        self._left = 0  # bytes of the chunk to come
+        self._count = 0
+        self._is_over = self._is_plain = False
+
+    def feed(self, data: bytes, body: bytearray) -> None:
+        """Append the content to `body`."""
+        if self._is_plain:
+            body += data
+            return
+        data, at = bytes(self._rest) + data, 0
+        self._rest.clear()
+        while at < len(data) and not self._is_over:
+            if self._left:
+                body += data[at : at + self._left]
+                taken = min(self._left, len(data) - at)
+                self._left, at = self._left - taken, at + taken
+                continue
+            found = _CHUNK_SIZE.match(data, at)
+            if found is None:
+                self._no_size(data[at:], body)
+                return
+            self._left, at, self._count = int(found[1], 16), found.end(), self._count + 1
+            self._is_over = self._left == 0
+
+    def _no_size(self, data: bytes, body: bytearray) -> None:
+        """A line that is not whole, or none."""
+        line = data.lstrip() if self._count else data
+        if b"\n" not in line.lstrip() and len(line) < MAX_SIZE_LINE and _SIZE_BEGINS.fullmatch(line):
+            self._rest += line
+        elif self._count:
+            self._is_over = True
+        else:
+            self._is_plain = True
+            body += data
+
+    def end(self, body: bytearray) -> None:
+        """Nothing more will come."""
+        if not self._count and self._rest:
+            body += self._rest
+            self._rest.clear()
+
+
 def answer_in(data: bytes, *, ended: bool) -> Answer | None:
-    """The answer in what has come so far; None where more is to be waited for. `ended`: nothing more will come."""
-    head, rest = _split(data)
-    if head is None:
-        return None
-    status, fields = _read_head(head)
-    body = _unchunked(rest) if "chunked" in _field(fields, "transfer-encoding").lower() else rest
-    if not ended and not soap.is_complete(body) and not _complete_without_envelope(fields, rest):
-        return None
-    return Answer(status, body, [v for k, v in fields if k == "www-authenticate"])
+    """The answer in what has come; None where more is to be waited for. `ended`: nothing more will come."""
+    reader = AnswerReader()
+    reader.feed(data)
+    return reader.found(ended=ended)
 
 
 def is_due(data: bytes) -> bool:
     """As many bytes of the body as the head states have come."""
-    head, rest = _split(data)
-    if head is None:
-        return False
-    told = _field(_read_head(head)[1], "content-length")
-    return told.isdigit() and len(rest) >= int(told)
-
-
-def _complete_without_envelope(fields: list[tuple[str, str]], rest: bytes) -> bool:
-    """An empty answer or a page of HTML is over at its stated length; an envelope goes on to its end."""
-    told = _field(fields, "content-length")
-    return told.isdigit() and len(rest) >= int(told) and not soap.has_begun(rest)
-
-
-def _split(data: bytes) -> tuple[bytes | None, bytes]:
-    """Head and body; 100 Continue and the like are passed over."""
-    start = 0
-    while True:
-        start = data.find(b"HTTP/", start)  # what lies before it was left behind by another answer
-        found = _HEAD_END.search(data, start) if start >= 0 else None
-        if found is None:
-            if len(data) > MAX_HEAD:
-                raise ProtocolError("the answer is not HTTP")
-            return None, b""
-        if not _INTERIM.match(data, start):
-            return data[start : found.start()], data[found.end() :]
-        start = found.end()
+    reader = AnswerReader()
+    reader.feed(data)
+    return reader.is_due
 
 
 def _read_head(head: bytes) -> tuple[int, list[tuple[str, str]]]:
@@ -147,15 +230,3 @@ def _read_head(head: bytes) -> tuple[int, list[tuple[str, str]]]:
 
 def _field(fields: list[tuple[str, str]], name: str) -> str:
     return next((v for k, v in fields if k == name), "")
-
-
-def _unchunked(data: bytes) -> bytes:
-    """The chunks' content; a body that is told to be chunked and is not comes back as it is."""
-    parts, at = list[bytes](), 0
-    while found := _CHUNK_SIZE.match(data, at):
-        size = int(found[1], 16)
-        parts.append(data[found.end() : found.end() + size])
-        at = found.end() + size
-        if size == 0:
-            break
-    return b"".join(parts) if parts else data

@@ -111,9 +111,9 @@ def decoded(body: bytes) -> str:
         return text if good > broken else body.decode("gb18030", "replace")
 
 
-def has_begun(body: bytes | bytearray) -> bool:
-    """The opening tag of an envelope is there."""
-    return _BEGIN.search(body) is not None
+def has_begun(body: bytes | bytearray, since: int = 0) -> bool:
+    """The opening tag of an envelope is there; `since`: bytes that were looked at before."""
+    return _BEGIN.search(body, max(0, since - 64)) is not None
 
 
 def is_complete(body: bytes | bytearray, since: int = 0) -> bool:
