@@ -7,6 +7,7 @@ renewed within a second and a half is stopped by us: a browser that dies must no
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ from cameras.onvif.names import PTZ
 from cameras.onvif.soap import Node
 from cameras.tables import Camera
 from core.clock import Clock
-from core.errors import CameraError, CameraRefused, ConflictError, NotFoundError, UsageError
+from core.connection_budget import for_person
+from core.errors import CameraError, CameraRefused, CameraUnreachable, ConflictError, MinwangError, NotFoundError, UsageError
 from core.tasks import BackgroundTasks
 
 log = logging.getLogger(__name__)
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 LEASE_SECONDS = 30.0
 HOLD_SECONDS = 1.5  # a move that is not renewed is stopped
 GUARD_SECONDS = 120.0  # after the last command the dome goes home
+CLOSE_SECONDS = 3.0  # for stopping what turns when the console ends
 GUARD_NAMES = ("guard", "守望", "看守位", "home")
 
 
@@ -39,6 +42,7 @@ class Preset:
 class _Held:
     """A dome that somebody has turned."""
 
+    camera: Camera
     holder: str
     until: float  # monotonic
     moving: bool = False
@@ -51,6 +55,7 @@ class PtzControl:
         self._onboarding = onboarding
         self._guard_seconds = guard_seconds
         self._held: dict[str, _Held] = {}
+        self._closed = False
         self._timers = BackgroundTasks(clock)
 
     def holder(self, camera: str) -> tuple[str, float] | None:
@@ -61,16 +66,26 @@ class PtzControl:
 
     async def move(self, camera: Camera, who: str, pan: float, tilt: float, zoom: float) -> None:
         """Turn with a speed from -1 to 1 in each direction until stopped. Raises ConflictError, UsageError, CameraError."""
+        if self._closed:
+            raise ConflictError("the station is shutting down")
         if not all(-1 <= v <= 1 for v in (pan, tilt, zoom)):
             raise UsageError("speeds lie between -1 and 1")
-        held = self._take(camera.id, who)
+        held = self._take(camera, who)
         velocity = {"PanTilt": {"x": pan, "y": tilt}, "Zoom": {"x": zoom}}
-        await self._ask(camera, "ContinuousMove", Velocity=velocity)
         held.moving = True
-        self._after(camera, held, "stop", HOLD_SECONDS, lambda: self._halt(camera, held))
+        try:
+            await self._ask(camera, "ContinuousMove", Velocity=velocity)
+        except CameraUnreachable:
+            raise  # it may turn all the same: the answer was lost
+        except CameraError:
+            held.moving = False
+            raise
+        finally:
+            if held.moving and not self._closed:
+                self._after(camera, held, "stop", HOLD_SECONDS, lambda: self._halt(camera, held))
 
     async def stop(self, camera: Camera, who: str) -> None:
-        held = self._take(camera.id, who)
+        held = self._take(camera, who)
         self._cancel(held, "stop")
         await self._halt(camera, held)
 
@@ -81,7 +96,7 @@ class PtzControl:
 
     async def goto(self, camera: Camera, who: str, preset: str) -> None:
         """Go to a preset. Raises NotFoundError where the camera does not know it."""
-        self._take(camera.id, who)
+        self._take(camera, who)
         try:
             await self._ask(camera, "GotoPreset", PresetToken=preset)
         except CameraRefused:
@@ -93,23 +108,34 @@ class PtzControl:
 
     async def keep(self, camera: Camera, who: str, name: str) -> str:
         """Remember where it looks now as a preset; returns its token."""
-        self._take(camera.id, who)
+        self._take(camera, who)
         reply = await self._ask(camera, "SetPreset", PresetName=name)
         return reply.text("PresetToken") or ""
 
     async def home(self, camera: Camera, who: str) -> None:
-        self._take(camera.id, who)
+        self._take(camera, who)
         await self._go_home(camera)
 
     async def close(self) -> None:
-        """Stop whatever still turns."""
+        """Stop whatever still turns, within CLOSE_SECONDS: nobody is left to do it later. No command is taken afterwards."""
+        self._closed = True
         await self._timers.close()
+        turning = [held for held in self._held.values() if held.moving]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await asyncio.gather(*(self._halt_at_last(held) for held in turning))
 
-    def _take(self, camera: str, who: str) -> _Held:
-        has = self.holder(camera)
+    async def _halt_at_last(self, held: _Held) -> None:
+        try:
+            await self._halt(held.camera, held)
+        except MinwangError as e:
+            log.warning("%s may still turn: it did not take stop: %s", held.camera.id, e)
+
+    def _take(self, camera: Camera, who: str) -> _Held:
+        has = self.holder(camera.id)
         if has is not None and has[0] != who:
             raise ConflictError(f"{has[0]} turns this camera; it is free in {has[1]:.0f} s")
-        held = self._held.setdefault(camera, _Held(who, 0.0))
+        held = self._held.setdefault(camera.id, _Held(camera, who, 0.0))
         held.holder, held.until = who, self._clock.monotonic() + LEASE_SECONDS
         return held
 
@@ -120,10 +146,11 @@ class PtzControl:
             raise NotFoundError("this camera cannot be turned")
         client = await self._onboarding.client(camera)
         held = self._held.get(camera.id)
-        if held is not None:
+        if held is not None and not self._closed:
             self._after(camera, held, "guard", self._guard_seconds, lambda: self._return(camera))
         try:
-            answer = await long_tail.call(client, address, PTZ, operation, ProfileToken=profile, **arguments)
+            with for_person():
+                answer = await long_tail.call(client, address, PTZ, operation, ProfileToken=profile, **arguments)
         except CameraRefused:
             await self._onboarding.refused(camera.id)
             raise
@@ -136,8 +163,8 @@ class PtzControl:
         return answer
 
     async def _halt(self, camera: Camera, held: _Held) -> None:
-        held.moving = False
         await self._ask(camera, "Stop", PanTilt=True, Zoom=True)
+        held.moving = False
 
     async def _return(self, camera: Camera) -> None:
         """Back to the guard position, when nobody has turned it for a while."""

@@ -1,40 +1,50 @@
 """The budget of connection attempts to cameras: at most `rate` a second in all, and `per_subnet` at once in one subnet.
 
-It holds for all processes of a station together, over RTSP and ONVIF, where they are given the same `file`: its locks are the
-kernel's (open file description locks, fcntl(2)), so that a process that dies gives back what it held. Byte 0 guards
-the time of the next turn, which the file's head holds; every slot of a subnet is one byte far behind it.
+It holds for all processes of a station together, over RTSP and ONVIF, where they are given the same `file`
+(core.connection_locks). Where that file fails (a full disk, a removed folder, a file system without locks) every process
+counts for itself, says so, and tries the file again later: a budget never keeps a camera from being recorded.
+
+What a person waits for (`for_person`) goes before all else: it is given the next place in its subnet, in whatever
+process, and no later turn than now; turns that were given before are kept, so the rate holds on average.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
-import hashlib
 import ipaddress
 import logging
-import mmap
-import os
 import random
-import struct
-from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from core.clock import Clock
+from core.connection_locks import SharedLocks
 from core.settings import Settings
 
 log = logging.getLogger(__name__)
 
 FILE_NAME = "connections.lock"  # in the data folder
-MAX_AHEAD_SECONDS = 600.0  # a turn further away was written by another boot
+AGAIN_SECONDS = 60.0  # a file that failed is tried again after so long
 _RETRY_SECONDS = 0.002  # the head is held for microseconds
+HEAD_SECONDS = 2.0  # by a process that stands still it is held longer
 _SLOT_POLL_SECONDS = (0.02, 0.06)  # another process's slot is looked for again after so long
-_HEAD = struct.Struct("<36sd")  # boot id, monotonic time of the next free turn
-_SLOTS_AT = 4096
-_FLOCK = struct.Struct("@hhqqi")  # struct flock: type, whence, start, length, pid
+
+_person_waits: ContextVar[bool] = ContextVar("person_waits", default=False)
+
+
+@contextmanager
+def for_person() -> Iterator[None]:
+    """Connections made inside go before all others: a person waits for them."""
+    token = _person_waits.set(True)
+    try:
+        yield
+    finally:
+        _person_waits.reset(token)
 
 
 class ConnectionBudget:
@@ -45,10 +55,13 @@ class ConnectionBudget:
         self._gap = 1.0 / rate
         self._per_subnet = per_subnet
         self._free_at = 0.0
-        self._subnets: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(per_subnet))
+        self._subnets: dict[str, _Places] = defaultdict(lambda: _Places(per_subnet))
         self._file = file
-        self._shared: _SharedFile | None = None
+        self._shared: SharedLocks | None = None
         self._opening = asyncio.Lock()
+        self._not_before = float("-inf")
+        self._why = ""  # the file is not used
+        self.told: Callable[[str], object] = lambda _why: None  # hears that the file failed, and why
 
     @classmethod
     def of_station(cls, settings: Settings, clock: Clock) -> ConnectionBudget:
@@ -59,102 +72,140 @@ class ConnectionBudget:
     @asynccontextmanager
     async def attempt(self, url: str) -> AsyncIterator[None]:
         """Raises ValueError where the address is none."""
-        subnet = subnet_of(url)
-        async with self._subnets[subnet]:
-            shared = await self._opened()
-            slot = await self._slot(shared, subnet) if shared else -1
+        subnet, first = subnet_of(url), _person_waits.get()
+        shared = await self._opened()
+        with self._announced(shared, subnet) if first else contextlib.nullcontext():
+            await self._subnets[subnet].take(first=first)
+            slot: int | None = None
             try:
-                at = await self._turn(shared) if shared else self._next_turn()
-                if (wait := at - self._clock.monotonic()) > 0:
-                    await self._clock.sleep(wait)
-                yield
+                slot = await self._slot(shared, subnet, first=first)
             finally:
-                if shared is not None:
-                    shared.unlock(slot)
+                if slot is None:
+                    self._subnets[subnet].give()
+        try:
+            if (wait := await self._turn(shared, first=first) - self._clock.monotonic()) > 0:
+                await self._clock.sleep(wait)
+            yield
+        finally:
+            if shared is not None and slot >= 0:
+                shared.unlock(slot)
+            self._subnets[subnet].give()
 
-    def _next_turn(self) -> float:
-        at = max(self._clock.monotonic(), self._free_at)
+    @contextmanager
+    def _announced(self, shared: SharedLocks | None, subnet: str) -> Iterator[None]:
+        """While a person waits for a place, all other attempts into the subnet hold back, in every process."""
+        held = None
+        try:
+            if shared is not None:
+                with contextlib.suppress(OSError):  # its slot meets the same
+                    held = next((byte for byte in shared.notices_of(subnet) if shared.lock(byte)), None)
+            yield
+        finally:
+            if held is not None and shared is not None:
+                shared.unlock(held)
+
+    def _next_turn(self, *, first: bool) -> float:
+        now = self._clock.monotonic()
+        at = max(now, self._free_at)
         self._free_at = at + self._gap
-        return at
+        return now if first else at
 
-    async def _turn(self, shared: _SharedFile) -> float:
+    async def _turn(self, shared: SharedLocks | None, *, first: bool) -> float:
+        """When it may begin (monotonic)."""
+        if shared is not None and shared is self._shared:
+            try:
+                at = await self._shared_turn(shared)
+                return self._clock.monotonic() if first else at
+            except OSError as e:
+                self._failed(shared, e)
+        return self._next_turn(first=first)
+
+    async def _shared_turn(self, shared: SharedLocks) -> float:
+        """Raises OSError."""
+        began = self._clock.monotonic()
         while not shared.lock(0):
+            if self._clock.monotonic() - began > HEAD_SECONDS:
+                raise TimeoutError("another process holds it and stands still")
             await self._clock.sleep(_RETRY_SECONDS)
         try:
             return shared.next_turn(self._clock.monotonic(), self._gap)
         finally:
             shared.unlock(0)
 
-    async def _slot(self, shared: _SharedFile, subnet: str) -> int:
-        """Lock one of the subnet's places; returns its byte."""
-        first = _SLOTS_AT + int.from_bytes(hashlib.sha256(subnet.encode()).digest()[:5], "big") * 4096
-        while True:
-            for byte in range(first, first + self._per_subnet):
-                if shared.lock(byte):
-                    return byte
+    async def _slot(self, shared: SharedLocks | None, subnet: str, *, first: bool) -> int:
+        """Lock one of the subnet's places; returns its byte, -1 where the file is not used."""
+        while shared is not None and shared is self._shared:
+            try:
+                if first or not shared.is_locked(shared.notices_of(subnet)):
+                    for byte in shared.slots_of(subnet, self._per_subnet):
+                        if shared.lock(byte):
+                            return byte
+            except OSError as e:
+                self._failed(shared, e)
+                break
             await self._clock.sleep(random.uniform(*_SLOT_POLL_SECONDS))
+        return -1
 
-    async def _opened(self) -> _SharedFile | None:
+    def _failed(self, shared: SharedLocks | None, error: OSError) -> None:
+        """From now on this process counts alone; the file is tried again later."""
+        if shared is not self._shared:
+            return
+        self._shared = None
+        self._not_before = self._clock.monotonic() + AGAIN_SECONDS
+        why = f"connections are counted for this process alone: {self._file}: {error.strerror or error}; see to its disk and folder"
+        if why != self._why:
+            log.warning("%s", why)
+            self.told(why)
+        self._why = why
+
+    async def _opened(self) -> SharedLocks | None:
         if self._file is None:
             return None
+        if self._shared is not None and not self._shared.is_removed():
+            return self._shared
         async with self._opening:
-            if self._shared is None:
+            if self._shared is not None and self._shared.is_removed():
+                self._shared = None  # the others use, or make, another one
+            if self._shared is None and self._clock.monotonic() >= self._not_before:
                 try:
-                    self._shared = await asyncio.to_thread(_SharedFile, self._file)
+                    self._shared = await asyncio.to_thread(SharedLocks, self._file)
+                    self._why = ""
                 except OSError as e:
-                    log.warning("connections are counted for this process alone: %s: %s", self._file, e.strerror)
-                    self._file = None
+                    self._failed(None, e)
         return self._shared
 
 
-class _SharedFile:
-    """One open description of the file. Locks of two of them exclude each other, in one process as well."""
+class _Places:
+    """Places of one subnet in this process. Who is `first` goes before all others who wait."""
 
-    def __init__(self, path: Path):
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def __init__(self, count: int):
+        self._free = count
+        self._waiting: tuple[deque[asyncio.Future[None]], deque[asyncio.Future[None]]] = (deque(), deque())
+
+    async def take(self, *, first: bool) -> None:
+        if self._free > 0:
+            self._free -= 1
+            return
+        queue, place = self._waiting[0 if first else 1], asyncio.get_running_loop().create_future()
+        queue.append(place)
         try:
-            if os.geteuid() == 0:  # root looks in: the file stays the station's
-                folder = os.stat(path.parent)
-                os.fchown(self._descriptor, folder.st_uid, folder.st_gid)
-            if os.fstat(self._descriptor).st_size < _SLOTS_AT:
-                os.ftruncate(self._descriptor, _SLOTS_AT)
-            self._head = mmap.mmap(self._descriptor, _SLOTS_AT)
-            self._boot = Path("/proc/sys/kernel/random/boot_id").read_bytes().strip()[:36]
-            self._held: set[int] = set()
-            if self.lock(0):  # a file system without locks says so here
-                self.unlock(0)
-        except OSError:
-            os.close(self._descriptor)
+            await place
+        except asyncio.CancelledError:
+            if place.cancelled():
+                with contextlib.suppress(ValueError):  # passed over already
+                    queue.remove(place)
+            else:
+                self.give()
             raise
 
-    def __del__(self) -> None:
-        with contextlib.suppress(OSError, AttributeError):
-            os.close(self._descriptor)
-
-    def lock(self, byte: int) -> bool:
-        """False where somebody holds it. Raises OSError where the file system has no locks."""
-        if byte in self._held:
-            return False
-        try:
-            self._fcntl(fcntl.F_WRLCK, byte)
-        except (BlockingIOError, PermissionError):
-            return False
-        self._held.add(byte)
-        return True
-
-    def unlock(self, byte: int) -> None:
-        self._held.discard(byte)
-        self._fcntl(fcntl.F_UNLCK, byte)
-
-    def _fcntl(self, kind: int, byte: int) -> None:
-        fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, _FLOCK.pack(kind, os.SEEK_SET, byte, 1, 0))
-
-    def next_turn(self, now: float, gap: float) -> float:
-        """Take the next turn; byte 0 must be held. Times are monotonic, which all processes of a boot share."""
-        boot, free_at = _HEAD.unpack_from(self._head)
-        at = max(now, free_at) if boot == self._boot and free_at < now + MAX_AHEAD_SECONDS else now
-        _HEAD.pack_into(self._head, 0, self._boot, at + gap)
-        return at
+    def give(self) -> None:
+        for queue in self._waiting:
+            while queue:
+                place = queue.popleft()
+                if not place.done():
+                    place.set_result(None)
+                    return
+        self._free += 1
 
 
 def subnet_of(url: str) -> str:

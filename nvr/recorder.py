@@ -66,6 +66,7 @@ class Recorder:
         self.ticker.station.on_step = self._clock_stepped
         self._refiler = Refiler(archive)
         self.budget = budget or ConnectionBudget(clock, settings.connect_rate, settings.connects_per_subnet)
+        self.budget.told = lambda why: archive.announce("station.connections_unshared", None, detail=why)
         self.guard = StallGuard(clock)
         self._native = NativeEngine(self.ticker, settings.fragment_seconds, settings.stall_seconds)
         self._native.ask_keyframe = self._keyframe_wanted

@@ -23,7 +23,7 @@ from yarl import URL
 
 from cameras.onvif import http_body, lenient_http, soap
 from cameras.onvif.addresses import with_port_of
-from cameras.onvif.connector import BudgetedConnector
+from cameras.onvif.connector import BudgetedConnector, NoPlace, time_limit
 from cameras.onvif.names import DEVICE
 from cameras.onvif.soap import Node, NotPermitted, SoapFault, envelope, fault_of, is_refusal, parse, password_digest
 from core.authenticator import Authenticator
@@ -35,7 +35,7 @@ from core.network_errors import reason
 MAX_BODY = 1_000_000
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
-_USUAL = aiohttp.ClientTimeout(total=TOTAL_SECONDS, sock_connect=CONNECT_SECONDS)
+_CONNECTING = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)  # `time_limit` keeps the rest
 STEERED_SECONDS = 30.0  # after its last question: as long as a dome's lease
 SHORT_PULL_SECONDS = 2.0
 LONGEST_PULL_SECONDS = 25.0
@@ -118,6 +118,7 @@ class SoapClient:
         self._accepted_at: float | None = None  # when the credential was last good for something (monotonic)
         self._shared = _Shared()
         self._is_companion = False
+        self._waited = 0.0  # seconds that the running call waited for places in the budget
         self.probe_url = ""  # the device service, where a credential can be proven; set by the caller
         self.mode = mode if mode in MODES else None
         self.clock_offset = 0.0  # camera clock minus ours, seconds; set by the caller
@@ -170,16 +171,18 @@ class SoapClient:
         if shared.asked_at < shared.serial_until:
             return await self._between_pulls(url, body, authenticate, seconds, header)
         began, pulls = shared.asked_at, shared.pulls
+        self._waited = 0.0
         try:
             answer = await self._call(url, body, authenticate, seconds, header)
-        except CameraUnreachable:
-            if pulls % 2 == 0 or shared.pulls != pulls:
+        except CameraUnreachable as e:
+            if pulls % 2 == 0 or shared.pulls != pulls or isinstance(e, NoPlace):
                 raise
             shared.is_suspect = True
             if not body.startswith("<Get"):
                 raise
             return await self._between_pulls(url, body, authenticate, seconds, header)
-        if pulls % 2 and shared.pulls != pulls and self._clock.monotonic() - began > SHORT_PULL_SECONDS:
+        took = self._clock.monotonic() - began - self._waited
+        if pulls % 2 and shared.pulls != pulls and took > SHORT_PULL_SECONDS:
             self._is_serial()  # slow, and over only when the pull was
         return answer
 
@@ -352,17 +355,15 @@ class SoapClient:
         self, url: str, request: bytes, headers: dict[str, str], seconds: float
     ) -> tuple[int, bytes, list[str]]:
         try:
-            async with self._http.post(
-                self._url(url),
-                data=request,
-                headers=headers,
-                timeout=_USUAL
-                if seconds == TOTAL_SECONDS
-                else aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS),
-                allow_redirects=False,
-            ) as reply:
+            async with (
+                time_limit(seconds) as limit,
+                self._http.post(
+                    self._url(url), data=request, headers=headers, timeout=_CONNECTING, allow_redirects=False
+                ) as reply,
+            ):
                 content = await http_body.read(reply, MAX_BODY)
                 status, offered = reply.status, reply.headers.getall("WWW-Authenticate", [])
+                self._waited += limit.waited
         except (aiohttp.ClientResponseError, aiohttp.ClientPayloadError) as e:
             self._lenient = True
             raise _Malformed("the camera's answer breaks HTTP (wrong length, or bytes behind its end); ask again") from e

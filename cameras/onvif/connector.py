@@ -1,14 +1,49 @@
-"""Connections to cameras' web servers, within the station's budget of connection attempts."""
+"""Connections to cameras' web servers, within the station's budget of connection attempts.
+
+A call's time limit is the camera's to keep: it does not run while the call waits for a place in the budget.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 
 from core.connection_budget import ConnectionBudget
+from core.errors import CameraUnreachable
+
+PLACE_SECONDS = 60.0  # that a place is waited for
+
+
+class NoPlace(CameraUnreachable):
+    """The station did not come to connect: it says nothing of the camera."""
+
+
+@dataclass(slots=True)
+class _Limit:
+    seconds: float
+    timer: asyncio.Timeout
+    waited: float = 0.0  # seconds, for places
+
+
+_limit: ContextVar[_Limit | None] = ContextVar("limit", default=None)
+
+
+@asynccontextmanager
+async def time_limit(seconds: float) -> AsyncIterator[_Limit]:
+    """As asyncio.timeout; begins anew where a place is given inside. Raises TimeoutError, NoPlace."""
+    async with asyncio.timeout(seconds) as timer:
+        limit = _Limit(seconds, timer)
+        token = _limit.set(limit)
+        try:
+            yield limit
+        finally:
+            _limit.reset(token)
 
 
 class BudgetedConnector(aiohttp.TCPConnector):
@@ -24,9 +59,25 @@ class BudgetedConnector(aiohttp.TCPConnector):
 
     @asynccontextmanager
     async def place(self, url: str) -> AsyncIterator[None]:
-        """For a connection that is made otherwise."""
+        """For a connection that is made otherwise. Raises NoPlace."""
         if self._budget is None:
             yield
             return
-        async with self._budget.attempt(url):
+        async with AsyncExitStack() as stack:
+            await self._take(self._budget, stack, url)
             yield
+
+    async def _take(self, budget: ConnectionBudget, stack: AsyncExitStack, url: str) -> None:
+        loop, limit = asyncio.get_running_loop(), _limit.get()
+        began = loop.time()
+        if limit is not None:
+            limit.timer.reschedule(None)
+        try:
+            async with asyncio.timeout(PLACE_SECONDS):
+                await stack.enter_async_context(budget.attempt(url))
+        except TimeoutError:
+            raise NoPlace("the station is busy connecting to other cameras of that network; try again") from None
+        finally:
+            if limit is not None:
+                limit.waited += loop.time() - began
+                limit.timer.reschedule(loop.time() + limit.seconds)

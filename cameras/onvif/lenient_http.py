@@ -15,6 +15,7 @@ from contextlib import AbstractAsyncContextManager
 from yarl import URL
 
 from cameras.onvif import soap
+from cameras.onvif.connector import time_limit
 from core.errors import CameraUnreachable, ProtocolError
 from core.network_errors import reason
 
@@ -43,7 +44,7 @@ async def post(
     Raises CameraUnreachable or ProtocolError.
     """
     try:
-        async with asyncio.timeout(seconds):
+        async with time_limit(seconds):
             async with place, asyncio.timeout(connect_seconds):
                 reader, writer = await asyncio.open_connection(url.host, url.port, ssl=url.scheme == "https" or None)
             try:

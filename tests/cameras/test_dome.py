@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
+from cameras import ptz
 from cameras.onvif import long_tail
+from cameras.onvif.client import SoapClient
 from cameras.onvif.names import DEVICE, MEDIA, PTZ
 from cameras.ptz import PtzControl
 from cameras.tables import Camera
@@ -14,7 +17,7 @@ from cameras.virtual.clip import Clip
 from cameras.virtual.makes import MAKES
 from cameras.virtual.onvif_service import OnvifService
 from core.clock import SystemClock
-from core.errors import ConflictError, NotFoundError, UsageError
+from core.errors import CameraUnreachable, ConflictError, NotFoundError, UsageError
 from tests.cameras.test_onboarding import Village, village
 
 __all__ = ["village"]
@@ -83,6 +86,49 @@ async def test_bad_speeds_and_fixed_cameras_are_refused(village: Village, clip: 
         await control.move(camera, "li", 2.0, 0, 0)
     with pytest.raises(NotFoundError, match="cannot be turned"):
         await control.move(await village.camera("v-2"), "li", 0.1, 0, 0)
+    await control.close()
+
+
+async def test_what_turns_is_stopped_when_the_console_ends(village: Village, clip: Clip) -> None:
+    control, camera, service = await _dome(village, clip)
+    await control.move(camera, "li", 0.5, 0, 0)
+    await control.close()
+    assert not service.ptz.moving
+    with pytest.raises(ConflictError, match="shutting down"):
+        await control.move(camera, "li", 0.5, 0, 0)
+
+
+async def test_the_end_of_the_console_waits_for_no_dead_dome(
+    village: Village, clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control, camera, _ = await _dome(village, clip)
+    await control.move(camera, "li", 0.5, 0, 0)
+
+    async def silence(*_: object, **__: object) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(ptz, "CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr(long_tail, "call", silence)
+    async with asyncio.timeout(1):
+        await control.close()
+
+
+async def test_a_move_whose_answer_is_lost_is_stopped(village: Village, clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    control, camera, service = await _dome(village, clip)
+    call = long_tail.call
+
+    async def lost(client: SoapClient, url: str, namespace: str, operation: str, **arguments: Any) -> object:
+        answer = await call(client, url, namespace, operation, **arguments)
+        if operation == "ContinuousMove":
+            raise CameraUnreachable("no ONVIF answer: timed out")
+        return answer
+
+    monkeypatch.setattr(ptz, "HOLD_SECONDS", 0.2)
+    monkeypatch.setattr(long_tail, "call", lost)
+    with pytest.raises(CameraUnreachable):
+        await control.move(camera, "li", 0.5, 0, 0)
+    assert service.ptz.moving
+    await _until(lambda: not service.ptz.moving)
     await control.close()
 
 

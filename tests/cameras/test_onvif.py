@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from onvif import ONVIFCamera
 
 from cameras import discovery
-from cameras.onvif import soap
+from cameras.onvif import connector, soap
 from cameras.onvif.addresses import repair_rtsp
 from cameras.onvif.camera_clock import read_datetime
 from cameras.onvif.client import SoapClient, http_session
@@ -296,3 +296,36 @@ async def test_each_new_connection_takes_a_place_in_the_budget(device: Device) -
                 authenticate=False,
             )
     assert len(places) == 1
+
+
+async def test_waiting_for_a_place_is_not_the_camera_s_time(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dead cameras of the subnet hold its places: a call waits for one, and has its whole time then."""
+
+    class Busy(ConnectionBudget):
+        @asynccontextmanager
+        async def attempt(self, url: str) -> AsyncIterator[None]:
+            await asyncio.sleep(0.4)
+            yield
+
+    address, ask = f"http://{device.host}:{device.http_port}/onvif/device_service", f'<GetSystemDateAndTime xmlns="{DEVICE}"/>'
+    async with http_session(Busy(SystemClock(), 1, 1)) as limited:
+        for lenient in (False, True):
+            client = SoapClient(limited, SystemClock(), LOGIN)
+            client._lenient = lenient
+            await client.call(address, ask, authenticate=False, seconds=0.3)
+        monkeypatch.setattr(connector, "PLACE_SECONDS", 0.1)
+        with pytest.raises(CameraUnreachable, match="the station is busy"):
+            await client.call(address, ask, authenticate=False, seconds=0.3)
+
+
+async def test_a_camera_has_its_time_once_it_is_connected() -> None:
+    talking = list[asyncio.StreamWriter]()
+    silent = await asyncio.start_server(lambda r, w: talking.append(w), "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}/"
+    async with http_session(ConnectionBudget(SystemClock(), 100, 1)) as limited:
+        with pytest.raises(CameraUnreachable, match="timed out"):
+            await SoapClient(limited, SystemClock()).call(url, f'<GetName xmlns="{DEVICE}"/>', seconds=0.2)
+    silent.close()
+    for writer in talking:
+        writer.close()
+        await writer.wait_closed()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from core.clock import ManualClock, SystemClock
-from core.connection_budget import MAX_AHEAD_SECONDS, ConnectionBudget, _SharedFile, subnet_of
+from core.connection_budget import ConnectionBudget, for_person, subnet_of
+from core.connection_locks import MAX_AHEAD_SECONDS, SharedLocks
 from core.tasks import end, spawn
 
 
@@ -92,7 +96,7 @@ async def test_a_process_that_dies_gives_its_places_back(tmp_path: Path) -> None
 
 
 def test_turns_of_another_boot_are_forgotten(tmp_path: Path) -> None:
-    first, second = _SharedFile(tmp_path / "lock"), _SharedFile(tmp_path / "lock")
+    first, second = SharedLocks(tmp_path / "lock"), SharedLocks(tmp_path / "lock")
     assert first.lock(0) and not second.lock(0)
     assert first.next_turn(1000.0, 0.05) == 1000.0
     assert second.next_turn(1000.0, 0.05) == 1000.05
@@ -108,6 +112,80 @@ async def test_a_file_that_cannot_be_used_counts_for_this_process_alone(
     await _hold(budget, "rtsp://10.0.0.1/", 0.0)
     await _hold(budget, "rtsp://10.0.0.1/", 0.0)
     assert sum("for this process alone" in r.message for r in caplog.records) == 1
+
+
+async def test_what_a_person_waits_for_goes_first(tmp_path: Path) -> None:
+    """Four dead cameras hold the subnet's places, forty wait in two processes, turns are given far ahead."""
+    clock = ManualClock()
+    budgets = [ConnectionBudget(clock, 2, 4, tmp_path / "lock") for _ in range(3)]
+    for budget in budgets:
+        assert await budget._opened() is not None
+    counted = Counted(clock)
+    dead = [spawn(counted.attempt(budgets[i % 2], f"rtsp://10.0.0.{i}/x", 5.0)) for i in range(40)]
+    others = [spawn(counted.attempt(budgets[0], f"rtsp://10.0.{i}.1/x", 0.1)) for i in range(1, 40)]
+    await step(clock, 3)
+    began = len(counted.began)
+    person = Counted(clock)
+    with for_person():
+        steering = [spawn(person.attempt(b, "http://10.0.0.200/onvif", 0.1)) for b in budgets]
+    await step(clock, 5)
+    assert len(person.began) == 3 and max(person.began) < 8.0, (person.began, began)
+    assert counted.most == 4
+    await end(*dead, *others, *steering)
+
+
+async def test_the_places_are_kept_for_persons_too(tmp_path: Path) -> None:
+    clock = ManualClock()
+    counted, budget = Counted(clock), ConnectionBudget(clock, 100, 2)
+    with for_person():
+        work = [spawn(counted.attempt(budget, "rtsp://10.0.0.1/x", 0.2)) for _ in range(3)]
+    work += [spawn(counted.attempt(budget, "rtsp://10.0.0.2/x", 0.2)) for _ in range(9)]
+    await step(clock, 0.05)
+    await end(work[2], work[3])  # who waits may leave
+    await step(clock, 2)
+    assert len(counted.began) == 10 and counted.most == 2
+    await end(*work)
+
+
+async def test_a_file_that_fails_later_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk without room, locks that a network's disk no longer gives: told once, tried again, never an error."""
+    clock, said = ManualClock(), list[str]()
+    budget = ConnectionBudget(clock, 1000, 4, tmp_path / "lock")
+    budget.told = said.append
+    shared = await budget._opened()
+    assert shared is not None
+    for name in ("next_turn", "lock", "is_locked"):
+        with monkeypatch.context() as patch:
+            patch.setattr(SharedLocks, name, _fail)
+            for _ in range(2):
+                work = spawn(_hold(budget, "rtsp://10.0.0.1/", 0.0))
+                await step(clock, 1)
+                await work
+        clock.advance(61)
+        work = spawn(_hold(budget, "rtsp://10.0.0.1/", 0.0))
+        await asyncio.sleep(0.05)
+        await step(clock, 1)
+        await work
+        assert budget._shared is not None and len(said) == 1 and "No space left" in said.pop()
+
+
+def _fail(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+async def test_a_removed_file_is_made_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    await asyncio.to_thread(folder.mkdir)
+    one, other = (ConnectionBudget(SystemClock(), 10_000, 1, folder / "lock") for _ in range(2))
+    await _hold(one, "rtsp://10.0.0.1/", 0.0)
+    await asyncio.to_thread((folder / "lock").unlink)
+    await _hold(other, "rtsp://10.0.0.1/", 0.0)
+    async with one.attempt("rtsp://10.0.0.1/"):  # in the new file, which the other has open
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(_hold(other, "rtsp://10.0.0.9/", 0.0), 0.1)
+    await asyncio.to_thread(shutil.rmtree, folder)
+    await _hold(one, "rtsp://10.0.0.1/", 0.0)
+    assert one._shared is None
 
 
 @pytest.mark.parametrize(
