@@ -12,20 +12,45 @@ from typing import Any
 
 from core.log_repeats import RepeatFilter
 
-_URL_CREDENTIALS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/\s@\"']+@", re.IGNORECASE)
+MAX_TEXT = 4096  # characters of a message, and of a traceback
+_MARGIN = 512  # no credential is longer: what a cut leaves of one lies within so many characters of it
+_URL_CREDENTIALS = re.compile(  # of at most _MARGIN characters
+    r"(?P<scheme>(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,20}://)[^/\s@\"']{1,512}@", re.IGNORECASE
+)
 _PAIRS = re.compile(
     r"(?P<key>[\"']?\b(?:password|passwd|pwd|secret|token|cookie|nonce|response|authorization)\b[\"']?\s*[=:]\s*)"
     r"(?:(?:basic|digest|bearer)\s+)?(?:\"[^\"]*\"|'[^']*'|[^\s,;&}]+)",
     re.IGNORECASE,
 )
-_XML_PASSWORD = re.compile(r"(<(?:\w+:)?(?:Password|Nonce)\b[^>]*>)[^<]*", re.IGNORECASE)
+_XML_PASSWORD = re.compile(r"(<(?:\w{1,40}:)?(?:Password|Nonce)\b[^<>]*>)[^<]*", re.IGNORECASE)
 
 
-def redact(text: str) -> str:
-    """Remove user:password from addresses and the values of secret-looking keys."""
+def redact(text: str, limit: int = MAX_TEXT) -> str:
+    """Remove user:password from addresses and the values of secret-looking keys.
+
+    A text of more than `limit` characters is cut first: whoever sends long lines must not keep the process busy with them.
+    """
+    cut = len(text) - limit
+    if cut > 0:
+        text = text[: limit + _MARGIN]
     text = _URL_CREDENTIALS.sub(r"\g<scheme>***@", text)
     text = _XML_PASSWORD.sub(r"\1***", text)
-    return _PAIRS.sub(r"\g<key>***", text)
+    text = _PAIRS.sub(r"\g<key>***", text)
+    # A credential that the cut took apart does not match: it goes with the margin.
+    return text if cut <= 0 else f"{text[:-_MARGIN]}… ({cut} more characters)"
+
+
+def _redact_traceback(text: str) -> str:
+    """Of a long one the first and the last lines: where it began, and what went wrong."""
+    if len(text) <= MAX_TEXT:
+        return redact(text)
+    lines = text.split("\n")
+    last, size = len(lines) - 1, 0
+    while last > 1 and size + len(lines[last - 1]) < MAX_TEXT // 2:
+        last, size = last - 1, size + len(lines[last - 1]) + 1
+    head = redact("\n".join(lines[: min(last, 4)]), MAX_TEXT // 4)
+    tail = redact("\n".join(lines[last:-1])) if last < len(lines) - 1 else ""
+    return "\n".join((head, "…", *([tail] if tail else []), redact(lines[-1], MAX_TEXT // 4)))
 
 
 class JsonFormatter(logging.Formatter):
@@ -45,8 +70,16 @@ class JsonFormatter(logging.Formatter):
             if hasattr(record, key):
                 entry[key] = getattr(record, key)
         if record.exc_info:
-            entry["error"] = redact(self.formatException(record.exc_info))
+            entry["error"] = _redact_traceback(self.formatException(record.exc_info))
         return json.dumps(entry, ensure_ascii=False)
+
+
+class _BadRequests(logging.Filter):
+    """Drop what aiohttp logs of requests that are no HTTP: who sent one has its 400, and everybody can send thousands."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return error is None or not type(error).__module__.startswith("aiohttp.http_exceptions")
 
 
 _repeats: RepeatFilter | None = None
@@ -67,5 +100,6 @@ def configure(process: str, level: str = "INFO") -> None:
     handler.addFilter(_repeats)
     atexit.register(_repeats.close)
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for noisy in ("aiosqlite", "apscheduler", "aiohttp.access", "alembic", "faiss.loader"):
+    logging.getLogger("aiohttp.server").addFilter(_BadRequests())
+    for noisy in ("fontTools", "weasyprint", "PIL", "aiosqlite", "apscheduler", "aiohttp.access", "alembic", "faiss.loader"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -11,8 +11,12 @@ import mmap
 import os
 import struct
 import time
+import types
+from collections.abc import Coroutine, Generator
 from pathlib import Path
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 SIZE = 128
 _NAME_AT = 8
 _NAME_SIZE = SIZE - _NAME_AT
@@ -49,6 +53,24 @@ class BlackBox:
     def at(self, name: bytes) -> None:
         """From now on the bytes of this stream (its `tag`) are read."""
         self._map[_NAME_AT:] = name
+
+    @types.coroutine
+    def during(self, name: bytes, work: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+        """Await `work`; whenever it runs, the bytes of this stream are read."""
+        step, given = work.send, None
+        while True:
+            self.at(name)
+            try:
+                awaited = step(given)
+            except StopIteration as e:
+                result: T = e.value
+                return result
+            finally:
+                self._map[_NAME_AT:] = _NOBODY
+            try:
+                step, given = work.send, (yield awaited)
+            except BaseException as e:  # noqa: BLE001  # a cancellation, or what it waited for failed: `work` hears of it
+                step, given = work.throw, e
 
     def idle(self) -> None:
         """A tick is over, and the recorder lives."""

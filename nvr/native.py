@@ -184,7 +184,8 @@ class NativeEngine:
 
     async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[str], object]) -> None:
         """Raises CameraError when the stream ends, for whatever reason."""
-        rtsp = await open_session(spec.url, spec.login, audio=spec.audio)
+        opening, box = open_session(spec.url, spec.login, audio=spec.audio), self._ticker.box
+        rtsp = await (opening if box is None else box.during(black_box.tag(sink.stream), opening))
         connected(rtsp.silent)
         sink.begin_session(rtsp.audio)
         session = NativeSession(

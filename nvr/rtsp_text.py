@@ -9,7 +9,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from core.errors import ProtocolError
+from core.numbers import whole
+
 MAX_HEAD = 65_536
+MAX_FIELDS = 200
+MAX_LINE = 2048  # bytes of a line in a head; cameras send about 200
 _HEAD_END = re.compile(rb"\n\r{0,2}\n")
 _STATUS_LINE = re.compile(rb"RTSP/\d\.\d[ \t]{1,3}\d{3}")
 STATUS_LINE_BYTES = 14  # of it, at most
@@ -24,22 +29,27 @@ def head_end(buffer: Any, begin: int, end: int) -> tuple[int, int] | None:
 
 
 def fields(head: bytes) -> tuple[str, list[tuple[str, str]]]:
-    """The first line of a head, and its fields with their names in lower case."""
+    """The first line of a head, and its fields with their names in lower case. Raises ProtocolError for a head that no camera
+    means."""
+    if (count := head.count(b"\n")) > MAX_FIELDS:
+        raise ProtocolError(f"the camera sends {count} header lines at once; at most {MAX_FIELDS} are read")
     first, *lines = (line.strip("\r") for line in head.decode("utf-8", "replace").split("\n"))
+    if (longest := max(len(first), *map(len, lines)) if lines else len(first)) > MAX_LINE:
+        raise ProtocolError(f"the camera sends a header line of {longest} characters; at most {MAX_LINE} are read")
     return first, [(k.strip().lower(), v.strip()) for k, _, v in (line.partition(":") for line in lines)]
 
 
 def body_size(named: list[tuple[str, str]], most: int) -> int:
     """Bytes of the body, by Content-Length; 0 where it is missing, unreadable or above `most`."""
     told = dict(named).get("content-length", "")
-    size = int(told) if told.isascii() and told.isdigit() and len(told) < 8 else 0
+    size = whole(told, 7) or 0
     return size if size <= most else 0
 
 
 def after_message(buffer: Any, begin: int, end: int, most: int) -> tuple[bytes, int] | None:
     """(head, where what follows head and body begins, which may be behind `end`) of the message at `begin`; None: its head is
     not whole."""
-    found = head_end(buffer, begin, end)
+    found = head_end(buffer, begin, min(end, begin + MAX_HEAD))
     if found is None:
         return None
     head = bytes(buffer[begin : found[0]])

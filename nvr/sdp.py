@@ -6,13 +6,24 @@ import base64
 import contextlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.errors import ProtocolError
+from core.numbers import whole
 
 CODECS = {"H264": "h264", "H265": "h265", "HEVC": "h265"}
 G711 = {"PCMU": "pcmu", "PCMA": "pcma"}
+MAX_SDP = 16_384  # characters; cameras send 500 to 2,000
+MAX_FORMATS = 64  # of all media; RTP knows 128 payload types, cameras offer one a medium
 STATIC_AUDIO = {"0": "PCMU/8000", "8": "PCMA/8000"}  # payload types that need no rtpmap (RFC 3551)
+
+
+@dataclass(slots=True)
+class _Section:
+    """One medium (the first: the session) and its attributes by name."""
+
+    media: list[str]  # words of its m= line: kind, port, transport, formats
+    attributes: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +100,7 @@ def why_silent(sdp: str) -> str:
     return "its AAC has no usable configuration" if known else f"{', '.join(names)[:40] or 'its format'} cannot be recorded"
 
 
-def _sound_format(section: list[str], payload_type: str) -> tuple[str, int, int]:
+def _sound_format(section: _Section, payload_type: str) -> tuple[str, int, int]:
     """(name, clock rate, channels); rate 0 where it is not stated."""
     rtpmap = _attribute(section, "rtpmap", payload_type) or STATIC_AUDIO.get(payload_type, "")
     name, _, rest = rtpmap.partition("/")
@@ -109,7 +120,7 @@ def _aac(fields: dict[str, str], payload_type: int, control: str, rate: int, cha
     return AudioTrack("aac", payload_type, control, rate, channels, configuration, size, index)
 
 
-def _feedback(section: list[str], payload_type: str) -> frozenset[str]:
+def _feedback(section: _Section, payload_type: str) -> frozenset[str]:
     """What `a=rtcp-fb` offers for asking for a keyframe, of this payload type or of all ('*')."""
     words = [_values(section, "rtcp-fb", wanted) for wanted in (payload_type, "*")]
     offers = {" ".join(value.lower().split()[:2]) for values in words for value in values}
@@ -121,27 +132,26 @@ def aggregate_control(sdp: str, base: str) -> str:
     return _aggregate(_sections(sdp), base)
 
 
-def _aggregate(sections: list[list[str]], base: str) -> str:
+def _aggregate(sections: list[_Section], base: str) -> str:
     return _join(base, _attribute(sections[0], "control") or "*")
 
 
-def _control(section: list[str], aggregate: str) -> str:
+def _control(section: _Section, aggregate: str) -> str:
     return _join(aggregate, _attribute(section, "control") or "*")
 
 
-def _offers(sections: list[list[str]], kind: str) -> Iterator[tuple[list[str], str]]:
+def _offers(sections: list[_Section], kind: str) -> Iterator[tuple[_Section, str]]:
     """(section, payload type) of each format offered for a kind of media."""
     for section in sections[1:]:
-        words = section[0][2:].split()
-        if words[:1] == [kind]:
-            yield from ((section, word) for word in words[3:] if word == "0" or 0 < _number(word) < 128)
+        if section.media[:1] == [kind]:
+            yield from ((section, word) for word in section.media[3:] if word == "0" or 0 < _number(word) < 128)
 
 
-def _fields(section: list[str], payload_type: str, needed: str = "") -> dict[str, str]:
+def _fields(section: _Section, payload_type: str, needed: str = "") -> dict[str, str]:
     """Format parameters of a payload type. Cameras write them under another one as well: then those count that belong to no
     payload type of this section, or (with `needed`) the first that hold it."""
     own = _values(section, "fmtp", payload_type)
-    offered = section[0][2:].split()[3:]
+    offered = section.media[3:]
     lines = [v.split(None, 1) for v in _values(section, "fmtp")]
     foreign = [line[1] for line in lines if len(line) == 2 and line[0] not in offered]
     others = [line[1] for line in lines if len(line) == 2] if needed else []
@@ -153,27 +163,31 @@ def _pairs(fmtp: str) -> dict[str, str]:
     return {k.strip().lower(): v.strip().strip('"') for k, _, v in (p.partition("=") for p in fmtp.split(";"))}
 
 
-def _sections(sdp: str) -> list[list[str]]:
-    sections: list[list[str]] = [[]]
+def _sections(sdp: str) -> list[_Section]:
+    """Raises ProtocolError for more than a camera can mean: what follows is in proportion to formats times attributes."""
+    if len(sdp) > MAX_SDP:
+        raise ProtocolError(f"the camera describes its streams in {len(sdp)} characters; at most {MAX_SDP} are read")
+    sections = [_Section([])]
     for line in sdp.replace("\r", "\n").split("\n"):
         if line.startswith("m="):
-            sections.append([])
-        if line:
-            sections[-1].append(line)
+            sections.append(_Section(line[2:].split()))
+        key, _, value = line.partition(":")
+        if (key := key.strip().lower()).startswith("a="):
+            sections[-1].attributes.setdefault(key[2:], []).append(value)
+    formats = sum(len(s.media[3:]) for s in sections)
+    if formats > MAX_FORMATS:
+        raise ProtocolError(f"the camera offers {formats} formats; at most {MAX_FORMATS} are read")
     return sections
 
 
-def _attribute(section: list[str], name: str, payload_type: str | None = None) -> str | None:
+def _attribute(section: _Section, name: str, payload_type: str | None = None) -> str | None:
     return next(iter(_values(section, name, payload_type)), None)
 
 
-def _values(section: list[str], name: str, payload_type: str | None = None) -> list[str]:
+def _values(section: _Section, name: str, payload_type: str | None = None) -> list[str]:
     """Values of an attribute, in order; with a payload type those that begin with it, without it."""
     found = []
-    for line in section:
-        key, _, value = line.partition(":")
-        if key.strip().lower() != f"a={name}":
-            continue
+    for value in section.attributes.get(name, ()):
         first, *rest = (value.split(None, 1) or [""]) if payload_type is not None else ("", value)
         if payload_type is None or first == payload_type:
             found.append("".join(rest).strip())
@@ -216,7 +230,7 @@ def _sets(fields: dict[str, str]) -> list[bytes]:
 
 def _number(text: str) -> int:
     """Of a few ASCII digits; 0 for anything else, as a camera may write it."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0
+    return whole(text, 7) or 0
 
 
 def _float(text: str | None) -> float | None:

@@ -106,7 +106,7 @@ def same_origin(origin: str, scheme: str, host: str) -> bool:
 
 
 def _with_port(scheme: str, host: str) -> tuple[str, int]:
-    name, _, port = host.rpartition(":") if re.search(r":\d+$", host) else (host, "", "")
+    name, _, port = host.rpartition(":") if re.search(r":[0-9]{1,5}$", host) else (host, "", "")
     return name.lower(), int(port) if port else DEFAULT_PORTS.get(scheme, 0)
 
 

@@ -15,6 +15,7 @@ from cameras.onvif.names import DEVICE, SCHEMA
 from cameras.onvif.soap import Node
 from core.clock import Clock
 from core.errors import CameraRefused, ProtocolError
+from core.numbers import whole
 
 ZONE_STEP = 1800.0  # zones lie whole half-hours apart
 ZONE_TOLERANCE = 60.0  # a clock that is off by a zone and this much is still off by a zone
@@ -91,7 +92,7 @@ def zone_offset(text: str) -> timedelta | None:
     if not sign and not digits:
         return timedelta() if name in ("UTC", "GMT", "Z") else None
     hours, minutes = (*digits.split(":"), "0")[:2]
-    if not hours.isdigit() or not (minutes or "0").isdigit() or int(hours) > 14:
+    if whole(hours, 2) is None or whole(minutes or "0", 2) is None or int(hours) > 14:
         return None
     size = timedelta(hours=int(hours), minutes=int(minutes or 0))
     east = sign == "-" if name else sign != "-"

@@ -14,6 +14,7 @@ from cameras.onvif.client import SoapClient
 from cameras.onvif.names import MEDIA, MEDIA2, SCHEMA
 from cameras.onvif.soap import Node
 from core.errors import ProtocolError
+from core.numbers import whole
 
 MAX_PROFILES = 64  # recorders tell three for each of 12 or 16 channels
 
@@ -154,7 +155,7 @@ def _gop(encoder: Node | None) -> int | None:
         if (length := _whole(encoder, path)) is not None:
             return length
     told = encoder.attribute("GovLength") or ""
-    return int(told) if told.isdigit() else None
+    return whole(told, 9)
 
 
 def _whole(node: Node | None, path: str) -> int | None:

@@ -16,6 +16,7 @@ from cameras.onvif.device import enabled_protocols
 from cameras.onvif.names import DEVICE, MEDIA, MEDIA2, SCHEMA
 from cameras.onvif.soap import Node
 from core.errors import NotFoundError, ProtocolError
+from core.numbers import whole
 
 Polygon = list[tuple[float, float]]
 
@@ -181,7 +182,7 @@ def _settings(node: Node, service: str) -> EncoderSettings:
         height=int(height) if height else None,
         fps=node.number("RateControl/FrameRateLimit") or None,  # 0: no limit
         bitrate=round(rate * 1000) if rate else None,
-        gop=int(gop) if gop and gop.isdigit() else None,
+        gop=whole(gop or "", 9),
     )
 
 

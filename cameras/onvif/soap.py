@@ -22,6 +22,7 @@ _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _BEGIN = re.compile(rb"<(?:[\w.-]+:)?Envelope\b")
 _END = re.compile(rb"</(?:[\w.-]+:)?Envelope\s*>")
 _CLOSING = re.compile(rb"</(?:[\w.-]+:)?\Z")
+MAX_ELEMENTS = 30_000  # opening and closing tags, and as many entities: the parser works for milliseconds on these
 _REFUSALS = ("NotAuthorized", "NotAuthorised", "FailedAuthentication", "InvalidSecurity", "SenderNotAuthorized")
 
 
@@ -131,6 +132,8 @@ def parse(body: bytes) -> Node:
         start = _DECLARATION.sub("", decoded(body[:200])).strip()[:60]
         raise ProtocolError(f"the answer {'is not a SOAP envelope' if begin is None else 'is cut short'}: {start!r}")
     clean = body[begin.start() : end] + b"Envelope>"
+    if max(clean.count(b"<"), clean.count(b"&")) > MAX_ELEMENTS:
+        raise ProtocolError(f"the answer has more than {MAX_ELEMENTS} elements")
     if not clean.isascii():
         clean = decoded(clean).encode()
     if b"&" in clean:

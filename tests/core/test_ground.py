@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
+from aiohttp.http_exceptions import BadStatusLine
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from hypothesis import given
@@ -61,6 +63,27 @@ def test_credentials_never_reach_the_log(text: str) -> None:
     record = logging.LogRecord("nvr", logging.INFO, "f", 1, text, None, None)
     line = json.loads(logs.JsonFormatter("test").format(record))
     assert "geheim" not in line["message"]
+
+
+@pytest.mark.parametrize("size", range(3900, 4200, 7))
+def test_a_long_line_is_cut_and_the_cut_lets_no_credential_through(size: int) -> None:
+    text = "a" * size + " rtsp://admin:geheim@10.0.0.1/ password=geheim <Password>geheim</Password> " + "b" * 9000
+    record = logging.LogRecord("nvr", logging.INFO, "f", 1, text, None, None)
+    message = json.loads(logs.JsonFormatter("test").format(record))["message"]
+    assert "gehe" not in message
+    assert len(message) < 4200
+
+
+def test_a_long_traceback_keeps_its_last_line() -> None:
+    error = ValueError("geheim" + "x" * 9000)
+    try:
+        raise RuntimeError("\n".join(f"line {n}" for n in range(2000))) from error
+    except RuntimeError:
+        record = logging.LogRecord("nvr", logging.ERROR, "f", 1, "x", None, sys.exc_info())
+    told = json.loads(logs.JsonFormatter("test").format(record))["error"]
+    assert len(told) < 5500
+    assert told.startswith("ValueError: geheim")
+    assert "line 1999" in told
 
 
 @given(st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(timezone.utc)))
@@ -136,3 +159,18 @@ async def test_naive_datetimes_are_refused_by_the_column(database: Database) -> 
     with pytest.raises(Exception, match="time zone"):
         async with database.session() as session:
             events.append(session, datetime(2026, 1, 1), "x.y")
+
+
+def test_who_sends_no_http_fills_no_log(capsys: pytest.CaptureFixture[str]) -> None:
+    handlers, level = logging.root.handlers[:], logging.root.level
+    try:
+        logs.configure("test")
+        server = logging.getLogger("aiohttp.server")
+        server.error("Error handling request from %s", "10.0.0.1", exc_info=BadStatusLine("a" * 60_000))
+        server.error("Error handling request from %s", "10.0.0.2", exc_info=RuntimeError("ours"))
+    finally:
+        logging.root.handlers[:] = handlers
+        logging.root.setLevel(level)
+    told = capsys.readouterr().err
+    assert "10.0.0.2" in told
+    assert "10.0.0.1" not in told

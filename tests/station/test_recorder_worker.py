@@ -135,6 +135,34 @@ def test_the_box_outlives_its_recorder(tmp_path: Path) -> None:
     assert silent is not None and 0 <= silent < 5
 
 
+async def test_the_box_names_a_camera_that_is_being_connected_to(tmp_path: Path) -> None:
+    path = black_box.path_of(tmp_path, 0)
+    box, named = BlackBox(path), list[str]()
+
+    def look() -> None:
+        named.append(box._map[8:].rstrip(b"\0").decode())
+
+    async def connect() -> str:
+        look()
+        asyncio.get_running_loop().call_soon(look)  # other work between two steps
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await asyncio.sleep(10)
+        look()
+        return "connected"
+
+    assert await box.during(black_box.tag("cam-1/main"), connect()) == "connected"
+    look()
+    assert named == ["cam-1/main", "", "cam-1/main", ""]
+    with pytest.raises(ValueError, match="lost"):
+        await box.during(black_box.tag("cam-1/main"), _fail())
+
+
+async def _fail() -> None:
+    await asyncio.sleep(0)
+    raise ValueError("lost")
+
+
 async def test_a_recorder_that_hangs_is_started_again(tmp_path: Path) -> None:
     box = tmp_path / "recorder-0.box"
     clock = ManualClock()
