@@ -120,7 +120,7 @@ def _end_of_unit(nal: bytes, at: int, codec: str) -> int:
 def _end_of_sei(nal: bytes, at: int, end: int, codec: str) -> int:
     """The start code behind the last message; bytes inside a message are its payload, whatever they look like."""
     for _ in range(_MAX_FALSE_CODES):
-        missing = _sei_missing(nal[at:end], HEADER_SIZE[codec])
+        missing = _sei_missing(nal[at:end], HEADER_SIZE[codec]) if end - at <= MAX_SEI else 0  # larger: skipped as it is
         if missing == 0 or missing > len(nal) - end:  # complete; or a size that is wrong anyhow
             return end
         end = nal.find(START_CODE, end + len(START_CODE))

@@ -182,6 +182,7 @@ CASES: dict[str, Callable[[], object]] = {
     "unit of start codes": lambda: nal_units.split(b"\x06\0\0\1" * 16_384, "h264"),
     "unit of open SEI": lambda: nal_units.split(b"\x06\x05\xff\xff\0\0\1" * 8_192, "h264"),
     "SEI of sizes": lambda: nal_units.split(b"\x06" + b"\xff" * 4_000_000 + b"\0\0\1\x65", "h264"),
+    "recovery point": lambda: nal_units.has_recovery_point(b"\x06" + b"\xff" * nal_units.MAX_SEI, "h264"),
     "phrase of hours": lambda: words.understand(fill("1点到", 500), NOW, timezone.utc),
     "phrase of spaces": lambda: words.understand("昨天" + " " * 498, NOW, timezone.utc),
     "phrase of letters": lambda: words.understand("a" * 500, NOW, timezone.utc),
