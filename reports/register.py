@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,28 +17,35 @@ _PAGES = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"
 
 
 def render(day: Mapping[str, Any], names: Mapping[str, str], station: str, zone: ZoneInfo) -> str:
-    """`day`: figures of health.figures.day with day, signed_by, signed_at, digest."""
+    """`day`: figures of health.figures.day with day, signed_by, signed_at, digest, supplements."""
 
     def percent(value: float | None) -> str:
-        return "—" if value is None else f"{100 * value:.2f} %"
+        return "—" if value is None else f"{math.floor(10_000 * value + 1e-6) / 100:.2f} %"
 
     def clock(text: str | datetime | None) -> str:
         at = datetime.fromisoformat(text) if isinstance(text, str) else text
         return f"{at.astimezone(zone):%m-%d %H:%M}" if at else ""
 
-    faults = [
-        {
-            **f, "chinese": FAMILIES[f["family"]].chinese, "title": names.get(f["camera"], f["name"]),
-            "opened": clock(f["opened_at"]), "closed": clock(f["closed_at"]),
-        }
-        for f in sorted(day["figures"]["faults"], key=lambda f: (f["severity"], f["camera"]))
-    ]  # fmt: skip
+    def listed(faults: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        return [
+            {
+                **f, "chinese": FAMILIES[f["family"]].chinese, "title": names.get(f["camera"], f["name"]),
+                "opened": clock(f["opened_at"]), "closed": clock(f["closed_at"]),
+            }
+            for f in sorted(faults, key=lambda f: (f["severity"], f["camera"]))
+        ]  # fmt: skip
+
     return _PAGES.get_template("register.html").render(
         day=day,
         figures=day["figures"],
-        faults=faults,
+        faults=listed(day["figures"]["faults"]),
+        patrol=day["figures"].get("patrol"),
+        supplements=[
+            {**s, "faults": listed(s["figures"]["faults"]), "signed": clock(s["signed_at"])} for s in day.get("supplements", ())
+        ],
         station=station,
         percent=percent,
+        clock=clock,
         signed=clock(day["signed_at"]),
         names=names,
     )

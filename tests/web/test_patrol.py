@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import shutil
 from asyncio.subprocess import PIPE
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,7 +20,8 @@ from core.audit import AuditRow
 from core.clock import SystemClock
 from core.database import Database
 from core.permissions import Role
-from health.tables import CameraSight, DailyFigures, DailyRegister, Fault
+from health import register
+from health.tables import CameraSight, DailyFigures, DailyRegister, Fault, PatrolRound, RegisterSupplement
 from nvr.tables import StreamStatus
 from tests.web.conftest import HEADERS, Client, SignIn
 
@@ -108,22 +111,106 @@ async def test_planned_work_begins_and_ends(sign_in: SignIn) -> None:
     assert await (await officer.get("/api/maintenance")).json() == []
 
 
+def patrol_round(*, began: float = 1, finished: bool = True, scope: dict[str, Any] | None = None) -> PatrolRound:
+    """A round that began some seconds ago."""
+    at = NOW - timedelta(seconds=began)
+    return PatrolRound(
+        asked_at=at,
+        asked_by="schedule",
+        scope=scope or {},
+        started_at=at,
+        finished_at=NOW if finished else None,
+        cameras=8,
+        looked=3,
+    )
+
+
 async def test_the_day_is_signed_once_and_printed(sign_in: SignIn, faults: dict[str, int], database: Database) -> None:
     officer = await sign_in(Role.VIDEO_OFFICER)
+    async with database.session() as session:
+        session.add(patrol_round())
     day = await (await officer.get("/api/patrol/day")).json()
-    assert day["figures"]["cameras"] == 8 and len(day["figures"]["faults"]) == 4 and day["signed_by"] is None
+    assert (
+        day["figures"]["cameras"] == 8 and len(day["figures"]["faults"]) == 4 and day["signed_by"] is None and day["patrolled"]
+    )
     signed = await post(officer, "/api/patrol/day/sign", {"day": day["day"]})
-    assert signed["signed_by"] and len(signed["digest"]) == 64
+    assert signed["signed_by"] and len(signed["digest"]) == 64 and signed["later"] is None
     await post(officer, "/api/patrol/day/sign", {"day": day["day"]}, 409)
     async with database.session() as session:
         (await session.get_one(Fault, faults["black"])).state = "closed"
         assert (await session.scalars(select(DailyRegister.day))).all() == [day["day"]]
     page = await (await officer.get(f"/register/{day['day']}")).text()
     assert signed["digest"] in page and "黑屏" in page and "遮挡" in page and "http" not in page.replace("http-equiv", "")
-    for wrong in ("2026-13-01", (NOW + timedelta(days=3)).strftime("%Y-%m-%d")):
+    for wrong in ("2026-13-01", "0001-01-01", "9999-12-31", (NOW + timedelta(days=3)).strftime("%Y-%m-%d")):
         assert (await officer.get(f"/api/patrol/day?day={wrong}")).status == 400
     village = await sign_in(Role.VIDEO_OFFICER, ["xidian"])
     assert (await (await village.get("/api/patrol/day")).json())["figures"]["cameras"] < 8
+
+
+async def test_a_day_is_signed_after_its_patrol_or_with_the_reason_why_there_was_none(
+    sign_in: SignIn, database: Database
+) -> None:
+    officer = await sign_in(Role.VIDEO_OFFICER)
+    for row in (None, patrol_round(scope={"villages": ["wangjia"]}), patrol_round(began=86400 * 2)):
+        async with database.session() as session:
+            session.add_all([row] if row else [])
+        await post(officer, "/api/patrol/day/sign", {"day": TODAY}, 400)  # none of the whole town on this day
+    async with database.session() as session:
+        session.add(going := patrol_round(finished=False))
+    await post(
+        officer, "/api/patrol/day/sign", {"day": TODAY, "no_patrol": "分析程序停机检修"}, 409
+    )  # it goes on: no reason helps
+    async with database.session() as session:
+        await session.delete(await session.get_one(PatrolRound, going.id))
+    await post(officer, "/api/patrol/day/sign", {"day": TODAY, "no_patrol": "   x "}, 400)
+    signed = await post(officer, "/api/patrol/day/sign", {"day": TODAY, "no_patrol": "分析程序停机检修"})
+    assert signed["figures"]["patrol"] == {"rounds": 0, "finished_at": None, "cameras": 0, "reason": "分析程序停机检修"}
+    assert "分析程序停机检修" in await (await officer.get(f"/register/{TODAY}")).text()
+
+
+async def test_later_faults_go_into_supplements_that_refer_to_the_register(
+    sign_in: SignIn, faults: dict[str, int], database: Database
+) -> None:
+    officer, village = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.VIDEO_OFFICER, ["xidian"])
+    async with database.session() as session:
+        session.add(patrol_round())
+    body = {"day": TODAY}
+    await post(officer, "/api/patrol/day/supplement", body, 409)  # nothing was signed
+    first = await post(officer, "/api/patrol/day/sign", body)
+    await post(officer, "/api/patrol/day/supplement", body, 409)  # nothing became known
+    digests = [first["digest"]]
+    for family, title in (("frozen", "画面冻结"), ("noise", "噪点")):
+        async with database.session() as session:
+            session.add(
+                Fault(
+                    camera="wj-02", village="wangjia", family=family, state="open", severity=2, figures={}, facts={}, looks=3,
+                    first_seen=NOW, opened_at=NOW,
+                )
+            )  # fmt: skip
+        day = await (await officer.get("/api/patrol/day")).json()
+        assert [f["family"] for f in day["later"]["faults"]] == [family] and day["digest"] == first["digest"]
+        await post(village, "/api/patrol/day/supplement", body, 400)
+        added = (await post(officer, "/api/patrol/day/supplement", {**body, "remark": title}))["supplements"][-1]
+        content = json.dumps(added["figures"], sort_keys=True, ensure_ascii=False)
+        assert added["digest"] == hashlib.sha256((digests[-1] + content).encode()).hexdigest()
+        digests.append(added["digest"])
+    page = await (await officer.get(f"/register/{TODAY}")).text()
+    assert all(d in page for d in digests) and "补充登记 2" in page and "画面冻结" in page
+    async with database.reading() as session:
+        assert (await session.get_one(DailyRegister, TODAY)).figures == first["figures"]
+        rows = (await session.scalars(select(AuditRow.action).where(AuditRow.action.like("patrol.s%")))).all()
+    assert rows == ["patrol.sign", "patrol.supplement", "patrol.supplement"]
+
+
+def test_a_day_signed_before_it_was_over_is_completed_once() -> None:
+    start = datetime(2026, 11, 20, tzinfo=UTC)
+    signed = DailyRegister(figures={"faults": [{"id": 1}]}, signed_at=start + timedelta(hours=9))
+    told = {"online": 0.9, "faults": [{"id": 1}]}
+    assert register.later(signed, [], told, start, start + timedelta(hours=20)) is None
+    added = register.later(signed, [], told, start, start + timedelta(hours=25))
+    assert added == {"online": 0.9, "faults": [], "day_over": True}
+    last = RegisterSupplement(figures=added, signed_at=start + timedelta(hours=25))
+    assert register.later(signed, [last], told, start, start + timedelta(hours=50)) is None
 
 
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext (poppler-utils) is not installed")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 from datetime import datetime
 from typing import Any
 
@@ -13,11 +11,12 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras import registry
 from cameras.tables import Camera
-from core import audit
 from core.errors import ConflictError, NotFoundError, UsageError
 from core.permissions import Permission
-from health import figures, orders
+from health import figures, orders, register
+from health.camera_days import bounds
 from health.tables import DailyRegister, WorkOrder, WorkOrderNote, WorkOrderPhoto
 from reports import pdf
 from reports.register import render
@@ -88,17 +87,31 @@ class DayQuery(BaseModel):
     day: str | None = None
 
 
+class SupplementView(BaseModel):
+    number: int
+    figures: dict[str, Any]
+    signed_by: str
+    signed_at: datetime
+    digest: str
+    remark: str
+
+
 class DayView(BaseModel):
     day: str
     figures: dict[str, Any]
     signed_by: str | None
     signed_at: datetime | None
     digest: str | None
+    remark: str = ""
+    patrolled: bool = False  # a round of the whole town that began on this day was finished
+    supplements: list[SupplementView] = []
+    later: dict[str, Any] | None = None  # what a supplement would say now; null: nothing
 
 
 class SignBody(BaseModel):
     day: str
     remark: str = Field("", max_length=400)
+    no_patrol: str = Field("", max_length=400, description="Why there was no patrol, where there was none")
 
 
 @route("GET", "/api/orders", Permission.PATROL_VIEW, query=OrderQuery, reply=list[OrderView])
@@ -176,23 +189,34 @@ async def day_register(c: Context) -> DayView:
 
 @route("POST", "/api/patrol/day/sign", Permission.PATROL_RUN, body=SignBody, reply=DayView)
 async def sign_day(c: Context) -> DayView:
-    """Sign the day's register, also for a day without faults. What was signed is not changed any more."""
-    now = c.services.clock.now()
-    if c.identity.villages is not None:
-        raise UsageError("the register is signed by somebody who sees the whole town")
+    """Sign the day's register, also for a day without faults, when its patrol has finished or with the reason why there was
+    none. What was signed is not changed any more."""
+    now, start = _signing(c)
     view = await _day(c, c.body.day)
     if view.signed_by is not None:
-        raise ConflictError(f"{view.day} was signed by {view.signed_by}")
-    digest = hashlib.sha256(json.dumps(view.figures, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+        raise ConflictError(f"{view.day} was signed by {view.signed_by}; what became known later goes into a supplement")
     async with c.services.database.session() as session:
-        session.add(
-            DailyRegister(
-                day=view.day, figures=view.figures, digest=digest, signed_by=c.identity.name, signed_at=now,
-                remark=c.body.remark,
-            )
+        await register.sign(
+            session, start, view.figures, now, c.identity.name, remark=c.body.remark, reason=c.body.no_patrol
         )  # fmt: skip
-        await audit.record(session, now, c.identity.name, "patrol.sign", view.day, digest=digest)
-    return view.model_copy(update={"signed_by": c.identity.name, "signed_at": now, "digest": digest})
+    return await _day(c, c.body.day)
+
+
+@route("POST", "/api/patrol/day/supplement", Permission.PATROL_RUN, body=SignBody, reply=DayView)
+async def supplement_day(c: Context) -> DayView:
+    """Sign what became known of a day after its register was signed. It refers to what was signed before."""
+    now, start = _signing(c)
+    async with c.services.database.session() as session:
+        told = await figures.day(session, await _cameras(session, c), start, now)
+        await register.add(session, start, told, now, c.identity.name, remark=c.body.remark)
+    return await _day(c, c.body.day)
+
+
+def _signing(c: Context) -> tuple[datetime, datetime]:
+    """(now, start of the day). Raises UsageError for somebody who does not see the whole town."""
+    if c.identity.villages is not None:
+        raise UsageError("the register is signed by somebody who sees the whole town")
+    return c.services.clock.now(), _start(c, c.body.day)
 
 
 @route("GET", "/register/{day}", Permission.PATROL_VIEW, kind="page")
@@ -217,30 +241,46 @@ async def _register(c: Context) -> str:
     return await asyncio.to_thread(render, view.model_dump(), names, c.services.settings.station.name, c.services.zone)
 
 
-async def _day(c: Context, text: str | None) -> DayView:
+def _start(c: Context, text: str | None) -> datetime:
+    """Local midnight of a day, of the running one without a text. Raises UsageError."""
     zone, now = c.services.zone, c.services.clock.now()
     try:
         start = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=zone) if text else now.astimezone(zone)
+        if not 2000 <= start.year <= 2100:
+            raise ValueError("no year of a station")
     except ValueError as e:
         raise UsageError(f"'{text}' is not a day; write it like 2026-11-21") from e
     start = start.replace(hour=0, minute=0, second=0, microsecond=0)
     if start > now:
         raise UsageError("that day has not begun")
-    day = start.strftime("%Y-%m-%d")
+    return start
+
+
+async def _cameras(session: AsyncSession, c: Context) -> list[Camera]:
+    return await registry.cameras(session, c.identity.villages)
+
+
+async def _day(c: Context, text: str | None) -> DayView:
+    now, start = c.services.clock.now(), _start(c, text)
+    day, end = f"{start:%Y-%m-%d}", bounds(start.date(), c.services.zone)[1]
     async with c.services.database.reading() as session:
-        signed = await session.get(DailyRegister, day)
         # Who sees some villages gets their figures; what was signed is the whole town's.
-        if signed is not None and c.identity.villages is None:
-            return DayView(
-                day=day, figures=signed.figures, signed_by=signed.signed_by, signed_at=signed.signed_at, digest=signed.digest
-            )
-        cameras = [
-            x
-            for x in await session.scalars(select(Camera).where(Camera.retired.is_(False)))
-            if c.identity.sees_village(x.village)
-        ]
-        told = await figures.day(session, cameras, start, now)
-    return DayView(day=day, figures=told, signed_by=None, signed_at=None, digest=None)
+        signed = await session.get(DailyRegister, day) if c.identity.villages is None else None
+        told = await figures.day(session, await _cameras(session, c), start, now)
+        patrolled = any(r.finished_at for r in await register.rounds_of(session, start, end))
+        if signed is None:
+            return DayView(day=day, figures=told, signed_by=None, signed_at=None, digest=None, patrolled=patrolled)
+        added = await register.supplements(session, day)
+        return DayView(
+            day=day, figures=signed.figures, signed_by=signed.signed_by, signed_at=signed.signed_at, digest=signed.digest,
+            remark=signed.remark, patrolled=patrolled, later=register.later(signed, added, told, start, now),
+            supplements=[
+                SupplementView(
+                    number=x.number, figures=x.figures, signed_by=x.signed_by, signed_at=x.signed_at, digest=x.digest, remark=x.remark
+                )
+                for x in added
+            ],
+        )  # fmt: skip
 
 
 async def _visible(session: AsyncSession, c: Context, numbers: list[int]) -> list[WorkOrder]:

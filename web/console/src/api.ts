@@ -122,6 +122,9 @@ export interface DayRegister {
   signed_by: string | null;
   signed_at: string | null;
   digest: string | null;
+  patrolled: boolean;
+  supplements: { number: number; signed_by: string }[];
+  later: { faults: unknown[] } | null;
 }
 
 export interface PatrolRound {

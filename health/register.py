@@ -1,0 +1,117 @@
+"""The day's patrol register (巡检登记): when it may be signed, and what became known after it was signed.
+
+What was signed is never changed. A fault of the day that is told later, and the figures of a day that was signed before it was
+over, go into a supplement, signed likewise; each digest covers the one before it, so none can be left out or exchanged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core import audit
+from core.errors import ConflictError, UsageError
+from health.camera_days import bounds
+from health.tables import DailyRegister, PatrolRound, RegisterSupplement
+
+MIN_REASON = 4  # characters
+
+
+def digest_of(figures: Mapping[str, Any], before: str = "") -> str:
+    """SHA-256 of the digest before (empty for the register itself) and of the figures."""
+    return hashlib.sha256((before + json.dumps(figures, sort_keys=True, ensure_ascii=False)).encode()).hexdigest()
+
+
+async def rounds_of(session: AsyncSession, start: datetime, end: datetime) -> list[PatrolRound]:
+    """Rounds of the whole town that began in [start, end)."""
+    query = select(PatrolRound).where(PatrolRound.started_at >= start, PatrolRound.started_at < end)
+    return [r for r in await session.scalars(query.order_by(PatrolRound.id)) if not r.scope]
+
+
+def patrol_of(rounds: Sequence[PatrolRound], reason: str, *, over: bool) -> dict[str, Any]:
+    """What the register says of the day's patrol. Raises ConflictError while it goes on, UsageError where there was none
+    and nobody says why. `over`: the day is."""
+    finished = [r for r in rounds if r.finished_at is not None]
+    if finished:
+        last = finished[-1]
+        assert last.finished_at is not None
+        return {"rounds": len(finished), "finished_at": last.finished_at.isoformat(), "cameras": last.cameras, "reason": ""}
+    if rounds and not over:
+        raise ConflictError(
+            f"the patrol of this day goes on ({rounds[-1].looked} of {rounds[-1].cameras} cameras looked at); "
+            "sign the register when it has finished"
+        )
+    if len(reason.strip()) < MIN_REASON:
+        raise UsageError(
+            "no patrol of the whole town was finished on this day; say why (no_patrol), or start one and wait for it"
+        )
+    return {"rounds": 0, "finished_at": None, "cameras": 0, "reason": reason.strip()}
+
+
+async def sign(
+    session: AsyncSession, start: datetime, figures: Mapping[str, Any], now: datetime, by: str, *, remark: str, reason: str
+) -> DailyRegister:
+    """Sign the register of the local day that begins at `start`. Raises ConflictError where it was signed, and see patrol_of."""
+    day, end = f"{start:%Y-%m-%d}", _end(start)
+    if (there := await session.get(DailyRegister, day)) is not None:
+        raise ConflictError(f"{day} was signed by {there.signed_by}; what became known later goes into a supplement")
+    patrol = patrol_of(await rounds_of(session, start, end), reason, over=end <= now)
+    content = {**figures, "patrol": patrol}
+    row = DailyRegister(
+        day=day, figures=content, digest=digest_of(content), signed_by=by, signed_at=now, remark=remark
+    )  # fmt: skip
+    session.add(row)
+    await audit.record(session, now, by, "patrol.sign", day, digest=row.digest)
+    return row
+
+
+async def supplements(session: AsyncSession, day: str) -> list[RegisterSupplement]:
+    query = select(RegisterSupplement).where(RegisterSupplement.day == day).order_by(RegisterSupplement.number)
+    return list(await session.scalars(query))
+
+
+def later(
+    register: DailyRegister, added: Sequence[RegisterSupplement], figures: Mapping[str, Any], start: datetime, now: datetime
+) -> dict[str, Any] | None:
+    """What a supplement would say now: faults that stand nowhere yet, and the figures of a day that was not over when it was
+    signed. None: there is nothing to add."""
+    said = [register.figures, *(s.figures for s in added)]
+    known = {f["id"] for figures_ in said for f in figures_.get("faults", ())}
+    fresh = [f for f in figures["faults"] if f["id"] not in known]
+    last = added[-1].signed_at if added else register.signed_at
+    if not fresh and not last < _end(start) <= now:
+        return None
+    return {**figures, "faults": fresh, "day_over": _end(start) <= now}
+
+
+async def add(
+    session: AsyncSession, start: datetime, figures: Mapping[str, Any], now: datetime, by: str, *, remark: str
+) -> RegisterSupplement:
+    """Sign a supplement. Raises ConflictError where the day was not signed, or where there is nothing to add."""
+    day = f"{start:%Y-%m-%d}"
+    register = await session.get(DailyRegister, day)
+    if register is None:
+        raise ConflictError(f"the register of {day} was not signed yet; sign that")
+    added = await supplements(session, day)
+    content = later(register, added, figures, start, now)
+    if content is None:
+        raise ConflictError(f"nothing became known of {day} since it was signed")
+    before = added[-1].digest if added else register.digest
+    row = RegisterSupplement(
+        day=day, number=len(added) + 1, figures=content, digest=digest_of(content, before), signed_by=by, signed_at=now,
+        remark=remark,
+    )  # fmt: skip
+    session.add(row)
+    await audit.record(session, now, by, "patrol.supplement", day, number=row.number, digest=row.digest)
+    return row
+
+
+def _end(start: datetime) -> datetime:
+    assert start.tzinfo is not None
+    return bounds(start.date(), start.tzinfo)[1]
