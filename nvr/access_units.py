@@ -122,6 +122,9 @@ class UnitAssembler:
                 builder.unit(nal, of)
             if depacketizer.orphan is not None:
                 builder.orphan(*depacketizer.orphan, unknown=depacketizer.joins_units)
+        if depacketizer.hidden:
+            found, depacketizer.hidden = depacketizer.hidden, []
+            builder.doubt(found)
         if marker:
             builder.mark(ts, inside_unit=depacketizer.kind >= 0)
             self._count_skipped()

@@ -7,8 +7,9 @@ use to a decoder are skipped and counted, a fragmented unit without an end mark 
 from __future__ import annotations
 
 from core.errors import ProtocolError
-from nvr.nal_units import MAX_SEI, START_CODE, Role, is_sei, is_sound_sei, role_of, role_of_type, split
+from nvr.nal_units import MAX_SEI, START_CODE, Role, hidden, is_sei, is_sound_sei, role_of, role_of_type, split
 
+MAX_HIDDEN = 2_000_000  # bytes of a vendor's unit in which a picture may hide
 MAX_UNIT = 8_000_000  # bytes; a larger NAL unit or picture is an attack or garbage
 Unit = tuple[bytes, int]  # a NAL unit and the RTP timestamp of its first packet
 
@@ -25,6 +26,7 @@ class Depacketizer:
         self._codec = codec
         self._h265 = codec == "h265"
         self.skipped = 0  # NAL units skipped, counted on
+        self.hidden: list[Unit] = []  # found in them: nobody knows yet whether they are units
         self.joins_units = False  # units were sent as a byte stream: in any there may be slices
         self.has_start_codes = False  # … and behind slices
         self.marks_ends = False  # the camera sets the end bit of fragments
@@ -97,8 +99,8 @@ class Depacketizer:
             units = self._ended()
             self._kind, self._ts, self._parts, self._size = kind, ts, [header], 0
             role = role_of_type(kind, self._codec)
-            self._discard = role is Role.SKIP and kind != 0
-            self._limit = 0 if self._discard else MAX_SEI if role in _SMALL else MAX_UNIT
+            self._discard = False
+            self._limit = MAX_HIDDEN if role is Role.SKIP and kind else MAX_SEI if role in _SMALL else MAX_UNIT
         elif self._kind < 0:
             self.orphan = kind, ts
             return []
@@ -145,6 +147,8 @@ class Depacketizer:
         if START_CODE not in nal:
             return [(nal, ts)] if self._is_wanted(nal) else []
         pieces = split(nal, self._codec)
+        if len(pieces) == 1 and role_of(pieces[0], self._codec) is Role.SKIP:
+            self.hidden += [(piece, ts) for piece in hidden(nal, self._codec)]
         self.joins_units |= len(pieces) > 1
         self.has_start_codes |= len(pieces) > 1 and role_of(pieces[0], self._codec) is Role.SLICE
         return [(piece, ts) for piece in pieces if self._is_wanted(piece)]

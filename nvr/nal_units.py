@@ -85,6 +85,12 @@ def is_first_slice(nal: bytes, codec: str) -> bool:
     return bool(nal[HEADER_SIZE[codec]] & 0x80)
 
 
+def hidden(nal: bytes, codec: str) -> list[bytes]:
+    """What stands behind the first start code in a unit that is skipped, as if it were units (nvr.hidden_units)."""
+    at = nal.find(START_CODE)
+    return [p for p in split(nal[at + len(START_CODE) :], codec) if role_of(p, codec) is not Role.SKIP] if at >= 0 else []
+
+
 def split(nal: bytes, codec: str) -> list[bytes]:
     """The NAL units in what was sent as one: cut at start codes, without the zeros before them.
 

@@ -89,6 +89,11 @@ class ParameterSetStore:
         self.version += 1
         return True
 
+    def copy(self) -> ParameterSetStore:
+        made = ParameterSetStore(self._codec, [])
+        made._sets, made._known, made._stale, made.version = dict(self._sets), set(self._known), set(self._stale), self.version
+        return made
+
     def _count(self, kind: str) -> int:
         return sum(k == kind for k, _ in self._sets)
 

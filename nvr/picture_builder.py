@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from core.errors import ProtocolError
 from nvr.depacketizer import MAX_UNIT
 from nvr.gather import Part
+from nvr.hidden_units import fits
 from nvr.marker_trust import MarkerTrust
 from nvr.nal_units import (
     MAX_SEI,
@@ -86,6 +87,8 @@ class PictureBuilder:
         self._changed_pps: list[bytes] = []  # since the newest whole picture: they go into the next one
         self._new_sps = False  # since the newest keyframe: a PPS may belong to it, and waits for its keyframe
         self._sets_inside = False  # the GOP has parameter sets between its pictures
+        self._doubtful: list[tuple[bytes, int]] = []  # found in a vendor's unit (nvr.hidden_units)
+        self._newest_slice = b""  # first slice of the newest picture that was whole
         self.start_points = NONE  # which pictures count as keyframes
         self._sps_before = self._sps_before_last = False  # an SPS came before the picture that begins, before the newest one
         self._any_order = False  # the camera sends the slices of a picture in any order (H.264 Baseline)
@@ -93,7 +96,7 @@ class PictureBuilder:
     @property
     def is_idle(self) -> bool:
         """Nothing is held back or missing: the next unit begins a picture."""
-        return self.open is None and not self.lost and not self._prefix and not self._changed_pps
+        return self.open is None and not self.lost and not self._prefix and not self._changed_pps and not self._doubtful
 
     # what comes
 
@@ -114,8 +117,29 @@ class PictureBuilder:
         elif role is Role.DELIMITER:
             self._delimited = True
 
+    def doubt(self, units: list[tuple[bytes, int]]) -> None:
+        """These may be units of a picture, or a vendor's bytes: what comes next under their timestamp says which."""
+        self._settle_doubt()
+        picture = self.open
+        if self.lost or (picture is not None and picture.ts == units[0][1] and picture.slices):
+            return  # the picture comes on its own; or what is missing of it might be what speaks against them
+        if fits([nal for nal, _ in units], self._codec, self.sets, self._newest_slice):
+            self._doubtful = units
+
+    def _settle_doubt(self, nal: bytes = b"", ts: int = -1) -> None:
+        """`nal`: a slice that comes now; without one nothing more comes under the timestamp of what is in doubt."""
+        if not self._doubtful:
+            return
+        units, self._doubtful = self._doubtful, []
+        if self.lost or (nal and ts == units[0][1] and is_first_slice(nal, self._codec)):
+            return
+        for unit, of in units:
+            self.unit(unit, of)
+
     def mark(self, ts: int, *, inside_unit: bool) -> None:
         """The newest packet had the marker; `inside_unit`: a NAL unit goes on behind it."""
+        if not inside_unit:
+            self._settle_doubt()
         picture = self.open
         if picture is not None and picture.slices and picture.ts == ts:
             picture.marked = picture.marked or not inside_unit
@@ -145,6 +169,7 @@ class PictureBuilder:
 
     def close(self) -> None:
         """The open picture is complete, or has to be given up; SEI that came behind it under its timestamp are its own."""
+        self._settle_doubt()
         if self.open is not None:
             self._keep_trailing_sei(self.open)
         self._finish()
@@ -152,6 +177,7 @@ class PictureBuilder:
     def give_up(self) -> None:
         """Nothing more comes of the open picture."""
         self.open = None
+        self._doubtful = []
         self._prefix.clear()
 
     def _finish(self) -> None:
@@ -164,6 +190,7 @@ class PictureBuilder:
         if not picture.near_loss:
             self.markers.picture(ended=picture.marked and not picture.mark_inside, key=picture.key)
         if not picture.damaged:
+            self._newest_slice = picture.first_slice[:64]
             self._changed_pps = [nal for nal in self._changed_pps if nal not in picture.changed_pps]
             self._sets_inside = self._sets_inside_after(picture)
         self._done(picture)
@@ -207,6 +234,7 @@ class PictureBuilder:
     # slices
 
     def _slice(self, nal: bytes, ts: int) -> None:
+        self._settle_doubt(nal, ts)
         first, picture = is_first_slice(nal, self._codec), self.open
         key = is_key_type(nal_type(nal, self._codec), self._codec)
         if picture is None or self._begins_picture(picture, nal, ts, first=first):
