@@ -53,7 +53,9 @@ def after_message(buffer: Any, begin: int, end: int, most: int) -> tuple[bytes, 
     if found is None:
         return None
     head = bytes(buffer[begin : found[0]])
-    has_body = buffer[found[1] : found[1] + 1] != b"$"  # a length may be stated for a body that is not there
+    if buffer[found[1] : min(found[1] + 2, end)] == b"$" and body_size(fields(head)[1], most):
+        return None  # a frame, or a body that begins like one: its next byte says which
+    has_body = not _FRAME.match(buffer, found[1], end)  # a length may be stated for a body that is not there
     return head, found[1] + (body_size(fields(head)[1], most) if has_body else 0)
 
 
