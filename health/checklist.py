@@ -18,6 +18,7 @@ from cameras import findings
 from cameras.tables import Camera
 from health.faults import OPEN, RECOVERING
 from health.tables import Fault, Look, PatrolRound
+from nvr.stream_status import UNKNOWN, state_of
 from nvr.tables import StreamStatus
 
 ITEMS = ("reachable", "credential", "identity", "streams", "picture", "clock", "configuration", "acceptance")
@@ -56,7 +57,7 @@ def _list(
         _reachable(camera, now),
         _credential(camera),
         _identity(camera, kinds),
-        _streams(camera, statuses),
+        _streams(camera, statuses, now),
         _picture(faults, looked),
         _clock(camera),
         Item("configuration", FAILED if "drift" in kinds else OK if camera.device else TODO),
@@ -93,13 +94,13 @@ def _identity(camera: Camera, kinds: set[str]) -> Item:
     return Item("identity", OK) if all(w in told for w in wanted) else Item("identity", FAILED, "other_make")
 
 
-def _streams(camera: Camera, statuses: dict[str, StreamStatus]) -> Item:
+def _streams(camera: Camera, statuses: dict[str, StreamStatus], now: datetime) -> Item:
     wanted = [s for s in camera.streams if s.record]
     if not any(s.kind == "main" and s.url for s in camera.streams):
         return Item("streams", TODO)
     for stream in wanted:
         status = statuses.get(stream.id)
-        if status is None:
+        if status is None or state_of(status, now) == UNKNOWN:
             return Item("streams", TODO, stream.kind)
         if status.state != "recording":
             return Item("streams", FAILED, status.cause or status.state)

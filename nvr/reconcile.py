@@ -13,12 +13,12 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import registry
-from cameras.tables import Camera
+from cameras.tables import Camera, Stream
 from core.clock import Clock, from_microseconds
 from core.database import Database
 from core.errors import SecretError
 from core.secrets import Vault
-from nvr import quarantine, schedule, volumes
+from nvr import quarantine, schedule, stream_status, volumes
 from nvr.access_units import Counters
 from nvr.recorder import Recorder
 from nvr.rendezvous import score
@@ -101,10 +101,15 @@ async def recorders_alive(database: Database, clock: Clock) -> bool:
         return (await session.scalars(query)).first() is not None
 
 
-async def bit_rates(session: AsyncSession) -> dict[str, float]:
-    """Bits a second of each stream that records, as last observed."""
-    rows = await session.execute(select(StreamStatus.stream, StreamStatus.bitrate).where(StreamStatus.state == "recording"))
-    return {row.stream: row.bitrate for row in rows}
+async def bit_rates(session: AsyncSession, now: datetime) -> dict[str, float]:
+    """Bits a second of each stream that is to be recorded and is, as observed within the last minute."""
+    query = (
+        select(StreamStatus.stream, StreamStatus.bitrate)
+        .join(Stream, Stream.id == StreamStatus.stream)
+        .join(Camera, Camera.id == Stream.camera)
+        .where(StreamStatus.state == "recording", stream_status.is_fresh(now), Stream.record, Camera.retired.is_(False))
+    )
+    return {row.stream: row.bitrate for row in await session.execute(query)}
 
 
 class KeyframeIntervals:

@@ -22,7 +22,7 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras.tables import Camera, CameraChange, Village
+from cameras.tables import Camera, CameraChange, Stream, Village
 from core.clock import Clock
 from core.database import Database
 from core.errors import NotFoundError, UsageError
@@ -30,6 +30,7 @@ from health import figures
 from health.faults import FAMILIES
 from health.figures import Figures
 from health.tables import CameraDay, Fault
+from nvr import stream_status
 from nvr.tables import StreamStatus
 from reports.repairs import Repair, repairs
 from reports.tables import StoredReport
@@ -62,7 +63,7 @@ class VillageReport:
     cameras_government: int
     density_per_km2: float | None
     density_set: str
-    online_now: int | None  # None: the month is over
+    online_now: int | None  # None: the month is over, or no recorder says anything
     online_rate: float | None
     intact_rate: float | None
     completeness: float | None
@@ -188,7 +189,7 @@ async def _made(
         final=final,
         until=last.isoformat(),
         **_coverage(village, cameras),
-        online_now=await _online_now(session, [c.id for c in cameras]) if now < end else None,
+        online_now=await _online_now(session, [c.id for c in cameras], now) if now < end else None,
         **_rates(told),
         **_faults(faults, start, until),
         **_money(village, cameras),
@@ -292,8 +293,13 @@ def _percent(share: float | None) -> str:
     return "—" if share is None else f"{math.floor(share * 1000 + 1e-9) / 10:.1f} %"
 
 
-async def _online_now(session: AsyncSession, cameras: Sequence[str]) -> int:
-    query = select(func.count(StreamStatus.stream)).where(
-        StreamStatus.stream.in_([f"{c}/main" for c in cameras]), StreamStatus.state == "recording"
+async def _online_now(session: AsyncSession, cameras: Sequence[str], now: datetime) -> int | None:
+    """Cameras whose main stream is to be recorded, and is by what its recorder says now; None where no recorder says anything."""
+    query = (
+        select(StreamStatus.state, func.count(StreamStatus.stream))
+        .join(Stream, Stream.id == StreamStatus.stream)
+        .where(Stream.camera.in_(cameras), Stream.kind == "main", Stream.record, stream_status.is_fresh(now))
+        .group_by(StreamStatus.state)
     )
-    return await session.scalar(query) or 0
+    states = {row[0]: row[1] for row in await session.execute(query)}
+    return states.get("recording", 0) if states else None

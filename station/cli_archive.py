@@ -136,7 +136,9 @@ def archive_forecast(ctx: click.Context, json_output: bool) -> None:
 
     async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
         async with database.reading() as session:
-            return [asdict(f) for f in await retention.forecast(session, await reconcile.bit_rates(session))]
+            return [
+                asdict(f) for f in await retention.forecast(session, await reconcile.bit_rates(session, SystemClock().now()))
+            ]
 
     rows = with_database(ctx, work, Need.FOOTAGE)
 

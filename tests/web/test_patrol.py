@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from core import metrics_token
 from core.audit import AuditRow
@@ -258,6 +258,8 @@ async def test_what_streams_bring_beside_pictures_is_seen(sign_in: SignIn, datab
                 "foreign_packets": 2 * factor,
                 "skipped_units": 3 * factor,
                 "damaged_units": 4 * factor,
+                "short_holes": 5 * factor,
+                "short_hole_seconds": 0.5 * factor,
             }
             session.add(
                 StreamStatus(
@@ -265,11 +267,24 @@ async def test_what_streams_bring_beside_pictures_is_seen(sign_in: SignIn, datab
                 )
             )
     text = await (await officer.get("/metrics")).text()
-    for name, value in (("packets_lost", 11), ("packets_foreign", 22), ("units_skipped", 33), ("pictures_damaged", 44)):
-        assert f"minwang_stream_{name} {value}.0" in text
+    for name, value in (
+        ("packets_lost", 11),
+        ("packets_foreign", 22),
+        ("units_skipped", 33),
+        ("pictures_damaged", 44),
+        ("holes_short", 55),
+        ("holes_short_seconds", 5.5),
+    ):
+        assert f"minwang_stream_{name} {float(value)}" in text
     file = await (await officer.get("/api/cameras/wj-01")).json()
     (main,) = (s for s in file["streams"] if s["kind"] == "main")
     assert (main["lost_packets"], main["foreign_packets"], main["skipped_units"], main["damaged_pictures"]) == (1, 2, 3, 4)
+    assert (main["short_holes"], main["short_hole_seconds"], main["state"]) == (5, 0.5, "recording")
+    async with database.session() as session:
+        await session.execute(update(StreamStatus).values(at=NOW - timedelta(minutes=2)))
+    file = await (await officer.get("/api/cameras/wj-01")).json()
+    (main,) = (s for s in file["streams"] if s["kind"] == "main")
+    assert (main["state"], main["fps"], file["state"]) == ("unknown", 0.0, "offline")  # its recorder is dead
 
 
 async def test_a_monitoring_system_reads_the_metrics_by_its_token(

@@ -14,6 +14,7 @@ from core.errors import NotFoundError
 from core.permissions import Permission
 from health.faults import OPEN, RECOVERING
 from health.tables import Fault
+from nvr.stream_status import UNKNOWN, state_of
 from nvr.tables import StreamStatus
 from web.routing import Context, route
 
@@ -33,6 +34,8 @@ class StreamView(BaseModel):
     foreign_packets: int
     skipped_units: int
     damaged_pictures: int
+    short_holes: int  # pictures missing for less than a second: they lie in no gap
+    short_hole_seconds: float
     clock_offset: float | None
     last_picture: datetime | None
 
@@ -65,7 +68,7 @@ class VillageView(BaseModel):
 @route("GET", "/api/tree", Permission.CAMERA_VIEW, reply=list[VillageView])
 async def tree(c: Context) -> list[VillageView]:
     """Villages with their cameras and what is known of them now."""
-    scope = c.identity.villages
+    scope, now = c.identity.villages, c.services.clock.now()
     async with c.services.database.reading() as session:
         villages = (await session.scalars(select(Village).order_by(Village.code))).all()
         cameras = await registry.cameras(session, scope)
@@ -75,7 +78,7 @@ async def tree(c: Context) -> list[VillageView]:
             faults.setdefault(fault.camera, []).append(fault.family)
     views: dict[str, list[CameraView]] = {}
     for camera in cameras:
-        views.setdefault(camera.village, []).append(CameraView(**_common(camera, statuses, faults.get(camera.id, []))))
+        views.setdefault(camera.village, []).append(CameraView(**_common(camera, statuses, faults.get(camera.id, []), now)))
     return [_village(v, views.get(v.code, [])) for v in villages if scope is None or v.code in scope]
 
 
@@ -93,7 +96,7 @@ async def camera_file(c: Context) -> CameraFile:
         faults = await session.scalars(
             select(Fault.family).where(Fault.camera == camera.id, Fault.state.in_((OPEN, RECOVERING)))
         )
-        common = _common(camera, statuses, list(faults))
+        common = _common(camera, statuses, list(faults), c.services.clock.now())
     return CameraFile(**common, address=camera.address, device=camera.device, profile=camera.profile)
 
 
@@ -104,17 +107,20 @@ def _village(village: Village, cameras: list[CameraView]) -> VillageView:
     return VillageView(code=village.code, name=village.name, online=online, total=len(cameras), state=worst, cameras=cameras)
 
 
-def _common(camera: Camera, statuses: dict[str, StreamStatus], faults: list[str]) -> dict[str, Any]:
+def _common(camera: Camera, statuses: dict[str, StreamStatus], faults: list[str], now: datetime) -> dict[str, Any]:
     streams = []
     for s in camera.streams:
         status = statuses.get(s.id)
+        state = state_of(status, now)
+        current = status if state != UNKNOWN else None
         streams.append(
             StreamView(
                 id=s.id, kind=s.kind, codec=s.codec, width=s.width, height=s.height,
-                state=status.state if status else "unknown", engine=status.engine if status else "", cause=status.cause if status else "",
-                fps=status.fps if status else 0.0, bitrate=status.bitrate if status else 0.0,
+                state=state, engine=status.engine if status else "", cause=current.cause if current else "",
+                fps=current.fps if current else 0.0, bitrate=current.bitrate if current else 0.0,
                 lost_packets=status.lost_packets if status else 0, foreign_packets=status.foreign_packets if status else 0,
                 skipped_units=status.skipped_units if status else 0, damaged_pictures=status.damaged_units if status else 0,
+                short_holes=status.short_holes if status else 0, short_hole_seconds=status.short_hole_seconds if status else 0.0,
                 clock_offset=status.clock_offset if status else None, last_picture=status.last_picture if status else None,
             )
         )  # fmt: skip

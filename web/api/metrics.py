@@ -123,7 +123,7 @@ async def _station(session: AsyncSession, registry: CollectorRegistry, interval:
     told = select(StreamStatus.state, func.count()).where(StreamStatus.at > now - SILENT).group_by(StreamStatus.state)
     for state, count in await session.execute(told):
         recording.labels(state).set(count)
-    await _stream_counters(session, registry)
+    await _stream_counters(session, registry, now)
     wanted = Gauge("minwang_streams_wanted", "Streams that are to be recorded", registry=registry)
     query = select(func.count()).select_from(Stream).join(Camera, Camera.id == Stream.camera)
     wanted.set(await session.scalar(query.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0)
@@ -138,16 +138,17 @@ async def _station(session: AsyncSession, registry: CollectorRegistry, interval:
         well.labels(volume.path).set(volume.state == "ok")
 
 
-async def _stream_counters(session: AsyncSession, registry: CollectorRegistry) -> None:
+async def _stream_counters(session: AsyncSession, registry: CollectorRegistry, now: datetime) -> None:
     for name, text, column in (
         ("packets_lost", "Packets of recorded streams that never came", StreamStatus.lost_packets),
         ("packets_foreign", "Packets of another SSRC, payload type or channel: ignored", StreamStatus.foreign_packets),
         ("units_skipped", "NAL units that no decoder needs: skipped", StreamStatus.skipped_units),
         ("pictures_damaged", "Pictures dropped because a part of them is missing", StreamStatus.damaged_units),
         ("holes_short", "Holes below a second, which are no gaps", StreamStatus.short_holes),
+        ("holes_short_seconds", "What is missing in holes below a second", StreamStatus.short_hole_seconds),
     ):
-        counted = await session.scalar(select(func.coalesce(func.sum(column), 0)))
-        Gauge(f"minwang_stream_{name}", f"{text}, since the recorders started", registry=registry).set(int(counted or 0))
+        counted = await session.scalar(select(func.coalesce(func.sum(column), 0)).where(StreamStatus.at > now - SILENT))
+        Gauge(f"minwang_stream_{name}", f"{text}, since the recorders started", registry=registry).set(counted or 0)
 
 
 def _certificate(registry: CollectorRegistry, settings: Settings) -> None:

@@ -25,6 +25,8 @@ export interface StreamView {
   foreign_packets: number;
   skipped_units: number;
   damaged_pictures: number;
+  short_holes: number;
+  short_hole_seconds: number;
   clock_offset: number | null;
   last_picture: string | null;
 }
