@@ -23,6 +23,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from cameras.geometry import area_km2
 from cameras.onvif.addresses import address_of
+from cameras.tables import LEGAL_DAYS
 from core.errors import InventoryError
 
 Loc = tuple[str | int, ...]
@@ -317,11 +318,23 @@ def _cross_checks(inventory: Inventory) -> Iterator[tuple[Loc, str]]:
                 ("cameras", i, "policy"),
                 f"camera '{camera.id}': there is no policy '{camera.policy}'; add it under policies",
             )
+        if sentence := kept_too_short(camera.id, camera.retention_days, camera.legal_class):
+            yield ("cameras", i, "retention_days"), sentence
         if camera.address is None and camera.streams.main.url is None and not camera.site:
             yield (
                 ("cameras", i),
                 f"camera '{camera.id}': give an address (for ONVIF), streams.main.url, or the site of one that is ordered",
             )
+
+
+def kept_too_short(camera: str, days: float | None, legal_class: str | None) -> str:
+    """The sentence for a camera whose footage is to go before the law's 30 days without a stated class; empty: it is not."""
+    if days is None or days >= LEGAL_DAYS or legal_class:
+        return ""
+    return (
+        f"camera '{camera}': {days:g} days are fewer than the {LEGAL_DAYS:g} that public places keep; state its legal_class "
+        f"(docs/cameras.md), or give {LEGAL_DAYS:g} days or more"
+    )
 
 
 def _repeated(section: str, key: str, values: Sequence[str]) -> Iterator[tuple[Loc, str]]:

@@ -21,7 +21,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import history
-from cameras.inventory import CameraEntry, CredentialEntry, Inventory, PolicyEntry, VillageEntry, uncollected
+from cameras.inventory import CameraEntry, CredentialEntry, Inventory, PolicyEntry, VillageEntry, kept_too_short, uncollected
 from cameras.inventory_merge import Difference, Merge, merge, things
 from cameras.registry_rows import add_camera, change_camera, entry_of, new_row, set_retired, update_row
 from cameras.tables import Camera, Credential, InventoryApplied, Policy, Stream, Village, profile_of
@@ -306,8 +306,10 @@ def change_profile(session: AsyncSession, camera: Camera, facts: dict[str, Any],
     """Set some of a camera's fields as the inventory knows them. Raises UsageError for a value that it would refuse."""
     try:
         profile = profile_of(entry_of(camera).model_copy(update=facts).model_dump(mode="json", exclude_none=True))
-        CameraEntry.model_validate({**profile, "id": camera.id, "name": camera.name, "village": camera.village})
+        entry = CameraEntry.model_validate({**profile, "id": camera.id, "name": camera.name, "village": camera.village})
     except ValidationError as e:
         raise UsageError("; ".join(f"{'.'.join(map(str, x['loc']))}: {x['msg']}" for x in e.errors()[:3])) from e
+    if sentence := kept_too_short(camera.id, entry.retention_days, entry.legal_class):
+        raise UsageError(sentence)
     history.note_all(session, camera.id, at, actor, camera.profile, profile)
     camera.profile = profile

@@ -11,6 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from core.database import Base
 from core.events import BigId
 
+LEGAL_DAYS = 30.0  # for which the footage of public places is kept at least (Decree 799; R-RET-1)
+
 
 class Village(Base):
     __tablename__ = "village"

@@ -67,6 +67,7 @@ FAMILIES: dict[str, Family] = {
     "timestamps": Family(3, "时间戳异常", STEADY, "stream", DEAD),
     "gaps": Family(2, "录像缺失", QUICK, "recording"),
     "retention": Family(2, "录像天数不足", QUICK, "recording"),
+    "forecast": Family(2, "录像将不足", QUICK, "station"),
     "index": Family(1, "录像与索引不符", QUICK, "recording"),
     "no_signal": Family(1, "无视频信号", SURE, "picture", DEAD),
     "black": Family(1, "黑屏", SURE, "picture", DEAD),

@@ -7,6 +7,7 @@ cameras beneath it.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,10 +19,10 @@ from sqlalchemy.orm import defer
 
 from cameras import registry
 from cameras.tables import Camera
-from core.clock import Clock
+from core.clock import Clock, to_microseconds
 from core.database import Database
-from core.settings import PatrolSettings
-from health import book, stream, topology
+from core.settings import PatrolSettings, RetentionSettings
+from health import book, forecast, stream, topology
 from health.faults import CLOSED, DISMISSED, FAMILIES, LIVE_STATES, judge
 from health.tables import CameraSight, Fault, PatrolRound
 from nvr.tables import StreamStatus, Volume
@@ -32,6 +33,7 @@ MINE = stream.FAMILIES
 GONE = frozenset({"unreachable", "no_stream"})
 PARTLY_BACK = 0.3  # of a parent's cameras that may still fail when it is called mended
 REPORTING = 0.5  # of the streams that must be reported on, or our own side stands still
+FORECAST_SECONDS = 600.0
 OVERDUE = 1.5  # of the interval between rounds, after which the patrol itself is a fault
 
 
@@ -52,10 +54,13 @@ class Observed:
 
 
 class Watch:
-    def __init__(self, database: Database, clock: Clock, settings: PatrolSettings):
+    def __init__(self, database: Database, clock: Clock, settings: PatrolSettings, retention: RetentionSettings | None = None):
+        """`retention`: None looks at no forecast."""
         self._database = database
         self._clock = clock
         self._settings = settings
+        self._retention = retention
+        self._forecast_at = clock.monotonic() + FORECAST_SECONDS  # rates mean nothing before
 
     async def run_once(self) -> Observed:
         now = self._clock.now()
@@ -67,6 +72,7 @@ class Watch:
             live = await _live(session, now)
             await self._retired(session, now)
             await self._volumes(session, live, now)
+            await self._forecast(session, live, now)
             stalled = await self._ourselves(session, groups, seen, live, now)
             if stalled:
                 return seen
@@ -122,6 +128,21 @@ class Watch:
         for volume in await session.scalars(select(Volume)):
             found = {"state": volume.state, "said": volume.detail[:120]} if volume.state != "ok" else None
             self._note(session, live, book.Subject("", None, volume.path), "volume", found, now)
+
+    async def _forecast(self, session: AsyncSession, live: dict[tuple[str, str, str], Fault], now: datetime) -> None:
+        """A village whose footage will go before its time is a fault before it does."""
+        if self._retention is None or self._clock.monotonic() < self._forecast_at:
+            return
+        self._forecast_at = self._clock.monotonic() + FORECAST_SECONDS
+        for each in await forecast.outlook(session, self._retention, to_microseconds(now)):
+            found: dict[str, Any] | None = None
+            if each.days_until_short is not None and each.possible_days is not None:
+                found = {
+                    "in_days": math.floor(each.days_until_short), "days": math.floor(each.possible_days),
+                    "required": round(each.required_days, 1), "quota": each.by_quota,
+                }  # fmt: skip
+            if each.possible_days is not None:  # else nothing is known
+                self._note(session, live, book.Subject("", each.village, each.village), "forecast", found, now)
 
     async def _overdue(self, session: AsyncSession, now: datetime) -> bool:
         last = await session.scalar(select(func.max(PatrolRound.finished_at)))

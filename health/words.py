@@ -15,6 +15,7 @@ _WORDS = {
     "loss": "a share of {loss} of the packets is lost",
     "gaps": "{seconds} s of the last day are not recorded, most because of {cause}",
     "retention": "{days} days are held instead of {required}",
+    "forecast": "footage will go early in {in_days} days: {days} days can be kept instead of {required}",
     "no_signal": "a field without a picture",
     "black": "nothing to see",
     "frozen": "the picture stands still",

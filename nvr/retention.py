@@ -11,7 +11,7 @@ import logging
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras.tables import Camera, Village
+from cameras.tables import LEGAL_DAYS, Camera, Village
 from core import events
 from core.clock import Clock
 from core.database import Database
@@ -129,8 +129,7 @@ class Retention:
     async def _rules(self, session: AsyncSession) -> dict[str, Rule]:
         rules: dict[str, Rule] = {}
         for camera in await session.scalars(select(Camera)):
-            days = camera.profile.get("retention_days") or self._settings.main_days
-            rules[f"{camera.id}/main"] = Rule(float(days), camera.village)
+            rules[f"{camera.id}/main"] = Rule(promised_days(camera.profile, self._settings), camera.village)
             rules[f"{camera.id}/sub"] = Rule(self._settings.sub_days, camera.village)
         return rules
 
@@ -325,6 +324,12 @@ class Retention:
 
 def _is_of(phase: Phase, trust: Trust, segment: Segment) -> bool:
     return trust.is_of(phase, segment.start_us, segment.end_us)
+
+
+def promised_days(profile: Mapping[str, Any], settings: RetentionSettings) -> float:
+    """Days for which a camera's main stream is kept: less than the law's 30 only where its legal class is stated (R-RET-1)."""
+    days = float(profile.get("retention_days") or settings.main_days)
+    return days if profile.get("legal_class") else max(days, LEGAL_DAYS)
 
 
 def _starting_at(starts: set[int]) -> Callable[[Segment], bool]:

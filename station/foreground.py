@@ -73,7 +73,7 @@ async def _look_here(database: Database, settings: Settings, clock: SystemClock)
     try:
         async with database.session() as session:
             number = (await ask(session, clock.now(), "command line")).id
-        await Watch(database, clock, settings.patrol).run_once()
+        await Watch(database, clock, settings.patrol, settings.retention).run_once()
         visiting = await visits_of(settings, database, clock)
         await Patrol(database, clock, settings.patrol, settings.data.dir.absolute(), pool, zone, visiting).run_round(number)
     finally:

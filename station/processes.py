@@ -126,7 +126,7 @@ async def _look(settings: Settings, database: Database, packs: Path, ready: Call
     days = await asyncio.to_thread(upkeep.days_of, settings)
     zone, visiting = ZoneInfo(settings.station.timezone), await visits_of(settings, database, clock)
     patrol = Patrol(database, clock, settings.patrol, data_dir, pictures, zone, visiting)
-    watch = Watch(database, clock, settings.patrol)
+    watch = Watch(database, clock, settings.patrol, settings.retention)
     indexer = Indexer(database, clock, days, objects, settings.search)
     matcher = Matcher(database, clock, days, data_dir)
 

@@ -10,9 +10,10 @@ from sqlalchemy import event, select
 
 from cameras import inventory, registry
 from cameras.geometry import area_km2
+from cameras.tables import Camera
 from core.clock import ManualClock
 from core.database import Database
-from core.errors import ConflictError, InventoryError
+from core.errors import ConflictError, InventoryError, UsageError
 from core.secrets import Vault
 from station.schema import METADATA
 
@@ -209,3 +210,24 @@ def test_where_marks_stand_is_told_in_shares() -> None:
     for wrong in ({"time": [0.6, 0, 0.4]}, {"time": [0.6, 0, 40, 8]}, {"clock": [0, 0, 1, 1]}):
         with pytest.raises(InventoryError, match="marks"):
             inventory.parse(yaml.safe_dump({**GOOD, "cameras": [{**camera, "marks": wrong}]}, allow_unicode=True))
+
+
+async def test_footage_below_thirty_days_needs_a_stated_class(database: Database, clock: ManualClock) -> None:
+    """In the file one sentence; the API cannot get round it; a registry that has such a camera from before goes on."""
+    short = changed(cameras__0__retention_days=7.0)
+    with pytest.raises(
+        InventoryError, match="'w-1': 7 days are fewer than the 30 that public places keep; state its legal_class"
+    ) as e:
+        inventory.parse(short)
+    assert len(e.value.problems) == 1
+    inventory.parse(changed(cameras__0__retention_days=7.0, cameras__0__legal_class="non_public"))
+    inventory.parse(changed(cameras__0__retention_days=30.0))
+    async with database.session() as session:
+        await registry.apply(session, inventory.parse(changed()), clock.now(), "test")
+        row = await session.get_one(Camera, "w-1")
+        with pytest.raises(UsageError, match="legal_class"):
+            registry.change_profile(session, row, {"retention_days": 7.0}, clock.now(), "x")
+        registry.change_profile(session, row, {"retention_days": 7.0, "legal_class": "9"}, clock.now(), "x")
+        row.profile = {k: v for k, v in row.profile.items() if k != "legal_class"}  # of an earlier version
+        await session.flush()
+        assert (await registry.plan(session, inventory.parse(changed()))).merge is not None

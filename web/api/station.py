@@ -7,7 +7,9 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
+from core.clock import to_microseconds
 from core.permissions import Permission
+from health import forecast
 from nvr import retention_clock
 from web.doctor.facts import Fact, State
 from web.doctor.runner import worst
@@ -24,6 +26,23 @@ async def station_facts(c: Context) -> StationReply:
     """Disks, clock, network, database, backlog, certificate …: each with state, value and remedy; costly ones once an hour."""
     facts = await c.services.doctor.facts()
     return StationReply(state=worst(facts), facts=facts)
+
+
+class OutlookView(BaseModel):
+    village: str
+    required_days: float
+    possible_days: float | None = Field(description="Age up to which footage can be kept; null: not known, nothing is written")
+    days_until_short: float | None = Field(description="Until footage goes before its time; null: it does not")
+    by_quota: bool
+
+
+@route("GET", "/api/station/forecast", Permission.PATROL_VIEW, reply=list[OutlookView])
+async def retention_forecast(c: Context) -> list[OutlookView]:
+    """How long the villages' footage can be kept at the present rate, and when it falls short of what is promised."""
+    now_us = to_microseconds(c.services.clock.now())
+    async with c.services.database.reading() as session:
+        found = await forecast.outlook(session, c.services.settings.retention, now_us)
+    return [OutlookView(**asdict(o)) for o in found if c.identity.sees_village(o.village)]
 
 
 class RetentionClockView(BaseModel):

@@ -1,0 +1,103 @@
+"""Whether the disks and quotas can keep what is promised, told before footage goes early (R-RET-1).
+
+Where room is made the oldest footage of all streams goes first. So there is one age D up to which everything is kept:
+sum(rate of a stream * min(D, its promised days)) = room. A village falls short where D is below what its cameras are promised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.tables import Camera, Village
+from core.settings import RetentionSettings
+from nvr import footage
+from nvr.reconcile import bit_rates
+from nvr.retention import DAY_US, promised_days
+from nvr.tables import StreamUsage, Volume
+
+MIN_HISTORY_DAYS = 1.0  # shorter ones say less of a stream's rate than what it sends now
+USABLE = ("ok", "full", "slow")
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """A village's footage at the present rate. Days; None: not known, because nothing is written."""
+
+    village: str
+    required_days: float  # the most that a camera of it is promised
+    possible_days: float | None  # up to which age footage can be kept; at most what is promised
+    days_until_short: float | None  # until footage goes early; None: it does not
+    by_quota: bool  # the village's own quota is what is too small
+
+    @property
+    def short(self) -> bool:
+        return self.days_until_short is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    village: str
+    days: float  # promised
+    rate: float  # bytes a day
+    held: int  # bytes
+
+
+async def outlook(session: AsyncSession, settings: RetentionSettings, now_us: int) -> list[Outlook]:
+    """Of every village that has cameras in use."""
+    streams = await _streams(session, settings, now_us)
+    usable = (await session.scalars(select(Volume).where(Volume.state.in_(USABLE)))).all()
+    free = float(sum(max(0, v.free_bytes - settings.min_free_bytes) for v in usable))
+    room = sum(s.held for s in streams) + free
+    found = []
+    for village in (await session.scalars(select(Village).order_by(Village.code))).all():
+        own = [s for s in streams if s.village == village.code]
+        if not own:
+            continue
+        required = max(s.days for s in own)
+        disk = _possible(streams, room) if usable else None
+        quota = _possible(own, village.quota_bytes) if village.quota_bytes else None
+        by_quota = quota is not None and (disk is None or quota < disk)
+        possible = quota if by_quota else disk
+        until = None
+        if possible is not None and possible < required:
+            left = village.quota_bytes - sum(s.held for s in own) if by_quota and village.quota_bytes else free
+            until = _until(own if by_quota else streams, left)
+        found.append(Outlook(village.code, required, None if possible is None else min(possible, required), until, by_quota))
+    return found
+
+
+async def _streams(session: AsyncSession, settings: RetentionSettings, now_us: int) -> list[_Stream]:
+    present, oldest = await bit_rates(session), await footage.oldest(session)
+    held = {u.stream: u.bytes_held for u in await session.scalars(select(StreamUsage))}
+    found = []
+    for camera in await session.scalars(select(Camera).where(Camera.retired.is_(False))):
+        for stream in camera.streams:
+            if stream.record:
+                days = promised_days(camera.profile, settings) if stream.kind == "main" else settings.sub_days
+                age = (now_us - oldest.get(stream.id, now_us)) / DAY_US
+                rate = held.get(stream.id, 0) / age if age >= MIN_HISTORY_DAYS else present.get(stream.id, 0.0) / 8 * 86_400
+                found.append(_Stream(camera.village, days, rate, held.get(stream.id, 0)))
+    return found
+
+
+def _possible(streams: Sequence[_Stream], room: float) -> float | None:
+    """The age D of the module's docstring; infinite where all that is promised fits, None where nothing is written."""
+    if not any(s.rate for s in streams):
+        return None
+    days, taken = 0.0, 0.0
+    for limit in sorted({s.days for s in streams}):
+        rate = sum(s.rate for s in streams if s.days >= limit)
+        if rate and taken + rate * (limit - days) > room:
+            return days + (room - taken) / rate
+        taken, days = taken + rate * (limit - days), limit
+    return float("inf")
+
+
+def _until(streams: Sequence[_Stream], left: float) -> float:
+    """Days until the room that is left is used up, by streams that do not hold all that they are promised yet."""
+    growing = sum(s.rate for s in streams if s.held < s.rate * s.days)
+    return max(0.0, left) / growing if growing else 0.0
