@@ -23,6 +23,7 @@ from nvr.reader import LocatedGop
 MAX_HLS_US = 6 * 3600 * 1_000_000
 GAP_US = 1_000_000
 _RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})\.m4s")
+_KEYFRAMES = re.compile(r"keyframes(?:-([0-9]{1,18}))?\.m4s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def _ranges(gops: Sequence[LocatedGop]) -> Iterator[_Entry]:
 
 
 def _files(gops: Sequence[LocatedGop]) -> Iterator[_Entry]:
-    """Every file's keyframes as one entry, from the file's beginning: its media time counts from there."""
+    """Every file's keyframes as one entry, from the file's beginning (its media time counts from there) to the range's last one."""
     for path, group in groupby(gops, key=lambda g: g.path):
         of_file = list(group)
         name = f"segment/{of_file[0].segment_us}"
@@ -118,7 +119,7 @@ def _files(gops: Sequence[LocatedGop]) -> Iterator[_Entry]:
         if not init:
             continue
         start, end = of_file[0].segment_us, of_file[-1].end_us
-        yield _Entry(start, end, f"{name}/keyframes.m4s", "", path, init, f'URI="{name}/init.mp4"')
+        yield _Entry(start, end, f"{name}/keyframes-{of_file[-1].offset}.m4s", "", path, init, f'URI="{name}/init.mp4"')
 
 
 def _init(path: Path) -> bytes:
@@ -134,14 +135,16 @@ def _moment(us: int) -> str:
 
 
 def part(path: Path, media_us: int, name: str) -> bytes:
-    """A part of a file that is not a plain byte range: 'init.mp4', 'keyframes.m4s', or '<offset>-<size>.m4s' without sound.
+    """A part of a file that is not a plain byte range: 'init.mp4', 'keyframes.m4s' ('keyframes-<offset>.m4s': up to the GOP that
+    begins there), or '<offset>-<size>.m4s' without sound.
 
     Raises NotFoundError where there is no such part.
     """
     if name == "init.mp4":
         return fmp4.without_sound(fmp4.read_init(path))
-    if name == "keyframes.m4s":
-        return keyframes(path, gop_index.read(path, media_us))
+    if (asked := _KEYFRAMES.fullmatch(name)) is not None:
+        last = int(asked[1]) if asked[1] else path.stat().st_size
+        return keyframes(path, [g for g in gop_index.read(path, media_us) if g.offset <= last])
     found = _RANGE.fullmatch(name)
     if found is None or int(found[2]) > fmp4.MAX_GOP:
         raise NotFoundError("a segment has the parts 'init.mp4', 'keyframes.m4s' and '<offset>-<size>.m4s'")

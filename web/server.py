@@ -32,6 +32,7 @@ from web import api, proxies, routing
 from web.doctor.checks import CHECKS
 from web.doctor.facts import Site
 from web.doctor.runner import Doctor
+from web.file_response import FileResponse
 from web.motion_jobs import MotionJobs
 from web.onboarding_work import OnboardingWork
 from web.services import SERVICES, EventFeed, Services, Snapshots, Tickets
@@ -88,7 +89,7 @@ async def _index(_request: web.Request) -> web.StreamResponse:
     page = DIST / "index.html"
     if not await asyncio.to_thread(page.is_file):
         return web.Response(status=503, text="The console is not built; start with ./minwang, which builds it.\n")
-    return web.FileResponse(page, headers={"Cache-Control": "no-cache"})
+    return FileResponse(page, headers={"Cache-Control": "no-cache"})
 
 
 async def _background(app: web.Application):  # type: ignore[no-untyped-def]

@@ -18,7 +18,7 @@ from aiohttp import web
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nvr import playback
+from nvr import fmp4, playback
 from nvr.playback import playlist
 from nvr.reader import LocatedGop
 from tests.conftest import ROOT
@@ -109,6 +109,22 @@ def test_keyframes_of_a_file_are_placed_where_its_media_time_begins(inits: list[
     asked = [replace(begun, start_us=begun.start_us + 4_000_000)]
     text = playlist(asked, live=False, keyframes=True)
     assert "#EXTINF:10.000," in text and "PROGRAM-DATE-TIME:2026-11-21T08:30:05.000Z" in text
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (1, 4)])
+def test_a_keyframe_playlist_lasts_as_long_as_what_it_gives(first: int, last: int, tmp_path: Path) -> None:
+    """Also where the range ends inside a file."""
+    gops = [g for i in range(2) for g in film(tmp_path, BEGIN_US + i * 2_000_000, pictures())]
+    text = playlist(gops[first:last], live=False, keyframes=True)
+    told = [float(x) for x in re.findall(r"#EXTINF:([\d.]+)", text)]
+    names = re.findall(r"^segment/(\d+)/(keyframes\S*)$", text, re.M)
+    paths = {str(g.segment_us): g.path for g in gops}
+    assert len(told) == len(names) == (2 if last > 2 else 1)
+    for seconds, (number, name) in zip(told, names, strict=True):
+        made = tmp_path / "keyframes.mp4"
+        made.write_bytes(fmp4.read_init(paths[number]) + playback.part(paths[number], 2_000_000, name))
+        given_ = sum(f.duration for f in fmp4.scan(made)) / fmp4.TIMESCALE
+        assert seconds == pytest.approx(given_, abs=0.01)
 
 
 @pytest.mark.parametrize("keyframes", [False, True])

@@ -24,6 +24,7 @@ from nvr import playback
 from nvr.footage import Segment
 from nvr.live import TOKEN_HEADER
 from nvr.tables import StreamStatus, Worker
+from web.file_response import FileResponse
 from web.routing import Context, route
 
 log = logging.getLogger(__name__)
@@ -185,7 +186,7 @@ async def segment_file(c: Context) -> web.StreamResponse:
     """Bytes of a segment file (with Range); needs a stated purpose."""
     stream = await _stream(c)
     _, path = await _segment(c, stream)
-    return web.FileResponse(path, headers={"Content-Type": "video/mp4", "Cache-Control": "no-store"})
+    return FileResponse(path, headers={"Content-Type": "video/mp4", "Cache-Control": "no-store"})
 
 
 @route("GET", "/api/playback/{camera}/{kind}/segment/{segment}/{part}", Permission.PLAYBACK_VIEW, kind="file")

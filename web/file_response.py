@@ -1,0 +1,58 @@
+"""Files with byte ranges by RFC 9110: a range that is none, or whose condition does not hold, is ignored and the file given.
+
+aiohttp answers 416 to a Range header that it cannot read (14.2: an unknown unit must be ignored, an invalid set may be), and
+honours a range whatever entity tag stands in If-Range (13.1.5: the part of another version would be put to the wrong file).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import re
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, cast
+
+from aiohttp import hdrs, web
+from aiohttp.abc import AbstractStreamWriter
+
+_SINGLE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-(0*[1-9][0-9]{0,17}))", re.IGNORECASE)
+
+
+class FileResponse(web.FileResponse):
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        wanted, condition = request.headers.get(hdrs.RANGE), request.headers.get(hdrs.IF_RANGE)
+        if wanted is not None:
+            holds = _is_range(wanted) and (condition is None or await asyncio.to_thread(_holds, self._path, condition))
+            request = cast(web.BaseRequest, _Judged(request, request.http_range if holds else slice(None, None, 1)))
+        return await super().prepare(request)
+
+
+class _Judged:
+    """The request, with a range that needs no further look."""
+
+    if_range = None
+
+    def __init__(self, request: web.BaseRequest, http_range: slice):
+        self._request, self.http_range = request, http_range
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._request, name)
+
+
+def _is_range(text: str) -> bool:
+    """It states one range. Several are valid, and may be ignored."""
+    found = _SINGLE.fullmatch(text.strip())
+    return found is not None and not (found[2] and int(found[1]) > int(found[2]))
+
+
+def _holds(path: Path, condition: str) -> bool:
+    """The file is the version that If-Range names. Blocking."""
+    try:
+        status = os.stat(path)
+        if '"' in condition:
+            return condition.strip() == f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
+        return parsedate_to_datetime(condition).timestamp() == math.ceil(status.st_mtime)
+    except (OSError, ValueError):
+        return False
