@@ -16,8 +16,8 @@ BODY = b"0123456789"
 
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[TestClient[web.Request, web.Application]]:
-    (tmp_path / "file.mp4").write_bytes(BODY)
-    app, prepared = web.Application(), list[str]()
+    await asyncio.to_thread((tmp_path / "file.mp4").write_bytes, BODY)
+    app = web.Application()
 
     async def serve(_: web.Request) -> web.StreamResponse:
         return FileResponse(tmp_path / "file.mp4")
