@@ -9,6 +9,7 @@
     ├── ConflictError            the thing is not in a state that allows it (HTTP 409)
     │   └── StationBusyError     another process holds the data folder or a volume
     ├── TooManyError             asked too often; later it will be answered (HTTP 429)
+    ├── TooSlowError             a request's body did not come within its time (HTTP 408)
     ├── SecretError              key file missing, unreadable or not the one that sealed the value
     ├── CertificateError         a TLS certificate or its key cannot be used
     ├── StorageError             a disk or the database refuses
@@ -70,6 +71,10 @@ class StationBusyError(ConflictError):
 
 
 class TooManyError(MinwangError):
+    pass
+
+
+class TooSlowError(MinwangError):
     pass
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, tzinfo
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from shapely import Point as ShapelyPoint
@@ -21,7 +21,8 @@ from search.store.ids import MAX_CAMERAS
 from search.vocabulary import Direction
 from search.words import Chip
 
-Corner = tuple[float, float]
+_Coordinate = Annotated[float, Field(ge=-1000, le=1000)]
+Corner = tuple[_Coordinate, _Coordinate]
 _COMPASS = ("north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest")
 _WITHIN = 60  # degrees to either side of a heading
 

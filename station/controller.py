@@ -38,7 +38,7 @@ from station import announcements
 from station import database as station_database
 from station.backup.schedule import NightlyBackup
 from station.processes import until_stopped
-from web import server
+from web import limits, server
 from web.doctor import machine
 from web.doctor.facts import Site, State
 from web.listen import Listener
@@ -54,7 +54,7 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
         listener = Listener(settings, clock)
         await listener.load()
         app = server.build(settings, database, Accounts(database, clock), clock)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=3)
+        runner = limits.Runner(app, settings.web, shutdown_timeout=3)
         try:
             await runner.setup()
             await listener.start(runner)

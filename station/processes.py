@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from cameras.vault import open_vault
-from core import logs, station_lock
+from core import logs, open_files, station_lock
 from core.clock import Clock, SystemClock
 from core.database import Database
 from core.errors import DatabaseUnreachable, MinwangError, TaskFailed
@@ -163,6 +163,7 @@ def run(role: str, settings: Settings, index: int = 0) -> None:
     """Body of a worker process."""
     reporter = Reporter()
     logs.configure(f"{role}-{index}" if role == "recorder" else role)
+    open_files.raise_limit()
     die_with_parent()
     station_lock.keep_inherited()
     # Each kind imports its own rooms only: a recorder carries no web server and no picture libraries.

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from cameras.vault import check_vault
-from core import logs, ports
+from core import logs, open_files, ports
 from core.clock import Clock, SystemClock
 from core.database import Database
 from core.errors import DatabaseUnreachable
@@ -33,6 +33,7 @@ ASK_SECONDS = 2.0  # between two tries to reach a database that is starting up
 async def serve(settings: Settings, config: Path | None, lock: StationLock, wait_for_database: float) -> None:
     """Raises a MinwangError where the station cannot work; `wait_for_database`: seconds that its server may take to come up."""
     logs.configure("supervisor")
+    open_files.raise_limit()
     clock, notifier = SystemClock(), Notifier()
     stopping = spawn(until_stopped(), "signals")
     starting = spawn(_prepare(settings, clock, notifier, wait_for_database), "start")

@@ -14,7 +14,7 @@ from core import ports
 from core.clock import Clock
 from core.errors import CertificateError, MinwangError, NotFoundError
 from core.settings import Settings, TlsMode
-from web import routing
+from web import limits, routing
 from web.exposure import exposure
 from web.tls import install_page
 from web.tls.authority import Authority
@@ -46,7 +46,7 @@ class Listener:
         context = self._tls.listener if self._tls is not None else None
         await _listen(web.TCPSite(runner, where.host, where.port, ssl_context=context), where.host, where.port, "web.port")
         if context is not None and where.redirect_port:
-            self._redirect = web.AppRunner(redirecting(self._settings), access_log=None, shutdown_timeout=1)
+            self._redirect = limits.Runner(redirecting(self._settings), where, shutdown_timeout=1)
             await self._redirect.setup()
             site = web.TCPSite(self._redirect, where.host, where.redirect_port)
             await _listen(site, where.host, where.redirect_port, "web.redirect_port")

@@ -125,5 +125,11 @@ def _of(values: list[str], from_right: int) -> str:
     return values[from_right] if len(values) >= -from_right else values[0]
 
 
+def is_trusted(peer: str, settings: WebSettings) -> bool:
+    """The address is a proxy's."""
+    address = parse(peer)
+    return address is not None and _in(address, settings.proxies)
+
+
 def _in(address: Address, networks: Sequence[Network]) -> bool:
     return any(address.version == n.version and address in n for n in networks)

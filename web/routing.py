@@ -8,7 +8,6 @@ validated. A route cannot be written without a permission.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -16,14 +15,17 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from sqlalchemy.exc import DataError, IntegrityError
 
 from core import metrics_token
 from core.accounts import Identity
-from core.errors import ConflictError, ForbiddenError, MinwangError, NotFoundError, TooManyError, UsageError
+from core.errors import ConflictError, ForbiddenError, MinwangError, NotFoundError, TooManyError, TooSlowError, UsageError
+from core.numbers import whole
 from core.permissions import Permission
 from core.settings import TlsMode, WebSettings
-from web import proxies
+from web import limits, proxies, strict
 from web.proxies import same_origin
 from web.services import SERVICES, Services
 
@@ -33,7 +35,7 @@ COOKIE = "minwang_session"
 HSTS = "max-age=31536000"  # a year (RFC 6797)
 CSRF_HEADER = "X-Minwang"
 _STATUS: tuple[tuple[type[MinwangError], int], ...] = (
-    (UsageError, 400), (ForbiddenError, 403), (NotFoundError, 404), (ConflictError, 409), (TooManyError, 429),
+    (TooSlowError, 408), (UsageError, 400), (ForbiddenError, 403), (NotFoundError, 404), (ConflictError, 409), (TooManyError, 429),
     (MinwangError, 503),
 )  # fmt: skip
 SECURITY_HEADERS = {
@@ -70,9 +72,10 @@ class Context:
 
     def number(self, name: str) -> int:
         text = self.request.match_info[name]
-        if not text.isdigit() or len(text) > 18:
+        number = whole(text)
+        if number is None:
             raise NotFoundError("there is no such thing")
-        return int(text)
+        return number
 
     @property
     def purpose(self) -> str:
@@ -128,21 +131,33 @@ def _enforced(r: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]
     async def serve(request: web.Request) -> web.StreamResponse:
         services = request.app[SERVICES]
         try:
+            for value in request.match_info.values():
+                strict.check_text(value, "the address")
             scraper = r.scraped and await _is_scraper(request, services)
             who = None if scraper else await _identify(request, services)
             if r.permission is not Permission.PUBLIC and who is None and not scraper:
                 return _refusal(r, request, 401, "sign in first")
+            if who is not None:
+                limits.proved(request, who.user_id)
             if who is not None and not who.may(r.permission):
                 return _refusal(r, request, 403, "this account may not do this")
             if (r.method != "GET" or r.kind == "socket") and not _same_site(request, r.kind):
                 return _error(403, _foreign(request))
-            query = r.query.model_validate(dict(request.query)) if r.query else None
-            body = r.body.model_validate(await _json(request)) if r.body else None
+            query = _validated(r.query, _query(request)) if r.query else None
+            body = _validated(r.body, await _json(request)) if r.body else None
             result = await r.handler(Context(request, services, who, query, body))
         except ValidationError as e:
-            return _error(422, "; ".join(f"{'.'.join(map(str, x['loc']))}: {x['msg']}" for x in e.errors()[:5]))
+            return _error(422, _sentence(e))
         except MinwangError as e:
             return _error(next(status for kind, status in _STATUS if isinstance(e, kind)), str(e))
+        except (web.HTTPException, ConnectionError, TimeoutError):
+            raise  # aiohttp's own answer; a client that left or is too slow
+        except (DataError, IntegrityError) as e:
+            log.warning("%s %s: the database refuses a value (%s)", r.method, r.path, type(e).__name__)
+            return _error(400, "a value does not fit where it is kept, or names something that is not there")
+        except Exception:
+            log.exception("%s %s failed", r.method, r.path)
+            return _error(500, "the station could not do this; its log says why")
         if isinstance(result, web.StreamResponse):
             return result
         content = adapter.dump_json(result) if adapter is not None else b"{}"
@@ -159,7 +174,7 @@ def session_cookie(settings: WebSettings) -> str:
 
 async def _identify(request: web.Request, services: Services) -> Identity | None:
     token = request.cookies.get(session_cookie(services.settings.web))
-    return await services.accounts.resolve(token) if token else None
+    return await services.accounts.resolve(token) if token and token.isascii() else None
 
 
 async def _is_scraper(request: web.Request, services: Services) -> bool:
@@ -184,11 +199,37 @@ def _foreign(request: web.Request) -> str:
     return f"the request comes from another site ({origin}, this is {here}); behind a proxy see docs/https.md"
 
 
+def _validated(model: type[BaseModel], given: Any) -> BaseModel:
+    """Raises ValidationError, UsageError."""
+    found = model.model_validate(given)
+    strict.check_model(found)
+    return found
+
+
+def _query(request: web.Request) -> dict[str, str]:
+    given = dict(request.query)
+    for name, value in given.items():
+        strict.check_text(name, "the query")
+        strict.check_text(value, "the query")
+    return given
+
+
 async def _json(request: web.Request) -> Any:
+    """Raises UsageError. JSON is UTF-8 (RFC 8259 8.1), whatever charset is stated."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UsageError("bodies come as they are, without Content-Encoding")  # the server unpacks nothing (web.limits)
     try:
-        return json.loads(await request.text() or "{}")
-    except (json.JSONDecodeError, UnicodeDecodeError) as e:
-        raise UsageError("the body is not JSON") from e
+        async with limits.deadline(limits.BODY_SECONDS):
+            raw = await request.read()
+    except (web.RequestPayloadError, HttpProcessingError) as e:
+        raise UsageError("the body is cut short, or its chunks are none") from e
+    return strict.json_of(raw)
+
+
+def _sentence(error: ValidationError) -> str:
+    """What is wrong with the first five of the values."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)[:5]
+    return "; ".join(f"{'.'.join(map(str, x['loc']))}: {x['msg']}"[:400] for x in found)
 
 
 def _refusal(r: Route, request: web.Request, status: int, sentence: str) -> web.Response:

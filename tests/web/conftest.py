@@ -3,8 +3,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from cameras import inventory, registry
@@ -16,12 +18,20 @@ from core.settings import DataSettings, Settings
 from search.store import Days
 from search.upkeep import days_of
 from tests.conftest import ROOT
-from web import server
+from web import limits, server
+from web.services import SERVICES
 
 PASSWORD = "a long password"
 Client = TestClient  # type: ignore[type-arg]
 SignIn = Callable[..., Awaitable[Client]]
 HEADERS = {"X-Minwang": "1"}
+
+
+class LimitedServer(TestServer):
+    """Within the limits of the product's own server."""
+
+    async def _make_runner(self, **options: Any) -> web.AppRunner:
+        return limits.Runner(self.app, self.app[SERVICES].settings.web)
 
 
 @pytest.fixture
@@ -46,7 +56,7 @@ async def sign_in(database: Database, station_settings: Settings) -> AsyncIterat
     async with database.session() as session:
         await registry.apply(session, town, clock.now(), "test")
     app = await asyncio.to_thread(server.build, station_settings, database, accounts, clock)
-    test_server = TestServer(app)
+    test_server = LimitedServer(app)
     await test_server.start_server()
     clients: list[Client] = []
     known: set[str] = set()

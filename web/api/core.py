@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core import audit, events
 from core.accounts import Identity
 from core.errors import MinwangError
+from core.numbers import whole
 from core.permissions import GRANTS, Permission
 from core.tasks import first_of
 from web import openapi
@@ -145,7 +146,8 @@ async def event_socket(c: Context) -> web.WebSocketResponse:
     await socket.prepare(c.request)
     c.services.sockets.add(socket)
     after = c.request.query.get("after", "")
-    position = int(after) if after.isdigit() and len(after) < 18 else c.services.feed.position
+    known = whole(after)
+    position = c.services.feed.position if known is None else known
     try:
         await first_of(_send_events(c, socket, await _known(c, position)), _until_closed(socket))
     except (ConnectionError, TimeoutError):

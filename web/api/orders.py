@@ -20,6 +20,7 @@ from health.camera_days import bounds
 from health.tables import DailyRegister, WorkOrder, WorkOrderNote, WorkOrderPhoto
 from reports import pdf
 from reports.register import render
+from web import strict
 from web.api.health import visible
 from web.files import picture
 from web.routing import Context, route
@@ -246,6 +247,8 @@ def _start(c: Context, text: str | None) -> datetime:
     zone, now = c.services.zone, c.services.clock.now()
     try:
         start = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=zone) if text else now.astimezone(zone)
+        if start.year < strict.FIRST.year:
+            raise ValueError("no day of a station")
         if not 2000 <= start.year <= 2100:
             raise ValueError("no year of a station")
     except ValueError as e:

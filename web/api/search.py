@@ -16,6 +16,7 @@ from cameras.tables import Camera, Village
 from core import audit
 from core.clock import from_microseconds
 from core.errors import NotFoundError, UsageError
+from core.numbers import whole
 from core.permissions import Permission
 from search import numbers, vocabulary, words
 from search.lag import lag
@@ -27,7 +28,7 @@ from search.store import Sighting, ids, thumbs
 from search.store.rows import UNIT, unpack_path
 from search.tables import Judgement
 from search.vocabulary import Attribute, Cls, Colour, Direction, Speed, Tone
-from web import files
+from web import files, strict
 from web.routing import Context, route
 
 BEST_OF = 5_000  # newest sightings among which the best are told
@@ -153,9 +154,10 @@ def _rank(s: Sighting) -> int:
 
 def _key(text: str, parts: int) -> list[int]:
     found = text.split("-")
-    if len(found) != parts or not all(p.isdigit() and len(p) < 20 for p in found):
+    numbers_of = [n for p in found if (n := sighting_number(p)) is not None]
+    if not len(found) == len(numbers_of) == parts:
         raise UsageError("the page key is not one that this search gave")
-    return [int(p) for p in found]
+    return numbers_of
 
 
 @route("POST", "/api/search/words", Permission.SEARCH, body=WordsBody, reply=WordsReply)
@@ -314,10 +316,16 @@ async def record(session: AsyncSession, c: Context, action: str, body: BaseModel
     await audit.record(session, c.services.clock.now(), c.identity.name, action, target, reason=reason, query=asked, **more)
 
 
+def sighting_number(text: str) -> int | None:
+    """The number of a sighting, 63 bits; None for what is none, or lies in no year of a station."""
+    number = whole(text, 19)
+    return number if number is not None and ids.milliseconds(number) < strict.LAST.timestamp() * 1000 else None
+
+
 async def seen(c: Context, text: str) -> tuple[Sighting, Place]:
     """A sighting within the person's villages. Raises NotFoundError."""
-    number = int(text) if text.isdigit() and len(text) < 20 else 0
-    sighting = await asyncio.to_thread(c.services.days.get, number)
+    number = sighting_number(text)
+    sighting = None if number is None else await asyncio.to_thread(c.services.days.get, number)
     if sighting is None:
         raise NotFoundError("there is no such sighting")
     async with c.services.database.reading() as session:

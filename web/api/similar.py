@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
 from cameras.tables import Camera
-from core.clock import from_microseconds
+from core.clock import from_microseconds, to_microseconds
 from core.errors import NotFoundError, UsageError
 from core.permissions import Permission
 from nvr.reader import Keyframe
@@ -21,6 +20,7 @@ from search.similar import Match, similar
 from search.store import Sighting
 from search.store.vectors import Floats
 from search.together import Meeting, together, travel
+from web import strict
 from web.api.nvr import camera_of, may_play_back
 from web.api.search import SightingView, question, record, seen, views
 from web.files import upload
@@ -36,7 +36,7 @@ class SimilarBody(BaseModel):
     sighting: str | None = Field(None, max_length=20)
     camera: str | None = Field(None, max_length=40)
     kind: str = Field("main", pattern="^(main|sub)$")
-    at_us: int | None = None
+    at_us: int | None = Field(None, ge=0, lt=to_microseconds(strict.LAST))
     box: tuple[float, float, float, float] | None = None
     limit: int = Field(48, ge=1, le=MOST)
     by_travel: bool = Field(False, description="What cannot have come from there in the time goes last")
@@ -100,8 +100,9 @@ async def search_by_picture(c: Context) -> SimilarReply:
         raise UsageError("a box needs x, y, w and h")
     made: Example = await c.services.looker.run(example.from_picture, content, None if q.x is None else corners)
     try:
-        asked = Filter.model_validate(json.loads(q.filter))
-    except (ValueError, ValidationError) as e:
+        asked = Filter.model_validate(strict.json_of(q.filter.encode()))
+        strict.check_model(asked)
+    except (UsageError, ValidationError) as e:
         raise UsageError("the filter is not one") from e
     query = await _asked(c, asked, reason, "search.similar", of="an uploaded picture")
     rows = await _ranked(c, made.vector, await _pack_number(c, made.embedder), query, q.limit)
