@@ -44,7 +44,7 @@ def exercise(role: Role | None, base_url: str, cookies: dict[str, str], examples
             suppress_health_check=list(HealthCheck),
         )  # fmt: skip
         steps(given(both)(run))()
-    assert count > 3, "nothing was asked"
+    assert count, "nothing was asked"
     return found
 
 
