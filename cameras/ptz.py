@@ -21,7 +21,7 @@ from cameras.tables import Camera
 from core.clock import Clock
 from core.connection_budget import for_person
 from core.errors import CameraError, CameraRefused, CameraUnreachable, ConflictError, MinwangError, NotFoundError, UsageError
-from core.tasks import BackgroundTasks
+from core.tasks import BackgroundTasks, run_all
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ class PtzControl:
         turning = [held for held in self._held.values() if held.moving]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
-                await asyncio.gather(*(self._halt_at_last(held) for held in turning))
+                await run_all(*(self._halt_at_last(held) for held in turning))
 
     async def _halt_at_last(self, held: _Held) -> None:
         try:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+import aiosqlite
 from sqlalchemy import DateTime, Dialect, MetaData, event, types
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -147,10 +148,30 @@ def _engine(url: str) -> AsyncEngine:
         limit = {} if "connect_timeout" in url else {"connect_timeout": CONNECT_TIMEOUT_SECONDS}
         return create_async_engine(url, pool_pre_ping=True, connect_args=limit)
     engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
+    event.listen(
+        engine.sync_engine, "do_connect", lambda _dialect, _record, _args, options: options.update(async_creator_fn=_open)
+    )
     event.listen(engine.sync_engine, "connect", sqlite_pragmas)
     event.listen(engine.sync_engine, "begin", sqlite_begin)
     event.listen(engine.sync_engine, "invalidate", _release_locks)
     return engine
+
+
+async def _open(*args: Any, **options: Any) -> aiosqlite.Connection:
+    """Connect, also where the task is cancelled meanwhile: aiosqlite would forget the file that its thread has just opened."""
+    connection = aiosqlite.connect(*args, **options)
+    connection._thread.daemon = True  # a process that ends waits for no connection
+
+    async def opened() -> aiosqlite.Connection:
+        return await connection
+
+    opening = spawn(opened())
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        await asyncio.wait({opening}, timeout=BUSY_TIMEOUT_SECONDS)
+        connection.stop()
+        raise
 
 
 def _release_locks(connection: Any, _record: Any, _exception: Any) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera, Village
+from core.clock import from_microseconds
 from core.settings import RetentionSettings
 from nvr import footage
 from nvr.reconcile import bit_rates
@@ -71,7 +72,7 @@ async def outlook(session: AsyncSession, settings: RetentionSettings, now_us: in
 
 
 async def _streams(session: AsyncSession, settings: RetentionSettings, now_us: int) -> list[_Stream]:
-    present, oldest = await bit_rates(session), await footage.oldest(session)
+    present, oldest = await bit_rates(session, from_microseconds(now_us)), await footage.oldest(session)
     held = {u.stream: u.bytes_held for u in await session.scalars(select(StreamUsage))}
     found = []
     for camera in await session.scalars(select(Camera).where(Camera.retired.is_(False))):

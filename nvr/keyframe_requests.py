@@ -8,7 +8,6 @@ the next wish.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from core.clock import Clock
 from core.database import Database
 from core.errors import CameraError, CameraRefused, MinwangError
 from core.secrets import Vault
+from core.tasks import run_all
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class KeyframeRequests:
         cameras = list(self._wanted)[:AT_ONCE]
         for camera in cameras:
             del self._wanted[camera]
-        await asyncio.gather(*map(self._serve, cameras))
+        await run_all(*map(self._serve, cameras))
 
     async def _serve(self, camera: str) -> None:
         known = await self._known(camera)

@@ -17,6 +17,7 @@ from nvr.rtp import payload_bounds
 
 MIN_SILENCE_S = 1  # of the old source, by the new one's timestamps, before the new one is believed
 MIN_PACKETS = 3
+MAX_MISSING = 100  # of the new one, between two of its packets: what jumps more is no source
 MAX_PACKETS = 2000  # of the new one: more sound than that is no short silence
 _HEADER = struct.Struct(">BBHII")
 
@@ -91,7 +92,7 @@ class SoundReceiver:
 
     def _other_source(self, ssrc: int, payload: bytes, seq: int, ts: int) -> None:
         rival = self._rival
-        if rival is None or rival.ssrc != ssrc:
+        if rival is None or rival.ssrc != ssrc or (seq - rival.packets[-1][1]) & 0xFFFF > MAX_MISSING:
             self._drop_rival()
             self._rival = rival = _Rival(ssrc)
         rival.packets.append((payload, seq, ts))

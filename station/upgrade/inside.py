@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -99,7 +100,7 @@ def dump(settings: Settings) -> None:
         # What search found has a schema of its own, which no migration touches.
         _client(settings, "pg_dump", "--format=custom", "--no-owner", "--no-privileges", "--exclude-schema=sightings")
         return
-    connection = sqlite3.connect(f"file:{file}?mode=rw", uri=True, isolation_level=None)
+    connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
     try:
         busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -131,7 +132,9 @@ def restore(settings: Settings) -> None:
         shutil.copyfileobj(sys.stdin.buffer, f, 1 << 20)
         f.flush()
         os.fsync(f.fileno())
-    if sqlite3.connect(f"file:{new}?mode=ro", uri=True).execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+    with contextlib.closing(sqlite3.connect(f"{new.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        whole = connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+    if not whole:
         raise StorageError(f"{new}: the copy of the database is damaged; the one that is there was left")
     for suffix in ("-wal", "-shm"):  # of the database that goes: they must not be read into the one that comes
         Path(f"{file}{suffix}").unlink(missing_ok=True)

@@ -9,7 +9,8 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -215,9 +216,17 @@ def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, check=False)
 
 
+@pytest.fixture
+def on_disk() -> Iterator[Path]:
+    """A folder where systemd accepts a station's data; below /dev (tests/conftest.py) it does not."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        yield Path(name)
+
+
 @needs_systemd
 @pytest.mark.parametrize("port", [8080, 443])
-def test_systemd_accepts_the_units(tmp_path: Path, port: int) -> None:
+def test_systemd_accepts_the_units(on_disk: Path, port: int) -> None:
+    tmp_path = on_disk
     layout = Layout(user="root")  # a user that is here
     path = tmp_path / units.SERVICE
     text = units.service(layout, Facts(tmp_path, FACTS.volumes, (port,)))
