@@ -62,11 +62,15 @@ class EngineChoice:
         self._failures = 0.0  # in a row
         self._sessions = {NATIVE: Sessions(), FFMPEG: Sessions()}
         self._not_before = float("-inf")  # ffmpeg was no better
+        self._paused_since: float | None = None  # a failure of this engine
         self._returns = 0
 
     def ended(self, now: float, engine: str, error: CameraError, elapsed: float, recorded: float) -> None:
         """A session of `engine` ended after `elapsed` seconds, of which `recorded` were."""
         counts = weight(error, engine)
+        paused_since, self._paused_since = self._paused_since, now if counts else None
+        if paused_since is not None:  # the pause after a failure is the failure's: nothing was recorded meanwhile
+            elapsed = max(elapsed, now - paused_since)
         if engine != self.engine or not counts:
             return
         self._sessions[engine].ended.append((now, elapsed, recorded))
@@ -117,4 +121,4 @@ class EngineChoice:
 
     def _go(self, engine: str, now: float) -> None:
         if engine != self.engine:
-            self.engine, self._since, self._failures = engine, now, 0.0
+            self.engine, self._since, self._failures, self._paused_since = engine, now, 0.0, None

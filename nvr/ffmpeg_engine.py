@@ -86,6 +86,7 @@ class _Learnt:
 
     transport: str = ""  # 'udp': TCP gave nothing
     silent: str = ""  # why its sound cannot be recorded
+    way: str = ""  # by which its media comes, for a person
 
 
 class FfmpegEngine:
@@ -115,6 +116,17 @@ class FfmpegEngine:
         if not session.pictures and _may_be_the_transport(error, session.errors):
             learnt.transport = "" if learnt.transport else "udp"
         raise error
+
+    def way(self, stream: str) -> str:
+        """How the stream's media comes, for its status; empty: over TCP."""
+        return self._learnt[stream].way if stream in self._learnt else ""
+
+    def begins(self, spec: StreamSpec, errors: FfmpegErrors) -> None:
+        """It plays: what ffmpeg was refused before tells which way it took."""
+        learnt, declared = self._learnt[spec.id], declared_transport(spec.url)[1]
+        declined = errors.declined_transport or errors.refused == ("SETUP", 461)
+        is_udp = declared in ("udp", "multicast") or (not declared and (learnt.transport == "udp" or declined))
+        learnt.way = f"over {'UDP multicast' if declared == 'multicast' else 'UDP'}" if is_udp else ""
 
     def take(self, run: Assembled, arrival_us: int, sink: SegmentSink) -> None:
         sink.fragment(run, arrival_us)
@@ -245,6 +257,7 @@ class _Session:
         self._sink.begin_session(self._sound)
         silences = self._engine.silences.setdefault(self._sink, SilenceMemory())
         self._watchdog = Watchdog(asyncio.get_running_loop().time(), self._engine.stall_seconds, silences)
+        self._engine.begins(self._spec, self.errors)
         self._connected(missing)
 
     def _fragment(self, video: VideoFormat, moof: bytes, body: bytes) -> None:

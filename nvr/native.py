@@ -182,6 +182,10 @@ class NativeEngine:
         self.ask_keyframe: Callable[[str], object] = lambda _stream: None  # hears which stream waits for one
         self._silences: WeakKeyDictionary[SegmentSink, SilenceMemory] = WeakKeyDictionary()
 
+    def way(self, _stream: str) -> str:
+        """Its media comes over TCP always."""
+        return ""
+
     async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[str], object]) -> None:
         """Raises CameraError when the stream ends, for whatever reason."""
         opening, box = open_session(spec.url, spec.login, audio=spec.audio), self._ticker.box

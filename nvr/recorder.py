@@ -44,6 +44,9 @@ class Engine(Protocol):
     name: str
     ask_keyframe: Callable[[str], object]
 
+    def way(self, stream: str) -> str:
+        """How the stream's media comes, for its status; empty: over TCP."""
+
     async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[str], object]) -> None:
         """Record until the stream ends. `connected` is called once it plays, with what is missing (sound), empty if nothing."""
 
@@ -263,7 +266,7 @@ class Recorder:
                 raise
         if connected.done():
             state.reconnects += 1
-            self._enter(state, "recording", "", connected.result())
+            self._enter(state, "recording", "", "; ".join(t for t in (engine.way(state.spec.id), connected.result()) if t))
             self._tell_missing(state, connected.result())
             self.guard.answered(_subnet(state.spec))
         error = CameraError("the stream ended")

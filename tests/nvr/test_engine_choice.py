@@ -81,6 +81,19 @@ def test_a_session_of_ffmpeg_that_records_less_is_told_while_it_runs() -> None:
     assert camera.choice.choose(camera.now) == NATIVE
 
 
+def test_the_pauses_between_short_sessions_count() -> None:
+    """A second of each three: ffmpeg's six tenths are more, though each session alone was recorded nearly in full."""
+    camera = Camera((1, 0.9), (120, 72))
+    camera.sessions(2)
+    assert camera.choice.choose(camera.now) == FFMPEG and not camera.choice.is_worse(120.0, 72.0)
+    apart = Camera((1, 0.9), (120, 72), ConnectionLost("x"))
+    for _ in range(3):  # that it was not reachable in between is no engine's failure
+        apart.sessions(1)
+        apart.choice.ended(apart.now + 3000, NATIVE, CameraUnreachable("x"), 5, 0)
+        apart.now += 3010
+    assert apart.choice.shares()[0] == 90
+
+
 def test_ffmpeg_is_tried_again_after_an_hour() -> None:
     camera = Camera((5, 0), (5, 0))
     camera.sessions(6)
