@@ -8,6 +8,7 @@ validated. A route cannot be written without a permission.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -76,6 +77,12 @@ class Context:
         if number is None:
             raise NotFoundError("there is no such thing")
         return number
+
+    @property
+    def session_key(self) -> str:
+        """Tells sessions apart; not the token itself."""
+        token = self.request.cookies.get(session_cookie(self.services.settings.web), "")
+        return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
     @property
     def purpose(self) -> str:

@@ -32,10 +32,12 @@ from web import api, proxies, routing
 from web.doctor.checks import CHECKS
 from web.doctor.facts import Site
 from web.doctor.runner import Doctor
+from web.event_feed import EventFeed
 from web.file_response import FileResponse
+from web.limits import EVENT_SOCKETS, LIVE_SOCKETS, SocketLimit
 from web.motion_jobs import MotionJobs
 from web.onboarding_work import OnboardingWork
-from web.services import SERVICES, EventFeed, Services, Snapshots, Tickets
+from web.services import SERVICES, Services, Snapshots, Tickets
 from web.sign_in_limit import SignInLimit
 
 DIST = Path(__file__).parent / "console" / "dist"
@@ -70,7 +72,8 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
         reports=Reports(database, clock, settings.station.timezone), feed=EventFeed(database, clock), tickets=Tickets(clock),
         pool=pool, snapshots=Snapshots(pool), transcoders=Transcoders(), node_token=node_token(data_dir), data_dir=data_dir,
         zone=ZoneInfo(settings.station.timezone), days=days_of(settings), shelf=Shelf(shelf_of(settings)), motion=MotionJobs(clock, reader),
-        sign_ins=SignInLimit(clock), doctor=Doctor(CHECKS, Site(settings, clock, database)),
+        sign_ins=SignInLimit(clock), event_sockets=SocketLimit(clock, EVENT_SOCKETS), live_sockets=SocketLimit(clock, LIVE_SOCKETS),
+        doctor=Doctor(CHECKS, Site(settings, clock, database)),
         looker=DecodePool(1, 40.0, look.prepare, (settings.search, shelf_of(settings))),
     )  # fmt: skip
     app[SERVICES] = services

@@ -13,14 +13,11 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 from aiohttp import web
-from sqlalchemy.exc import SQLAlchemyError
 
 from cameras.ptz import PtzControl
-from core import events
 from core.accounts import Accounts
 from core.clock import Clock
 from core.database import Database
-from core.errors import MinwangError
 from core.settings import Settings
 from core.tasks import spawn
 from nvr.decode_pool import DecodePool
@@ -32,6 +29,8 @@ from search.detectors.load import name as detector_name
 from search.packs import Shelf
 from search.store import Days
 from web.doctor.runner import Doctor
+from web.event_feed import EventFeed
+from web.limits import SocketLimit
 from web.motion_jobs import MotionJobs
 from web.onboarding_work import OnboardingWork
 from web.sign_in_limit import SignInLimit
@@ -39,7 +38,6 @@ from web.sign_in_limit import SignInLimit
 log = logging.getLogger(__name__)
 
 TICKET_SECONDS = 30.0
-RETRY_SECONDS = 2.0
 MAX_TICKETS = 10_000
 MAX_SNAPSHOTS = 500
 
@@ -99,41 +97,6 @@ class Snapshots:
             del self._kept[key]
 
 
-class EventFeed:
-    """Tells waiting sockets that the event table has grown: one tail for all of them."""
-
-    def __init__(self, database: Database, clock: Clock):
-        self._database = database
-        self._clock = clock
-        self._changed = asyncio.Condition()
-        self.position = 0
-
-    async def run(self) -> None:
-        """For ever: while the database is away it waits, and goes on where it was."""
-        known = False
-        while True:
-            try:
-                if not known:
-                    async with self._database.reading() as session:
-                        self.position = await events.last_id(session)
-                    known = True
-                await self._follow()
-            except (MinwangError, SQLAlchemyError) as e:
-                log.warning("following events broke off: %s; it is tried again", e)
-            await self._clock.sleep(RETRY_SECONDS)
-
-    async def _follow(self) -> None:
-        async for row in events.tail(self._database, self._clock, self.position):
-            async with self._changed:
-                self.position = row.id
-                self._changed.notify_all()
-
-    async def beyond(self, position: int) -> None:
-        """Return once there is an event after `position`."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self.position > position)
-
-
 @dataclass
 class Services:
     settings: Settings
@@ -156,6 +119,8 @@ class Services:
     motion: MotionJobs
     doctor: Doctor  # of the station itself
     sign_ins: SignInLimit
+    event_sockets: SocketLimit
+    live_sockets: SocketLimit
     http: aiohttp.ClientSession | None = None
     onboarding: OnboardingWork | None = None
     ptz: PtzControl | None = None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
+from contextlib import aclosing
 from datetime import datetime
 
 from aiohttp import WSMsgType, web
@@ -22,6 +22,8 @@ from web import openapi
 from web.routing import COOKIE, Context, route, session_cookie
 
 log = logging.getLogger(__name__)
+
+SEND_SECONDS = 20.0  # a page that takes nothing for so long is gone
 
 # Which events reach whom: by the first word of the kind. What is not listed needs CAMERA_VIEW.
 _NEEDS = {
@@ -141,15 +143,17 @@ def _entry(row: audit.AuditRow) -> AuditEntry:
 
 @route("GET", "/api/events", Permission.SIGNED_IN, kind="socket")
 async def event_socket(c: Context) -> web.WebSocketResponse:
-    """Events as they happen, resumed after the id given as `?after=`."""
-    socket = web.WebSocketResponse(heartbeat=20)
+    """Events as they happen, resumed after the id given as `?after=` (the newest thousand at most)."""
+    with c.services.event_sockets.one(c.session_key, c.identity.user_id):
+        return await _serve_events(c)
+
+
+async def _serve_events(c: Context) -> web.WebSocketResponse:
+    socket = web.WebSocketResponse(heartbeat=20, max_msg_size=4096)
     await socket.prepare(c.request)
     c.services.sockets.add(socket)
-    after = c.request.query.get("after", "")
-    known = whole(after)
-    position = c.services.feed.position if known is None else known
     try:
-        await first_of(_send_events(c, socket, await _known(c, position)), _until_closed(socket))
+        await first_of(_send_events(c, socket), _until_closed(socket))
     except (ConnectionError, TimeoutError):
         pass  # the page left
     except (MinwangError, SQLAlchemyError) as e:
@@ -166,34 +170,13 @@ async def _until_closed(socket: web.WebSocketResponse) -> None:
             return
 
 
-async def _known(c: Context, position: int) -> int:
-    """A page that was open before the database came out of a backup is ahead of it: it must not wait to be caught up."""
-    if position <= c.services.feed.position:
-        return position
-    async with c.services.database.reading() as session:
-        return min(position, await events.last_id(session))
-
-
-async def _send_events(c: Context, socket: web.WebSocketResponse, position: int) -> None:
-    identity = c.identity
-    while not socket.closed:
-        async with c.services.database.reading() as session:
-            rows = await events.read_after(session, position)
-        for row in rows:
-            position = row.id
-            if visible(identity, row):
-                body = {
-                    "id": row.id,
-                    "at": row.at.isoformat(),
-                    "kind": row.kind,
-                    "camera": row.camera,
-                    "village": row.village,
-                    "data": row.data,
-                }
-                async with asyncio.timeout(20):
-                    await socket.send_str(json.dumps(body, ensure_ascii=False))
-        if not rows:
-            await c.services.feed.beyond(position)
+async def _send_events(c: Context, socket: web.WebSocketResponse) -> None:
+    """Until the page leaves or takes nothing for SEND_SECONDS."""
+    async with aclosing(c.services.feed.follow(whole(c.request.query.get("after", "")))) as feed:
+        async for event in feed:
+            if visible(c.identity, event.row):
+                async with asyncio.timeout(SEND_SECONDS):
+                    await socket.send_str(event.text)
 
 
 def visible(identity: Identity, row: events.Event) -> bool:

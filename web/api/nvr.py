@@ -26,6 +26,7 @@ from nvr.live import TOKEN_HEADER
 from nvr.tables import StreamStatus, Worker
 from web.file_response import FileResponse
 from web.routing import Context, route
+from web.services import Ticket
 
 log = logging.getLogger(__name__)
 
@@ -92,10 +93,15 @@ async def live_socket(c: Context) -> web.StreamResponse:
         worker = await session.get(Worker, status.worker) if status else None
     if worker is None or not worker.url:
         raise NotFoundError("no recorder has this stream at the moment")
-    messages = _from_recorder(c, f"{worker.url}/live/{stream}")
+    with c.services.live_sockets.one(c.session_key, c.identity.user_id):
+        return await _serve_live(c, ticket, f"{worker.url}/live/{stream}")
+
+
+async def _serve_live(c: Context, ticket: Ticket, url: str) -> web.StreamResponse:
+    stream, messages = ticket.stream, _from_recorder(c, url)
     if ticket.transcode:
         messages = c.services.transcoders.of(stream, messages).watch()
-    socket = web.WebSocketResponse(heartbeat=20, compress=False)
+    socket = web.WebSocketResponse(heartbeat=20, compress=False, max_msg_size=4096)
     await socket.prepare(c.request)
     started = c.services.clock.now()
     c.services.sockets.add(socket)

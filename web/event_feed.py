@@ -1,0 +1,112 @@
+"""Events for open pages: one reader of the event table, whatever the number of sockets.
+
+The newest RECENT events stay in memory. A socket waits for the next one and takes what it has not had from there; only a page
+that comes back after longer has its replay read from the table, the newest MAX_REPLAY events at most, and is told so by an
+event `events.skipped`. A socket that falls behind the memory is closed, and its page comes again: nobody else waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import deque
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from core import events
+from core.clock import Clock
+from core.database import Database
+from core.errors import MinwangError, TooManyError
+
+log = logging.getLogger(__name__)
+
+RECENT = 2000
+MAX_REPLAY = 1000
+PAGE = 250  # rows of a replay read at once
+RETRY_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event, and as sockets send it."""
+
+    row: events.Event
+    text: str
+
+
+def told(row: events.Event) -> Told:
+    body = {
+        "id": row.id, "at": row.at.isoformat(), "kind": row.kind, "camera": row.camera, "village": row.village, "data": row.data,
+    }  # fmt: skip
+    return Told(row, json.dumps(body, ensure_ascii=False))
+
+
+class EventFeed:
+    """`run` is the reader; `follow` what a socket listens to."""
+
+    def __init__(self, database: Database, clock: Clock):
+        self._database = database
+        self._clock = clock
+        self._changed = asyncio.Condition()
+        self._recent: deque[Told] = deque(maxlen=RECENT)
+        self._floor = 0  # every event after this id is in memory
+        self.position = 0
+
+    async def run(self) -> None:
+        """For ever: while the database is away it waits, and goes on where it was."""
+        known = False
+        while True:
+            try:
+                if not known:
+                    async with self._database.reading() as session:
+                        self.position = self._floor = await events.last_id(session)
+                    known = True
+                await self._read()
+            except (MinwangError, SQLAlchemyError) as e:
+                log.warning("following events broke off: %s; it is tried again", e)
+            await self._clock.sleep(RETRY_SECONDS)
+
+    async def _read(self) -> None:
+        async for row in events.tail(self._database, self._clock, self.position):
+            async with self._changed:
+                if len(self._recent) == RECENT:
+                    self._floor = self._recent[0].row.id
+                self._recent.append(told(row))
+                self.position = row.id
+                self._changed.notify_all()
+
+    async def follow(self, after: int | None) -> AsyncGenerator[Told, None]:
+        """Every event after a position (None: from now on), for ever. Raises TooManyError for a listener that is too slow."""
+        position = self.position if after is None else after
+        if position > self.position:
+            # A page that was open before the database came out of a backup is ahead of it: it must not wait to be caught up.
+            async with self._database.reading() as session:
+                position = min(position, await events.last_id(session))
+        while position < self._floor:
+            if position < self._floor - MAX_REPLAY:
+                position = self._floor - MAX_REPLAY
+                yield skipped(position, self._clock.now())
+            async with self._database.reading() as session:
+                rows = await events.read_after(session, position, PAGE)
+            for row in rows:
+                position = row.id
+                yield told(row)
+            if not rows:
+                break
+        while True:
+            async with self._changed:
+                await self._changed.wait_for(lambda: self.position > position)  # noqa: B023  # awaited here
+            if position < self._floor:
+                raise TooManyError("this socket does not take its events in time")
+            for event in [e for e in self._recent if e.row.id > position]:
+                position = event.row.id
+                yield event
+
+
+def skipped(position: int, now: datetime) -> Told:
+    """Older events than the newest MAX_REPLAY are not replayed: the page reads its lists again."""
+    return told(events.Event(id=position, at=now, kind="events.skipped", village=None, camera=None, data={}))
