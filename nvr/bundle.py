@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from core.clock import from_microseconds
-from core.errors import NotFoundError
+from core.errors import NotFoundError, StorageError
 from nvr import clip
 from nvr.reader import ArchiveReader
 
@@ -41,12 +41,17 @@ async def write(reader: ArchiveReader, streams: Sequence[str], start_us: int, en
             }
             if gops:
                 name = f"{stream.replace('/', '-')}.mp4"
-                added, more = await asyncio.to_thread(
-                    _add, partial, target.parent, name, gops, new=not any(e["file"] for e in entries)
-                )
+                new = not any(e["file"] for e in entries)
+                try:
+                    added, more = await asyncio.to_thread(_add, partial, target.parent, name, gops, new=new)
+                except StorageError:  # none of it: told like the rest
+                    added, more = {}, [_unreadable(u) for u in clip.whole_files(gops)]
                 entry |= added
                 entry["unreadable"] += more
             entries.append(entry)
+        if not any(e["file"] for e in entries) and (lost_files := [u["file"] for e in entries for u in e["unreadable"]]):
+            names = ", ".join(dict.fromkeys(lost_files[: clip.MANY_FILES]))
+            raise StorageError(f"footage is recorded in this range and cannot be read: {names}; run 'minwang archive verify'")
         if not any(e["file"] for e in entries):
             raise NotFoundError("nothing is recorded in this range by any of these cameras")
         manifest = {"start": _text(start_us), "end": _text(end_us), "streams": entries}

@@ -16,8 +16,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
+from typing import NoReturn
 
-from core.errors import ConflictError, NotFoundError
+from core.errors import ConflictError, NotFoundError, StorageError
+from core.files import write_all
 from nvr import fmp4
 from nvr.audio import TRACK as AUDIO
 from nvr.fmp4 import TIMESCALE, box, full_box
@@ -26,6 +28,7 @@ from nvr.reader import ArchiveReader, LocatedGop
 VIDEO = 1
 COPY = 64 << 20
 MAX_MOOF = 1_000_000
+MANY_FILES = 5  # named in an error
 MAX_GOPS = 200_000  # of one clip
 ROUNDING_US = 10_000
 
@@ -118,7 +121,7 @@ def plan(gops: Sequence[LocatedGop]) -> Clip:
 def parts(gops: Sequence[LocatedGop]) -> list[Clip]:
     """Read the heads of the fragments in the GOPs (in order, of one stream): one clip, or several where codec or sound change.
 
-    Raises NotFoundError where nothing is recorded.
+    Raises NotFoundError where nothing is recorded, StorageError where nothing of it can be read.
     """
     found: list[Clip] = []
     unreadable: list[Unreadable] = []
@@ -136,12 +139,20 @@ def parts(gops: Sequence[LocatedGop]) -> list[Clip]:
         unreadable += _add_file(clip, path, of_file, clip.tracks[VIDEO].descriptions.index(told.picture) + 1)
         clip.end_us = of_file[-1].end_us
     found = [c for c in found if c.pictures]
+    if not found and unreadable:
+        raise StorageError(_cannot_be_read(unreadable))
     if not found:
         raise NotFoundError("nothing is recorded in this range")
     found[0].unreadable = unreadable
     for clip in found:
         _finish_times(clip)
     return found
+
+
+def whole_files(gops: Sequence[LocatedGop]) -> list[Unreadable]:
+    """All that GOPs (in order) lie in, file by file."""
+    files = [list(group) for _, group in groupby(gops, key=lambda g: g.path)]
+    return [Unreadable(of_file[0].start_us, of_file[-1].end_us, of_file[0].path) for of_file in files]
 
 
 async def unreadable(
@@ -157,6 +168,18 @@ async def unreadable(
         if path not in read and not s.open
     ]
     return [u for u in found if u.end_us - u.start_us > ROUNDING_US]
+
+
+def _cannot_be_read(lost: Sequence[Unreadable]) -> str:
+    """Footage exists, and its disk does not give it: which files, what to do."""
+    files = list(dict.fromkeys(str(u.path) for u in lost))
+    more = f" and {len(files) - MANY_FILES} more" if len(files) > MANY_FILES else ""
+    return f"footage is recorded in this range and cannot be read: {', '.join(files[:MANY_FILES])}{more}; run 'minwang archive verify'"
+
+
+def refuse(lost: Sequence[Unreadable], nothing: str) -> NoReturn:
+    """Raises StorageError where footage is recorded (`lost`) and cannot be read, else NotFoundError."""
+    raise StorageError(_cannot_be_read(lost)) if lost else NotFoundError(nothing)
 
 
 def _describe(clip: Clip, told: _Format) -> None:
@@ -351,7 +374,7 @@ def write(clip: Clip, target: Path) -> int:
     partial = target.with_name(target.name + ".part")
     out = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
     try:
-        os.write(out, head(clip))
+        write_all(out, head(clip))
         for path, group in groupby(clip.pieces, key=lambda p: p.path):
             source = os.open(path, os.O_RDONLY)
             try:
@@ -360,6 +383,7 @@ def write(clip: Clip, target: Path) -> int:
             finally:
                 os.close(source)
         size = os.lseek(out, 0, os.SEEK_CUR)
+        os.fsync(out)  # a file server tells only now that its disk is full
     except BaseException:
         partial.unlink(missing_ok=True)
         raise

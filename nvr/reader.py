@@ -130,7 +130,7 @@ def _open_end(segment: Segment, path: Path) -> int:
 def _gops_of(segment: Segment, path: Path) -> list[Gop]:
     try:
         return gop_index.read(path, segment.media_us)
-    except FileNotFoundError:
+    except OSError:  # gone, or its disk does not give it (nvr.clip.unreadable tells)
         return []
 
 
@@ -181,6 +181,6 @@ def _read_keyframes(stream: str, gops: Sequence[LocatedGop]) -> list[Keyframe]:
             with gop.path.open("rb") as f:
                 f.seek(fragment.data_offset)
                 frames.append(Keyframe(stream, gop.start_us, codec, record, f.read(fragment.first_size), gop.size))
-        except FileNotFoundError:
+        except OSError:
             continue
     return frames

@@ -286,7 +286,8 @@ async def _adopt_recent(
     since = now - timedelta(days=LOOK_BACK_DAYS)
     days = [f"{since + timedelta(days=i):%Y%m%d}" for i in range(LOOK_BACK_DAYS + 2)]
     for stream in sorted(streams):
-        files = await asyncio.to_thread(lambda s: list(all_files_of(volumes, s, days)), stream)
+        await asyncio.to_thread(_finish_salvages, volumes, stream, days)
+        files = await asyncio.to_thread(lambda s: sorted(all_files_of(volumes, s, days), key=lambda f: f[2]), stream)
         if not files:
             continue
         async with database.reading() as session:
@@ -301,6 +302,17 @@ async def _adopt_recent(
                 await _adopt(database, volumes[volume], Segment(stream, volume, start or 0, start or 0), path, now, found)
 
 
+def _finish_salvages(volumes: dict[int, Path], stream: str, days: Iterable[str]) -> None:
+    """Blocking."""
+    for volume in volumes.values():
+        for day in days:
+            try:
+                for part in (volume / stream / day).glob(f"*.mp4{salvage.PART}"):
+                    salvage.finish_interrupted(part.with_suffix(""))
+            except OSError as e:
+                log.error("%s cannot be tidied: %s; %s", volume / stream / day, e.strerror or e, remedy(e))
+
+
 async def _adopt(database: Database, volume: Path, unknown: Segment, path: Path, now: datetime, found: Recovered) -> None:
     """Give a file an entry; what is no segment file goes to quarantine."""
     try:
@@ -310,6 +322,8 @@ async def _adopt(database: Database, volume: Path, unknown: Segment, path: Path,
             found.quarantined.append(str(path))
             return
         done = await asyncio.to_thread(completed, unknown, path, now=now)
+    except FileNotFoundError:  # it was a part of a file that was salvaged anew
+        return
     except OSError as e:
         _note_unreadable(found, path, e)
         return

@@ -7,16 +7,20 @@ clock ran for too long the footage stays where it is; the event `station.clock_s
 `clock_step` the time that was leapt over.
 
 A file is moved as: second name (hard link) → one transaction (new entry, old one flagged) → old name goes, old entry
-goes. Each step may be the last before a crash: recovery adopts, or finishes the deletion.
+goes. Each step may be the last before a crash: recovery adopts, or finishes the deletion. Where the file system has no hard
+links (CIFS, exFAT, FAT) the second name is a copy, made whole before it has its name, and files go one after another, so
+that there need be room for one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +29,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.database import Database
 from core.errors import StorageError
-from nvr import footage, recovery
+from core.files import sync_folder
+from nvr import footage, recovery, salvage
 from nvr.archive import ArchiveDatabase
 from nvr.footage import Segment
 from nvr.tables import Footage, Gap
@@ -33,6 +38,8 @@ from nvr.timeline import ClockStep
 
 log = logging.getLogger(__name__)
 
+NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+_Name = Callable[[Path, Path], object]
 CLOSING_SECONDS = 60  # so long may it take until a file has its entry
 
 
@@ -110,12 +117,39 @@ async def refile(database: Database, step: ClockStep) -> int:
         rows = await session.scalars(select(Footage).where(Footage.stream == step.stream, Footage.hour.in_(_hours(starts))))
         found = [(r.id, s) for r in rows for s in footage.unpack(r.stream, r.hour, r.volume, r.entries) if s.start_us in starts]
     going = [(number, s) for number, s in found if not s.flags & (footage.DELETING | footage.BACKFILLED)]
-    moved = await asyncio.to_thread(_link, volumes, [s for _, s in going], step.by_us)
+    try:
+        await _move(database, volumes, going, step.by_us, os.link)
+    except OSError as e:
+        if e.errno not in NO_LINKS:
+            raise
+        going.sort(key=lambda one: one[1].start_us, reverse=step.by_us > 0)  # each leaves its name to the next
+        for one in going:
+            await _move(database, volumes, [one], step.by_us, _copy)
+    return len(going)
+
+
+async def _move(
+    database: Database, volumes: dict[int, Path], going: Sequence[tuple[int, Segment]], by_us: int, name: _Name
+) -> None:
+    moved = await asyncio.to_thread(_named, volumes, [s for _, s in going], by_us, name)
     async with database.session() as session:
         await _exchange(session, going, moved)
     for number in {number for number, _ in going}:
         await recovery.finish_deletion(database, volumes, number)
-    return len(going)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Blocking. `target` is there whole, or not at all."""
+    copy = target.with_name(target.name + salvage.COPY)
+    try:
+        shutil.copyfile(source, copy)
+        with copy.open("rb+") as f:
+            os.fsync(f.fileno())
+        copy.rename(target)
+    except OSError:
+        copy.unlink(missing_ok=True)
+        raise
+    sync_folder(target.parent)
 
 
 def _hours(starts: set[int]) -> set[int]:
@@ -130,7 +164,7 @@ def _moved(segment: Segment, by_us: int) -> Segment:
     )  # fmt: skip
 
 
-def _link(volumes: dict[int, Path], segments: Sequence[Segment], by_us: int) -> list[Segment]:
+def _named(volumes: dict[int, Path], segments: Sequence[Segment], by_us: int, name: _Name) -> list[Segment]:
     """Blocking. A second name for each file; returns them as they will be."""
     moved = list[Segment]()
     try:
@@ -139,7 +173,7 @@ def _link(volumes: dict[int, Path], segments: Sequence[Segment], by_us: int) -> 
             while (path := footage.path_of(volumes, new)).exists():  # of another file that moves itself
                 new = replace(new, start_us=new.start_us + 1)
             path.parent.mkdir(parents=True, exist_ok=True)
-            os.link(footage.path_of(volumes, segment), path)
+            name(footage.path_of(volumes, segment), path)
             moved.append(new)
     except OSError:
         for made in moved:  # recovery would take a second name for other footage

@@ -18,10 +18,12 @@ from pathlib import Path
 
 from core.clock import SystemClock
 from core.errors import ProtocolError
+from core.files import sync_folder
 from nvr import fmp4, gop_index, moov, volume_quarantine
 from nvr.fmp4 import TIMESCALE, Fragment
 
-PART = ".part"
+PART = ".part"  # of what is salvaged of a damaged file
+COPY = ".copy"  # of a file that gets another name where there are no hard links (nvr.refiling)
 HOLE = TIMESCALE  # a shorter one between two salvaged pictures is jitter
 HEAD_BYTES = 65_536  # the init segment lies within
 TORN_BYTES = 32_000_000  # no fragment is longer
@@ -50,14 +52,30 @@ class _Content:
 
 def complete(path: Path, now: datetime | None = None) -> Outcome:
     """Make the file whole. Raises FileNotFoundError, and OSError where its disk does not give it."""
+    finish_interrupted(path)
     content = _read(path)
     if not content.runs or not content.head:
         why = "no picture in it can be read" if content.head else "it is no segment file, or its head is destroyed"
         return _quarantined(path, why, now)
     (first, *others) = content.runs
     if content.head_is_whole and not others and first[0].offset <= len(content.head) and _is_torn(path, content.torn_at):
-        return Outcome(_cut_back(path, first))
+        return Outcome(_cut_back(path, first), holes=list(_holes([[f] for f in first])) if _was_salvaged(path) else [])
     return _salvaged(path, content, now)
+
+
+def finish_interrupted(path: Path) -> bool:
+    """Name what was salvaged of a file, where the process died between moving the file away and that; False where it did not."""
+    part = path.with_name(path.name + PART)
+    if os.path.lexists(path) or not os.path.lexists(part) or not _was_salvaged(path):
+        return False
+    part.rename(path)
+    return True
+
+
+def _was_salvaged(path: Path) -> bool:
+    """A file of that name lies in quarantine, and its record says that parts of it were salvaged."""
+    record = volume_quarantine.record_of(path.parents[3], path)
+    return record is not None and bool(record.salvaged)
 
 
 def _read(path: Path) -> _Content:
@@ -132,6 +150,7 @@ def _salvaged(path: Path, content: _Content, now: datetime | None) -> Outcome:
     count = sum(f.samples for f in fragments)
     outcome = _quarantined(path, "parts of it are damaged", now, f"{count} pictures, to the file of the same name")
     part.rename(path)
+    sync_folder(path.parent)
     outcome.fragments, outcome.holes = fragments, list(_holes(content.runs))
     return outcome
 

@@ -30,7 +30,7 @@ class Record:
 def move(volume: Path, path: Path, why: str, now: datetime, salvaged: str = "") -> Path:
     """Move a file of the volume into its quarantine; returns its new place. Blocking; raises OSError."""
     relative = path.relative_to(volume)
-    target = _free_name(volume / FOLDER / relative)
+    target = _free_name(volume / FOLDER / relative, str(relative))
     target.parent.mkdir(parents=True, exist_ok=True)
     size = path.stat().st_size
     record = Record(now.isoformat(timespec="seconds"), str(relative), why, size, salvaged)
@@ -40,10 +40,30 @@ def move(volume: Path, path: Path, why: str, now: datetime, salvaged: str = "") 
     return target
 
 
-def _free_name(wanted: Path) -> Path:
+def record_of(volume: Path, path: Path) -> Record | None:
+    """The first record of a file that lay at `path`; None where there is none. Blocking."""
+    relative = path.relative_to(volume)
+    record = volume / FOLDER / relative
+    try:
+        return Record(**json.loads(record.with_name(record.name + RECORD).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _is_of_another(record: Path, relative: str) -> bool:
+    """A record stands there, and not of this file: one of it was left by a process that died before it moved the file."""
+    try:
+        return bool(json.loads(record.read_text(encoding="utf-8"))["path"] != relative)
+    except FileNotFoundError:
+        return False
+    except (ValueError, KeyError):
+        return True
+
+
+def _free_name(wanted: Path, relative: str) -> Path:
     """The name, or one with a number where it is taken."""
     name, number = wanted, 1
-    while os.path.lexists(name) or os.path.lexists(name.with_name(name.name + RECORD)):
+    while os.path.lexists(name) or _is_of_another(name.with_name(name.name + RECORD), relative):
         number += 1
         name = wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
     return name

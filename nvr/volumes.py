@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.clock import Clock
 from core.database import Database
 from core.errors import StationBusyError, StorageError
+from core.files import write_all
 from core.tasks import run_all
 from nvr import volume_lock
 from nvr.arena import Arena, ArenaPool
@@ -382,7 +383,7 @@ def probe(disk: Disk) -> None:
     target = disk.path / f"{PROBE}-{os.getpid()}"
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
     try:
-        os.write(descriptor, bytes(65_536))
+        write_all(descriptor, bytes(65_536))
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -15,7 +15,7 @@ from cameras.tables import Camera, Village
 from core import audit, station_lock, system_user
 from core.clock import SystemClock, from_microseconds, parse_time, to_microseconds
 from core.database import Database
-from core.errors import ConflictError, NotFoundError, StorageError, UsageError
+from core.errors import ConflictError, NotFoundError, UsageError
 from core.settings import Settings
 from health.faults import OPEN, RECOVERING
 from health.patrol import Patrol
@@ -206,9 +206,7 @@ async def clip(database: Database, stream: str, start: str, end: str, target: Pa
     gops = await reader.gops(stream, start_us, end_us, write_clip.MAX_GOPS)
     lost = await write_clip.unreadable(reader, stream, start_us, end_us, gops)
     if not gops:
-        if lost:
-            raise StorageError(f"the {len(lost)} files of {stream} in this range cannot be read; run 'minwang archive verify'")
-        raise NotFoundError(f"nothing of {stream} is recorded in this range")
+        write_clip.refuse(lost, f"nothing of {stream} is recorded in this range")
     made = await asyncio.to_thread(write_clip.parts, gops)
     names = write_clip.names(target, len(made))
     sizes = [await asyncio.to_thread(write_clip.write, part, name) for part, name in zip(made, names, strict=True)]

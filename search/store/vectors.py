@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import StorageError
+from core.files import write_all
 
 DIMENSION = 256
 SCALE = 127 * 4.0  # numbers of a unit vector of 256 are about 1/16; beyond a quarter they are cut
@@ -92,7 +93,7 @@ def _check_head(descriptor: int, folder: Path, pack: str) -> None:
     head = os.pread(descriptor, _HEAD.size, 0)
     if len(head) < _HEAD.size:
         os.ftruncate(descriptor, 0)
-        os.write(descriptor, _HEAD.pack(MAGIC, 1, DIMENSION, pack.encode()[:52]))
+        write_all(descriptor, _HEAD.pack(MAGIC, 1, DIMENSION, pack.encode()[:52]))
     elif _named(head) != pack:
         raise StorageError(
             f"{folder}: vectors of '{_named(head)}' lie where those of '{pack}' belong; run: minwang index verify"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.errors import ConflictError, NotFoundError
+from core.errors import ConflictError, NotFoundError, StorageError
 from nvr import clip
 from nvr.sdp import AudioTrack
 from tests.nvr.films import BEGIN_US, PCMA, film, pictures
@@ -142,8 +144,37 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_kept(tmp_path: Path, damage
     assert decoded(tmp_path / "clip.mp4")["count"] == part.pictures
 
 
-def test_nothing_that_can_be_read_is_an_error(tmp_path: Path) -> None:
-    gops = made(tmp_path, (0, "h264", SMALL, None))
-    gops[0].path.write_bytes(bytes(5000))
-    with pytest.raises(NotFoundError):
+def test_nothing_that_can_be_read_is_an_error_that_names_the_files(tmp_path: Path) -> None:
+    gops = made(tmp_path, *((at, "h264", SMALL, None) for at in range(0, 14, 2)))
+    for gop in gops:
+        gop.path.write_bytes(bytes(5000))
+    with pytest.raises(StorageError, match=rf"is recorded .* cannot be read: {gops[0].path}, .* and 2 more; run"):
         clip.parts(gops)
+    with pytest.raises(NotFoundError):
+        clip.parts([])
+
+
+def test_a_disk_that_takes_a_part_of_each_write_gives_the_same_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = clip.plan(made(tmp_path, (0, "h264", SMALL, None)))
+    clip.write(part, tmp_path / "whole.mp4")
+    write = os.write
+
+    def copy_file_range(*_: object) -> int:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:100]))
+    monkeypatch.setattr(os, "copy_file_range", copy_file_range)
+    clip.write(part, tmp_path / "parts.mp4")
+    assert (tmp_path / "parts.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+
+
+def test_a_disk_that_is_full_at_the_end_leaves_no_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = clip.plan(made(tmp_path, (0, "h264", SMALL, None)))
+
+    def fsync(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match="No space"):
+        clip.write(part, tmp_path / "clip.mp4")
+    assert not list(tmp_path.glob("clip*"))

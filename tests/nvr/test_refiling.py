@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import shutil
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -113,7 +115,19 @@ async def filed(database: Database, tmp_path: Path) -> Filed:
     return Filed(database, tmp_path / "video")
 
 
-@pytest.mark.parametrize("by", [-HOUR, -10 * SECOND, HOUR, 400 * 24 * HOUR])
+@pytest.fixture(params=[0, errno.EPERM, errno.EOPNOTSUPP], ids=["links", "exFAT", "CIFS"])
+def links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Disks with and without hard links."""
+
+    def refuses(*_: object) -> None:
+        raise OSError(request.param, os.strerror(request.param))
+
+    if request.param:
+        monkeypatch.setattr(os, "link", refuses)
+
+
+@pytest.mark.usefixtures("links")
+@pytest.mark.parametrize("by", [-HOUR, -10 * SECOND, 10 * SECOND, HOUR, 400 * 24 * HOUR])
 async def test_files_and_entries_move_together(filed: Filed, by: int) -> None:
     await filed.prepare(T - 7 * HOUR, T, T + 10 * SECOND, T + 20 * SECOND)
     assert await refiling.refile(filed.database, filed.step(by, T, T + 10 * SECOND, T + 20 * SECOND)) == 3
@@ -176,6 +190,7 @@ async def test_a_clock_that_was_wrong_for_long_is_marked(filed: Filed) -> None:
     assert [s.start_us for s in await segments_of(filed.database)] == [T]
 
 
+@pytest.mark.usefixtures("links")
 @pytest.mark.parametrize("crash", ["_exchange", "finish_deletion"])
 async def test_a_crash_loses_no_file(filed: Filed, crash: str, monkeypatch: pytest.MonkeyPatch) -> None:
     await filed.prepare(T, T + 10 * SECOND)
@@ -190,6 +205,27 @@ async def test_a_crash_loses_no_file(filed: Filed, crash: str, monkeypatch: pyte
     assert len(found) == 2
     for segment in found:
         assert await asyncio.to_thread(path_of(filed.archive.paths, segment).read_bytes) == b"film"
+
+
+async def test_a_full_disk_without_hard_links_leaves_everything_as_it_was(
+    filed: Filed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await filed.prepare(T)
+
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    def full(source: Path, target: Path) -> None:
+        target.write_bytes(b"f")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "link", no_links)
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(OSError, match="No space"):
+        await refiling.refile(filed.database, filed.step(-HOUR, T))
+    assert [s.start_us for s in await segments_of(filed.database)] == [T]
+    left = await asyncio.to_thread(lambda: [p for p in filed.folder.rglob("*") if p.suffix in (".mp4", ".copy")])
+    assert len(left) == 1
 
 
 async def test_a_disk_that_refuses_leaves_everything_as_it_was(filed: Filed, monkeypatch: pytest.MonkeyPatch) -> None:

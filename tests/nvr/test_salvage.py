@@ -126,6 +126,45 @@ async def test_readable_parts_are_salvaged_and_the_original_is_kept(
     assert again.clean
 
 
+@pytest.mark.parametrize("dies_at", ["record", "moved", "named"])
+@pytest.mark.parametrize("opened", [True, False])
+async def test_a_crash_while_salvaging_loses_nothing(
+    dies_at: str, opened: bool, clip: Clip, database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before or after any of its steps, the next start ends where an undisturbed one would."""
+    whole = made(clip)
+    damaged = smashed(whole, offset_of(whole, 4))
+    await write(place(folder), damaged)
+    if opened:
+        async with database.session() as session:
+            session.add(OpenSegment(stream="cam/main", start_us=START, volume=1))
+    rename, count = Path.rename, 0
+
+    def dies(self: Path, target: Path) -> Path:
+        nonlocal count
+        count += 1
+        if (dies_at, count) in (("record", 1), ("moved", 2)):
+            raise SystemError("killed")
+        done = rename(self, target)
+        if (dies_at, count) == ("named", 2):
+            raise SystemError("killed")
+        return done
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", dies)
+        with pytest.raises(SystemError):
+            await recover(database, ["cam/main"], NOW)
+    await recover(database, ["cam/main"], NOW)
+    (segment,) = await segments_of(database)
+    assert segment.start_us == START and 0 < segment.frames < SECONDS * PICTURES
+    kept = await quarantine_of(folder)
+    assert damaged in kept.values() and sum(not name.endswith(".json") for name in kept) == 1
+    assert not await asyncio.to_thread(lambda: list(folder.glob("*.part")))
+    async with database.reading() as session:
+        assert [g.cause for g in await session.scalars(select(Gap))] == ["disk_error"]
+    assert (await recover(database, ["cam/main"], NOW)).clean
+
+
 @pytest.mark.parametrize(
     ("file", "content"),
     [

@@ -20,7 +20,7 @@ from core.clock import from_microseconds, to_microseconds
 from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError
 from core.permissions import Permission, Role
 from core.tasks import first_of
-from nvr import playback
+from nvr import clip, playback
 from nvr.footage import Segment
 from nvr.live import TOKEN_HEADER
 from nvr.tables import StreamStatus, Worker
@@ -171,7 +171,7 @@ async def playlist(c: Context) -> web.Response:
         raise UsageError("ask for at most 6 hours at once")
     gops = await c.services.reader.gops(stream, start, end, 20_000)
     if not gops:
-        raise NotFoundError("nothing is recorded in this range")
+        clip.refuse(await clip.unreadable(c.services.reader, stream, start, end, gops), "nothing is recorded in this range")
     async with c.services.database.session() as session:
         await audit.record(
             session,
