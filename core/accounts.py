@@ -5,7 +5,6 @@ A session is a random 256-bit token in a cookie; only its SHA-256 is stored.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 import secrets
@@ -21,6 +20,7 @@ from core import audit
 from core.clock import Clock
 from core.database import Base, Database
 from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError
+from core.executors import Executor
 from core.permissions import Permission, Role, allows
 
 LOCK_AFTER = 5
@@ -84,7 +84,7 @@ class Accounts:
         self._database = database
         self._clock = clock
         self._idle = idle
-        self._hashing = asyncio.Semaphore(2)  # argon2 takes 19 MB and 0.1 s each
+        self._hashing = Executor("hashing", 2)  # argon2 takes 19 MB and 0.1 s each
 
     async def create(
         self,
@@ -233,12 +233,10 @@ class Accounts:
 
     async def _hash(self, password: str) -> str:
         check_password(password)
-        async with self._hashing:
-            return await asyncio.to_thread(_passwords().hashed, password)
+        return await self._hashing.run(_passwords().hashed, password)
 
     async def _verify(self, hashed: str | None, password: str) -> bool:
-        async with self._hashing:
-            return await asyncio.to_thread(_passwords().matches, hashed, password)
+        return await self._hashing.run(_passwords().matches, hashed, password)
 
 
 def _check_vendor(role: Role, vendor: str) -> None:

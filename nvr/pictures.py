@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import ProtocolError, UsageError
+from core.errors import ProtocolError
 from nvr.reader import Keyframe
 
 Picture = npt.NDArray[np.uint8]
@@ -47,16 +47,4 @@ def decode(frame: Keyframe, width: int | None = None) -> Picture:
 def snapshot(frame: Keyframe, width: int) -> bytes:
     """The keyframe as JPEG, at most `width` wide."""
     _, jpeg = cv2.imencode(".jpg", decode(frame, width), [cv2.IMWRITE_JPEG_QUALITY, 82])
-    return jpeg.tobytes()
-
-
-def reencoded(image: bytes, width: int) -> bytes:
-    """A picture that somebody sent, drawn anew as JPEG at most `width` wide, without metadata. Raises UsageError."""
-    picture = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR)
-    if picture is None or min(picture.shape[:2]) < 16:
-        raise UsageError("this is not a picture that can be read; send a JPEG or PNG")
-    if picture.shape[1] > width:
-        height = round(picture.shape[0] * width / picture.shape[1])
-        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    _, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
     return jpeg.tobytes()

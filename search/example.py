@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-from PIL import Image
 
 from core.errors import UsageError
+from nvr import uploads
 from nvr.pictures import Picture, decoded
 from nvr.reader import Keyframe
 from search import look
@@ -21,9 +19,6 @@ from search.look import bgr_of
 from search.things import Thing, things_of
 from search.vocabulary import Cls
 
-MOST_PIXELS = 40_000_000
-MOST_BYTES = 12_000_000
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 LEAST_BOX = 0.004  # of the picture's width and height
 LARGEST = 2560  # longer sides are scaled down before anything is looked for
 Box = tuple[float, float, float, float]
@@ -53,29 +48,7 @@ def from_picture(content: bytes, box: Box | None = None) -> Example:
 
 def read(content: bytes) -> Picture:
     """A picture that somebody brought, as BGR. What it claims to be is looked at before it is unpacked. Raises UsageError."""
-    if len(content) > MOST_BYTES:
-        raise UsageError(
-            f"the picture has {len(content) / 1e6:.1f} MB, at most {MOST_BYTES / 1e6:.0f} are read; make it smaller"
-        )
-    try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            width, height = image.size
-            if width * height > MOST_PIXELS or min(width, height) < 8:
-                raise UsageError(
-                    f"a picture of {width} × {height} cannot be used; send one of 8 × 8 to {MOST_PIXELS // 1_000_000} million pixels"
-                )
-            image.draft("RGB", (LARGEST, LARGEST))
-            rgb = np.asarray(image.convert("RGB"), np.uint8)
-    except UsageError:
-        raise
-    except Image.DecompressionBombError as e:
-        raise UsageError(f"the picture has too many pixels; at most {MOST_PIXELS // 1_000_000} million can be used") from e
-    except (OSError, ValueError, SyntaxError) as e:
-        raise UsageError("this is not a picture that can be read; send a JPEG, PNG, WebP or BMP") from e
-    scale = LARGEST / max(rgb.shape[:2])
-    if scale < 1:
-        rgb = np.asarray(cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
-    return np.ascontiguousarray(rgb[..., ::-1])
+    return uploads.read(content, LARGEST)
 
 
 def _described(picture: Picture, box: Box | None) -> Example:

@@ -26,6 +26,7 @@ from cameras.tables import Camera
 from core.accounts import Accounts
 from core.clock import SystemClock
 from core.database import Database
+from core.executors import set_file_threads
 from core.settings import Settings
 from core.tasks import BackgroundTasks
 from health import figures, orders
@@ -49,6 +50,7 @@ log = logging.getLogger(__name__)
 
 async def run(settings: Settings, ready: Callable[[], None]) -> None:
     """Until SIGTERM. `ready` is called when the console answers."""
+    set_file_threads()
     async with station_database.opened(settings) as database:
         clock = SystemClock()
         listener = Listener(settings, clock)

@@ -20,6 +20,7 @@ from core.database import Database
 from core.secrets import KEY_FILE
 from core.settings import Settings
 from core.tasks import BackgroundTasks
+from nvr import uploads
 from nvr.decode_pool import DecodePool
 from nvr.live import node_token
 from nvr.reader import ArchiveReader
@@ -37,6 +38,7 @@ from web.file_response import FileResponse
 from web.limits import EVENT_SOCKETS, LIVE_SOCKETS, SocketLimit
 from web.motion_jobs import MotionJobs
 from web.onboarding_work import OnboardingWork
+from web.printer import Printer
 from web.services import SERVICES, Services, Snapshots, Tickets
 from web.sign_in_limit import SignInLimit
 
@@ -74,6 +76,7 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
         zone=ZoneInfo(settings.station.timezone), days=days_of(settings), shelf=Shelf(shelf_of(settings)), motion=MotionJobs(clock, reader),
         sign_ins=SignInLimit(clock), event_sockets=SocketLimit(clock, EVENT_SOCKETS), live_sockets=SocketLimit(clock, LIVE_SOCKETS),
         doctor=Doctor(CHECKS, Site(settings, clock, database)),
+        uploads=DecodePool(1, 15.0, uploads.limit_memory), printer=Printer(),
         looker=DecodePool(1, 40.0, look.prepare, (settings.search, shelf_of(settings))),
     )  # fmt: skip
     app[SERVICES] = services
@@ -115,6 +118,8 @@ async def _background(app: web.Application):  # type: ignore[no-untyped-def]
     await services.pool.close()
     await services.motion.close()
     await services.looker.close()
+    await services.uploads.close()
+    await services.printer.close()
     await asyncio.to_thread(services.days.close)
 
 

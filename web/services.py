@@ -33,12 +33,14 @@ from web.event_feed import EventFeed
 from web.limits import SocketLimit
 from web.motion_jobs import MotionJobs
 from web.onboarding_work import OnboardingWork
+from web.printer import Printer
 from web.sign_in_limit import SignInLimit
 
 log = logging.getLogger(__name__)
 
 TICKET_SECONDS = 30.0
 MAX_TICKETS = 10_000
+MAX_TICKETS_PERSON = 200
 MAX_SNAPSHOTS = 500
 
 
@@ -60,6 +62,9 @@ class Tickets:
     def issue(self, user_id: int, stream: str, transcode: bool = False) -> str:
         now = self._clock.monotonic()
         self._open = {k: t for k, t in self._open.items() if t.expires > now}
+        mine = [k for k, t in self._open.items() if t.user_id == user_id]
+        for old in mine[: max(0, len(mine) + 1 - MAX_TICKETS_PERSON)]:  # of one person never others'
+            del self._open[old]
         while len(self._open) >= MAX_TICKETS:
             self._open.pop(next(iter(self._open)))
         key = secrets.token_urlsafe(24)
@@ -115,6 +120,8 @@ class Services:
     zone: ZoneInfo  # of the station
     days: Days
     shelf: Shelf
+    uploads: DecodePool  # unpacks what people send, under a limit of memory
+    printer: Printer
     looker: DecodePool  # with the search models loaded, for example pictures
     motion: MotionJobs
     doctor: Doctor  # of the station itself

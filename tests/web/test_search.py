@@ -21,9 +21,9 @@ from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.permissions import Role
 from core.settings import Settings
+from nvr.uploads import MOST_BYTES
 from search import numbers
 from search.embedders import HISTOGRAM, HistogramEmbedder
-from search.example import MOST_BYTES
 from search.store import Days, Sighting, ids, thumbs, vectors
 from search.store.days import Batch
 from search.vocabulary import Colour

@@ -18,7 +18,7 @@ from core.permissions import Permission
 from health import orders
 from health.stills import masked
 from health.tables import Fault, WorkOrder, WorkOrderPhoto
-from nvr.pictures import reencoded
+from nvr.uploads import reencoded
 from web.files import keep, picture, read, upload
 from web.routing import Context, route
 
@@ -101,7 +101,7 @@ async def add_photo(c: Context) -> Kept:
         there = len((await session.scalars(select(WorkOrderPhoto.id).where(WorkOrderPhoto.order == order.id))).all())
     if there >= MOST_PHOTOS:
         raise ConflictError(f"an order keeps {MOST_PHOTOS} photos")
-    content = await c.services.pool.run(reencoded, await upload(c.request, MAX_PHOTO), 1600)
+    content = await c.services.uploads.run(reencoded, await upload(c.request, MAX_PHOTO), 1600)
     name = f"orders/{order.id}/{now:%Y%m%dT%H%M%S%f}.jpg"
     await keep(c.services.data_dir, name, content)
     async with c.services.database.session() as session:

@@ -16,7 +16,7 @@ from core import audit
 from core.errors import ConflictError, ForbiddenError, NotFoundError
 from core.permissions import Permission
 from health import checklist
-from nvr.pictures import reencoded
+from nvr.uploads import reencoded
 from web.files import keep, picture, upload
 from web.onboarding_work import OnboardingWork, State
 from web.routing import Context, route
@@ -194,7 +194,7 @@ async def sign(c: Context) -> CandidateView:
     now, camera = c.services.clock.now(), await _visible(c)
     photo = await upload(c.request, MAX_PHOTO)
     name = f"cameras/{camera.id}/sign.jpg"
-    await keep(c.services.data_dir, name, await c.services.pool.run(reencoded, photo, 1600))
+    await keep(c.services.data_dir, name, await c.services.uploads.run(reencoded, photo, 1600))
     async with c.services.database.session() as session:
         row = await session.get_one(Camera, camera.id)
         acceptance.fill(session, row, {"sign_photo": name}, now, c.identity.name)

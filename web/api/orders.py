@@ -18,7 +18,6 @@ from core.permissions import Permission
 from health import figures, orders, register
 from health.camera_days import bounds
 from health.tables import DailyRegister, WorkOrder, WorkOrderNote, WorkOrderPhoto
-from reports import pdf
 from reports.register import render
 from web import strict
 from web.api.health import visible
@@ -229,7 +228,7 @@ async def register_page(c: Context) -> web.Response:
 @route("GET", "/register/{day}/pdf", Permission.PATROL_VIEW, kind="file")
 async def register_pdf(c: Context) -> web.Response:
     """The register as PDF, made of the same page."""
-    content = await asyncio.to_thread(pdf.made, await _register(c))
+    content = await c.services.printer.pdf_of(await _register(c))
     name = f"register-{c.path('day')}.pdf"
     headers = {"Cache-Control": "no-store", "Content-Disposition": f'inline; filename="{name}"'}
     return web.Response(body=content, content_type="application/pdf", headers=headers)

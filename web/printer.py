@@ -1,0 +1,58 @@
+"""Pages as PDF: one at a time in a disposable process, kept by the digest of the page.
+
+A page costs seconds of processor time (a subset of a CJK font). Whoever asks for the same page gets the same file; who asks for
+many different ones waits behind himself, and is refused beyond MAX_WAITING, while everything else of the console goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from functools import partial
+
+from core.errors import DetectorError, ProtocolError, StorageError, TooManyError
+from core.tasks import spawn
+from nvr.decode_pool import DecodePool
+from reports import pdf
+
+SECONDS = 120.0
+MAX_WAITING = 6
+MAX_KEPT = 32
+
+
+class Printer:
+    def __init__(self) -> None:
+        self._pool = DecodePool(1, SECONDS)
+        self._kept: OrderedDict[str, asyncio.Task[bytes]] = OrderedDict()
+
+    async def pdf_of(self, html: str) -> bytes:
+        """Raises TooManyError while others are printed, StorageError where printing fails."""
+        key = hashlib.sha256(html.encode()).hexdigest()
+        task = self._kept.get(key)
+        if task is None:
+            if sum(not t.done() for t in self._kept.values()) >= MAX_WAITING:
+                raise TooManyError("other pages are being printed; try again in a minute, or print the page from the browser")
+            task = self._kept[key] = spawn(self._made(html), "print")
+            task.add_done_callback(partial(self._forget_failure, key))
+            self._make_room()
+        else:
+            self._kept.move_to_end(key)
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    async def _made(self, html: str) -> bytes:
+        try:
+            return await self._pool.run(pdf.made, html)
+        except (ProtocolError, DetectorError) as e:
+            raise StorageError("the page could not be printed here; print it from the browser") from e
+
+    def _make_room(self) -> None:
+        for key in [k for k, t in self._kept.items() if t.done()][: max(0, len(self._kept) - MAX_KEPT)]:
+            del self._kept[key]
+
+    def _forget_failure(self, key: str, task: asyncio.Task[bytes]) -> None:
+        if (task.cancelled() or task.exception() is not None) and self._kept.get(key) is task:
+            del self._kept[key]
