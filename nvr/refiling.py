@@ -20,8 +20,10 @@ import errno
 import logging
 import os
 import shutil
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import select, update
@@ -32,6 +34,7 @@ from core.errors import StorageError
 from core.files import sync_folder
 from nvr import footage, recovery, salvage
 from nvr.archive import ArchiveDatabase
+from nvr.disk_calls import DiskCalls
 from nvr.footage import Segment
 from nvr.tables import Footage, Gap
 from nvr.timeline import ClockStep
@@ -39,6 +42,7 @@ from nvr.timeline import ClockStep
 log = logging.getLogger(__name__)
 
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+CALLS = DiskCalls(120.0)  # a volume that hangs holds up nobody's end
 _Name = Callable[[Path, Path], object]
 CLOSING_SECONDS = 60  # so long may it take until a file has its entry
 
@@ -131,11 +135,18 @@ async def refile(database: Database, step: ClockStep) -> int:
 async def _move(
     database: Database, volumes: dict[int, Path], going: Sequence[tuple[int, Segment]], by_us: int, name: _Name
 ) -> None:
-    moved = await asyncio.to_thread(_named, volumes, [s for _, s in going], by_us, name)
+    segments, given_up = [s for _, s in going], threading.Event()
+    try:
+        moved = await CALLS.run(
+            frozenset(s.volume for s in segments), partial(_named, volumes, segments, by_us, name, given_up)
+        )  # fmt: skip
+    except TimeoutError:
+        given_up.set()  # names that it makes later would be of footage that stays where it is
+        raise
     async with database.session() as session:
         await _exchange(session, going, moved)
     for number in {number for number, _ in going}:
-        await recovery.finish_deletion(database, volumes, number)
+        await recovery.finish_deletion(database, volumes, number, run=partial(CALLS.run, ("unlink", number)))
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -164,7 +175,9 @@ def _moved(segment: Segment, by_us: int) -> Segment:
     )  # fmt: skip
 
 
-def _named(volumes: dict[int, Path], segments: Sequence[Segment], by_us: int, name: _Name) -> list[Segment]:
+def _named(
+    volumes: dict[int, Path], segments: Sequence[Segment], by_us: int, name: _Name, given_up: threading.Event
+) -> list[Segment]:
     """Blocking. A second name for each file; returns them as they will be."""
     moved = list[Segment]()
     try:
@@ -175,6 +188,8 @@ def _named(volumes: dict[int, Path], segments: Sequence[Segment], by_us: int, na
             path.parent.mkdir(parents=True, exist_ok=True)
             name(footage.path_of(volumes, segment), path)
             moved.append(new)
+            if given_up.is_set():
+                raise TimeoutError("its volume answered too late")
     except OSError:
         for made in moved:  # recovery would take a second name for other footage
             with contextlib.suppress(OSError):

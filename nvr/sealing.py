@@ -3,9 +3,10 @@ their end; those are completed as after a crash."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import select
@@ -13,16 +14,27 @@ from sqlalchemy import select
 from core.clock import Clock, to_microseconds
 from core.database import Database
 from nvr import footage, gop_index
+from nvr.disk_calls import DiskCalls
 from nvr.footage import HOUR_US, Segment
 from nvr.recovery import complete, sha256_of
 from nvr.tables import Footage
+from nvr.volumes import remedy
 
 LOOK_BACK_HOURS = 26
 AT_ONCE = 50  # files in one round
+SEAL_SECONDS = 120.0  # for one file: a disk that takes longer hangs
+log = logging.getLogger(__name__)
 
 
-async def seal(database: Database, streams: Iterable[str], clock: Clock) -> int:
-    """Hash some unhashed files of the last day; returns how many. The oldest are looked after by `archive verify`."""
+async def seal(
+    database: Database, streams: Iterable[str], clock: Clock, calls: DiskCalls | None = None,
+    failed: Callable[[int, OSError], object] = lambda _volume, _error: None,
+) -> int:  # fmt: skip
+    """Hash some unhashed files of the last day; returns how many waited, `AT_ONCE` at most. The oldest are looked after by `archive verify`.
+
+    A volume that does not answer within the limit of `calls` is left for this round, and `failed` hears of it.
+    """
+    calls = calls or DiskCalls(SEAL_SECONDS)
     wanted = set(streams)
     if not wanted:
         return 0
@@ -35,11 +47,20 @@ async def seal(database: Database, streams: Iterable[str], clock: Clock) -> int:
             )
         )
         found = [(row.id, s) for row in rows if row.volume in volumes for s in _unhashed(*row[1:])]
-    for number, segment in found[:AT_ONCE]:
-        sealed = await asyncio.to_thread(_sealed, segment, footage.path_of(volumes, segment))
+    answering = [(number, s) for number, s in found if not calls.hangs(s.volume)]
+    for number, segment in answering[:AT_ONCE]:
+        if calls.hangs(segment.volume):
+            continue
+        path = footage.path_of(volumes, segment)
+        try:
+            sealed = await calls.run(segment.volume, partial(_sealed, segment, path))
+        except OSError as e:
+            log.error("%s cannot be hashed (%s); %s", path, e.strerror or e, remedy(e))
+            failed(segment.volume, e)
+            continue
         if sealed is not None:
             await _store(database, number, segment, sealed)
-    return len(found[:AT_ONCE])
+    return min(len(found), AT_ONCE)
 
 
 def _unhashed(stream: str, hour: int, volume: int, entries: bytes) -> Iterator[Segment]:
@@ -50,7 +71,8 @@ def _sealed(segment: Segment, path: Path) -> Segment | None:
     """The entry with its hash; None where the file is gone, or its disk still takes nothing."""
     try:
         if gop_index.is_closed(path):
-            return replace(segment, flags=segment.flags & ~footage.UNHASHED, sha256=sha256_of(path))
+            flags, size = segment.flags & ~footage.UNHASHED, path.stat().st_size  # an earlier try may have completed it
+            return replace(segment, flags=flags, size=size, sha256=sha256_of(path))
         whole = complete(segment, path)
         # It ends where its gap begins, though a part of its last GOP lies behind.
         return replace(whole, end_us=segment.end_us, lost=segment.lost) if whole is not None else None

@@ -255,6 +255,10 @@ class VolumeSet:
         """A write failed: the disk is out of use until a probe succeeds."""
         self._change(disk, "full" if error.errno in FULL else "failed", error.strerror or str(error))
 
+    def hangs(self, disk: Disk, what: str) -> None:
+        """Another call on it has not come back: the disk is slow until it answers."""
+        self._leave(disk, "slow", what)
+
     def _change(self, disk: Disk, state: str, detail: str) -> None:
         if disk.state == state:
             return

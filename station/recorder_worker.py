@@ -26,6 +26,7 @@ from nvr import black_box, quarantine, recovery, sealing
 from nvr.archive import ArchiveDatabase
 from nvr.backfill import Backfiller
 from nvr.black_box import SEVERAL, BlackBox
+from nvr.disk_calls import DiskCalls
 from nvr.keyframe_requests import KeyframeRequests
 from nvr.live import LiveHub, node_token
 from nvr.reconcile import Desired, StatusWriter, desired
@@ -59,6 +60,7 @@ class Worker:
     machine: Recorder
     covered: dict[str, Covered]
     recovered: set[str] = field(default_factory=set)  # streams of which it knows what earlier recorders left
+    seal_calls: DiskCalls = field(default_factory=lambda: DiskCalls(sealing.SEAL_SECONDS))
     told_failures: Counter[str] = field(default_factory=Counter)  # of the recorder's own tasks
     observing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -112,8 +114,13 @@ class Worker:
             # Only of those who closed such a file: the hours of a whole town are 200 MB of index.
             waiting, self.archive.unsealed = self.archive.unsealed, set()
             await self.archive.flush()  # their entries
-            if await sealing.seal(self.database, waiting, self.clock):
+            if await sealing.seal(self.database, waiting, self.clock, self.seal_calls, self.seal_failed):
                 self.archive.unsealed |= waiting  # until a round finds nothing
+
+    def seal_failed(self, volume: int, error: OSError) -> None:
+        for disk in self.machine.volumes.disks:
+            if disk.number == volume and isinstance(error, TimeoutError):
+                self.machine.volumes.hangs(disk, str(error))
 
     async def follow_events(self) -> None:
         """Let events of cameras open the gate of their on-event streams."""

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import threading
 import zipfile
 from dataclasses import replace
 from datetime import timedelta
@@ -31,7 +32,8 @@ from core.database import Base, Database
 from core.errors import ConflictError, NotFoundError, UsageError
 from core.events import Event
 from core.settings import RetentionSettings
-from nvr import bundle, clip, fmp4, footage, holds, playback
+from nvr import bundle, clip, fmp4, footage, holds, playback, sealing
+from nvr.disk_calls import DiskCalls
 from nvr.footage import Segment
 from nvr.holds import active_holds
 from nvr.reader import ArchiveReader
@@ -184,6 +186,30 @@ async def test_unhashed_files_are_sealed_later(recorded: list[Segment], database
     assert await seal(database, ["cam/main"], SystemClock()) == 1
     assert await segments_of(database) == recorded
     assert await seal(database, ["cam/main"], SystemClock()) == 0
+
+
+async def test_a_volume_that_hangs_holds_up_no_sealing(
+    recorded: list[Segment], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = replace(recorded[1], flags=footage.UNHASHED, sha256=footage.NO_HASH)
+    await change(database, recorded[1], bare)
+    back, failed, calls = threading.Event(), list[tuple[int, str]](), DiskCalls(0.05)
+    hash_of = sealing.sha256_of
+
+    def hang(path: Path) -> bytes:
+        back.wait(5)
+        return hash_of(path)
+
+    monkeypatch.setattr(sealing, "sha256_of", hang)
+
+    async def round_() -> int:
+        return await seal(database, ["cam/main"], SystemClock(), calls, lambda v, e: failed.append((v, type(e).__name__)))
+
+    assert await round_() == 1 and failed == [(bare.volume, "TimeoutError")]
+    assert await round_() == 1 and len(failed) == 1  # it is not asked again before it has answered
+    back.set()
+    await eventually(lambda: not calls.hangs(bare.volume))
+    assert await round_() == 1 and await segments_of(database) == recorded
 
 
 async def test_a_file_that_a_full_disk_cut_back_is_completed_and_sealed(recorded: list[Segment], database: Database) -> None:

@@ -195,7 +195,7 @@ async def test_a_clock_that_was_wrong_for_long_is_marked(filed: Filed) -> None:
 async def test_a_crash_loses_no_file(filed: Filed, crash: str, monkeypatch: pytest.MonkeyPatch) -> None:
     await filed.prepare(T, T + 10 * SECOND)
 
-    async def dies(*_: object) -> None:
+    async def dies(*_: object, **__: object) -> None:
         raise SystemError("killed")
 
     monkeypatch.setattr(refiling if crash == "_exchange" else recovery, crash, dies)
