@@ -12,6 +12,7 @@ import logging
 import random
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -68,6 +69,7 @@ class Recorder:
         self.ticker = Ticker(clock, volumes.submit)
         self.ticker.station.on_step = self._clock_stepped
         self._refiler = Refiler(archive)
+        self.clock_kept_in: Path | None = None  # since when the station's clock runs as it does
         self.budget = budget or ConnectionBudget(clock, settings.connect_rate, settings.connects_per_subnet)
         self.budget.told = lambda why: archive.announce("station.connections_unshared", None, detail=why)
         self.guard = StallGuard(clock)
@@ -94,6 +96,7 @@ class Recorder:
         self.tasks.run_forever("poll loop", self.ticker.run, essential=True)
         self.tasks.run_forever("archive writer", self._archive.run, essential=True)
         self.tasks.run_forever("watch over the volumes", self.volumes.watch, essential=True)
+        await self._refiler.begin(to_microseconds(self._clock.now()), self.clock_kept_in)
         self.tasks.run_forever("correcting what a wrong clock filed", self._refiler.run)
 
     async def stop(self) -> None:
@@ -110,6 +113,7 @@ class Recorder:
         log.warning("the station's clock was set by %+.1f s; what was filed since it ran wrong is corrected", by_us / SECOND)
         since = from_microseconds(self.ticker.station.since_us)
         self._archive.announce("station.clock_stepped", None, by_seconds=round(by_us / SECOND, 3), since=since.isoformat())
+        self._refiler.clock_stepped(by_us)
         for state in self.streams.values():
             state.sink.clock_stepped(by_us)
 

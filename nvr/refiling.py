@@ -1,10 +1,10 @@
 """What was filed by a wrong clock, after the station's clock was set: moved to where it belongs, or marked.
 
 A station without a battery for its clock starts in the past, or an hour ahead, and a time service sets it right minutes
-later. What one run of the recorder has filed until then is known by name, and by how much its times are wrong: its
-files get their right names and entries, its gaps their right times, so that nothing overlaps what comes. Where the wrong
-clock ran for too long the footage stays where it is; the event `station.clock_stepped` tells its times, and a gap
-`clock_step` the time that was leapt over.
+later. What the recorder has filed until then, in this run and in earlier ones by the same clock (nvr.clock_epoch), is known, and
+by how much its times are wrong: its files get their right names and entries, its gaps their right times, so that nothing
+overlaps what comes. A stream remembers its first files by name; the others are those of entries made since the clock runs as it
+does.
 
 A file is moved as: second name (hard link) → one transaction (new entry, old one flagged) → old name goes, old entry
 goes. Each step may be the last before a crash: recovery adopts, or finishes the deletion. Where the file system has no hard
@@ -21,19 +21,22 @@ import logging
 import os
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.clock import SECOND
 from core.database import Database
 from core.errors import StorageError
 from core.files import sync_folder
-from nvr import footage, recovery, salvage
+from nvr import clock_epoch, footage, recovery, salvage
 from nvr.archive import ArchiveDatabase
+from nvr.clock_epoch import Epoch
 from nvr.disk_calls import DiskCalls
 from nvr.footage import Segment
 from nvr.tables import Footage, Gap
@@ -44,6 +47,7 @@ log = logging.getLogger(__name__)
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 CALLS = DiskCalls(120.0)  # a volume that hangs holds up nobody's end
 _Name = Callable[[Path, Path], object]
+BATCH = 200  # files of a stream that are moved in one transaction
 CLOSING_SECONDS = 60  # so long may it take until a file has its entry
 
 
@@ -54,7 +58,35 @@ class Refiler:
         self._database = archive.database
         self._archive = archive
         self._waiting: asyncio.Queue[ClockStep] = asyncio.Queue()
+        self._epoch: Epoch | None = None
+        self._kept_in: Path | None = None
+        self._first_offset_us = 0  # of the epoch, when this run began
+        self._began_us = 0  # wall time at which this run began, by its first clock
+        self._stepped_us: Counter[str] = Counter()  # by which streams went over to other clocks since
         self.moved = 0
+
+    async def begin(self, wall_us: int, kept_in: Path | None = None) -> None:
+        """A run of the recorder begins. `kept_in` says whether earlier ones filed by the same clock."""
+        async with self._database.reading() as session:
+            row, gap = [await session.scalar(select(func.max(t.id))) or 0 for t in (Footage, Gap)]
+        epoch = await asyncio.to_thread(clock_epoch.present, wall_us, row + 1, gap + 1)
+        before = await asyncio.to_thread(clock_epoch.load, kept_in) if kept_in is not None else None
+        self._epoch = before if before is not None and before.continues(epoch) else epoch
+        self._kept_in, self._began_us, self._first_offset_us = kept_in, wall_us, self._epoch.offset_us
+        await self._keep()
+
+    async def _keep(self) -> None:
+        if self._kept_in is None or self._epoch is None:
+            return
+        try:
+            await asyncio.to_thread(clock_epoch.save, self._kept_in, self._epoch)
+        except OSError as e:
+            log.warning("since when the clock runs as it does cannot be kept in %s: %s", self._kept_in, e.strerror)
+
+    def clock_stepped(self, by_us: int) -> None:
+        """The station's clock was set; streams follow at their next keyframes (`stepped`)."""
+        if self._epoch is not None:
+            self._epoch = replace(self._epoch, offset_us=self._epoch.offset_us + by_us, since_us=self._epoch.since_us + by_us)
 
     def stepped(self, step: ClockStep) -> None:
         """The stream went over to a clock that was set; all its facts by the old one were told before this."""
@@ -65,9 +97,23 @@ class Refiler:
                     fillable=False,
                 )  # fmt: skip
             return
-        self._archive.write(lambda session: _move_gaps(session, step))
-        if step.files:
-            self._waiting.put_nowait(step)
+        earlier = self._with_earlier(step)
+        first = self._epoch.first_gap if self._epoch is not None and earlier is not step else 0
+        self._archive.write(lambda session: _move_gaps(session, earlier, first))
+        if step.files or earlier.more:
+            self._waiting.put_nowait(earlier)
+
+    def _with_earlier(self, step: ClockStep) -> ClockStep:
+        """The step, with what earlier runs of the recorder filed by the same clock."""
+        stepped, epoch = self._stepped_us[step.stream], self._epoch
+        self._stepped_us[step.stream] += step.by_us
+        if epoch is None:
+            return step
+        # The epoch has the newest step in it already, and others that the stream follows later.
+        since = epoch.since_us - (epoch.offset_us - self._first_offset_us) + stepped
+        if since + SECOND > self._began_us + stepped:  # the clock was set, or the machine started, with this run
+            return step
+        return replace(step, since_us=min(step.since_us, since), more=True)
 
     async def run(self) -> None:
         while True:
@@ -84,33 +130,63 @@ class Refiler:
             await self._correct(self._waiting.get_nowait(), 1)
 
     async def _correct(self, step: ClockStep, patience: int) -> None:
+        await self._keep()
         try:
             await self._wait_for_entries(step, patience)
-            self.moved += await refile(self._database, step)
+            for batch in batches(await self._named(step)):
+                self.moved += await refile(self._database, batch)
         except (OSError, StorageError) as e:
             log.error(
                 "%s: footage of a wrong clock stays where it is (from %s to %s µs, wrong by %s µs): %s",
                 step.stream, step.since_us, step.until_us, -step.by_us, e, extra={"stream": step.stream},
             )  # fmt: skip
 
+    async def _named(self, step: ClockStep) -> ClockStep:
+        """The step with the names of all its files: those that the stream does not remember are of entries made since."""
+        if not step.more or self._epoch is None:
+            return step
+        hours = Footage.hour.between(step.since_us // footage.HOUR_US, step.until_us // footage.HOUR_US)
+        async with self._database.reading() as session:
+            rows = await session.scalars(
+                select(Footage).where(Footage.stream == step.stream, Footage.id >= self._epoch.first_row, hours)
+            )
+            found = (s.start_us for r in rows for s in footage.unpack(r.stream, r.hour, r.volume, r.entries))
+            named = {start for start in found if step.since_us <= start <= step.until_us}
+        return replace(step, files=tuple(sorted(named - set(step.after) | set(step.files or ()))))
+
     async def _wait_for_entries(self, step: ClockStep, patience: int) -> None:
         for _ in range(patience):
             await self._archive.flush()
             async with self._database.reading() as session:
                 opened = await footage.still_open(session, [step.stream], 2**62)
-            if not {s.start_us for s in opened} & set(step.files or ()):
+            waits = {s.start_us for s in opened} - set(step.after)
+            if not step.more:
+                waits &= set(step.files or ())
+            if not any(step.since_us <= start <= step.until_us for start in waits):
                 return
             await asyncio.sleep(1)
 
 
-async def _move_gaps(session: AsyncSession, step: ClockStep) -> None:
+def batches(step: ClockStep) -> Iterator[ClockStep]:
+    """The step for a few files at a time, in the order in which none gets the name of one that has yet to move."""
+    files = sorted(step.files or (), reverse=step.by_us > 0)
+    for at in range(0, len(files), BATCH):
+        yield replace(step, files=tuple(files[at : at + BATCH]))
+
+
+async def _move_gaps(session: AsyncSession, step: ClockStep, first: int = 0) -> None:
+    """`first`: of the gaps from this one on."""
     for column in (Gap.start_us, Gap.end_us):
         moved = update(Gap).where(Gap.stream == step.stream, column.between(step.since_us, step.until_us))
+        if column is Gap.start_us:
+            moved = moved.where(Gap.id >= first)
+        else:  # one of before that ended in this stretch, too
+            moved = moved.where(or_(Gap.id >= first, Gap.start_us < step.since_us))
         await session.execute(moved.values({column.key: column + step.by_us}))
     if step.files:  # a gap that began before the clock ran behind could not end then
-        first = step.files[0] + step.by_us
-        ended = update(Gap).where(Gap.stream == step.stream, Gap.start_us == Gap.end_us, Gap.start_us < first)
-        await session.execute(ended.where(Gap.start_us > step.until_us).values(end_us=first))
+        begins = step.files[0] + step.by_us
+        ended = update(Gap).where(Gap.stream == step.stream, Gap.start_us == Gap.end_us, Gap.start_us < begins)
+        await session.execute(ended.where(Gap.start_us > step.until_us).values(end_us=begins))
 
 
 async def refile(database: Database, step: ClockStep) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import zlib
+from array import array
 from collections.abc import Callable
 
 from nvr import audio, fmp4, footage, gather, gop_index
@@ -29,7 +30,10 @@ log = logging.getLogger(__name__)
 GAP_MIN = GAP_MIN_US * 9 // 100
 PAUSE_US = 700_000  # without pictures: the next run may be late
 DISK_PAUSE_US = 10_000_000
-MAX_REFILED = 200  # files of a stream that are corrected when the station's clock is set; it ran wrong for longer: marked
+MAX_REFILED = (
+    400  # names of a stream's first files that are remembered, in case the clock was wrong; the archive knows the others
+)
+MAX_STEPS = 4  # of which corrections may still wait
 ODD_RATE = 50_000  # ppm; a camera's clock that is wrong by more is told
 SLEW_US = 50_000  # correction by the station's clock between two files
 SOUND_LEAD = 6 * TIMESCALE // 10  # sender reports may move sound against the pictures by no more
@@ -66,7 +70,9 @@ class SegmentSink:
         self._step_us = 0  # by which the station's clock was set; the next file begins with it
         self._stepped: Callable[[ClockStep], None] | None = None
         self._since_us = 0  # since when the station's clock runs as it does
-        self._filed: list[int] = []  # starts of the files since then
+        self._filed = array("q")  # starts of the first files since then
+        self._filed_more = False  # there are more
+        self._after: list[list[int]] = []  # for each of the newest steps, the files since
         self._cadence = Cadence()
         self._origin: int | None = None
         self._told_rate = False
@@ -139,13 +145,14 @@ class SegmentSink:
         self.clock.correction_us += by
         self.timeline.shift(by)
         self._last_start = 0
-        known = tuple(self._filed) if len(self._filed) <= MAX_REFILED else None
+        known = tuple(self._filed)
         since = min(self._since_us, *self._filed[:1], until if until is not None else self._since_us)
         if until is not None and self._stepped is not None:
-            self._stepped(ClockStep(self.stream, since, until, by, known))
+            self._after = [*self._after[-MAX_STEPS:], []]
+            self._stepped(ClockStep(self.stream, since, until, by, known, self._filed_more, self._after[-1]))
         # What was moved moves again with the next step: this one may have been the mistake.
-        self._filed = [start + by for start in known or ()]
-        self._since_us = until + by if known is None and until is not None else since + by
+        self._filed = array("q", (start + by for start in known))
+        self._since_us = since + by
 
     def fragment(self, run: Assembled, arrival_us: int) -> None:
         """Take a run of pictures that had all arrived at `arrival_us` (µs of the station's steady time)."""
@@ -276,8 +283,7 @@ class SegmentSink:
             self.clock.move(by)
             run.time += by
         self._last_start = start
-        if len(self._filed) <= MAX_REFILED:
-            self._filed.append(start)
+        self._remember(start)
         self._disk = disk
         fact = Segment(self.stream, disk.number, start, start, open=True)
         path = disk.path / self.stream / footage.name_of(start)
@@ -303,6 +309,16 @@ class SegmentSink:
         self.segments_made += 1
         self._archive.opened(fact)
         return self.segment
+
+    def _remember(self, start: int) -> None:
+        """A file was named by the clock as it is."""
+        for after in self._after:
+            if len(after) < MAX_REFILED:
+                after.append(start)
+        if len(self._filed) < MAX_REFILED:
+            self._filed.append(start)
+        else:
+            self._filed_more = True
 
     def _cause_of_hole(self, run: Assembled, before: int) -> str:
         """Why pictures are missing before picture `before` of the run: were packets lost there? Where the engine cannot tell the

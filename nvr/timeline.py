@@ -7,7 +7,7 @@ Every instant since recording began is covered by a file or lies in a gap: cover
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from nvr.footage import Segment
@@ -45,7 +45,9 @@ class ClockStep:
     since_us: int  # from here …
     until_us: int  # … to here its footage is filed by the old clock
     by_us: int  # by which the clock was set
-    files: tuple[int, ...] | None  # starts of its files in between; None: too many
+    files: tuple[int, ...] | None  # starts of its files in between; None: nobody knows them
+    more: bool = False  # there are more than these
+    after: list[int] = field(default_factory=list, compare=False)  # starts of files by the new clock, as they come; at most 400
 
 
 class Covered(NamedTuple):

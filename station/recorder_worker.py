@@ -143,6 +143,7 @@ async def _record(settings: Settings, index: int, database: Database, ready: Cal
     archive = ArchiveDatabase(database, clock)
     budget = ConnectionBudget.of_station(settings, clock)
     machine = Recorder(settings.recorder, await volume_set(settings, database, clock), archive, clock, budget)
+    machine.clock_kept_in = settings.data.dir / f"clock-{index}.json"
     worker = Worker(settings, index, database, clock, vault, archive, machine, {})
     await _look_back(worker)
     streams = (await worker.wanted()).streams

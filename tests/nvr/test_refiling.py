@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import shutil
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +17,7 @@ from sqlalchemy import select
 from cameras.virtual.rtsp_server import Mount
 from core.clock import SECOND, ManualClock, SystemClock, to_microseconds
 from core.database import Database
-from nvr import footage, recovery, refiling
+from nvr import clock_epoch, footage, recovery, refiling
 from nvr.archive import ArchiveDatabase
 from nvr.footage import Segment, path_of
 from nvr.station_clock import StationClock
@@ -264,3 +265,76 @@ async def test_a_recorder_whose_clock_is_set_right(
         volumes = await footage.volume_paths(session)
     for segment in segments:
         assert await asyncio.to_thread(path_of(volumes, segment).exists)
+
+
+@pytest.mark.parametrize("by", [-15 * SECOND, HOUR, 25 * SECOND])
+async def test_more_files_than_a_stream_remembers_move_in_batches(
+    filed: Filed, by: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None is moved twice, though their new names lie among the old ones; what is filed by the new clock stays."""
+    monkeypatch.setattr(refiling, "BATCH", 3)
+    before = T - 40 * SECOND  # of an earlier hour of the archive: an entry made before
+    await filed.prepare(before - HOUR)
+    refiler = refiling.Refiler(filed.archive)
+    await refiler.begin(T - 100)
+    starts = [T + k * 10 * SECOND for k in range(10)]
+    new = T + 100 * SECOND + by
+    await filed.prepare(*starts, new)
+    step = ClockStep("cam/main", T, T + 100 * SECOND, by, tuple(starts[:2]), True, [new])
+    refiler.clock_stepped(by)
+    refiler.stepped(step)
+    await refiler.finish()
+    assert refiler.moved == 10
+    found = sorted(s.start_us for s in await segments_of(filed.database))
+    assert found == pytest.approx(sorted([before - HOUR, new, *(s + by for s in starts)]), abs=12)
+    assert await filed.names() == sorted(path_of(filed.archive.paths, s) for s in await segments_of(filed.database))
+
+
+async def test_what_an_earlier_run_filed_by_the_same_clock_moves_too(filed: Filed, tmp_path: Path) -> None:
+    """The recorder is restarted before the clock is set; what a right clock filed before both, in the same stretch, stays."""
+    kept = tmp_path / "clock-0.json"
+    right = T - 400 * 24 * HOUR
+    await filed.prepare(right, T + 2 * HOUR)  # by a clock that was right, or by another boot's: entries made before
+    filed.archive.gap("cam/main", T + 2 * HOUR, "unreachable", "", T + 2 * HOUR + SECOND)
+    await filed.archive.flush()
+    first = refiling.Refiler(filed.archive)
+    await first.begin(T, kept)
+    await filed.prepare(T, T + 10 * SECOND)
+    filed.archive.gap("cam/main", T + 20 * SECOND, "recorder_down", "", T + 30 * SECOND)
+    await filed.archive.flush()
+    second = refiling.Refiler(filed.archive)
+    ours = await asyncio.to_thread(clock_epoch.load, kept)
+    assert ours is not None and ours.since_us == T
+    await asyncio.to_thread(
+        clock_epoch.save, kept, replace(ours, offset_us=ours.offset_us + 30 * SECOND)
+    )  # half a minute passed
+    await second.begin(T + 30 * SECOND, kept)
+    await filed.prepare(T + 30 * SECOND)
+    by = 300 * 24 * HOUR
+    second.clock_stepped(by)
+    second.stepped(ClockStep("cam/main", T + 30 * SECOND, T + 3 * HOUR, by, (T + 30 * SECOND,)))
+    await filed.archive.flush()
+    await second.finish()
+    found = sorted(s.start_us for s in await segments_of(filed.database))
+    assert found == [right, T + 2 * HOUR, T + by, T + by + 10 * SECOND, T + by + 30 * SECOND]
+    assert await filed.gaps() == [
+        (T + 2 * HOUR, T + 2 * HOUR + SECOND), (T + by + 20 * SECOND, T + by + 30 * SECOND),
+    ]  # fmt: skip
+    after = await asyncio.to_thread(clock_epoch.load, kept)
+    assert after is not None and after.since_us == T + by
+
+
+async def test_another_boot_or_another_clock_begins_anew(filed: Filed, tmp_path: Path) -> None:
+    kept = tmp_path / "clock-0.json"
+    first = refiling.Refiler(filed.archive)
+    await first.begin(T, kept)
+    ours = await asyncio.to_thread(clock_epoch.load, kept)
+    assert ours is not None
+    for other in (replace(ours, boot="another"), replace(ours, offset_us=ours.offset_us - HOUR)):
+        await asyncio.to_thread(clock_epoch.save, kept, other)
+        second = refiling.Refiler(filed.archive)
+        await second.begin(T + 50, kept)
+        found = await asyncio.to_thread(clock_epoch.load, kept)
+        assert found is not None and found.since_us == T + 50
+    await asyncio.to_thread(kept.write_text, "[1, 2")
+    assert await asyncio.to_thread(clock_epoch.load, kept) is None

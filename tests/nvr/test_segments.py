@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nvr import segments
 from nvr.access_units import Assembled
 from nvr.audio import AudioRun
 from nvr.live import announcement
@@ -202,6 +203,19 @@ def test_the_next_file_begins_by_the_clock_that_was_set(by: int) -> None:
     assert second.start_us == first.end_us + by
     assert told == [ClockStep("cam/main", 0, first.end_us, by, (first.start_us,))]
     assert made.archive.gaps == []  # no time went by
+
+
+def test_a_stream_remembers_its_first_files_and_those_by_the_new_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segments, "MAX_REFILED", 3)
+    made, told = Recording(segment_seconds=2), list[ClockStep]()
+    made.sink._stepped = told.append
+    until = made.pictures(500)
+    filed = [s.start_us for s in made.archive.open]
+    made.sink.clock_stepped(-3600 * S)
+    made.pictures(200, until, time=500 * 3600)
+    (step,) = told
+    assert len(filed) > 6 and step.files == tuple(filed[:3]) and step.more
+    assert step.after == [s.start_us for s in made.archive.open[len(filed) :]][:3] and len(step.after) == 3
 
 
 @pytest.mark.parametrize("by", [86_400 * S, -86_400 * S])
