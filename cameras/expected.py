@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-import zipfile
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras import history
+from cameras import history, workbook
 from cameras.inventory import CameraEntry
 from cameras.onvif.addresses import host_port
 from cameras.registry import free_id
@@ -46,6 +46,7 @@ HEADINGS = {
     "installed": ("installed", "安装日期"),
 }
 MAX_ROWS = 20_000
+MAX_FILE = 10_000_000  # bytes of a CSV file
 
 
 @dataclass(slots=True)
@@ -57,7 +58,8 @@ class Imported:
 def read(path: Path) -> list[tuple[int, dict[str, str]]]:
     """(line, values by field) of a CSV (UTF-8 or GB 18030) or XLSX file. Raises InventoryError."""
     try:
-        rows = list(_xlsx(path) if path.suffix.lower() in (".xlsx", ".xlsm") else _csv(path))
+        lines = workbook.rows(path, MAX_ROWS + 2) if path.suffix.lower() in (".xlsx", ".xlsm") else _csv(path)
+        rows = list(itertools.islice(lines, MAX_ROWS + 2))
     except OSError as e:
         raise InventoryError([f"{path}: cannot be read ({e.strerror})"]) from e
     if not rows:
@@ -67,8 +69,8 @@ def read(path: Path) -> list[tuple[int, dict[str, str]]]:
         raise InventoryError(
             [f"{path}:1: the first line must name the columns, among them village (村) and site (点位) or address (地址)"]
         )
-    if len(rows) > MAX_ROWS:
-        raise InventoryError([f"{path}: {len(rows)} lines; give at most {MAX_ROWS} at a time"])
+    if len(rows) > MAX_ROWS + 1:
+        raise InventoryError([f"{path}: more than {MAX_ROWS} lines; give at most {MAX_ROWS} at a time"])
     return [
         (number, {c: v.strip() for c, v in zip(columns, row, strict=False) if c and v.strip()})
         for number, row in enumerate(rows[1:], 2)
@@ -82,40 +84,20 @@ def _field(heading: str) -> str:
 
 
 def _csv(path: Path) -> Iterator[list[str]]:
+    if path.stat().st_size > MAX_FILE:
+        raise InventoryError(
+            [f"{path}: the file is larger than {MAX_FILE // 1_000_000} MB; give at most {MAX_ROWS} lines at a time"]
+        )
     raw = path.read_bytes()
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = raw.decode("gb18030", "replace")  # as Excel saves it in China
     try:
-        yield from csv.reader(io.StringIO(text, newline=""))
+        for row in csv.reader(io.StringIO(text, newline="")):
+            yield row[: workbook.MAX_COLUMNS]
     except csv.Error as e:
         raise InventoryError([f"{path}: not a CSV file ({e}); save it as .xlsx or .csv"]) from e
-
-
-def _xlsx(path: Path) -> Iterator[list[str]]:
-    from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        book = load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, KeyError, ValueError, EOFError) as e:
-        raise InventoryError([f"{path}: not an XLSX file; save it as .xlsx or .csv"]) from e
-    except (zipfile.BadZipFile, SyntaxError) as e:  # both XML readers' errors are SyntaxErrors
-        raise InventoryError([f"{path}: the file is damaged; save it again as .xlsx or .csv"]) from e
-    try:
-        for row in book.worksheets[0].iter_rows(values_only=True):
-            yield [_cell(v) for v in row]
-    finally:
-        book.close()
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.date().isoformat()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return "" if value is None else str(value)
 
 
 async def bring_in(

@@ -82,12 +82,16 @@ async def is_accepted(session: AsyncSession, kind: str, about: Subject, **detail
     return last is not None and last.closed_by not in (None, "system") and last.detail == detail
 
 
-async def open_ones(session: AsyncSession, villages: Sequence[str] | None = None) -> Sequence[Finding]:
-    """Open findings within a scope of villages (None: all), the newest first."""
+async def open_ones(
+    session: AsyncSession, villages: Sequence[str] | None = None, *, before: int | None = None, limit: int | None = None
+) -> Sequence[Finding]:
+    """Open findings within a scope of villages (None: all), the newest first; `before`: an id."""
     query = select(Finding).where(Finding.closed_at.is_(None)).order_by(Finding.id.desc())
     if villages is not None:
         query = query.where(Finding.village.in_(villages))
-    return (await session.scalars(query)).all()
+    if before is not None:
+        query = query.where(Finding.id < before)
+    return (await session.scalars(query.limit(limit))).all()
 
 
 async def _open(session: AsyncSession, kind: str, about: Subject) -> Finding | None:

@@ -9,10 +9,14 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
+from cameras import findings
 from core import open_files
-from core.clock import ManualClock
+from core.clock import ManualClock, SystemClock
+from core.database import Database
 from core.errors import TooManyError, TooSlowError
+from core.permissions import Role
 from core.settings import WebSettings
+from tests.web.conftest import SignIn
 from web import limits
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -163,3 +167,20 @@ def test_the_limit_of_open_files_is_raised() -> None:
         assert open_files.raise_limit() == open_files.limit() > 256
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_findings_come_page_by_page(sign_in: SignIn, database: Database) -> None:
+    async with database.session() as session:
+        for n in range(5):
+            await findings.tell(session, SystemClock().now(), "unknown_device", findings.Subject(None, f"10.0.0.{n}:80", None))
+    client = await sign_in(Role.ADMINISTRATOR)
+    first = await (await client.get("/api/findings?limit=3")).json()
+    rest = await (await client.get(f"/api/findings?limit=3&before={first[-1]['id']}")).json()
+    assert [f["address"] for f in first + rest] == [f"10.0.0.{n}:80" for n in (4, 3, 2, 1, 0)]
+
+
+async def test_pages_say_what_they_may_load_and_use(sign_in: SignIn) -> None:
+    answer = await (await sign_in(None)).get("/login")
+    assert "connect-src 'self';" in answer.headers["Content-Security-Policy"]
+    assert "microphone=()" in answer.headers["Permissions-Policy"]
+    assert answer.headers["Server"] == "minwang"

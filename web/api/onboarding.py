@@ -114,6 +114,11 @@ class HistoryQuery(BaseModel):
     limit: int = Field(100, ge=1, le=500)
 
 
+class FindingQuery(BaseModel):
+    before: int | None = None
+    limit: int = Field(200, ge=1, le=500)
+
+
 class FindingView(BaseModel):
     id: int
     kind: str
@@ -271,11 +276,11 @@ async def camera_history(c: Context) -> list[ChangeView]:
     return [ChangeView.model_validate(r, from_attributes=True) for r in rows]
 
 
-@route("GET", "/api/findings", Permission.CAMERA_VIEW, reply=list[FindingView])
+@route("GET", "/api/findings", Permission.CAMERA_VIEW, query=FindingQuery, reply=list[FindingView])
 async def open_findings(c: Context) -> list[FindingView]:
-    """Open doors, refused credentials, clones, strangers, wrong clocks."""
+    """Open doors, refused credentials, clones, strangers, wrong clocks; the newest first, page by page."""
     async with c.services.database.reading() as session:
-        rows = await findings.open_ones(session, c.identity.villages)
+        rows = await findings.open_ones(session, c.identity.villages, before=c.query.before, limit=c.query.limit)
     return [FindingView.model_validate(r, from_attributes=True) for r in rows]
 
 

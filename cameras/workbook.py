@@ -1,0 +1,84 @@
+"""The first sheet of an XLSX workbook as rows of text, bounded while it is read: a few kilobytes can unpack to gigabytes."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from core.errors import InventoryError
+
+MAX_FILE = 10_000_000  # bytes of the file
+MAX_PART = {"xl/worksheets/": 40_000_000, "xl/sharedStrings.xml": 40_000_000}  # bytes unpacked, each; of all others:
+MAX_OTHER_PART = 4_000_000
+MAX_PARTS = 500
+MAX_TAGS, MAX_ROW_TAGS = 3_000_000, 20_000  # of a part; in a row: 16,384 columns is what Excel knows
+MAX_COLUMNS = 64
+_CHUNK = 1 << 16
+_BROKEN = (
+    ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, NotImplementedError, RuntimeError, SyntaxError, TypeError,
+    ValueError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+
+
+def rows(path: Path, most: int) -> Iterator[list[str]]:
+    """At most `most` rows. Raises InventoryError for what is no workbook, or one that no list of cameras can be; OSError."""
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    with path.open("rb") as file:
+        try:
+            _check_size(path)
+            book = load_workbook(file, read_only=True, data_only=True)
+        except (zipfile.BadZipFile, SyntaxError, zlib.error) as e:  # both XML readers' errors are SyntaxErrors
+            raise InventoryError([f"{path}: the file is damaged; save it again as .xlsx or .csv"]) from e
+        except (InvalidFileException, *_BROKEN) as e:
+            raise InventoryError([f"{path}: not an XLSX file; save it as .xlsx or .csv"]) from e
+        try:
+            for row in book.worksheets[0].iter_rows(max_row=most, max_col=MAX_COLUMNS, values_only=True):
+                yield [_cell(v) for v in row]
+        except _BROKEN as e:
+            raise InventoryError([f"{path}: the sheet cannot be read; save it again as .xlsx or .csv"]) from e
+        finally:
+            book.close()
+
+
+def _check_size(path: Path) -> None:
+    """Every part, as it unpacks. Raises InventoryError, BadZipFile."""
+    too_large = InventoryError(
+        [f"{path}: the workbook is too large for a list of cameras; save the list alone, as .xlsx or .csv"]
+    )
+    if path.stat().st_size > MAX_FILE:
+        raise too_large
+    with zipfile.ZipFile(path) as archive:
+        parts = archive.infolist()
+        if len(parts) > MAX_PARTS:
+            raise too_large
+        for part in parts:
+            most = next((m for name, m in MAX_PART.items() if part.filename.startswith(name)), MAX_OTHER_PART)
+            if part.file_size > most or not _tags_fit(archive, part):
+                raise too_large
+
+
+def _tags_fit(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
+    """Elements cost a hundred times their bytes: they are counted, and those of each row."""
+    tags = in_row = 0
+    with archive.open(part) as content:
+        while chunk := content.read(_CHUNK):
+            count = chunk.count(b"<")
+            tags += count
+            in_row = count if b"<row" in chunk or b"<si" in chunk else in_row + count
+            if tags > MAX_TAGS or in_row > MAX_ROW_TAGS + _CHUNK // 4:
+                return False
+    return True
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.date().isoformat()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return "" if value is None else str(value)
