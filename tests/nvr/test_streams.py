@@ -19,6 +19,7 @@ from nvr.access_units import Counters
 from nvr.recorder import Recorder
 from nvr.streams import StreamFacts, StreamSpec, StreamState
 from nvr.tables import Gap
+from nvr.timeline import Covered
 from tests.nvr.conftest import LOGIN, Recording, eventually
 
 Camera = tuple[Mount, str]
@@ -50,7 +51,7 @@ async def test_a_barred_stream_waits_until_it_is_barred_no_more(
 ) -> None:
     spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
     async with recording() as machine:
-        await machine.want([spec], {spec.id: (1, False)}, {spec.id: facts})
+        await machine.want([spec], {spec.id: Covered(1, False)}, {spec.id: facts})
         state = machine.streams["cam/main"]
         await eventually(lambda: state.state == named)
         await machine.want([spec], facts={spec.id: facts})
