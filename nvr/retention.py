@@ -94,6 +94,7 @@ class Retention:
         self._clock = clock
         self._settings = settings
         self.guard = guard or RetentionClock(database, clock, settings.main_days)
+        self.guard.shortest_days = min(self.guard.shortest_days, settings.main_days, settings.sub_days)  # until the first pass
         self.measure_free = _free_bytes
         self.measure_inodes = _inodes
         self._calls = DiskCalls(CALL_SECONDS)

@@ -20,7 +20,7 @@ from nvr.footage import Segment
 from nvr.open_segment import Writing, written_us
 from nvr.sdp import AudioTrack
 from nvr.station_clock import StationClock
-from nvr.timeline import GAP_MIN_US, ArchiveLog, Cadence, ClockStep, Timeline
+from nvr.timeline import GAP_MIN_US, JITTER_US, ArchiveLog, Cadence, ClockStep, Timeline
 from nvr.volumes import Disk, VolumeSet
 from nvr.wall_clock import PPM, WallClock
 from nvr.writer import FULL, SegmentFile
@@ -371,7 +371,7 @@ class SegmentSink:
         if file.error is not None:  # cut back: what was written of it counts
             media = written_us(segment)
             told, end_us = end_us, segment.start_us + media
-            if not segment.failed and told > end_us:  # it had been closed before the disk refused its end
+            if not segment.failed and told - end_us > JITTER_US:  # it had been closed before the disk refused its end
                 self._archive.gap(self.stream, end_us, _disk_cause(file.error), file.error.strerror or "", told)
             frames = frames if media else 0
             flags |= footage.RECOVERED
