@@ -1,31 +1,35 @@
-"""Accounts and sign-in: argon2id passwords, revocable sessions, lock after five failures.
+"""Accounts and sessions: who there is, what an account may be changed to, and what a session's token stands for.
 
-A session is a random 256-bit token in a cookie; only its SHA-256 is stored.
+A session is a random 256-bit token in a cookie; only its SHA-256 is stored. It ends after a time without input, and in any
+case after twelve hours. Signing in is `core.sign_in`'s.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from types import ModuleType
 from typing import Any, Literal
 
-from sqlalchemy import JSON, ForeignKey, String, delete, select
+from sqlalchemy import JSON, CursorResult, ForeignKey, String, delete, false, select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core import audit
 from core.clock import Clock
 from core.database import Base, Database
-from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError
+from core.errors import ConflictError, ForbiddenError, NotFoundError, TooManyError, UsageError
 from core.executors import Executor
 from core.permissions import Permission, Role, allows
 
-LOCK_AFTER = 5
-LOCK_FOR = timedelta(minutes=15)
 MIN_PASSWORD = 10
+MAX_SESSION = timedelta(hours=12)
+KEPT_AFTER_END = timedelta(hours=24)  # so that a page can say why it has to sign in again
+SEEN_EVERY = timedelta(seconds=30)  # how exactly `seen_at` is kept
+MAX_HASHES_WAITING = 60
 
 
 class User(Base):
@@ -39,9 +43,10 @@ class User(Base):
     villages: Mapped[list[str] | None] = mapped_column(JSON, comment="Scope: village codes; null: the whole town")
     vendor: Mapped[str] = mapped_column(String(80), default="", server_default="", comment="Contractor: whose orders these are")
     password_hash: Mapped[str] = mapped_column(String(200), comment="argon2id")
-    failures: Mapped[int] = mapped_column(default=0, comment="Wrong passwords since the last success")
-    locked_until: Mapped[datetime | None] = mapped_column(comment="No sign-in before this")
     disabled: Mapped[bool] = mapped_column(default=False, comment="Kept for the audit trail, may not sign in")
+    must_change: Mapped[bool] = mapped_column(
+        default=False, server_default=false(), comment="Somebody else set the password: it is changed at the next sign-in"
+    )
 
     @property
     def is_administrator(self) -> bool:
@@ -60,9 +65,18 @@ class SignIn(Base):
     purpose: Mapped[str] = mapped_column(String(400), default="", comment="Purpose or case number of this session")
 
 
+class Ended(StrEnum):
+    """Why a session is none any more."""
+
+    IDLE = "idle"
+    TOO_OLD = "too_old"
+    REVOKED = "revoked"  # signed out, disabled, changed, or never there
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks, resolved from a session. `villages` is None for the whole town."""
+    """Who asks, resolved from a session. `villages` is None for the whole town; `session` tells sessions of a person apart
+    and opens nothing."""
 
     user_id: int
     name: str
@@ -71,6 +85,8 @@ class Identity:
     villages: tuple[str, ...] | None
     purpose: str = ""
     vendor: str = ""
+    session: str = ""
+    must_change: bool = False
 
     def may(self, permission: Permission) -> bool:
         return allows(self.role, permission)
@@ -80,11 +96,15 @@ class Identity:
 
 
 class Accounts:
-    def __init__(self, database: Database, clock: Clock, idle: timedelta = timedelta(minutes=30)):
+    def __init__(
+        self, database: Database, clock: Clock, idle: timedelta = timedelta(minutes=30), longest: timedelta = MAX_SESSION
+    ):
         self._database = database
         self._clock = clock
         self._idle = idle
+        self._longest = longest
         self._hashing = Executor("hashing", 2)  # argon2 takes 19 MB and 0.1 s each
+        self._waiting = 0
 
     async def create(
         self,
@@ -96,13 +116,19 @@ class Accounts:
         villages: list[str] | None = None,
         vendor: str = "",
         actor: str,
+        reason: str = "",
+        must_change: bool = False,
     ) -> None:
+        """Add an account; `must_change`: whoever uses it did not choose the password and has to, first of all.
+
+        Raises UsageError, ConflictError.
+        """
         check_name(name)
         _check_vendor(role, vendor)
         hashed = await self._hash(password)
         async with self._database.session() as session:
             if await session.scalar(select(User.id).where(User.name == name)):
-                raise ConflictError(f"there is a user '{name}' already; choose another name or run 'user reset'")
+                raise ConflictError(f"there is a user '{name}' already; choose another name or run 'user password'")
             session.add(
                 User(
                     name=name,
@@ -111,24 +137,45 @@ class Accounts:
                     villages=villages,
                     vendor=vendor,
                     password_hash=hashed,
+                    must_change=must_change,
                 )
             )
-            await audit.record(session, self._clock.now(), actor, "user.create", name, role=role, villages=villages)
+            now = self._clock.now()
+            await audit.record(session, now, actor, "user.create", name, reason=reason, role=role, villages=villages)
 
-    async def reset_password(self, name: str, password: str, *, actor: str) -> None:
-        """Set a new password, lift the lock, end all sessions of the account."""
+    async def reset_password(
+        self, name: str, password: str, *, actor: str, reason: str = "", must_change: bool = False
+    ) -> None:
+        """Set a new password for somebody else and end all sessions of the account. Raises NotFoundError, UsageError."""
         hashed = await self._hash(password)
         async with self._database.session() as session:
-            user = await session.scalar(select(User).where(User.name == name))
-            if user is None:
-                raise NotFoundError(f"there is no user '{name}'; 'user list' shows who there is")
-            user.password_hash, user.failures, user.locked_until = hashed, 0, None
+            user = await _by_name(session, name)
+            user.password_hash, user.must_change = hashed, must_change
             await session.execute(delete(SignIn).where(SignIn.user_id == user.id))
-            await audit.record(session, self._clock.now(), actor, "user.reset", name)
+            await audit.record(session, self._clock.now(), actor, "user.reset", name, reason=reason)
+
+    async def change_own_password(self, identity: Identity, old: str, new: str) -> None:
+        """Set one's own password and end all sessions of the account, this one too: sign in again with the new one.
+
+        Raises ForbiddenError where the old one is wrong, UsageError where the new one will not do. Count the try first.
+        """
+        check_password(new)
+        async with self._database.reading() as session:
+            stored = await session.scalar(select(User.password_hash).where(User.id == identity.user_id))
+        if not await self.verify(stored, old):
+            raise ForbiddenError("the present password is wrong")
+        if old == new:
+            raise UsageError("the new password is the present one; choose another")
+        hashed = await self._hash(new)
+        async with self._database.session() as session:
+            user = await session.get_one(User, identity.user_id)
+            user.password_hash, user.must_change = hashed, False
+            await session.execute(delete(SignIn).where(SignIn.user_id == user.id))
+            await audit.record(session, self._clock.now(), user.name, "user.password", user.name)
 
     async def change(
         self, name: str, *, role: Role | None = None, villages: list[str] | Literal["all"] | None = None, vendor: str | None = None,
-        display_name: str | None = None, disabled: bool | None = None, actor: str,
+        display_name: str | None = None, disabled: bool | None = None, actor: str, reason: str = "",
     ) -> dict[str, Any]:  # fmt: skip
         """Set what is not None ('all': the whole town) and end the account's sessions; returns what changed, field → new value.
 
@@ -158,85 +205,91 @@ class Accounts:
                 raise ConflictError(f"'{name}' is the last enabled administrator; add or enable another one first")
             await session.execute(delete(SignIn).where(SignIn.user_id == user.id))
             before = {field: old[field] for field in changed}
-            await audit.record(session, self._clock.now(), actor, "user.change", name, old=before, new=changed)
+            await audit.record(session, self._clock.now(), actor, "user.change", name, reason=reason, old=before, new=changed)
             return changed
 
     async def users(self) -> list[User]:
         async with self._database.reading() as session:
             return list(await session.scalars(select(User).order_by(User.name)))
 
-    async def sign_in(self, name: str, password: str) -> str:
-        """Check the password and open a session; returns its token.
+    async def resolve(self, token: str, *, active: bool = False) -> Identity | None:
+        """The identity behind a token, or None where the session is unknown, idle too long, too old or disabled.
 
-        Raises ForbiddenError, with the same words whether the name or the password is wrong.
+        `active`: a person caused this request; only that keeps a session from becoming idle.
         """
-        async with self._database.reading() as session:
-            user = await session.scalar(select(User).where(User.name == name))
-        now = self._clock.now()
-        if user and user.locked_until and user.locked_until > now:
-            raise ForbiddenError("too many wrong passwords; try again in 15 minutes or ask the administrator")
-        good = await self._verify(user.password_hash if user else None, password)
-        if user is None or user.disabled or not good:
-            await self._note_failure(name)
-            raise ForbiddenError("name or password is wrong")
-        token = secrets.token_urlsafe(32)
-        async with self._database.session() as session:
-            row = await session.get_one(User, user.id)
-            row.failures, row.locked_until = 0, None
-            session.add(SignIn(token_hash=_fingerprint(token), user_id=user.id, created_at=now, seen_at=now, purpose=""))
-            await audit.record(session, now, name, "session.open", name)
-        return token
-
-    async def resolve(self, token: str) -> Identity | None:
-        """The identity behind a token, or None where the session is unknown, idle too long or disabled."""
         async with self._database.reading() as session:
             found = (
                 await session.execute(
-                    select(SignIn, User).join(User, User.id == SignIn.user_id).where(SignIn.token_hash == _fingerprint(token))
+                    select(SignIn, User).join(User, User.id == SignIn.user_id).where(SignIn.token_hash == fingerprint(token))
                 )
             ).first()
         if found is None:
             return None
         sign_in, user = found
         now = self._clock.now()
-        if user.disabled or now - sign_in.seen_at > self._idle:
+        if user.disabled or self._ended(sign_in, now) is not None:
             return None
-        if now - sign_in.seen_at > self._idle / 10:
+        if active and now - sign_in.seen_at > min(SEEN_EVERY, self._idle / 10):
             async with self._database.session() as session:
                 row = await session.get(SignIn, sign_in.token_hash)
                 if row:
                     row.seen_at = now
         villages = None if user.villages is None else tuple(user.villages)
-        return Identity(user.id, user.name, user.display_name, Role(user.role), villages, sign_in.purpose, user.vendor)
+        return Identity(
+            user.id, user.name, user.display_name, Role(user.role), villages, sign_in.purpose, user.vendor,
+            sign_in.token_hash[:16], user.must_change,
+        )  # fmt: skip
+
+    def _ended(self, sign_in: SignIn, now: datetime) -> Ended | None:
+        if now - sign_in.created_at > self._longest:
+            return Ended.TOO_OLD
+        return Ended.IDLE if now - sign_in.seen_at > self._idle else None
+
+    async def why_ended(self, token: str) -> Ended:
+        """Why `resolve` gives nobody for it."""
+        async with self._database.reading() as session:
+            sign_in = await session.get(SignIn, fingerprint(token))
+        return (self._ended(sign_in, self._clock.now()) if sign_in else None) or Ended.REVOKED
+
+    async def purge(self) -> int:
+        """Remove sessions that ended a day ago; returns how many."""
+        now = self._clock.now()
+        gone = (SignIn.seen_at < now - self._idle - KEPT_AFTER_END) | (SignIn.created_at < now - self._longest - KEPT_AFTER_END)
+        async with self._database.session() as session:
+            done: CursorResult[Any] = await session.execute(delete(SignIn).where(gone))  # type: ignore[assignment]
+            return done.rowcount
 
     async def set_purpose(self, token: str, purpose: str, actor: str) -> None:
         async with self._database.session() as session:
-            row = await session.get_one(SignIn, _fingerprint(token))
+            row = await session.get_one(SignIn, fingerprint(token))
             row.purpose = purpose
             await audit.record(session, self._clock.now(), actor, "session.purpose", actor, reason=purpose)
 
     async def sign_out(self, token: str, actor: str) -> None:
         async with self._database.session() as session:
-            await session.execute(delete(SignIn).where(SignIn.token_hash == _fingerprint(token)))
+            await session.execute(delete(SignIn).where(SignIn.token_hash == fingerprint(token)))
             await audit.record(session, self._clock.now(), actor, "session.close", actor)
-
-    async def _note_failure(self, name: str) -> None:
-        now = self._clock.now()
-        async with self._database.session() as session:
-            # Locked: of many tries at once PostgreSQL would else count one.
-            user = await session.scalar(select(User).where(User.name == name).with_for_update())
-            if user:
-                user.failures += 1
-                if user.failures >= LOCK_AFTER:
-                    user.failures, user.locked_until = 0, now + LOCK_FOR
-            await audit.record(session, now, name[:60], "session.refused", name[:60])
 
     async def _hash(self, password: str) -> str:
         check_password(password)
         return await self._hashing.run(_passwords().hashed, password)
 
-    async def _verify(self, hashed: str | None, password: str) -> bool:
-        return await self._hashing.run(_passwords().matches, hashed, password)
+    async def verify(self, hashed: str | None, password: str) -> bool:
+        """Whether it is the password; None (no such account) takes as long. Raises TooManyError where very many wait."""
+        if self._waiting >= MAX_HASHES_WAITING:
+            raise TooManyError("too many people sign in at this moment; try again in a few seconds")
+        self._waiting += 1
+        try:
+            return await self._hashing.run(_passwords().matches, hashed, password)
+        finally:
+            self._waiting -= 1
+
+
+async def _by_name(session: AsyncSession, name: str) -> User:
+    user = await session.scalar(select(User).where(User.name == name))
+    if user is None:
+        raise NotFoundError(f"there is no user '{name}'; 'user list' shows who there is")
+    return user
 
 
 def _check_vendor(role: Role, vendor: str) -> None:
@@ -266,5 +319,6 @@ def _passwords() -> ModuleType:
     return passwords
 
 
-def _fingerprint(token: str) -> str:
+def fingerprint(token: str) -> str:
+    """What of a token is stored."""
     return hashlib.sha256(token.encode()).hexdigest()

@@ -1,12 +1,14 @@
-"""The audit trail: append-only rows, each sealed over the one before it by SHA-256.
+"""The audit trail: append-only rows, each sealed over the one before it with a key outside the database (HMAC-SHA256).
 
-Triggers in the database refuse UPDATE and DELETE; `verify` finds the first row that somebody
-changed all the same. A row is written in the transaction of the deed itself.
+Triggers in the database refuse UPDATE, DELETE and an INSERT over a row that is there; `core.audit_check` finds what somebody
+changed all the same. A row is written in the transaction of the deed itself. Rows of versions without a key (`key_id` is
+empty) are chained by SHA-256 alone and stay as they were.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from contextvars import ContextVar
 from datetime import datetime
@@ -16,8 +18,10 @@ from sqlalchemy import JSON, String, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core import audit_key
 from core.clock import to_microseconds
-from core.database import Base
+from core.database import AUDIT_KEY, Base
+from core.errors import StorageError
 from core.events import BigId
 
 GENESIS = "0" * 64
@@ -37,7 +41,10 @@ class AuditRow(Base):
     reason: Mapped[str] = mapped_column(String(400), comment="Case number or purpose given; may be empty")
     data: Mapped[dict[str, Any]] = mapped_column(JSON, comment="Details without secrets")
     previous: Mapped[str] = mapped_column(String(64), comment="Hash of the row before")
-    hash: Mapped[str] = mapped_column(String(64), comment="SHA-256 over all of the above")
+    hash: Mapped[str] = mapped_column(String(64), comment="HMAC-SHA256 over all of the above; of old rows SHA-256")
+    key_id: Mapped[str] = mapped_column(
+        String(16), default="", server_default="", comment="Which key sealed it; empty: a row of before there was one"
+    )
 
 
 # Run by the migration that makes the table.
@@ -56,6 +63,26 @@ GUARDS: dict[str, tuple[str, ...]] = {
 }
 
 
+# Added by the migration that keys the trail: INSERT OR REPLACE deletes without any DELETE trigger.
+INSERT_GUARDS: dict[str, tuple[str, ...]] = {
+    "sqlite": (
+        "CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit WHEN NEW.id <= (SELECT max(id) FROM audit) "
+        "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END",
+    ),
+    "postgresql": (
+        "CREATE FUNCTION audit_at_the_end() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN IF NEW.id <= (SELECT max(id) FROM audit) THEN RAISE EXCEPTION 'the audit trail is append-only'; END IF; "
+        "RETURN NEW; END $$",
+        "CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION audit_at_the_end()",
+    ),
+}
+TRIGGERS = {
+    "sqlite": {"audit_no_update", "audit_no_delete", "audit_no_replace"},
+    "postgresql": {"audit_append_only", "audit_no_truncate", "audit_no_replace"},
+}
+MAX_REASON, MAX_OBJECT, MAX_ACTOR = 400, 120, 60
+
+
 async def record(
     session: AsyncSession,
     at: datetime,
@@ -66,34 +93,38 @@ async def record(
     reason: str = "",
     **data: Any,
 ) -> AuditRow:
-    """Append a row to the trail inside the running (writing) transaction; its data tell the client's address."""
+    """Append a row to the trail inside the running (writing) transaction; its data tell the client's address.
+
+    Raises StorageError where the database was opened without the key.
+    """
+    key = session.info.get(AUDIT_KEY)
+    if not key:
+        raise StorageError("the audit trail cannot be written: the database was opened without the station's audit key")
     if CLIENT.get():
         data = {**data, "client": CLIENT.get()}
     if session.get_bind().dialect.name == "postgresql":
         # Two transactions must not chain to the same row; SQLite's single writer gives that for free.
         await session.execute(text("SELECT pg_advisory_xact_lock(7281001)"))
-    previous = await session.scalar(select(AuditRow.hash).order_by(AuditRow.id.desc()).limit(1)) or GENESIS
-    row = AuditRow(at=at, actor=actor, action=action, object=object, reason=reason, data=data, previous=previous)
-    row.hash = _digest(row)
+    last = (await session.execute(select(AuditRow.id, AuditRow.hash).order_by(AuditRow.id.desc()).limit(1))).first()
+    # Numbered here and not by the database, whose numbers have holes after a transaction that was rolled back.
+    row = AuditRow(
+        id=last.id + 1 if last else 1, at=at, actor=actor[:MAX_ACTOR], action=action, object=object[:MAX_OBJECT],
+        reason=reason[:MAX_REASON], data=json.loads(json.dumps(data)), previous=last.hash if last else GENESIS,
+        key_id=audit_key.key_id(key),
+    )  # fmt: skip
+    row.hash = keyed_digest(key, row)
     session.add(row)
     await session.flush()
     return row
 
 
-async def verify(session: AsyncSession) -> int | None:
-    """Id of the first row that does not fit the chain, or None where all fit."""
-    previous = GENESIS
-    rows = await session.stream_scalars(select(AuditRow).order_by(AuditRow.id).execution_options(yield_per=500))
-    try:
-        async for row in rows:
-            if row.previous != previous or row.hash != _digest(row):
-                return row.id
-            previous = row.hash
-    finally:
-        await rows.close()  # PostgreSQL keeps the cursor open until then
-    return None
+def keyed_digest(key: bytes, row: Any) -> str:
+    """The hash of a row under the key."""
+    fields = [row.id, row.previous, to_microseconds(row.at), row.actor, row.action, row.object, row.reason, row.data]
+    return hmac.new(key, json.dumps(fields, sort_keys=True).encode(), hashlib.sha256).hexdigest()
 
 
-def _digest(row: AuditRow) -> str:
+def plain_digest(row: Any) -> str:
+    """The hash of a row of before there was a key."""
     fields = [row.previous, to_microseconds(row.at), row.actor, row.action, row.object, row.reason, row.data]
     return hashlib.sha256(json.dumps(fields, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

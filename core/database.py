@@ -29,6 +29,7 @@ from core.tasks import spawn
 log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_SECONDS = 15
+AUDIT_KEY = "audit_key"  # in a writing session's info
 CONNECT_TIMEOUT_SECONDS = 10  # libpq would wait for minutes for a machine that does not answer
 
 
@@ -88,13 +89,15 @@ class Outage:
 class Database:
     """An engine and its sessions; one a process."""
 
-    def __init__(self, url: str):
+    def __init__(self, url: str, audit_key: bytes | None = None):
+        """`audit_key` seals rows of the audit trail (core.audit); without it none can be written."""
         self.url = url
+        self.audit_key = audit_key
         self.engine = _engine(url)
         self._outage = Outage(watched=not url.startswith("sqlite"))
         # SQLite cannot upgrade a reading transaction once another process has written: writers say so at once.
         writing = self.engine.execution_options(sqlite_begin="IMMEDIATE")
-        self._writing = async_sessionmaker(writing, expire_on_commit=False)
+        self._writing = async_sessionmaker(writing, expire_on_commit=False, info={AUDIT_KEY: audit_key})
         self._reading = async_sessionmaker(self.engine, expire_on_commit=False)
 
     def session(self) -> AbstractAsyncContextManager[AsyncSession]:

@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-from core import station_lock, system_user
+from core import audit, station_lock, system_user
 from core.clock import SystemClock, from_microseconds, parse_time, to_microseconds
 from core.errors import UsageError
 from core.settings import Settings
-from station.cli_base import Need, as_json, cli, settings_of, show, with_database
+from station.cli_base import Need, as_json, because, cli, settings_of, show, stated, with_database
 
 
 @cli.group()
@@ -25,11 +25,15 @@ def archive() -> None:
 @archive.command("verify")
 @click.option("--repair", is_flag=True, help="Mend what is found; only while no recorder runs.")
 @click.option("--hash", "hash_files", is_flag=True, help="Read every file and compare its SHA-256.")
+@click.option("--reason", default="", help="Why it is repaired (needed with --repair); it is written into the audit trail.")
 @as_json
 @click.pass_context
-def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, json_output: bool) -> None:
+def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, reason: str, json_output: bool) -> None:
     """Compare index and files in both directions."""
     from nvr import reconcile, verify, volumes
+
+    if repair:
+        stated(reason)
 
     async def work(database: Any, settings: Settings) -> verify.Findings:
         rows = await volumes.prepare(database, settings.volumes)
@@ -40,7 +44,13 @@ def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, json_outp
         recording = not alone and await reconcile.recorders_alive(database, SystemClock())
         if repair and recording:
             raise UsageError("a recorder is running; end the station before repairing its archive")
-        return await verify.verify(database, repair=repair, hash_files=hash_files, recording=recording)
+        found = await verify.verify(database, repair=repair, hash_files=hash_files, recording=recording)
+        if repair:
+            told = {name: len(v) if isinstance(v, list) else v for name, v in found.as_dict().items()}
+            async with database.session() as session:
+                now = SystemClock().now()
+                await audit.record(session, now, system_user.actor(), "archive.repair", "archive", reason=reason, found=told)
+        return found
 
     if repair:
         with station_lock.hold(
@@ -65,7 +75,7 @@ def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, json_outp
 @click.argument("camera")
 @click.argument("start")
 @click.argument("end")
-@click.option("--reason", required=True, help="Case number or ground.")
+@because
 @click.option("--days", default=180, show_default=True, type=click.IntRange(1, 3650), help="How long it holds.")
 @as_json
 @click.pass_context
@@ -77,7 +87,7 @@ def archive_hold(ctx: click.Context, camera: str, start: str, end: str, reason: 
         clock = SystemClock()
         async with database.session() as session:
             return await holds.add(
-                session, clock.now(), camera=camera, start_us=_time(start), end_us=_time(end), owner=system_user.name(),
+                session, clock.now(), camera=camera, start_us=_time(start), end_us=_time(end), owner=system_user.actor()[:60],
                 reason=reason, lasts=timedelta(days=days),
             )  # fmt: skip
 
@@ -112,7 +122,7 @@ def archive_holds(ctx: click.Context, json_output: bool) -> None:
 
 @archive.command("release")
 @click.argument("hold", type=int)
-@click.option("--reason", required=True, help="Why it is not needed any more.")
+@because
 @as_json
 @click.pass_context
 def archive_release(ctx: click.Context, hold: int, reason: str, json_output: bool) -> None:
@@ -121,7 +131,7 @@ def archive_release(ctx: click.Context, hold: int, reason: str, json_output: boo
 
     async def work(database: Any, _: Settings) -> None:
         async with database.session() as session:
-            await holds.release(session, SystemClock().now(), hold, system_user.name(), reason)
+            await holds.release(session, SystemClock().now(), hold, system_user.actor(), reason)
 
     with_database(ctx, work, Need.FOOTAGE)
     show({"released": hold}, json_output, lambda: f"hold {hold} is released")
@@ -168,10 +178,13 @@ def archive_clock(ctx: click.Context, confirm: bool, reason: str, json_output: b
     """
     from nvr import retention_clock
 
+    if confirm:
+        stated(reason)
+
     async def work(database: Any, _: Settings) -> dict[str, Any]:
         if confirm:
             async with database.session() as session:
-                await retention_clock.confirm(session, SystemClock().now(), system_user.name(), reason)
+                await retention_clock.confirm(session, SystemClock().now(), system_user.actor(), reason)
         async with database.reading() as session:
             return asdict(await retention_clock.report(session))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import os
 from collections.abc import Awaitable, Callable, Coroutine
 from enum import Enum, auto
 from pathlib import Path
@@ -14,6 +15,7 @@ import click
 
 import core
 from core import settings as core_settings
+from core import system_user
 from core.errors import MinwangError, SettingsError, UsageError
 from core.settings import DATABASE_FILE, Settings
 
@@ -21,7 +23,7 @@ T = TypeVar("T")
 
 
 MODULES = {
-    "archive": "cli_archive", "backup": "cli_keeping", "bundle": "cli_install", "cameras": "cli_cameras", "cert": "cli_cert",
+    "archive": "cli_archive", "audit": "cli_audit", "backup": "cli_keeping", "bundle": "cli_install", "cameras": "cli_cameras", "cert": "cli_cert",
     "clip": "cli_footage", "database": "cli_database", "doctor": "cli_doctor", "index": "cli_footage", "init": "cli_init",
     "install": "cli_install", "inventory": "cli_registry", "metrics": "cli_registry", "models": "cli_models",
     "patrol": "cli_footage", "record": "cli_footage", "restore": "cli_keeping", "search": "cli_footage",
@@ -98,9 +100,14 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def with_database(ctx: click.Context, work: Callable[[Any, Settings], Awaitable[T]], need: Need = Need.STATION) -> T:
+    """Run `work` with the station's database. What the trail grew by is sealed at the end, whatever else came of it."""
     settings = settings_of(ctx, need)
+    private_files()
+    system_user.actor()  # reads a file: not in the loop
 
     async def body() -> T:
+        from core import audit_check
+        from core.clock import SystemClock
         from station import database as station_database
         from station import schema
 
@@ -109,9 +116,35 @@ def with_database(ctx: click.Context, work: Callable[[Any, Settings], Awaitable[
         try:
             return await work(database, settings)
         finally:
-            await database.close()
+            try:
+                await audit_check.seal_now(database, settings.data.dir.absolute(), SystemClock().now())
+            finally:
+                await database.close()
 
     return run(body())
+
+
+def private_files() -> None:
+    """What this process makes from now on is nothing for strangers on the machine."""
+    os.umask(0o027)
+
+
+def because(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option `--reason` of what leaves a row in the audit trail."""
+    return click.option(
+        "--reason", required=True, callback=_stated, help="Case number or ground; it is written into the audit trail."
+    )(command)
+
+
+def _stated(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
+    return stated(value)
+
+
+def stated(reason: str) -> str:
+    """The reason without blanks around it. Raises UsageError where there is none."""
+    if len(reason.strip()) < 2:
+        raise UsageError("--reason: say why, for example a case number; it is written into the audit trail")
+    return reason.strip()
 
 
 def new_password(source: Any) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from core import system_user
 from core.settings import Settings
 from station.cli_base import as_json, cli, show, with_database
 
@@ -38,7 +39,7 @@ def cameras_expect(ctx: click.Context, file: Path, json_output: bool) -> None:
 
     async def work(database: Any, _: Settings) -> expected.Imported:
         async with database.session() as session:
-            return await expected.bring_in(session, rows, file.name, SystemClock().now(), "command line")
+            return await expected.bring_in(session, rows, file.name, SystemClock().now(), system_user.actor())
 
     done = with_database(ctx, work)
     facts = {"added": done.added, "known": done.known}
@@ -315,7 +316,7 @@ def cameras_retire(ctx: click.Context, cameras_: tuple[str, ...], undo: bool) ->
 
     async def work(database: Any, _: Settings) -> list[str]:
         async with database.session() as session:
-            return await registry.retire(session, cameras_, SystemClock().now(), "command line", retired=not undo)
+            return await registry.retire(session, cameras_, SystemClock().now(), system_user.actor(), retired=not undo)
 
     done = with_database(ctx, work)
     click.echo(f"{', '.join(done)}: {'in use again' if undo else 'retired'}" if done else "nothing to change")

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from sqlalchemy import func, make_url, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core import audit, migrate, station_lock
+from core import migrate, station_lock
+from core.audit_check import Verifier
 from core.errors import StorageError, UsageError
 from core.settings import DataSettings, Settings
 from station.cli_base import as_json, cli, run, settings_of, show, with_database
@@ -56,10 +57,9 @@ async def _size(session: AsyncSession, settings: Settings) -> int:
 def check(ctx: click.Context, json_output: bool) -> None:
     """Look for damage: SQLite's own check of pages, indexes and references; the chain of the audit trail."""
 
-    async def work(db: Any, _: Settings) -> list[str]:
-        async with db.reading() as session:
-            broken = await audit.verify(session)
-        return [] if broken is None else [f"audit trail: row {broken} is not as it was written"]
+    async def work(db: Any, settings: Settings) -> list[str]:
+        found = await Verifier(db, settings.data.dir.absolute()).from_start()
+        return [f"audit trail: {found.problem}"] if found.problem else []
 
     settings = settings_of(ctx)
     problems = _damage(settings)

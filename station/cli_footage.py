@@ -11,7 +11,7 @@ import click
 
 from core import station_lock
 from core.errors import StationBusyError
-from station.cli_base import Need, as_json, cli, run, settings_of, show, with_database
+from station.cli_base import Need, as_json, because, cli, run, settings_of, show, with_database
 
 
 @cli.command()
@@ -118,7 +118,7 @@ def index(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
 @click.option("--end", help="ISO time")
 @click.option("--limit", default=20, show_default=True)
 @click.option("--after", help="Key of the next page")
-@click.option("--reason", required=True, help="Case number, help request or other ground; it is written down.")
+@because
 @as_json
 @click.pass_context
 def search(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
@@ -145,9 +145,12 @@ def search(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
 @click.argument("end")
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--kind", type=click.Choice(["main", "sub"]), default="main", show_default=True)
+@because
 @as_json
 @click.pass_context
-def clip(ctx: click.Context, camera: str, start: str, end: str, target: Path, kind: str, json_output: bool) -> None:
+def clip(
+    ctx: click.Context, /, camera: str, start: str, end: str, target: Path, kind: str, reason: str, json_output: bool
+) -> None:
     """Write what CAMERA recorded from START to END (ISO times) to TARGET, an MP4 file, without re-encoding.
 
     Where codec or sound change in the range, TARGET-2.mp4 and so on are written as well. Several cameras (A,B,C) go into TARGET,
@@ -157,12 +160,12 @@ def clip(ctx: click.Context, camera: str, start: str, end: str, target: Path, ki
 
     streams = [f"{c}/{kind}" for c in camera.split(",")]
     if len(streams) > 1 or target.suffix == ".zip":
-        manifest = with_database(ctx, lambda d, _: foreground.bundle(d, streams, start, end, target), Need.FOOTAGE)
+        manifest = with_database(ctx, lambda d, _: foreground.bundle(d, streams, start, end, target, reason), Need.FOOTAGE)
         files = [s["file"] for s in manifest["streams"] if s["file"]]
         lost = [u for s in manifest["streams"] for u in s["unreadable"]]
         show(manifest, json_output, lambda: "\n".join([f"{target}: {', '.join(files)}", *_unreadable_lines(lost)]))
         sys.exit(1 if lost else 0)
-    facts = with_database(ctx, lambda d, _: foreground.clip(d, streams[0], start, end, target), Need.FOOTAGE)
+    facts = with_database(ctx, lambda d, _: foreground.clip(d, streams[0], start, end, target, reason), Need.FOOTAGE)
     show(facts, json_output, lambda: "\n".join(_clip_lines(facts)))
     sys.exit(1 if facts["unreadable"] else 0)
 

@@ -151,7 +151,10 @@ def _restored(facts: dict[str, Any]) -> list[str]:
         *(
             []
             if facts["with_key"]
-            else ["The key is not in this backup: put secret.key into the data folder, mode 600, before the start."]
+            else [
+                "The keys are not in this backup: put secret.key, audit.key and audit.seal into the data folder, mode 600, before "
+                "the start. If audit.key is lost, begin another: minwang audit new-key --reason …"
+            ]
         ),
         *([f"Model packs to install again: {', '.join(facts['models'])}"] if facts["models"] else []),
         f"Next: compare {facts['settings']} with the settings of this machine, set data.dir, and start the station.",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from core import metrics_token
+from core import metrics_token, system_user
 from core.database import Database
 from core.errors import UsageError
 from core.settings import Settings, TlsMode
@@ -86,7 +86,7 @@ def inventory_apply(ctx: click.Context, file: Path | None, prefer: str | None, r
         async with database.session() as session:
             now = SystemClock().now()
             return await registry.apply(
-                session, wanted, now, "command line", file=str(path.absolute()), prefer=decided, really=really
+                session, wanted, now, system_user.actor(), file=str(path.absolute()), prefer=decided, really=really
             )
 
     plan = with_database(ctx, work)
@@ -164,7 +164,7 @@ def inventory_password(ctx: click.Context, name: str, password_file: Any) -> Non
     async def work(database: Any, settings: Settings) -> None:
         vault = await vault_of(settings, database)
         async with database.session() as session:
-            await registry.set_password(session, vault, name, password, SystemClock().now(), "command line")
+            await registry.set_password(session, vault, name, password, SystemClock().now(), system_user.actor())
 
     with_database(ctx, work)
     click.echo(f"the password of '{name}' is sealed")

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 from sqlalchemy import select
 
+from core import system_user
 from core.database import Database
 from core.errors import UsageError
 from core.permissions import Role
-from core.settings import Settings
-from station.cli_base import as_json, cli, new_password, show, with_database
+from station.cli_base import as_json, because, cli, new_password, show, with_database
 
 if TYPE_CHECKING:
-    from core.accounts import User
+    from core.accounts import Accounts, User
+
+ROLES = click.Choice([r.value for r in Role])
+_vendor = click.option("--vendor", default="", help="Of a contractor's account: the company whose work orders it sees.")
+_password_file = click.option(
+    "--password-file", type=click.File(), help="Read the password from a file ('-': standard input); else it is asked for."
+)
+_own = click.option(
+    "--own", is_flag=True, help="The person chose this password himself: it need not be changed at the first sign-in."
+)
 
 
 @cli.group()
@@ -23,37 +32,39 @@ def user() -> None:
     """Accounts."""
 
 
-@user.command("add")
-@click.argument("name")
-@click.option(
-    "--role",
-    required=True,
-    type=click.Choice([r.value for r in Role]),
-)
-@click.option("--display-name", default="")
-@click.option("--village", "villages", multiple=True, help="Scope (repeat for several; none: the whole town).")
-@click.option("--vendor", default="", help="Of a contractor's account: the company whose work orders it sees.")
-@click.option(
-    "--password-file", type=click.File(), help="Read the password from a file ('-': standard input); else it is asked for."
-)
-@click.pass_context
-def user_add(
-    ctx: click.Context, name: str, role: str, display_name: str, villages: tuple[str, ...], vendor: str, password_file: Any
-) -> None:
-    """Add an account."""
+def _accounts(ctx: click.Context, work: Callable[[Accounts, Database], Awaitable[Any]]) -> Any:
     from core.accounts import Accounts
     from core.clock import SystemClock
 
+    return with_database(ctx, lambda database, _settings: work(Accounts(database, SystemClock()), database))
+
+
+@user.command("add")
+@click.argument("name")
+@click.option("--role", required=True, type=ROLES)
+@click.option("--display-name", default="")
+@click.option("--village", "villages", multiple=True, help="Scope (repeat for several; none: the whole town).")
+@_vendor
+@_password_file
+@_own
+@because
+@click.pass_context
+def user_add(
+    ctx: click.Context, /, name: str, role: str, display_name: str, villages: tuple[str, ...], vendor: str, password_file: Any,
+    own: bool, reason: str,
+) -> None:  # fmt: skip
+    """Add an account. Its password has to be changed at the first sign-in."""
     password = new_password(password_file)
     scope = list(villages) or None
 
-    async def work(database: Any, _: Settings) -> None:
+    async def work(accounts: Accounts, database: Database) -> None:
         await _check_villages(database, villages)
-        await Accounts(database, SystemClock()).create(
-            name, password, Role(role), display_name=display_name, villages=scope, vendor=vendor, actor="command line"
-        )
+        await accounts.create(
+            name, password, Role(role), display_name=display_name, villages=scope, vendor=vendor, actor=system_user.actor(),
+            reason=reason, must_change=not own,
+        )  # fmt: skip
 
-    with_database(ctx, work)
+    _accounts(ctx, work)
     click.echo(f"user '{name}' added")
 
 
@@ -62,19 +73,15 @@ def user_add(
 @click.pass_context
 def user_list(ctx: click.Context, json_output: bool) -> None:
     """List the accounts."""
-    from core.accounts import Accounts
-    from core.clock import SystemClock
-
-    users = with_database(ctx, lambda d, _: Accounts(d, SystemClock()).users())
+    users = _accounts(ctx, lambda accounts, _: accounts.users())
     rows = [
-        {"name": u.name, "display_name": u.display_name, "role": u.role, "villages": u.villages, "disabled": bool(u.disabled)}
+        {
+            "name": u.name, "display_name": u.display_name, "role": u.role, "villages": u.villages, "disabled": bool(u.disabled),
+            "must_change": bool(u.must_change),
+        }
         for u in users
-    ]
-    show(
-        rows,
-        json_output,
-        lambda: "\n".join(map(_line, users)) or "no accounts yet",
-    )
+    ]  # fmt: skip
+    show(rows, json_output, lambda: "\n".join(map(_line, users)) or "no accounts yet")
 
 
 def _line(u: User) -> str:
@@ -84,35 +91,88 @@ def _line(u: User) -> str:
 
 @user.command("set")
 @click.argument("name")
-@click.option("--role", type=click.Choice([r.value for r in Role]))
+@click.option("--role", type=ROLES)
 @click.option("--village", "villages", multiple=True, help="New scope (repeat for several).")
 @click.option("--all-villages", is_flag=True, help="New scope: the whole town.")
 @click.option("--vendor", help="Of a contractor's account: the company whose work orders it sees.")
 @click.option("--display-name")
 @click.option("--disabled/--enabled", "disabled", default=None, help="Whether it may sign in.")
+@because
 @click.pass_context
 def user_set(
-    ctx: click.Context, /, name: str, role: str | None, villages: tuple[str, ...], all_villages: bool, **changes: Any
+    ctx: click.Context,
+    /,
+    name: str,
+    role: str | None,
+    villages: tuple[str, ...],
+    all_villages: bool,
+    reason: str,
+    **changes: Any,
 ) -> None:
-    """Change an account's role, scope or name, disable or enable it; its sessions end. It is written into the audit trail."""
-    from core.accounts import Accounts
-    from core.clock import SystemClock
-
-    if villages and all_villages:
-        raise UsageError("--village and --all-villages exclude each other")
+    """Change several things of an account at once; its sessions end."""
     if not (role or villages or all_villages or any(v is not None for v in changes.values())):
         raise UsageError(
             "nothing to change: give --role, --village, --all-villages, --vendor, --display-name, --disabled or --enabled"
         )
-    scope: Any = "all" if all_villages else list(villages) or None
+    scope = _scope(villages, all_villages) if villages or all_villages else None
+    _change(ctx, name, reason, role=Role(role) if role else None, villages=scope, **changes)
 
-    async def work(database: Any, _: Settings) -> dict[str, Any]:
-        await _check_villages(database, villages)
-        return await Accounts(database, SystemClock()).change(
-            name, role=Role(role) if role else None, villages=scope, **changes, actor="command line"
-        )
 
-    changed = with_database(ctx, work)
+@user.command("disable")
+@click.argument("name")
+@because
+@click.pass_context
+def user_disable(ctx: click.Context, name: str, reason: str) -> None:
+    """Let an account sign in no more; its sessions end at once."""
+    _change(ctx, name, reason, disabled=True)
+
+
+@user.command("enable")
+@click.argument("name")
+@because
+@click.pass_context
+def user_enable(ctx: click.Context, name: str, reason: str) -> None:
+    """Let a disabled account sign in again."""
+    _change(ctx, name, reason, disabled=False)
+
+
+@user.command("role")
+@click.argument("name")
+@click.argument("role", type=ROLES)
+@_vendor
+@because
+@click.pass_context
+def user_role(ctx: click.Context, name: str, role: str, vendor: str, reason: str) -> None:
+    """Give an account another role; its sessions end."""
+    _change(ctx, name, reason, role=Role(role), vendor=vendor or None)
+
+
+@user.command("scope")
+@click.argument("name")
+@click.option("--village", "villages", multiple=True, help="The villages that it sees (repeat for several).")
+@click.option("--all-villages", is_flag=True, help="It sees the whole town.")
+@because
+@click.pass_context
+def user_scope(ctx: click.Context, name: str, villages: tuple[str, ...], all_villages: bool, reason: str) -> None:
+    """Say which villages an account sees; its sessions end."""
+    if not (villages or all_villages):
+        raise UsageError("name the villages with --village, or give --all-villages")
+    _change(ctx, name, reason, villages=_scope(villages, all_villages))
+
+
+def _scope(villages: Sequence[str], all_villages: bool) -> Any:
+    if villages and all_villages:
+        raise UsageError("--village and --all-villages exclude each other")
+    return "all" if all_villages else list(villages)
+
+
+def _change(ctx: click.Context, name: str, reason: str, **wanted: Any) -> None:
+    async def work(accounts: Accounts, database: Database) -> dict[str, Any]:
+        if isinstance(wanted.get("villages"), list):
+            await _check_villages(database, wanted["villages"])
+        return await accounts.change(name, **wanted, actor=system_user.actor(), reason=reason)
+
+    changed = _accounts(ctx, work)
     told = ", ".join(f"{field}: {value}" for field, value in changed.items())
     click.echo(f"user '{name}': {told}; its sessions are ended" if changed else f"user '{name}' is so already")
 
@@ -128,15 +188,30 @@ async def _check_villages(database: Database, wanted: Sequence[str]) -> None:
         raise UsageError(f"there is no village '{missing[0]}'; {there}")
 
 
+def _set_password(ctx: click.Context, name: str, password_file: Any, own: bool, reason: str) -> None:
+    password = new_password(password_file)
+    actor = system_user.actor()
+    _accounts(ctx, lambda a, _: a.reset_password(name, password, actor=actor, reason=reason, must_change=not own))
+    click.echo(f"the password of '{name}' is set")
+
+
+@user.command("password")
+@click.argument("name")
+@_password_file
+@_own
+@because
+@click.pass_context
+def user_password(ctx: click.Context, name: str, password_file: Any, own: bool, reason: str) -> None:
+    """Set a new password, which has to be changed at the first sign-in; all sessions of the account end."""
+    _set_password(ctx, name, password_file, own, reason)
+
+
 @user.command("reset")
 @click.argument("name")
-@click.option("--password-file", type=click.File())
+@_password_file
+@_own
+@because
 @click.pass_context
-def user_reset(ctx: click.Context, name: str, password_file: Any) -> None:
-    """Set a new password, lift a lock, end all sessions of the account."""
-    from core.accounts import Accounts
-    from core.clock import SystemClock
-
-    password = new_password(password_file)
-    with_database(ctx, lambda d, _: Accounts(d, SystemClock()).reset_password(name, password, actor="command line"))
-    click.echo(f"the password of '{name}' is set")
+def user_reset(ctx: click.Context, name: str, password_file: Any, own: bool, reason: str) -> None:
+    """The former name of `user password`."""
+    _set_password(ctx, name, password_file, own, reason)

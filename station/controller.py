@@ -24,6 +24,7 @@ from cameras.policy_care import PolicyCare
 from cameras.survey import Survey
 from cameras.tables import Camera
 from core.accounts import Accounts
+from core.audit_check import Sealing
 from core.clock import SystemClock
 from core.database import Database
 from core.executors import set_file_threads
@@ -55,7 +56,8 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
         clock = SystemClock()
         listener = Listener(settings, clock)
         await listener.load()
-        app = server.build(settings, database, Accounts(database, clock), clock)
+        accounts = Accounts(database, clock, timedelta(minutes=settings.web.idle_minutes))
+        app = server.build(settings, database, accounts, clock)
         runner = limits.Runner(app, settings.web, shutdown_timeout=3)
         try:
             await runner.setup()
@@ -87,6 +89,18 @@ async def _work(settings: Settings, database: Database, app: web.Application, li
     daily(scheduler, clock, "accounts", account_care.run_once, minutes=40)
     scheduler.add_job(audit.run_once, "interval", hours=1, id="passwords")
     scheduler.add_job(event_care.reconcile, "interval", minutes=1, id="camera events", next_run_time=clock.now())
+    services = app[SERVICES]
+    sealing = Sealing(database, services.data_dir, clock, services.audit)
+    scheduler.add_job(
+        sealing.run_once, "interval", minutes=1, id="audit seal", next_run_time=clock.now() + timedelta(seconds=5)
+    )
+    daily(scheduler, clock, "audit", sealing.verify, minutes=15)
+
+    async def forget_sessions() -> None:
+        await services.accounts.purge()
+        await services.sign_in.purge()
+
+    scheduler.add_job(forget_sessions, "interval", hours=1, id="sessions", next_run_time=clock.now() + timedelta(minutes=6))
     nightly = NightlyBackup(settings, database, clock)
     scheduler.add_job(nightly.run_once, "interval", minutes=1, id="backup", max_instances=2)  # one may be at work
     scheduler.add_job(listener.care, "interval", minutes=1, id="certificate")

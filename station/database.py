@@ -3,24 +3,47 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
-from core import migrate, station_lock
+from sqlalchemy import make_url
+
+from core import audit_start, migrate, station_lock
 from core.database import Database
 from core.settings import Settings
 
 
 async def ready(settings: Settings) -> Database:
     """The database, made and migrated where needed. Raises StorageError where the folder cannot be written."""
-    await asyncio.to_thread(station_lock.make_folder, settings.data.dir)
-    database = Database(settings.database_url)
+    data_dir = settings.data.dir.absolute()
+    await asyncio.to_thread(station_lock.make_folder, data_dir)
+    await asyncio.to_thread(_close_to_strangers, settings.database_url)
+    bare = Database(settings.database_url)
     try:
-        await migrate.upgrade(database)
+        await migrate.upgrade(bare)
+    finally:
+        await bare.close()
+    database = Database(settings.database_url, await audit_start.key_of(settings.database_url, data_dir))
+    try:
+        await audit_start.begin(database, data_dir)
     except BaseException:
         await database.close()
         raise
     return database
+
+
+def _close_to_strangers(url: str) -> None:
+    """A database file of before, which everybody on the machine could read. Its WAL gets the same mode. Blocking."""
+    if not url.startswith("sqlite"):
+        return
+    file = make_url(url).database or ""
+    for path in (Path(file), Path(f"{file}-wal"), Path(f"{file}-shm")):
+        with contextlib.suppress(OSError):  # not there yet, or another's: then it is not ours to change
+            mode = path.stat().st_mode
+            if mode & 0o007:
+                path.chmod(mode & 0o770)
 
 
 @asynccontextmanager

@@ -54,7 +54,7 @@ async def patrol_by_station(database: Database, settings: Settings) -> dict[str,
     """As `patrol`, done by the station that runs on the data folder: two that look at once would judge each look twice."""
     clock = SystemClock()
     async with database.session() as session:
-        number = (await ask(session, clock.now(), "command line")).id
+        number = (await ask(session, clock.now(), system_user.actor())).id
     while not await _is_finished(database, number):
         if await asyncio.to_thread(station_lock.holder, settings.data.dir) is None:
             raise ConflictError(f"the station ended before it finished round {number}; the next one goes on with it")
@@ -72,7 +72,7 @@ async def _look_here(database: Database, settings: Settings, clock: SystemClock)
     zone = await asyncio.to_thread(ZoneInfo, settings.station.timezone)
     try:
         async with database.session() as session:
-            number = (await ask(session, clock.now(), "command line")).id
+            number = (await ask(session, clock.now(), system_user.actor())).id
         await Watch(database, clock, settings.patrol, settings.retention).run_once()
         visiting = await visits_of(settings, database, clock)
         await Patrol(database, clock, settings.patrol, settings.data.dir.absolute(), pool, zone, visiting).run_round(number)
@@ -170,7 +170,7 @@ async def search(database: Database, settings: Settings, options: dict[str, Any]
         query = await query_of(session, asked, zone, None)
         what = asked.model_dump(mode="json", exclude_defaults=True)
         await audit.record(
-            session, clock.now(), system_user.name(), "search.run", "command line", reason=options["reason"], query=what
+            session, clock.now(), system_user.actor(), "search.run", "sightings", reason=options["reason"], query=what
         )
         places = await numbers.places(session)
     before = int(options["after"]) if options["after"] else None
@@ -196,7 +196,19 @@ def _row(s: Sighting, places: dict[int, numbers.Place]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def clip(database: Database, stream: str, start: str, end: str, target: Path) -> dict[str, Any]:
+async def _note_clip(database: Database, streams: list[str], start_us: int, end_us: int, target: Path, reason: str) -> None:
+    """The row of footage that leaves the archive, before any of it does."""
+    async with database.session() as session:
+        cameras = [s.partition("/")[0] for s in streams]
+        villages = sorted(set(await session.scalars(select(Camera.village).where(Camera.id.in_(cameras)))))
+        await audit.record(
+            session, SystemClock().now(), system_user.actor(), "footage.export", ",".join(streams), reason=reason,
+            start=from_microseconds(start_us).isoformat(), end=from_microseconds(end_us).isoformat(), streams=streams,
+            village=",".join(villages), file=str(target),
+        )  # fmt: skip
+
+
+async def clip(database: Database, stream: str, start: str, end: str, target: Path, reason: str) -> dict[str, Any]:
     """Write a clip: `files` are what was written, several where codec or sound change; `unreadable` is recorded and not in them,
     `gaps` were not recorded."""
     start_us, end_us = _time(start), _time(end)
@@ -207,6 +219,7 @@ async def clip(database: Database, stream: str, start: str, end: str, target: Pa
     lost = await write_clip.unreadable(reader, stream, start_us, end_us, gops)
     if not gops:
         write_clip.refuse(lost, f"nothing of {stream} is recorded in this range")
+    await _note_clip(database, [stream], start_us, end_us, target, reason)
     made = await asyncio.to_thread(write_clip.parts, gops)
     names = write_clip.names(target, len(made))
     sizes = [await asyncio.to_thread(write_clip.write, part, name) for part, name in zip(made, names, strict=True)]
@@ -234,10 +247,11 @@ def _span(start_us: int, end_us: int) -> dict[str, Any]:
     }
 
 
-async def bundle(database: Database, streams: list[str], start: str, end: str, target: Path) -> dict[str, Any]:
+async def bundle(database: Database, streams: list[str], start: str, end: str, target: Path, reason: str) -> dict[str, Any]:
     start_us, end_us = _time(start), _time(end)
     if not start_us < end_us:
         raise UsageError("the end must lie after the start")
+    await _note_clip(database, streams, start_us, end_us, target, reason)
     return await write_bundle.write(ArchiveReader(database, SystemClock()), streams, start_us, end_us, target)
 
 

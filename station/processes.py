@@ -164,6 +164,7 @@ def run(role: str, settings: Settings, index: int = 0) -> None:
     reporter = Reporter()
     logs.configure(f"{role}-{index}" if role == "recorder" else role)
     open_files.raise_limit()
+    os.umask(0o027)
     die_with_parent()
     station_lock.keep_inherited()
     # Each kind imports its own rooms only: a recorder carries no web server and no picture libraries.

@@ -7,6 +7,7 @@ import cases.tables
 import core.accounts
 import core.audit
 import core.events
+import core.sign_in
 import health.tables
 import nvr.tables
 import reports.tables
@@ -16,6 +17,7 @@ from core.database import Base
 ROOMS = (
     core.accounts,
     core.audit,
+    core.sign_in,
     core.events,
     cameras.tables,
     nvr.tables,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
 from pathlib import Path
 
@@ -34,6 +35,7 @@ async def serve(settings: Settings, config: Path | None, lock: StationLock, wait
     """Raises a MinwangError where the station cannot work; `wait_for_database`: seconds that its server may take to come up."""
     logs.configure("supervisor")
     open_files.raise_limit()
+    os.umask(0o027)  # nothing of a station is for strangers on its machine; its processes inherit it
     clock, notifier = SystemClock(), Notifier()
     stopping = spawn(until_stopped(), "signals")
     starting = spawn(_prepare(settings, clock, notifier, wait_for_database), "start")

@@ -25,6 +25,7 @@ from core import migrate
 from core.clock import ManualClock
 from core.database import Database
 from tests import postgres
+from tests.postgres import AUDIT_KEY
 
 ROOT = Path(__file__).parent.parent
 MEMORY, ENOUGH = Path("/dev/shm"), 6 << 30
@@ -136,7 +137,7 @@ async def open_database(folder: Path, name: str = "test.db") -> AsyncIterator[Da
     """A new database in a folder."""
     file = folder / name
     await asyncio.to_thread(lambda: file.write_bytes(_migrated()))
-    db = Database(f"sqlite+aiosqlite:///{file}")
+    db = Database(f"sqlite+aiosqlite:///{file}", AUDIT_KEY)
     try:
         yield db
     finally:  # also where hypothesis gives up an example in the middle

@@ -20,6 +20,7 @@ from core import migrate
 from core.database import Database
 
 MIGRATED = "migrated"
+AUDIT_KEY = bytes(range(32))  # of the tests' databases
 _numbers = itertools.count()
 
 
@@ -85,7 +86,7 @@ def control(address: str, action: str) -> None:
 async def open_database(address: str) -> AsyncIterator[Database]:
     """A new database on the server, with the newest schema."""
     name = await asyncio.to_thread(_new, address, MIGRATED)
-    database = Database(address.format(name))
+    database = Database(address.format(name), AUDIT_KEY)
     try:
         yield database
     finally:

@@ -11,17 +11,18 @@ import asyncio
 import hashlib
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from sqlalchemy.exc import DataError, IntegrityError
 
-from core import metrics_token
-from core.accounts import Identity
+from core import audit, metrics_token
+from core.accounts import Ended, Identity
 from core.errors import ConflictError, ForbiddenError, MinwangError, NotFoundError, TooManyError, TooSlowError, UsageError
 from core.numbers import whole
 from core.permissions import Permission
@@ -33,6 +34,11 @@ from web.services import SERVICES, Services
 log = logging.getLogger(__name__)
 
 COOKIE = "minwang_session"
+DEVICE_COOKIE = "minwang_device"  # by which a device is known that its account has signed in from (core.sign_in)
+# Set by the console where a timer asks and no person: such a request does not keep a session from becoming idle.
+POLL_HEADER = "X-Minwang-Poll"
+# What an account may do whose password somebody else has set.
+BEFORE_PASSWORD = {("GET", "/api/me"), ("POST", "/api/session/password"), ("DELETE", "/api/session")}
 HSTS = "max-age=31536000"  # a year (RFC 6797)
 CSRF_HEADER = "X-Minwang"
 _STATUS: tuple[tuple[type[MinwangError], int], ...] = (
@@ -88,9 +94,22 @@ class Context:
     @property
     def purpose(self) -> str:
         """The purpose stated for this session. Raises ForbiddenError where none is."""
-        if not self.identity.purpose:
+        if not self.identity.purpose.strip():
             raise ForbiddenError("state a purpose or case number first")
         return self.identity.purpose
+
+    async def look(
+        self, action: str, object: str, *, reason: str = "", opens: Iterable[str] = (), key: str | None = None, **data: Any
+    ) -> None:
+        """Leave the row of a look in the audit trail, unless this session looked at the same within half an hour; call it
+        before what is looked at leaves. `key`: what counts as the same. `opens`: what may be looked at under this row.
+        """
+        name, looks, who = key or f"{action} {object}", self.services.looks, self.identity
+        if not looks.is_open(who.session, name):
+            now, why = self.services.clock.now(), reason or who.purpose
+            async with self.services.database.session() as session:
+                await audit.record(session, now, who.name, action, object, reason=why, by_session=who.session, **data)
+        looks.open(who.session, name, *opens)
 
 
 Handler = Callable[[Context], Awaitable[Any]]
@@ -142,11 +161,13 @@ def _enforced(r: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]
             for value in request.match_info.values():
                 strict.check_text(value, "the address")
             scraper = r.scraped and await _is_scraper(request, services)
-            who = None if scraper else await _identify(request, services)
+            who = None if scraper else await _identify(r, request, services)
             if r.permission is not Permission.PUBLIC and who is None and not scraper:
-                return _refusal(r, request, 401, "sign in first")
+                return await _sign_in_first(r, request, services)
             if who is not None:
                 limits.proved(request, who.user_id)
+            if who is not None and who.must_change and (r.method, r.path) not in BEFORE_PASSWORD:
+                return _error(403, "somebody else has set your password; choose your own first", reason="password")
             if who is not None and not who.may(r.permission):
                 return _refusal(r, request, 403, "this account may not do this")
             if (r.method != "GET" or r.kind == "socket") and not _same_site(request, r.kind):
@@ -177,12 +198,36 @@ def _enforced(r: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]
 def session_cookie(settings: WebSettings) -> str:
     """Its name. Behind TLS browsers take a __Host- cookie only with Secure, for this very host and the path / (RFC 6265bis
     4.1.3.2): no neighbour and no plain HTTP page can set or replace it."""
-    return COOKIE if settings.tls is TlsMode.OFF else f"__Host-{COOKIE}"
+    return _cookie(COOKIE, settings)
 
 
-async def _identify(request: web.Request, services: Services) -> Identity | None:
+def device_cookie(settings: WebSettings) -> str:
+    return _cookie(DEVICE_COOKIE, settings)
+
+
+def _cookie(name: str, settings: WebSettings) -> str:
+    return name if settings.tls is TlsMode.OFF else f"__Host-{name}"
+
+
+async def _identify(r: Route, request: web.Request, services: Services) -> Identity | None:
+    """Pictures, video and sockets load by themselves and keep no session alive; nor does what a timer asks."""
     token = request.cookies.get(session_cookie(services.settings.web))
-    return await services.accounts.resolve(token) if token and token.isascii() else None
+    active = r.kind in ("json", "page") and POLL_HEADER not in request.headers
+    return await services.accounts.resolve(token, active=active) if token and token.isascii() else None
+
+
+_ENDED = {
+    Ended.IDLE: "the session ended because nobody used it for a while; sign in again",
+    Ended.TOO_OLD: "the session ended after twelve hours; sign in again",
+    Ended.REVOKED: "sign in first",
+}
+
+
+async def _sign_in_first(r: Route, request: web.Request, services: Services) -> web.Response:
+    """The answer to nobody; a session that was one says why it ended."""
+    token = request.cookies.get(session_cookie(services.settings.web))
+    why = await services.accounts.why_ended(token) if token and token.isascii() else Ended.REVOKED
+    return _refusal(r, request, 401, _ENDED[why], reason=why.value if token else "")
 
 
 async def _is_scraper(request: web.Request, services: Services) -> bool:
@@ -240,14 +285,16 @@ def _sentence(error: ValidationError) -> str:
     return "; ".join(f"{'.'.join(map(str, x['loc']))}: {x['msg']}"[:400] for x in found)
 
 
-def _refusal(r: Route, request: web.Request, status: int, sentence: str) -> web.Response:
+def _refusal(r: Route, request: web.Request, status: int, sentence: str, reason: str = "") -> web.Response:
     if r.kind == "page" and status == 401:
-        return web.Response(status=302, headers={"Location": f"/login?next={request.path_qs}"})
-    return _error(status, sentence)
+        return web.Response(status=302, headers={"Location": f"/login?{urlencode({'next': request.path_qs})}"})
+    return _error(status, sentence, reason=reason)
 
 
-def _error(status: int, sentence: str) -> web.Response:
-    return web.json_response({"error": sentence}, status=status, headers={"Cache-Control": "no-store"})
+def _error(status: int, sentence: str, *, reason: str = "") -> web.Response:
+    """`reason`: for a program, why a session is refused."""
+    told = {"error": sentence} | ({"reason": reason} if reason else {})
+    return web.json_response(told, status=status, headers={"Cache-Control": "no-store"})
 
 
 @web.middleware

@@ -14,11 +14,13 @@ from cameras.onvif.client import http_session
 from cameras.ptz import PtzControl
 from cameras.vault import open_vault
 from core.accounts import Accounts
+from core.audit_check import Verifier
 from core.clock import Clock
 from core.connection_budget import ConnectionBudget
 from core.database import Database
 from core.secrets import KEY_FILE
 from core.settings import Settings
+from core.sign_in import SignIns
 from core.tasks import BackgroundTasks
 from nvr import uploads
 from nvr.decode_pool import DecodePool
@@ -36,6 +38,7 @@ from web.doctor.runner import Doctor
 from web.event_feed import EventFeed
 from web.file_response import FileResponse
 from web.limits import EVENT_SOCKETS, LIVE_SOCKETS, SocketLimit
+from web.looks import Looks
 from web.motion_jobs import MotionJobs
 from web.onboarding_work import OnboardingWork
 from web.printer import Printer
@@ -56,6 +59,8 @@ PAGES = (
     "/reports",
     "/cameras",
     "/audit",
+    "/accounts",
+    "/password",
     "/orders",
     "/tour",
     "/contractor",
@@ -74,7 +79,8 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
         reports=Reports(database, clock, settings.station.timezone), feed=EventFeed(database, clock), tickets=Tickets(clock),
         pool=pool, snapshots=Snapshots(pool), transcoders=Transcoders(), node_token=node_token(data_dir), data_dir=data_dir,
         zone=ZoneInfo(settings.station.timezone), days=days_of(settings), shelf=Shelf(shelf_of(settings)), motion=MotionJobs(clock, reader),
-        sign_ins=SignInLimit(clock), event_sockets=SocketLimit(clock, EVENT_SOCKETS), live_sockets=SocketLimit(clock, LIVE_SOCKETS),
+        sign_ins=SignInLimit(clock), sign_in=SignIns(database, clock, accounts), audit=Verifier(database, data_dir), looks=Looks(clock),
+        event_sockets=SocketLimit(clock, EVENT_SOCKETS), live_sockets=SocketLimit(clock, LIVE_SOCKETS),
         doctor=Doctor(CHECKS, Site(settings, clock, database)),
         uploads=DecodePool(1, 15.0, uploads.limit_memory), printer=Printer(),
         looker=DecodePool(1, 40.0, look.prepare, (settings.search, shelf_of(settings))),

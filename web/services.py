@@ -16,9 +16,11 @@ from aiohttp import web
 
 from cameras.ptz import PtzControl
 from core.accounts import Accounts
+from core.audit_check import Verifier
 from core.clock import Clock
 from core.database import Database
 from core.settings import Settings
+from core.sign_in import SignIns
 from core.tasks import spawn
 from nvr.decode_pool import DecodePool
 from nvr.pictures import snapshot
@@ -31,6 +33,7 @@ from search.store import Days
 from web.doctor.runner import Doctor
 from web.event_feed import EventFeed
 from web.limits import SocketLimit
+from web.looks import Looks
 from web.motion_jobs import MotionJobs
 from web.onboarding_work import OnboardingWork
 from web.printer import Printer
@@ -128,6 +131,9 @@ class Services:
     sign_ins: SignInLimit
     event_sockets: SocketLimit
     live_sockets: SocketLimit
+    sign_in: SignIns
+    audit: Verifier
+    looks: Looks
     http: aiohttp.ClientSession | None = None
     onboarding: OnboardingWork | None = None
     ptz: PtzControl | None = None

@@ -1,7 +1,8 @@
 """Wrong passwords from one address: after 30 in a quarter of an hour nobody signs in from there for a while.
 
-An account locks itself after five (core.accounts); this keeps one stranger from locking all accounts in turn and from
-keeping the processor busy with hashes. The address is the client's own, also behind a proxy (web.proxies).
+An account waits at one source after five (core.sign_in); this keeps one stranger from trying all accounts in turn and from
+keeping the processor busy with hashes. A device that the account has signed in from before is not held up. The address is
+the client's own, also behind a proxy (web.proxies).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class SignInLimit:
     @contextmanager
     def attempt(self, address: str) -> Iterator[None]:
         """One try: counted while it is under way, and afterwards where it ended in a ForbiddenError. Raises TooManyError."""
-        key, now = _key(address), self._clock.monotonic()
+        key, now = source_of(address), self._clock.monotonic()
         tries = self._tries.setdefault(key, deque())
         self._tries.move_to_end(key)
         while tries and tries[0] <= now - SPAN_S:
@@ -61,7 +62,7 @@ def _forget_one(tries: deque[float]) -> None:
         tries.pop()
 
 
-def _key(address: str) -> str:
-    """An IPv6 subscriber has a whole /64."""
+def source_of(address: str) -> str:
+    """What counts as one source: an IPv6 subscriber has a whole /64."""
     found = parse(address)
     return str(ip_network((found, 64), strict=False)) if isinstance(found, IPv6Address) else address

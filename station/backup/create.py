@@ -139,6 +139,7 @@ def _stage(settings: Settings, wish: Wish, folder: Path) -> tuple[Manifest, byte
     data, left_out = settings.data.dir.absolute(), list[str]()
     for name in (DATABASE, SETTINGS, DATA):
         (folder / name).mkdir(parents=True)
+    secrets = _secrets(settings, data)  # before the database: the seal of the audit trail must not be ahead of it
     kind, revision, tables, volumes = _stage_database(settings, wish, folder / DATABASE)
     apart = [*settings.volumes, *(Path(v.path) for v in volumes), *filter(None, [wish.passphrase_file, wish.target])]
     contents.copy_small(data, folder / DATA, apart, left_out)
@@ -155,7 +156,7 @@ def _stage(settings: Settings, wish: Wish, folder: Path) -> tuple[Manifest, byte
     )  # fmt: skip
     if wish.passphrase is None:
         return manifest, None
-    return manifest, sealing.seal(_secrets(settings, data), wish.passphrase, manifest.text())
+    return manifest, sealing.seal(secrets, wish.passphrase, manifest.text())
 
 
 def _stage_database(settings: Settings, wish: Wish, folder: Path) -> tuple[str, str, dict[str, int], list[VolumeEntry]]:

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
-import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, select, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection
 
 import station.schema
-from core import audit
-from core.audit import AuditRow
-from core.clock import SystemClock
 from core.database import Database
 
 
@@ -23,20 +16,3 @@ async def test_migrations_and_models_agree(either_database: Database) -> None:
 
     async with either_database.engine.connect() as connection:
         assert await connection.run_sync(differences) == []
-
-
-async def test_the_audit_trail_is_append_only_and_chained(either_database: Database) -> None:
-    now = SystemClock().now()
-
-    async def write(number: int) -> None:
-        async with either_database.session() as session:
-            await audit.record(session, now, f"actor {number}", "a.b", "x")
-
-    await asyncio.gather(*(write(i) for i in range(8)))
-    async with either_database.reading() as session:
-        assert await audit.verify(session) is None
-        assert len((await session.scalars(select(AuditRow))).all()) == 8
-    for statement in ("UPDATE audit SET actor = 'me'", "DELETE FROM audit"):
-        with pytest.raises(SQLAlchemyError, match="append-only"):
-            async with either_database.session() as session:
-                await session.execute(text(statement))

@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -17,6 +18,7 @@ from sqlalchemy import select
 
 from cases.watch import Matcher
 from core import audit
+from core.audit_check import Verifier
 from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.permissions import Role
@@ -177,7 +179,7 @@ async def test_verdicts_belong_to_a_case_and_candidates_outlive_their_day(
     async with database.reading() as session:
         rows = list(await session.scalars(select(audit.AuditRow).order_by(audit.AuditRow.id)))
         assert [r.reason for r in rows if r.action == "sighting.judge"] == ["案件 2026-7"]
-        assert await audit.verify(session) is None
+    assert (await Verifier(database, Path("none")).from_start()).broken_at is None
 
 
 async def test_watching_for_whoever_looks_like_a_sighting(

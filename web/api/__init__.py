@@ -1,6 +1,7 @@
 """One module a room; importing this package registers all routes."""
 
 from web.api import (
+    accounts,
     ca,
     cameras,
     cases,
@@ -21,6 +22,7 @@ from web.api import (
 )
 
 __all__ = [
+    "accounts",
     "ca",
     "cameras",
     "cases",

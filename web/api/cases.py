@@ -13,7 +13,6 @@ from cameras import registry
 from cameras.tables import Camera
 from cases import alerts, watch
 from cases.tables import Alert, Case, WatchSubject
-from core import audit
 from core.clock import from_microseconds
 from core.errors import NotFoundError, UsageError
 from core.permissions import Permission
@@ -132,6 +131,7 @@ async def open_case(c: Context) -> CaseView:
 @route("GET", "/api/watch", Permission.CASE_VIEW, reply=list[SubjectView])
 async def list_watch(c: Context) -> list[SubjectView]:
     """Subjects of the watch list, newest first."""
+    await c.look("watch.list", "watch list")
     async with c.services.database.reading() as session:
         return [_subject(r) for r in await session.scalars(select(WatchSubject).order_by(WatchSubject.id.desc()).limit(200))]
 
@@ -200,6 +200,7 @@ async def list_alerts(c: Context) -> list[AlertView]:
         rows = await alerts.recent(session, c.identity.villages, states, c.query.before, c.query.limit)
         found = await session.execute(select(Camera.id, Camera.name).where(Camera.id.in_({a.camera for a, _ in rows})))
         names = {row.id: row.name for row in found}
+    await c.look("alert.list", "alerts", key=f"alert.list {c.query.before or ''}")
     return [_alert(a, s, names.get(a.camera, a.camera)) for a, s in rows]
 
 
@@ -230,11 +231,12 @@ async def answer_alert(c: Context) -> None:
 @route("GET", "/api/alerts/{alert}/thumbnail", Permission.ALERT_VIEW, kind="file")
 async def alert_thumbnail(c: Context) -> web.Response:
     """JPEG of what was seen; looking at it is audited."""
-    async with c.services.database.session() as session:
+    async with c.services.database.reading() as session:
         alert = await alerts.get(session, c.number("alert"), c.identity.villages)
-        if alert.state in ("new", "rejected") and not c.identity.may(Permission.ALERT_CONFIRM):
-            raise UsageError("this alert was not sent out")
-        await audit.record(session, c.services.clock.now(), c.identity.name, "alert.view", str(alert.id))
+    if alert.state in ("new", "rejected") and not c.identity.may(Permission.ALERT_CONFIRM):
+        raise UsageError("this alert was not sent out")
+    why = c.identity.purpose or f"alert {alert.id}"
+    await c.look("alert.view", str(alert.id), reason=why, village=alert.village, camera=alert.camera)
     return await picture(c.services.data_dir, alert.thumbnail)
 
 

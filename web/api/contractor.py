@@ -120,6 +120,7 @@ async def own_photo(c: Context) -> web.Response:
         photo = await session.get(WorkOrderPhoto, c.number("photo"))
     if photo is None or photo.order != order.id:
         raise NotFoundError("there is no such photo")
+    await c.look("order.photo_view", str(order.id), reason=f"order {order.id}", village=order.village)
     return await picture(c.services.data_dir, photo.path)
 
 
@@ -134,7 +135,9 @@ async def still(c: Context) -> web.Response:
         camera = await session.get(Camera, fault.camera) if fault is not None else None
         if fault is None or camera is None:
             raise NotFoundError("there is no picture of this fault")
-        await audit.record(session, now, c.identity.name, "order.still", str(order.id), camera=camera.id)
+        await audit.record(
+            session, now, c.identity.name, "order.still", str(order.id), camera=camera.id, village=camera.village
+        )
         masks = camera.profile.get("masks") or []
     jpeg = await asyncio.to_thread(read, c.services.data_dir, str(fault.picture))
     made = await c.services.pool.run(masked, jpeg, masks)

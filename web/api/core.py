@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from datetime import datetime
+from typing import Annotated, Any
 
 from aiohttp import WSMsgType, web
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from core import audit, events
 from core.accounts import Identity
-from core.errors import MinwangError
+from core.errors import ForbiddenError, MinwangError
 from core.numbers import whole
 from core.permissions import GRANTS, Permission
+from core.sign_in import DEVICE_KNOWN_FOR, Opened
 from core.tasks import first_of
 from web import openapi
-from web.routing import COOKIE, Context, route, session_cookie
+from web.routing import COOKIE, Context, device_cookie, route, session_cookie
+from web.sign_in_limit import source_of
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +40,13 @@ class SignInBody(BaseModel):
     password: str = Field(max_length=200)
 
 
+class PasswordBody(BaseModel):
+    present: str = Field(max_length=200)
+    new: str = Field(max_length=200)
+
+
 class PurposeBody(BaseModel):
-    purpose: str = Field(min_length=2, max_length=200)
+    purpose: Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=200)]
 
 
 class Me(BaseModel):
@@ -49,6 +57,7 @@ class Me(BaseModel):
     permissions: list[str]
     purpose: str
     station: str
+    must_change: bool = Field(description="Somebody else has set the password: nothing else is open before it is changed")
 
 
 class AuditQuery(BaseModel):
@@ -65,25 +74,59 @@ class AuditEntry(BaseModel):
     object: str
     reason: str
     client: str = Field(description="Address that it was done from; empty: on the station itself")
+    village: str
+    details: dict[str, Any] = Field(description="What was asked: question, range (start, end), seconds and so on")
 
 
 class AuditPage(BaseModel):
     rows: list[AuditEntry]
     next: int | None
     broken_at: int | None = Field(description="First row that does not fit the chain; null where all fit")
+    problem: str = Field(description="Why the trail is not whole, or cannot be judged; empty: all fits")
+    verified: int = Field(description="Rows that were verified; 0 on later pages, which are not verified again")
+    complete: bool = Field(description="Whether that was every row: a long trail takes a while")
+    unkeyed: int = Field(description="Of them rows of before there was a key, which anybody could have written")
+    unverifiable: int = Field(description="Of them rows under a key that is lost")
+    doubted: int = Field(description="Rows in a break that was looked into, after which the trail was sealed anew")
+    sealed_at: datetime | None = Field(description="When rows and last hash were sealed outside the database")
 
 
 @route("POST", "/api/session", Permission.PUBLIC, body=SignInBody, reply=Me)
 async def sign_in(c: Context) -> web.Response:
     """Open a session."""
-    accounts = c.services.accounts
-    with c.services.sign_ins.attempt(c.request.remote or ""):
-        token = await accounts.sign_in(c.body.name, c.body.password)
-    identity = await accounts.resolve(token)
-    assert identity is not None
+    source, device = _source(c)
+    known = bool(device) and await c.services.sign_in.knows(c.body.name, device)
+    with nullcontext() if known else c.services.sign_ins.attempt(source):
+        opened = await c.services.sign_in.open(c.body.name, c.body.password, source_of(source), device)
+    return await _opened(c, opened)
+
+
+@route("POST", "/api/session/password", Permission.SIGNED_IN, body=PasswordBody, reply=Me)
+async def change_password(c: Context) -> web.Response:
+    """Set one's own password; all other sessions of the account end."""
+    source, device = _source(c)
+    await c.services.sign_in.change_password(c.identity, c.body.present, c.body.new, source_of(source), device)
+    return await _opened(c, await c.services.sign_in.open(c.identity.name, c.body.new, source_of(source), device))
+
+
+def _source(c: Context) -> tuple[str, str]:
+    """The client's address and the token by which its device is known."""
+    return c.request.remote or "", c.request.cookies.get(device_cookie(c.services.settings.web), "")
+
+
+async def _opened(c: Context, opened: Opened) -> web.Response:
+    identity = await c.services.accounts.resolve(opened.token)
+    if identity is None:
+        raise ForbiddenError("the account was changed at this moment; sign in again")
     response = web.Response(text=_me(c, identity).model_dump_json(), content_type="application/json")
-    name = session_cookie(c.services.settings.web)
-    response.set_cookie(name, token, httponly=True, samesite="Strict", secure=name != COOKIE, path="/")
+    settings = c.services.settings.web
+    name, known = session_cookie(settings), device_cookie(settings)
+    secure = name != COOKIE
+    response.set_cookie(name, opened.token, httponly=True, samesite="Strict", secure=secure, path="/")
+    response.set_cookie(
+        known, opened.device, httponly=True, samesite="Strict", secure=secure, path="/", max_age=DEVICE_KNOWN_FOR.days * 86_400
+    )
+    response.headers["Cache-Control"] = "no-store"
     return response
 
 
@@ -129,22 +172,36 @@ async def audit_trail(c: Context) -> AuditPage:
         query = query.where(audit.AuditRow.actor == c.query.actor)
     async with c.services.database.reading() as session:
         rows = (await session.scalars(query)).all()
-        broken = await audit.verify(session) if c.query.before is None else None
     entries = [_entry(r) for r in rows]
-    return AuditPage(rows=entries, next=rows[-1].id if len(rows) == c.query.limit else None, broken_at=broken)
+    following = rows[-1].id if len(rows) == c.query.limit else None
+    if c.query.before is not None:
+        return AuditPage(
+            rows=entries, next=following, broken_at=None, problem="", verified=0, complete=False, unkeyed=0, unverifiable=0, doubted=0,
+            sealed_at=None,
+        )  # fmt: skip
+    found = await c.services.audit.verdict()
+    return AuditPage(
+        rows=entries, next=following, broken_at=found.broken_at, problem=found.problem, verified=found.rows, complete=found.complete,
+        unkeyed=found.unkeyed, unverifiable=found.foreign, doubted=found.doubted,
+        sealed_at=datetime.fromisoformat(found.sealed_at) if found.sealed_at else None,
+    )  # fmt: skip
 
 
 def _entry(row: audit.AuditRow) -> AuditEntry:
-    client = str(row.data.get("client", ""))
+    details = dict(row.data)
+    details.pop("by_session", None)
+    client, village = str(details.pop("client", "")), str(details.pop("village", "") or "")
     return AuditEntry(
-        id=row.id, at=row.at, actor=row.actor, action=row.action, object=row.object, reason=row.reason, client=client
-    )
+        id=row.id, at=row.at, actor=row.actor, action=row.action, object=row.object, reason=row.reason, client=client,
+        village=village, details=details,
+    )  # fmt: skip
 
 
 @route("GET", "/api/events", Permission.SIGNED_IN, kind="socket")
 async def event_socket(c: Context) -> web.WebSocketResponse:
     """Events as they happen, resumed after the id given as `?after=` (the newest thousand at most)."""
     with c.services.event_sockets.one(c.session_key, c.identity.user_id):
+        await c.look("events.open", "events")
         return await _serve_events(c)
 
 
@@ -189,4 +246,5 @@ def _me(c: Context, identity: Identity) -> Me:
         name=identity.name, display_name=identity.display_name, role=identity.role, purpose=identity.purpose,
         villages=None if identity.villages is None else list(identity.villages),
         permissions=sorted(p.value for p in GRANTS[identity.role]), station=c.services.settings.station.name,
+        must_change=identity.must_change,
     )  # fmt: skip

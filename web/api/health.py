@@ -116,6 +116,8 @@ async def patrol(c: Context) -> PatrolView:
     async with c.services.database.reading() as session:
         newest = await session.scalar(select(PatrolRound).order_by(PatrolRound.id.desc()).limit(1))
         rows = (await session.execute(query.order_by(Fault.id.desc()).limit(c.query.limit))).all()
+    key = f"fault.list {c.query.closed} {c.query.camera} {c.query.before}"
+    await c.look("fault.list", c.query.camera or "faults", key=key, opens=[f"fault {f.id}" for f, _ in rows])
     return PatrolView(
         round=_round(newest) if newest else None,
         faults=[_fault(f, camera) for f, camera in rows],
@@ -202,18 +204,24 @@ async def end_maintenance(c: Context) -> Count:
 @route("GET", "/api/faults/{fault}/picture", Permission.PATROL_VIEW, kind="file")
 async def fault_picture(c: Context) -> web.Response:
     """The picture that opened the fault."""
-    return await picture(c.services.data_dir, (await _one(c)).picture)
+    return await picture(c.services.data_dir, (await _one(c, "picture")).picture)
 
 
 @route("GET", "/api/faults/{fault}/reference", Permission.PATROL_VIEW, kind="file")
 async def fault_reference(c: Context) -> web.Response:
     """A good picture of the same camera."""
-    return await picture(c.services.data_dir, (await _one(c)).reference)
+    return await picture(c.services.data_dir, (await _one(c, "reference")).reference)
 
 
-async def _one(c: Context) -> Fault:
+async def _one(c: Context, which: str) -> Fault:
+    """The fault, after the row of looking at its picture, which belongs to the list that told of it, or is its own."""
     async with c.services.database.reading() as session:
-        return (await visible(session, c, [c.number("fault")]))[0]
+        fault = (await visible(session, c, [c.number("fault")]))[0]
+    why = c.identity.purpose or f"fault {fault.id}"
+    await c.look(
+        f"fault.{which}", str(fault.id), reason=why, key=f"fault {fault.id}", village=fault.village, camera=fault.camera
+    )
+    return fault
 
 
 async def visible(session: AsyncSession, c: Context, numbers: Sequence[int]) -> list[Fault]:

@@ -25,6 +25,7 @@ from nvr.footage import Segment
 from nvr.live import TOKEN_HEADER
 from nvr.tables import StreamStatus, Worker
 from web.file_response import FileResponse
+from web.looks import footage_is_granted
 from web.routing import Context, route
 from web.services import Ticket
 
@@ -77,7 +78,9 @@ async def live_ticket(c: Context) -> TicketReply:
     kind = c.body.kind if c.body.kind in kinds else "main"
     stream = f"{camera.id}/{kind}"
     async with c.services.database.session() as session:
-        await audit.record(session, c.services.clock.now(), c.identity.name, "live.open", stream, reason=c.identity.purpose)
+        await audit.record(
+            session, c.services.clock.now(), c.identity.name, "live.open", stream, reason=c.identity.purpose, village=camera.village
+        )  # fmt: skip
     return TicketReply(ticket=c.services.tickets.issue(c.identity.user_id, stream, c.body.transcode), stream=stream)
 
 
@@ -154,7 +157,7 @@ async def _until_closed(socket: web.WebSocketResponse) -> None:
 @route("GET", "/api/playback/{camera}/{kind}/coverage", Permission.PLAYBACK_VIEW, query=RangeQuery, reply=list[SpanView])
 async def coverage(c: Context) -> list[SpanView]:
     """What is recorded and what is missing, with the cause."""
-    stream = await _stream(c)
+    stream, _ = await _stream(c)
     start, end = _range(c.query)
     spans = await c.services.reader.coverage(stream, start, end)
     return [SpanView(start=from_microseconds(s.start_us), end=from_microseconds(s.end_us), cause=s.cause) for s in spans]
@@ -163,7 +166,7 @@ async def coverage(c: Context) -> list[SpanView]:
 @route("GET", "/api/playback/{camera}/{kind}/index.m3u8", Permission.PLAYBACK_VIEW, query=PlaylistQuery, kind="file")
 async def playlist(c: Context) -> web.Response:
     """HLS playlist over the segment files; needs a stated purpose."""
-    stream = await _stream(c)
+    stream, village = await _stream(c)
     start, end = _range(c.query)
     now = c.services.clock.now()
     may_play_back(c, from_microseconds(start), now)
@@ -172,33 +175,22 @@ async def playlist(c: Context) -> web.Response:
     gops = await c.services.reader.gops(stream, start, end, 20_000)
     if not gops:
         clip.refuse(await clip.unreadable(c.services.reader, stream, start, end, gops), "nothing is recorded in this range")
-    async with c.services.database.session() as session:
-        await audit.record(
-            session,
-            now,
-            c.identity.name,
-            "playback.open",
-            stream,
-            reason=c.purpose,
-            start=c.query.start.isoformat(),
-            end=c.query.end.isoformat(),
-        )
+    await _note_footage(c, "playback.open", stream, village)
     text = await asyncio.to_thread(playback.playlist, gops, live=False, keyframes=c.query.keyframes)
     return web.Response(text=text, content_type="application/vnd.apple.mpegurl", headers={"Cache-Control": "no-store"})
 
 
 @route("GET", "/api/playback/{camera}/{kind}/segment/{segment}.mp4", Permission.PLAYBACK_VIEW, kind="file")
 async def segment_file(c: Context) -> web.StreamResponse:
-    """Bytes of a segment file (with Range); needs a stated purpose."""
-    stream = await _stream(c)
-    _, path = await _segment(c, stream)
+    """Bytes of a segment file (with Range), under this session's playlist of the time; needs a stated purpose."""
+    _, path = await _segment(c, (await _stream(c))[0])
     return FileResponse(path, headers={"Content-Type": "video/mp4", "Cache-Control": "no-store"})
 
 
 @route("GET", "/api/playback/{camera}/{kind}/segment/{segment}/{part}", Permission.PLAYBACK_VIEW, kind="file")
 async def segment_part(c: Context) -> web.Response:
-    """A segment's keyframes alone, its init segment, or a range without sound; needs a stated purpose."""
-    segment, path = await _segment(c, await _stream(c))
+    """A segment's keyframes alone, its init segment, or a range without sound, under this session's playlist."""
+    segment, path = await _segment(c, (await _stream(c))[0])
     data = await asyncio.to_thread(playback.part, path, segment.media_us, c.path("part"))
     return web.Response(body=data, content_type="video/mp4", headers={"Cache-Control": "no-store"})
 
@@ -208,16 +200,37 @@ async def _segment(c: Context, stream: str) -> tuple[Segment, Path]:
     found = [(s, p) for s, p in await c.services.reader.segments(stream, start, start + 1) if s.start_us == start]
     if not found or not await asyncio.to_thread(found[0][1].is_file):
         raise NotFoundError("this footage is no longer kept")
-    may_play_back(c, from_microseconds(found[0][0].end_us), c.services.clock.now())
+    now, segment = c.services.clock.now(), found[0][0]
+    may_play_back(c, from_microseconds(segment.end_us), now)
+    if not await _is_granted(c, stream.partition("/")[0], segment.start_us, segment.end_us):
+        raise ForbiddenError("this footage is open under its playlist only; ask for index.m3u8 of the time first")
     return found[0]
+
+
+async def _is_granted(c: Context, camera: str, start_us: int, end_us: int) -> bool:
+    looks, database, now = c.services.looks, c.services.database, c.services.clock.now()
+    return await footage_is_granted(looks, database, now, c.identity, camera, start_us, end_us)
+
+
+async def _note_footage(c: Context, action: str, stream: str, village: str) -> None:
+    """The row of a playlist or strip, under which its bytes and pictures flow to this session."""
+    start, end, who = c.query.start, c.query.end, c.identity
+    async with c.services.database.session() as session:
+        await audit.record(
+            session, c.services.clock.now(), who.name, action, stream, reason=c.purpose, village=village, by_session=who.session,
+            start=start.isoformat(), end=end.isoformat(),
+        )  # fmt: skip
+    camera = stream.partition("/")[0]
+    c.services.looks.open_range(who.session, camera, to_microseconds(start), to_microseconds(end))
 
 
 @route("GET", "/api/playback/{camera}/{kind}/strip", Permission.PLAYBACK_VIEW, query=StripQuery, reply=list[datetime])
 async def strip(c: Context) -> list[datetime]:
     """Times of keyframes spread over a range, for a strip of thumbnails (each from /snapshot?at=…)."""
-    stream = await _stream(c)
+    stream, village = await _stream(c)
     start, end = _range(c.query)
     may_play_back(c, from_microseconds(start), c.services.clock.now())
+    await _note_footage(c, "strip.view", stream, village)
     gops = await c.services.reader.gops(stream, start, min(end, start + playback.MAX_HLS_US), 20_000)
     return [from_microseconds(t) for t in playback.strip_times(gops, max(1, min(c.query.count, 100)))]
 
@@ -237,8 +250,11 @@ async def camera_snapshot(c: Context) -> web.Response:
     if frame is None:
         raise NotFoundError("there is no picture")
     jpeg = await c.services.snapshots.of(frame, max(64, min(c.query.width, 1920)))
-    async with c.services.database.session() as session:
-        await audit.record(session, c.services.clock.now(), c.identity.name, "snapshot.view", stream, reason=c.identity.purpose)
+    if c.query.at is None:
+        await c.look("snapshot.view", stream, village=camera.village)
+    elif not await _is_granted(c, camera.id, frame.at_us, frame.at_us):
+        at = from_microseconds(frame.at_us).isoformat()
+        await c.look("snapshot.view", stream, key=f"snapshot.view {stream} {at}", village=camera.village, start=at, end=at)
     return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
@@ -265,9 +281,10 @@ async def camera_of(c: Context, number: str) -> Camera:
     return camera
 
 
-async def _stream(c: Context) -> str:
+async def _stream(c: Context) -> tuple[str, str]:
+    """The stream that the path names, and its village."""
     camera = await camera_of(c, c.path("camera"))
     kind = c.path("kind")
     if kind not in ("main", "sub"):
         raise NotFoundError("there is no such stream")
-    return f"{camera.id}/{kind}"
+    return f"{camera.id}/{kind}", camera.village

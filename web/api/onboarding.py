@@ -212,7 +212,10 @@ async def sign(c: Context) -> CandidateView:
 async def acceptance_picture(c: Context) -> web.StreamResponse:
     """The field of view or the sign, as it was accepted."""
     names = {"picture": "picture", "sign": "sign_photo"}
-    facts = (await _visible(c)).acceptance or {}
+    camera = await _visible(c)
+    facts = camera.acceptance or {}
+    why = c.identity.purpose or f"acceptance of {camera.id}"
+    await c.look("acceptance.view", camera.id, reason=why, village=camera.village)
     return await picture(c.services.data_dir, facts.get(names.get(c.path("part"), "")))
 
 

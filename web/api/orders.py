@@ -151,6 +151,7 @@ async def order_photo(c: Context) -> web.Response:
         photo = await session.get(WorkOrderPhoto, c.number("photo"))
     if photo is None or photo.order != order.id:
         raise NotFoundError("there is no such photo")
+    await c.look("order.photo_view", str(order.id), reason=c.identity.purpose or f"order {order.id}", village=order.village)
     return await picture(c.services.data_dir, photo.path)
 
 
@@ -184,7 +185,9 @@ async def move_orders(c: Context) -> list[OrderView]:
 @route("GET", "/api/patrol/day", Permission.PATROL_VIEW, query=DayQuery, reply=DayView)
 async def day_register(c: Context) -> DayView:
     """The day's patrol as it was signed, or as it would be signed now."""
-    return await _day(c, c.query.day)
+    view = await _day(c, c.query.day)
+    await c.look("register.view", view.day)
+    return view
 
 
 @route("POST", "/api/patrol/day/sign", Permission.PATROL_RUN, body=SignBody, reply=DayView)
@@ -236,6 +239,7 @@ async def register_pdf(c: Context) -> web.Response:
 
 async def _register(c: Context) -> str:
     view = await _day(c, c.path("day"))
+    await c.look("register.view", view.day)
     async with c.services.database.reading() as session:
         names = {x.id: x.name for x in await session.scalars(select(Camera))}
     return await asyncio.to_thread(render, view.model_dump(), names, c.services.settings.station.name, c.services.zone)

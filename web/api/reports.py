@@ -96,4 +96,5 @@ async def _report(c: Context) -> VillageReport:
     code = c.path("village")
     if not c.identity.sees_village(code):
         raise NotFoundError("there is no such village")
+    await c.look("report.view", code, reason=c.identity.purpose or "report", village=code)
     return await c.services.reports.village(code, c.query.month)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import Counter
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -128,8 +129,11 @@ async def search_sightings(c: Context) -> SightingPage:
     body, reason = c.body, c.purpose
     async with c.services.database.session() as session:
         query = await question(c, session, body)
-        if body.after is None:
+        # A later page belongs to the row of its search; a page key that was made up does not spare the row.
+        same = f"search.run {hashlib.sha256(body.model_dump_json(exclude={'after', 'limit'}).encode()).hexdigest()}"
+        if body.after is None or not c.services.looks.is_open(c.identity.session, same):
             await record(session, c, "search.run", body, reason)
+    c.services.looks.open(c.identity.session, same)
     rows, key = await asyncio.to_thread(_page, c, query, body)
     return SightingPage(rows=await views(c, rows), next=key)
 
@@ -241,8 +245,8 @@ async def search_vocabulary(c: Context) -> VocabularyReply:
 
 @route("GET", "/api/sightings/{sighting}", Permission.SEARCH, reply=SightingFile)
 async def one_sighting(c: Context) -> SightingFile:
-    """A sighting with its path through the picture."""
-    sighting, _ = await seen(c, c.path("sighting"))
+    """A sighting with its path through the picture; needs a stated purpose."""
+    sighting = await _looked_at(c)
     async with c.services.database.reading() as session:
         packs = await numbers.packs(session)
     path = [
@@ -255,10 +259,20 @@ async def one_sighting(c: Context) -> SightingFile:
 
 @route("GET", "/api/sightings/{sighting}/thumbnail", Permission.SEARCH, kind="file")
 async def sighting_thumbnail(c: Context) -> web.Response:
-    """JPEG of what was seen."""
-    sighting, _ = await seen(c, c.path("sighting"))
+    """JPEG of what was seen, under the search or list that gave it, else with a row of its own; needs a stated purpose."""
+    sighting = await _looked_at(c)
     body = await asyncio.to_thread(picture_of, c, sighting)
     return web.Response(body=body, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
+
+
+async def _looked_at(c: Context) -> Sighting:
+    sighting, place = await seen(c, c.path("sighting"))
+    at = from_microseconds(sighting.start_ms * 1000).isoformat()
+    await c.look(
+        "sighting.view", place.camera, reason=c.purpose, key=f"sighting {sighting.id}", village=place.village, start=at,
+        sighting=str(sighting.id),
+    )  # fmt: skip
+    return sighting
 
 
 @route("POST", "/api/sightings/{sighting}/judgement", Permission.SEARCH, body=JudgementBody, reply=SightingView)
@@ -295,6 +309,7 @@ async def candidates(c: Context) -> SightingPage:
             select(Judgement).where(Judgement.reason == reason, Judgement.verdict == "candidate").order_by(Judgement.id.desc()).limit(200)
         )  # fmt: skip
         wanted = [r.sighting for r in rows if scope is None or r.village in scope]
+    await c.look("candidate.list", "candidates", reason=reason, key=f"candidate.list {reason}")
     found = await asyncio.to_thread(c.services.days.many, wanted)
     return SightingPage(rows=await views(c, [found[n] for n in wanted if n in found]), next=None)
 
@@ -313,7 +328,17 @@ async def record(session: AsyncSession, c: Context, action: str, body: BaseModel
     if len(asked.get("cameras", ())) > 50:
         asked["cameras"] = [*asked["cameras"][:50], f"and {len(asked['cameras']) - 50} more"]
     target = ",".join(asked.get("cls", ())) or "any"
-    await audit.record(session, c.services.clock.now(), c.identity.name, action, target, reason=reason, query=asked, **more)
+    await audit.record(
+        session,
+        c.services.clock.now(),
+        c.identity.name,
+        action,
+        target,
+        reason=reason,
+        query=asked,
+        by_session=c.identity.session,
+        **more,
+    )
 
 
 def sighting_number(text: str) -> int | None:
@@ -347,6 +372,7 @@ async def views(c: Context, rows: list[Sighting]) -> list[SightingView]:
     """As the console shows them, with the verdict of the stated purpose."""
     if not rows:
         return []
+    c.services.looks.open(c.identity.session, *(f"sighting {s.id}" for s in rows))  # every list has left its row
     async with c.services.database.reading() as session:
         known = await numbers.places(session)
         judged = select(Judgement.sighting, Judgement.verdict).where(

@@ -48,6 +48,8 @@ async def draw(c: Context) -> TourView:
     async with c.services.database.reading() as session:
         stops = await tour.draw(session, c.identity.name, c.identity.villages, now, random.Random())
         told = await tour.misses(session, now - timedelta(days=DAYS))
+    opens = [f"snapshot.view {x.id}/{kind}" for x in stops for kind in ("main", "sub")]
+    await c.look("tour.draw", "tour", key=f"tour.draw {now.isoformat()}", opens=opens, cameras=[x.id for x in stops])
     return TourView(
         stops=[Stop(camera=x.id, name=x.name, village=x.village) for x in stops], families=list(tour.PICTURES),
         shown=told.shown, missed=told.missed, rate=told.rate, most=told.most,

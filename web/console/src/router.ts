@@ -11,6 +11,7 @@ declare module "vue-router" {
 export const router = createRouter({
   history: createWebHistory(),
   routes: [
+    { path: "/password", component: () => import("./views/PasswordView.vue") },
     { path: "/login", component: () => import("./views/LoginView.vue") },
     { path: "/m", component: () => import("./views/MobileView.vue"), meta: { permission: "alert.view" } },
     { path: "/contractor", component: () => import("./views/ContractorView.vue"), meta: { permission: "order.own" } },
@@ -28,6 +29,7 @@ export const router = createRouter({
         { path: "watch", component: () => import("./views/WatchView.vue"), meta: { permission: "case.view" } },
         { path: "cameras", component: () => import("./views/CamerasView.vue"), meta: { permission: "camera.view" } },
         { path: "reports", component: () => import("./views/ReportsView.vue"), meta: { permission: "report.view" } },
+        { path: "accounts", component: () => import("./views/AccountsView.vue"), meta: { permission: "account.manage" } },
         { path: "audit", component: () => import("./views/AuditView.vue"), meta: { permission: "audit.view" } },
       ],
     },

@@ -1,0 +1,306 @@
+"""Whether the audit trail is whole: the chain, its numbers, and the seal that lies outside the database.
+
+The seal is a file of the data folder, written every minute in which the trail has grown: how many rows there were, and the
+last one's hash, under the station's audit key. A trail that was cut off, emptied or written anew does not fit it. What an
+attacker with the key (root) does is not found; neither is a database put back together with its old seal: for that the
+registers, which are printed and signed, bear rows and hash too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import logging
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core import audit, audit_key
+from core.audit import GENESIS, AuditRow
+from core.clock import Clock
+from core.database import Database
+from core.errors import StorageError
+from core.files import sync_folder
+from core.tasks import spawn
+
+log = logging.getLogger(__name__)
+
+FILE = "audit.seal"
+SEALED_ANEW = "audit.seal"
+BATCH_ROWS = 500
+WAIT_S = 2.0  # that an answer waits for a verification under way
+_COLUMNS = tuple(getattr(AuditRow, c.name) for c in AuditRow.__table__.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """`rows` with a number up to `last`, whose hash is `hash`."""
+
+    rows: int
+    last: int
+    hash: str
+    at: str
+    key_id: str
+
+    def mac(self, key: bytes) -> str:
+        return hmac.new(key, json.dumps(asdict(self), sort_keys=True).encode(), hashlib.sha256).hexdigest()
+
+
+def read_seal(data_dir: Path, key: bytes) -> Seal | None:
+    """The seal; None where there is none. Raises StorageError where it is not this key's. Blocking."""
+    path = data_dir / FILE
+    try:
+        found = json.loads(path.read_text(encoding="ascii"))
+        mac = str(found.pop("mac"))
+        seal = Seal(**found)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as e:
+        raise StorageError(f"{path}: cannot be read; restore it from the backup, or see 'minwang audit seal --help'") from e
+    if not hmac.compare_digest(mac, seal.mac(key)):
+        raise StorageError(f"{path}: was not written under the station's audit key; the trail cannot be compared with it")
+    return seal
+
+
+def write_seal(data_dir: Path, key: bytes, seal: Seal) -> None:
+    """Replace the seal. Blocking. Raises StorageError."""
+    path = data_dir / FILE
+    new = path.with_name(f".{FILE}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        audit_key.write_private(new, json.dumps(asdict(seal) | {"mac": seal.mac(key)}) + "\n")
+        new.replace(path)
+        sync_folder(data_dir)
+    except OSError as e:
+        new.unlink(missing_ok=True)
+        raise StorageError(f"{path}: cannot be written ({e.strerror}); the audit trail is not sealed") from e
+
+
+async def seal_now(database: Database, data_dir: Path, at: datetime, *, anew: bool = False) -> Seal | None:
+    """Seal the trail as it is now; None where it has not grown. A trail that does not fit the seal there is, is not sealed
+    over it unless `anew`. Raises StorageError.
+    """
+    key = database.audit_key
+    assert key is not None
+    async with database.reading() as session:
+        seal = await _seal_of(session, key, at)
+        former = None if anew else await asyncio.to_thread(read_seal, data_dir, key)
+        if seal is None or (former is not None and (seal.last <= former.last or await _misfit(session, former))):
+            return None
+    await asyncio.to_thread(write_seal, data_dir, key, seal)
+    return seal
+
+
+async def head(session: AsyncSession) -> tuple[int, str]:
+    """Number of rows and the last one's hash, as they are printed on a register."""
+    rows = await session.scalar(select(func.count()).select_from(AuditRow)) or 0
+    return rows, await session.scalar(select(AuditRow.hash).order_by(AuditRow.id.desc()).limit(1)) or GENESIS
+
+
+async def _seal_of(session: AsyncSession, key: bytes, at: datetime) -> Seal | None:
+    last = (await session.execute(select(AuditRow.id, AuditRow.hash).order_by(AuditRow.id.desc()).limit(1))).first()
+    if last is None:
+        return None
+    rows = await session.scalar(select(func.count()).where(AuditRow.id <= last.id)) or 0
+    return Seal(rows, last.id, last.hash, at.isoformat(), audit_key.key_id(key))
+
+
+async def _misfit(session: AsyncSession, seal: Seal) -> str:
+    """What of the trail does not fit the seal, as a sentence; empty: it fits."""
+    found = await session.scalar(select(AuditRow.hash).where(AuditRow.id == seal.last))
+    if found is None:
+        newest = await session.scalar(select(func.max(AuditRow.id))) or 0
+        return f"the trail ends at row {newest}, but was sealed up to row {seal.last} on {seal.at}: rows were cut off"
+    if found != seal.hash:
+        return f"row {seal.last} is not the one that was sealed on {seal.at}: the trail was written anew"
+    rows = await session.scalar(select(func.count()).where(AuditRow.id <= seal.last)) or 0
+    return "" if rows == seal.rows else f"{rows} rows are left of the {seal.rows} that were sealed on {seal.at}"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far the chain is verified. `unkeyed` rows are of before there was a key, `foreign` ones of a key that is gone."""
+
+    last: int = 0
+    hash: str = GENESIS
+    rows: int = 0
+    keyed: bool = False  # a row of our key has been met
+    unkeyed: int = 0
+    foreign: int = 0
+    doubted: int = 0  # rows from a break up to the row in which a person sealed the trail anew
+    broken_at: int | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`problem`: a sentence, empty where all fits. `complete`: every row there is was looked at."""
+
+    problem: str
+    broken_at: int | None
+    rows: int
+    last: int
+    complete: bool
+    unkeyed: int
+    foreign: int
+    doubted: int
+    sealed_at: str | None
+
+
+def follow(state: State, rows: Sequence[Any], key: bytes) -> State:
+    """The state after these rows, which come next; ends at the first that does not fit. Blocking."""
+    ours = audit_key.key_id(key)
+    for row in rows:
+        wrong = _wrong(state, row, key, ours)
+        if wrong:
+            return replace(state, broken_at=row.id, problem=f"row {row.id} {wrong}")
+        state = replace(
+            state, last=row.id, hash=row.hash, rows=state.rows + 1, keyed=state.keyed or row.key_id == ours,
+            unkeyed=state.unkeyed + (not row.key_id), foreign=state.foreign + (row.key_id not in ("", ours)),
+        )  # fmt: skip
+    return state
+
+
+def _wrong(state: State, row: Any, key: bytes, ours: str) -> str:
+    if row.previous != state.hash:
+        return "does not follow the row before it: rows between them were changed or taken away"
+    if row.key_id and state.last and row.id != state.last + 1:
+        return f"follows row {state.last}: rows between them are missing"
+    # A row of ours that came through an older program has lost the name of its key, not its hash.
+    fits = row.key_id in ("", ours) and hmac.compare_digest(row.hash, audit.keyed_digest(key, row))
+    if row.key_id == ours or fits:
+        return "" if fits else "was changed"
+    if state.keyed:
+        return "was not sealed with the station's key"
+    return "was changed" if not row.key_id and row.hash != audit.plain_digest(row) else ""
+
+
+class Verifier:
+    """Follows the trail from where it came to last time; `from_start` begins anew. One of it a process."""
+
+    def __init__(self, database: Database, data_dir: Path):
+        self._database = database
+        self._data_dir = data_dir
+        self._state = State()
+        self._work: asyncio.Task[Verdict] | None = None
+
+    async def verdict(self, wait_s: float | None = WAIT_S) -> Verdict:
+        """What is known now; a long trail goes on being verified after `wait_s` (None: to the end).
+
+        Raises StorageError where there is no key.
+        """
+        if self._work is None or self._work.done():
+            self._work = spawn(self._follow(), "audit verification")
+        await asyncio.wait({self._work}, timeout=wait_s)
+        return self._work.result() if self._work.done() else await self._judged(complete=False)
+
+    async def from_start(self) -> Verdict:
+        """Verify every row again: what was right once may have been changed since."""
+        if self._work is not None and not self._work.done():
+            await asyncio.wait({self._work})
+        self._state = State()
+        return await self.verdict(None)
+
+    async def _follow(self) -> Verdict:
+        key = self._key()
+        while self._state.broken_at is None:
+            async with self._database.reading() as session:
+                query = select(*_COLUMNS).where(AuditRow.id > self._state.last).order_by(AuditRow.id).limit(BATCH_ROWS)
+                rows = (await session.execute(query)).all()
+            self._state = await asyncio.to_thread(follow, self._state, rows, key)
+            if self._state.broken_at is not None:
+                self._state = await self._passed_over(self._state, key)
+            elif len(rows) < BATCH_ROWS:
+                break
+            await asyncio.sleep(0)
+        return await self._judged(complete=True)
+
+    async def _passed_over(self, state: State, key: bytes) -> State:
+        """Behind the row in which a person sealed the trail anew knowing of this very break; else the state as it is."""
+        query = select(*_COLUMNS).where(AuditRow.action == SEALED_ANEW, AuditRow.id > state.broken_at).order_by(AuditRow.id)
+        async with self._database.reading() as session:
+            rows = (await session.execute(query)).all()
+        for row in rows:
+            known = row.data.get("broken_at") == state.broken_at and row.data.get("problem") == state.problem
+            if known and hmac.compare_digest(row.hash, audit.keyed_digest(key, row)):
+                doubted = state.doubted + row.id - (state.broken_at or 0)
+                return replace(
+                    state, last=row.id - 1, hash=row.previous, keyed=True, doubted=doubted, broken_at=None, problem=""
+                )  # fmt: skip
+        return state
+
+    async def _judged(self, *, complete: bool) -> Verdict:
+        state, sealed_at, problem = self._state, None, self._state.problem
+        try:
+            seal = await asyncio.to_thread(read_seal, self._data_dir, self._key())
+        except StorageError as e:
+            seal, problem = None, problem or str(e)
+        else:
+            if seal is None:
+                problem = problem or f"{self._data_dir / FILE} is missing: whether rows were cut off cannot be told"
+        async with self._database.reading() as session:
+            if seal is not None:
+                sealed_at, problem = seal.at, problem or await _misfit(session, seal)
+            problem = problem or await _unguarded(session)
+            if complete and not problem and (still := await self._changed(session)):
+                problem = still
+        return Verdict(
+            problem, state.broken_at, state.rows, state.last, complete and state.broken_at is None, state.unkeyed,
+            state.foreign, state.doubted, sealed_at,
+        )  # fmt: skip
+
+    async def _changed(self, session: AsyncSession) -> str:
+        """Whether the row that was verified last is still there: the cheap part of looking at all rows again."""
+        if not self._state.last:
+            return ""
+        found = await session.scalar(select(AuditRow.hash).where(AuditRow.id == self._state.last))
+        return "" if found == self._state.hash else f"row {self._state.last} was changed or taken away after it was verified"
+
+    def _key(self) -> bytes:
+        if self._database.audit_key is None:
+            raise StorageError("the audit trail cannot be verified: the station's audit key is not there")
+        return self._database.audit_key
+
+
+async def _unguarded(session: AsyncSession) -> str:
+    """Which triggers somebody took away, as a sentence."""
+    dialect = session.get_bind().dialect.name
+    query = {
+        "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'",
+        "postgresql": "SELECT tgname FROM pg_trigger WHERE tgrelid = 'audit'::regclass AND NOT tgisinternal AND tgenabled <> 'D'",
+    }[dialect]
+    missing = sorted(audit.TRIGGERS[dialect] - set(await session.scalars(text(query))))
+    return f"the database does not refuse changes of the trail any more: trigger {missing[0]} is missing" if missing else ""
+
+
+class Sealing:
+    """The station's timed work: seals the trail, and says its head in the log once an hour, where a log server keeps it."""
+
+    def __init__(self, database: Database, data_dir: Path, clock: Clock, verifier: Verifier):
+        self._database, self._data_dir, self._clock, self._verifier = database, data_dir, clock, verifier
+        self._said = ""
+
+    async def run_once(self) -> None:
+        """Every minute."""
+        now = self._clock.now()
+        await seal_now(self._database, self._data_dir, now)
+        hour = now.strftime("%Y-%m-%dT%H")
+        if hour != self._said:
+            async with self._database.reading() as session:
+                rows, digest = await head(session)
+            log.info("audit trail: %d rows, last hash %s", rows, digest)
+            self._said = hour
+
+    async def verify(self) -> None:
+        """Once a day, all rows."""
+        found = await self._verifier.from_start()
+        if found.problem:
+            log.error("the audit trail does not hold: %s; tell the auditor, and compare with the backups", found.problem)

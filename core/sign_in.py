@@ -1,0 +1,177 @@
+"""Signing in: a try is counted in a transaction before the password is looked at, by account *and* source.
+
+After five tries from one source that account has to wait there, from one minute up to a quarter of an hour: nobody can shut
+an account out elsewhere. A source is the client's address, or a device that this account has signed in from before (a random
+token in a cookie of its own), so that a neighbour behind the same address shuts nobody out either. Names that do not exist
+are counted and answered in the same way.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import CursorResult, Integer, String, delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core import audit
+from core.accounts import Accounts, Identity, SignIn, User, fingerprint
+from core.clock import Clock
+from core.database import Base, Database
+from core.errors import ForbiddenError, TooManyError
+
+FREE_TRIES = 5
+FIRST_WAIT = timedelta(minutes=1)
+LONGEST_WAIT = timedelta(minutes=15)
+FORGOTTEN_AFTER = timedelta(days=1)
+DEVICE_KNOWN_FOR = timedelta(days=90)
+MAX_ROWS = 50_000
+ANONYMOUS = "anonymous"
+REFUSED = "name or password is wrong"
+
+
+class SignInSource(Base):
+    __tablename__ = "sign_in_source"
+    __table_args__ = ({"comment": "Tries to sign in, by account and source"},)
+
+    name: Mapped[str] = mapped_column(
+        String(60), primary_key=True, comment="Log-in name as it was given, whether there is one or not"
+    )
+    source: Mapped[str] = mapped_column(
+        String(80), primary_key=True, comment="Client's address (IPv6: /64), or a device that it knows"
+    )
+    failures: Mapped[int] = mapped_column(Integer, comment="Tries since the last success, each counted before it is checked")
+    wait_until: Mapped[datetime | None] = mapped_column(comment="No try before this")
+    tried_at: Mapped[datetime] = mapped_column(index=True)
+    known: Mapped[bool] = mapped_column(comment="A device that this account has signed in from")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session's token, and the token by which the device is known from now on."""
+
+    token: str
+    device: str
+
+
+class SignIns:
+    def __init__(self, database: Database, clock: Clock, accounts: Accounts):
+        self._database = database
+        self._clock = clock
+        self._accounts = accounts
+
+    async def knows(self, name: str, device: str) -> bool:
+        """Whether the account has signed in from this device before."""
+        async with self._database.reading() as session:
+            return await _known(session, name, device)
+
+    async def open(self, name: str, password: str, source: str = "", device: str = "") -> Opened:
+        """Check the password and open a session.
+
+        Raises ForbiddenError, with the same words whether the name or the password is wrong, and TooManyError where this
+        account has to wait at this source.
+        """
+        counted = await self._count(name, source, device)
+        async with self._database.reading() as session:
+            user = await session.scalar(select(User).where(User.name == name))
+        good = await self._accounts.verify(user.password_hash if user else None, password)
+        if user is None or user.disabled or not good:
+            await self._refuse(name)
+            raise ForbiddenError(REFUSED)
+        token, device = secrets.token_urlsafe(32), device if counted.startswith("device ") else secrets.token_urlsafe(32)
+        now = self._clock.now()
+        async with self._database.session() as session:
+            row = await session.scalar(select(User).where(User.id == user.id).with_for_update())
+            if row is None or row.disabled or row.password_hash != user.password_hash:
+                raise ForbiddenError(REFUSED)  # changed while the password was looked at
+            await _forgive(session, name, counted, now)
+            if not counted.startswith("device "):
+                session.add(
+                    SignInSource(name=name, source=_device(device), failures=0, wait_until=None, tried_at=now, known=True)
+                )
+            session.add(SignIn(token_hash=fingerprint(token), user_id=user.id, created_at=now, seen_at=now, purpose=""))
+            await audit.record(session, now, name, "session.open", name, by_session=fingerprint(token)[:16])
+        return Opened(token, device)
+
+    async def change_password(self, identity: Identity, old: str, new: str, source: str = "", device: str = "") -> None:
+        """One's own; the present password is guessed no faster here than at the sign-in. Raises as `open`, and UsageError."""
+        counted = await self._count(identity.name, source, device)
+        await self._accounts.change_own_password(identity, old, new)
+        async with self._database.session() as session:
+            await _forgive(session, identity.name, counted, self._clock.now())
+
+    async def purge(self) -> int:
+        """Remove what is forgotten; returns how many rows."""
+        now = self._clock.now()
+        old = (SignInSource.known.is_(False) & (SignInSource.tried_at < now - FORGOTTEN_AFTER)) | (
+            SignInSource.tried_at < now - DEVICE_KNOWN_FOR
+        )
+        async with self._database.session() as session:
+            done: CursorResult[Any] = await session.execute(delete(SignInSource).where(old))  # type: ignore[assignment]
+            await _limit(session)
+            return done.rowcount
+
+    async def _count(self, name: str, source: str, device: str) -> str:
+        """Count a try and return under which source. Raises TooManyError where it has to wait; then it is not counted."""
+        now, waits = self._clock.now(), 0.0
+        async with self._database.session() as session:
+            if device and await _known(session, name, device):
+                source = _device(device)
+            row = await _locked(session, name, source, now)
+            if row.wait_until is not None and row.wait_until > now:
+                waits = (row.wait_until - now).total_seconds()
+            else:
+                row.failures, row.tried_at = row.failures + 1, now
+                if row.failures >= FREE_TRIES:
+                    row.wait_until = now + min(FIRST_WAIT * 2 ** min(row.failures - FREE_TRIES, 10), LONGEST_WAIT)
+        if waits:
+            minutes = math.ceil(waits / 60)
+            raise TooManyError(f"too many tries for this name from here; try again in {minutes} min")
+        return source
+
+    async def _refuse(self, name: str) -> None:
+        async with self._database.session() as session:
+            await audit.record(session, self._clock.now(), ANONYMOUS, "session.refused", "sign-in", name=name[:60])
+
+
+def _device(token: str) -> str:
+    return f"device {fingerprint(token)}"
+
+
+async def _known(session: AsyncSession, name: str, device: str) -> bool:
+    row = await session.get(SignInSource, (name[:60], _device(device)))
+    return row is not None and row.known
+
+
+async def _locked(session: AsyncSession, name: str, source: str, now: datetime) -> SignInSource:
+    """The row, made where it is missing, which no other transaction counts in meanwhile."""
+    key = SignInSource.name == name[:60], SignInSource.source == source[:80]
+    if session.get_bind().dialect.name == "postgresql":  # a row that is not there yet cannot be locked
+        await session.execute(select(func.pg_advisory_xact_lock(7281002)))
+    row = await session.scalar(select(SignInSource).where(*key).with_for_update())
+    if row is None:
+        row = SignInSource(name=name[:60], source=source[:80], failures=0, wait_until=None, tried_at=now, known=False)
+        session.add(row)
+    elif not row.known and row.tried_at < now - FORGOTTEN_AFTER:
+        row.failures, row.wait_until = 0, None
+    return row
+
+
+async def _forgive(session: AsyncSession, name: str, source: str, now: datetime) -> None:
+    row = await session.get(SignInSource, (name[:60], source[:80]))
+    if row is not None:
+        row.failures, row.wait_until, row.tried_at = 0, None, now
+
+
+async def _limit(session: AsyncSession) -> None:
+    """At most `MAX_ROWS`: the oldest go, known devices last."""
+    total = await session.scalar(select(func.count()).select_from(SignInSource)) or 0
+    if total <= MAX_ROWS:
+        return
+    oldest = select(SignInSource.name, SignInSource.source).order_by(SignInSource.known, SignInSource.tried_at)
+    for row in (await session.execute(oldest.limit(total - MAX_ROWS))).all():
+        await session.execute(delete(SignInSource).where(SignInSource.name == row.name, SignInSource.source == row.source))

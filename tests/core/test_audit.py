@@ -1,0 +1,305 @@
+"""The audit trail: what is changed, cut off, emptied or written anew behind its back is found."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+
+from core import audit, audit_check, audit_key, audit_start
+from core.audit import AuditRow
+from core.audit_check import Verdict, Verifier
+from core.clock import ManualClock, to_microseconds
+from core.database import Database
+from core.errors import ConflictError, StorageError
+
+Attack = Callable[["Trail"], Any]
+
+
+class Trail:
+    """Twelve rows, sealed after the tenth."""
+
+    def __init__(self, database: Database, clock: ManualClock, folder: Path):
+        self.database, self.clock, self.folder = database, clock, folder
+        self.verifier = Verifier(database, folder)
+
+    async def write(self, count: int) -> None:
+        async with self.database.session() as session:
+            for n in range(count):
+                await audit.record(session, self.clock.now(), "zhang", "test.do", f"thing {n}", n=n)
+
+    async def seal(self) -> audit_check.Seal | None:
+        return await audit_check.seal_now(self.database, self.folder, self.clock.now())
+
+    async def made(self) -> Trail:
+        await self.write(10)
+        await self.seal()
+        await self.write(2)
+        return self
+
+    async def verdict(self) -> Verdict:
+        return await Verifier(self.database, self.folder).from_start()
+
+    async def execute(self, *statements: str, **values: Any) -> None:
+        """As somebody who has the database in his hands and puts the triggers back afterwards."""
+        async with self.database.session() as session:
+            dialect = session.get_bind().dialect.name
+            for name in audit.TRIGGERS[dialect]:
+                await session.execute(text(f"DROP TRIGGER {name}{' ON audit' if dialect == 'postgresql' else ''}"))
+            for statement in statements:
+                await session.execute(text(statement), values)
+            for statement in (*audit.GUARDS[dialect], *audit.INSERT_GUARDS[dialect]):
+                if "FUNCTION audit_" not in statement or "TRIGGER audit" in statement:
+                    await session.execute(text(statement))
+
+    async def rewrite(self, key: bytes, first: int = 1, **changes: Any) -> None:
+        """Every row from one on with another actor, chained anew under `key`; empty: as rows of before there was a key."""
+        async with self.database.reading() as session:
+            rows = (await session.scalars(select(AuditRow).order_by(AuditRow.id))).all()
+        previous, statements = audit.GENESIS, []
+        for row in rows:
+            if row.id >= first:
+                row.previous = previous
+                for name, value in changes.items():
+                    setattr(row, name, value)
+                row.key_id = row.key_id if key else ""
+                row.hash = audit.keyed_digest(key, row) if key else audit.plain_digest(row)
+                statements.append(
+                    f"UPDATE audit SET actor = '{row.actor}', previous = '{row.previous}', hash = '{row.hash}', key_id = '{row.key_id}' "
+                    f"WHERE id = {row.id}"
+                )
+            previous = row.hash
+        await self.execute(*statements)
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+async def put(path: Path, content: str) -> None:
+    await asyncio.to_thread(path.write_text, content)
+
+
+@pytest.fixture
+async def trail(either_database: Database, clock: ManualClock, tmp_path: Path) -> Trail:
+    return await Trail(either_database, clock, tmp_path).made()
+
+
+@pytest.mark.parametrize("operation", [
+    "UPDATE audit SET actor = 'li' WHERE id = 3",
+    "DELETE FROM audit WHERE id = 3",
+    "DELETE FROM audit",
+    "TRUNCATE audit",
+    "INSERT OR REPLACE INTO audit SELECT * FROM audit WHERE id = 3",
+    "REPLACE INTO audit SELECT * FROM audit WHERE id = 12",
+    "UPDATE OR REPLACE audit SET id = 5 WHERE id = 6",
+    "INSERT INTO audit SELECT * FROM audit WHERE id = 3 ON CONFLICT (id) DO UPDATE SET actor = 'li'",
+    "INSERT INTO audit SELECT 0, at, actor, action, object, reason, data, previous, hash, key_id FROM audit WHERE id = 1",
+])  # fmt: skip
+async def test_the_database_refuses_every_change(trail: Trail, operation: str) -> None:
+    with pytest.raises(Exception, match=r"append-only|syntax error"):
+        async with trail.database.session() as session:
+            await session.execute(text(operation))
+    found = await trail.verdict()
+    assert (found.problem, found.rows, found.complete) == ("", 12, True)
+
+
+async def empty(t: Trail) -> None:
+    await t.execute("DELETE FROM audit")
+
+
+async def refill(t: Trail) -> None:
+    await t.execute("DELETE FROM audit")
+    t.clock.advance(1)
+    await t.write(12)  # by the station itself, which goes on
+
+
+ATTACKS: dict[str, tuple[Attack, str]] = {
+    "changed": (lambda t: t.execute("UPDATE audit SET actor = 'li' WHERE id = 3"), "row 3 was changed"),
+    "changed data": (lambda t: t.execute("UPDATE audit SET data = '{\"n\": 7}' WHERE id = 5"), "row 5 was changed"),
+    "taken out": (lambda t: t.execute("DELETE FROM audit WHERE id = 4"), "row 5 does not follow"),
+    "cut off": (lambda t: t.execute("DELETE FROM audit WHERE id > 6"), "ends at row 6, but was sealed up to row 10"),
+    "emptied": (empty, "ends at row 0, but was sealed up to row 10"),
+    "emptied and gone on": (refill, "row 10 is not the one that was sealed"),
+    "beheaded": (lambda t: t.execute("DELETE FROM audit WHERE id < 4"), "row 4 does not follow"),
+    "forged with another key": (lambda t: t.rewrite(bytes(32), 3, actor="li"), "row 3 was changed"),
+    "forged as rows without a key": (lambda t: t.rewrite(b"", 1, actor="li"), "was sealed|was not sealed|is not the one"),
+    "forged from the middle without a key": (lambda t: t.rewrite(b"", 5, actor="li"), "row 5 was not sealed with the station's key"),
+    "a row at the end": (
+        lambda t: t.execute("INSERT INTO audit SELECT 13, at, actor, action, object, reason, data, hash, hash, key_id FROM audit WHERE id = 12"),
+        "row 13 was changed",
+    ),
+    "a row far away": (
+        lambda t: t.execute("INSERT INTO audit SELECT 90, at, actor, action, object, reason, data, hash, hash, key_id FROM audit WHERE id = 12"),
+        "row 90 follows row 12",
+    ),
+    "a key that nobody knows": (lambda t: t.execute("UPDATE audit SET key_id = 'x' WHERE id = 8"), "row 8 was not sealed with"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+async def test_every_attack_on_the_database_is_found(trail: Trail, name: str) -> None:
+    attack, sentence = ATTACKS[name]
+    assert (await trail.verdict()).problem == ""
+    await attack(trail)
+    found = await trail.verdict()
+    assert found.problem
+    assert re.search(sentence, found.problem), found.problem
+
+
+async def test_a_running_station_does_not_seal_over_what_was_cut_off(trail: Trail, clock: ManualClock) -> None:
+    await trail.execute("DELETE FROM audit WHERE id > 6")
+    clock.advance(1)
+    await trail.write(9)
+    assert await trail.seal() is None
+    assert "is not the one that was sealed" in (await trail.verdict()).problem
+
+
+async def test_taking_a_trigger_away_is_found(trail: Trail) -> None:
+    async with trail.database.session() as session:
+        where = " ON audit" if session.get_bind().dialect.name == "postgresql" else ""
+        await session.execute(text(f"DROP TRIGGER audit_no_replace{where}"))
+    assert "trigger audit_no_replace is missing" in (await trail.verdict()).problem
+
+
+async def test_the_seal_itself_is_forged_or_gone(database: Database, clock: ManualClock, tmp_path: Path) -> None:
+    trail = await Trail(database, clock, tmp_path).made()
+    seal = tmp_path / audit_check.FILE
+    assert await asyncio.to_thread(mode, seal) == 0o600
+    good = await asyncio.to_thread(seal.read_text)
+    await put(seal, json.dumps(json.loads(good) | {"rows": 3, "last": 3}))
+    assert "not written under the station's audit key" in (await trail.verdict()).problem
+    for broken in ("", "[]", "{}", "null", '{"mac": 1}', json.dumps(json.loads(good) | {"more": 1})):
+        await put(seal, broken)
+        assert "cannot be read" in (await trail.verdict()).problem, broken
+    await asyncio.to_thread(seal.unlink)
+    assert "is missing" in (await trail.verdict()).problem
+    await put(seal, good)
+    assert (await trail.verdict()).problem == ""
+
+
+async def test_verification_goes_on_where_it_was(database: Database, clock: ManualClock, tmp_path: Path) -> None:
+    trail = await Trail(database, clock, tmp_path).made()
+    looked_at: list[int] = []
+    original = audit_check.follow
+
+    def counted(state: audit_check.State, rows: Any, key: bytes) -> audit_check.State:
+        looked_at.append(len(rows))
+        return original(state, rows, key)
+
+    audit_check.follow = counted  # type: ignore[assignment]
+    try:
+        assert (await trail.verifier.verdict()).rows == 12
+        await trail.write(3)
+        assert (await trail.verifier.verdict()).rows == 15
+        assert looked_at == [12, 3]
+        await trail.execute("UPDATE audit SET actor = 'li' WHERE id = 15")
+        await trail.execute("DELETE FROM audit WHERE id = 15")
+        assert "row 15 was changed or taken away after" in (await trail.verifier.verdict()).problem
+        await trail.execute("UPDATE audit SET actor = 'li' WHERE id = 2")
+        assert (await trail.verifier.from_start()).broken_at == 2
+    finally:
+        audit_check.follow = original  # type: ignore[assignment]
+
+
+async def test_a_long_trail_is_verified_behind_the_answer(
+    database: Database, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_check, "BATCH_ROWS", 4)
+    trail = await Trail(database, clock, tmp_path).made()
+    first = await trail.verifier.verdict(wait_s=0)
+    assert not first.complete and first.rows < 12
+    last = await trail.verifier.verdict(wait_s=None)
+    assert last.complete and last.rows == 12
+
+
+async def test_rows_of_before_the_key_stay_as_they_were(either_database: Database, clock: ManualClock, tmp_path: Path) -> None:
+    previous = audit.GENESIS
+    async with either_database.session() as session:
+        for number in (1, 2, 5, 6):  # PostgreSQL left holes
+            row = AuditRow(
+                id=number, at=clock.now(), actor="zhang", action="a.b", object="x", reason="", data={"n": 1}, previous=previous
+            )
+            row.hash = previous = audit.plain_digest(row)
+            session.add(row)
+            await session.flush()
+    await audit_start.begin(either_database, tmp_path)
+    trail = Trail(either_database, clock, tmp_path)
+    await trail.write(2)
+    async with either_database.reading() as session:
+        change = await session.get_one(AuditRow, 7)
+    assert (change.action, change.data["rows"], change.data["hash"]) == ("audit.key", 4, previous)
+    found = await trail.verdict()
+    assert (found.problem, found.rows, found.unkeyed) == ("", 7, 4)
+    await trail.rewrite(b"", 1, actor="li")
+    assert (await trail.verdict()).problem
+    await trail.execute("UPDATE audit SET actor = 'li' WHERE id = 2")
+
+
+async def test_a_key_is_made_once_and_never_by_surprise(database: Database, clock: ManualClock, tmp_path: Path) -> None:
+    made = await asyncio.gather(*(asyncio.to_thread(audit_key.make, tmp_path) for _ in range(8)))
+    assert len(set(made)) == 1 and len(made[0]) == 32
+    assert await asyncio.to_thread(mode, tmp_path / audit_key.NAME) == 0o600
+    assert await audit_start.key_of(database.url, tmp_path) == made[0]
+    await Trail(database, clock, tmp_path).write(1)
+    await asyncio.to_thread((tmp_path / audit_key.NAME).unlink)
+    with pytest.raises(StorageError, match="restore it from the backup"):
+        await audit_start.key_of(database.url, tmp_path)
+    for wrong in ("", "00", "zz" * 32):
+        await put(tmp_path / audit_key.NAME, wrong)
+        with pytest.raises(StorageError, match="is not a key"):
+            await audit_start.key_of(database.url, tmp_path)
+
+
+async def test_a_lost_key_is_followed_by_another_and_said(database: Database, clock: ManualClock, tmp_path: Path) -> None:
+    await Trail(database, clock, tmp_path).made()
+    await audit_start.new_key(database.url, tmp_path, "command line: root", "the disk is broken")
+    with pytest.raises(ConflictError):
+        await audit_start.new_key(database.url, tmp_path, "command line: root", "again")
+    other = Database(database.url, await audit_start.key_of(database.url, tmp_path))
+    try:
+        trail = Trail(other, clock, tmp_path)
+        await trail.write(1)
+        found = await trail.verdict()
+        assert (found.problem, found.rows, found.foreign) == ("", 14, 12)
+    finally:
+        await other.close()
+
+
+async def test_a_database_without_its_key_writes_no_rows(database: Database, clock: ManualClock) -> None:
+    bare = Database(database.url)
+    with pytest.raises(StorageError, match="audit key"):
+        async with bare.session() as session:
+            await audit.record(session, clock.now(), "a", "b.c", "d")
+    await bare.close()
+
+
+async def test_concurrent_rows_form_one_chain(either_database: Database, clock: ManualClock, tmp_path: Path) -> None:
+    trail = Trail(either_database, clock, tmp_path)
+
+    async def and_roll_back() -> None:
+        with pytest.raises(RuntimeError):
+            async with either_database.session() as session:
+                await audit.record(session, clock.now(), "zhang", "test.do", "undone")
+                raise RuntimeError
+
+    await asyncio.gather(*(trail.write(1) for _ in range(8)), and_roll_back(), *(trail.write(1) for _ in range(8)))
+    await trail.seal()
+    found = await trail.verdict()
+    assert (found.problem, found.rows, found.last) == ("", 16, 16)  # and no hole where it was rolled back
+
+
+async def test_odd_data_come_back_as_they_were_sealed(either_database: Database, clock: ManualClock, tmp_path: Path) -> None:
+    trail = Trail(either_database, clock, tmp_path)
+    odd: dict[str, Any] = {"t": (1, 2), "f": 0.1 + 0.2, "big": 2**80, "文": '字\n\\"', "n": None, "d": {3: "x", 1: "y"}}
+    async with either_database.session() as session:
+        await audit.record(session, clock.now(), "名" * 80, "a.b", "o" * 300, reason="r" * 900, **odd)
+    await trail.seal()
+    assert (await trail.verdict()).problem == ""
+    assert to_microseconds(clock.now())

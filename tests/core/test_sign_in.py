@@ -1,0 +1,150 @@
+"""Tries to sign in: counted before the password is looked at, by account and source, alike for names that do not exist."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from core import sign_in
+from core.accounts import Accounts
+from core.audit import AuditRow
+from core.clock import ManualClock
+from core.database import Database
+from core.errors import ForbiddenError, MinwangError, TooManyError
+from core.permissions import Role
+from core.sign_in import SignIns, SignInSource
+
+RIGHT = "correct horse"
+
+
+class Quick(Accounts):
+    """Compares passwords without a hash, and counts how many it was given."""
+
+    looked_at = 0
+
+    async def verify(self, hashed: str | None, password: str) -> bool:
+        self.looked_at += 1
+        await asyncio.sleep(0)
+        return hashed is not None and password == RIGHT
+
+
+async def station(database: Database, clock: ManualClock) -> tuple[SignIns, Quick]:
+    accounts = Quick(database, clock)
+    for name in ("leader", "li"):
+        await accounts.create(name, RIGHT, Role.APPROVER, actor="test")
+    return SignIns(database, clock, accounts), accounts
+
+
+async def refused(signing: SignIns, name: str, password: str = "guess", **where: str) -> MinwangError:
+    with pytest.raises(MinwangError) as e:
+        await signing.open(name, password, **({"source": "10.0.0.1"} | where))
+    return e.value
+
+
+async def test_of_many_guesses_at_once_five_are_looked_at(either_database: Database, clock: ManualClock) -> None:
+    signing, accounts = await station(either_database, clock)
+    guesses = [*["guess"] * 50, RIGHT, *["guess"] * 9]
+    done = await asyncio.gather(*(signing.open("leader", g, "10.0.0.1") for g in guesses), return_exceptions=True)
+    assert accounts.looked_at == sign_in.FREE_TRIES
+    assert Counter(type(d).__name__ for d in done) == {"ForbiddenError": 5, "TooManyError": 55}
+
+
+async def test_nobody_shuts_an_account_out_elsewhere(database: Database, clock: ManualClock) -> None:
+    signing, _ = await station(database, clock)
+    for _ in range(200):
+        await refused(signing, "leader")
+    assert isinstance(await refused(signing, "leader", RIGHT), TooManyError)
+    assert await signing.open("leader", RIGHT, "10.0.0.2")
+    assert await signing.open("li", RIGHT, "10.0.0.1")  # nor another account at the same place
+
+
+async def test_a_known_device_is_let_in_from_the_address_of_a_guesser(database: Database, clock: ManualClock) -> None:
+    signing, _ = await station(database, clock)
+    device = (await signing.open("leader", RIGHT, "10.0.0.1")).device
+    for _ in range(8):
+        await refused(signing, "leader")
+    assert (await signing.open("leader", RIGHT, "10.0.0.1", device)).device == device
+    assert isinstance(await refused(signing, "leader", RIGHT, device="made up"), TooManyError)
+    assert isinstance(
+        await refused(signing, "li", "guess", device=device), ForbiddenError
+    )  # another account's: no device of his
+    for _ in range(5):
+        await refused(signing, "leader", device=device)
+    assert isinstance(await refused(signing, "leader", RIGHT, device=device), TooManyError)  # a stolen device guesses no faster
+
+
+async def test_the_wait_grows_and_ends(database: Database, clock: ManualClock) -> None:
+    signing, accounts = await station(database, clock)
+    for _ in range(5):
+        await refused(signing, "leader")
+    for minutes in (1, 2, 4, 8, 15, 15):
+        clock.advance(minutes * 60 - 1)
+        assert isinstance(await refused(signing, "leader"), TooManyError), minutes
+        clock.advance(1)
+        assert isinstance(await refused(signing, "leader"), ForbiddenError), minutes
+    assert accounts.looked_at == 11
+    clock.advance(15 * 60)
+    assert await signing.open("leader", RIGHT, "10.0.0.1")
+    assert isinstance(await refused(signing, "leader"), ForbiddenError)  # counted anew
+
+
+async def test_a_name_that_does_not_exist_behaves_like_one_that_does(database: Database, clock: ManualClock) -> None:
+    signing, _ = await station(database, clock)
+
+    async def told(name: str) -> list[tuple[Any, ...]]:
+        found = [await refused(signing, name, source="10.0.0.9") for _ in range(7)]
+        return [(type(e), str(e)) for e in found]
+
+    await Accounts(database, clock).create("root", "a long password", Role.ADMINISTRATOR, actor="test")
+    await Accounts(database, clock).change("li", disabled=True, actor="test")
+    assert await told("leader") == await told("nobody") == await told("li")
+    assert isinstance(await refused(signing, "li", RIGHT, source="10.0.0.3"), ForbiddenError)
+
+
+async def test_a_refused_try_names_nobody_as_its_actor(database: Database, clock: ManualClock) -> None:
+    signing, _ = await station(database, clock)
+    await refused(signing, "auditor\nroot" * 5)
+    async with database.reading() as session:
+        (row,) = await session.scalars(select(AuditRow).where(AuditRow.action == "session.refused"))
+    assert (row.actor, row.object, row.data["name"]) == ("anonymous", "sign-in", ("auditor\nroot" * 5)[:60])
+
+
+async def test_the_present_password_is_guessed_no_faster_when_it_is_changed(database: Database, clock: ManualClock) -> None:
+    signing, accounts = await station(database, clock)
+    identity = await accounts.resolve((await signing.open("leader", RIGHT, "10.0.0.1")).token)
+    assert identity is not None
+    for _ in range(5):
+        with pytest.raises(ForbiddenError):
+            await signing.change_password(identity, "guess", "another password", "10.0.0.1")
+    with pytest.raises(TooManyError):
+        await signing.change_password(identity, RIGHT, "another password", "10.0.0.1")
+
+
+async def test_what_is_counted_is_forgotten_and_bounded(
+    database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signing, _ = await station(database, clock)
+    await signing.open("leader", RIGHT, "10.0.0.1")
+    monkeypatch.setattr(sign_in, "MAX_ROWS", 4)
+    for number in range(9):
+        clock.advance(1)
+        await refused(signing, f"nobody{number}")
+    await signing.purge()
+
+    async def there() -> list[tuple[str, bool]]:
+        async with database.reading() as session:
+            rows = await session.execute(select(SignInSource.name, SignInSource.known).order_by(SignInSource.name))
+            return [(r.name, r.known) for r in rows]
+
+    assert await there() == [("leader", True), ("nobody6", False), ("nobody7", False), ("nobody8", False)]
+    clock.advance(25 * 3600)
+    await signing.purge()
+    assert await there() == [("leader", True)]
+    clock.advance(91 * 86_400)
+    await signing.purge()
+    async with database.reading() as session:
+        assert await session.scalar(select(func.count()).select_from(SignInSource)) == 0

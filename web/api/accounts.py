@@ -1,0 +1,138 @@
+"""Accounts: who there is, what each may do, new passwords. An administrator of some villages sees and changes theirs only."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field, StringConstraints
+from sqlalchemy import select
+
+from cameras.tables import Village
+from core.accounts import User
+from core.errors import ForbiddenError, NotFoundError, UsageError
+from core.permissions import Permission, Role
+from web.routing import Context, route
+
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=200)]
+
+
+class AccountView(BaseModel):
+    name: str
+    display_name: str
+    role: Role
+    villages: list[str] | None = Field(description="Null: the whole town")
+    vendor: str
+    disabled: bool
+    must_change: bool
+
+
+class NewAccount(BaseModel):
+    name: str = Field(max_length=60)
+    display_name: str = Field("", max_length=80)
+    role: Role
+    villages: list[str] | None = Field(None, max_length=200)
+    vendor: str = Field("", max_length=80)
+    password: str = Field(max_length=200, description="The first one: it has to be changed at the first sign-in")
+    reason: Reason
+
+
+class AccountChange(BaseModel):
+    """What is null stays as it is."""
+
+    role: Role | None = None
+    villages: list[str] | None = Field(None, max_length=200)
+    all_villages: bool = False
+    vendor: str | None = Field(None, max_length=80)
+    display_name: str | None = Field(None, min_length=1, max_length=80)
+    disabled: bool | None = None
+    reason: Reason
+
+
+class NewPassword(BaseModel):
+    password: str = Field(max_length=200)
+    reason: Reason
+
+
+@route("GET", "/api/accounts", Permission.ACCOUNT_MANAGE, reply=list[AccountView])
+async def list_accounts(c: Context) -> list[AccountView]:
+    """The accounts whose villages lie within one's own."""
+    return [_view(u) for u in await c.services.accounts.users() if _within(c, u.villages)]
+
+
+@route("POST", "/api/accounts", Permission.ACCOUNT_MANAGE, body=NewAccount, reply=AccountView)
+async def add_account(c: Context) -> AccountView:
+    """Add an account."""
+    body = c.body
+    await _check_scope(c, body.villages)
+    await c.services.accounts.create(
+        body.name, body.password, body.role, display_name=body.display_name, villages=body.villages, vendor=body.vendor,
+        actor=c.identity.name, reason=body.reason, must_change=True,
+    )  # fmt: skip
+    return _view(await _of(c, body.name))
+
+
+@route("POST", "/api/accounts/{account}", Permission.ACCOUNT_MANAGE, body=AccountChange, reply=AccountView)
+async def change_account(c: Context) -> AccountView:
+    """Change role, scope, company or name, disable or enable; its sessions end."""
+    body, user = c.body, await _of(c, c.path("account"))
+    if body.villages is not None and body.all_villages:
+        raise UsageError("villages and all_villages exclude each other")
+    if body.all_villages or body.villages is not None:
+        await _check_scope(c, None if body.all_villages else body.villages)
+    _not_oneself(c, user)
+    await c.services.accounts.change(
+        user.name, role=body.role, villages="all" if body.all_villages else body.villages, vendor=body.vendor,
+        display_name=body.display_name, disabled=body.disabled, actor=c.identity.name, reason=body.reason,
+    )  # fmt: skip
+    return _view(await _of(c, user.name))
+
+
+@route("POST", "/api/accounts/{account}/password", Permission.ACCOUNT_MANAGE, body=NewPassword, reply=AccountView)
+async def set_account_password(c: Context) -> AccountView:
+    """Set a new password, which has to be changed at the next sign-in; all sessions of the account end."""
+    user = await _of(c, c.path("account"))
+    _not_oneself(c, user)
+    await c.services.accounts.reset_password(
+        user.name, c.body.password, actor=c.identity.name, reason=c.body.reason, must_change=True
+    )
+    return _view(await _of(c, user.name))
+
+
+def _not_oneself(c: Context, user: User) -> None:
+    """Nobody gives himself a role, a scope or an unwatched password."""
+    if user.id == c.identity.user_id:
+        raise ForbiddenError("another administrator changes this account; your own password is changed under 'password'")
+
+
+async def _of(c: Context, name: str) -> User:
+    """The account, within one's villages. Raises NotFoundError."""
+    for user in await c.services.accounts.users():
+        if user.name == name and _within(c, user.villages):
+            return user
+    raise NotFoundError("there is no such account")
+
+
+def _within(c: Context, villages: list[str] | None) -> bool:
+    own = c.identity.villages
+    return own is None or (villages is not None and set(villages) <= set(own))
+
+
+async def _check_scope(c: Context, villages: list[str] | None) -> None:
+    """Raises ForbiddenError beyond one's own villages, UsageError for one that there is not, or none at all."""
+    if not _within(c, villages):
+        raise ForbiddenError("an administrator of some villages gives accounts of those villages only")
+    if villages is None:
+        return
+    if not villages:
+        raise UsageError("name the villages, or the whole town")
+    async with c.services.database.reading() as session:
+        known = set(await session.scalars(select(Village.code)))
+    if missing := [v for v in villages if v not in known]:
+        raise UsageError(f"there is no village '{missing[0][:40]}'")
+
+
+def _view(u: User) -> AccountView:
+    return AccountView(
+        name=u.name, display_name=u.display_name, role=Role(u.role), villages=u.villages, vendor=u.vendor,
+        disabled=bool(u.disabled), must_change=bool(u.must_change),
+    )  # fmt: skip
