@@ -97,7 +97,7 @@ async def append(database: Database, cameras: int, hour: int, seconds: int) -> f
 
 
 async def index(folder: Path, cameras: int, days: int, questions: int) -> list[Figure]:
-    database = Database(f"sqlite+aiosqlite:///{folder / 'index.db'}")
+    database = Database(f"sqlite+aiosqlite:///{folder / 'index.db'}", bytes(32))
     await upgrade(database)
     first_hour = to_microseconds(SystemClock().now()) // HOUR_US - days * DAY_HOURS
     await fill(database, cameras, days, first_hour)
@@ -150,7 +150,7 @@ def starts(first_hour: int, hours: int) -> Iterator[int]:
 
 
 async def fsck(folder: Path, files: int) -> list[Figure]:
-    database = Database(f"sqlite+aiosqlite:///{folder / 'verify.db'}")
+    database = Database(f"sqlite+aiosqlite:///{folder / 'verify.db'}", bytes(32))
     await upgrade(database)
     await prepare(database, [folder / "video"])
     hours = DAY_HOURS * 7

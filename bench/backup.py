@@ -38,7 +38,7 @@ def minwang(folder: Path, *arguments: str) -> list[str]:
 async def prepare(folder: Path, cameras: int, days: int) -> None:
     """The data folder with a month's index."""
     (folder / "data").mkdir()
-    database = Database(f"sqlite+aiosqlite:///{folder / 'data' / 'minwang.db'}")
+    database = Database(f"sqlite+aiosqlite:///{folder / 'data' / 'minwang.db'}", bytes(32))
     await upgrade(database)
     first_hour = to_microseconds(SystemClock().now()) // HOUR_US - days * DAY_HOURS
     await fill(database, cameras, days, first_hour)

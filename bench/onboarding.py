@@ -159,7 +159,7 @@ async def plan_seconds(cameras: int = 10_000) -> float:
     town = inventory.Inventory.model_validate({"town": "t", "villages": [{"code": "v", "name": "V"}], "cameras": entries})
     text = inventory.dump(town)
     with tempfile.TemporaryDirectory() as folder:
-        database = Database(f"sqlite+aiosqlite:///{folder}/x.db")
+        database = Database(f"sqlite+aiosqlite:///{folder}/x.db", bytes(32))
         await migrate.upgrade(database)
         async with database.session() as session:
             await registry.apply(session, town, SystemClock().now(), "bench")

@@ -142,7 +142,7 @@ def _stated(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str
 
 def stated(reason: str) -> str:
     """The reason without blanks around it. Raises UsageError where there is none."""
-    if len(reason.strip()) < 2:
+    if not reason.strip():
         raise UsageError("--reason: say why, for example a case number; it is written into the audit trail")
     return reason.strip()
 

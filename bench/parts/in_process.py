@@ -20,7 +20,7 @@ async def recorder(
     folder: Path, name: str, settings: RecorderSettings | None = None
 ) -> AsyncIterator[tuple[Recorder, Database]]:
     """`name`.db and the volume `name` in the folder. The caller stops the machine; the database is closed at the end."""
-    database = Database(f"sqlite+aiosqlite:///{folder / name}.db")
+    database = Database(f"sqlite+aiosqlite:///{folder / name}.db", bytes(32))
     await upgrade(database)
     clock = SystemClock()
     disks = VolumeSet.of(await prepare(database, [folder / name]), clock, sync_interval=10, min_free=0)

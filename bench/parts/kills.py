@@ -117,7 +117,7 @@ def cut_once(c: Context, seed: int) -> tuple[float, int]:
         safe = min(flushed.get(str(path), 0), path.stat().st_size)
         with path.open("r+b") as f:
             f.truncate(rng.randint(safe, path.stat().st_size))
-    command = [sys.executable, "-m", "station", "archive", "verify", "--repair", "--hash", "--json"]
+    command = [sys.executable, "-m", "station", "archive", "verify", "--repair", "--hash", "--reason", "bench", "--json"]
     (c.folder / f"power-{seed}.toml").write_text(f"[data]\ndir = '{data}'\n")
     command[3:3] = ["--config", str(c.folder / f"power-{seed}.toml")]
     subprocess.run(command, env=ENVIRONMENT, capture_output=True, check=True)

@@ -55,7 +55,7 @@ def by_chance(days: int, seed: int = 5) -> tuple[int, int, int]:
 
 async def cut(c: Context) -> tuple[float, float, int]:
     """(seconds until the cut up-link is an open fault, seconds from its return until it is closed, faults opened)."""
-    database = Database(f"sqlite+aiosqlite:///{c.folder / 'parents.db'}")
+    database = Database(f"sqlite+aiosqlite:///{c.folder / 'parents.db'}", bytes(32))
     await upgrade(database)
     clock = ManualClock(SystemClock().now())
     rows = "".join(

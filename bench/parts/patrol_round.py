@@ -183,7 +183,7 @@ async def remember(database: Database, cameras: int, frames: list[Keyframe], now
 async def measure(c: Context, cameras: int) -> tuple[float, float, int, float]:
     """(wall seconds, CPU seconds of workers and loop, result rows, share judged with a past)."""
     folder, clock = c.folder / "round", SystemClock()
-    database = Database(f"sqlite+aiosqlite:///{folder / 'station.db'}")
+    database = Database(f"sqlite+aiosqlite:///{folder / 'station.db'}", bytes(32))
     await upgrade(database)
     await prepare(database, [folder / "video"])
     await _town(database, cameras)

@@ -64,7 +64,7 @@ async def _town(database: Database, cameras: int, hanging: int, port: int, silen
 async def _round(c: Context, cameras: int, hanging: int) -> dict[str, Any]:
     folder, clock = c.folder / "visits", SystemClock()
     folder.mkdir()
-    database = Database(f"sqlite+aiosqlite:///{folder / 'station.db'}")
+    database = Database(f"sqlite+aiosqlite:///{folder / 'station.db'}", bytes(32))
     await upgrade(database)
     async with Hanging() as silent:
         await _town(database, cameras, hanging, c.port, silent)

@@ -175,7 +175,7 @@ def _source(layout: Layout, options: argparse.Namespace) -> tuple[Source, list[S
 
 def _tell_next(layout: Layout) -> None:
     say(
-        f"settings: {layout.settings}; log: journalctl -u minwang; first account: sudo minwang user add NAME --role administrator"
+        f"settings: {layout.settings}; log: journalctl -u minwang; first account: sudo minwang user add NAME --role administrator --reason …"
     )
 
 

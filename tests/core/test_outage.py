@@ -13,6 +13,7 @@ from sqlalchemy.exc import ProgrammingError
 from core.database import Database
 from core.errors import DatabaseUnreachable
 from tests import postgres
+from tests.postgres import AUDIT_KEY
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def own_server() -> Iterator[str]:
 
 
 async def test_an_outage_is_one_line_and_its_end_another(own_server: str, caplog: pytest.LogCaptureFixture) -> None:
-    database = Database(own_server.format(postgres.MIGRATED))
+    database = Database(own_server.format(postgres.MIGRATED), AUDIT_KEY)
 
     async def ask(statement: str = "SELECT 1") -> None:
         async with database.session() as session:

@@ -150,7 +150,7 @@ def again(machine: Machine) -> dict[str, object]:
 def account(machine: Machine) -> dict[str, object]:
     """What an administrator does with sudo leaves no file of root's, and nobody else reads the settings."""
     machine.run("printf 'a long enough password\\n' > /root/password; chmod 600 /root/password")
-    machine.run("cd /root && minwang user add chief --role administrator --password-file password")
+    machine.run("cd /root && minwang user add chief --role administrator --password-file password --reason setup")
     assert "chief" in machine.run("minwang user list")
     assert machine.run("find /var/lib/minwang /srv/disk1 ! -user minwang").strip() == ""
     assert machine.run("find /var/lib/minwang /srv/disk1 -perm /007").strip() == ""

@@ -484,7 +484,7 @@ async def test_a_clip_of_which_something_is_lost_ends_with_status_1(
     command = ["--config", str(tmp_path / "minwang.toml"), "clip", "cam"]
 
     def run(name: str) -> Result:
-        return CliRunner().invoke(cli, [*command, *times, str(tmp_path / name)])
+        return CliRunner().invoke(cli, [*command, *times, str(tmp_path / name), "--reason", "案件 1"])
 
     whole = await asyncio.to_thread(run, "whole.mp4")
     assert (whole.exit_code, f"{sum(s.frames for s in recorded)} pictures" in whole.output) == (0, True), whole.output

@@ -27,6 +27,7 @@ from search.indexer import Indexer
 from search.query import Query, find
 from search.store import Days
 from tests.health.frames import TOWN, keyframes
+from tests.postgres import AUDIT_KEY
 from tests.search import networks_made
 
 COUNT = 240
@@ -66,7 +67,7 @@ def analyst(url: str, folder: Path, frames: list[Keyframe], now_seconds: float, 
     worker.prepare(settings, folder / "models")
 
     async def index() -> None:
-        database, clock = Database(url), ManualClock()
+        database, clock = Database(url, AUDIT_KEY), ManualClock()
         clock.advance(now_seconds)
         indexer = Indexer(database, clock, Days(folder / "sightings"), Slow(), settings)  # type: ignore[arg-type]
         indexer._reader = Log(frames)  # type: ignore[assignment]

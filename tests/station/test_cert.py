@@ -15,6 +15,7 @@ from core.database import Database
 from core.secrets import Vault
 from station.cli import cli
 from tests.conftest import _migrated
+from tests.postgres import AUDIT_KEY
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_a_lost_key_is_not_replaced_by_the_way(folder: Path) -> None:
     (data / "minwang.db").write_bytes(_migrated())
 
     async def seal() -> None:
-        database = Database(f"sqlite+aiosqlite:///{data / 'minwang.db'}")
+        database = Database(f"sqlite+aiosqlite:///{data / 'minwang.db'}", AUDIT_KEY)
         town = inventory.parse(
             "town: t\nvillages: [{code: v, name: v}]\ncredentials: [{name: c, username: admin}]\ncameras: []\n"
         )

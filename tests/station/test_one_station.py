@@ -52,7 +52,7 @@ def workers_of(process: subprocess.Popen[bytes], count: int) -> list[psutil.Proc
 COMMANDS = {
     "serve": ("serve",),
     "record": ("record", "--inventory", "town.yaml", "--seconds", "5", "--data", "data"),
-    "repair": ("archive", "verify", "--repair"),
+    "repair": ("archive", "verify", "--repair", "--reason", "test"),
 }
 
 
@@ -68,7 +68,7 @@ def test_a_second_one_is_refused_and_readers_are_not(tmp_path: Path) -> None:
             assert time.monotonic() - started < 40
         assert json.loads(station("user", "list", "--json", cwd=tmp_path).stdout) == []
         assert station("archive", "verify", cwd=tmp_path).returncode == 0
-    assert station("archive", "verify", "--repair", cwd=tmp_path).returncode == 0
+    assert station("archive", "verify", "--repair", "--reason", "test", cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGKILL])
@@ -119,5 +119,5 @@ def test_two_stations_on_one_volume(tmp_path: Path) -> None:
             assert other.wait(timeout=60) == 1
         sentence = (second / "log").read_text().splitlines()[-1]
         assert f"{tmp_path / 'disk'} is in use by the station of {first / 'data'}" in sentence
-        repaired = station("archive", "verify", "--repair", cwd=second)
+        repaired = station("archive", "verify", "--repair", "--reason", "test", cwd=second)
         assert repaired.returncode == 1 and "is in use by the station of" in repaired.stderr

@@ -107,7 +107,17 @@ def test_recorded_read_back_patrolled_and_searched(farm: str, tmp_path: Path) ->
 
     at = found[len(found) // 2]["at"]
     start, end = at[:-6][:19] + "+00:00", found[0]["at"]
-    clip = station("clip", found[0]["camera"], min(start, end), "2099-01-01T00:00:00+00:00", "out.mp4", "--json", cwd=tmp_path)
+    clip = station(
+        "clip",
+        found[0]["camera"],
+        min(start, end),
+        "2099-01-01T00:00:00+00:00",
+        "out.mp4",
+        "--reason",
+        "案件 1",
+        "--json",
+        cwd=tmp_path,
+    )
     assert clip["pictures"] > 0
     # The footage is over: the recorder does not report, so patrol may not blame the cameras for silence.
     said = station("patrol", "--json", cwd=tmp_path, status=1)

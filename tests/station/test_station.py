@@ -26,7 +26,9 @@ COMMANDS = (
     "cameras expect", "cameras find", "cameras identify", "cameras list", "cameras show", "cameras findings",
     "cameras clocks", "cameras configure", "cameras rotate", "cameras retire", "record", "patrol",
     "index", "search", "clip", "bundle", "archive verify",
-    "archive hold", "archive holds", "archive release", "archive forecast", "bench", "user add", "user list", "user reset", "user set", "version",
+    "archive hold", "archive holds", "archive release", "archive forecast", "bench", "user add", "user list",
+    "user reset", "user set", "user disable", "user enable",
+    "user role", "user scope", "user password", "audit verify", "audit seal", "audit new-key", "version",
     "init", "settings", "cert", "cert show", "cert renew", "cert ca", "doctor",
 )  # fmt: skip
 
@@ -94,7 +96,7 @@ def test_status_two_for_wrong_use_and_one_for_failure(tmp_path: Path) -> None:
     assert "none.yaml: no such file" in bad.stderr
     assert "Traceback" not in bad.stderr
     (tmp_path / "minwang.toml").touch()
-    none = station("clip", "cam", "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z", "o.mp4", cwd=tmp_path)
+    none = station("clip", "cam", "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z", "o.mp4", "--reason", "x", cwd=tmp_path)
     assert none.returncode == 1
     assert "nothing of cam/main is recorded" in none.stderr
     (tmp_path / "minwang.toml").write_text("[web]\nprot = 1\n")
@@ -113,12 +115,32 @@ def test_inventory_and_users_from_the_command_line(tmp_path: Path) -> None:
     sealed = station("inventory", "password", "village", "--password-file", "-", cwd=tmp_path, input="geheim\n")
     assert sealed.returncode == 0, sealed.stderr
     added = station(
-        "user", "add", "zhang", "--role", "video_officer", "--password-file", "-", cwd=tmp_path, input="a long password\n"
+        "user",
+        "add",
+        "zhang",
+        "--role",
+        "video_officer",
+        "--password-file",
+        "-",
+        "--reason",
+        "duty",
+        cwd=tmp_path,
+        input="a long password\n",
     )
     assert added.returncode == 0, added.stderr
     assert json.loads(station("user", "list", "--json", cwd=tmp_path).stdout)[0]["name"] == "zhang"
     again = station(
-        "user", "add", "zhang", "--role", "auditor", "--password-file", "-", cwd=tmp_path, input="a long password\n"
+        "user",
+        "add",
+        "zhang",
+        "--role",
+        "auditor",
+        "--password-file",
+        "-",
+        "--reason",
+        "duty",
+        cwd=tmp_path,
+        input="a long password\n",
     )
     assert again.returncode == 1 and "already" in again.stderr
 

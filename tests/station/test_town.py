@@ -20,6 +20,7 @@ from core.errors import InventoryError, SettingsError
 from core.settings import Settings
 from station import town
 from station.cli import cli
+from tests.postgres import AUDIT_KEY
 
 FILE = """# Ours.
 # Keep this.
@@ -181,7 +182,7 @@ def test_export_and_plan_have_nothing_to_change(shell: Path) -> None:
 
 def test_a_conflict_names_both_sides_and_the_way_out(shell: Path) -> None:
     run("inventory", "apply")
-    database = Database(core_settings.load().database_url)
+    database = Database(core_settings.load().database_url, AUDIT_KEY)
 
     async def follow() -> None:
         from cameras.tables import Camera

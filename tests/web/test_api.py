@@ -36,6 +36,7 @@ SAMPLES = {"part": "init", "camera": "wj-01", "kind": "main", "segment": "1", "t
     "order": "1",
     "photo": "1",
     "day": "2026-11-01",
+    "account": "nobody",
 }
 
 

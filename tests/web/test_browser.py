@@ -417,7 +417,18 @@ def test_a_clip_plays_in_the_browser(browser: Browser, town: str, tmp_path: Path
     end = datetime.now(timezone.utc) - timedelta(seconds=5)
     target = tmp_path / "clip.mp4"
     moments = [t.isoformat() for t in (end - timedelta(seconds=12), end)]
-    command = ["-m", "station", "--config", str(ROOT / ".demo" / "minwang.toml"), "clip", "wj-01", *moments, str(target)]
+    command = [
+        "-m",
+        "station",
+        "--config",
+        str(ROOT / ".demo" / "minwang.toml"),
+        "clip",
+        "wj-01",
+        *moments,
+        str(target),
+        "--reason",
+        "案件 1",
+    ]
     done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     page = browser.new_page()

@@ -17,6 +17,7 @@ from core.permissions import Role
 from nvr.tables import RetentionClockRow
 from station.cli import cli
 from tests.conftest import open_database
+from tests.postgres import AUDIT_KEY
 from tests.web.conftest import HEADERS, SignIn
 
 DAY_US = 86_400 * SECOND
@@ -84,7 +85,7 @@ def open_again(file: Path):  # type: ignore[no-untyped-def]
 
     @asynccontextmanager
     async def opened():  # type: ignore[no-untyped-def]
-        database = Database(f"sqlite+aiosqlite:///{file}")
+        database = Database(f"sqlite+aiosqlite:///{file}", AUDIT_KEY)
         yield database
         await database.close()
 

@@ -111,7 +111,8 @@ async def change_password(c: Context) -> web.Response:
 
 def _source(c: Context) -> tuple[str, str]:
     """The client's address and the token by which its device is known."""
-    return c.request.remote or "", c.request.cookies.get(device_cookie(c.services.settings.web), "")
+    device = c.request.cookies.get(device_cookie(c.services.settings.web), "")
+    return c.request.remote or "", device if device.isascii() else ""
 
 
 async def _opened(c: Context, opened: Opened) -> web.Response:

@@ -21,6 +21,7 @@ from station.backup import adopting, restore
 from station.backup.create import Wish, backup
 from tests.conftest import open_database
 from tests.nvr.conftest import LOGIN, eventually, record, segments_of
+from tests.postgres import AUDIT_KEY
 
 Camera = tuple[Mount, str]
 
@@ -53,7 +54,7 @@ async def test_footage_that_is_newer_than_the_backup_is_taken_in(rtsp_camera: Ca
     moved = volume.rename(tmp_path / "mounted-elsewhere")
     restore.restore(path, data, None)
     settings = Settings(data=DataSettings(dir=data, volumes=[moved]))
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, AUDIT_KEY)
     done = await adopting.finish(settings, database, SystemClock())
     assert done is not None and done.files > 0 and done.missing == []
     segments = await segments_of(database)
@@ -77,7 +78,7 @@ async def test_a_disk_that_is_not_mounted_yet_is_waited_for(rtsp_camera: Camera,
     restored = restore.restore(path, data, None)
     settings = Settings(data=DataSettings(dir=data, volumes=[volume]))
     assert not adopting.disks_are_there(settings, [v.identity for v in restored.manifest.volumes])
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, AUDIT_KEY)
     with pytest.raises(StorageError, match="is its disk mounted"):
         await adopting.finish(settings, database, SystemClock())
     volume.rmdir()

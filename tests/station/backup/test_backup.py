@@ -22,6 +22,7 @@ from station.backup import archive, create, restore
 from station.backup.create import Wish, backup
 from tests import postgres
 from tests.conftest import ROOT
+from tests.postgres import AUDIT_KEY
 from tests.station.backup.conftest import PASSPHRASE, rows_of
 
 
@@ -59,7 +60,7 @@ async def test_a_station_comes_back_from_its_backup(
 
 
 async def _rows_at(url: str) -> dict[str, list[object]]:
-    database = Database(url)
+    database = Database(url, AUDIT_KEY)
     try:
         return await rows_of(database)
     finally:

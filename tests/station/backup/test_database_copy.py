@@ -27,6 +27,7 @@ from station import database_copy
 from station.cli import cli
 from tests import postgres
 from tests.conftest import ROOT
+from tests.postgres import AUDIT_KEY
 from tests.search.sightings import many
 from tests.station.backup.conftest import rows_of
 
@@ -60,7 +61,7 @@ async def test_everything_arrives_in_either_direction(station: Settings, databas
     done = await asyncio.to_thread(database_copy.copy, database.url, target)
     assert done.rows == {name: len(rows) for name, rows in before.items()} and all(done.rows.values())
     await asyncio.to_thread(database_copy.finish, target)
-    new = Database(target)
+    new = Database(target, AUDIT_KEY)
     assert await rows_of(new) == before
     assert await migrate.version(new) == migrate.newest()
     async with new.session() as session:
@@ -138,13 +139,13 @@ async def test_a_copy_that_was_killed_goes_on(station: Settings, database: Datab
         process.wait()
     copied = _notes(engine)
     assert 0 < copied < len(database_copy.METADATA.sorted_tables)
-    other = Database(target)
+    other = Database(target, AUDIT_KEY)
     assert await migrate.version(other) is None, "no station starts on half a copy"
     await other.close()
     done = await asyncio.to_thread(database_copy.copy, database.url, target)
     assert done.resumed
     await asyncio.to_thread(database_copy.finish, target)
-    other = Database(target)
+    other = Database(target, AUDIT_KEY)
     assert await rows_of(other) == await rows_of(database)
     await other.close()
     engine.dispose()

@@ -21,6 +21,7 @@ from station.backup.create import Wish, backup
 from station.cli import cli
 from tests import postgres
 from tests.conftest import ROOT
+from tests.postgres import AUDIT_KEY
 
 SECRET = "geheimes-Wort"
 
@@ -106,7 +107,7 @@ def test_an_account_that_may_make_no_database_has_its_dump_read_through(address:
 
 
 async def _migrated(url: str) -> None:
-    database = Database(url)
+    database = Database(url, AUDIT_KEY)
     await migrate.upgrade(database)
     await database.close()
 
