@@ -47,6 +47,11 @@ def for_person() -> Iterator[None]:
         _person_waits.reset(token)
 
 
+def person_waits() -> bool:
+    """A person waits for what this task does."""
+    return _person_waits.get()
+
+
 class ConnectionBudget:
     """`attempt` waits for a place; the connection is made inside its block."""
 
@@ -72,7 +77,7 @@ class ConnectionBudget:
     @asynccontextmanager
     async def attempt(self, url: str) -> AsyncIterator[None]:
         """Raises ValueError where the address is none."""
-        subnet, first = subnet_of(url), _person_waits.get()
+        subnet, first = subnet_of(url), person_waits()
         shared = await self._opened()
         with self._announced(shared, subnet) if first else contextlib.nullcontext():
             await self._subnets[subnet].take(first=first)

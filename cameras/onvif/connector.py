@@ -14,10 +14,11 @@ from typing import Any
 
 import aiohttp
 
-from core.connection_budget import ConnectionBudget
+from core.connection_budget import ConnectionBudget, person_waits
 from core.errors import CameraUnreachable
 
 PLACE_SECONDS = 60.0  # that a place is waited for
+PERSON_SECONDS = 8.0  # the same, where a person waits: a dome that turns long after the button was pressed is worse than none
 
 
 class NoPlace(CameraUnreachable):
@@ -73,7 +74,7 @@ class BudgetedConnector(aiohttp.TCPConnector):
         if limit is not None:
             limit.timer.reschedule(None)
         try:
-            async with asyncio.timeout(PLACE_SECONDS):
+            async with asyncio.timeout(PERSON_SECONDS if person_waits() else PLACE_SECONDS):
                 await stack.enter_async_context(budget.attempt(url))
         except TimeoutError:
             raise NoPlace("the station is busy connecting to other cameras of that network; try again") from None

@@ -27,7 +27,7 @@ from cameras.virtual.discovery_answer import DiscoveryAnswer
 from cameras.virtual.onvif_service import OnvifService
 from cameras.virtual.rtsp_server import Mount
 from core.clock import SystemClock
-from core.connection_budget import ConnectionBudget
+from core.connection_budget import ConnectionBudget, for_person
 from core.errors import CameraRefused, CameraUnreachable, ProtocolError
 from tests.conftest import ONVIF_REPLIES
 
@@ -313,6 +313,10 @@ async def test_waiting_for_a_place_is_not_the_camera_s_time(device: Device, monk
             client = SoapClient(limited, SystemClock(), LOGIN)
             client._lenient = lenient
             await client.call(address, ask, authenticate=False, seconds=0.3)
+        monkeypatch.setattr(connector, "PERSON_SECONDS", 0.1)
+        with for_person(), pytest.raises(CameraUnreachable, match="the station is busy"):
+            await client.call(address, ask, authenticate=False, seconds=0.3)
+        await client.call(address, ask, authenticate=False, seconds=0.3)
         monkeypatch.setattr(connector, "PLACE_SECONDS", 0.1)
         with pytest.raises(CameraUnreachable, match="the station is busy"):
             await client.call(address, ask, authenticate=False, seconds=0.3)
