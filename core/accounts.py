@@ -227,7 +227,7 @@ class Accounts:
             return None
         sign_in, user = found
         now = self._clock.now()
-        if user.disabled or self._ended(sign_in, now) is not None:
+        if user.disabled or self._ended(sign_in, Role(user.role), now) is not None:
             return None
         if active and now - sign_in.seen_at > min(SEEN_EVERY, self._idle / 10):
             async with self._database.session() as session:
@@ -240,21 +240,26 @@ class Accounts:
             sign_in.token_hash[:16], user.must_change,
         )  # fmt: skip
 
-    def _ended(self, sign_in: SignIn, now: datetime) -> Ended | None:
+    def _ended(self, sign_in: SignIn, role: Role, now: datetime) -> Ended | None:
         if now - sign_in.created_at > self._longest:
             return Ended.TOO_OLD
-        return Ended.IDLE if now - sign_in.seen_at > self._idle else None
+        # A patrol officer's telephone waits in his pocket for alerts, and shows nothing else: only consoles become idle.
+        idle = role is not Role.PATROL_OFFICER and now - sign_in.seen_at > self._idle
+        return Ended.IDLE if idle else None
 
     async def why_ended(self, token: str) -> Ended:
         """Why `resolve` gives nobody for it."""
         async with self._database.reading() as session:
             sign_in = await session.get(SignIn, fingerprint(token))
-        return (self._ended(sign_in, self._clock.now()) if sign_in else None) or Ended.REVOKED
+            user = await session.get(User, sign_in.user_id) if sign_in else None
+        if sign_in is None or user is None or user.disabled:
+            return Ended.REVOKED
+        return self._ended(sign_in, Role(user.role), self._clock.now()) or Ended.REVOKED
 
     async def purge(self) -> int:
         """Remove sessions that ended a day ago; returns how many."""
         now = self._clock.now()
-        gone = (SignIn.seen_at < now - self._idle - KEPT_AFTER_END) | (SignIn.created_at < now - self._longest - KEPT_AFTER_END)
+        gone = SignIn.created_at < now - self._longest - KEPT_AFTER_END
         async with self._database.session() as session:
             done: CursorResult[Any] = await session.execute(delete(SignIn).where(gone))  # type: ignore[assignment]
             return done.rowcount

@@ -104,7 +104,12 @@ class WebSettings(Section):
         "x-forwarded-for",
         description="Which header those proxies write: X-Forwarded-For (-Proto, -Host), or Forwarded (RFC 7239).",
     )
-    idle_minutes: int = Field(30, ge=1, description="A session without a request for this long ends.")
+    idle_minutes: int = Field(
+        30,
+        ge=1,
+        le=720,
+        description="A session in which nobody does anything for this long ends (not on patrol officers' telephones); in any case after 12 h.",
+    )
 
     @field_validator("tls", mode="before")
     @classmethod

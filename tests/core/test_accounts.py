@@ -56,6 +56,16 @@ async def test_polling_keeps_no_session_alive(database: Database, clock: ManualC
     assert await accounts.resolve(token) is None
 
 
+async def test_a_telephone_that_waits_for_alerts_does_not_become_idle(database: Database, clock: ManualClock) -> None:
+    accounts = Accounts(database, clock)
+    await accounts.create("wang", "correct horse", Role.PATROL_OFFICER, actor="test")
+    token = (await sign_in(accounts, "wang", "correct horse")).token
+    clock.advance(11 * 3600)
+    assert await accounts.resolve(token)
+    clock.advance(3601)
+    assert await accounts.resolve(token) is None
+
+
 async def test_a_session_ends_after_twelve_hours_however_busy(database: Database, clock: ManualClock) -> None:
     accounts = await accounts_with(database, clock)
     token = (await sign_in(accounts, "zhang", "correct horse")).token

@@ -1,5 +1,7 @@
 /** The station's HTTP API. Shapes follow /api/openapi.json. */
 
+import { isInUse } from "./activity";
+
 export interface Me {
   name: string;
   display_name: string;
@@ -8,6 +10,17 @@ export interface Me {
   permissions: string[];
   purpose: string;
   station: string;
+  must_change: boolean;
+}
+
+export interface AccountView {
+  name: string;
+  display_name: string;
+  role: string;
+  villages: string[] | null;
+  vendor: string;
+  disabled: boolean;
+  must_change: boolean;
 }
 
 export interface StreamView {
@@ -285,6 +298,21 @@ export interface AuditEntry {
   object: string;
   reason: string;
   client: string;
+  village: string;
+  details: Record<string, unknown>;
+}
+
+export interface AuditPage {
+  rows: AuditEntry[];
+  next: number | null;
+  broken_at: number | null;
+  problem: string;
+  verified: number;
+  complete: boolean;
+  unkeyed: number;
+  unverifiable: number;
+  doubted: number;
+  sealed_at: string | null;
 }
 
 export interface WorkView {
@@ -350,19 +378,30 @@ export class ApiError extends Error {
   constructor(
     readonly status: number,
     message: string,
+    readonly reason = "",
   ) {
     super(message);
   }
 }
 
+let shutOut: (refusal: ApiError) => void = () => undefined;
+
+/** What to do where the session has ended, or the password has to be changed first. */
+export function onShutOut(listener: (refusal: ApiError) => void): void {
+  shutOut = listener;
+}
+
 async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
   const headers: Record<string, string> = { "X-Minwang": "1" };
+  if (!isInUse()) headers["X-Minwang-Poll"] = "1"; // a timer asks: that must not keep the session alive
   const file = body instanceof Blob;
   if (body !== undefined) headers["Content-Type"] = file ? body.type || "application/octet-stream" : "application/json";
   const reply = await fetch(path, { method, headers, body: body === undefined || file ? body : JSON.stringify(body) });
   if (!reply.ok) {
     const text = await reply.json().catch(() => ({ error: reply.statusText }));
-    throw new ApiError(reply.status, String(text.error));
+    const refusal = new ApiError(reply.status, String(text.error), String(text.reason ?? ""));
+    if (path !== "/api/session" && ((reply.status === 401 && refusal.reason) || refusal.reason === "password")) shutOut(refusal);
+    throw refusal;
   }
   return (await reply.json()) as T;
 }

@@ -1,6 +1,8 @@
 import { onUnmounted } from "vue";
 
-import { socketAddress } from "./api";
+import { api, socketAddress } from "./api";
+
+const SESSION_ENDED = 4401;
 
 export interface StationEvent {
   id: number;
@@ -29,8 +31,9 @@ export function useEvents(listener: (event: StationEvent) => void, connected: (o
       last = event.id;
       listener(event);
     };
-    socket.onclose = () => {
+    socket.onclose = ({ code }) => {
       connected(false);
+      if (code === SESSION_ENDED) void api.get("/api/me").catch(() => undefined); // which says why, and leads to the sign-in
       if (!stopped) setTimeout(open, pause);
       pause = Math.min(pause * 2, 15000);
     };

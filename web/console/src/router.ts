@@ -41,6 +41,7 @@ router.beforeEach(async (to) => {
   if (to.path === "/login") return true;
   const session = useSession();
   if (!(await session.load())) return { path: "/login", query: { next: to.fullPath } };
+  if (session.me?.must_change && to.path !== "/password") return "/password";
   if (to.meta.permission && !session.may(to.meta.permission)) return session.home();
   return true;
 });

@@ -28,6 +28,15 @@ export const useSession = defineStore("session", () => {
     me.value = null;
   }
 
+  /** Without a word to the station: the session is none any more. */
+  function forget(): void {
+    me.value = null;
+  }
+
+  async function changePassword(present: string, next: string): Promise<void> {
+    me.value = await api.post<Me>("/api/session/password", { present, new: next });
+  }
+
   async function statePurpose(purpose: string): Promise<void> {
     me.value = await api.post<Me>("/api/session/purpose", { purpose });
   }
@@ -35,6 +44,7 @@ export const useSession = defineStore("session", () => {
   const may = (permission: string): boolean => permissions.value.has(permission);
 
   function home(): string {
+    if (me.value?.must_change) return "/password";
     if (may("camera.view")) return "/live";
     if (may("alert.view")) return "/m";
     if (may("order.own")) return "/contractor";
@@ -42,5 +52,5 @@ export const useSession = defineStore("session", () => {
     return may("audit.view") ? "/audit" : "/";
   }
 
-  return { me, load, signIn, signOut, statePurpose, may, home };
+  return { me, load, signIn, signOut, forget, changePassword, statePurpose, may, home };
 });
