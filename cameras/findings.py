@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.tables import Camera, Finding
 from core import audit, events
 from core.errors import NotFoundError
+from core.scope import Villages, within
 
 KINDS = (
     "no_authentication", "default_password", "known_bad_firmware", "credential_refused", "identity_changed", "certificate_changed",
@@ -65,10 +66,13 @@ def _announce(session: AsyncSession, at: datetime, event: str, row: Finding) -> 
     events.append(session, at, event, village=row.village, camera=row.camera, finding=row.kind, address=row.address)
 
 
-async def accept(session: AsyncSession, number: int, at: datetime, actor: str, reason: str) -> Finding:
-    """A person closes a finding. Raises NotFoundError."""
-    row = await session.get(Finding, number)
-    if row is None or row.closed_at is not None:
+async def accept(
+    session: AsyncSession, number: int, at: datetime, actor: str, reason: str, villages: Villages = None
+) -> Finding:
+    """A person closes a finding of his villages (None: of any). Raises NotFoundError."""
+    query = select(Finding).where(Finding.id == number, Finding.closed_at.is_(None), within(Finding.village, villages))
+    row: Finding | None = await session.scalar(query)
+    if row is None:
         raise NotFoundError("there is no such open finding")
     row.closed_at, row.closed_by = at, actor
     await audit.record(session, at, actor, "finding.accept", f"{row.kind} {row.camera or row.address}", reason=reason)
@@ -83,12 +87,10 @@ async def is_accepted(session: AsyncSession, kind: str, about: Subject, **detail
 
 
 async def open_ones(
-    session: AsyncSession, villages: Sequence[str] | None = None, *, before: int | None = None, limit: int | None = None
+    session: AsyncSession, villages: Villages = None, *, before: int | None = None, limit: int | None = None
 ) -> Sequence[Finding]:
     """Open findings within a scope of villages (None: all), the newest first; `before`: an id."""
-    query = select(Finding).where(Finding.closed_at.is_(None)).order_by(Finding.id.desc())
-    if villages is not None:
-        query = query.where(Finding.village.in_(villages))
+    query = select(Finding).where(Finding.closed_at.is_(None), within(Finding.village, villages)).order_by(Finding.id.desc())
     if before is not None:
         query = query.where(Finding.id < before)
     return (await session.scalars(query.limit(limit))).all()

@@ -27,6 +27,7 @@ from cameras.registry_rows import add_camera, change_camera, entry_of, new_row, 
 from cameras.tables import Camera, Credential, InventoryApplied, Policy, Stream, Village, profile_of
 from core import audit, events
 from core.errors import ConflictError, NotFoundError, UsageError
+from core.scope import Villages, within
 from core.secrets import Vault
 
 MOST_RETIRED = 0.05  # share of the cameras that may go without a second word
@@ -267,6 +268,13 @@ async def cameras(session: AsyncSession, villages: Sequence[str] | None = None) 
     if villages is not None:
         query = query.where(Camera.village.in_(villages))
     return list(await session.scalars(query))
+
+
+async def check_villages(session: AsyncSession, codes: Sequence[str], villages: Villages) -> None:
+    """Raises NotFoundError, alike for a village that the town does not have and one outside a scope (None: the whole town)."""
+    known = set(await session.scalars(select(Village.code).where(Village.code.in_(codes), within(Village.code, villages))))
+    if missing := [v for v in codes if v not in known]:
+        raise NotFoundError(f"there is no village '{missing[0]}'")
 
 
 def watched_stream(camera: Camera) -> Stream | None:

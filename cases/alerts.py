@@ -12,14 +12,21 @@ from cases.tables import Alert, WatchSubject
 from cases.watch import dispatch
 from core import audit, events
 from core.errors import ConflictError, NotFoundError, UsageError
+from core.scope import within
 
 ANSWERS = ("caught", "not_seen", "false_alarm")
 
 
-async def get(session: AsyncSession, number: int, villages: Sequence[str] | None) -> Alert:
-    """An alert within a scope. Raises NotFoundError, also where it lies outside."""
-    alert = await session.get(Alert, number)
-    if alert is None or (villages is not None and alert.village not in villages):
+SENT = ("dispatched", "acked", "answered")  # the states in which patrol officers see an alert
+
+
+async def get(session: AsyncSession, number: int, villages: Sequence[str] | None, states: Sequence[str] | None = None) -> Alert:
+    """An alert within a scope, in one of some states (None: in any). Raises NotFoundError, also where it lies outside."""
+    query = select(Alert).where(Alert.id == number, within(Alert.village, villages))
+    if states is not None:
+        query = query.where(Alert.state.in_(states))
+    alert: Alert | None = await session.scalar(query)
+    if alert is None:
         raise NotFoundError("there is no such alert")
     return alert
 
@@ -35,8 +42,7 @@ async def recent(
     query = (
         select(Alert, WatchSubject).join(WatchSubject, WatchSubject.id == Alert.subject).order_by(Alert.id.desc()).limit(limit)
     )
-    if villages is not None:
-        query = query.where(Alert.village.in_(villages))
+    query = query.where(within(Alert.village, villages))
     if states is not None:
         query = query.where(Alert.state.in_(states))
     if before is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base
@@ -12,10 +12,10 @@ from core.database import Base
 
 class Case(Base):
     __tablename__ = "case_file"
-    __table_args__ = ({"comment": "Case register"},)
+    __table_args__ = (UniqueConstraint("village", "number"), {"comment": "Case register"})
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    number: Mapped[str] = mapped_column(String(40), unique=True, comment="The station's case number")
+    number: Mapped[str] = mapped_column(String(40), comment="The case number, once in each village")
     title: Mapped[str] = mapped_column(String(120))
     village: Mapped[str | None] = mapped_column(String(40))
     opened_at: Mapped[datetime] = mapped_column()
@@ -47,6 +47,8 @@ class WatchSubject(Base):
     vector: Mapped[bytes | None] = mapped_column(LargeBinary, comment="How it looks: 256 signed bytes of the pack's vector")
     embedder: Mapped[str] = mapped_column(String(80), default="", server_default="", comment="Pack of the vector")
     likeness: Mapped[float] = mapped_column(default=0.0, server_default="0", comment="Least cosine to the vector")
+    ended_by: Mapped[str | None] = mapped_column(String(60), comment="Who took it off the list before its time")
+    ended_at: Mapped[datetime | None] = mapped_column()
     auto_dispatch: Mapped[bool] = mapped_column(default=False, comment="The approver lets alerts go out unconfirmed")
 
 

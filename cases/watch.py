@@ -23,6 +23,7 @@ from core import audit, events
 from core.clock import Clock
 from core.database import Database
 from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError
+from core.scope import Villages, covers, overlapping, overlaps, within
 from search import numbers, vocabulary
 from search.store import Days, Sighting, ids, thumbs
 from search.store.vectors import Floats
@@ -44,9 +45,18 @@ class Example:
 
 
 async def open_case(
-    session: AsyncSession, at: datetime, actor: str, number: str, title: str, village: str | None = None
+    session: AsyncSession, at: datetime, actor: str, number: str, title: str, village: str | None = None, scope: Villages = None
 ) -> Case:
-    if await session.scalar(select(Case.id).where(Case.number == number)):
+    """Open a case of a village (None: of the whole town). `scope`: the villages that the actor sees, None: all.
+
+    A number may be given once in each village, so that nobody learns of another village's cases. Raises UsageError where the
+    village is to be named, NotFoundError, ConflictError.
+    """
+    village = village if village is not None or scope is None or len(scope) != 1 else scope[0]
+    if village is None and scope is not None:
+        raise UsageError("say of which village the case is; only an account of the whole town opens one of all villages")
+    _check_villages(None if village is None else [village], scope)
+    if await session.scalar(select(Case.id).where(Case.number == number, Case.village == village)):
         raise ConflictError(f"there is a case '{number}' already")
     row = Case(number=number, title=title, village=village, opened_at=at, opened_by=actor)
     session.add(row)
@@ -57,18 +67,26 @@ async def open_case(
 
 async def propose(
     session: AsyncSession, at: datetime, actor: str, *, case: int, title: str, cls: str, upper: str | None, lower: str | None,
-    villages: list[str] | None, reason: str, expires_at: datetime, example: Example | None = None,
+    villages: list[str] | None, reason: str, expires_at: datetime, example: Example | None = None, scope: Villages = None,
 ) -> WatchSubject:  # fmt: skip
-    """Propose a subject; it matches nothing until a second person approves it. `example`: how it looks, beside the words."""
+    """Propose a subject; it matches nothing until a second person approves it. `example`: how it looks, beside the words.
+    `scope`: the villages that the actor sees, None: all.
+
+    Raises UsageError for a subject that would be everybody, NotFoundError for a case or a village outside the scope.
+    """
     vocabulary.classes([cls])
     for colour in (upper, lower):
         if colour is not None:
             vocabulary.colour(colour)
-    if not at < expires_at <= at + LONGEST:
-        raise UsageError("a subject expires within 30 days; renew it when it is still needed")
-    found = await session.get(Case, case)
+    check_end(at, expires_at)
+    if not any((upper, lower, example)):
+        raise UsageError("say more than the class: a colour or a picture; else everybody would be looked for")
+    found = await session.scalar(select(Case).where(Case.id == case, within(Case.village, scope)))
     if found is None:
         raise NotFoundError("there is no such case")
+    if villages is None and scope is not None:
+        raise UsageError("name the villages; only an account of the whole town has somebody looked for everywhere")
+    _check_villages(villages, scope)
     row = WatchSubject(
         case=case, title=title, cls=cls, upper=upper, lower=lower, villages=villages, reason=reason, state="proposed",
         proposed_by=actor, proposed_at=at, expires_at=expires_at, vector=example.vector if example else None,
@@ -76,29 +94,107 @@ async def propose(
     )  # fmt: skip
     session.add(row)
     await session.flush()
-    events.append(session, at, "watch.proposed", subject=row.id, title=title)
+    announce(session, at, "watch.proposed", row)
     await audit.record(session, at, actor, "watch.propose", str(row.id), reason=reason, case=found.number)
     return row
 
 
 async def approve(
-    session: AsyncSession, at: datetime, actor: str, subject: int, *, yes: bool, auto_dispatch: bool = False
-) -> WatchSubject:
-    """Decide on a proposal. Raises ForbiddenError where the proposer is the one who decides."""
-    row = await session.get(WatchSubject, subject)
-    if row is None:
-        raise NotFoundError("there is no such subject")
+    session: AsyncSession, at: datetime, actor: str, subject: int, *, yes: bool, auto_dispatch: bool = False,
+    scope: Villages = None,
+) -> WatchSubject:  # fmt: skip
+    """Decide on a proposal. `scope`: the villages that the actor sees, None: all. Raises ForbiddenError where the proposer is
+    the one who decides, or the subject goes beyond the scope."""
+    row = await subject_of(session, subject, scope)
+    if not covers(scope, row.villages):
+        raise ForbiddenError("this subject is looked for beyond your villages; somebody who sees all of them decides")
     if row.state != "proposed":
         raise ConflictError("this proposal is decided already")
     if row.proposed_by == actor:
         raise ForbiddenError("a second person must decide on this proposal")
+    if yes and row.expires_at <= at:
+        raise ConflictError("this proposal has expired; propose it again")
     row.state = "active" if yes else "refused"
     row.approved_by, row.approved_at, row.auto_dispatch = actor, at, yes and auto_dispatch
-    events.append(session, at, "watch.approved" if yes else "watch.refused", subject=subject)
+    announce(session, at, "watch.approved" if yes else "watch.refused", row)
     await audit.record(
         session, at, actor, "watch.approve" if yes else "watch.refuse", str(subject), auto_dispatch=row.auto_dispatch
     )
     return row
+
+
+async def end_subject(
+    session: AsyncSession, at: datetime, actor: str, subject: int, reason: str, scope: Villages = None
+) -> WatchSubject:
+    """Take a subject off the list: nothing matches it from here on, and its alerts are sent out no more. A proposal is
+    withdrawn. Raises NotFoundError, ForbiddenError beyond the scope, ConflictError where it is off already."""
+    row = await subject_of(session, subject, scope)
+    if not covers(scope, row.villages):
+        raise ForbiddenError("this subject is looked for beyond your villages; somebody who sees all of them ends it")
+    if row.state not in ("active", "proposed"):
+        raise ConflictError("this subject is not on the watch list")
+    row.state, row.ended_by, row.ended_at = "ended", actor, at
+    announce(session, at, "watch.ended", row)
+    await audit.record(session, at, actor, "watch.end", str(subject), reason=reason)
+    return row
+
+
+async def renew(
+    session: AsyncSession, at: datetime, actor: str, subject: int, expires_at: datetime, reason: str, scope: Villages = None
+) -> WatchSubject:
+    """Approve a subject for longer, also one that expired: by somebody else than who proposed it, for at most 30 days.
+
+    Raises NotFoundError, ForbiddenError, UsageError, ConflictError for one that was refused or ended.
+    """
+    row = await subject_of(session, subject, scope)
+    if not covers(scope, row.villages):
+        raise ForbiddenError("this subject is looked for beyond your villages; somebody who sees all of them renews it")
+    if row.proposed_by == actor:
+        raise ForbiddenError("a second person must decide on this proposal")
+    if row.state != "active":
+        raise ConflictError("only an approved subject is renewed; propose it again")
+    check_end(at, expires_at)
+    before, row.expires_at = row.expires_at, expires_at
+    row.approved_by, row.approved_at = actor, at
+    announce(session, at, "watch.renewed", row)
+    await audit.record(
+        session, at, actor, "watch.renew", str(subject), reason=reason, old=before.isoformat(), new=expires_at.isoformat()
+    )
+    return row
+
+
+def check_end(at: datetime, expires_at: datetime) -> None:
+    """Raises UsageError for an end that is past or more than 30 days away."""
+    if not at < expires_at <= at + LONGEST:
+        raise UsageError("a subject expires within 30 days; renew it when it is still needed")
+
+
+def announce(session: AsyncSession, at: datetime, kind: str, row: WatchSubject) -> None:
+    """One event for each village that it is looked for in."""
+    for village in [None] if row.villages is None else row.villages:
+        events.append(session, at, kind, village=village, subject=row.id)
+
+
+async def subject_of(session: AsyncSession, number: int, scope: Villages) -> WatchSubject:
+    """A subject that is looked for in one of an account's villages. Raises NotFoundError, also where it is not."""
+    row = await session.get(WatchSubject, number)
+    if row is None or not overlaps(scope, row.villages):
+        raise NotFoundError("there is no such subject")
+    return row
+
+
+async def subjects(session: AsyncSession, scope: Villages, limit: int = 200) -> list[WatchSubject]:
+    """Those that are looked for in one of an account's villages, newest first."""
+    query = select(WatchSubject).where(overlapping(WatchSubject.villages, scope)).order_by(WatchSubject.id.desc())
+    return [r for r in await session.scalars(query.limit(limit)) if overlaps(scope, r.villages)]
+
+
+def _check_villages(wanted: Villages, scope: Villages) -> None:
+    """Raises UsageError for none at all; NotFoundError for one outside the scope, with the words for one that there is not."""
+    if wanted is not None and not wanted:
+        raise UsageError("name at least one village")
+    if scope is not None and (outside := [v for v in wanted or () if v not in scope]):
+        raise NotFoundError(f"there is no village '{outside[0]}'")
 
 
 BY_A_PERSON = 0  # in the place of a sighting's number
@@ -180,6 +276,8 @@ class Matcher:
         # The picture is kept with the alert: the sighting's own goes with its day.
         picture = await asyncio.to_thread(self._keep_picture, sighting, subject.id)
         async with self._database.session() as session:
+            if not is_active(await session.get_one(WatchSubject, subject.id), now):
+                return False  # ended since the list was read
             alert = Alert(
                 subject=subject.id, sighting=sighting.id, camera=place.camera, village=place.village, at_us=at_us,
                 thumbnail=picture, state="new", raised_at=now, note="",
@@ -206,16 +304,15 @@ class Matcher:
 
 
 async def seen_by_a_person(
-    session: AsyncSession, now: datetime, actor: str, subject: int, camera: Camera, at_us: int, thumbnail: str
-) -> Alert:
+    session: AsyncSession, now: datetime, actor: str, subject: int, camera: Camera, at_us: int, thumbnail: str,
+    scope: Villages = None,
+) -> Alert:  # fmt: skip
     """An officer saw the wanted one on a camera: the patrol officers are told at once. `thumbnail`: JPEG below the data folder.
 
     Raises NotFoundError, ConflictError for a subject that is not active, or not for this village.
     """
-    row = await session.get(WatchSubject, subject)
-    if row is None:
-        raise NotFoundError("there is no such subject")
-    if row.state != "active" or row.expires_at <= now:
+    row = await subject_of(session, subject, scope)
+    if not is_active(row, now):
         raise ConflictError("this subject is not on the watch list now")
     if row.villages is not None and camera.village not in row.villages:
         raise ConflictError("this subject is not watched for in that village")
@@ -235,9 +332,15 @@ async def dispatch(session: AsyncSession, now: datetime, actor: str, alert: Aler
     """Send an alert to the patrol officers."""
     if alert.state != "new":
         raise ConflictError("this alert was decided on already")
+    if not is_active(await session.get_one(WatchSubject, alert.subject), now):
+        raise ConflictError("its subject is not on the watch list any more: renew it, or reject the alert")
     alert.state, alert.confirmed_by, alert.confirmed_at = "dispatched", actor, now
     events.append(session, now, "alert.dispatched", village=alert.village, camera=alert.camera, alert=alert.id)
     await audit.record(session, now, actor, "alert.dispatch", str(alert.id), reason=reason)
+
+
+def is_active(row: WatchSubject, now: datetime) -> bool:
+    return row.state == "active" and row.expires_at > now
 
 
 async def active_subjects(session: AsyncSession, now: datetime) -> Sequence[WatchSubject]:

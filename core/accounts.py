@@ -23,7 +23,7 @@ from core.clock import Clock
 from core.database import Base, Database
 from core.errors import ConflictError, ForbiddenError, NotFoundError, TooManyError, UsageError
 from core.executors import Executor
-from core.permissions import Permission, Role, allows
+from core.permissions import NEEDS_VILLAGES, Permission, Role, allows, scope_problem
 
 MIN_PASSWORD = 10
 MAX_SESSION = timedelta(hours=12)
@@ -89,7 +89,7 @@ class Identity:
     must_change: bool = False
 
     def may(self, permission: Permission) -> bool:
-        return allows(self.role, permission)
+        return allows(self.role, permission, whole_town=self.villages is None)
 
     def sees_village(self, code: str | None) -> bool:
         return self.villages is None or (code is not None and code in self.villages)
@@ -125,6 +125,7 @@ class Accounts:
         """
         check_name(name)
         _check_vendor(role, vendor)
+        check_scope(role, villages)
         hashed = await self._hash(password)
         async with self._database.session() as session:
             if await session.scalar(select(User.id).where(User.name == name)):
@@ -190,10 +191,12 @@ class Accounts:
             new_role = role or Role(user.role)
             kept = (vendor if vendor is not None else user.vendor) if new_role is Role.CONTRACTOR else vendor or ""
             _check_vendor(new_role, kept)
+            scope = user.villages if villages is None else _scope(villages)
             wanted = {
-                "role": new_role.value, "vendor": kept, "villages": user.villages if villages is None else _scope(villages),
+                "role": new_role.value, "vendor": kept, "villages": scope,
                 "display_name": display_name or user.display_name, "disabled": user.disabled if disabled is None else disabled,
             }  # fmt: skip
+            check_scope(new_role, scope)
             old = {field: getattr(user, field) for field in wanted}
             administrators = sum(u.is_administrator for u in everyone.values())
             changed = {field: value for field, value in wanted.items() if value != old[field]}
@@ -234,9 +237,8 @@ class Accounts:
                 row = await session.get(SignIn, sign_in.token_hash)
                 if row:
                     row.seen_at = now
-        villages = None if user.villages is None else tuple(user.villages)
         return Identity(
-            user.id, user.name, user.display_name, Role(user.role), villages, sign_in.purpose, user.vendor,
+            user.id, user.name, user.display_name, Role(user.role), _villages(user), sign_in.purpose, user.vendor,
             sign_in.token_hash[:16], user.must_change,
         )  # fmt: skip
 
@@ -316,6 +318,19 @@ def check_password(password: str) -> None:
     """Raises UsageError for a password that an account may not have."""
     if len(password) < MIN_PASSWORD:
         raise UsageError(f"a password needs at least {MIN_PASSWORD} characters")
+
+
+def check_scope(role: Role, villages: list[str] | None) -> None:
+    """Raises UsageError for a scope that the role cannot have."""
+    if problem := scope_problem(role, villages):
+        raise UsageError(problem)
+
+
+def _villages(user: User) -> tuple[str, ...] | None:
+    """An account's scope. One that should name villages and does not (made by an older release) sees none."""
+    if user.villages is None:
+        return () if user.role in NEEDS_VILLAGES else None
+    return tuple(user.villages)
 
 
 def _passwords() -> ModuleType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 
 
@@ -28,6 +29,7 @@ class Permission(StrEnum):
     REPORT_VIEW = "report.view"
     ACCOUNT_MANAGE = "account.manage"
     AUDIT_VIEW = "audit.view"
+    API_VIEW = "api.view"  # the description of the API
     STATION_VIEW = "station.view"  # facts of the machine itself: disks, clock, certificate …
     RETENTION_CONFIRM = "retention.confirm"  # to say that the clock is right, by which old footage is deleted
 
@@ -44,7 +46,9 @@ class Role(StrEnum):
 
 
 P = Permission
-_OFFICER = {P.CAMERA_VIEW, P.LIVE_VIEW, P.PLAYBACK_VIEW, P.PATROL_VIEW, P.SEARCH, P.CASE_VIEW, P.ALERT_VIEW, P.REPORT_VIEW}
+_OFFICER = {
+    P.CAMERA_VIEW, P.LIVE_VIEW, P.PLAYBACK_VIEW, P.PATROL_VIEW, P.SEARCH, P.CASE_VIEW, P.ALERT_VIEW, P.REPORT_VIEW, P.API_VIEW,
+}  # fmt: skip
 GRANTS: dict[Role, frozenset[Permission]] = {
     Role.VIDEO_OFFICER: frozenset(
         _OFFICER | {P.PATROL_RUN, P.PTZ_CONTROL, P.CAMERA_ACCEPT, P.WATCH_PROPOSE, P.ALERT_CONFIRM, P.CASE_MANAGE}
@@ -55,11 +59,40 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.FUNDER: frozenset({P.REPORT_VIEW}),
     Role.CONTRACTOR: frozenset({P.ORDER_OWN}),
     Role.ADMINISTRATOR: frozenset(
-        {P.CAMERA_VIEW, P.CAMERA_MANAGE, P.PATROL_VIEW, P.ACCOUNT_MANAGE, P.REPORT_VIEW, P.STATION_VIEW, P.RETENTION_CONFIRM}
+        {
+            P.CAMERA_VIEW,
+            P.CAMERA_MANAGE,
+            P.PATROL_VIEW,
+            P.ACCOUNT_MANAGE,
+            P.REPORT_VIEW,
+            P.API_VIEW,
+            P.STATION_VIEW,
+            P.RETENTION_CONFIRM,
+        }
     ),
-    Role.AUDITOR: frozenset({P.AUDIT_VIEW}),
+    Role.AUDITOR: frozenset({P.AUDIT_VIEW, P.API_VIEW}),
 }
 
 
-def allows(role: Role, permission: Permission) -> bool:
+# What belongs to no village: only an account of the whole town may.
+OF_THE_TOWN = frozenset({P.ACCOUNT_MANAGE, P.AUDIT_VIEW, P.STATION_VIEW, P.RETENTION_CONFIRM})
+NEEDS_VILLAGES = frozenset({Role.FUNDER})  # each reads the reports of the villages that he paid for
+NEEDS_TOWN = frozenset({Role.AUDITOR})
+
+
+def allows(role: Role, permission: Permission, *, whole_town: bool = True) -> bool:
+    """Whether an account of this role may; `whole_town`: its scope is not limited to some villages."""
+    if permission in OF_THE_TOWN and not whole_town:
+        return False
     return permission in (P.PUBLIC, P.SIGNED_IN) or permission in GRANTS[role]
+
+
+def scope_problem(role: Role, villages: Collection[str] | None) -> str:
+    """Why an account of this role cannot have this scope (None: the whole town); empty where it can."""
+    if villages is not None and not villages:
+        return "a scope names at least one village; without a scope an account sees the whole town"
+    if role in NEEDS_VILLAGES and villages is None:
+        return f"an account of the role {role.value} names its villages (--village)"
+    if role in NEEDS_TOWN and villages is not None:
+        return f"an account of the role {role.value} sees the whole town; give it no villages"
+    return ""

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.tables import Camera
 from core import audit, events
 from core.errors import ConflictError, NotFoundError, UsageError
+from core.scope import Villages, within
 from health.faults import CLOSED, DISMISSED, FAMILIES, OPEN, RECOVERING
 from health.tables import Fault, WorkOrder, WorkOrderNote
 
@@ -111,10 +112,11 @@ def _under_warranty(camera: Camera | None, at: datetime) -> bool:
 
 async def move(
     session: AsyncSession, number: int, state: str, at: datetime, by: str, *, text: str = "", assignee: str = "",
-    vendor: str = "", cost: float | None = None, into: int | None = None,
+    vendor: str = "", cost: float | None = None, into: int | None = None, villages: Villages = None,
 ) -> WorkOrder:  # fmt: skip
-    """A step of an order. Raises NotFoundError, UsageError, ConflictError for a step that there is not."""
-    order = await session.get(WorkOrder, number)
+    """A step of an order. `villages`: the scope of whoever takes it, which must have the order and the one that it is merged
+    `into`. Raises NotFoundError, UsageError, ConflictError for a step that there is not."""
+    order = await session.scalar(select(WorkOrder).where(WorkOrder.id == number, within(WorkOrder.village, villages)))
     if order is None:
         raise NotFoundError(f"there is no work order {number}")
     if state not in STEPS:
@@ -130,7 +132,7 @@ async def move(
     if state == REFUSED and not text:
         raise UsageError("say why it is refused")
     if state == MERGED:
-        await _merge(session, order, into)
+        await _merge(session, order, into, villages)
     if cost is not None:
         if cost < 0:
             raise UsageError("a cost is not below nothing")
@@ -143,10 +145,14 @@ async def move(
     return order
 
 
-async def _merge(session: AsyncSession, order: WorkOrder, into: int | None) -> None:
-    other = await session.get(WorkOrder, into) if into else None
+async def _merge(session: AsyncSession, order: WorkOrder, into: int | None, villages: Villages) -> None:
+    """The faults and their pictures go to the other order, and so to its company: it must be the same one."""
+    query = select(WorkOrder).where(WorkOrder.id == into, within(WorkOrder.village, villages))
+    other = await session.scalar(query) if into else None
     if other is None or other.id == order.id or other.state in (DONE, MERGED):
         raise UsageError("say with which running order it is merged")
+    if order.vendor not in ("", other.vendor):
+        raise UsageError(f"order {other.id} is another company's; assign both to the same one first")
     order.merged_into = other.id
     for fault in await session.scalars(select(Fault).where(Fault.order == order.id)):
         fault.order = other.id

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.tables import Camera
 from core import audit, events
 from core.errors import NotFoundError, UsageError
+from core.scope import Villages, within
 from health import bank
 from health.faults import FAMILIES, LIVE_STATES, OPEN, Track
 from health.tables import Fault, Look, TourVerdict
@@ -104,8 +105,12 @@ class Misses:
     most: float | None
 
 
-async def misses(session: AsyncSession, since: datetime) -> Misses:
-    said = (await session.scalars(select(TourVerdict.verdict).where(TourVerdict.blind, TourVerdict.at >= since))).all()
+async def misses(session: AsyncSession, since: datetime, villages: Villages = None) -> Misses:
+    """Of the tours since a time, among the cameras of some villages (None: all)."""
+    query = select(TourVerdict.verdict).where(TourVerdict.blind, TourVerdict.at >= since)
+    if villages is not None:
+        query = query.join(Camera, Camera.id == TourVerdict.camera).where(within(Camera.village, villages))
+    said = (await session.scalars(query)).all()
     shown, missed = len(said), sum(v == "faulty" for v in said)
     return Misses(shown, missed, missed / shown if shown else None, wilson_upper(missed, shown) if shown else None)
 

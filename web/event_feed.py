@@ -32,17 +32,19 @@ RETRY_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An event, and as sockets send it."""
+    """An event, as sockets send it, and as they tell those who may only know that there was one."""
 
     row: events.Event
     text: str
+    bare: str
 
 
 def told(row: events.Event) -> Told:
     body = {
         "id": row.id, "at": row.at.isoformat(), "kind": row.kind, "camera": row.camera, "village": row.village, "data": row.data,
     }  # fmt: skip
-    return Told(row, json.dumps(body, ensure_ascii=False))
+    bare = body | {"camera": None, "data": {}}
+    return Told(row, json.dumps(body, ensure_ascii=False), json.dumps(bare, ensure_ascii=False))
 
 
 class EventFeed:

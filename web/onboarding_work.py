@@ -34,6 +34,7 @@ class State:
     total: int = 0
     failed: int = 0
     running: bool = False
+    villages: tuple[str, ...] | None = None  # whose cameras it is about; None: the whole town's
 
 
 class OnboardingWork:
@@ -51,16 +52,17 @@ class OnboardingWork:
 
     def identify(self, cameras: Sequence[Camera]) -> State:
         """Ask cameras who they are. Raises ConflictError while something runs."""
-        return self._start("identify", self._identify(cameras), len(cameras))
+        return self._start("identify", self._identify(cameras), cameras)
 
     async def close(self) -> None:
         await self._tasks.close()
 
-    def _start(self, kind: str, work: Coroutine[Any, Any, None], total: int = 0) -> State:
+    def _start(self, kind: str, work: Coroutine[Any, Any, None], cameras: Sequence[Camera] | None = None) -> State:
         if self.state.running:
             work.close()
             raise ConflictError(f"{self.state.kind} is still running; wait for it")
-        self.state = State(kind, total=total, running=True)
+        villages = None if cameras is None else tuple(sorted({c.village for c in cameras}))
+        self.state = State(kind, total=len(cameras or ()), running=True, villages=villages)
         self._tasks.start(kind, self._run(work))
         return self.state
 
@@ -94,7 +96,8 @@ class OnboardingWork:
     async def _tell(self) -> None:
         async with self._database.session() as session:
             s = self.state
+            village = s.villages[0] if s.villages is not None and len(s.villages) == 1 else None
             events.append(
-                session, self._clock.now(), "onboarding.progress",
+                session, self._clock.now(), "onboarding.progress", village=village,
                 work=s.kind, done=s.done, total=s.total, failed=s.failed, running=s.running,
             )  # fmt: skip

@@ -107,7 +107,7 @@ async def test_a_second_person_must_approve(database: Database, clock: ManualClo
     async with database.session() as session:
         case = await watch.open_case(session, now, "zhang", "2026-1", "x")
         subject = await watch.propose(
-            session, now, "zhang", case=case.id, title="x", cls="person", upper=None, lower=None, villages=None, reason="grund",
+            session, now, "zhang", case=case.id, title="x", cls="person", upper="red", lower=None, villages=None, reason="grund",
             expires_at=now + timedelta(days=1),
         )  # fmt: skip
     async with database.session() as session:

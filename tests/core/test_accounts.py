@@ -132,7 +132,7 @@ def test_funders_reach_figures_only() -> None:
 
 def test_no_role_both_runs_the_system_and_reads_the_audit() -> None:
     assert Permission.AUDIT_VIEW not in GRANTS[Role.ADMINISTRATOR]
-    assert GRANTS[Role.AUDITOR] == {Permission.AUDIT_VIEW}
+    assert GRANTS[Role.AUDITOR] == {Permission.AUDIT_VIEW, Permission.API_VIEW}
 
 
 async def test_a_change_ends_sessions_and_is_written_down(either_database: Database, clock: ManualClock) -> None:

@@ -117,14 +117,24 @@ async def test_reminders_warn_twice_and_escalate_once(session: AsyncSession, clo
 async def test_steps_that_there_are_not(session: AsyncSession, clock: ManualClock) -> None:
     now = clock.now()
     (order,) = await create(session, [fault(session, now)], now, "x", SHANGHAI, Wish("A"))
-    (other,) = await create(session, [fault(session, now, family="moved")], now, "x", SHANGHAI)
+    (other,) = await create(session, [fault(session, now, family="moved")], now, "x", SHANGHAI, Wish("A"))
+    (foreign,) = await create(session, [fault(session, now, family="blurred")], now, "x", SHANGHAI, Wish("B"))
+    with pytest.raises(UsageError, match="another company"):
+        await move(session, foreign.id, "merged", now, "x", into=order.id)
+    foreign.village = "w"
+    with pytest.raises(UsageError, match="running order"):  # as if it were not there
+        await move(session, order.id, "merged", now, "x", into=foreign.id, villages=["v"])
     for state, error in (("odd", UsageError), ("new", ConflictError), ("refused", UsageError), ("merged", UsageError)):
         with pytest.raises(error):
             await move(session, order.id, state, now, "x")
     with pytest.raises(NotFoundError):
         await move(session, 999, "working", now, "x")
     await move(session, other.id, "merged", now, "x", into=order.id)
-    assert (await session.scalars(select(Fault.order))).all() == [order.id, order.id] and other.merged_into == order.id
+    assert (await session.scalars(select(Fault.order))).all() == [
+        order.id,
+        order.id,
+        foreign.id,
+    ] and other.merged_into == order.id
 
 
 @given(st.lists(st.sampled_from(sorted(STEPS)), max_size=12))

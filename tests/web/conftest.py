@@ -13,7 +13,7 @@ from cameras import inventory, registry
 from core.accounts import Accounts
 from core.clock import SystemClock
 from core.database import Database
-from core.permissions import Role
+from core.permissions import NEEDS_VILLAGES, Role
 from core.settings import DataSettings, Settings
 from search.store import Days
 from search.upkeep import days_of
@@ -65,6 +65,8 @@ async def sign_in(database: Database, station_settings: Settings) -> AsyncIterat
         client = TestClient(test_server)
         clients.append(client)
         if role is not None:
+            if villages is None and role in NEEDS_VILLAGES:
+                villages = ["wangjia"]
             name = f"{role.value}-{'-'.join(villages or ['all'])}"
             if name not in known:
                 known.add(name)

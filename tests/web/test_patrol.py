@@ -315,12 +315,15 @@ async def test_figures_of_days_stay_within_ones_villages(sign_in: SignIn, databa
     async with database.session() as session:
         for kind, name in (("town", ""), ("village", "wangjia"), ("village", "xidian"), ("vendor", "Ning Hai")):
             session.add(DailyFigures(day="2026-11-20", kind=kind, name=name, figures={"online": 0.9}))
-    officer, funder = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.FUNDER, ["xidian"])
+    officer, local = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.VIDEO_OFFICER, ["xidian"])
     told = await (await officer.get("/api/patrol/figures?kind=vendor")).json()
     assert [r["name"] for r in told] == ["Ning Hai"]
-    theirs = await (await funder.get("/api/patrol/figures?kind=village")).json()
+    theirs = await (await local.get("/api/patrol/figures?kind=village")).json()
     assert [r["name"] for r in theirs] == ["xidian"]
-    assert (await funder.get("/api/patrol/figures?kind=town")).status == 403
+    assert (await local.get("/api/patrol/figures?kind=town")).status == 403
+    funder = await sign_in(Role.FUNDER, ["xidian"])
+    for path in ("/api/patrol/figures?kind=village", "/api/openapi.json"):
+        assert (await funder.get(path)).status == 403
 
 
 async def test_figures_of_one_camera(sign_in: SignIn, faults: dict[str, int]) -> None:

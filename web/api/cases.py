@@ -16,6 +16,7 @@ from cases.tables import Alert, Case, WatchSubject
 from core.clock import from_microseconds
 from core.errors import NotFoundError, UsageError
 from core.permissions import Permission
+from core.scope import within
 from search import numbers
 from search.store.vectors import quantised
 from web.api.search import seen as seen_sighting
@@ -46,7 +47,7 @@ class SubjectBody(BaseModel):
     cls: str
     upper: str | None = None
     lower: str | None = None
-    villages: list[str] | None = None
+    villages: list[str] | None = Field(None, max_length=200, description="Null: the whole town")
     reason: str = Field(min_length=2, max_length=400)
     expires_at: datetime
     sighting: str | None = Field(None, max_length=20, description="Whoever looks like this one, beside the words")
@@ -57,16 +58,25 @@ class DecisionBody(BaseModel):
     auto_dispatch: bool = False
 
 
+class EndBody(BaseModel):
+    reason: str = Field(min_length=2, max_length=400)
+
+
+class RenewBody(BaseModel):
+    expires_at: datetime
+    reason: str = Field(min_length=2, max_length=400)
+
+
 class SubjectView(BaseModel):
     id: int
-    case: int
+    case: int | None = Field(description="Null, and the reason empty, where the case is outside the account's villages")
     title: str
     cls: str
     upper: str | None
     lower: str | None
     villages: list[str] | None
     reason: str
-    state: str
+    state: str = Field(description="proposed, active, expired, refused, ended")
     proposed_by: str
     approved_by: str | None
     expires_at: datetime
@@ -112,20 +122,18 @@ class AnswerBody(BaseModel):
 @route("GET", "/api/cases", Permission.CASE_VIEW, reply=list[CaseView])
 async def list_cases(c: Context) -> list[CaseView]:
     """The newest cases."""
-    query = select(Case).order_by(Case.id.desc()).limit(200)
-    if c.identity.villages is not None:
-        query = query.where(Case.village.in_(c.identity.villages) | Case.village.is_(None))
+    query = select(Case).where(within(Case.village, c.identity.villages)).order_by(Case.id.desc()).limit(200)
     async with c.services.database.reading() as session:
         return [_case(r) for r in await session.scalars(query)]
 
 
 @route("POST", "/api/cases", Permission.CASE_MANAGE, body=CaseBody, reply=CaseView)
 async def open_case(c: Context) -> CaseView:
-    """Open a case."""
+    """Open a case of a village; without one it is of the account's only village, or of the whole town."""
+    now, who, body = c.services.clock.now(), c.identity, c.body
     async with c.services.database.session() as session:
-        return _case(
-            await watch.open_case(session, c.services.clock.now(), c.identity.name, c.body.number, c.body.title, c.body.village)
-        )
+        await registry.check_villages(session, [body.village] if body.village is not None else [], who.villages)
+        return _case(await watch.open_case(session, now, who.name, body.number, body.title, body.village, who.villages))
 
 
 @route("GET", "/api/watch", Permission.CASE_VIEW, reply=list[SubjectView])
@@ -133,7 +141,9 @@ async def list_watch(c: Context) -> list[SubjectView]:
     """Subjects of the watch list, newest first."""
     await c.look("watch.list", "watch list")
     async with c.services.database.reading() as session:
-        return [_subject(r) for r in await session.scalars(select(WatchSubject).order_by(WatchSubject.id.desc()).limit(200))]
+        rows = await watch.subjects(session, c.identity.villages)
+        cases = set(await session.scalars(select(Case.id).where(within(Case.village, c.identity.villages))))
+    return [_subject(r, c, known_case=r.case in cases) for r in rows]
 
 
 @route("POST", "/api/watch", Permission.WATCH_PROPOSE, body=SubjectBody, reply=SubjectView)
@@ -144,7 +154,11 @@ async def propose_watch(c: Context) -> SubjectView:
     example = await _example(c, c.body.sighting) if c.body.sighting else None
     async with c.services.database.session() as session:
         values = c.body.model_dump(exclude={"sighting"})
-        return _subject(await watch.propose(session, c.services.clock.now(), c.identity.name, **values, example=example))
+        await registry.check_villages(session, c.body.villages or [], c.identity.villages)
+        row = await watch.propose(
+            session, c.services.clock.now(), c.identity.name, **values, example=example, scope=c.identity.villages
+        )
+        return _subject(row, c)
 
 
 async def _example(c: Context, text: str) -> watch.Example:
@@ -169,8 +183,29 @@ async def decide_watch(c: Context) -> SubjectView:
             c.number("subject"),
             yes=c.body.approve,
             auto_dispatch=c.body.auto_dispatch,
+            scope=c.identity.villages,
         )
-        return _subject(row)
+        return _subject(row, c)
+
+
+@route("POST", "/api/watch/{subject}/end", Permission.ALERT_CONFIRM, body=EndBody, reply=SubjectView)
+async def end_watch(c: Context) -> SubjectView:
+    """Take a subject off the watch list before it expires: found, or not wanted any more."""
+    now, who = c.services.clock.now(), c.identity
+    async with c.services.database.session() as session:
+        row = await watch.end_subject(session, now, who.name, c.number("subject"), c.body.reason, who.villages)
+        return _subject(row, c)
+
+
+@route("POST", "/api/watch/{subject}/renew", Permission.WATCH_APPROVE, body=RenewBody, reply=SubjectView)
+async def renew_watch(c: Context) -> SubjectView:
+    """Let a subject stay on the watch list for longer, at most 30 days from now."""
+    now, who, until = c.services.clock.now(), c.identity, c.body.expires_at
+    if until.tzinfo is None:
+        raise UsageError("times need a zone, like 2026-11-21T08:00:00+08:00")
+    async with c.services.database.session() as session:
+        row = await watch.renew(session, now, who.name, c.number("subject"), until, c.body.reason, who.villages)
+        return _subject(row, c)
 
 
 @route("POST", "/api/watch/{subject}/seen", Permission.ALERT_CONFIRM, body=SeenBody, reply=AlertView)
@@ -188,16 +223,17 @@ async def seen(c: Context) -> AlertView:
     name = f"alerts/{camera.id}/{now:%Y%m%dT%H%M%S%f}.jpg"
     await keep(c.services.data_dir, name, await c.services.snapshots.of(frames[-1], 640))
     async with c.services.database.session() as session:
-        alert = await watch.seen_by_a_person(session, now, c.identity.name, c.number("subject"), camera, frames[-1].at_us, name)
+        alert = await watch.seen_by_a_person(
+            session, now, c.identity.name, c.number("subject"), camera, frames[-1].at_us, name, c.identity.villages
+        )
         return _alert(alert, await session.get_one(WatchSubject, alert.subject), camera.name)
 
 
 @route("GET", "/api/alerts", Permission.ALERT_VIEW, query=AlertQuery, reply=list[AlertView])
 async def list_alerts(c: Context) -> list[AlertView]:
     """Alerts, newest first; patrol officers see those that were sent out."""
-    states = None if c.identity.may(Permission.ALERT_CONFIRM) else ("dispatched", "acked", "answered")
     async with c.services.database.reading() as session:
-        rows = await alerts.recent(session, c.identity.villages, states, c.query.before, c.query.limit)
+        rows = await alerts.recent(session, c.identity.villages, _states(c), c.query.before, c.query.limit)
         found = await session.execute(select(Camera.id, Camera.name).where(Camera.id.in_({a.camera for a, _ in rows})))
         names = {row.id: row.name for row in found}
     await c.look("alert.list", "alerts", key=f"alert.list {c.query.before or ''}")
@@ -216,7 +252,7 @@ async def confirm_alert(c: Context) -> None:
 async def acknowledge_alert(c: Context) -> None:
     """Take an alert: on my way."""
     async with c.services.database.session() as session:
-        alert = await alerts.get(session, c.number("alert"), c.identity.villages)
+        alert = await alerts.get(session, c.number("alert"), c.identity.villages, _states(c))
         await alerts.acknowledge(session, c.services.clock.now(), c.identity.name, alert)
 
 
@@ -224,7 +260,7 @@ async def acknowledge_alert(c: Context) -> None:
 async def answer_alert(c: Context) -> None:
     """Report what came of it."""
     async with c.services.database.session() as session:
-        alert = await alerts.get(session, c.number("alert"), c.identity.villages)
+        alert = await alerts.get(session, c.number("alert"), c.identity.villages, _states(c))
         await alerts.answer(session, c.services.clock.now(), c.identity.name, alert, c.body.result, c.body.note)
 
 
@@ -232,21 +268,28 @@ async def answer_alert(c: Context) -> None:
 async def alert_thumbnail(c: Context) -> web.Response:
     """JPEG of what was seen; looking at it is audited."""
     async with c.services.database.reading() as session:
-        alert = await alerts.get(session, c.number("alert"), c.identity.villages)
-    if alert.state in ("new", "rejected") and not c.identity.may(Permission.ALERT_CONFIRM):
-        raise UsageError("this alert was not sent out")
+        alert = await alerts.get(session, c.number("alert"), c.identity.villages, _states(c))
     why = c.identity.purpose or f"alert {alert.id}"
     await c.look("alert.view", str(alert.id), reason=why, village=alert.village, camera=alert.camera)
     return await picture(c.services.data_dir, alert.thumbnail)
+
+
+def _states(c: Context) -> tuple[str, ...] | None:
+    """The alerts that an account sees: patrol officers those that were sent out."""
+    return None if c.identity.may(Permission.ALERT_CONFIRM) else alerts.SENT
 
 
 def _case(r: Case) -> CaseView:
     return CaseView(id=r.id, number=r.number, title=r.title, village=r.village, opened_at=r.opened_at, opened_by=r.opened_by)
 
 
-def _subject(r: WatchSubject) -> SubjectView:
+def _subject(r: WatchSubject, c: Context, *, known_case: bool = True) -> SubjectView:
+    """Of a subject that is looked for in other villages as well an account learns what to look for in its own, not more."""
+    mine, expired = c.identity.villages, r.state in ("active", "proposed") and r.expires_at <= c.services.clock.now()
+    villages = r.villages if r.villages is None or mine is None else [v for v in r.villages if v in mine]
     return SubjectView(
-        id=r.id, case=r.case, title=r.title, cls=r.cls, upper=r.upper, lower=r.lower, villages=r.villages, reason=r.reason, state=r.state,
+        id=r.id, case=r.case if known_case else None, title=r.title, cls=r.cls, upper=r.upper, lower=r.lower, villages=villages,
+        reason=r.reason if known_case else "", state="expired" if expired else r.state,
         proposed_by=r.proposed_by, approved_by=r.approved_by, expires_at=r.expires_at, auto_dispatch=bool(r.auto_dispatch),
         by_picture=r.vector is not None,
     )  # fmt: skip

@@ -8,13 +8,14 @@ from typing import Literal
 
 from aiohttp import web
 from pydantic import BaseModel, Field
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera, Village
 from core import audit
 from core.errors import ConflictError, ForbiddenError, NotFoundError
 from core.permissions import Permission
+from core.scope import within
 from health import orders
 from health.stills import masked
 from health.tables import Fault, WorkOrder, WorkOrderPhoto
@@ -59,11 +60,8 @@ class Kept(BaseModel):
 async def own_orders(c: Context) -> list[OwnOrder]:
     """This company's orders: those that run, and those closed within a month."""
     now = c.services.clock.now()
-    mine = select(WorkOrder).where(
-        WorkOrder.vendor == _company(c), or_(WorkOrder.state.in_(orders.RUNNING), WorkOrder.closed_at > now - RECENT)
-    )
     async with c.services.database.reading() as session:
-        rows = (await session.scalars(mine.order_by(WorkOrder.mend_by).limit(500))).all()
+        rows = (await session.scalars(_mine(c, now).order_by(WorkOrder.mend_by).limit(500))).all()
         cameras = {x.id: x for x in await session.scalars(select(Camera).where(Camera.id.in_([o.camera for o in rows])))}
         villages = {v.code: v.name for v in await session.scalars(select(Village))}
         numbers = [o.id for o in rows]
@@ -150,8 +148,14 @@ def _company(c: Context) -> str:
     return c.identity.vendor
 
 
+def _mine(c: Context, now: datetime) -> Select[WorkOrder]:
+    """What the company sees at all, with pictures and photos: for a month after an order is closed, then no longer."""
+    recent = or_(WorkOrder.state.in_(orders.RUNNING), WorkOrder.closed_at > now - RECENT)
+    return select(WorkOrder).where(WorkOrder.vendor == _company(c), within(WorkOrder.village, c.identity.villages), recent)
+
+
 async def _own(session: AsyncSession, c: Context) -> WorkOrder:
-    order = await session.get(WorkOrder, c.number("order"))
-    if order is None or order.vendor != _company(c):
+    order = await session.scalar(_mine(c, c.services.clock.now()).where(WorkOrder.id == c.number("order")))
+    if order is None:
         raise NotFoundError("there is no such work order")
     return order

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from core import audit, events
+from core import audit
 from core.accounts import Identity
 from core.errors import ForbiddenError, MinwangError
 from core.numbers import whole
@@ -21,18 +21,25 @@ from core.permissions import GRANTS, Permission
 from core.sign_in import DEVICE_KNOWN_FOR, Opened
 from core.tasks import first_of
 from web import openapi
+from web.event_feed import Told
 from web.routing import COOKIE, Context, device_cookie, route, session_cookie
 from web.sign_in_limit import source_of
+from web.standing import Lost, Standing, close
 
 log = logging.getLogger(__name__)
 
 SEND_SECONDS = 20.0  # a page that takes nothing for so long is gone
 
-# Which events reach whom: by the first word of the kind. What is not listed needs CAMERA_VIEW.
+# Which events reach whom: by the kind, else by its first word. What is not listed needs CAMERA_VIEW.
 _NEEDS = {
+    "alert.raised": Permission.ALERT_CONFIRM, "alert.rejected": Permission.ALERT_CONFIRM,  # not sent out to the patrol officers
     "alert": Permission.ALERT_VIEW, "fault": Permission.PATROL_VIEW, "patrol": Permission.PATROL_VIEW,
-    "watch": Permission.CASE_VIEW, "backup": Permission.STATION_VIEW,
+    "watch": Permission.CASE_VIEW, "backup": Permission.STATION_VIEW, "events": Permission.SIGNED_IN,
 }  # fmt: skip
+# Told to accounts of some villages as well when they concern the whole town, without what they say.
+_OF_THE_TOWN = frozenset(
+    {"events.skipped", "patrol.finished", "watch.proposed", "watch.approved", "watch.refused", "watch.renewed", "watch.ended"}
+)
 
 
 class SignInBody(BaseModel):
@@ -157,7 +164,7 @@ async def me(c: Context) -> Me:
     return _me(c, c.identity)
 
 
-@route("GET", "/api/openapi.json", Permission.SIGNED_IN, kind="file")
+@route("GET", "/api/openapi.json", Permission.API_VIEW, kind="file")
 async def describe_api(_c: Context) -> web.Response:
     """This document."""
     return web.json_response(openapi.document())
@@ -211,7 +218,10 @@ async def _serve_events(c: Context) -> web.WebSocketResponse:
     await socket.prepare(c.request)
     c.services.sockets.add(socket)
     try:
-        await first_of(_send_events(c, socket), _until_closed(socket))
+        standing = Standing(c)
+        await first_of(_send_events(c, socket, standing), _until_closed(socket), standing.watch())
+    except Lost as e:
+        await close(socket, e)
     except (ConnectionError, TimeoutError):
         pass  # the page left
     except (MinwangError, SQLAlchemyError) as e:
@@ -228,24 +238,32 @@ async def _until_closed(socket: web.WebSocketResponse) -> None:
             return
 
 
-async def _send_events(c: Context, socket: web.WebSocketResponse) -> None:
-    """Until the page leaves or takes nothing for SEND_SECONDS."""
+async def _send_events(c: Context, socket: web.WebSocketResponse, standing: Standing) -> None:
+    """Until the page leaves or takes nothing for SEND_SECONDS. Raises Lost."""
     async with aclosing(c.services.feed.follow(whole(c.request.query.get("after", "")))) as feed:
         async for event in feed:
-            if visible(c.identity, event.row):
+            text = text_for(await standing.fresh(), event)
+            if text is not None:
                 async with asyncio.timeout(SEND_SECONDS):
-                    await socket.send_str(event.text)
+                    await socket.send_str(text)
 
 
-def visible(identity: Identity, row: events.Event) -> bool:
-    needed = _NEEDS.get(row.kind.partition(".")[0], Permission.CAMERA_VIEW)
-    return identity.may(needed) and (row.village is None or identity.sees_village(row.village))
+def text_for(identity: Identity, event: Told) -> str | None:
+    """An event as an account learns of it, or None. What is of no village is the whole town's: an account of some villages
+    learns of some kinds that there was one, and nothing else."""
+    row = event.row
+    needed = _NEEDS.get(row.kind) or _NEEDS.get(row.kind.partition(".")[0], Permission.CAMERA_VIEW)
+    if not identity.may(needed):
+        return None
+    if identity.villages is None or (row.village is not None and identity.sees_village(row.village)):
+        return event.text
+    return event.bare if row.village is None and row.kind in _OF_THE_TOWN else None
 
 
 def _me(c: Context, identity: Identity) -> Me:
     return Me(
         name=identity.name, display_name=identity.display_name, role=identity.role, purpose=identity.purpose,
         villages=None if identity.villages is None else list(identity.villages),
-        permissions=sorted(p.value for p in GRANTS[identity.role]), station=c.services.settings.station.name,
+        permissions=sorted(p.value for p in GRANTS[identity.role] if identity.may(p)), station=c.services.settings.station.name,
         must_change=identity.must_change,
     )  # fmt: skip

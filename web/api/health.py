@@ -13,8 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
 from core import audit
+from core.accounts import Identity
 from core.errors import NotFoundError, UsageError
 from core.permissions import Permission
+from core.scope import covers, within
 from health import bank
 from health.faults import FAMILIES, LIVE_STATES, OPEN, RECOVERING
 from health.rounds import ask
@@ -23,6 +25,7 @@ from web.files import picture
 from web.routing import Context, route
 
 MOST_DAYS = 31
+RECENT_ROUNDS = 200  # among which the newest of an account's villages is looked for
 
 
 class RoundView(BaseModel):
@@ -31,9 +34,9 @@ class RoundView(BaseModel):
     asked_by: str
     started_at: datetime | None
     finished_at: datetime | None
-    cameras: int
-    looked: int
-    faulty: int
+    cameras: int | None = Field(description="Null with the next two: the round goes beyond the account's villages")
+    looked: int | None
+    faulty: int | None
 
 
 class FaultView(BaseModel):
@@ -106,21 +109,21 @@ class MaintenanceView(BaseModel):
 async def patrol(c: Context) -> PatrolView:
     """The newest round and the faults, open ones or closed ones, newest first."""
     states = ("closed",) if c.query.closed else (OPEN, RECOVERING)
-    query = select(Fault, Camera).outerjoin(Camera, Camera.id == Fault.camera).where(Fault.state.in_(states))
+    query = select(Fault, Camera).outerjoin(Camera, Camera.id == Fault.camera)
+    query = query.where(Fault.state.in_(states), within(Fault.village, c.identity.villages))
     if c.query.before is not None:
         query = query.where(Fault.id < c.query.before)
     if c.query.camera is not None:
         query = query.where(Fault.camera == c.query.camera)
-    if c.identity.villages is not None:
-        query = query.where(Fault.village.in_(c.identity.villages))
     async with c.services.database.reading() as session:
-        newest = await session.scalar(select(PatrolRound).order_by(PatrolRound.id.desc()).limit(1))
+        rounds = (await session.scalars(select(PatrolRound).order_by(PatrolRound.id.desc()).limit(RECENT_ROUNDS))).all()
         rows = (await session.execute(query.order_by(Fault.id.desc()).limit(c.query.limit))).all()
     key = f"fault.list {c.query.closed} {c.query.camera} {c.query.before}"
     await c.look("fault.list", c.query.camera or "faults", key=key, opens=[f"fault {f.id}" for f, _ in rows])
+    newest = next((r for r in rounds if _concerns(r, c.identity)), None)
     return PatrolView(
-        round=_round(newest) if newest else None,
-        faults=[_fault(f, camera) for f, camera in rows],
+        round=_round(newest, c.identity) if newest else None,
+        faults=[_fault(f, camera, pictures=c.identity.may(Permission.LIVE_VIEW)) for f, camera in rows],
         next=rows[-1][0].id if len(rows) == c.query.limit else None,
     )
 
@@ -128,12 +131,18 @@ async def patrol(c: Context) -> PatrolView:
 @route("POST", "/api/patrol/rounds", Permission.PATROL_RUN, body=Scope, reply=RoundView)
 async def ask_for_round(c: Context) -> RoundView:
     """Ask for a patrol round now, of all cameras or of some."""
-    scope = {k: v for k, v in c.body.model_dump().items() if v}
-    if c.identity.villages is not None:
-        scope["villages"] = [v for v in scope.get("villages") or c.identity.villages if v in c.identity.villages]
+    scope: dict[str, Any] = {k: v for k, v in c.body.model_dump().items() if v}
+    mine = c.identity.villages
     async with c.services.database.session() as session:
+        if mine is not None:
+            known = set(await session.scalars(select(Camera.id).where(within(Camera.village, mine))))
+            scope["villages"] = [v for v in c.body.villages or mine if v in mine]
+            if c.body.cameras:
+                scope["cameras"] = [x for x in c.body.cameras if x in known]
+            if not all(scope.values()):  # nothing of what was named: an empty list would mean everything
+                raise NotFoundError("there is no such camera or village")
         row = await ask(session, c.services.clock.now(), c.identity.name, scope)
-    return _round(row)
+    return _round(row, c.identity)
 
 
 @route("POST", "/api/faults/verdict", Permission.PATROL_RUN, body=VerdictBody, reply=Count)
@@ -201,13 +210,13 @@ async def end_maintenance(c: Context) -> Count:
     return Count(done=1)
 
 
-@route("GET", "/api/faults/{fault}/picture", Permission.PATROL_VIEW, kind="file")
+@route("GET", "/api/faults/{fault}/picture", Permission.LIVE_VIEW, kind="file")
 async def fault_picture(c: Context) -> web.Response:
     """The picture that opened the fault."""
     return await picture(c.services.data_dir, (await _one(c, "picture")).picture)
 
 
-@route("GET", "/api/faults/{fault}/reference", Permission.PATROL_VIEW, kind="file")
+@route("GET", "/api/faults/{fault}/reference", Permission.LIVE_VIEW, kind="file")
 async def fault_reference(c: Context) -> web.Response:
     """A good picture of the same camera."""
     return await picture(c.services.data_dir, (await _one(c, "reference")).reference)
@@ -226,28 +235,36 @@ async def _one(c: Context, which: str) -> Fault:
 
 async def visible(session: AsyncSession, c: Context, numbers: Sequence[int]) -> list[Fault]:
     """Faults by number. Raises NotFoundError for one that is not there or not in the account's villages."""
-    query = select(Fault).where(Fault.id.in_(numbers), Fault.state.in_((*LIVE_STATES, "closed")))
-    if c.identity.villages is not None:
-        query = query.where(Fault.village.in_(c.identity.villages))
+    query = select(Fault).where(
+        Fault.id.in_(numbers), Fault.state.in_((*LIVE_STATES, "closed")), within(Fault.village, c.identity.villages)
+    )
     found = list(await session.scalars(query.order_by(Fault.id)))
     if len(found) < len(set(numbers)):
         raise NotFoundError("there is no such fault")
     return found
 
 
-def _round(r: PatrolRound) -> RoundView:
+def _concerns(r: PatrolRound, who: Identity) -> bool:
+    """The round is of the whole town, or of villages that the account sees."""
+    return who.villages is None or not r.scope or covers(who.villages, r.scope.get("villages"))
+
+
+def _round(r: PatrolRound, who: Identity) -> RoundView:
+    """Without its figures for an account that does not see all that the round is of."""
+    whole = covers(who.villages, r.scope.get("villages"))
     return RoundView(
-        id=r.id, asked_at=r.asked_at, asked_by=r.asked_by, started_at=r.started_at, finished_at=r.finished_at,
-        cameras=r.cameras or 0, looked=r.looked or 0, faulty=r.faulty or 0,
+        id=r.id, asked_at=r.asked_at, asked_by=r.asked_by if whole else "", started_at=r.started_at, finished_at=r.finished_at,
+        cameras=(r.cameras or 0) if whole else None, looked=(r.looked or 0) if whole else None,
+        faulty=(r.faulty or 0) if whole else None,
     )  # fmt: skip
 
 
-def _fault(f: Fault, camera: Camera | None) -> FaultView:
+def _fault(f: Fault, camera: Camera | None, *, pictures: bool) -> FaultView:
     return FaultView(
         id=f.id, camera=f.camera, camera_name=camera.name if camera else f.detail, village=f.village or "", family=f.family,
         chinese=FAMILIES[f.family].chinese, state=f.state, severity=f.severity, figures=f.figures, first_seen=f.first_seen,
         opened_at=f.opened_at, closed_at=f.closed_at, times=f.times, verdict=f.verdict, acknowledged_by=f.acknowledged_by,
-        order=f.order, has_picture=f.picture is not None, has_reference=f.reference is not None,
+        order=f.order, has_picture=pictures and f.picture is not None, has_reference=pictures and f.reference is not None,
     )  # fmt: skip
 
 

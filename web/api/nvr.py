@@ -28,6 +28,7 @@ from web.file_response import FileResponse
 from web.looks import footage_is_granted
 from web.routing import Context, route
 from web.services import Ticket
+from web.standing import Lost, Standing, close
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +92,7 @@ async def live_socket(c: Context) -> web.StreamResponse:
     if ticket is None:
         raise ForbiddenError("this ticket is used, too old or not yours; ask for another")
     stream = ticket.stream
+    await camera_of(c, stream.partition("/")[0])  # the ticket may be older than the account's scope
     async with c.services.database.reading() as session:
         status = await session.get(StreamStatus, stream)
         worker = await session.get(Worker, status.worker) if status else None
@@ -109,7 +111,7 @@ async def _serve_live(c: Context, ticket: Ticket, url: str) -> web.StreamRespons
     started = c.services.clock.now()
     c.services.sockets.add(socket)
     try:
-        await _relay(socket, messages)
+        await _relay(socket, messages, Standing(c, stream.partition("/")[0]))
     finally:
         c.services.sockets.discard(socket)
         seconds = (c.services.clock.now() - started).total_seconds()
@@ -130,10 +132,12 @@ async def _from_recorder(c: Context, url: str) -> AsyncIterator[str | bytes]:
                 yield message.data
 
 
-async def _relay(socket: web.WebSocketResponse, messages: AsyncIterator[str | bytes]) -> None:
-    """Carry messages to the viewer until either side ends."""
+async def _relay(socket: web.WebSocketResponse, messages: AsyncIterator[str | bytes], standing: Standing) -> None:
+    """Carry messages to the viewer until either side ends, or the viewer may not have them any more."""
     try:
-        await first_of(_send_all(socket, messages), _until_closed(socket))
+        await first_of(_send_all(socket, messages), _until_closed(socket), standing.watch())
+    except Lost as e:
+        await close(socket, e)
     except (aiohttp.ClientError, OSError, TimeoutError, ConflictError) as e:
         log.info("a viewer is sent away: %s", e)
         await socket.close(code=1013, message=b"the recorder does not answer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -9,12 +10,13 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 
-from cameras import acceptance, findings, history, registry
+from cameras import acceptance, adoption, findings, history, registry
 from cameras.discovery import Found
 from cameras.tables import Camera, DeviceSeen
 from core import audit
 from core.errors import ConflictError, ForbiddenError, NotFoundError
 from core.permissions import Permission
+from core.scope import covers, within
 from health import checklist
 from nvr.uploads import reencoded
 from web.files import keep, picture, upload
@@ -139,16 +141,16 @@ async def overview(c: Context) -> OnboardingView:
     scope = _scope(c, c.query.village)
     async with c.services.database.reading() as session:
         cameras = await registry.cameras(session, scope)
+        own = {x.id for x in cameras}
         lists = await checklist.of(session, cameras, c.services.clock.now())
-        query = select(DeviceSeen).where(DeviceSeen.verdict.in_(("new", "clone", "replaced"))).order_by(DeviceSeen.address)
-        if scope is not None:
-            query = query.where(DeviceSeen.village.in_(scope))
+        query = select(DeviceSeen).where(DeviceSeen.verdict.in_(adoption.ADOPTABLE), within(DeviceSeen.village, scope))
+        query = query.order_by(DeviceSeen.address)
         devices = (await session.scalars(query.limit(500))).all()
     return OnboardingView(
         items=list(checklist.ITEMS),
-        work=_work_view(_work(c).state),
+        work=_work_view(c, _work(c).state),
         cameras=[_candidate(camera, lists[camera.id]) for camera in cameras],
-        devices=[DeviceView.model_validate(d, from_attributes=True) for d in devices],
+        devices=[_device(d, own) for d in devices],
     )
 
 
@@ -159,7 +161,7 @@ async def survey(c: Context) -> WorkView:
         raise ForbiddenError("only an administrator of the whole town may look through all subnets")
     async with c.services.database.session() as session:
         await audit.record(session, c.services.clock.now(), c.identity.name, "cameras.survey", "town")
-    return _work_view(_work(c).survey())
+    return _work_view(c, _work(c).survey())
 
 
 @route("POST", "/api/onboarding/identify", Permission.CAMERA_MANAGE, body=IdentifyBody, reply=WorkView)
@@ -169,7 +171,7 @@ async def identify(c: Context) -> WorkView:
         cameras = await registry.cameras(session, _scope(c, c.body.village))
         chosen = [x for x in cameras if x.address and (not c.body.cameras or x.id in c.body.cameras)]
         await audit.record(session, c.services.clock.now(), c.identity.name, "cameras.identify", str(len(chosen)))
-    return _work_view(_work(c).identify(chosen))
+    return _work_view(c, _work(c).identify(chosen))
 
 
 @route("POST", "/api/cameras/{camera}/acceptance", Permission.CAMERA_ACCEPT, body=AcceptanceBody, reply=CandidateView)
@@ -242,11 +244,10 @@ async def adopt(c: Context) -> Created:
     """Take a device that was met as a camera of a village."""
     now = c.services.clock.now()
     async with c.services.database.session() as session:
-        device = await session.get(DeviceSeen, c.body.address)
-        if device is None or device.verdict == "known":
-            raise NotFoundError("no such device was met; look around first")
         if not c.identity.sees_village(c.body.village):
-            raise NotFoundError("there is no such village")
+            raise NotFoundError(f"there is no village '{c.body.village}'")
+        device = await adoption.device(session, c.body.address, c.identity.villages)
+        await adoption.check_credential(session, c.body.credential, c.body.village, c.identity.villages)
         met = Found(device.endpoint, device.address, device.url, device.name, device.hardware)
         added = await registry.add_met(session, c.body.village, c.body.name, met.known_as, c.body.credential)
         number = added.id
@@ -291,9 +292,8 @@ async def open_findings(c: Context) -> list[FindingView]:
 async def accept_finding(c: Context) -> dict[str, Any]:
     """Close a finding with a reason: it is known and accepted."""
     async with c.services.database.session() as session:
-        row = await findings.accept(session, c.number("finding"), c.services.clock.now(), c.identity.name, c.body.reason)
-        if row.village is not None and not c.identity.sees_village(row.village):
-            raise NotFoundError("there is no such open finding")
+        now, number = c.services.clock.now(), c.number("finding")
+        await findings.accept(session, number, now, c.identity.name, c.body.reason, c.identity.villages)
     return {}
 
 
@@ -303,8 +303,17 @@ def _work(c: Context) -> OnboardingWork:
     return c.services.onboarding
 
 
-def _work_view(state: State) -> WorkView:
-    return WorkView.model_validate(state, from_attributes=True)
+def _work_view(c: Context, state: State) -> WorkView:
+    """Of work that goes beyond the account's villages it learns only that something runs."""
+    if not state.kind or covers(c.identity.villages, state.villages):
+        return WorkView.model_validate(state, from_attributes=True)
+    return WorkView(kind=state.kind, done=0, total=0, failed=0, running=state.running)
+
+
+def _device(d: DeviceSeen, own: Collection[str]) -> DeviceView:
+    """`own`: the cameras that the account sees; whose double a device is stays hidden where it is none of them."""
+    view = DeviceView.model_validate(d, from_attributes=True)
+    return view if view.camera in own else view.model_copy(update={"camera": None})
 
 
 def _scope(c: Context, village: str | None) -> list[str] | None:

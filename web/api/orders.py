@@ -15,6 +15,7 @@ from cameras import registry
 from cameras.tables import Camera
 from core.errors import ConflictError, NotFoundError, UsageError
 from core.permissions import Permission
+from core.scope import within
 from health import figures, orders, register
 from health.camera_days import bounds
 from health.tables import DailyRegister, WorkOrder, WorkOrderNote, WorkOrderPhoto
@@ -123,8 +124,7 @@ async def list_orders(c: Context) -> list[OrderView]:
         query = query.where(WorkOrder.vendor == c.query.vendor)
     if c.query.before is not None:
         query = query.where(WorkOrder.id < c.query.before)
-    if c.identity.villages is not None:
-        query = query.where(WorkOrder.village.in_(c.identity.villages))
+    query = query.where(within(WorkOrder.village, c.identity.villages))
     async with c.services.database.reading() as session:
         rows = await session.scalars(query.order_by(WorkOrder.id.desc()).limit(c.query.limit))
         return [_order(o, c.services.clock.now()) for o in rows]
@@ -140,10 +140,12 @@ async def order_file(c: Context) -> OrderFile:
         )
         photos = list(await session.scalars(select(WorkOrderPhoto.id).where(WorkOrderPhoto.order == order.id)))
         told = [NoteView(at=n.at, by=n.by, step=n.step, text=n.text) for n in notes]
-    return OrderFile(order=_order(order, c.services.clock.now()), notes=told, photos=photos)
+    return OrderFile(
+        order=_order(order, c.services.clock.now()), notes=told, photos=photos if c.identity.may(Permission.LIVE_VIEW) else []
+    )
 
 
-@route("GET", "/api/orders/{order}/photos/{photo}", Permission.PATROL_VIEW, kind="file")
+@route("GET", "/api/orders/{order}/photos/{photo}", Permission.LIVE_VIEW, kind="file")
 async def order_photo(c: Context) -> web.Response:
     """A photo that the contractor took of what was mended."""
     async with c.services.database.reading() as session:
@@ -175,7 +177,7 @@ async def move_orders(c: Context) -> list[OrderView]:
         moved = [
             await orders.move(
                 session, o.id, body.state, now, c.identity.name, text=body.text, assignee=body.assignee, vendor=body.vendor,
-                cost=body.cost, into=body.into,
+                cost=body.cost, into=body.into, villages=c.identity.villages,
             )
             for o in wanted
         ]  # fmt: skip
@@ -291,8 +293,7 @@ async def _day(c: Context, text: str | None) -> DayView:
 
 async def _visible(session: AsyncSession, c: Context, numbers: list[int]) -> list[WorkOrder]:
     query = select(WorkOrder).where(WorkOrder.id.in_(numbers))
-    if c.identity.villages is not None:
-        query = query.where(WorkOrder.village.in_(c.identity.villages))
+    query = query.where(within(WorkOrder.village, c.identity.villages))
     found = list(await session.scalars(query.order_by(WorkOrder.id)))
     if len(found) < len(set(numbers)):
         raise NotFoundError("there is no such work order")

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from cameras.tables import Camera, Village
 from core.errors import ForbiddenError, NotFoundError
 from core.permissions import Permission
+from core.scope import within
 from health import figures
 from health.tables import DailyFigures
 from reports.coverage import VillageReport, render
@@ -46,8 +47,8 @@ class DayFigures(BaseModel):
 async def list_reports(c: Context) -> list[VillageName]:
     """Villages whose report the account may read."""
     async with c.services.database.reading() as session:
-        rows = await session.scalars(select(Village).order_by(Village.code))
-        return [VillageName(code=v.code, name=v.name) for v in rows if c.identity.sees_village(v.code)]
+        rows = await session.scalars(select(Village).where(within(Village.code, c.identity.villages)).order_by(Village.code))
+        return [VillageName(code=v.code, name=v.name) for v in rows]
 
 
 @route("GET", "/api/reports/{village}", Permission.REPORT_VIEW, query=ReportQuery, reply=VillageReport)
@@ -56,7 +57,7 @@ async def village_report(c: Context) -> VillageReport:
     return await _report(c)
 
 
-@route("GET", "/api/patrol/figures", Permission.REPORT_VIEW, query=FiguresQuery, reply=list[DayFigures])
+@route("GET", "/api/patrol/figures", Permission.PATROL_VIEW, query=FiguresQuery, reply=list[DayFigures])
 async def day_figures(c: Context) -> list[DayFigures]:
     """Figures of days that are over: of the town, of villages, vendors or sponsors; newest first."""
     if c.identity.villages is not None and c.query.kind != "village":

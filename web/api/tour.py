@@ -47,7 +47,7 @@ async def draw(c: Context) -> TourView:
     now = c.services.clock.now()
     async with c.services.database.reading() as session:
         stops = await tour.draw(session, c.identity.name, c.identity.villages, now, random.Random())
-        told = await tour.misses(session, now - timedelta(days=DAYS))
+        told = await tour.misses(session, now - timedelta(days=DAYS), c.identity.villages)
     opens = [f"snapshot.view {x.id}/{kind}" for x in stops for kind in ("main", "sub")]
     await c.look("tour.draw", "tour", key=f"tour.draw {now.isoformat()}", opens=opens, cameras=[x.id for x in stops])
     return TourView(

@@ -1,0 +1,148 @@
+"""Sockets end with the session, the role, the scope or the village by which they were opened."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from sqlalchemy import delete, select
+
+from cameras.tables import Camera
+from core import events
+from core.accounts import SignIn as Session
+from core.accounts import User
+from core.clock import SystemClock
+from core.database import Database
+from core.permissions import Role
+from nvr.tables import StreamStatus, Worker
+from tests.web.conftest import HEADERS, SignIn
+from web import standing
+
+Change = Callable[[Any], Awaitable[None]]
+SCOPE = ["wangjia"]
+
+
+async def sign_out(session: Any) -> None:
+    await session.execute(delete(Session))
+
+
+async def user(session: Any) -> User:
+    found: User = await session.scalar(select(User))
+    return found
+
+
+async def disable(session: Any) -> None:
+    (await user(session)).disabled = True
+
+
+async def other_role(session: Any) -> None:
+    (await user(session)).role = Role.CONTRACTOR.value
+
+
+async def other_scope(session: Any) -> None:
+    (await user(session)).villages = ["xidian"]
+
+
+async def camera_moves(session: Any) -> None:
+    (await session.get_one(Camera, "wj-01")).village = "xidian"
+
+
+async def camera_retires(session: Any) -> None:
+    (await session.get_one(Camera, "wj-01")).retired = True
+
+
+ENDS: list[tuple[Change, int]] = [(sign_out, 4401), (disable, 4401), (other_role, 4403), (other_scope, 4403)]
+
+
+async def code(socket: Any) -> int:
+    """Close code; what comes before is passed over."""
+    async with asyncio.timeout(3):
+        async for _ in socket:
+            pass
+    return int(socket.close_code)
+
+
+@pytest.mark.parametrize(("change", "expected"), ENDS)
+async def test_an_event_socket_ends(
+    change: Change, expected: int, sign_in: SignIn, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "ASK_SECONDS", 0.05)
+    socket = await (await sign_in(Role.VIDEO_OFFICER, SCOPE)).ws_connect("/api/events")
+    async with database.session() as session:
+        await change(session)
+    assert await code(socket) == expected
+
+
+async def test_no_event_is_told_after_the_session(sign_in: SignIn, database: Database) -> None:
+    """It is asked for at each batch as well: what happens right after a sign-out is not told."""
+    client = await sign_in(Role.VIDEO_OFFICER, SCOPE)
+    socket = await client.ws_connect("/api/events")
+    await asyncio.sleep(0.3)
+    async with database.session() as session:
+        await sign_out(session)
+        events.append(session, SystemClock().now(), "fault.opened", village="wangjia", camera="wj-01")
+    message = await socket.receive(timeout=2)
+    assert socket.close_code == 4401 and message.data == 4401
+
+
+@pytest.mark.parametrize(("change", "expected"), [*ENDS, (camera_moves, 4403), (camera_retires, 4403)])
+async def test_a_live_socket_ends(
+    change: Change, expected: int, sign_in: SignIn, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "ASK_SECONDS", 0.05)
+
+    async def live(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        while not socket.closed:
+            await socket.send_bytes(b"fragment")
+            await asyncio.sleep(0.02)
+        return socket
+
+    recorder_app = web.Application()
+    recorder_app.router.add_get("/live/{camera}/{kind}", live)
+    recorder = TestServer(recorder_app)
+    await recorder.start_server()
+    client = await sign_in(Role.VIDEO_OFFICER, SCOPE)
+    now = SystemClock().now()
+    async with database.session() as session:
+        session.add(Worker(name="recorder-0", role="recorder", url=str(recorder.make_url("")).rstrip("/"), pid=1, seen_at=now))
+        await session.flush()
+        for kind in ("main", "sub"):
+            session.add(
+                StreamStatus(stream=f"wj-01/{kind}", worker="recorder-0", state="recording", engine="native", at=now, since=now)
+            )
+    ticket = (await (await client.post("/api/live/ticket", json={"camera": "wj-01"}, headers=HEADERS)).json())["ticket"]
+    socket = await client.ws_connect(f"/api/live/{ticket}")
+    assert (await socket.receive(timeout=2)).data == b"fragment"
+    async with database.session() as session:
+        await change(session)
+    assert await code(socket) == expected
+    await recorder.close()
+
+
+async def test_an_account_of_some_villages_learns_of_the_town_only_that_something_was(
+    sign_in: SignIn, database: Database
+) -> None:
+    officer = await (await sign_in(Role.VIDEO_OFFICER, SCOPE)).ws_connect("/api/events")
+    patrol = await (await sign_in(Role.PATROL_OFFICER, SCOPE)).ws_connect("/api/events")
+    await asyncio.sleep(0.3)
+    async with database.session() as session:
+        now = SystemClock().now()
+        events.append(session, now, "patrol.finished", cameras=2000, faulty=3)
+        events.append(session, now, "finding.opened", address="10.0.0.1")  # a stranger outside all villages
+        events.append(session, now, "alert.raised", village="wangjia", alert=1)
+        events.append(session, now, "alert.rejected", village="wangjia", alert=1)
+        events.append(session, now, "alert.dispatched", village="wangjia", alert=2)
+    told = [json.loads((await officer.receive(timeout=2)).data) for _ in range(4)]
+    assert [(e["kind"], e["data"]) for e in told] == [
+        ("patrol.finished", {}), ("alert.raised", {"alert": 1}), ("alert.rejected", {"alert": 1}), ("alert.dispatched", {"alert": 2}),
+    ]  # fmt: skip
+    assert json.loads((await patrol.receive(timeout=2)).data)["data"] == {"alert": 2}  # what was not sent out is not told
+    await officer.close()
+    await patrol.close()
