@@ -174,6 +174,7 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
             {"orders": [made["own_order"], made["order"]], "state": "working"},
         ],
         "POST /api/patrol/day/sign": [{"day": made["day"]}],
+        "POST /api/patrol/day/supplement": [{"day": made["day"]}],
         "POST /api/cameras/{camera}/ptz/move": [{"pan": 1}],
         "POST /api/cameras/{camera}/ptz/preset": [{"token": "1"}],
         "POST /api/cameras/{camera}/ptz/keep": [{"name": "n"}],

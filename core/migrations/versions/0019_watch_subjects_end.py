@@ -6,7 +6,7 @@ from alembic import op
 from core.database import UtcDateTime
 
 revision = "0019"
-down_revision = "0022"
+down_revision = "0017"
 OLD, NEW = "The station's case number", "The case number, once in each village"
 
 

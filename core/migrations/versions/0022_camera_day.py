@@ -6,7 +6,7 @@ from alembic import op
 import core.database
 
 revision = "0022"
-down_revision = "0017"
+down_revision = "0019"
 
 
 def upgrade() -> None:
