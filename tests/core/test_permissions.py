@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import update
 
-from core.accounts import Accounts, Identity
+from core.accounts import Accounts, Identity, User
 from core.clock import ManualClock
 from core.database import Database
 from core.errors import UsageError
 from core.permissions import GRANTS, OF_THE_TOWN, Permission, Role, allows
+from core.sign_in import SignIns
 
 OFFICER = "alert.confirm alert.view api.view camera.view case.view live.view patrol.view playback.view report.view search"
 EXPECTED = {
@@ -61,13 +63,9 @@ async def test_a_scope_that_the_role_cannot_have_is_refused(database: Database, 
 
 
 async def test_a_funder_of_an_older_release_without_villages_sees_none(database: Database, clock: ManualClock) -> None:
-    from sqlalchemy import update
-
-    from core.accounts import User
-
     accounts = Accounts(database, clock)
     await accounts.create("li", LONG, Role.FUNDER, villages=["wangjia"], actor="test")
     async with database.session() as session:
         await session.execute(update(User).values(villages=None))
-    who = await accounts.resolve(await accounts.sign_in("li", LONG))
+    who = await accounts.resolve((await SignIns(database, clock, accounts).open("li", LONG)).token)
     assert who is not None and who.villages == () and not who.sees_village("wangjia")
