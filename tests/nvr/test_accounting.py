@@ -3,9 +3,11 @@ steps of the station's clock. Integers, no threads, no files, no database."""
 
 from __future__ import annotations
 
+import asyncio
 import errno
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -14,12 +16,15 @@ from hypothesis import strategies as st
 
 from nvr import footage
 from nvr.access_units import Assembled, Counters
+from nvr.ffmpeg_engine import FfmpegEngine, _Session
 from nvr.footage import Segment
 from nvr.preroll import EventSink
 from nvr.segments import SegmentSink
 from nvr.station_clock import StationClock
+from nvr.streams import StreamSpec
 from nvr.timeline import ClockStep, covered, holes, overtaken
 from nvr.volumes import VolumeSet
+from nvr.watchdog import Watchdog
 from tests.nvr.camera_clock import ORIGIN_US
 from tests.nvr.sink import VIDEO, GapFact, MemoryVolumes, Recording, single
 
@@ -300,3 +305,18 @@ def test_between_events_a_stream_that_came_back_is_not_called_unreachable() -> N
     assert made.archive.gaps == [
         GapFact(ORIGIN_US, ORIGIN_US + 5 * S, "unreachable"), GapFact(ORIGIN_US + 5 * S, None, "schedule")
     ]  # fmt: skip
+
+
+async def test_the_ffmpeg_engine_tells_gaps_in_wall_time() -> None:
+    """Behind a step of the station's clock its steady time is another."""
+    made = Recording()
+    made.sink.clock.correction_us = 86_400 * S
+    made.sink.start_gap("unreachable", "", ORIGIN_US + 86_400 * S)
+    session = object.__new__(_Session)
+    now = asyncio.get_running_loop().time()
+    session._engine = cast(FfmpegEngine, SimpleNamespace(now_us=lambda: ORIGIN_US + 5 * S, ask_keyframe=lambda _: None))
+    session._spec, session._sink = StreamSpec(STREAM, "rtsp://192.0.2.1/"), made.sink
+    session._watchdog, session.pictures, session._waits = Watchdog(now - 10, 5.0), 100, True
+    session._watchdog.check(now - 10, 50, waits=True)
+    session._watch()
+    assert made.archive.gaps[-1] == GapFact(ORIGIN_US + 86_405 * S, None, "no_keyframe")
