@@ -155,6 +155,9 @@ class CameraEntry(Strict):
         None, max_length=120, description="Host or host:port of the ONVIF service; its URL where its path is not the usual one"
     )
     credential: Identifier | None = Field(None, description="Name of the credential in the vault")
+    allow_clear_password: bool = Field(
+        False, description="Its streams may be told the password as it is (Basic, in addresses), where it knows nothing better"
+    )
     position: Point | None = Field(None, description="Longitude and latitude (WGS 84)")
     height_m: float | None = Field(None, ge=0, le=200)
     azimuth: float | None = Field(None, ge=0, lt=360, description="Degrees clockwise from north")

@@ -26,6 +26,7 @@ from cameras.inventory_merge import Difference, Merge, merge, things
 from cameras.registry_rows import add_camera, change_camera, entry_of, new_row, set_retired, update_row
 from cameras.tables import Camera, Credential, InventoryApplied, Policy, Stream, Village, profile_of
 from core import audit, events
+from core.authenticator import ClearLogin
 from core.errors import ConflictError, NotFoundError, UsageError
 from core.scope import Villages, within
 from core.secrets import Vault
@@ -244,6 +245,12 @@ async def keep_login(session: AsyncSession, vault: Vault, name: str, user: str, 
         session.add(row)
     row.username, row.sealed = user, vault.seal(password, f"credential:{name}")
     await session.flush()
+
+
+async def stream_login(session: AsyncSession, vault: Vault, camera: Camera) -> tuple[str, str] | None:
+    """As `login`, of a camera, for its streams: a ClearLogin where its file allows that it is sent as it is."""
+    found = await login(session, vault, camera.credential)
+    return ClearLogin(found) if found is not None and camera.profile.get("allow_clear_password") else found
 
 
 async def login(session: AsyncSession, vault: Vault, name: str | None) -> tuple[str, str] | None:

@@ -20,13 +20,30 @@ MAX_CHALLENGE = 2048  # characters of a header field; cameras send about 200
 _HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 
 
+class ClearLogin(tuple[str, str]):
+    """User and password of a camera whose file lets them be sent as they are (Basic, in addresses). Any other login is
+    answered to Digest only: whoever takes a camera's place and asks for Basic would be told the password of a village."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ClearLogin) and tuple.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = tuple.__hash__
+
+
 @dataclass(slots=True)
 class Authenticator:
     """Answers a camera's challenges, HTTP and RTSP alike, remembering the last one."""
 
     login: tuple[str, str] | None
-    basic: bool = True  # the password may be sent as it is, where the camera knows nothing better
+    basic: bool = False  # the password may be sent as it is, where the camera knows nothing better
     answered: bool = False  # the credential was sent at least once
+    wants_clear: bool = False  # the camera wants the password as it is, and that is not allowed
+    has_digest: bool = False  # the camera offered Digest once: Basic is not believed any more
     _fields: dict[str, str] = field(default_factory=dict)
     _scheme: str = ""
     _count: int = 0
@@ -48,7 +65,11 @@ class Authenticator:
         if self.login is None:
             return False
         offers = [offer for text in challenges for offer in _offers(text)]
-        chosen = _best_digest(offers) or next((o for o in offers if o[0] == "basic" and self.basic), None)
+        digest = _best_digest(offers)
+        basic = next((o for o in offers if o[0] == "basic"), None)
+        self.has_digest |= digest is not None
+        self.wants_clear = digest is None and basic is not None and (self.has_digest or not self.basic)
+        chosen = digest or (None if self.wants_clear else basic)
         if chosen is None:
             return False
         scheme, fields = chosen

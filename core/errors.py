@@ -21,6 +21,8 @@
     │   ├── CameraUnreachable    no TCP connection, or no answer in time
     │   │   └── ConnectionLost       it had answered, and the connection broke
     │   ├── CameraRefused        credential refused: nobody tries again until a person acts
+    │   ├── ClearPasswordWanted  it wants the password in clear, and its file does not allow that: not sent
+    │   ├── RedirectRefused      it sends us to another host
     │   ├── CameraDeclined       it answered in the protocol, with a no: no such stream, busy, internal error
     │   ├── ProtocolError        it answered, but not in the protocol
     │   │   └── TransportDeclined    it gives the stream another way only (461): UDP
@@ -129,6 +131,18 @@ class CameraDeclined(CameraError):
 
 
 class ProtocolError(CameraError):
+    cause = "protocol_error"
+
+
+class ClearPasswordWanted(CameraError):
+    """A camera wants the password as it is. It is not told; nobody is parked for it, and no other engine tells it."""
+
+    cause = "auth_refused"
+
+
+class RedirectRefused(CameraError):
+    """A camera sends us elsewhere. No other engine may follow it either."""
+
     cause = "protocol_error"
 
 

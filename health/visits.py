@@ -51,15 +51,15 @@ class Visits:
     async def begin(self, cameras: Sequence[Camera]) -> dict[str, asyncio.Task[Visit]]:
         """Visit those of the cameras that are not recorded and have an address, all at once; by id."""
         wanted = [(c, s) for c in cameras if (s := registry.visited_stream(c)) is not None]
-        logins: dict[str | None, tuple[str, str] | None] = {}
+        logins: dict[str, tuple[str, str] | None] = {}
         async with self._database.reading() as session:
-            for name in {c.credential for c, _ in wanted}:
+            for camera, _ in wanted:
                 try:
-                    logins[name] = await registry.login(session, self._vault, name)
-                except SecretError as e:  # its cameras stay unknown; the others are looked at
-                    log.error("the cameras of credential '%s' are not visited: %s", name, e)
-        known = [(c, s) for c, s in wanted if c.credential in logins]
-        return {c.id: spawn(self._one(c, s.id, str(s.url), logins[c.credential])) for c, s in known}
+                    logins[camera.id] = await registry.stream_login(session, self._vault, camera)
+                except SecretError as e:  # it stays unknown; the others are looked at
+                    log.error("%s is not visited, for want of credential '%s': %s", camera.id, camera.credential, e)
+        known = [(c, s) for c, s in wanted if c.id in logins]
+        return {c.id: spawn(self._one(c, s.id, str(s.url), logins[c.id])) for c, s in known}
 
     async def leave_alone(self, visits: Mapping[str, Visit], now: datetime) -> None:
         """Of cameras that refused the credential, nobody tries it again until a person acts."""

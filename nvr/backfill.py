@@ -115,7 +115,7 @@ class Backfiller:
                 if camera.address is None or camera.refused_at is not None or not worth_it:
                     gap.ask_at = None
                     continue
-                login = await registry.login(session, self.vault, camera.credential)
+                login = await registry.stream_login(session, self.vault, camera)
                 start, end = worth_it[0]
                 end = end if end - start < LONGEST_US + LEAST_US else start + LONGEST_US
                 jobs.append(Job(gap.id, camera.id, gap.stream, camera.address, start, end, login))

@@ -21,7 +21,6 @@ from weakref import WeakKeyDictionary
 
 import ffmpeg
 
-from cameras.onvif.addresses import filled
 from core.errors import CameraDeclined, CameraError, CameraRefused, ProtocolError, StationFault, StreamStalled
 from core.tasks import spawn
 from nvr import moov
@@ -32,7 +31,7 @@ from nvr.ffmpeg_errors import FfmpegErrors
 from nvr.ffmpeg_start import StartBuffer
 from nvr.fmp4 import TIMESCALE, Sample, parse_moof, track_of
 from nvr.parameter_sets import VideoFormat
-from nvr.rtsp import check_credential, is_asked_without_options
+from nvr.rtsp import address_with, check_credential, is_asked_without_options, refuse_clear
 from nvr.sdp import AudioTrack
 from nvr.segments import SegmentSink
 from nvr.silence import SilenceMemory
@@ -69,7 +68,7 @@ def command(fragment_seconds: float, *, sound: bool = False) -> list[str]:
 def script(url: str, login: tuple[str, str] | None, transport: str = "") -> bytes:
     """The ffconcat script: address with the login, and how the media shall come (empty: TCP, where declined UDP)."""
     url, declared = declared_transport(url)
-    parts = urlsplit(filled(url, login))
+    parts = urlsplit(address_with(url, login))
     if login:
         user, password = (quote(t, safe="") for t in login)
         parts = parts._replace(netloc=f"{user}:{password}@{parts.netloc}")
@@ -104,6 +103,7 @@ class FfmpegEngine:
     async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[str], object]) -> None:
         """Raises CameraError when the stream ends, for whatever reason."""
         learnt = self._learnt.setdefault(spec.id, _Learnt())
+        await refuse_clear(declared_transport(spec.url)[0], spec.login)
         while True:
             sound = spec.audio and not learnt.silent
             session = _Session(self, spec, sink, counters, connected, learnt.silent)

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import registry
 from cameras.tables import Camera, Stream
+from core.authenticator import ClearLogin
 from core.clock import Clock, from_microseconds
 from core.database import Database
 from core.errors import SecretError
@@ -79,9 +80,12 @@ async def desired(
         for stream in camera.streams:
             if not (stream.record and stream.url and schedule.includes(stream.schedule, now, zone)):
                 continue
+            login = logins[camera.credential]
+            if login is not None and camera.profile.get("allow_clear_password"):
+                login = ClearLogin(login)
             found.specs.append(
                 StreamSpec(
-                    stream.id, stream.url, logins[camera.credential], stream.engine or default_engine, audio=stream.audio,
+                    stream.id, stream.url, login, stream.engine or default_engine, audio=stream.audio,
                     on_event=stream.schedule == schedule.ON_EVENT,
                 )
             )  # fmt: skip

@@ -4,23 +4,32 @@
 raw socket; reading RTP from it is the native engine's affair. Interleaved frames that arrive before
 the PLAY reply are kept. OPTIONS is optional: whatever it is answered with, the dialogue goes on,
 and a camera that hangs up or is silent at it is asked without it. What cameras write is read by nvr.rtsp_reader. One
-refused credential raises CameraRefused and is not tried again. A redirection is followed up to three times; the credential
-goes along only to the same host.
+refused credential raises CameraRefused and is not tried again. A redirection is followed up to three times, on the same host
+only: a camera does not choose with whom we speak.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from cameras.onvif.addresses import filled
-from core.authenticator import Authenticator
-from core.errors import CameraDeclined, CameraUnreachable, ConnectionLost, ProtocolError, TransportDeclined
+from cameras.onvif.addresses import filled, wants_password
+from core.authenticator import Authenticator, ClearLogin
+from core.errors import (
+    CameraDeclined,
+    CameraUnreachable,
+    ClearPasswordWanted,
+    ConnectionLost,
+    ProtocolError,
+    RedirectRefused,
+    TransportDeclined,
+)
 from core.network_errors import reason
 from nvr.answers import judge
 from nvr.camera_socket import FIRST_BUFFER, ask
@@ -33,6 +42,13 @@ REPLY_SECONDS = 8.0
 OPTIONS_SECONDS = 4.0  # then a camera is asked without OPTIONS
 MAX_REMEMBERED = 4096
 MAX_REDIRECTS = 3
+CLEAR = (
+    "the camera wants the password in clear (Basic, or in the address), and gets none; where it is the right camera and knows nothing "
+    "better, 'allow_clear_password: true' in its file allows that"
+)
+MAX_URL = 1000  # characters
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_UNPRINTABLE = re.compile(r"[^\x21-\x7e]")
 MAX_CHALLENGES = 3  # to one request: the first, a new nonce, one that grew old meanwhile
 USER_AGENT = "Minwang"
 
@@ -94,9 +110,9 @@ class Replay:
 class _Dialogue(ReplyReader):
     """Requests and replies on one socket while the session is being set up."""
 
-    def __init__(self, sock: socket.socket, login: tuple[str, str] | None):
+    def __init__(self, sock: socket.socket, login: tuple[str, str] | None, *, has_digest: bool = False):
         super().__init__(sock)
-        self.auth = Authenticator(login)
+        self.auth = Authenticator(login, basic=isinstance(login, ClearLogin), has_digest=has_digest)
         self.cseq = 0
         self._options_declined = False
 
@@ -113,6 +129,8 @@ class _Dialogue(ReplyReader):
             reply = await self._authenticated(method, url, extra)
         if reply.status in (301, 302, 303, 305, 307) and "://" in reply.headers.get("location", ""):
             raise _Redirected(reply.headers["location"])
+        if reply.status == 401 and self.auth.wants_clear:
+            raise ClearPasswordWanted(CLEAR)
         if reply.status == 401 and self.auth.login is not None and not (reply.challenges and self.auth.answered):
             # Nothing was refused: the camera asked for nothing that we can answer. Another engine may.
             raise CameraDeclined(f"{method} was answered with 401 and no way to authenticate that is known here")
@@ -152,6 +170,8 @@ class _Dialogue(ReplyReader):
         return reply.headers, body.decode("utf-8", "replace")
 
     async def _once(self, method: str, url: str, extra: dict[str, str] | None, seconds: float = 0.0) -> Reply:
+        if _CONTROL.search(url):  # it would become lines of the request
+            raise ProtocolError(f"an unreadable address: {url[:80]!r}")
         self.cseq += 1
         headers = {"CSeq": str(self.cseq), "User-Agent": USER_AGENT, **(extra or {})}
         authorization = self.auth.header(method, url)
@@ -188,22 +208,65 @@ async def open_session(
     CameraUnreachable, CameraRefused or ProtocolError; the socket is closed then.
     """
     # Only here, and not in what a redirection names: a password that the camera keeps in its address.
-    first = url = filled(native_url(url), login)
+    first = url = address_with(native_url(url), login)
     for _ in range(MAX_REDIRECTS + 1):
-        # A hostile camera must not send the credential to a host of its choice.
-        same = _host(url) == _host(first)
         try:
-            return await _play(url, login if same else None, audio, replay)
+            return await _play(url, login, audio, replay)
         except _Redirected as e:
-            url = e.url
+            url = _followed(e.url, first)
     raise ProtocolError(f"the camera redirects more than {MAX_REDIRECTS} times")
 
 
-def _host(url: str) -> str | None:
+def address_with(url: str, login: tuple[str, str] | None) -> str:
+    """The address to connect to, with the password where it belongs into it. Raises ClearPasswordWanted where it may not."""
+    if login is not None and wants_password(url) and not isinstance(login, ClearLogin):
+        raise ClearPasswordWanted(CLEAR)
+    return filled(url, login)
+
+
+async def refuse_clear(url: str, login: tuple[str, str] | None) -> None:
+    """Before another program is given the credential, which it would send as it is asked to: raises ClearPasswordWanted where the
+    camera asks for it in clear and may not have it. What else goes wrong here is that program's to tell."""
+    url = address_with(native_url(url), login)
+    if login is None or isinstance(login, ClearLogin) or not url.startswith("rtsp://"):
+        return
+    with contextlib.suppress(CameraUnreachable, ProtocolError):
+        dialogue = _Dialogue(await _connect(url), login)
+        try:
+            reply = await dialogue._once("DESCRIBE", url, {"Accept": "application/sdp"})
+            dialogue.auth.challenge(reply.challenges if reply.status == 401 else [])
+        finally:
+            dialogue.sock.close()
+        if dialogue.auth.wants_clear:
+            raise ClearPasswordWanted(CLEAR)
+
+
+def _followed(url: str, first: str) -> str:
+    """Where a redirection leads, if it may. Raises RedirectRefused: no other host, not even this machine itself; no signs that
+    would become lines of a request; no user and password."""
+    shown = ascii(url[:80])
+    if len(url) > MAX_URL or _UNPRINTABLE.search(url):
+        raise RedirectRefused(f"the camera redirects to an address that is none: {shown}")
     try:
-        return urlsplit(url).hostname
+        there, here = urlsplit(url), urlsplit(first)
+        host, _ = there.hostname, there.port
     except ValueError as e:
-        raise ProtocolError(f"an unreadable address: {url[:80]!r}") from e
+        raise RedirectRefused(f"the camera redirects to an address that is none: {shown}") from e
+    if there.scheme != "rtsp" or there.username is not None or not host or _canonical(host) != _canonical(here.hostname or ""):
+        raise RedirectRefused(
+            f"the camera redirects to another place ({shown}), which is not followed; give the stream's address in the inventory"
+        )
+    return url
+
+
+def _canonical(host: str) -> str:
+    """IP addresses in one form; IPv4 written as IPv6 is IPv4."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host.lower().rstrip(".")
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
 
 
 async def check_credential(url: str, login: tuple[str, str] | None) -> None:
@@ -220,11 +283,11 @@ async def _play(url: str, login: tuple[str, str] | None, audio: bool, replay: Re
     """One connection, or two where the camera hangs up or is silent at OPTIONS; which cameras do is remembered."""
     for with_options in (False,) if is_asked_without_options(url) else (True, False):
         sock = await _connect(url)
-        dialogue = _Dialogue(sock, login)
+        dialogue = _Dialogue(sock, login, has_digest=_authority(url) in _with_digest)
         try:
             session = await _negotiate(dialogue, url, audio, replay, with_options)
             if not with_options:
-                _remember(_authority(url))
+                _remember(_without_options, _authority(url))
             return session
         except (Closed, _SilentAtOptions) as e:
             sock.close()
@@ -233,10 +296,14 @@ async def _play(url: str, login: tuple[str, str] | None, audio: bool, replay: Re
         except BaseException:
             sock.close()
             raise
+        finally:
+            if dialogue.auth.has_digest:
+                _remember(_with_digest, _authority(url))
     raise AssertionError("unreachable")
 
 
 _without_options: set[str] = set()  # authorities of addresses
+_with_digest: set[str] = set()  # that offered Digest: nobody there is told the password any more
 
 
 def is_asked_without_options(url: str) -> bool:
@@ -248,10 +315,10 @@ def _authority(url: str) -> str:
     return url.partition("://")[2].partition("/")[0].rpartition("@")[2]
 
 
-def _remember(authority: str) -> None:
-    if len(_without_options) >= MAX_REMEMBERED:
-        _without_options.clear()
-    _without_options.add(authority)
+def _remember(known: set[str], authority: str) -> None:
+    if len(known) >= MAX_REMEMBERED:
+        known.clear()
+    known.add(authority)
 
 
 async def _connect(url: str) -> socket.socket:

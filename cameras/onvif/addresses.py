@@ -6,6 +6,7 @@ always stands in for the one that is told: a camera cannot send us to the statio
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
 from functools import lru_cache
@@ -18,6 +19,9 @@ RTSP_PORT = 554
 _VALUE = r"([^&/?;]*?)(?=[&/?;]|_[a-zA-Z]+=|$)"
 _USER = re.compile(rf"(?<![a-z])(user|usr|username)={_VALUE}", re.IGNORECASE)
 _PASSWORD = re.compile(rf"(?<![a-z])(password|passwd|pwd)={_VALUE}", re.IGNORECASE)
+# base64 of user:password, and session tokens. Short tokens are names of profiles.
+_BASIC = re.compile(rf"(?<![a-z])(authbasic|auth|authorization)={_VALUE}", re.IGNORECASE)
+_TOKEN = re.compile(r"(?<![a-z])((?:access_?)?token|session_?id)=([^&/?;]{20,})", re.IGNORECASE)
 _HOST = re.compile(r"[0-9a-fA-F:.]*:[0-9a-fA-F:.]*|[A-Za-z0-9._-]+")
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\"<>\\^`{|}]")
 
@@ -69,6 +73,19 @@ def repair_http(found: str, device_url: str) -> str:
     return f"{scheme}://{bracket(known.hostname or '')}{f':{port}' if port else ''}{slash}{path.partition('#')[0]}"
 
 
+def repair_snapshot(found: str, device_url: str) -> str:
+    """As `repair_http`, without credentials."""
+    return cleaned(repair_http(found, device_url))
+
+
+def cleaned(url: str) -> str:
+    """Without what a camera wrote of credentials into path and query: `{user}`, `{password}` and `{basic}` stand for a login
+    that `filled` puts in again; session tokens go."""
+    if _PASSWORD.search(url):
+        url = _PASSWORD.sub(r"\1={password}", _USER.sub(r"\1={user}", url))
+    return _TOKEN.sub(r"\1=", _BASIC.sub(lambda m: f"{m[1]}={{basic}}" if m[2] else m[0], url))
+
+
 def with_port_of(url: str, device_url: str) -> str:
     """The same service on the port (and scheme) of the device service: a told port that nobody listens on."""
     parts, known = urlsplit(url), urlsplit(device_url)
@@ -89,8 +106,7 @@ def repair_rtsp(found: str, device_url: str, port: int | None = None) -> str:
     told = _port(authority)
     use = port or RTSP_PORT if told in (None, 80) or authority.rpartition("@")[2].rpartition("]")[2].count(":") > 1 else told
     shown = "" if use == (322 if scheme == "rtsps" else RTSP_PORT) else f":{use}"
-    path = _PASSWORD.sub(r"\1={password}", _USER.sub(r"\1={user}", path)) if _PASSWORD.search(path) else path
-    return f"{scheme}://{bracket(host_of(device_url))}{shown}{slash}{path}"
+    return f"{scheme}://{bracket(host_of(device_url))}{shown}{slash}{cleaned(path)}"
 
 
 def login_in(url: str) -> tuple[str, str] | None:
@@ -103,14 +119,30 @@ def login_in(url: str) -> tuple[str, str] | None:
     user_found, password_found = _USER.search(path), _PASSWORD.search(path)
     if user_found and password_found:
         return unquote(user_found.group(2)), unquote(password_found.group(2))
-    return None
+    basic = _BASIC.search(path)
+    return _of_basic(unquote(basic.group(2))) if basic else None
+
+
+def _of_basic(text: str) -> tuple[str, str] | None:
+    try:
+        user, colon, password = base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode().partition(":")
+    except ValueError:
+        return None
+    return (user, password) if colon else None
+
+
+def wants_password(url: str) -> bool:
+    """The camera keeps the password in its address."""
+    return "{password}" in url or "{basic}" in url
 
 
 def filled(url: str, login: tuple[str, str] | None) -> str:
-    """The address to connect to: `{user}` and `{password}`, left by `repair_rtsp`, are put in."""
-    if "{password}" not in url:
+    """The address to connect to: `{user}`, `{password}` and `{basic}`, left by `cleaned`, are put in."""
+    if not wants_password(url):
         return url
     user, password = login or ("", "")
+    basic = base64.b64encode(f"{user}:{password}".encode()).decode()
+    url = url.replace("{basic}", quote(basic, safe=""))
     return url.replace("{user}", quote(user, safe="")).replace("{password}", quote(password, safe=""))
 
 

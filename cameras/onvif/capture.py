@@ -20,13 +20,17 @@ log = logging.getLogger(__name__)
 WAITING = 2000
 _ELEMENTS = re.compile(rb"(<((?:[\w.-]+:)?(?:Password|Nonce|Username))\b[^>]*>)[^<]*(</\2>)", re.IGNORECASE)
 _USER_INFO = re.compile(rb"://[^/\s<>\"@]+@")
-_QUERY = re.compile(rb"(?i)(?<![a-z])((?:user|usr|username|password|passwd|pwd)=)[^&/?;<>\s\"]*?(?=[&/?;<>\s\"]|_[a-z]+=|$)")
+_QUERY = re.compile(
+    rb"(?i)(?<![a-z])(?:((?:user|usr|username|password|passwd|pwd)=)[^&/?;<>\s\"]*?(?=[&/?;<>\s\"]|_[a-z]+=|$)"
+    rb"|((?:auth_?basic|authorization|auth|(?:access_?)?token|session_?id|key|sig)=)[^&?;<>\s\"']+)"
+)
 _OPERATION = re.compile(rb"<(?:[\w.-]+:)?Body\b[^>]*>\s*<(?:[\w.-]+:)?([\w.-]+)")
 
 
 def redacted(raw: bytes) -> bytes:
     """Without user names, passwords, digests and nonces."""
-    return _QUERY.sub(rb"\1***", _USER_INFO.sub(b"://", _ELEMENTS.sub(rb"\1***\3", raw)))
+    raw = _USER_INFO.sub(b"://", _ELEMENTS.sub(rb"\1***\3", raw))
+    return _QUERY.sub(rb"\1\2***", raw) if b"=" in raw else raw
 
 
 class Capture:

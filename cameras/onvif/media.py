@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from xml.sax.saxutils import escape
 
-from cameras.onvif.addresses import login_in, repair_http, repair_rtsp
+from cameras.onvif.addresses import login_in, repair_rtsp, repair_snapshot
 from cameras.onvif.client import SoapClient
 from cameras.onvif.names import MEDIA, MEDIA2, SCHEMA
 from cameras.onvif.soap import Node
@@ -123,7 +123,7 @@ async def _with_addresses(client: SoapClient, url: str, service: str, told: Prof
     return replace(
         told,
         stream_url=repair_rtsp(stream, asked.device_url, asked.rtsp_port) if stream else None,
-        snapshot_url=repair_http(snapshot, asked.device_url) if snapshot else None,
+        snapshot_url=repair_snapshot(snapshot, asked.device_url) if snapshot else None,
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import pytest
@@ -14,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cameras.onvif import soap
-from cameras.onvif.addresses import filled, login_in, repair_http, repair_rtsp
+from cameras.onvif.addresses import filled, login_in, repair_http, repair_rtsp, repair_snapshot
+from cameras.onvif.capture import redacted
 from cameras.onvif.client import SoapClient, http_session
 from cameras.onvif.device import identify
 from core.clock import SystemClock
@@ -192,6 +194,35 @@ def test_a_password_in_an_address_never_stays_there(user: str, password: str) ->
     url = f"rtsp://{quote(user, safe='')}:{secret}@192.168.1.9/live?user={quote(user, safe='')}_password={secret}_channel=1"
     assert repair_rtsp(url, DEVICE_URL) == "rtsp://10.0.0.5/live?user={user}_password={password}_channel=1"
     assert login_in(url) == (user, password)
+
+
+SECRET = base64.b64encode(b"admin:geheim-123").decode()
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1IjoxfQ.c2lnbmF0dXI"
+
+
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [
+        ("user=admin&password=geheim-123", "user={user}&password={password}"),
+        ("usr=admin&pwd=geheim-123&ch=1", "usr={user}&pwd={password}&ch=1"),
+        (f"authbasic={SECRET}", "authbasic={basic}"), (f"AuthBasic={SECRET}&x=1", "AuthBasic={basic}&x=1"),
+        (f"auth={SECRET}", "auth={basic}"), (f"auth={SECRET.rstrip('=')}", "auth={basic}"), (f"x=1&token={JWT}", "x=1&token="),
+        (f"access_token={JWT}", "access_token="), ("token=Profile_1&profiletoken=MainStream", "token=Profile_1&profiletoken=MainStream"),
+        ("channel=1&authority=x", "channel=1&authority=x"),
+    ],
+)  # fmt: skip
+def test_no_address_keeps_a_secret_and_no_capture_either(query: str, kept: str) -> None:
+    """Of streams and of snapshots alike; what the file's login can stand in for is put in again."""
+    for host in ("192.168.1.9", "admin:geheim-123@192.168.1.9"):
+        stream, snapshot = f"rtsp://{host}/live?{query}", f"http://{host}/snap.jpg?{query}"
+        assert repair_rtsp(stream, DEVICE_URL) == f"rtsp://10.0.0.5/live?{kept}"
+        assert repair_snapshot(snapshot, DEVICE_URL) == f"http://10.0.0.5/snap.jpg?{kept}"
+        for secret in (SECRET, SECRET.rstrip("="), JWT, "geheim-123"):
+            assert secret.encode() not in redacted(f"<Uri>{snapshot}</Uri>{stream} '{stream}'".encode())
+    assert repair_snapshot(f"snap.jpg?{query}", DEVICE_URL).endswith(kept)
+    if "geheim" in query or SECRET.rstrip("=") in query:
+        assert login_in(f"rtsp://h/?{query}") == ("admin", "geheim-123")
+        assert unquote(filled(kept, ("admin", "geheim-123"))).rstrip("=") == query.rstrip("=")
 
 
 @given(st.binary(max_size=600))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.authenticator import Authenticator
+from core.authenticator import Authenticator, ClearLogin
 
 LOGIN = ("admin", "secret12")
 
@@ -59,7 +59,7 @@ def test_stale_is_no_refusal_and_basic_has_no_nonce() -> None:
     auth = Authenticator(LOGIN)
     assert answered(auth, digest("a"))
     assert answered(auth, digest("a", more=", stale=TRUE"))
-    basic = Authenticator(LOGIN)
+    basic = Authenticator(LOGIN, basic=True)
     assert answered(basic, ['Basic realm="x"'])
     assert not basic.challenge(['Basic realm="x"'])
 
@@ -98,7 +98,19 @@ def test_what_we_do_not_speak_is_not_answered() -> None:
     for offers in ([], ["Bearer x"], ['Digest realm="a", nonce="b", algorithm=SHA-512-256'], ["Basicrealm"]):
         assert not Authenticator(LOGIN).challenge(offers)
     assert not Authenticator(None).challenge(digest("a"))
-    assert not Authenticator(LOGIN, basic=False).challenge(['Basic realm="x"'])
+    assert not Authenticator(LOGIN).challenge(['Basic realm="x"'])
+
+
+def test_a_login_that_may_be_told_is_another_one() -> None:
+    """So that a recorder which runs with one takes notice of the other."""
+    clear = ClearLogin(LOGIN)
+    assert clear != LOGIN and clear == ClearLogin(LOGIN) and tuple(clear) == LOGIN and clear != LOGIN
+    allowed = Authenticator(clear, basic=True)
+    assert (
+        allowed.challenge(['Digest realm="x", nonce="n"'])
+        and not allowed.challenge(['Basic realm="x"'])
+        and allowed.wants_clear
+    )
 
 
 @given(st.lists(st.sampled_from("ab"), min_size=3, max_size=12))

@@ -11,11 +11,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from cameras.virtual.rtsp_server import Mount
+from core.authenticator import ClearLogin
 from core.clock import ManualClock, SystemClock, to_microseconds
 from core.database import Database
-from core.errors import CameraRefused, ProtocolError
+from core.errors import CameraError, CameraRefused, ClearPasswordWanted, ProtocolError, RedirectRefused
 from nvr import rtsp, schedule
 from nvr.connecting import StallGuard
+from nvr.engine_choice import weight
 from nvr.preroll import EventSink
 from nvr.reconcile import shard
 from nvr.recorder import StreamSpec
@@ -53,7 +55,7 @@ async def test_on_event_the_pre_roll_is_there(rtsp_camera: Camera, recording: Re
 
 
 @asynccontextmanager
-async def answering(host: str, answer: str) -> AsyncIterator[tuple[int, list[bytes]]]:
+async def answering(host: str, answer: str, port: int = 0) -> AsyncIterator[tuple[int, list[bytes]]]:
     """A server that gives every request the same answer ({cseq} and {port} filled in): (port, requests seen)."""
     seen: list[bytes] = []
     writers: list[asyncio.StreamWriter] = []
@@ -65,7 +67,7 @@ async def answering(host: str, answer: str) -> AsyncIterator[tuple[int, list[byt
             cseq = data.split(b"CSeq: ")[1].split(b"\r\n")[0].decode()
             writer.write(answer.format(cseq=cseq, port=port).encode())
 
-    server = await asyncio.start_server(serve, host, 0)
+    server = await asyncio.start_server(serve, host, port)
     port = server.sockets[0].getsockname()[1]
     yield port, seen
     server.close()
@@ -91,16 +93,64 @@ async def test_a_circle_of_redirections_ends() -> None:
     assert len(seen) == rtsp.MAX_REDIRECTS + 1
 
 
-async def test_the_credential_does_not_go_to_another_host() -> None:
-    """A hostile camera sends us to a host of its choice, which asks for the password."""
+@pytest.mark.parametrize("login", [LOGIN, ClearLogin(LOGIN), None])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "rtsp://127.0.0.2:{thief}/", "rtsp://127.0.0.1@127.0.0.2:{thief}/", "rtsp://[::ffff:127.0.0.2]:{thief}/", "rtsp://localhost.:{thief}/",
+        "rtsp://169.254.169.254/", "rtsp://0.0.0.0:{thief}/", "rtsp://2130706434:{thief}/", "http://127.0.0.1:{thief}/", "rtsp:///x", "rtsp://[::1/x",
+        "rtsp://127.0.0.1:{thief}/\nGET /metrics HTTP/1.1\nHost: x", "rtsp://127.0.0.1:{thief}/\x0bx", "rtsp://127.0.0.1:{thief}/ x", "rtsp://127.0.0.1:99999/",
+        "rtsp://127.0.0.1:{thief}/" + "x" * 1000, "rtsp://u:p@127.0.0.1:{thief}/",
+    ],
+)  # fmt: skip
+async def test_a_redirection_elsewhere_is_not_followed(where: str, login: tuple[str, str] | None) -> None:
+    """A hostile camera sends us to a host of its choice, to this machine, or writes lines into our next request."""
     curious = 'RTSP/1.0 401 No\r\nCSeq: {cseq}\r\nWWW-Authenticate: Basic realm="x"\r\n\r\n'
-    async with (
-        answering("127.0.0.2", curious) as (thief, asked),
-        answering("127.0.0.1", MOVED.format(f"rtsp://127.0.0.2:{thief}/")) as (port, _),
-    ):
-        with pytest.raises(CameraRefused, match="user and password"):
-            await rtsp.open_session(f"rtsp://127.0.0.1:{port}/x", LOGIN)
-    assert asked and b"Authorization" not in b"".join(asked)
+    async with answering("127.0.0.2", curious) as (thief, asked):
+        leads = where.format(thief=thief)
+        async with answering("127.0.0.1", MOVED.format(leads)) as (port, _):
+            # A head ends its line at a bare LF: what is left of that address is one.
+            with pytest.raises(CameraError if "\n" in where else RedirectRefused):
+                await rtsp.open_session(f"rtsp://127.0.0.1:{port}/x", login)
+    assert not asked
+
+
+def test_no_other_engine_follows_a_redirection_or_tells_a_password() -> None:
+    assert [weight(e("x"), "native") for e in (RedirectRefused, ClearPasswordWanted)] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    "offer", ['Basic realm="x"', 'Basic realm="a, Digest b"', 'BASIC realm=x, Digest realm="b", algorithm=MD4']
+)
+async def test_a_password_is_not_told_to_who_asks_for_it_in_clear(offer: str) -> None:
+    """A relay in a camera's place asks for Basic. The native engine keeps silent, and ffmpeg is not started."""
+    curious = f"RTSP/1.0 401 No\r\nCSeq: {{cseq}}\r\nWWW-Authenticate: {offer}\r\n\r\n"
+    async with answering("127.0.0.1", curious) as (port, asked):
+        url = f"rtsp://127.0.0.1:{port}/x"
+        for ask in (rtsp.open_session(url, LOGIN), rtsp.refuse_clear(url, LOGIN), rtsp.check_credential(url, LOGIN)):
+            with pytest.raises(ClearPasswordWanted, match="allow_clear_password"):
+                await ask
+        said = b"".join(asked)
+        assert said and b"Authorization" not in said
+        await rtsp.refuse_clear(url, ClearLogin(LOGIN))  # that camera's file allows it
+        await rtsp.refuse_clear(url, None)
+    for placeholder in ("rtsp://127.0.0.1/a?user={user}&password={password}", "rtsp://127.0.0.1/a?authbasic={basic}"):
+        with pytest.raises(ClearPasswordWanted):
+            rtsp.address_with(placeholder, LOGIN)
+        assert LOGIN[1] not in placeholder and "{" not in rtsp.address_with(placeholder, ClearLogin(LOGIN))
+
+
+async def test_digest_once_seen_is_not_given_up_for_basic() -> None:
+    """Also where the file allows Basic: what spoke Digest before and asks for Basic now is somebody else."""
+    challenge = "RTSP/1.0 401 No\r\nCSeq: {{cseq}}\r\nWWW-Authenticate: {}\r\n\r\n"
+    clear = ClearLogin(LOGIN)
+    async with answering("127.0.0.1", challenge.format('Digest realm="x", nonce="n"')) as (port, _):
+        with pytest.raises(CameraRefused):
+            await rtsp.open_session(f"rtsp://127.0.0.1:{port}/x", clear)
+    async with answering("127.0.0.1", challenge.format('Basic realm="x"'), port=port) as (_, asked):
+        with pytest.raises(ClearPasswordWanted):
+            await rtsp.open_session(f"rtsp://127.0.0.1:{port}/x", clear)
+    assert asked and b"Basic" not in b"".join(asked)
 
 
 async def test_most_cameras_at_once_is_one_event_and_nobody_hurries() -> None:

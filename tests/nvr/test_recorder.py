@@ -16,6 +16,7 @@ from sqlalchemy import select, text
 
 from cameras.virtual.clip import Clip
 from cameras.virtual.rtsp_server import Mount, RtspServer
+from core.authenticator import ClearLogin
 from core.clock import SystemClock, to_microseconds
 from core.connection_budget import ConnectionBudget
 from core.database import Database
@@ -111,7 +112,7 @@ async def test_a_refused_credential_is_tried_once(clip: Clip, recording: Recordi
 async def test_basic_and_digest(basic: bool, clip: Clip) -> None:
     server = RtspServer([Mount("/cam", {"healthy": clip}, login=LOGIN, basic=basic)])
     port = await server.start("127.0.0.1", 0)
-    session = await rtsp.open_session(f"rtsp://127.0.0.1:{port}/cam", LOGIN)
+    session = await rtsp.open_session(f"rtsp://127.0.0.1:{port}/cam", ClearLogin(LOGIN) if basic else LOGIN)
     session.sock.close()
     with pytest.raises(CameraError, match="user and password"):
         await rtsp.open_session(f"rtsp://127.0.0.1:{port}/cam", None)

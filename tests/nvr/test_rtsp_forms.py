@@ -9,7 +9,16 @@ import socket
 import pytest
 
 from cameras.virtual.clip import Clip
-from core.errors import CameraDeclined, CameraError, CameraRefused, CameraUnreachable, ProtocolError, TransportDeclined
+from core.authenticator import ClearLogin
+from core.errors import (
+    CameraDeclined,
+    CameraError,
+    CameraRefused,
+    CameraUnreachable,
+    ProtocolError,
+    RedirectRefused,
+    TransportDeclined,
+)
 from nvr.rtsp import RtspSession, _Dialogue, open_session
 from nvr.sdp import aggregate_control, audio_track, base_of, video_track, why_silent
 from nvr.transports import interleaved_channels
@@ -47,7 +56,7 @@ async def test_options_refused_with_and_without_the_credential(clip: Clip) -> No
             return Answer("401 Unauthorized", BASIC)
         return Answer("403 Forbidden") if request.method == "OPTIONS" else None
 
-    await opened(clip, script)
+    await opened(clip, script, ClearLogin(LOGIN))
 
 
 async def test_a_wrong_password_is_a_refusal_whatever_options_says(clip: Clip) -> None:
@@ -216,7 +225,7 @@ async def test_a_401_that_nobody_could_answer_is_no_refusal(method: str, challen
 
 
 async def test_a_redirection_to_no_address_is_the_camera_s_fault(clip: Clip) -> None:
-    with pytest.raises(ProtocolError, match="unreadable address"):
+    with pytest.raises(RedirectRefused, match="address that is none"):
         await opened(clip, lambda r: Answer("302 Moved", {"Location": "rtsp://[::1/x"}) if r.method == "DESCRIBE" else None)
 
 
