@@ -119,6 +119,9 @@ async def _stream_summary(database: Database, stream: str, state: Any, began_us:
         "foreign_packets": state.counters.foreign_packets,
         "skipped_units": state.counters.skipped_units,
         "damaged_pictures": state.counters.damaged_units,
+        "duplicate_packets": state.counters.duplicate_packets,
+        "start_points": state.counters.start_points,
+        "held_back": state.counters.held_back,
         "short_holes": state.sink.timeline.short_holes,  # below a second: no gaps
         "short_hole_seconds": round(state.sink.timeline.short_holes_us / 1e6, 3),
         "engine": state.engine,
