@@ -142,16 +142,19 @@ class Refiler:
             )  # fmt: skip
 
     async def _named(self, step: ClockStep) -> ClockStep:
-        """The step with the names of all its files: those that the stream does not remember are of entries made since."""
-        if not step.more or self._epoch is None:
-            return step
+        """The step with the names of all its files: those that the stream does not remember are of entries made since; what a card
+        gave lies in gaps of the old clock, and moves as they do."""
+        first = self._epoch.first_row if step.more and self._epoch is not None else None
         hours = Footage.hour.between(step.since_us // footage.HOUR_US, step.until_us // footage.HOUR_US)
         async with self._database.reading() as session:
-            rows = await session.scalars(
-                select(Footage).where(Footage.stream == step.stream, Footage.id >= self._epoch.first_row, hours)
-            )
-            found = (s.start_us for r in rows for s in footage.unpack(r.stream, r.hour, r.volume, r.entries))
-            named = {start for start in found if step.since_us <= start <= step.until_us}
+            rows = await session.scalars(select(Footage).where(Footage.stream == step.stream, hours))
+            found = ((r.id, s) for r in rows for s in footage.unpack(r.stream, r.hour, r.volume, r.entries))
+            named = {
+                s.start_us
+                for row, s in found
+                if step.since_us <= s.start_us <= step.until_us
+                and (s.flags & footage.BACKFILLED or (first is not None and row >= first))
+            }
         return replace(step, files=tuple(sorted(named - set(step.after) | set(step.files or ()))))
 
     async def _wait_for_entries(self, step: ClockStep, patience: int) -> None:
@@ -196,7 +199,7 @@ async def refile(database: Database, step: ClockStep) -> int:
         volumes = await footage.volume_paths(session)
         rows = await session.scalars(select(Footage).where(Footage.stream == step.stream, Footage.hour.in_(_hours(starts))))
         found = [(r.id, s) for r in rows for s in footage.unpack(r.stream, r.hour, r.volume, r.entries) if s.start_us in starts]
-    going = [(number, s) for number, s in found if not s.flags & (footage.DELETING | footage.BACKFILLED)]
+    going = [(number, s) for number, s in found if not s.flags & footage.DELETING]
     try:
         await _move(database, volumes, going, step.by_us, os.link)
     except OSError as e:

@@ -22,7 +22,7 @@ from nvr.archive import ArchiveDatabase
 from nvr.footage import Segment, path_of
 from nvr.station_clock import StationClock
 from nvr.streams import StreamSpec
-from nvr.tables import Gap, StreamUsage
+from nvr.tables import Footage, Gap, StreamUsage
 from nvr.timeline import ClockStep
 from nvr.volumes import prepare
 from tests.nvr.conftest import LOGIN, eventually, record, segments_of
@@ -144,13 +144,21 @@ async def test_files_and_entries_move_together(filed: Filed, by: int) -> None:
         assert (usage.files, usage.bytes_held) == (4, 16)
 
 
-async def test_what_a_camera_card_gave_stays(filed: Filed) -> None:
-    await filed.prepare(T)
+async def test_what_a_camera_card_gave_moves_with_the_gap_that_it_fills(filed: Filed) -> None:
+    """Its times are the gap's, of the same wrong clock. What fills a gap of before stays."""
+    await filed.prepare(T - 7 * HOUR, T, T + 10 * SECOND)
     async with filed.database.session() as session:
-        row = await footage.locked(session, 1)
-        assert row is not None
-        await footage.rewrite(session, row, [footage.flagged(filed.segments[0], footage.BACKFILLED)])
-    assert await refiling.refile(filed.database, filed.step(HOUR, T)) == 0
+        for number in await session.scalars(select(Footage.id)):
+            row = await footage.locked(session, number)
+            assert row is not None
+            entries = footage.unpack(row.stream, row.hour, row.volume, row.entries)
+            marked = [s if s.start_us == T else footage.flagged(s, footage.BACKFILLED) for s in entries]
+            await footage.rewrite(session, row, marked)
+    refiler = refiling.Refiler(filed.archive)
+    refiler.stepped(filed.step(40 * HOUR, T))
+    await refiler.finish()
+    found = [(s.start_us, bool(s.flags & footage.BACKFILLED)) for s in await segments_of(filed.database)]
+    assert found == [(T - 7 * HOUR, True), (T + 40 * HOUR, False), (T + 10 * SECOND + 40 * HOUR, True)]
 
 
 async def test_gaps_of_the_wrong_clock_move_and_those_of_before_end_where_they_ended(filed: Filed) -> None:
