@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core import audit
+from core import audit, audit_check
 from core.errors import ConflictError, UsageError
 from health.camera_days import bounds
 from health.tables import DailyRegister, PatrolRound, RegisterSupplement
@@ -62,13 +62,19 @@ async def sign(
     if (there := await session.get(DailyRegister, day)) is not None:
         raise ConflictError(f"{day} was signed by {there.signed_by}; what became known later goes into a supplement")
     patrol = patrol_of(await rounds_of(session, start, end), reason, over=end <= now)
-    content = {**figures, "patrol": patrol}
+    content = {**figures, "patrol": patrol, "audit": await audit_head(session)}
     row = DailyRegister(
         day=day, figures=content, digest=digest_of(content), signed_by=by, signed_at=now, remark=remark
     )  # fmt: skip
     session.add(row)
     await audit.record(session, now, by, "patrol.sign", day, digest=row.digest)
     return row
+
+
+async def audit_head(session: AsyncSession) -> dict[str, Any]:
+    """Length and last hash of the audit trail, which are signed and printed: what is cut off it later is missing then."""
+    rows, last = await audit_check.head(session)
+    return {"rows": rows, "hash": last}
 
 
 async def supplements(session: AsyncSession, day: str) -> list[RegisterSupplement]:
@@ -102,6 +108,7 @@ async def add(
     content = later(register, added, figures, start, now)
     if content is None:
         raise ConflictError(f"nothing became known of {day} since it was signed")
+    content = {**content, "audit": await audit_head(session)}
     before = added[-1].digest if added else register.digest
     row = RegisterSupplement(
         day=day, number=len(added) + 1, figures=content, digest=digest_of(content, before), signed_by=by, signed_at=now,

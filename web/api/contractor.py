@@ -134,7 +134,14 @@ async def still(c: Context) -> web.Response:
         if fault is None or camera is None:
             raise NotFoundError("there is no picture of this fault")
         await audit.record(
-            session, now, c.identity.name, "order.still", str(order.id), camera=camera.id, village=camera.village
+            session,
+            now,
+            c.identity.name,
+            "order.still",
+            str(order.id),
+            reason=f"order {order.id}",
+            camera=camera.id,
+            village=camera.village,
         )
         masks = camera.profile.get("masks") or []
     jpeg = await asyncio.to_thread(read, c.services.data_dir, str(fault.picture))

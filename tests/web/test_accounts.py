@@ -1,0 +1,190 @@
+"""Accounts and sessions over HTTP: who manages whom, one's own password, what ends a session and what keeps it alive."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from core.accounts import SignIn, User
+from core.audit import AuditRow
+from core.clock import SystemClock
+from core.database import Database
+from core.permissions import Role
+from tests.web.conftest import HEADERS, PASSWORD, Client
+from tests.web.conftest import SignIn as Open
+from web.routing import POLL_HEADER
+from web.services import SERVICES
+
+Age = Callable[[int], Awaitable[None]]
+REASON = {"reason": "调离"}
+
+
+async def post(client: Client, path: str, **body: Any) -> tuple[int, Any]:
+    async with client.post(path, json=body, headers=HEADERS) as reply:
+        return reply.status, await reply.json()
+
+
+async def me(client: Client, **headers: str) -> tuple[int, Any]:
+    async with client.get("/api/me", headers=headers) as reply:
+        return reply.status, await reply.json()
+
+
+@pytest.fixture
+def older(database: Database) -> Age:
+    """Let all sessions have been used so many minutes before."""
+
+    async def make(minutes: int) -> None:
+        async with database.session() as session:
+            for row in await session.scalars(select(SignIn)):
+                row.seen_at -= timedelta(minutes=minutes)
+
+    return make
+
+
+async def test_polls_pictures_and_sockets_keep_no_session_alive(sign_in: Open, older: Age) -> None:
+    client = await sign_in(Role.VIDEO_OFFICER)
+    await older(20)
+    assert (await me(client, **{POLL_HEADER: "1"}))[0] == 200
+    assert (await client.get("/api/openapi.json")).status == 200  # a file loads by itself
+    socket = await client.ws_connect("/api/events")
+    await socket.close()
+    await older(11)
+    status, told = await me(client)
+    assert (status, told["reason"]) == (401, "idle") and "nobody used it" in told["error"]
+
+
+async def test_a_person_keeps_it_alive(sign_in: Open, older: Age) -> None:
+    client = await sign_in(Role.VIDEO_OFFICER)
+    for _ in range(3):
+        await older(20)
+        assert (await me(client))[0] == 200
+
+
+async def test_it_ends_after_twelve_hours(sign_in: Open, database: Database) -> None:
+    client = await sign_in(Role.VIDEO_OFFICER)
+    async with database.session() as session:
+        await session.execute(update(SignIn).values(created_at=SystemClock().now() - timedelta(hours=12, seconds=1)))
+    status, told = await me(client)
+    assert (status, told["reason"]) == (401, "too_old")
+
+
+async def test_a_page_that_was_left_open_says_that_the_account_was_disabled(sign_in: Open) -> None:
+    root, client = await sign_in(Role.ADMINISTRATOR), await sign_in(Role.VIDEO_OFFICER)
+    status, told = await post(root, "/api/accounts/video_officer-all", disabled=True, **REASON)
+    assert (status, told["disabled"]) == (200, True)
+    status, told = await me(client)
+    assert (status, told["reason"]) == (401, "revoked")
+    nobody = await sign_in(None)
+    assert "reason" not in (await me(nobody))[1]
+
+
+async def test_a_password_that_somebody_else_set_opens_one_door_only(sign_in: Open, database: Database) -> None:
+    root, client = await sign_in(Role.ADMINISTRATOR), await sign_in(None)
+    first, own = "given by the chief", "chosen by myself"
+    body = {"name": "new", "role": "video_officer", "villages": ["wangjia"], "password": first, "reason": "新入职"}
+    assert (await post(root, "/api/accounts", **body))[0] == 200
+    status, told = await post(client, "/api/session", name="new", password=first)
+    assert (status, told["must_change"]) == (200, True)
+    for path in ("/api/tree", "/api/cameras/wj-01", "/api/openapi.json", "/report/wangjia", "/api/events"):
+        async with client.get(path) as reply:
+            assert (reply.status, (await reply.json())["reason"]) == (403, "password"), path
+    assert (await post(client, "/api/search"))[0] == (await post(client, "/api/session/purpose", purpose="案件"))[0] == 403
+    for wrong in ("short", first):
+        assert (await post(client, "/api/session/password", present=first, new=wrong))[0] == 400
+    assert (await post(client, "/api/session/password", present="guess", new=own))[0] == 403
+    status, told = await post(client, "/api/session/password", present=first, new=own)
+    assert (status, told["must_change"]) == (200, False)
+    assert (await client.get("/api/tree")).status == 200
+    async with database.reading() as session:
+        rows = list(await session.scalars(select(AuditRow).where(AuditRow.object == "new").order_by(AuditRow.id)))
+        stored = [str(r.data) for r in await session.scalars(select(AuditRow))]
+    assert [(r.actor, r.action) for r in rows if r.action.startswith("user.")] == [
+        ("administrator-all", "user.create"), ("new", "user.password"),
+    ]  # fmt: skip
+    assert not [t for t in stored if first in t or own in t]
+
+
+async def test_a_new_password_ends_the_other_sessions(sign_in: Open) -> None:
+    one, other = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.VIDEO_OFFICER)
+    assert (await post(one, "/api/session/password", present=PASSWORD, new="another password"))[0] == 200
+    assert (await me(one))[0] == 200 and (await me(other))[0] == 401
+
+
+async def test_accounts_are_changed_and_every_change_says_why(sign_in: Open, database: Database) -> None:
+    root = await sign_in(Role.ADMINISTRATOR)
+    await sign_in(Role.VIDEO_OFFICER)
+    path = "/api/accounts/video_officer-all"
+    assert (await post(root, path, role="investigator"))[0] == 422
+    assert (await post(root, path, role="investigator", reason=" \u3000 "))[0] == 422
+    status, told = await post(root, path, role="investigator", villages=["wangjia"], display_name="李", **REASON)
+    assert (status, told["role"], told["villages"], told["display_name"]) == (200, "investigator", ["wangjia"], "李")
+    assert (await post(root, path, all_villages=True, **REASON))[1]["villages"] is None
+    assert (await post(root, path, villages=["nosuch"], **REASON))[0] == 400
+    assert (await post(root, path, villages=[], **REASON))[0] == 400
+    assert (await post(root, path, role="contractor", **REASON))[0] == 400  # of which company?
+    assert (await post(root, "/api/accounts/nobody", disabled=True, **REASON))[0] == 404
+    assert (await post(root, f"{path}/password", password="short", **REASON))[0] == 400
+    assert (await post(root, f"{path}/password", password="another password", **REASON))[1]["must_change"] is True
+    async with database.reading() as session:
+        rows = list(await session.scalars(select(AuditRow).where(AuditRow.object == "video_officer-all")))
+    assert {(r.actor, r.reason) for r in rows if r.action in ("user.change", "user.reset")} == {("administrator-all", "调离")}
+
+
+async def test_nobody_changes_himself(sign_in: Open) -> None:
+    root = await sign_in(Role.ADMINISTRATOR)
+    for body in ({"role": "approver"}, {"disabled": True}, {"villages": ["wangjia"]}):
+        assert (await post(root, "/api/accounts/administrator-all", **body, **REASON))[0] == 403
+    assert (await post(root, "/api/accounts/administrator-all/password", password="another password", **REASON))[0] == 403
+
+
+async def test_an_administrator_of_a_village_manages_its_accounts_only(sign_in: Open, database: Database) -> None:
+    mine = await sign_in(Role.ADMINISTRATOR, ["wangjia"])
+    await sign_in(Role.VIDEO_OFFICER, ["xidian"])
+    await sign_in(Role.VIDEO_OFFICER, ["wangjia", "xidian"])
+    await sign_in(Role.VIDEO_OFFICER)
+    await sign_in(Role.VIDEO_OFFICER, ["wangjia"])
+    names = {a["name"] for a in await (await mine.get("/api/accounts")).json()}
+    assert names == {"administrator-wangjia", "video_officer-wangjia"}
+    for name in ("video_officer-xidian", "video_officer-wangjia-xidian", "video_officer-all"):
+        assert (await post(mine, f"/api/accounts/{name}", disabled=True, **REASON))[0] == 404
+        assert (await post(mine, f"/api/accounts/{name}/password", password="another password", **REASON))[0] == 404
+    path = "/api/accounts/video_officer-wangjia"
+    assert (await post(mine, path, all_villages=True, **REASON))[0] == 403
+    assert (await post(mine, path, villages=["wangjia", "xidian"], **REASON))[0] == 403
+    new = {"name": "n1", "role": "investigator", "password": "a long password", **REASON}
+    assert (await post(mine, "/api/accounts", **new))[0] == 403  # the whole town
+    assert (await post(mine, "/api/accounts", **new, villages=["xidian"]))[0] == 403
+    assert (await post(mine, "/api/accounts", **new, villages=["wangjia"]))[0] == 200
+    async with database.reading() as session:
+        assert len((await session.scalars(select(User).where(User.disabled))).all()) == 0
+
+
+async def test_the_chief_is_let_in_while_a_stranger_guesses(sign_in: Open) -> None:
+    chief = await sign_in(Role.APPROVER)
+    stranger = await sign_in(None)
+    answers = [await post(stranger, "/api/session", name=n, password="guess") for n in ["approver-all"] * 7 + ["nobody"] * 7]
+    assert [a[0] for a in answers] == ([403] * 5 + [429] * 2) * 2
+    assert answers[:7] == answers[7:]  # the same words whether there is such a name or not
+    assert (await post(stranger, "/api/session", name="approver-all", password=PASSWORD))[0] == 429
+    assert (await post(chief, "/api/session", name="approver-all", password=PASSWORD))[
+        0
+    ] == 200  # a known device, the same address
+    for _ in range(30):
+        await post(stranger, "/api/session", name="nobody2", password="guess")
+    assert (await post(chief, "/api/session", name="approver-all", password=PASSWORD))[0] == 200
+
+
+async def test_cookies_behind_tls(sign_in: Open) -> None:
+    client = await sign_in(None)
+    await sign_in(Role.AUDITOR)
+    client.server.app[SERVICES].settings.web.tls = "proxy"  # type: ignore[union-attr]
+    async with client.post("/api/session", json={"name": "auditor-all", "password": PASSWORD}, headers=HEADERS) as reply:
+        cookies = reply.headers.getall("Set-Cookie")
+    assert sorted(c.partition("=")[0] for c in cookies) == ["__Host-minwang_device", "__Host-minwang_session"]
+    for cookie in cookies:
+        assert {"Secure", "HttpOnly", "Path=/", "SameSite=Strict"} <= {p.strip() for p in cookie.split(";")}
+        assert "Domain" not in cookie
