@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras import findings, history
+from cameras.discovery import Found
 from cameras.onvif.addresses import host_port
 from cameras.tables import Camera, DeviceSeen
+from core import audit, events
 from core.errors import ConflictError, NotFoundError
 from core.scope import Villages, within
 
@@ -31,6 +36,27 @@ async def device(session: AsyncSession, address: str, villages: Villages) -> Dev
                 raise NotFoundError("no such device was met; look around first")
             raise ConflictError(f"camera '{camera.id}' has this address; say there that its device was replaced")
     return found
+
+
+async def confirm_move(
+    session: AsyncSession, camera: Camera, address: str, villages: Villages, at: datetime, actor: str, reason: str
+) -> None:
+    """A person says that the camera hangs at another address now: it is looked for there from now on. Raises NotFoundError where
+    no device that is taken for this camera was met there; ConflictError where the person does not see that subnet."""
+    query = select(DeviceSeen).where(
+        DeviceSeen.address == address, DeviceSeen.camera == camera.id, DeviceSeen.verdict == "moved"
+    )
+    found: DeviceSeen | None = await session.scalar(query)
+    if found is None:
+        raise NotFoundError(f"no device that is taken for '{camera.id}' was met at {address}; look around first")
+    if villages is not None and found.village not in villages:
+        raise ConflictError(f"{address} lies in no subnet of your villages; an administrator of the whole town confirms that")
+    is_at = Found(found.endpoint, found.address, found.url, found.name, found.hardware).known_as
+    history.note(session, camera.id, at, actor, "address", camera.address, is_at)
+    events.append(session, at, "camera.moved", village=camera.village, camera=camera.id, was=camera.address, address=is_at)
+    camera.address = is_at
+    await findings.gone(session, at, ["moved"], findings.Subject.of(camera))
+    await audit.record(session, at, actor, "camera.move", camera.id, reason=reason, address=is_at)
 
 
 async def check_credential(session: AsyncSession, name: str | None, village: str, villages: Villages) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import ipaddress
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import history, workbook
 from cameras.inventory import CameraEntry
-from cameras.onvif.addresses import host_port
+from cameras.onvif.addresses import host_of, host_port, service_url
 from cameras.registry import free_id
 from cameras.registry_rows import add_camera
 from cameras.tables import Camera, Credential, Village
@@ -109,6 +110,10 @@ async def bring_in(
     credentials = set(await session.scalars(select(Credential.name)))
     cameras = (await session.scalars(select(Camera))).all()
     book = _Book(cameras)
+    users: dict[str, set[str]] = {}  # villages by credential
+    for camera in cameras:
+        if camera.credential and not camera.retired:
+            users.setdefault(camera.credential, set()).add(camera.village)
     result, problems, entries = Imported(), list[str](), list[CameraEntry]()
     for line, values in rows:
         village = codes.get(values.get("village", ""))
@@ -119,6 +124,9 @@ async def bring_in(
             continue
         if values.get("credential") and values["credential"] not in credentials:
             problems.append(f"{name}:{line}: there is no credential '{values['credential']}'; add it to the inventory first")
+            continue
+        if sentence := _foreign(villages[village], values, users):
+            problems.append(f"{name}:{line}: {sentence}")
             continue
         known = book.find(village, values)
         if known is not None:
@@ -144,6 +152,24 @@ async def bring_in(
         events.append(session, at, "cameras.expected", added=len(entries))
         await audit.record(session, at, actor, "cameras.expect", name, added=len(entries))
     return result
+
+
+def _foreign(village: Village, values: dict[str, str], users: dict[str, set[str]]) -> str:
+    """Why a line may not name its credential: a list is a contractor's word, and whoever is at its address would be told it."""
+    credential, address = values.get("credential", ""), values.get("address", "")
+    if not credential:
+        return ""
+    if users.get(credential) and village.code not in users[credential]:
+        return f"the credential '{credential}' is used in other villages only; give a camera of {village.code} it in the inventory first"
+    if not address or not village.subnets:
+        return ""
+    try:
+        host = ipaddress.ip_address(host_of(service_url(address)))
+    except ValueError:
+        return f"'{address}' is no IP address; a line that names a credential needs one of the village's subnets"
+    if not any(host in ipaddress.ip_network(s, strict=False) for s in village.subnets):
+        return f"{address} lies outside the subnets of {village.code} ({', '.join(village.subnets)}); a line that names a credential must not"
+    return ""
 
 
 class _Book:

@@ -20,7 +20,7 @@ from core.scope import Villages, within
 
 KINDS = (
     "no_authentication", "default_password", "known_bad_firmware", "credential_refused", "identity_changed", "certificate_changed",
-    "clone", "unknown_device", "open_telnet", "open_upnp", "clock_wrong", "zone_wrong", "drift",
+    "moved", "clone", "unknown_device", "open_telnet", "open_upnp", "clock_wrong", "zone_wrong", "drift",
     "tamper", "video_loss", "storage_failure", "disk_full", "ptz_failed", "events_silent", "filing_due", "warranty_ends", "contract_ends",
 )  # fmt: skip
 

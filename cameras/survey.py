@@ -1,14 +1,16 @@
 """A look at who is out there: what discovery met, matched with the registry.
 
-Devices at a camera's address are that camera unless they say otherwise; a camera that answers from another address
-is followed there, after it has proved who it is; clones and strangers become findings.
+Devices at a camera's address are that camera unless they say otherwise. A camera that answers from another address is followed
+there by itself only inside its village's subnets, while its old address is silent, and after it has proved over HTTP Digest
+who it is: a relay that took its place could not be told from it otherwise. It is a finding until a person confirms it; any
+other move is one that a person confirms first (cameras.adoption.confirm_move). Clones and strangers become findings.
 """
 
 from __future__ import annotations
 
 import ipaddress
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
@@ -41,6 +43,8 @@ class Met:
     found: Found
     verdict: Verdict
     village: str | None = None
+    followed: bool = False  # a camera that moved: its address was changed
+    why: str = ""  # it was not followed
 
 
 @dataclass(slots=True)
@@ -122,6 +126,7 @@ class Survey:
         by_id, roll = {c.id: c for c in cameras}, roll_of(cameras)
         at = {host_port(c.address): c for c in reversed(cameras) if c.address}  # the first of two at one address
         networks = [(ipaddress.ip_network(s, strict=False), v.code) for v in villages for s in v.subnets]
+        answered = {host_port(d.address) for d in devices}
         report = Report()
         for device in {host_port(d.address): d for d in devices}.values():
             seen = Traits(uuid=device.endpoint if device.endpoint != device.address else "")
@@ -131,12 +136,28 @@ class Survey:
                 verdict = Verdict("known" if here.device else "first", here.id)
             else:
                 verdict = roll.judge(host_port(device.address), seen)
-            identity = None
+            identity, why, village = None, "", village_of(device.address, networks)
             if verdict.kind == "moved" and verdict.camera is not None:
-                identity, verdict = await self._proved(by_id[verdict.camera], device)
-            report.met.append(met := Met(device, verdict, village_of(device.address, networks)))
+                camera = by_id[verdict.camera]
+                why = await self._why_not_followed(camera, village, answered)
+                if not why:  # else it is not even asked: the credential stays where it belongs
+                    identity, verdict = await self._proved(camera, device)
+            followed = verdict.kind == "moved" and not why
+            report.met.append(met := Met(device, verdict, village, followed, why))
             await self._write(met, identity)
         return report
+
+    async def _why_not_followed(self, camera: Camera, village: str | None, answered: Collection[str]) -> str:
+        """Why a person must confirm that the camera moved; empty: it may prove itself."""
+        if village != camera.village:
+            return "outside_subnets"
+        if camera.auth_mode != "digest":
+            return "no_digest"
+        old = host_port(camera.address or "")
+        host, port = host_of(service_url(camera.address or "")), int(old.rpartition(":")[2])
+        if old in answered or await ports.open_ports([host], [port]):
+            return "old_address_answers"
+        return ""
 
     async def _proved(self, camera: Camera, device: Found) -> tuple[Identity | None, Verdict]:
         """Is it really the camera? Asked with its own credential, once; a device that refuses it is somebody else."""
@@ -166,8 +187,11 @@ class Survey:
                 if camera.endpoint != device.endpoint:
                     history.note(session, camera.id, now, history.SYSTEM, "endpoint", camera.endpoint, device.endpoint)
                 camera.endpoint = device.endpoint
-            if camera is not None and verdict.kind == "moved":
+            if camera is not None and met.followed:
                 is_at = device.known_as
+                await findings.tell(
+                    session, now, "moved", findings.Subject.of(camera), was=camera.address, now_at=is_at, followed=True, why=""
+                )
                 history.note(session, camera.id, now, history.SYSTEM, "address", camera.address, is_at)
                 events.append(
                     session,
@@ -201,6 +225,10 @@ class Survey:
         if telling is not None:
             about = {"name": device.name, "hardware": device.hardware, "like": met.verdict.camera}
             await findings.tell(session, now, telling, stranger, **about)
+        elif met.verdict.kind == "moved" and not met.followed and camera is not None:
+            told = {"was": camera.address, "now_at": device.known_as, "followed": False, "why": met.why}
+            if not await findings.is_accepted(session, "moved", findings.Subject.of(camera), **told):
+                await findings.tell(session, now, "moved", findings.Subject.of(camera), **told)
         elif met.verdict.kind == "replaced" and camera is not None:
             change = {"was": {"uuid": camera.endpoint}, "is": {"uuid": device.endpoint}}
             await findings.tell(session, now, "identity_changed", findings.Subject.of(camera), **change)

@@ -13,7 +13,7 @@ from openpyxl import Workbook
 from sqlalchemy import select
 
 from cameras import expected, inventory, registry
-from cameras.tables import Camera
+from cameras.tables import Camera, Village
 from core.database import Database
 from core.errors import InventoryError
 from tests.cameras.test_inventory import changed
@@ -102,6 +102,32 @@ async def test_bad_lists_are_refused_whole(
         await _bring(database, clock, path)
     async with database.reading() as session:
         assert [c.id for c in await session.scalars(select(Camera))] == ["w-1"]
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("wang,a,10.1.1.9,village", ""), ("wang,a,,village", ""), ("wang,a,10.9.9.9,", ""),  # without a credential it tells nothing
+        ("wang,a,10.9.9.9,village", "10.9.9.9 lies outside the subnets of wang"),
+        ("wang,a,10.9.9.9:8899/x?y=10.1.1.9,village", "lies outside"), ("wang,a,relay.example,village", "is no IP address"),
+        ("wang,a,[::ffff:10.1.1.9],village", "lies outside"), ("xi,a,10.2.2.9,village", "is used in other villages only"),
+    ],
+)  # fmt: skip
+async def test_a_list_names_no_credential_outside_its_village(
+    database: Database, clock: ManualClock, tmp_path: Path, line: str, sentence: str
+) -> None:
+    """A contractor's line with any address and the village's credential would have the password told there."""
+    await _town(database, clock)
+    async with database.session() as session:
+        (await session.get_one(Village, "wang")).subnets = ["10.1.1.0/24"]
+        session.add(Village(code="xi", name="西店", boundary=[], subnets=["10.2.2.0/24"], funding=[]))
+    path = tmp_path / "list.csv"
+    await asyncio.to_thread(path.write_text, f"村,点位,IP地址,账号\n{line}\n", "utf-8")
+    if not sentence:
+        assert len((await _bring(database, clock, path)).added) == 1
+        return
+    with pytest.raises(InventoryError, match=sentence):
+        await _bring(database, clock, path)
 
 
 def test_a_damaged_workbook_is_one_sentence(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from sqlalchemy import select
 
-from cameras import discovery, findings, history
+from cameras import adoption, discovery, findings, history
 from cameras.inventory import CameraEntry, Inventory
 from cameras.onboarding import Onboarding, chosen
 from cameras.onvif import media, soap
@@ -26,11 +26,13 @@ from cameras.onvif.media import Profile
 from cameras.registry import apply, set_password
 from cameras.survey import Survey
 from cameras.tables import Camera, CameraChange, Credential, DeviceSeen, Finding
+from cameras.tables import Village as VillageRow
 from cameras.virtual.clip import Clip
 from cameras.virtual.crowd import Crowd, device_of
 from cameras.virtual.makes import MAKES, Make
 from core.clock import SystemClock
 from core.database import Database
+from core.errors import ConflictError, NotFoundError
 from core.secrets import Vault
 from health import checklist
 from tests.ports import free_port
@@ -149,16 +151,52 @@ async def test_a_camera_is_followed_to_another_address(village: Village, clip: C
     async with village.database.reading() as session:
         (change,) = [c for c in await history.of(session, "v-1") if c.field == "address"]
     assert (change.actor, change.old, change.new) == ("system", f"{NET}.1:{PORTS[0]}", f"{NET}.9:{PORTS[0]}")
+    assert await village.look() == {"known": 2}
+    assert await village.findings() == [("moved", "v-1")]  # until a person has confirmed it
 
 
-async def test_cameras_that_changed_places_are_both_followed(village: Village, clip: Clip) -> None:
+@pytest.mark.parametrize("why", ["old_address_answers", "outside_subnets", "no_digest"])
+async def test_a_move_that_may_be_a_relay_is_confirmed_by_a_person_first(village: Village, clip: Clip, why: str) -> None:
+    """Its credential is not even sent there."""
+    await village.start([(1, 1, PLAIN), (2, 2, PLAIN)], clip)
+    await village.look()
+    await village.identify()
+    async with village.database.session() as session:
+        if why == "outside_subnets":
+            (await session.get_one(VillageRow, "v")).subnets = [f"{NET}.0/30"]
+        elif why == "no_digest":
+            (await session.get_one(Camera, "v-1")).auth_mode = "wsse"
+    await village.start([(9, 1, PLAIN), (2, 2, PLAIN), *([(1, 5, PLAIN)] if why == "old_address_answers" else [])], clip)
+    for _ in range(2):
+        assert (await village.look())["moved"] == 1
+    assert (await village.camera("v-1")).address == f"{NET}.1:{PORTS[0]}"
+    assert ("moved", "v-1") in await village.findings()
+    async with village.database.reading() as session:
+        (finding,) = (await session.scalars(select(Finding).where(Finding.kind == "moved"))).all()
+    assert (finding.detail["why"], finding.detail["followed"]) == (why, False)
+    async with village.database.session() as session:
+        row, now = await session.get_one(Camera, "v-1"), SystemClock().now()
+        with pytest.raises(NotFoundError):
+            await adoption.confirm_move(session, row, f"{NET}.2:{PORTS[0]}", None, now, "wang", "seen there")
+        with pytest.raises(ConflictError):
+            await adoption.confirm_move(session, row, f"{NET}.9:{PORTS[0]}", ("w",), now, "wang", "seen there")
+        await adoption.confirm_move(session, row, f"{NET}.9:{PORTS[0]}", None, now, "wang", "seen there")
+    assert (await village.camera("v-1")).address == f"{NET}.9:{PORTS[0]}"
+    assert ("moved", "v-1") not in await village.findings()
+
+
+async def test_cameras_that_changed_places_wait_for_a_person(village: Village, clip: Clip) -> None:
     await village.start([(1, 1, PLAIN), (2, 2, PLAIN)], clip)
     await village.look()
     await village.identify()
     await village.start([(1, 2, PLAIN), (2, 1, PLAIN)], clip)
     assert await village.look() == {"moved": 2}
-    assert (await village.camera("v-1")).address == f"{NET}.2:{PORTS[0]}"
-    assert (await village.camera("v-2")).address == f"{NET}.1:{PORTS[0]}"
+    assert await village.findings() == [("moved", "v-1"), ("moved", "v-2")]
+    async with village.database.session() as session:
+        for camera, host in (("v-1", 2), ("v-2", 1)):
+            row = await session.get_one(Camera, camera)
+            await adoption.confirm_move(session, row, f"{NET}.{host}:{PORTS[0]}", None, SystemClock().now(), "wang", "swapped")
+    assert await village.look() == {"known": 2} and await village.findings() == []
 
 
 async def test_another_device_at_the_address_is_not_taken_for_the_camera(village: Village, clip: Clip) -> None:

@@ -98,6 +98,11 @@ class AdoptBody(BaseModel):
     credential: str | None = None
 
 
+class MoveBody(BaseModel):
+    address: str = Field(max_length=120, description="host:port at which it was met")
+    reason: str = Field(min_length=2, max_length=200, description="How it was made sure of")
+
+
 class Created(BaseModel):
     id: str
 
@@ -268,6 +273,16 @@ async def replace(c: Context) -> Created:
         row.device, row.endpoint, row.auth_mode = None, None, None
         await findings.gone(session, now, ["identity_changed"], findings.Subject.of(row))
         await audit.record(session, now, c.identity.name, "camera.replace", row.id, reason=c.body.reason)
+    return Created(id=camera.id)
+
+
+@route("POST", "/api/cameras/{camera}/move", Permission.CAMERA_MANAGE, body=MoveBody, reply=Created)
+async def move(c: Context) -> Created:
+    """Confirm that a camera hangs at another address now, where it was met but not followed by itself."""
+    now, camera = c.services.clock.now(), await _visible(c)
+    async with c.services.database.session() as session:
+        row = await session.get_one(Camera, camera.id)
+        await adoption.confirm_move(session, row, c.body.address, c.identity.villages, now, c.identity.name, c.body.reason)
     return Created(id=camera.id)
 
 
