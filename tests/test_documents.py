@@ -86,3 +86,29 @@ def test_the_threat_model_names_code_and_tests_that_exist() -> None:
         for path in (p.strip() for cell in (where, tests) for p in cell.split(",")):
             assert path and (ROOT / path).exists(), f"{threat.strip()}: {path}"
         assert "tests/" in tests, threat
+
+
+def test_counts_in_the_documents_are_those_of_the_code() -> None:
+    """They went stale while the code grew."""
+    from cameras.virtual.device import QUIRKS
+    from cameras.virtual.makes import MAKES
+    from health.faults import FAMILIES
+
+    pictures = sum(f.kind == "picture" for f in FAMILIES.values())
+    english, chinese, cameras = (
+        (ROOT / file).read_text(encoding="utf-8") for file in ("README.md", "README.zh-CN.md", "docs/cameras.md")
+    )
+    assert f"{len(MAKES)} virtual makes with {len(QUIRKS)} bad habits" in english and f"{pictures} picture families" in english
+    assert f"{len(MAKES)} 种虚拟机型, {len(QUIRKS)} 种怪癖" in chinese and f"{pictures} 类画面问题" in chinese
+    assert f"{len(QUIRKS)} habits of real cameras" in cameras and f"cameras of {len(MAKES)} makes" in cameras
+
+
+def test_each_rate_is_defined_once() -> None:
+    """在线率, 完好率 and 录像完整率: one formula (health.figures), told in one place, which the glossary names."""
+    health, glossary, reports = (
+        (ROOT / f"docs/{name}.md").read_text(encoding="utf-8") for name in ("health", "glossary", "reports")
+    )
+    for name, chinese in (("online rate", "在线率"), ("soundness rate", "完好率"), ("completeness", "录像完整率")):
+        assert len(re.findall(rf"\*\*{chinese}\*\* \({name}\) = ", health)) == 1
+        assert f"| {name} | {chinese} |" in glossary
+        assert chinese not in reports and not re.search(rf"{name} = ", reports)
