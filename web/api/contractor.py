@@ -142,6 +142,7 @@ async def still(c: Context) -> web.Response:
             reason=f"order {order.id}",
             camera=camera.id,
             village=camera.village,
+            by_session=c.identity.session,
         )
         masks = camera.profile.get("masks") or []
     jpeg = await asyncio.to_thread(read, c.services.data_dir, str(fault.picture))

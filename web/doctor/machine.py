@@ -19,6 +19,7 @@ from sqlalchemy import func, select
 
 import core
 from cameras.tables import Camera, Stream
+from core import audit_check, audit_key
 from core.secrets import KEY_FILE
 from core.settings import TLS_DIR
 from nvr.tables import Worker
@@ -116,7 +117,13 @@ def rights(site: Site) -> Sequence[Finding]:
     found = [_private(data, 0o007, 0o750, "folder")] if data.is_dir() else []
     if site.locked_out:
         return [*found, locked_out(site)]
-    for path in (data / KEY_FILE, data / TLS_DIR / "ca.key", data / TLS_DIR / "server.key"):
+    for path in (
+        data / KEY_FILE,
+        data / audit_key.NAME,
+        data / audit_check.FILE,
+        data / TLS_DIR / "ca.key",
+        data / TLS_DIR / "server.key",
+    ):
         if path.exists():
             found.append(_private(path, 0o077, 0o600, "key"))
     if site.config is not None and site.config.exists():
