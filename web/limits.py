@@ -159,19 +159,17 @@ def _end_unread(transport: asyncio.Transport) -> None:
 
 
 class SocketLimit:
-    """Sockets that are open at once, by session and by person, and how fast a session opens them."""
+    """Sockets that are open at once, by session and by person."""
 
-    def __init__(self, clock: Clock, most: int):
-        self._clock, self._most = clock, most
+    def __init__(self, most: int):
+        self._most = most
         self._open: Counter[object] = Counter()
-        self._opened: OrderedDict[str, deque[float]] = OrderedDict()
 
     @contextmanager
     def one(self, session: str, user_id: int) -> Iterator[None]:
         """Raises TooManyError where this session, or all of this person's, have enough."""
         if self._open[session] >= self._most or self._open[user_id] >= self._most * SESSIONS:
             raise TooManyError(f"a session has at most {self._most} sockets of this kind at once; close other windows")
-        self._note_opening(session)
         self._open.update((session, user_id))
         try:
             yield
@@ -181,13 +179,22 @@ class SocketLimit:
                 if not self._open[key]:
                     del self._open[key]
 
-    def _note_opening(self, session: str) -> None:
-        now, times = self._clock.monotonic(), self._opened.setdefault(session, deque())
-        self._opened.move_to_end(session)
+
+class OpeningRate:
+    """How often a session asks for a socket, counted before anything of it is looked up."""
+
+    def __init__(self, clock: Clock):
+        self._clock = clock
+        self._asked: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def note(self, session: str) -> None:
+        """Raises TooManyError."""
+        now, times = self._clock.monotonic(), self._asked.setdefault(session, deque())
+        self._asked.move_to_end(session)
         while times and times[0] <= now - 60:
             times.popleft()
         if len(times) >= OPENED_PER_MINUTE:
             raise TooManyError(f"a session opens at most {OPENED_PER_MINUTE} sockets a minute; wait a minute")
         times.append(now)
-        while len(self._opened) > 1000:
-            self._opened.popitem(last=False)
+        while len(self._asked) > 1000:
+            self._asked.popitem(last=False)

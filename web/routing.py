@@ -88,8 +88,7 @@ class Context:
     @property
     def session_key(self) -> str:
         """Tells sessions apart; not the token itself."""
-        token = self.request.cookies.get(session_cookie(self.services.settings.web), "")
-        return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+        return _session_key(self.request, self.services)
 
     @property
     def purpose(self) -> str:
@@ -160,6 +159,8 @@ def _enforced(r: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]
         try:
             for value in request.match_info.values():
                 strict.check_text(value, "the address")
+            if r.kind == "socket":
+                services.opening_rate.note(_session_key(request, services))
             scraper = r.scraped and await _is_scraper(request, services)
             who = None if scraper else await _identify(r, request, services)
             if r.permission is not Permission.PUBLIC and who is None and not scraper:
@@ -207,6 +208,11 @@ def device_cookie(settings: WebSettings) -> str:
 
 def _cookie(name: str, settings: WebSettings) -> str:
     return name if settings.tls is TlsMode.OFF else f"__Host-{name}"
+
+
+def _session_key(request: web.Request, services: Services) -> str:
+    token = request.cookies.get(session_cookie(services.settings.web), "")
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
 async def _identify(r: Route, request: web.Request, services: Services) -> Identity | None:

@@ -37,7 +37,7 @@ from web.doctor.facts import Site
 from web.doctor.runner import Doctor
 from web.event_feed import EventFeed
 from web.file_response import FileResponse
-from web.limits import EVENT_SOCKETS, LIVE_SOCKETS, SocketLimit
+from web.limits import EVENT_SOCKETS, LIVE_SOCKETS, OpeningRate, SocketLimit
 from web.looks import Looks
 from web.motion_jobs import MotionJobs
 from web.onboarding_work import OnboardingWork
@@ -80,7 +80,8 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
         pool=pool, snapshots=Snapshots(pool), transcoders=Transcoders(), node_token=node_token(data_dir), data_dir=data_dir,
         zone=ZoneInfo(settings.station.timezone), days=days_of(settings), shelf=Shelf(shelf_of(settings)), motion=MotionJobs(clock, reader),
         sign_ins=SignInLimit(clock), sign_in=SignIns(database, clock, accounts), audit=Verifier(database, data_dir), looks=Looks(clock),
-        event_sockets=SocketLimit(clock, EVENT_SOCKETS), live_sockets=SocketLimit(clock, LIVE_SOCKETS),
+        event_sockets=SocketLimit(EVENT_SOCKETS), live_sockets=SocketLimit(LIVE_SOCKETS),
+        opening_rate=OpeningRate(clock),
         doctor=Doctor(CHECKS, Site(settings, clock, database)),
         uploads=DecodePool(1, 15.0, uploads.limit_memory), printer=Printer(),
         looker=DecodePool(1, 40.0, look.prepare, (settings.search, shelf_of(settings))),

@@ -32,7 +32,7 @@ from search.packs import Shelf
 from search.store import Days
 from web.doctor.runner import Doctor
 from web.event_feed import EventFeed
-from web.limits import SocketLimit
+from web.limits import OpeningRate, SocketLimit
 from web.looks import Looks
 from web.motion_jobs import MotionJobs
 from web.onboarding_work import OnboardingWork
@@ -134,6 +134,7 @@ class Services:
     sign_in: SignIns
     audit: Verifier
     looks: Looks
+    opening_rate: OpeningRate
     http: aiohttp.ClientSession | None = None
     onboarding: OnboardingWork | None = None
     ptz: PtzControl | None = None

@@ -128,8 +128,8 @@ async def test_a_body_has_its_time() -> None:
             await asyncio.sleep(1)
 
 
-def test_a_session_has_a_share_of_the_sockets(clock: ManualClock) -> None:
-    sockets = limits.SocketLimit(clock, 2)
+def test_a_session_has_a_share_of_the_sockets() -> None:
+    sockets = limits.SocketLimit(2)
     held = [sockets.one(s, 1) for s in ("a", "a", "b", "b", "c", "c")]
     for one in held:
         one.__enter__()
@@ -144,15 +144,14 @@ def test_a_session_has_a_share_of_the_sockets(clock: ManualClock) -> None:
 
 
 def test_a_session_opens_sockets_at_a_bounded_rate(clock: ManualClock) -> None:
-    sockets = limits.SocketLimit(clock, 2)
+    rate = limits.OpeningRate(clock)
     for _ in range(limits.OPENED_PER_MINUTE):
-        with sockets.one("a", 1):
-            pass
-    with pytest.raises(TooManyError, match="a minute"), sockets.one("a", 1):
-        pass
+        rate.note("a")
+    with pytest.raises(TooManyError, match="a minute"):
+        rate.note("a")
+    rate.note("b")
     clock.advance(61)
-    with sockets.one("a", 1):
-        pass
+    rate.note("a")
 
 
 def test_subscribers_of_ipv6_are_one_source() -> None:
