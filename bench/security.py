@@ -105,6 +105,9 @@ def add_persons(folder: Path) -> None:
             role,
             "--password-file",
             "-",
+            "--own",
+            "--reason",
+            "bench",
         ]
         subprocess.run(command, cwd=folder, env=ENVIRONMENT, input=PASSWORD.encode(), check=True, stdout=subprocess.DEVNULL)
 
