@@ -105,7 +105,7 @@ def cut_once(c: Context, seed: int) -> tuple[float, int]:
     trace = c.folder / f"power-{seed}.trace"
     command = [sys.executable, "-m", "bench.parts.traced_record", str(plan), str(data), str(trace), "4" if c.quick else "10"]
     process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120  # a busy machine starts three recorders slowly
     while (not trace.exists() or "flushed" not in trace.read_text()) and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(rng.random() * (4 if c.quick else 12))
