@@ -26,6 +26,7 @@ def main() -> int:
         "--keep", type=Path, metavar="DIR", help="keep the roots and logs here; a bare root that is here is used again"
     )
     parser.add_argument("--short", action="store_true", help="as root only, and the READMEs' commands only")
+    parser.add_argument("--as", dest="user", choices=["root", visits.VISITOR], help="as one of them only; default: as both")
     parser.add_argument("--container", action="store_true", help="build the container image and take its first steps instead")
     parser.add_argument(
         "--offline", action="store_true", help="a bundle on a system without network instead; see --offline --help"
@@ -58,7 +59,8 @@ def tried(release: releases.Release, kept: Path, options: argparse.Namespace) ->
         with tempfile.TemporaryDirectory(prefix="container-", dir=kept) as work:
             return container.report(release, Path(work), ROOT, kept / f"{release.name}-bare")
     found: list[Figures] = []
-    for user in ["root"] if options.short else ["root", visits.VISITOR]:
+    users = ["root"] if options.short else ["root", visits.VISITOR]
+    for user in [options.user] if options.user else users:
         root = kept / f"{release.name}-{user}"
         if root.exists():  # of an earlier try
             visits.remove(root)
