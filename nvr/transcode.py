@@ -167,17 +167,21 @@ class Transcoders:
     def __init__(self, limit: int | None = None):
         self._limit = limit or os.cpu_count() or 1
         self._running: dict[str, Transcoder] = {}
+        self._owners: dict[str, int | None] = {}  # by stream: who started it
 
-    def of(self, stream: str, source: AsyncIterator[Message]) -> Transcoder:
+    def of(self, stream: str, source: AsyncIterator[Message], person: int | None = None) -> Transcoder:
         """The stream's transcoder; `source` gives the recorder's messages where it has to be started.
 
-        Raises ConflictError where all are taken.
+        Raises ConflictError where all are taken, or where one person has all but one of them.
         """
         self._running = {k: t for k, t in self._running.items() if not t.task.done()}
         if stream not in self._running:
             if len(self._running) >= self._limit:
                 raise ConflictError(f"{self._limit} streams are being converted already; take a sub-stream, or wait")
-            self._running[stream] = Transcoder(source)
+            mine = sum(self._owners.get(s) == person for s in self._running)
+            if person is not None and mine >= max(1, self._limit - 1):
+                raise ConflictError(f"{mine} streams are being converted for you already; the last is left for others")
+            self._running[stream], self._owners[stream] = Transcoder(source), person
         return self._running[stream]
 
     async def close(self) -> None:

@@ -69,9 +69,10 @@ def models_pull(ctx: click.Context, name: str, json_output: bool) -> None:
 @models.command("add")
 @click.argument("source", type=click.Path(path_type=Path, exists=True))
 @click.option("--licence", help="Of .pt weights that you bring.")
+@click.option("--sha256", help="Of .pt weights, as their maker tells it: loading them runs what is in them.")
 @as_json
 @click.pass_context
-def models_add(ctx: click.Context, source: Path, licence: str | None, json_output: bool) -> None:
+def models_add(ctx: click.Context, source: Path, licence: str | None, sha256: str | None, json_output: bool) -> None:
     """Install packs from SOURCE: a folder with pack.json or with files of known packs, or ultralytics weights (.pt)."""
     shelf = _shelf(ctx)
     if source.is_file():
@@ -79,7 +80,11 @@ def models_add(ctx: click.Context, source: Path, licence: str | None, json_outpu
 
         if not licence:
             raise click.UsageError("--licence is needed for weights: the pack states it")
-        packs = [shelf.take(pack_of(source, licence), {source.name: source})]
+        if not sha256:
+            raise click.UsageError(
+                "--sha256 is needed for weights: loading a .pt file runs what is in it; compare it with its maker's"
+            )
+        packs = [shelf.take(pack_of(source, licence, sha256), {source.name: source})]
     else:
         packs = shelf.add(source)
     show([p.name for p in packs], json_output, lambda: "\n".join(f"{p.name} is installed ({p.licence})" for p in packs))

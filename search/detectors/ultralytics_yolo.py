@@ -76,8 +76,15 @@ class UltralyticsDetector:
         return suppressed(found)
 
 
-def pack_of(weights: Path, licence: str) -> Pack:
-    """A definition for weights that somebody brings: their labels mapped to our classes by name. Raises DetectorError."""
+def pack_of(weights: Path, licence: str, sha256: str) -> Pack:
+    """A definition for weights that somebody brings: their labels mapped to our classes by name. Raises DetectorError.
+
+    A .pt file is a pickle, which runs what it names when it is loaded: it is, only where its SHA-256 is the one that its maker tells.
+    """
+    if (found := checksum(weights)) != sha256.strip().lower():
+        raise DetectorError(
+            f"{weights}: its SHA-256 is {found}, not the one given; loading a changed file would run what is in it"
+        )
     tame()
     try:
         from ultralytics import YOLO

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import struct
 import time
 import zlib
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from core.errors import UsageError
+from core.errors import ConflictError, DetectorError, UsageError
 from nvr import uploads
 from nvr.decode_pool import DecodePool
+from nvr.transcode import Transcoders
+from search.detectors.ultralytics_yolo import pack_of
 
 
 def claimed(width: int, height: int) -> bytes:
@@ -69,3 +74,28 @@ async def test_a_worker_gets_no_more_memory_than_a_picture_needs() -> None:
             await pool.run(_take, uploads.MEMORY_BYTES + 300_000_000)
     finally:
         await pool.close()
+
+
+async def test_one_person_leaves_a_converter_for_others() -> None:
+    async def nothing() -> AsyncIterator[str | bytes]:
+        await asyncio.sleep(60)
+        yield b""
+
+    transcoders = Transcoders(2)
+    try:
+        first = transcoders.of("a/main", nothing(), 1)
+        assert transcoders.of("a/main", nothing(), 2) is first  # watched together
+        with pytest.raises(ConflictError, match="for you"):
+            transcoders.of("b/main", nothing(), 1)
+        transcoders.of("b/main", nothing(), 2)
+        with pytest.raises(ConflictError, match="already"):
+            transcoders.of("c/main", nothing(), 3)
+    finally:
+        await transcoders.close()
+
+
+def test_weights_are_loaded_only_with_their_makers_checksum(tmp_path: Path) -> None:
+    file = tmp_path / "best.pt"
+    file.write_bytes(b"cos\nsystem\n(S'touch ran'\ntR.")
+    with pytest.raises(DetectorError, match="SHA-256"):
+        pack_of(file, "AGPL-3.0", "0" * 64)

@@ -23,6 +23,7 @@ from search.detectors.load import load
 from search.detectors.regions import tiles, windows
 from search.gate import Gate
 from search.packs import Pack, Shelf
+from search.packs.definition import checksum
 from search.plates import PlateReader
 from search.things import things_of
 from search.vocabulary import Cls
@@ -240,7 +241,7 @@ def test_ultralytics_adapter(tmp_path: Path) -> None:
     untrained.model.names = {i: named.get(i, f"toaster {i}") for i in range(80)}
     untrained.save(str(weights))
     shelf = Shelf(tmp_path / "shelf")
-    pack = shelf.take(ultralytics_yolo.pack_of(weights, "AGPL-3.0"), {weights.name: weights})
+    pack = shelf.take(ultralytics_yolo.pack_of(weights, "AGPL-3.0", checksum(weights)), {weights.name: weights})
     assert pack.classes["motorcycle"] == "ebike" and pack.classes["handbag"] == "bag" and len(pack.classes) == 8
     detector = load(SearchSettings(threshold=0.0001), shelf)
     found = detector.detect(street(1)[0], [])

@@ -105,7 +105,7 @@ async def live_socket(c: Context) -> web.StreamResponse:
 async def _serve_live(c: Context, ticket: Ticket, url: str) -> web.StreamResponse:
     stream, messages = ticket.stream, _from_recorder(c, url)
     if ticket.transcode:
-        messages = c.services.transcoders.of(stream, messages).watch()
+        messages = c.services.transcoders.of(stream, messages, c.identity.user_id).watch()
     socket = web.WebSocketResponse(heartbeat=20, compress=False, max_msg_size=4096)
     await socket.prepare(c.request)
     started = c.services.clock.now()
