@@ -17,10 +17,11 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
+from cases.look_back import BEFORE_APPROVAL, IN_PROGRESS, LookBack
 from cases.tables import Alert, Case, WatchSubject
 from cases.watch_list import WatchList
 from core import audit, events
-from core.clock import Clock
+from core.clock import Clock, to_microseconds
 from core.database import Database
 from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError
 from core.scope import Villages, covers, overlapping, overlaps, within
@@ -116,6 +117,7 @@ async def approve(
         raise ConflictError("this proposal has expired; propose it again")
     row.state = "active" if yes else "refused"
     row.approved_by, row.approved_at, row.auto_dispatch = actor, at, yes and auto_dispatch
+    row.look_back_to = at - BEFORE_APPROVAL if yes else None
     announce(session, at, "watch.approved" if yes else "watch.refused", row)
     await audit.record(
         session, at, actor, "watch.approve" if yes else "watch.refuse", str(subject), auto_dispatch=row.auto_dispatch
@@ -161,6 +163,19 @@ async def renew(
         session, at, actor, "watch.renew", str(subject), reason=reason, old=before.isoformat(), new=expires_at.isoformat()
     )
     return row
+
+
+async def look_back(
+    session: AsyncSession, at: datetime, actor: str, subject: int, hours: float, scope: Villages = None
+) -> None:
+    """Look for a subject in what was seen in the last hours. Raises NotFoundError, ForbiddenError, ConflictError."""
+    row = await subject_of(session, subject, scope)
+    if not covers(scope, row.villages):
+        raise ForbiddenError("this subject is looked for beyond your villages; somebody who sees all of them asks for it")
+    if not is_active(row, at):
+        raise ConflictError("this subject is not on the watch list now")
+    row.look_back_to = at - timedelta(hours=hours)
+    await audit.record(session, at, actor, "watch.look_back", str(subject), hours=hours)
 
 
 def check_end(at: datetime, expires_at: datetime) -> None:
@@ -209,12 +224,13 @@ class Matcher:
 
     def __init__(self, database: Database, clock: Clock, days: Days, data_dir: Path):
         self._database, self._clock, self._days, self._data_dir = database, clock, days, data_dir
+        self._back = LookBack(database, clock, days, self._look_back_at)
         self._list: WatchList | None = None
         self._version: tuple[object, ...] = ()
 
     async def run_once(self) -> int:
         """Look at all sightings that are new, batch by batch; returns the number of alerts raised."""
-        raised = 0
+        raised = await self._back.run_once()
         while fresh := await asyncio.to_thread(self._days.fresh, BATCH):
             raised += await self._look_at(fresh)
         return raised
@@ -230,6 +246,18 @@ class Matcher:
         for subject, sighting in matches:
             raised += await self._raise(now, subject, sighting, places[sighting.camera])
         await asyncio.to_thread(self._days.looked_at, fresh)
+        return raised
+
+    async def _look_back_at(self, subject: WatchSubject, seen: Sequence[Sighting]) -> int:
+        """What was seen before: only who may still be there is sent out by the approver's rule."""
+        now = self._clock.now()
+        async with self._database.reading() as session:
+            places, packs = await numbers.places(session), await numbers.packs(session)
+        matches = await asyncio.to_thread(self._matches, WatchList([subject]), seen, places, packs)
+        raised, late = 0, to_microseconds(now - IN_PROGRESS) // 1000
+        for _, sighting in matches:
+            direct = max(sighting.end_ms, sighting.best_ms) >= late
+            raised += await self._raise(now, subject, sighting, places[sighting.camera], direct=direct)
         return raised
 
     async def villages(self) -> set[str] | None:
@@ -263,7 +291,9 @@ class Matcher:
     def _vector(self, s: Sighting) -> Floats | None:
         return self._days.vectors([s]).get(s.id)
 
-    async def _raise(self, now: datetime, subject: WatchSubject, sighting: Sighting, place: numbers.Place) -> bool:
+    async def _raise(
+        self, now: datetime, subject: WatchSubject, sighting: Sighting, place: numbers.Place, *, direct: bool = True
+    ) -> bool:
         at_us = sighting.best_ms * 1000
         async with self._database.reading() as session:
             recent = await session.scalar(
@@ -284,9 +314,20 @@ class Matcher:
             )  # fmt: skip
             session.add(alert)
             await session.flush()
-            events.append(session, now, "alert.raised", village=alert.village, camera=alert.camera, alert=alert.id)
-            await audit.record(session, now, "system", "alert.raise", str(alert.id), subject=subject.id, sighting=sighting.id)
-            if subject.auto_dispatch:
+            events.append(
+                session, now, "alert.raised", village=alert.village, camera=alert.camera, alert=alert.id, picture=bool(picture)
+            )
+            await audit.record(
+                session,
+                now,
+                "system",
+                "alert.raise",
+                str(alert.id),
+                subject=subject.id,
+                sighting=sighting.id,
+                picture=bool(picture),
+            )
+            if subject.auto_dispatch and direct:
                 await dispatch(session, now, "auto", alert, reason=f"approved for direct dispatch by {subject.approved_by}")
         return True
 

@@ -164,6 +164,15 @@ class RetentionSettings(Section):
     min_free_bytes: int = Field(2_000_000_000, ge=0, description="Oldest footage goes when less is free.")
 
 
+class PictureSettings(Section):
+    """Pictures of persons outside the recordings; a hold on the camera's footage of that time keeps them for longer."""
+
+    alert_days: float = Field(180, gt=0, description="Days that the pictures of alerts are kept.")
+    candidate_days: float = Field(180, gt=0, description="Days that the pictures of search candidates are kept.")
+    patrol_days: float = Field(31, gt=0, description="Days that patrol's pictures are kept; of a fault: after it is closed.")
+    order_days: float = Field(365, gt=0, description="Days that photos of work orders are kept after the order is closed.")
+
+
 class PatrolSettings(Section):
     interval_minutes: float = Field(60, gt=0, description="Minutes between two patrol rounds.")
     light_seconds: float = Field(10, gt=0, description="Seconds between two looks at the recorders' counters.")
@@ -220,6 +229,7 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     recorder: RecorderSettings = RecorderSettings()
     retention: RetentionSettings = RetentionSettings()
+    pictures: PictureSettings = PictureSettings()
     patrol: PatrolSettings = PatrolSettings()
     search: SearchSettings = SearchSettings()
     backup: BackupSettings = BackupSettings()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -9,12 +10,16 @@ from sqlalchemy import ColumnElement, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
-from core import audit
+from core import audit, events
 from core.clock import from_microseconds, to_microseconds
 from core.errors import ConflictError, NotFoundError, UsageError
 from nvr.footage import HOUR_US, Segment
 from nvr.retention_clock import Trust
 from nvr.tables import Footage, Hold
+
+log = logging.getLogger(__name__)
+
+WARNED_BEFORE = timedelta(days=14)
 
 
 async def add(
@@ -54,6 +59,42 @@ async def release(session: AsyncSession, now: datetime, number: int, actor: str,
         raise ConflictError(f"hold {number} has ended already")
     hold.released_at = now
     await audit.record(session, now, actor, "hold.release", hold.camera, reason=reason, hold=number)
+
+
+async def review(session: AsyncSession, now: datetime, number: int, actor: str, reason: str, lasts: timedelta) -> datetime:
+    """A person looked whether a hold is still needed, and lets it last from now; returns its new end.
+
+    Raises NotFoundError, UsageError, ConflictError where it has ended.
+    """
+    hold = await session.get(Hold, number)
+    if hold is None:
+        raise NotFoundError(f"there is no hold {number}")
+    if not reason.strip():
+        raise UsageError("say why the hold is still needed")
+    if hold.released_at is not None or hold.expires_at <= now:
+        raise ConflictError(f"hold {number} has ended already")
+    before, hold.expires_at, hold.told_at = hold.expires_at, now + lasts, None
+    await audit.record(
+        session, now, actor, "hold.review", hold.camera, reason=reason, hold=number, old=before.isoformat(),
+        expires=hold.expires_at.isoformat(),
+    )  # fmt: skip
+    return hold.expires_at
+
+
+async def tell_of_ends(session: AsyncSession, now: datetime) -> int:
+    """Tell, once, of holds that end within WARNED_BEFORE: the footage goes with them. Returns of how many."""
+    ending = Hold.released_at.is_(None) & (Hold.expires_at > now) & (Hold.expires_at <= now + WARNED_BEFORE)
+    found = (await session.execute(
+        select(Hold, Camera.village).join(Camera, Camera.id == Hold.camera).where(ending, Hold.told_at.is_(None))
+    )).all()  # fmt: skip
+    for hold, village in found:
+        hold.told_at = now
+        log.warning("hold %d on %s ends at %s: review or release it (%s)", hold.id, hold.camera, hold.expires_at, hold.reason)
+        events.append(
+            session, now, "hold.ending", village=village, camera=hold.camera, hold=hold.id, expires=hold.expires_at.isoformat(),
+            owner=hold.owner, reason=hold.reason,
+        )  # fmt: skip
+    return len(found)
 
 
 async def protecting(session: AsyncSession, trust: Trust, camera: str | None = None) -> Sequence[Hold]:

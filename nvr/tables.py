@@ -100,6 +100,7 @@ class Hold(Base):
     created_at: Mapped[datetime] = mapped_column()
     expires_at: Mapped[datetime] = mapped_column(comment="Holds nothing after this; extended by a new hold")
     released_at: Mapped[datetime | None] = mapped_column()
+    told_at: Mapped[datetime | None] = mapped_column(comment="When it was told that it ends soon")
 
 
 class Shortfall(Base):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
@@ -118,6 +118,24 @@ def archive_holds(ctx: click.Context, json_output: bool) -> None:
         for r in rows
     ]
     show(rows, json_output, lambda: "\n".join(lines) or "no holds")
+
+
+@archive.command("review")
+@click.argument("hold", type=int)
+@click.option("--days", default=180, show_default=True, type=click.IntRange(1, 3650), help="How long it holds from now.")
+@because
+@as_json
+@click.pass_context
+def archive_review(ctx: click.Context, hold: int, days: int, reason: str, json_output: bool) -> None:
+    """Keep a hold that was reviewed and is still needed; the station warns 14 days before one ends."""
+    from nvr import holds
+
+    async def work(database: Any, _: Settings) -> datetime:
+        async with database.session() as session:
+            return await holds.review(session, SystemClock().now(), hold, system_user.actor(), reason, timedelta(days=days))
+
+    until = with_database(ctx, work, Need.FOOTAGE)
+    show({"hold": hold, "expires": until}, json_output, lambda: f"hold {hold} until {until:%Y-%m-%d}")
 
 
 @archive.command("release")

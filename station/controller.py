@@ -32,13 +32,14 @@ from core.settings import Settings
 from core.tasks import BackgroundTasks
 from health import figures, orders
 from health.rounds import ask
-from nvr import backfill
+from nvr import backfill, holds
 from nvr.retention import Retention
 from reports.coverage import Reports
 from search.upkeep import Upkeep, days_of
 from station import announcements
 from station import database as station_database
 from station.backup.schedule import NightlyBackup
+from station.picture_retention import PictureRetention
 from station.processes import until_stopped
 from web import limits, server
 from web.doctor import machine
@@ -149,6 +150,10 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, onboard
     async def look_at_papers() -> None:
         await reminders.look(database, clock, zone)
 
+    async def tell_of_holds() -> None:
+        async with database.session() as session:
+            await holds.tell_of_ends(session, clock.now())
+
     async def look_around() -> None:
         await survey.run(await asyncio.to_thread(discovery.interfaces))
 
@@ -163,6 +168,9 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, onboard
     )
     upkeep = Upkeep(database, clock, days_of(settings), settings.search.days, retention.guard)
     scheduler.add_job(upkeep.run_once, "interval", hours=1, id="sightings", next_run_time=clock.now() + timedelta(minutes=4))
+    pictures = PictureRetention(database, clock, settings.data.dir.absolute(), settings.pictures, retention.guard)
+    scheduler.add_job(pictures.run_once, "interval", hours=1, id="pictures", next_run_time=clock.now() + timedelta(minutes=6))
+    scheduler.add_job(tell_of_holds, "interval", hours=1, id="holds", next_run_time=clock.now() + timedelta(minutes=7))
     scheduler.add_job(onboard_missing, "interval", minutes=10, id="onboarding", next_run_time=clock.now())
     scheduler.add_job(look_at_clocks, "interval", hours=1, id="clocks", next_run_time=clock.now() + timedelta(minutes=2))
     daily(scheduler, clock, "policies", look_at_settings, minutes=10)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from cameras.tables import Camera
-from cases import alerts, watch
+from cases import alerts, look_back, watch
 from cases.tables import Alert, WatchSubject
 from core import audit
 from core.audit_check import Verifier
@@ -206,3 +206,74 @@ async def test_an_alert_whose_picture_cannot_be_kept_says_so(
     async with database.reading() as session:
         assert list(await session.scalars(select(Alert.thumbnail))) == [""]
     assert "without its picture" in caplog.text
+
+
+async def test_who_is_still_there_is_found_when_approved(database: Database, clock: ManualClock, days: Days) -> None:
+    await see(database, clock, days)
+    matcher = matcher_of(database, clock, days)
+    assert await matcher.run_once() == 0  # nobody is looked for, and it is struck off the list
+    clock.advance(60)
+    await active_subject(database, clock)
+    assert await matcher.run_once() == 1
+    assert await matcher.run_once() == 0
+
+
+async def test_the_last_hours_are_looked_through_on_request(
+    database: Database, clock: ManualClock, days: Days, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(look_back, "BATCH", 3)
+    matcher = matcher_of(database, clock, days)
+    await see(database, clock, days)
+    for _ in range(20):
+        await see(database, clock, days, upper="blue")
+    await matcher.run_once()
+    clock.advance(3 * 3600)
+    subject = await active_subject(database, clock, auto=True)
+    assert await matcher.run_once() == 0
+    async with database.session() as session:
+        await watch.look_back(session, clock.now(), "zhang", subject, 4)
+    passes = [await matcher.run_once() for _ in range(4)]
+    assert sum(passes) == 1 and passes[0] == 0  # a few batches at a time: what is new does not wait
+    (alert,) = await all_alerts(database)
+    assert alert.state == "new"  # hours old: not sent out without a look
+    assert await matcher.run_once() == 0
+
+
+async def test_an_ended_subject_matches_nothing_and_its_alerts_stay(database: Database, clock: ManualClock, days: Days) -> None:
+    subject = await active_subject(database, clock)
+    matcher = matcher_of(database, clock, days)
+    await see(database, clock, days)
+    assert await matcher.run_once() == 1
+    async with database.session() as session:
+        await watch.end_subject(session, clock.now(), "zhang", subject, "抓获")
+    clock.advance(700)
+    await see(database, clock, days)
+    assert await matcher.run_once() == 0
+    async with database.session() as session:
+        alert = await alerts.get(session, 1, None)
+        with pytest.raises(ConflictError, match="not on the watch list"):
+            await alerts.confirm(session, clock.now(), "zhang", alert, yes=True)
+        await alerts.confirm(session, clock.now(), "zhang", alert, yes=False)
+
+
+async def test_an_expired_subject_s_alerts_are_sent_again_once_it_is_renewed(
+    database: Database, clock: ManualClock, days: Days
+) -> None:
+    subject = await active_subject(database, clock)
+    matcher = matcher_of(database, clock, days)
+    await see(database, clock, days)
+    await matcher.run_once()
+    clock.advance(8 * 86_400)
+    later = clock.now() + timedelta(days=7)
+    async with database.session() as session:
+        alert = await alerts.get(session, 1, None)
+        with pytest.raises(ConflictError, match="not on the watch list"):
+            await alerts.confirm(session, clock.now(), "zhang", alert, yes=True)
+        with pytest.raises(ForbiddenError, match="second person"):
+            await watch.renew(session, clock.now(), "zhang", subject, later, "still free")
+        with pytest.raises(UsageError, match="30 days"):
+            await watch.renew(session, clock.now(), "chen", subject, clock.now() + timedelta(days=31), "still free")
+        await watch.renew(session, clock.now(), "chen", subject, later, "still free")
+        await alerts.confirm(session, clock.now(), "zhang", alert, yes=True)
+    await see(database, clock, days)
+    assert await matcher.run_once() == 1

@@ -26,7 +26,7 @@ COMMANDS = (
     "cameras expect", "cameras find", "cameras identify", "cameras list", "cameras show", "cameras findings",
     "cameras clocks", "cameras configure", "cameras rotate", "cameras retire", "record", "patrol",
     "index", "search", "clip", "bundle", "archive verify",
-    "archive hold", "archive holds", "archive release", "archive forecast", "bench", "user add", "user list",
+    "archive hold", "archive holds", "archive release", "archive review", "archive forecast", "bench", "user add", "user list",
     "user reset", "user set", "user disable", "user enable",
     "user role", "user scope", "user password", "audit verify", "audit seal", "audit new-key", "version",
     "init", "settings", "cert", "cert show", "cert renew", "cert ca", "doctor",

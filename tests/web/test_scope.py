@@ -52,7 +52,15 @@ Ids = dict[str, Any]
 async def fill(database: Database, settings: Settings, sightings: Days, village: str) -> Ids:
     """One of everything that belongs to a village; the ids by the names that routes have for them."""
     camera, mark = CAMERA[village], MARK[village]
-    made: Ids = {"camera": camera, "village": village, "kind": "main", "part": "sign", "segment": "1", "day": f"{NOW:%Y-%m-%d}"}
+    made: Ids = {
+        "camera": camera,
+        "village": village,
+        "kind": "main",
+        "part": "sign",
+        "segment": "1",
+        "day": f"{NOW:%Y-%m-%d}",
+        "account": "li",
+    }
     picture = f"patrol/{camera}/x.jpg"
     path = settings.data.dir / picture
     await asyncio.to_thread(lambda: (path.parent.mkdir(parents=True, exist_ok=True), path.write_bytes(b"\xff\xd8\xff")))
@@ -150,12 +158,13 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
         ],
         "POST /api/watch/{subject}/decision": [{"approve": True}, {"approve": False}],
         "POST /api/watch/{subject}/end": [reason],
+        "POST /api/watch/{subject}/look-back": [{"hours": 2}],
         "POST /api/watch/{subject}/renew": [reason | {"expires_at": later}],
         "POST /api/watch/{subject}/seen": [{"camera": CAMERA[MINE]}, {"camera": camera}],
         "POST /api/alerts/{alert}/confirm": [{"send": True}, {"send": False}],
         "POST /api/alerts/{alert}/answer": [{"result": "caught"}],
         "POST /api/contractor/orders/{order}/move": [{"state": "working"}],
-        "POST /api/session/purpose": [], "POST /api/session": [], "POST /api/station/clock/confirm": [],
+        "POST /api/session/purpose": [], "POST /api/session/password": [],
         "POST /api/patrol/rounds": [{"villages": [village]}, {"cameras": [camera]}],
         "POST /api/faults/verdict": [{"faults": [made["fault"]], "verdict": v} for v in ("real", "false", "new_view", "acknowledge")],
         "POST /api/maintenance": [{"camera": camera, "hours": 1, "reason": "r"}, {"village": village, "hours": 1, "reason": "r"}],
@@ -201,7 +210,7 @@ def queries(made: Ids) -> dict[str, list[dict[str, str]]]:
 def absent_of(made: Ids) -> Ids:
     """Ids of the same form of which there is nothing."""
     never = {k: v + 100_000 for k, v in made.items() if isinstance(v, int)}
-    kept = {k: made[k] for k in ("own_case", "own_order", "day", "kind", "part", "segment")}
+    kept = {k: made[k] for k in ("own_case", "own_order", "account", "day", "kind", "part", "segment")}
     return made | never | ABSENT | kept | {"device": "127.0.1.99:80"}
 
 
@@ -209,7 +218,8 @@ def requests(route: Route, made: Ids) -> Iterator[tuple[str, dict[str, Any]]]:
     """(path, further arguments): everything that one route is asked. KeyError where the walk does not know it."""
     name = f"{route.method} {route.path}"
     paths = [_filled(route.path, made | more) for more in _variants(route.path, made)]
-    wanted = bodies(made)[name] if route.body is not None else [None]
+    of_the_town = route.permission in OF_THE_TOWN  # refused whatever it is asked
+    wanted = [None] if route.body is None else [{}] if of_the_town else bodies(made)[name]
     for path in dict.fromkeys(paths):
         for query in queries(made).get(name, [{}]):
             for body in wanted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import datetime
 
 from aiohttp import web
@@ -22,6 +23,8 @@ from search.store.vectors import quantised
 from web.api.search import seen as seen_sighting
 from web.files import keep, picture
 from web.routing import Context, route
+
+log = logging.getLogger(__name__)
 
 LIKENESS = 0.6  # cosine from which a sighting counts as like the example
 
@@ -62,6 +65,10 @@ class EndBody(BaseModel):
     reason: str = Field(min_length=2, max_length=400)
 
 
+class LookBackBody(BaseModel):
+    hours: float = Field(gt=0, le=24)
+
+
 class RenewBody(BaseModel):
     expires_at: datetime
     reason: str = Field(min_length=2, max_length=400)
@@ -99,6 +106,7 @@ class AlertView(BaseModel):
     acked_at: datetime | None
     answer: str | None
     note: str
+    has_picture: bool = Field(description="False: it could not be kept, or was deleted by age")
 
 
 class SeenBody(BaseModel):
@@ -208,6 +216,15 @@ async def renew_watch(c: Context) -> SubjectView:
         return _subject(row, c)
 
 
+@route("POST", "/api/watch/{subject}/look-back", Permission.ALERT_CONFIRM, body=LookBackBody)
+async def look_back(c: Context) -> None:
+    """Look for a subject among what was seen in the last hours as well; what is found becomes alerts to be confirmed."""
+    async with c.services.database.session() as session:
+        await watch.look_back(
+            session, c.services.clock.now(), c.identity.name, c.number("subject"), c.body.hours, c.identity.villages
+        )
+
+
 @route("POST", "/api/watch/{subject}/seen", Permission.ALERT_CONFIRM, body=SeenBody, reply=AlertView)
 async def seen(c: Context) -> AlertView:
     """The wanted one is on this camera now: kept with the newest picture, and the patrol officers are told at once."""
@@ -220,8 +237,7 @@ async def seen(c: Context) -> AlertView:
     frames = await c.services.reader.latest_keyframes(stream.id, 30.0, 1)
     if not frames:
         raise NotFoundError("this camera has no picture now")
-    name = f"alerts/{camera.id}/{now:%Y%m%dT%H%M%S%f}.jpg"
-    await keep(c.services.data_dir, name, await c.services.snapshots.of(frames[-1], 640))
+    name = await _kept(c, f"alerts/{camera.id}/{now:%Y%m%dT%H%M%S%f}.jpg", await c.services.snapshots.of(frames[-1], 640))
     async with c.services.database.session() as session:
         alert = await watch.seen_by_a_person(
             session, now, c.identity.name, c.number("subject"), camera, frames[-1].at_us, name, c.identity.villages
@@ -274,6 +290,16 @@ async def alert_thumbnail(c: Context) -> web.Response:
     return await picture(c.services.data_dir, alert.thumbnail)
 
 
+async def _kept(c: Context, name: str, content: bytes) -> str:
+    """The name, or empty where the disk does not take it: the patrol officers are told all the same, and see that there is none."""
+    try:
+        await keep(c.services.data_dir, name, content)
+    except OSError as e:
+        log.error("an alert is sent out without its picture, which could not be kept: %s", e)
+        return ""
+    return name
+
+
 def _states(c: Context) -> tuple[str, ...] | None:
     """The alerts that an account sees: patrol officers those that were sent out."""
     return None if c.identity.may(Permission.ALERT_CONFIRM) else alerts.SENT
@@ -299,4 +325,5 @@ def _alert(a: Alert, s: WatchSubject, camera_name: str) -> AlertView:
     return AlertView(
         id=a.id, title=s.title, cls=s.cls, upper=s.upper, lower=s.lower, camera=a.camera, camera_name=camera_name, village=a.village,
         seen_at=from_microseconds(a.at_us), state=a.state, acked_by=a.acked_by, acked_at=a.acked_at, answer=a.answer, note=a.note,
+        has_picture=bool(a.thumbnail),
     )  # fmt: skip

@@ -35,6 +35,7 @@ _NEEDS = {
     "alert.raised": Permission.ALERT_CONFIRM, "alert.rejected": Permission.ALERT_CONFIRM,  # not sent out to the patrol officers
     "alert": Permission.ALERT_VIEW, "fault": Permission.PATROL_VIEW, "patrol": Permission.PATROL_VIEW,
     "watch": Permission.CASE_VIEW, "backup": Permission.STATION_VIEW, "events": Permission.SIGNED_IN,
+    "hold": Permission.PLAYBACK_VIEW,
 }  # fmt: skip
 # Told to accounts of some villages as well when they concern the whole town, without what they say.
 _OF_THE_TOWN = frozenset(

@@ -148,9 +148,9 @@ export interface PatrolRound {
   asked_by: string;
   started_at: string | null;
   finished_at: string | null;
-  cameras: number;
-  looked: number;
-  faulty: number;
+  cameras: number | null; // null, with the next two, where the round goes beyond one's villages
+  looked: number | null;
+  faulty: number | null;
 }
 
 export interface SightingView {
@@ -258,7 +258,7 @@ export interface CaseView {
 
 export interface SubjectView {
   id: number;
-  case: number;
+  case: number | null;
   title: string;
   cls: string;
   upper: string | null;
@@ -288,6 +288,7 @@ export interface AlertView {
   acked_at: string | null;
   answer: string | null;
   note: string;
+  has_picture: boolean;
 }
 
 export interface AuditEntry {

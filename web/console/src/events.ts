@@ -3,6 +3,7 @@ import { onUnmounted } from "vue";
 import { api, socketAddress } from "./api";
 
 const SESSION_ENDED = 4401;
+const ACCOUNT_CHANGED = 4403; // role or villages: the page is built anew
 
 export interface StationEvent {
   id: number;
@@ -34,6 +35,7 @@ export function useEvents(listener: (event: StationEvent) => void, connected: (o
     socket.onclose = ({ code }) => {
       connected(false);
       if (code === SESSION_ENDED) void api.get("/api/me").catch(() => undefined); // which says why, and leads to the sign-in
+      if (code === ACCOUNT_CHANGED && !stopped) return window.location.reload();
       if (!stopped) setTimeout(open, pause);
       pause = Math.min(pause * 2, 15000);
     };

@@ -1,0 +1,152 @@
+"""Pictures of persons are kept for a stated time: of alerts, of candidates, of patrol and its faults, of work orders.
+
+What is older loses its picture, the row stays; a hold on the camera's footage of that time keeps it. Then the folders are
+swept: a file that no row names (a candidate taken back, what a crash left) goes as well. Nothing is deleted while the
+station's time is not known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cases.tables import Alert
+from core import audit
+from core.clock import Clock, from_microseconds, to_microseconds
+from core.database import Database
+from core.settings import PictureSettings
+from health.faults import CLOSED, DISMISSED
+from health.tables import Fault, Look, WorkOrder, WorkOrderPhoto
+from nvr.holds import protecting
+from nvr.retention_clock import RetentionClock, Trust
+from nvr.tables import Hold
+from search.store import ids
+from search.tables import Judgement
+
+log = logging.getLogger(__name__)
+
+FOLDERS = ("alerts", "candidates", "patrol", "orders")
+BATCH = 500
+UNNAMED_S = 3600.0  # a file without a row may be one that is being written
+
+
+class PictureRetention:
+    def __init__(
+        self, database: Database, clock: Clock, data_dir: Path, settings: PictureSettings, guard: RetentionClock | None
+    ):
+        """`guard` says whether the time may be believed; without it the clock's word is taken."""
+        self._database, self._clock, self._data_dir = database, clock, data_dir
+        self._settings, self._guard = settings, guard
+
+    async def run_once(self) -> int:
+        """Delete what is over; returns the number of files. None while the time is not known."""
+        wall = to_microseconds(self._clock.now())
+        trust = await self._guard.look() if self._guard is not None else Trust(wall, wall, False)
+        if trust.suspended:
+            return 0
+        counts = await self._expire(trust)
+        async with self._database.reading() as session:
+            named = await _named(session)
+        gone = await asyncio.to_thread(_sweep, self._data_dir, named)
+        if gone or counts:
+            async with self._database.session() as session:
+                await audit.record(session, self._clock.now(), "system", "pictures.drop", str(gone), files=gone, rows=counts)
+        return gone
+
+    async def _expire(self, trust: Trust) -> dict[str, int]:
+        """Take the pictures out of the rows whose time is over; returns how many of each kind."""
+        counts: dict[str, int] = {}
+        for kind, days in (
+            ("alerts", self._settings.alert_days), ("candidates", self._settings.candidate_days),
+            ("looks", self._settings.patrol_days), ("faults", self._settings.patrol_days), ("orders", self._settings.order_days),
+        ):  # fmt: skip
+            position, before = 0, from_microseconds(trust.now_us) - timedelta(days=days)
+            while True:
+                async with self._database.session() as session:
+                    holds = await protecting(session, trust)
+                    rows = await _older(session, kind, before, position)
+                    for row, camera, seen, over in rows:
+                        if _age_days(trust, over) >= days and not _held(holds, camera, seen):
+                            await _forget(session, row)
+                            counts[kind] = counts.get(kind, 0) + 1
+                if len(rows) < BATCH:
+                    break
+                position = rows[-1][0].id
+        return counts
+
+
+Rows = Sequence[tuple[Any, str, datetime, datetime]]  # row, camera, when it was seen, from when on its time runs
+
+
+async def _older(session: AsyncSession, kind: str, before: datetime, position: int) -> Rows:
+    """The next rows, by id, whose picture's time runs since before `before`."""
+    if kind == "alerts":
+        alerts = select(Alert).where(Alert.thumbnail != "", Alert.raised_at < before, Alert.id > position)
+        found = await session.scalars(alerts.order_by(Alert.id).limit(BATCH))
+        return [(a, a.camera, from_microseconds(a.at_us), a.raised_at) for a in found]
+    if kind == "candidates":
+        judged = select(Judgement).where(Judgement.thumbnail != "", Judgement.at < before, Judgement.id > position)
+        rows = await session.scalars(judged.order_by(Judgement.id).limit(BATCH))
+        return [(j, j.camera, from_microseconds(ids.milliseconds(j.sighting) * 1000), j.at) for j in rows]
+    if kind == "looks":
+        looks = select(Look).where(Look.picture.is_not(None), Look.at < before, Look.id > position)
+        return [(x, x.camera, x.at, x.at) for x in await session.scalars(looks.order_by(Look.id).limit(BATCH))]
+    if kind == "faults":
+        over = Fault.state.in_((CLOSED, DISMISSED)) & (Fault.first_seen < before)
+        faults = select(Fault).where(over, Fault.picture.is_not(None) | Fault.reference.is_not(None), Fault.id > position)
+        shown = await session.scalars(faults.order_by(Fault.id).limit(BATCH))
+        return [(f, f.camera, f.opened_at or f.first_seen, f.closed_at or f.first_seen) for f in shown]
+    photos = select(WorkOrderPhoto, WorkOrder).join(WorkOrder, WorkOrder.id == WorkOrderPhoto.order)
+    photos = photos.where(WorkOrder.closed_at < before, WorkOrderPhoto.id > position).order_by(WorkOrderPhoto.id).limit(BATCH)
+    return [(p, o.camera or "", p.at, o.closed_at or p.at) for p, o in await session.execute(photos)]
+
+
+def _age_days(trust: Trust, at: datetime) -> float:
+    at_us = to_microseconds(at)
+    return trust.age_us(at_us, at_us) / 86_400e6
+
+
+def _held(holds: Iterable[Hold], camera: str, at: datetime) -> bool:
+    at_us = to_microseconds(at)
+    return any(h.camera == camera and h.start_us <= at_us < h.end_us for h in holds)
+
+
+async def _forget(session: AsyncSession, row: Any) -> None:
+    if isinstance(row, WorkOrderPhoto):
+        await session.delete(row)
+    elif isinstance(row, Fault):
+        row.picture = row.reference = None
+    elif isinstance(row, Look):
+        row.picture = None
+    else:
+        row.thumbnail = ""
+
+
+async def _named(session: AsyncSession) -> set[str]:
+    """Files that a row still names, below the data folder."""
+    found: set[str] = set()
+    for column in (Alert.thumbnail, Judgement.thumbnail, Look.picture, Fault.picture, Fault.reference, WorkOrderPhoto.path):
+        found |= {p for p in await session.scalars(select(column).where(column != "")) if p}
+    return found
+
+
+def _sweep(data_dir: Path, named: Collection[str]) -> int:
+    """Blocking. Files of the picture folders that no row names; returns how many went."""
+    gone, young = 0, time.time() - UNNAMED_S
+    for folder in FOLDERS:
+        for path in (data_dir / folder).rglob("*"):
+            try:
+                if path.is_file() and str(path.relative_to(data_dir)) not in named and path.stat().st_mtime < young:
+                    path.unlink()
+                    gone += 1
+            except OSError as e:
+                log.error("%s could not be deleted, although its time is over: %s", path, e)
+    return gone
