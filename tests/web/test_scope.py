@@ -176,6 +176,7 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
         ],
         "POST /api/cameras/{camera}/acceptance": [{"checked_by": ["a", "b"]}],
         "POST /api/cameras/{camera}/replace": [reason],
+        "POST /api/cameras/{camera}/move": [reason | {"address": made["device"]}],
         "POST /api/findings/{finding}/accept": [reason],
         "POST /api/orders": [{"faults": [made["fault"]]}, {"faults": [made["uplink"]]}],
         "POST /api/orders/move": [
