@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from core.accounts import SignIn, User
+from core.accounts import SignIn
 from core.audit import AuditRow
 from core.clock import SystemClock
 from core.database import Database
@@ -141,26 +141,16 @@ async def test_nobody_changes_himself(sign_in: Open) -> None:
     assert (await post(root, "/api/accounts/administrator-all/password", password="another password", **REASON))[0] == 403
 
 
-async def test_an_administrator_of_a_village_manages_its_accounts_only(sign_in: Open, database: Database) -> None:
+async def test_an_administrator_of_a_village_manages_no_accounts(sign_in: Open) -> None:
+    """Accounts are the whole town's: a password that he set would open more than he sees."""
     mine = await sign_in(Role.ADMINISTRATOR, ["wangjia"])
-    await sign_in(Role.VIDEO_OFFICER, ["xidian"])
-    await sign_in(Role.VIDEO_OFFICER, ["wangjia", "xidian"])
-    await sign_in(Role.VIDEO_OFFICER)
     await sign_in(Role.VIDEO_OFFICER, ["wangjia"])
-    names = {a["name"] for a in await (await mine.get("/api/accounts")).json()}
-    assert names == {"administrator-wangjia", "video_officer-wangjia"}
-    for name in ("video_officer-xidian", "video_officer-wangjia-xidian", "video_officer-all"):
-        assert (await post(mine, f"/api/accounts/{name}", disabled=True, **REASON))[0] == 404
-        assert (await post(mine, f"/api/accounts/{name}/password", password="another password", **REASON))[0] == 404
+    assert (await mine.get("/api/accounts")).status == 403
     path = "/api/accounts/video_officer-wangjia"
-    assert (await post(mine, path, all_villages=True, **REASON))[0] == 403
-    assert (await post(mine, path, villages=["wangjia", "xidian"], **REASON))[0] == 403
+    assert (await post(mine, path, disabled=True, **REASON))[0] == 403
+    assert (await post(mine, f"{path}/password", password="another password", **REASON))[0] == 403
     new = {"name": "n1", "role": "investigator", "password": "a long password", **REASON}
-    assert (await post(mine, "/api/accounts", **new))[0] == 403  # the whole town
-    assert (await post(mine, "/api/accounts", **new, villages=["xidian"]))[0] == 403
-    assert (await post(mine, "/api/accounts", **new, villages=["wangjia"]))[0] == 200
-    async with database.reading() as session:
-        assert len((await session.scalars(select(User).where(User.disabled))).all()) == 0
+    assert (await post(mine, "/api/accounts", **new, villages=["wangjia"]))[0] == 403
 
 
 async def test_the_chief_is_let_in_while_a_stranger_guesses(sign_in: Open) -> None:

@@ -342,8 +342,9 @@ def test_live_view_in_chromium_over_the_station_s_own_tls(folder: Path, camera: 
         assert page.evaluate("isSecureContext") is True and problems == []
         assert {s.partition("?")[0].rpartition("/")[0].partition("//")[2] for s in sockets} >= {f"localhost:{at.port}/api"}
         assert sockets and all(s.startswith("wss://") for s in sockets)
-        (cookie,) = page.context.cookies()
-        assert cookie["name"] == "__Host-minwang_session" and cookie["secure"] and cookie["httpOnly"]
+        cookies = page.context.cookies()
+        assert sorted(c["name"] for c in cookies) == ["__Host-minwang_device", "__Host-minwang_session"]
+        assert all(c["secure"] and c["httpOnly"] for c in cookies)
         # Whoever steals the authority's key: its own names are believed, another's are not.
         for host in ("localhost", "bank.example"):
             with _stolen(at, host) as port:
