@@ -134,9 +134,10 @@ def lost(folder: Path, since_us: int, cameras: int) -> list[Figure]:
     ]
 
 
-async def hears(feed: aiohttp.ClientWebSocketResponse, title: str) -> bool:
+async def hears(feed: aiohttp.ClientWebSocketResponse, title: str, seconds: float) -> bool:
+    """Whether an event of this kind comes within the time; meanwhile the socket answers the pings, as a browser does."""
     with contextlib.suppress(TimeoutError, TypeError, aiohttp.ClientError):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(seconds):
             while title not in json.dumps(await feed.receive_json()):
                 pass
             return True
@@ -146,6 +147,7 @@ async def hears(feed: aiohttp.ClientWebSocketResponse, title: str) -> bool:
 async def besieged(seconds: float) -> list[Figure]:
     probe, listener, speaker = [await signed_in(CONSOLE_PORT, n, PASSWORD) for n in ("probe", "listener", "speaker")]
     feeds = [await listener.ws_connect("/api/events") for _ in range(FEEDS)]
+    listening = [asyncio.ensure_future(hears(f, "patrol.", seconds + 30)) for f in feeds]
     calm = await waits(probe, 5)
     crowd = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -159,7 +161,9 @@ async def besieged(seconds: float) -> list[Figure]:
     took = await waits(probe, seconds)
     async with speaker.post("/api/patrol/rounds", headers=HEADERS) as reply:
         asked = reply.status
-    heard = await asyncio.gather(*(hears(f, "patrol.") for f in feeds))
+    heard = [*(t.result() for t in (await asyncio.wait(listening, timeout=10))[0])]
+    for task in listening:
+        task.cancel()
     output, _ = await crowd.communicate()
     for session in (probe, listener, speaker):
         await session.close()
@@ -170,7 +174,7 @@ async def besieged(seconds: float) -> list[Figure]:
         Figure("/api/me of others before, p95", round(sorted(calm)[int(len(calm) * 0.95)] * 1e3), "ms"),
         Figure("/api/me of others meanwhile, p95", round(p95 * 1e3), "ms", "≤ 300", p95 <= 0.3),
         Figure("/api/me of others meanwhile, worst", round(max(took) * 1e3), "ms"),
-        Figure("others' feeds that still hear", sum(heard), f"of {FEEDS} (asked: {asked})", f"{FEEDS}", all(heard)),
+        Figure("others' feeds that still hear", sum(heard), f"of {FEEDS} (asked: {asked})", f"{FEEDS}", sum(heard) == FEEDS),
     ]
 
 
