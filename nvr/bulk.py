@@ -16,8 +16,7 @@ which understands everything.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -54,14 +53,24 @@ class Region:
     h265: bool
     ssrc: int
     used: int = 0  # set by `take_apart`: where the camera's unread bytes begin
-    others: Sequence[int] = ()  # frames on other channels before `used`: sound, reports
+    others: list[int] = field(default_factory=list)  # frames on other channels: sound, reports
+    between: list[tuple[int, int]] = field(default_factory=list)  # where those of them behind `used` begin and end
+
+    def unread(self, view: memoryview) -> bytes:
+        """What is to be read again with what comes next: a picture that is not complete, and a frame that is not."""
+        if not self.between:
+            return bytes(view[self.used : self.end])
+        begins = [self.used, *(following for _, following in self.between)]
+        ends = [*(at for at, _ in self.between), self.end]
+        return b"".join(view[begin:end] for begin, end in zip(begins, ends, strict=True))
 
 
 def take_apart(arena: Arena, regions: list[Region]) -> None:
-    """Hand the whole pictures in each region to its assembler; sets `used` and `others`.
+    """Hand the whole pictures in each region to its assembler; sets `used`, `others` and `between`.
 
     `used` is -1 where nothing was taken because the region needs the other way; bytes from `used` on belong
-    to a picture that is not complete.
+    to a picture that is not complete, but for the frames `between`. Nothing but a picture waits for what comes next:
+    sound goes on, and a BYE counts, where pictures are rare or have ended.
     """
     packets = _Packets(arena, regions)
     packets.classify()
@@ -122,7 +131,9 @@ class _Packets:
         ssrc = np.ascontiguousarray(head[:, 12:16]).view(">u4")[:, 0]
         video = on_channel & (head[:, 4] == 0x80) & (head[:, 5] & 0x7F == kind) & (ssrc == source)
         self._bad[lane[on_channel & ~video]] = True
-        self._others_at, self._others_lane = self.at[~video], lane[~video]
+        self._others_at, self._others_following, self._others_lane = self.at[~video], self.following[~video], lane[~video]
+        self._newest_video = np.full(len(regions), -1)
+        self._newest_video[lane[video]] = self.at[video]  # of equal indices the last assignment stays
         self.at, self.lane, self.following, self.head = self.at[video], lane[video], self.following[video], head[video]
         self._header_fields()
 
@@ -299,9 +310,7 @@ class _Packets:
 
     def deliver(self) -> None:
         for i, region in enumerate(self._regions):
-            region.used, region.others = region.begin, ()
-            if self._bad[i]:
-                region.used = -1
+            region.used = -1 if self._bad[i] else region.begin
         if len(self.at):
             for i in np.flatnonzero((self.code == nal_columns.SKIPPED) & self.ends).tolist():
                 self._regions[self.lane[i]].assembler.counters.skipped_units += 1
@@ -309,10 +318,19 @@ class _Packets:
         self._assign_others()
 
     def _assign_others(self) -> None:
-        for at, lane in zip(self._others_at.tolist(), self._others_lane.tolist(), strict=True):
+        """Behind the pictures that were taken, too: only a picture that is half received stays unread."""
+        newest_video = self._newest_video.tolist()
+        columns = (self._others_at.tolist(), self._others_following.tolist(), self._others_lane.tolist())
+        for at, following, lane in zip(*columns, strict=True):
             region = self._regions[lane]
-            if at < region.used:
-                region.others = [*region.others, at]
+            if region.used < 0:
+                continue
+            region.others.append(at)
+            if newest_video[lane] >= region.used:
+                if at >= region.used:
+                    region.between.append((at, following))
+            else:
+                region.used = max(region.used, following)
 
     def _deliver_pictures(self) -> None:
         payload = self.following - self.at - self.skip

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from core.errors import MinwangError, ProtocolError, StreamStalled
-from nvr import black_box, rtcp, rtsp_text
+from nvr import black_box, rtcp, rtp, rtsp_text
 from nvr.access_units import Assembled, Counters, UnitAssembler
 from nvr.arena import Arena
 from nvr.audio import AudioAssembler
@@ -31,6 +31,7 @@ from nvr.work_budget import HELD_BACK, ROOM, WorkBudget
 log = logging.getLogger(__name__)
 
 MAX_LEFTOVER = ROOM - 65_536
+MAX_HALF = ROOM // 2  # bytes of a picture that wait for its end
 REPORT_SECONDS = 8.0
 _FRAME = struct.Struct(">cBH")  # $, channel, length
 
@@ -77,6 +78,7 @@ class NativeSession:
         """Read what has come into view[at : at + room], behind what was left; returns the end. Raises CameraUnreachable."""
         view[at : at + (kept := len(self._leftover))] = self._leftover
         size = self.socket.receive(view[at + kept : at + room])
+        self._leftover = b""  # it lies in the view, and is read once
         self.arrival_us = self.tick_us if size else self.arrival_us
         self._counters.bytes += size
         return at + kept + size
@@ -112,18 +114,21 @@ class NativeSession:
         return Region(self._assembler, begin, end, self._channel, t.payload_type, t.codec == "h265", source)
 
     def taken(self, arena: Arena, region: Region) -> None:
-        """nvr.bulk has taken the pictures: keep the rest, read sound and reports."""
+        """nvr.bulk has taken the pictures: keep the rest, read sound and reports. Raises StreamStalled for a BYE."""
+        self._leftover = region.unread(arena.view)
         for at in region.others:
             length = arena.buffer[at + 2] << 8 | arena.buffer[at + 3]
             self._other(arena.buffer, arena.view, at + 4, at + 4 + length, arena.buffer[at + 1])
-        self._keep(arena.view, region.used, region.end)
+        if len(self._leftover) > MAX_HALF:
+            self._read_on(bytearray(self._leftover))
+
+    def _read_on(self, half: bytearray) -> None:
+        """A picture that may be larger than what is read at once: packet by packet, its bytes need not wait for its end."""
+        self._leftover = bytes(half[self._parse(half, memoryview(half), 0, len(half)) :])
 
     def parse(self, arena: Arena, begin: int, end: int) -> None:
         """Read the bytes packet by packet."""
-        self._keep(arena.view, self._parse(arena.buffer, arena.view, begin, end), end)
-
-    def _keep(self, view: memoryview, begin: int, end: int) -> None:
-        self._leftover = bytes(view[begin:end])
+        self._leftover = bytes(arena.view[self._parse(arena.buffer, arena.view, begin, end) : end])
 
     def due(self, tick: int) -> bool:
         """Whoever watches gets every tick's pictures at once; the disk is content with fewer, longer fragments."""
@@ -154,11 +159,11 @@ class NativeSession:
                     position += 1
                     continue
                 break
-            if on == self._channel and length >= 12 and not rtcp.FIRST <= buffer[position + 5] <= rtcp.LAST:
+            if on == self._channel and length >= rtp.LEAST and not rtcp.FIRST <= buffer[position + 5] <= rtcp.LAST:
                 packet(buffer, view, position + 4, following)
                 if align and buffer[position + 5] & 0x80 and self._assembler.is_aligned():
                     return int(following)
-            elif length >= 12:
+            elif length >= rtcp.LEAST:
                 self._other(buffer, view, position + 4, following, on)
             position = following
         return position
@@ -166,6 +171,8 @@ class NativeSession:
     def _other(self, buffer: Any, view: memoryview, at: int, end: int, channel: int) -> None:
         """Sound, and the sender reports of both tracks; what comes on any further channel is counted."""
         sound = self._sound
+        if end - at < rtp.LEAST and not rtcp.FIRST <= buffer[at + 1] <= rtcp.LAST:
+            return
         if rtcp.FIRST <= buffer[at + 1] <= rtcp.LAST:
             if channel in (self._rtsp.rtcp_channel, self._channel):
                 self._video_rtcp(buffer, at, end)

@@ -20,6 +20,7 @@ from nvr.sdp import VideoTrack
 
 log = logging.getLogger(__name__)
 
+LEAST = 12  # bytes of a packet
 MIN_SILENCE = CLOCK  # 90 kHz; of the old source, by the new one's timestamps, before the new one is believed
 SILENT_INTERVALS = 3  # … and so many of the old one's picture intervals
 MAX_RIVAL_PICTURES = 64  # by then the old source is gone, whatever the timestamps say

@@ -7,9 +7,11 @@ import mmap
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from core.clock import ManualClock
 from core.errors import MinwangError
-from nvr.arena import Arena
-from nvr.native import TICK, NativeSession
+from nvr.arena import Arena, ArenaPool
+from nvr.camera_socket import Reading
+from nvr.native import TICK, NativeSession, Ticker
 from nvr.rtsp import Authenticator, RtspSession
 from nvr.sdp import AudioTrack, VideoTrack
 from tests.nvr.camera_clock import ORIGIN_US
@@ -46,12 +48,19 @@ class Wire:
     def close(self) -> None: ...
 
 
+def written(pool: ArenaPool, arenas: list[Arena]) -> None:
+    """Stands for the writers of what a ticker collected."""
+    pool.hold(arenas)
+    pool.release(arenas)
+
+
 class FedSession:
-    """One session of a stream; give several of them one `recording` and, as the engine does, one `memory`."""
+    """One session of a stream; give several of them one `recording` and, as the engine does, one `memory`. `fast`: a ticker reads
+    it, whole pictures by nvr.bulk; otherwise it is read packet by packet."""
 
     def __init__(
         self, codec: str = "h264", recording: Recording | None = None, *, began: float = 0.0, stall: float = 5.0,
-        audio: AudioTrack | None = None, **more: Any,
+        audio: AudioTrack | None = None, fast: bool = False, **more: Any,
     ):  # fmt: skip
         self.recording = recording or Recording(segment_seconds=3600)
         self.wire = Wire()
@@ -59,11 +68,17 @@ class FedSession:
         track = VideoTrack(codec, 96, "rtsp://h/t", [], None)
         rtsp = RtspSession(cast(Any, self.wire), "rtsp://h/", track, "1", 60, "OPTIONS", 0, b"", Authenticator(None), 1)
         rtsp.audio = audio
+        if audio is not None:
+            rtsp.audio_channel, rtsp.audio_rtcp_channel = 2, 3
+        self.ticker = Ticker(ManualClock(), written) if fast else None
         loop = asyncio.new_event_loop()
         try:
             self.session = loop.run_until_complete(self._make(rtsp, stall, more))
         finally:
             loop.close()
+        self.session.socket.reading = Reading.EVERY_POLL
+        if self.ticker is not None:
+            self.ticker.add(self.session)
 
     async def _make(self, rtsp: RtspSession, stall: float, more: dict[str, Any]) -> NativeSession:
         sink, counters = self.recording.sink, self.recording.counters
@@ -74,7 +89,13 @@ class FedSession:
         """One tick later `data` has come. Raises CameraError where the session ends."""
         self.wire.incoming += data
         self.now += TICK
-        self.session.tick_us = ORIGIN_US + round(self.now * 1_000_000)
+        tick_us = ORIGIN_US + round(self.now * 1_000_000)
+        if self.ticker is not None:
+            self.ticker.tick(self.now, tick_us)
+            if self.session.done.done() and (error := self.session.done.exception()) is not None:
+                raise error
+            return
+        self.session.tick_us = tick_us
         end = self.session.receive(ARENA.view, 0, 1 << 20)
         self.session.parse(ARENA, 0, end)
         self.session.finish_tick(self.now)

@@ -131,9 +131,10 @@ def sparse(count: int, apart: float, codec: str = "h264") -> list[Packet]:
     return [Packet(p.payload, 1000 + (p.ts - 1000) // 3600 * round(apart * 90_000), p.marker, p.seq) for p in packets]
 
 
-def test_an_answered_request_is_a_sign_of_life_and_no_answer_is_none() -> None:
+@pytest.mark.parametrize("fast", [False, True])
+def test_an_answered_request_is_a_sign_of_life_and_no_answer_is_none(fast: bool) -> None:
     for answers in (True, False):
-        made = FedSession()
+        made = FedSession(fast=fast)
         made.play(sparse(20, 0.2))
         made.wire.sent.clear()
         silent = 0.0
@@ -148,9 +149,10 @@ def test_an_answered_request_is_a_sign_of_life_and_no_answer_is_none() -> None:
         assert silent == pytest.approx(15.0 if answers else 5.0, abs=0.8)
 
 
+@pytest.mark.parametrize("fast", [False, True])
 @pytest.mark.parametrize(("stray", "lasts"), [(0, 15.0), (200, 5.0)])
-def test_sender_reports_are_signs_unless_they_count_packets_that_did_not_come(stray: int, lasts: float) -> None:
-    made = FedSession()
+def test_sender_reports_are_signs_unless_they_count_packets_that_did_not_come(stray: int, lasts: float, fast: bool) -> None:
+    made = FedSession(fast=fast)
     packets = sparse(20, 0.2)
     made.play(packets)
     sent, silent = len(packets), 0.0
@@ -165,11 +167,12 @@ def test_sender_reports_are_signs_unless_they_count_packets_that_did_not_come(st
     assert silent == pytest.approx(lasts, abs=0.8)
 
 
-def test_a_session_after_a_fruitless_connection_waits_for_the_next_sparse_picture() -> None:
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_session_after_a_fruitless_connection_waits_for_the_next_sparse_picture(fast: bool) -> None:
     memory = SilenceMemory()
-    first = FedSession(silences=memory)
+    first = FedSession(silences=memory, fast=fast)
     first.play(sparse(20, 0.2))
     assert first.ended_after(20) == pytest.approx(5, abs=0.8)
-    second = FedSession(silences=memory, recording=first.recording, began=first.now + 2)
+    second = FedSession(silences=memory, recording=first.recording, began=first.now + 2, fast=fast)
     second.play(sparse(3, 30.0))
     assert second.ended_after(60) is None
