@@ -6,7 +6,9 @@ reserved, of an extension layer or a vendor's own are SKIP: decoders pass over t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import Enum, auto
+from itertools import islice
 
 from nvr.bits import BitReader, unescaped
 
@@ -15,7 +17,10 @@ MAX_SEI = 16_384  # bytes; a larger SEI message is no picture data and is skippe
 RECOVERY_POINT = 6  # SEI payload type
 HEADER_SIZE = {"h264": 1, "h265": 2}
 MAX_PIECES = 1024  # NAL units in what was sent as one
-_MAX_FALSE_CODES = 16  # start codes looked at inside one SEI
+MAX_MESSAGES = 64  # of one SEI; encoders write a handful
+_TYPE_BYTES, _SIZE_BYTES = 4, MAX_SEI // 255 + 1  # of 255 in a message's type and size: what states more is no message
+_MAX_FALSE_CODES = 16  # start codes looked at inside one SEI …
+_MAX_LOOKS = 512  # … and in all that was sent as one unit: behind them an SEI ends at the first
 
 
 class Role(Enum):
@@ -100,9 +105,9 @@ def split(nal: bytes, codec: str) -> list[bytes]:
     """
     if START_CODE not in nal:
         return [nal]
-    pieces, at = list[bytes](), 0
+    pieces, at, looks = list[bytes](), 0, iter(range(_MAX_LOOKS))
     while at < len(nal) and len(pieces) < MAX_PIECES:  # the rest is no picture of any camera
-        end = _end_of_unit(nal, at, codec)
+        end = _end_of_unit(nal, at, codec, looks)
         piece = nal[at:end].rstrip(b"\0")
         if piece:
             pieces.append(piece)
@@ -110,7 +115,7 @@ def split(nal: bytes, codec: str) -> list[bytes]:
     return pieces
 
 
-def _end_of_unit(nal: bytes, at: int, codec: str) -> int:
+def _end_of_unit(nal: bytes, at: int, codec: str, looks: Iterator[int]) -> int:
     """Where the unit that begins at `at` ends: the index of a start code, or of the end."""
     end = nal.find(START_CODE, at)
     if end < 0:
@@ -120,40 +125,49 @@ def _end_of_unit(nal: bytes, at: int, codec: str) -> int:
         return end
     if role is Role.SKIP and at == 0:
         return len(nal)
-    return _end_of_sei(nal, at, end, codec) if role is Role.SEI else end
+    return _end_of_sei(nal, at, end, codec, looks) if role is Role.SEI else end
 
 
-def _end_of_sei(nal: bytes, at: int, end: int, codec: str) -> int:
+def _end_of_sei(nal: bytes, at: int, end: int, codec: str, looks: Iterator[int]) -> int:
     """The start code behind the last message; bytes inside a message are its payload, whatever they look like."""
-    for _ in range(_MAX_FALSE_CODES):
-        missing = _sei_missing(nal[at:end], HEADER_SIZE[codec]) if end - at <= MAX_SEI else 0  # larger: skipped as it is
-        if missing == 0 or missing > len(nal) - end:  # complete; or a size that is wrong anyhow
+    begin, message, count = at + HEADER_SIZE[codec], 0, 0
+    for _ in islice(looks, _MAX_FALSE_CODES):
+        if end - at > MAX_SEI:  # skipped as it is
             return end
-        end = nal.find(START_CODE, end + len(START_CODE))
+        missing, message, count = _sei_missing(unescaped(nal[begin:end]), message, count)
+        if missing <= 0 or missing > len(nal) - end:  # complete; or a size that is wrong anyhow
+            return end
+        end = nal.find(START_CODE, end + max(missing, len(START_CODE)))
         if end < 0:
-            break
-    return len(nal)
+            return len(nal)
+    return end
 
 
-def _sei_missing(nal: bytes, header: int) -> int:
-    """Bytes that the SEI's messages state beyond its end; 0 where all is there."""
-    data = unescaped(nal[header:])
-    at, last = 0, len(data.rstrip(b"\0")) - 1
+def _sei_missing(data: bytes, at: int = 0, count: int = 0) -> tuple[int, int, int]:
+    """Of an SEI's messages, on from number `count`, which begins at `at`: (bytes that they state beyond the end, where the first
+    that is not whole begins, its number). 0 bytes: all is there; -1: more messages than any encoder writes."""
+    last = len(data.rstrip(b"\0")) - 1
     while at < last or (at == last and data[at] != 0x80):
-        _, at = _sei_number(data, at)  # payloadType
-        size, at = _sei_number(data, at)
-        if at > last + 1:
-            return 1
-        at += size
-    return max(0, at - len(data))
+        if count == MAX_MESSAGES:
+            return -1, at, count
+        _, behind = _sei_number(data, at, _TYPE_BYTES)  # payloadType
+        size, behind = _sei_number(data, behind, _SIZE_BYTES)
+        if behind > last + 1:
+            return 1, at, count
+        if behind + size > len(data):
+            return behind + size - len(data), at, count
+        at, count = behind + size, count + 1
+    return 0, at, count
 
 
 def has_recovery_point(nal: bytes, codec: str) -> bool:
     """An SEI that says that decoding may begin here (payload type 6: H.264 D.1.8, H.265 D.2.8)."""
     data, at = unescaped(nal[HEADER_SIZE[codec] :]), 0
-    while at + 2 < len(data):
-        kind, at = _sei_number(data, at)
-        size, at = _sei_number(data, at)
+    for _ in range(MAX_MESSAGES):
+        if at + 2 >= len(data):
+            return False
+        kind, at = _sei_number(data, at, _TYPE_BYTES)
+        size, at = _sei_number(data, at, _SIZE_BYTES)
         if kind == RECOVERY_POINT:
             return at + size <= len(data)
         at += size
@@ -167,12 +181,13 @@ def is_intra_slice(nal: bytes) -> bool:
     return bits.unsigned() % 5 == 2
 
 
-def _sei_number(data: bytes, at: int) -> tuple[int, int]:
-    """(value, where the next begins): bytes of 255 and a last one that add up; beyond the end where it is cut short."""
-    value = 0
-    while at < len(data) and data[at] == 255:
+def _sei_number(data: bytes, at: int, most: int) -> tuple[int, int]:
+    """(value, where the next begins): at `most` bytes of 255 and a last one that add up; beyond the end where there are more or it
+    is cut short."""
+    value, stop = 0, min(len(data), at + most + 1)
+    while at < stop and data[at] == 255:
         value, at = value + 255, at + 1
-    return (value + data[at], at + 1) if at < len(data) else (0, len(data) + 1)
+    return (value + data[at], at + 1) if at < stop else (0, len(data) + 1)
 
 
 def is_sei(nal: bytes, codec: str) -> bool:
@@ -181,7 +196,7 @@ def is_sei(nal: bytes, codec: str) -> bool:
 
 def is_sound_sei(nal: bytes, codec: str) -> bool:
     """The SEI's messages fit into it (H.264 7.3.2.3.1), and it is not oversized."""
-    return len(nal) <= MAX_SEI and _sei_missing(nal, HEADER_SIZE[codec]) == 0
+    return len(nal) <= MAX_SEI and _sei_missing(unescaped(nal[HEADER_SIZE[codec] :]))[0] == 0
 
 
 def slice_pps_id(nal: bytes, codec: str) -> int:

@@ -17,7 +17,7 @@ from cameras.onvif import addresses, capture, lenient_http, soap
 from core import logs
 from core.authenticator import Authenticator
 from core.errors import MinwangError
-from nvr import ffmpeg_errors, interleaved, nal_units, parameter_sets, rtsp_reader, rtsp_text, sdp, transports
+from nvr import depacketizer, ffmpeg_errors, interleaved, nal_units, parameter_sets, rtsp_reader, rtsp_text, sdp, transports
 from nvr.parameter_set_store import MAX_SET
 from search import words
 from web import proxies
@@ -95,6 +95,18 @@ def errors(data: bytes) -> Callable[[], object]:
     return lambda: found.feed(data)
 
 
+def unit(sei: bytes) -> Callable[[], object]:
+    """A picture of 8 MB, as large as one may be: a byte stream of SEI."""
+    nal = b"\x41\x9a" + b"\x55" * 60 + (b"\0\0\1" + sei) * (7_900_000 // (len(sei) + 3))
+    payload = b"\x7c\xc1" + nal[1:]
+
+    def parse() -> None:
+        assert depacketizer.Depacketizer("h264").take(memoryview(payload), 0, len(payload), 0)
+
+    return parse
+
+
+OPEN_SEI = b"\x06" + b"\5\0" * 6500 + b"\5" + b"\xff" * 40 + b"\x10"  # its last message states more than is there
 SDP = rtsp_reader.MAX_BODY
 MOST = sdp.MAX_SDP - 40
 HEAD = rtsp_text.MAX_HEAD
@@ -182,6 +194,11 @@ CASES: dict[str, Callable[[], object]] = {
     "unit of start codes": lambda: nal_units.split(b"\x06\0\0\1" * 16_384, "h264"),
     "unit of open SEI": lambda: nal_units.split(b"\x06\x05\xff\xff\0\0\1" * 8_192, "h264"),
     "SEI of sizes": lambda: nal_units.split(b"\x06" + b"\xff" * 4_000_000 + b"\0\0\1\x65", "h264"),
+    "SEI of messages": unit(OPEN_SEI + b"\0\0\1" + b"\x05" * 240),
+    "SEI of messages and false start codes": unit(OPEN_SEI + (b"\0\0\1" + b"\x05" * 240) * 15),
+    "SEI of escapes": unit(b"\x06\x05" + b"\xff" * 40 + b"\x10" + b"\0\0\3" * 3000 + b"\0\0\1" + b"\x05" * 240),
+    "SEI of short messages": unit((b"\x06" + b"\xff\xff\xff\x01\x00" * 60 + b"\x05\x04" + b"\0\0\1\x05") * 2),
+    "recovery point of messages": lambda: nal_units.has_recovery_point(b"\x06" + b"\5\0" * 8000, "h264"),
     "recovery point": lambda: nal_units.has_recovery_point(b"\x06" + b"\xff" * nal_units.MAX_SEI, "h264"),
     "phrase of hours": lambda: words.understand(fill("1点到", 500), NOW, timezone.utc),
     "phrase of spaces": lambda: words.understand("昨天" + " " * 498, NOW, timezone.utc),
