@@ -1,4 +1,4 @@
-"""Audio access units: G.711 (RFC 3551) and AAC (RFC 3640, AAC-hbr), and their place in fragmented MP4.
+"""Audio access units: G.711 (RFC 3551) and AAC (RFC 3640, AAC-hbr and AAC-lbr), and their place in fragmented MP4.
 
 Sound is recorded only where a camera's entry asks for it. It lies in fragments of its own (track 2)
 between the video fragments of the same file, so that the video can be taken out by boxes alone.
@@ -13,6 +13,7 @@ from nvr.sdp import AudioTrack
 
 AAC_FRAME = 1024  # samples
 MAX_WAITING = 1_000_000  # bytes between two flushes
+MAX_UNITS = 64  # access units of a packet: 4 s at 16 kHz
 MAX_STEP_SECONDS = 10
 TRACK = 2
 
@@ -58,16 +59,16 @@ class AudioAssembler:
         self._time, self._ts = self._end, -1
 
     def _aac(self, payload: memoryview) -> None:
+        """Access units behind their headers (RFC 3640, 3.2.1): of each its size, in 13 of 16 bits or in 6 of 8."""
         if len(payload) < 2:
             return
-        bits = payload[0] << 8 | payload[1]
-        width = self.track.size_bits + self.track.index_bits
-        headers = bits // width
-        at = 2 + (bits + 7) // 8
-        packed = int.from_bytes(payload[2:at], "big")
-        total = (at - 2) * 8
-        for i in range(headers):
-            size = packed >> (total - i * width - self.track.size_bits) & (1 << self.track.size_bits) - 1
+        bits, width = payload[0] << 8 | payload[1], self.track.header_bytes
+        count, at = bits // (8 * width), 2 + (bits + 7) // 8
+        if count > MAX_UNITS or at > len(payload):
+            return
+        for i in range(count):
+            header = int.from_bytes(payload[2 + i * width : 2 + (i + 1) * width], "big")
+            size = header >> (8 * width - self.track.size_bits)
             if size == 0 or at + size > len(payload):
                 return
             self._add(payload[at : at + size], AAC_FRAME, i * AAC_FRAME)

@@ -12,6 +12,7 @@ from core.errors import ProtocolError
 from core.numbers import whole
 
 CODECS = {"H264": "h264", "H265": "h265", "HEVC": "h265"}
+AU_HEADERS = {13: 16, 6: 8}  # bits, by those of the size: AAC-hbr and AAC-lbr (RFC 3640, 3.3)
 G711 = {"PCMU": "pcmu", "PCMA": "pcma"}
 MAX_SDP = 16_384  # characters; cameras send 500 to 2,000
 MAX_FORMATS = 64  # of all media; RTP knows 128 payload types, cameras offer one a medium
@@ -45,8 +46,12 @@ class AudioTrack:
     rate: int  # RTP clock and samples a second
     channels: int
     configuration: bytes = b""  # AudioSpecificConfig of AAC
-    size_bits: int = 13  # of an AU header (RFC 3640)
-    index_bits: int = 3
+    size_bits: int = 13  # of an AU header (RFC 3640): 13 of 16, or 6 of 8
+
+    @property
+    def header_bytes(self) -> int:
+        """Of an AU header."""
+        return AU_HEADERS[self.size_bits] // 8
 
 
 def video_track(sdp: str, base: str) -> VideoTrack:
@@ -112,12 +117,13 @@ def _sound_format(section: _Section, payload_type: str) -> tuple[str, int, int]:
 def _aac(fields: dict[str, str], payload_type: int, control: str, rate: int, channels: int) -> AudioTrack | None:
     try:
         configuration = bytes.fromhex(fields.get("config", ""))
-        size, index = int(fields.get("sizelength", "13")), int(fields.get("indexlength", "3"))
+        size = int(fields.get("sizelength", "6" if fields.get("mode", "").lower() == "aac-lbr" else "13"))
+        header = size + int(fields["indexlength"]) if "indexlength" in fields else AU_HEADERS.get(size)
     except ValueError:
         return None
-    if not 2 <= len(configuration) <= 64 or not 0 < size <= 16 or not 0 <= index <= 16:
+    if not 2 <= len(configuration) <= 64 or header is None or AU_HEADERS.get(size) != header:
         return None
-    return AudioTrack("aac", payload_type, control, rate, channels, configuration, size, index)
+    return AudioTrack("aac", payload_type, control, rate, channels, configuration, size)
 
 
 def _feedback(section: _Section, payload_type: str) -> frozenset[str]:

@@ -115,6 +115,33 @@ def test_aac_access_units_are_taken_apart() -> None:
     assert assembler.take() is None
 
 
+def test_aac_of_small_units_has_headers_of_a_byte() -> None:
+    assembler = AudioAssembler(AudioTrack("aac", 97, "", 16000, 1, bytes.fromhex("1408"), 6))
+    assembler.push(memoryview(struct.pack(">HBB", 16, 3 << 2, 5 << 2) + b"abcdefgh"), 5000)
+    run = assembler.take()
+    assert run is not None and (run.sizes, bytes(run.data)) == ([3, 5], b"abcdefgh")
+
+
+@pytest.mark.parametrize("size", [13, 6])
+def test_more_access_units_than_any_packet_has_are_dropped(size: int) -> None:
+    assembler = AudioAssembler(AudioTrack("aac", 97, "", 16000, 1, bytes.fromhex("1408"), size))
+    for count in (65, 3000, 65535 // 8):
+        assembler.push(memoryview(struct.pack(">H", count * 8) + b"\x08" * count + bytes(8000)), 5000)
+    assert assembler.frames <= 64
+
+
+@pytest.mark.parametrize(
+    ("stated", "size"),
+    [("sizelength=13;indexlength=3", 13), ("mode=AAC-lbr;sizelength=6;indexlength=2", 6), ("mode=AAC-lbr", 6), ("sizelength=6", 6),
+     ("", 13), ("sizelength=1;indexlength=0", 0), ("sizelength=16;indexlength=0", 0), ("sizelength=13;indexlength=2", 0),
+     ("sizelength=-1;indexlength=17", 0), ("sizelength=1", 0)],
+)  # fmt: skip
+def test_only_the_header_sizes_of_the_standard_are_read(stated: str, size: int) -> None:
+    sdp = f"v=0\nm=audio 0 RTP/AVP 97\na=rtpmap:97 mpeg4-generic/16000\na=fmtp:97 {stated};config=1408\n"
+    track = audio_track(sdp, "rtsp://h/")
+    assert (track.size_bits if track is not None else 0) == size
+
+
 def test_the_first_usable_sound_track_is_taken() -> None:
     sdp = "v=0\nm=video 0 RTP/AVP 96\nm=audio 0 RTP/AVP 99 8\na=rtpmap:99 OPUS/48000/2\na=control:track2\n"
     track = audio_track(sdp, "rtsp://h/cam")
