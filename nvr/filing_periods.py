@@ -2,7 +2,8 @@
 
 Pure arithmetic on integers (µs), no I/O. A *period* is a stretch of file times [start, end) that the station filed while its
 wall clock ran evenly. `later_us` says how much later than that, by the monotonic clock, its footage lies on the time line of
-the clock as it is now: a step of the clock moves every period before it. So age is at most what the wall clock says and at
+the clock as it is now: a step of the clock moves every period before it, and names that the recorder corrects (nvr.refiling) take
+what was counted along (`refiled`). So age is at most what the wall clock says and at
 most what the monotonic clock has counted, whoever set the clock, however often, and whatever was believed about it.
 
 Time for which the machine was off is not counted: nothing was recorded meanwhile, and no clock proves how long it was. A
@@ -44,9 +45,35 @@ def moved(periods: Sequence[Period], move: Move, *, suspended: bool) -> tuple[Pe
     margin = max(move.progress_us, BETWEEN_LOOKS_US)
     end = move.from_us + margin + OLD_NAMES_US
     closed = [replace(p, end_us=max(end, p.start_us + 1)) if p.end_us == OPEN else p for p in periods]
-    if suspended:
-        closed = [part for p in closed for part in _split(p, move.began_us if move.began_us < move.from_us else OPEN)]
+    if suspended:  # the start of the machine by the clock before; names of other clocks lie elsewhere on its time line
+        began = move.began_us if move.began_us < move.from_us else None
+        closed = [
+            part for p in closed for part in _split(p, OPEN if began is None else began - (p.later_us - move.by_us))
+        ]  # fmt: skip
     return (*closed, Period(move.to_us - margin, OPEN))
+
+
+def refiled(periods: Sequence[Period], since_us: int, until_us: int, by_us: int, wall_us: int) -> tuple[Period, ...]:
+    """The periods when what is named in [since, until] gets names `by_us` later: it stays as old as it was. `wall_us`: at the
+    last reading, which may have been before the clock was set."""
+    until = until_us + OLD_NAMES_US
+    fitting = [p for p in periods if since_us < _end(p, wall_us) and until >= p.start_us]
+    old = fitting or [replace(period_of(periods, since_us, until_us, wall_us), start_us=since_us, end_us=until)]
+    found = list(periods)
+    for p in old:
+        start, end = max(p.start_us, since_us), min(_end(p, wall_us), until)
+        found = _with_refiled(found, Period(start + by_us, end + by_us, p.later_us - by_us, p.doubted))
+    return _few(found)
+
+
+def _with_refiled(periods: list[Period], new: Period) -> list[Period]:
+    """Streams are refiled one after another, and their stretches are nearly the same."""
+    for i, p in enumerate(periods):
+        same = abs(p.later_us - new.later_us) <= SECOND and p.doubted == new.doubted and p.end_us != OPEN
+        if same and p.start_us <= new.end_us + OLD_NAMES_US and new.start_us <= p.end_us + OLD_NAMES_US:
+            return [*periods[:i], _merged(p, new), *periods[i + 1 :]]
+    at = next((i for i, p in enumerate(periods) if p.end_us == OPEN), len(periods))
+    return [*periods[:at], new, *periods[at:]]  # it was recorded before the present period
 
 
 def _split(period: Period, at_us: int) -> list[Period]:
@@ -70,7 +97,11 @@ def confirmed(periods: Sequence[Period], ahead_us: int) -> tuple[Period, ...]:
 
 def needed(periods: Sequence[Period], wall_us: int, longest_us: int) -> tuple[Period, ...]:
     """Without those of which all is older than twice the longest promise by any clock; and few."""
-    kept = [p for p in periods if p.end_us == OPEN or p.end_us + max(0, p.later_us) > wall_us - 2 * longest_us]
+    return _few([p for p in periods if p.end_us == OPEN or p.end_us + max(0, p.later_us) > wall_us - 2 * longest_us])
+
+
+def _few(periods: Sequence[Period]) -> tuple[Period, ...]:
+    kept = list(periods)
     while len(kept) > MAX_PERIODS:  # a clock that creeps without end
         at = min(range(len(kept) - 2), key=lambda i: abs(kept[i + 1].later_us - kept[i].later_us))
         kept[at : at + 2] = [_merged(kept[at], kept[at + 1])]

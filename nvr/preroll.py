@@ -30,6 +30,11 @@ class EventSink(SegmentSink):
         """Keep from the pre-roll up to `until_us`."""
         self._until_us = max(self._until_us, until_us)
 
+    def rest(self) -> None:
+        super().rest()
+        self._memory.clear()
+        self._bytes = 0
+
     def fragment(self, run: Assembled, arrival_us: int) -> None:
         if arrival_us < self._until_us:
             while self._memory:

@@ -82,7 +82,7 @@ class Recorder:
         self.tasks = BackgroundTasks(clock)
         self._wanting = asyncio.Lock()
         self._live: dict[str, LiveTap] = {}
-        self._left: dict[str, Covered] = {}  # where the time lines of streams ended that are not wanted any more
+        self._left: dict[str, StreamState] = {}  # recorded by this run and not wanted any more: the clock may have been wrong
         self.volume_back: Callable[[int], object] = lambda _number: None
         self.stream_removed: Callable[[str], object] = lambda _stream: None
 
@@ -114,7 +114,7 @@ class Recorder:
         since = from_microseconds(self.ticker.station.since_us)
         self._archive.announce("station.clock_stepped", None, by_seconds=round(by_us / SECOND, 3), since=since.isoformat())
         self._refiler.clock_stepped(by_us)
-        for state in self.streams.values():
+        for state in (*self.streams.values(), *self._left.values()):
             state.sink.clock_stepped(by_us)
 
     def _volume_changed(self, disk: Disk) -> None:
@@ -155,17 +155,20 @@ class Recorder:
             del self.streams[state.spec.id]
             if state.spec.id not in wanted:
                 self._remove(state)
-        before = {state.spec.id: (state, why[state.spec.id]) for state in gone}
+        before = {key: (state, _CHANGED) for key, state in self._left.items() if key in wanted}
+        before |= {state.spec.id: (state, why[state.spec.id]) for state in gone}
         for key, spec in wanted.items():
             if key in self.streams:
                 self.streams[key].hear(known.get(key, NOTHING_KNOWN))
             else:
-                self._add(spec, self._left.pop(key, None) or covered.get(key), before.get(key), known.get(key, NOTHING_KNOWN))
+                self._add(spec, covered.get(key), before.get(key), known.get(key, NOTHING_KNOWN))
+                self._left.pop(key, None)
 
     def _remove(self, state: StreamState) -> None:
         if state.sink.covered_until is not None:
+            state.sink.rest()
             state.sink.start_gap("schedule", "no longer recorded", to_microseconds(self._clock.now()))
-            self._left[state.spec.id] = Covered(state.sink.covered_until, True, state.sink.timeline.last_cause)
+            self._left[state.spec.id] = state
         if self._live.pop(state.spec.id, None) is not None:
             self.stream_removed(state.spec.id)
 
@@ -214,8 +217,7 @@ class Recorder:
 
     def _continue(self, sink: SegmentSink, before: StreamState, why: tuple[str, str]) -> None:
         if sink is not before.sink:
-            old = before.sink
-            sink.timeline.resume(old.covered_until, old.in_gap, old.timeline.last_cause)
+            sink.take_over(before.sink)
         if sink.covered_until is not None and not sink.in_gap:
             sink.start_gap(*why, to_microseconds(self._clock.now()))
 

@@ -34,7 +34,7 @@ from core.clock import SECOND
 from core.database import Database
 from core.errors import StorageError
 from core.files import sync_folder
-from nvr import clock_epoch, footage, recovery, salvage
+from nvr import clock_epoch, footage, recovery, retention_clock, salvage
 from nvr.archive import ArchiveDatabase
 from nvr.clock_epoch import Epoch
 from nvr.disk_calls import DiskCalls
@@ -133,13 +133,22 @@ class Refiler:
         await self._keep()
         try:
             await self._wait_for_entries(step, patience)
-            for batch in batches(await self._named(step)):
+            named = await self._named(step)
+            await self._keep_age(named)
+            for batch in batches(named):
                 self.moved += await refile(self._database, batch)
         except (OSError, StorageError) as e:
             log.error(
                 "%s: footage of a wrong clock stays where it is (from %s to %s µs, wrong by %s µs): %s",
                 step.stream, step.since_us, step.until_us, -step.by_us, e, extra={"stream": step.stream},
             )  # fmt: skip
+
+    async def _keep_age(self, step: ClockStep) -> None:
+        """Before a file has its new name: nobody must take it for older than it is, should the clock be the wrong one."""
+        if step.files:
+            since, until = min(step.since_us, step.files[0]), max(step.until_us, step.files[-1])
+            async with self._database.session() as session:
+                await retention_clock.refiled(session, since, until, step.by_us)
 
     async def _named(self, step: ClockStep) -> ClockStep:
         """The step with the names of all its files: those that the stream does not remember are of entries made since; what a card

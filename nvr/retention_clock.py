@@ -131,6 +131,14 @@ async def _periods(session: AsyncSession) -> tuple[Period, ...]:
     return tuple(known) if any(p.end_us == filing_periods.OPEN for p in known) else (*known, *BEGINNING)
 
 
+async def refiled(session: AsyncSession, since_us: int, until_us: int, by_us: int) -> None:
+    """Footage that is named in [since, until] gets names `by_us` later; whatever clock they follow, it grows no older by that."""
+    row = await session.get(RetentionClockRow, ROW, with_for_update=True)
+    known = await _periods(session)
+    wall_us = row.wall_us if row is not None else filing_periods.OPEN  # nobody has looked yet
+    await _store(session, known, filing_periods.refiled(known, since_us, until_us, by_us, wall_us))
+
+
 async def _store(session: AsyncSession, before: Sequence[Period], periods: Sequence[Period]) -> None:
     if tuple(before) == tuple(periods):
         return

@@ -102,6 +102,18 @@ class SegmentSink:
         self._since_us = station.read() + station.correction_us
         self.clock.correction_us = station.correction_us
 
+    def take_over(self, old: SegmentSink) -> None:
+        """Go on where another sink of the stream ended; what a wrong clock filed there is this one's to correct."""
+        old.end_session()
+        self.timeline.resume(old.covered_until, old.in_gap, old.timeline.last_cause)
+        self._since_us, self._filed, self._filed_more = old._since_us, old._filed, old._filed_more
+        self._after, self._last_start = old._after, old._last_start
+
+    def rest(self) -> None:
+        """The stream is not recorded for a while."""
+        self.end_session()
+        self.live = None
+
     def wall_us(self, steady_us: int) -> int:
         """Wall time of a moment of the station's steady time."""
         return steady_us + self.clock.correction_us

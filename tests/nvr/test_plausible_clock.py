@@ -337,6 +337,76 @@ def test_no_footage_goes_before_its_promise_whatever_clock_and_time_service_say(
             filed = [f for f in filed if f not in gone]
 
 
+@given(st.lists(st.tuples(ACT, st.sampled_from(["", "before", "after"])), max_size=12), st.booleans())
+def test_no_footage_goes_before_its_promise_though_the_recorder_moves_it_along_with_every_clock(
+    course: list[tuple[tuple[str, int, int, bool], str]], known: bool
+) -> None:
+    """A recorder gives what it filed since the machine's start the times of each new clock, before or after a look; a reboot
+    with another clock leaves them as they are."""
+    machine = Machine(newest=NOW if known else None, uptime=50 * DAY)
+    kept: list[tuple[int, int]] = [(NOW - 60 * MINUTE, NOW - 60 * MINUTE)]  # truly recorded, end of its name
+    ours: list[tuple[int, int]] = []  # since the machine's start
+
+    def moved(by: int) -> None:
+        if ours:
+            ends = [end for _, end in ours]
+            machine.periods = filing_periods.refiled(
+                machine.periods, min(ends) - MINUTE, max(ends) - MINUTE, by, machine.state.wall_us
+            )
+            ours[:] = [(true, end + by) for true, end in ours]
+
+    for (act, seconds, by, ntp), refiles in course:
+        machine.ntp, before = ntp, machine.off
+        if act == "reboot":
+            kept, ours = [*kept, *ours], []
+            machine.reboot(seconds * SECOND, max(by, -machine.true))
+        elif act in ("step", "back", "right"):
+            machine.off = max({"step": machine.off + by, "back": -machine.true, "right": 0}[act], -machine.true)
+            if refiles == "after":
+                machine.run(1)
+            if refiles:
+                moved(machine.off - before)
+        machine.off = max(machine.off, -machine.true)
+        for _ in range(12 if ntp else 1):
+            machine.run(min(seconds, 86_400) if not ntp else 60)
+            ours.append((machine.true, machine.true + machine.off))
+        if not machine.state.suspended:
+            machine.periods = filing_periods.needed(machine.periods, machine.state.wall_us, PROMISE.longest_us)
+            young = [true for true, end in (*kept, *ours) if machine.age(end) >= PROMISE.shortest_us]
+            assert all(machine.true - true >= PROMISE.shortest_us - 3 * STEP_US for true in young)
+            kept = [k for k in kept if machine.age(k[1]) < PROMISE.shortest_us]
+
+
+@pytest.mark.parametrize("by", [-400 * DAY, -HOUR, HOUR, 400 * DAY])
+@pytest.mark.parametrize("looked", [True, False])
+def test_what_moved_along_with_a_mistake_that_a_reboot_undoes_stays_as_young_as_it_is(by: int, *, looked: bool) -> None:
+    machine = Machine(uptime=HOUR)
+    machine.run(DAY / SECOND, 20)
+    first, last = NOW + DAY, machine.true
+    machine.off = by
+    if looked:
+        machine.run()
+    machine.periods = filing_periods.refiled(machine.periods, first - MINUTE, last - MINUTE, by, machine.state.wall_us)
+    machine.run(60, 60)
+    assert machine.age(first + by) <= 19 * DAY + 61 * MINUTE
+    machine.reboot(5 * MINUTE, 0)
+    assert machine.said == ["suspended", "returned"]
+    assert machine.age(first + by) <= machine.true - first and machine.age(last + by) <= machine.true - last
+
+
+def test_a_person_s_word_for_a_clock_moves_nothing_that_was_recorded_since_the_machine_s_start() -> None:
+    """Its names of that clock do not make it footage of before."""
+    machine = Machine(uptime=HOUR)
+    machine.run(DAY / SECOND, 20)
+    first = NOW + DAY
+    machine.off = -400 * DAY
+    machine.periods = filing_periods.refiled(machine.periods, first, machine.true, -400 * DAY, machine.state.wall_us)
+    machine.run()
+    machine.confirm()
+    machine.run()
+    assert abs(machine.age(first - 400 * DAY + MINUTE) - 19 * DAY) < HOUR
+
+
 @given(st.integers(1, 10), st.integers(1, 48))
 def test_by_an_even_clock_footage_goes_when_its_promise_is_over(days: int, hours: int) -> None:
     machine = Machine()

@@ -17,9 +17,13 @@ from sqlalchemy import select
 from cameras.virtual.rtsp_server import Mount
 from core.clock import SECOND, ManualClock, SystemClock, to_microseconds
 from core.database import Database
+from core.settings import RetentionSettings
 from nvr import clock_epoch, footage, recovery, refiling
 from nvr.archive import ArchiveDatabase
 from nvr.footage import Segment, path_of
+from nvr.plausible_clock import Reading
+from nvr.retention import Retention
+from nvr.retention_clock import RetentionClock
 from nvr.station_clock import StationClock
 from nvr.streams import StreamSpec
 from nvr.tables import Footage, Gap, StreamUsage
@@ -29,6 +33,7 @@ from tests.nvr.conftest import LOGIN, eventually, record, segments_of
 
 T = 1_764_000_000 * SECOND
 HOUR = 3600 * SECOND
+DAY = 24 * HOUR
 
 
 class SteppedClock(SystemClock):
@@ -275,6 +280,29 @@ async def test_a_recorder_whose_clock_is_set_right(
         assert await asyncio.to_thread(path_of(volumes, segment).exists)
 
 
+async def test_a_stream_that_is_off_when_the_clock_is_set_right_is_corrected_too(
+    rtsp_camera: tuple[Mount, str], database: Database, tmp_path: Path
+) -> None:
+    """Its schedule has ended; it has it again later. What lies between is a gap of the right clock."""
+    ours = SteppedClock(3600.0)
+    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
+    began = to_microseconds(SystemClock().now())
+    async with record(database, tmp_path / "video", spec, clock=ours, segment_seconds=1.1) as machine:
+        await eventually(lambda: machine.streams["cam/main"].counters.frames >= 12)
+        await machine.want([])
+        ours.ahead = timedelta(0)
+        machine.ticker.station.read()
+        await machine.want([spec])
+        await eventually(lambda: machine.streams["cam/main"].counters.frames >= 18)
+    ended = to_microseconds(SystemClock().now())
+    segments = await segments_of(database)
+    assert began - SECOND < segments[0].start_us and segments[-1].end_us < ended + SECOND
+    async with database.reading() as session:
+        gaps = [(g.start_us, g.end_us) for g in await session.scalars(select(Gap)) if g.end_us]
+    spans = sorted([(s.start_us, s.end_us) for s in segments] + gaps)
+    assert all(abs(a[1] - b[0]) < SECOND // 5 for a, b in pairwise(spans))
+
+
 @pytest.mark.parametrize("by", [-15 * SECOND, HOUR, 25 * SECOND])
 async def test_more_files_than_a_stream_remembers_move_in_batches(
     filed: Filed, by: int, monkeypatch: pytest.MonkeyPatch
@@ -330,6 +358,33 @@ async def test_what_an_earlier_run_filed_by_the_same_clock_moves_too(filed: File
     ]  # fmt: skip
     after = await asyncio.to_thread(clock_epoch.load, kept)
     assert after is not None and after.since_us == T + by
+
+
+@pytest.mark.parametrize("by", [-400 * DAY, 400 * DAY])
+async def test_a_mistake_that_a_reboot_undoes_deletes_nothing(filed: Filed, by: int) -> None:
+    """Twenty days of footage move along with a clock that somebody sets wrong; after a reboot it is right again."""
+    clocks, reading = ManualClock(), [T, 10 * HOUR, 0]  # wall, uptime, boot
+    guard = RetentionClock(filed.database, clocks, 30, lambda _: Reading(reading[0], reading[1], str(reading[2]), True))
+    retention = Retention(filed.database, clocks, RetentionSettings(main_days=30, sub_days=30), guard)
+    retention.measure_free, retention.measure_inodes = (lambda volume: 2**50), (lambda volume: None)
+    await filed.prepare()
+    refiler = refiling.Refiler(filed.archive)
+    await refiler.begin(T)
+    starts = [T + k * DAY - 20 * SECOND for k in range(1, 21)]
+    for start in starts:
+        reading[:2] = [reading[0] + DAY, reading[1] + DAY]
+        await retention.run_once()
+        await filed.prepare(start)
+    reading[:2] = [reading[0] + by + 5 * SECOND, reading[1] + 5 * SECOND]
+    refiler.clock_stepped(by)
+    refiler.stepped(ClockStep("cam/main", T, T + 20 * DAY, by, tuple(starts)))
+    await refiler.finish()
+    assert refiler.moved == 20 and await retention.run_once() == 0
+    reading[:] = [reading[0] - by + 300 * SECOND, 60 * SECOND, 1]
+    for _ in range(3):
+        reading[:2] = [reading[0] + 60 * SECOND, reading[1] + 60 * SECOND]
+        assert await retention.run_once() == 0
+    assert not (await guard.look()).suspended and len(await filed.names()) == 20
 
 
 async def test_another_boot_or_another_clock_begins_anew(filed: Filed, tmp_path: Path) -> None:
