@@ -31,7 +31,9 @@ from nvr.picture_times import MAX_JUMP
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-_MOST_FRAMES = 4096  # of a region; ordinary ones fill it with a few hundred
+_MOST_FRAMES = 1024  # of a region; ordinary ones fill it with a few hundred
+_MOST_LOOKS = 128  # of a region: what is looked at one by one
+_MOST_CODES = 64  # of a region: start codes that stand in no slice
 _LEAST = 8  # bytes of an interleaved frame: an empty RTCP report; a delimiter in a packet of its own has 14
 _SCANNED = 262_144  # bytes of all regions that are searched for start codes inside slices, taking turns
 _turns = itertools.count()
@@ -52,6 +54,7 @@ class Region:
     payload_type: int
     h265: bool
     ssrc: int
+    frames: int = 0  # set by `take_apart`: how many were found
     used: int = 0  # set by `take_apart`: where the camera's unread bytes begin
     others: list[int] = field(default_factory=list)  # frames on other channels: sound, reports
     between: list[tuple[int, int]] = field(default_factory=list)  # where those of them behind `used` begin and end
@@ -86,6 +89,8 @@ class _Packets:
         self._regions = regions
         self._bad = np.zeros(len(regions), bool)  # regions for the other way
         self.at, self.lane = self._find()
+        for region, frames in zip(regions, np.bincount(self.lane, minlength=len(regions)).tolist(), strict=True):
+            region.frames = frames
         self.head = arena.heads[self.at]
         size = (self.head[:, 2].astype(np.int64) << 8) | self.head[:, 3]
         self.following = self.at + 4 + size
@@ -222,7 +227,10 @@ class _Packets:
     def _judge_contents(self) -> None:
         """Parameter sets and SEI, and the parameter sets that keyframes use: few enough to be looked at one by one."""
         view = self._arena.view
-        for i in np.flatnonzero((self.code == nal_columns.SET) & ~self._bad[self.lane]).tolist():
+        sets = np.flatnonzero((self.code == nal_columns.SET) & ~self._bad[self.lane])
+        looks = np.concatenate((sets, self._long_sei(), np.flatnonzero(self.key_head)))
+        self._bad |= np.bincount(self.lane[looks], minlength=len(self._regions)) > _MOST_LOOKS
+        for i in sets[~self._bad[self.lane[sets]]].tolist():
             region = self._regions[self.lane[i]]
             if not region.assembler.knows_set(bytes(view[self.at[i] + 16 : self.following[i]])):
                 self._bad[self.lane[i]] = True
@@ -247,16 +255,17 @@ class _Packets:
 
     def _has_start_code(self, i: int) -> bool:
         region = self._regions[i]
-        rows = None
+        rows, left = None, _MOST_CODES
         found = self._arena.buffer.find(START_CODE, region.begin, region.end)
-        while found >= 0:
+        while found >= 0 and left:
             rows = np.flatnonzero(self.lane == i) if rows is None else rows
             row = rows[np.searchsorted(self.at[rows], found, "right") - 1] if len(rows) and found > self.at[rows[0]] else -1
             inside = row >= 0 and self.at[row] + self.skip[row] <= found <= self.following[row] - 3
             if inside and self.code[row] in (nal_columns.SLICE, nal_columns.KEY_SLICE):
                 return True
+            left -= row < 0 or found >= self.at[row] + 16  # in each header, where a camera's SSRC is 1
             found = self._arena.buffer.find(START_CODE, found + 1, region.end)
-        return False
+        return bool(found >= 0)
 
     def _long_sei(self) -> Ints:
         """SEI that are not plainly one message with a size of one byte."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from time import perf_counter
+from time import thread_time
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -26,7 +26,7 @@ from nvr.segments import SegmentSink
 from nvr.silence import SilenceMemory
 from nvr.station_clock import StationClock
 from nvr.streams import StreamSpec
-from nvr.work_budget import ROOM
+from nvr.work_budget import ROOM, WorkBudget
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class Ticker:
                 waiting += more
         for session in due:
             if session in self._sessions:
-                self._guarded(session, session.finish_tick, now)
+                self._finish(session, now)
         if self.box is not None:
             self.box.idle()
         self._submit(self._pool, used)
@@ -129,15 +129,32 @@ class Ticker:
             read = [(s, begin if s.is_aligned else self._align(s, arena, begin, end), end) for s, begin, end in read]
             regions = [session.region(begin, end) for session, begin, end in read]
         wanted = [r for r in regions if r is not None]
-        if wanted:
-            if self.box is not None:
-                self.box.at(_SEVERAL)
-            take_apart(arena, wanted)
+        each = self._together(arena, wanted) if wanted else 0.0
         for (session, begin, end), region in zip(read, regions, strict=True):
+            if region is not None:
+                session.budget.charge(each * region.frames)
             if region is not None and region.used >= 0:
-                self._guarded(session, session.taken, arena, region)
+                self._taken(session, arena, region)
             else:
                 self._one_by_one(session, session.parse, arena, begin, end)
+
+    def _together(self, arena: Arena, regions: list[Region]) -> float:
+        """Take them apart; returns the seconds that a frame cost, whosever it is."""
+        if self.box is not None:
+            self.box.at(_SEVERAL)
+        began = thread_time()
+        take_apart(arena, regions)
+        return (thread_time() - began) / max(1, sum(r.frames for r in regions))
+
+    def _taken(self, session: NativeSession, arena: Arena, region: Region) -> None:
+        began = thread_time()
+        self._guarded(session, session.taken, arena, region)
+        session.budget.spent(thread_time() - began, region.end - region.begin)
+
+    def _finish(self, session: NativeSession, now: float) -> None:
+        began = thread_time()
+        self._guarded(session, session.finish_tick, now)
+        session.budget.charge(thread_time() - began)
 
     def _align(self, session: NativeSession, arena: Arena, begin: int, end: int) -> int:
         at = self._one_by_one(session, session.align, arena, begin, end)
@@ -145,11 +162,11 @@ class Ticker:
 
     def _one_by_one(self, session: NativeSession, step: Callable[..., Any], arena: Arena, begin: int, end: int) -> Any:
         """Read packet by packet, on the camera's own account."""
-        began = perf_counter()
+        began = thread_time()
         try:
             return self._guarded(session, step, arena, begin, end)
         finally:
-            session.budget.spent(perf_counter() - began, end - begin)
+            session.budget.spent(thread_time() - began, end - begin)
 
     def _guarded(self, session: NativeSession, step: Callable[..., Any], *arguments: Any) -> Any:
         """One camera's bytes may end its own session, never another's. Returns what `step` does, None where it failed."""
@@ -181,6 +198,7 @@ class NativeEngine:
         self._stall_seconds = stall_seconds
         self.ask_keyframe: Callable[[str], object] = lambda _stream: None  # hears which stream waits for one
         self._silences: WeakKeyDictionary[SegmentSink, SilenceMemory] = WeakKeyDictionary()
+        self._budgets: WeakKeyDictionary[SegmentSink, WorkBudget] = WeakKeyDictionary()
 
     def way(self, _stream: str) -> str:
         """Its media comes over TCP always."""
@@ -192,15 +210,17 @@ class NativeEngine:
         rtsp = await (opening if box is None else box.during(black_box.tag(sink.stream), opening))
         connected(rtsp.silent)
         sink.begin_session(rtsp.audio)
+        now = asyncio.get_running_loop().time()
         session = NativeSession(
             rtsp,
             sink,
             counters,
             stall_seconds=self._stall_seconds,
             fragment_ticks=self._fragment_ticks,
-            now=asyncio.get_running_loop().time(),
+            now=now,
             ask_keyframe=self.ask_keyframe,
             silences=self._silences.setdefault(sink, SilenceMemory()),
+            budget=self._budgets.setdefault(sink, WorkBudget(now)),
         )
         self._ticker.add(session)
         try:

@@ -42,6 +42,7 @@ class NativeSession:
     def __init__(
         self, rtsp: RtspSession, sink: SegmentSink, counters: Counters, *, stall_seconds: float, fragment_ticks: int, now: float,
         ask_keyframe: Callable[[str], object] = lambda _stream: None, silences: SilenceMemory | None = None,
+        budget: WorkBudget | None = None,
     ):  # fmt: skip
         self._rtsp = rtsp
         self._sink = sink
@@ -59,7 +60,7 @@ class NativeSession:
         self._reception = Reception(counters)
         self._start_points = StartPoints(now, counters)
         self._ask_keyframe = ask_keyframe
-        self.budget = WorkBudget(now)
+        self.budget = budget or WorkBudget(now)
         self._is_held = False  # more lies in its socket
         self._fir_number = 0
         self._fragment_ticks = fragment_ticks
@@ -145,10 +146,11 @@ class NativeSession:
     def _parse(self, buffer: Any, view: memoryview, position: int, end: int, *, align: bool = False) -> int:
         """Take the whole interleaved frames (`align`: up to where nvr.bulk can go on); returns where the rest begins."""
         packet, unpack = self._receiver.packet, _FRAME.unpack_from
+        heads = rtsp_text.Heads(buffer, end)
         while position + 12 <= end:
             mark, on, length = unpack(buffer, position)
             if mark != b"$":
-                found = self._foreign(buffer, position, end)
+                found = self._foreign(buffer, position, end, heads)
                 if found < 0:
                     break
                 position = found
@@ -192,7 +194,9 @@ class NativeSession:
 
     def _video_rtcp(self, buffer: Any, at: int, end: int) -> None:
         """Each packet of a compound one (RFC 3550, 6.1)."""
-        while at + 8 <= end:
+        for _ in range(rtcp.MAX_COMPOUND):
+            if at + rtcp.LEAST > end:
+                return
             kind, size = buffer[at + 1], 4 + 4 * (buffer[at + 2] << 8 | buffer[at + 3])
             if kind == rtcp.SENDER_REPORT and at + 20 <= end:
                 self._sender_report(buffer, at)
@@ -214,10 +218,10 @@ class NativeSession:
         if self._audio is not None and (run := self._audio.take()) is not None:
             self._sink.audio(run, self._audio.track, self.arrival_us)
 
-    def _foreign(self, buffer: Any, position: int, end: int) -> int:
+    def _foreign(self, buffer: Any, position: int, end: int, heads: rtsp_text.Heads) -> int:
         """Skip an RTSP reply, or resynchronise; -1 where more bytes are needed."""
         if buffer[position : position + 5] == b"RTSP/":
-            message = rtsp_text.after_message(buffer, position, end, MAX_BODY)
+            message = heads.after_message(position, MAX_BODY)
             if message is not None:
                 self._hear_keepalive(message[0])
                 return min(end, message[1])

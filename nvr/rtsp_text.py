@@ -15,6 +15,7 @@ from core.numbers import whole
 MAX_HEAD = 65_536
 MAX_FIELDS = 200
 MAX_LINE = 2048  # bytes of a line in a head; cameras send about 200
+HEAD_END_BYTES = 4  # of it, at most
 _HEAD_END = re.compile(rb"\n\r{0,2}\n")
 _STATUS_LINE = re.compile(rb"RTSP/\d\.\d[ \t]{1,3}\d{3}")
 STATUS_LINE_BYTES = 14  # of it, at most
@@ -46,17 +47,36 @@ def body_size(named: list[tuple[str, str]], most: int) -> int:
     return size if size <= most else 0
 
 
+class Heads:
+    """Messages in buffer[:end], looked for from front to back: no byte is searched twice for the end of a head."""
+
+    __slots__ = ("_buffer", "_end", "_searched")
+
+    def __init__(self, buffer: Any, end: int):
+        self._buffer, self._end = buffer, end
+        self._searched = 0  # so far no head ends that is still to come
+
+    def after_message(self, begin: int, most: int) -> tuple[bytes, int] | None:
+        """(head, where what follows head and body begins, which may be behind the end) of the message at `begin`; None: its head
+        is not whole."""
+        buffer, stop = self._buffer, min(self._end, begin + MAX_HEAD)
+        found = head_end(buffer, max(begin, self._searched), stop)
+        if found is None:
+            self._searched = max(self._searched, stop - HEAD_END_BYTES + 1)
+            return None
+        return _after_head(buffer, bytes(buffer[begin : found[0]]), found[1], self._end, most)
+
+
 def after_message(buffer: Any, begin: int, end: int, most: int) -> tuple[bytes, int] | None:
-    """(head, where what follows head and body begins, which may be behind `end`) of the message at `begin`; None: its head is
-    not whole."""
-    found = head_end(buffer, begin, min(end, begin + MAX_HEAD))
-    if found is None:
-        return None
-    head = bytes(buffer[begin : found[0]])
-    if buffer[found[1] : min(found[1] + 2, end)] == b"$" and body_size(fields(head)[1], most):
+    """As `Heads.after_message`, of one message."""
+    return Heads(buffer, end).after_message(begin, most)
+
+
+def _after_head(buffer: Any, head: bytes, at: int, end: int, most: int) -> tuple[bytes, int] | None:
+    if buffer[at : min(at + 2, end)] == b"$" and body_size(fields(head)[1], most):
         return None  # a frame, or a body that begins like one: its next byte says which
-    has_body = not _FRAME.match(buffer, found[1], end)  # a length may be stated for a body that is not there
-    return head, found[1] + (body_size(fields(head)[1], most) if has_body else 0)
+    has_body = not _FRAME.match(buffer, at, end)  # a length may be stated for a body that is not there
+    return head, at + (body_size(fields(head)[1], most) if has_body else 0)
 
 
 def next_status_line(buffer: Any) -> int:

@@ -1,9 +1,9 @@
-"""How much of the CPU one camera's bytes may take where they are read packet by packet.
+"""How much of the CPU one camera's bytes may take, in the fast way and packet by packet.
 
 Nobody can tell beforehand what a byte costs: packets of one byte, or slices by the thousand, cost a hundred times what
 ordinary video does. A stream whose bytes take more than its share is read less often and in smaller pieces; what it
 sends meanwhile waits in the kernel, and then at the camera (TCP). So one camera never takes the time of the others. Times are
-seconds.
+seconds of CPU: a pause of the whole machine is no work.
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ OWED = 0.3  # at most: a pause of 3 s is no silence yet
 STINT = 0.05  # for one reading
 ROOM = 512 * 1024  # bytes of one camera at once
 MIN_ROOM = 16 * 1024
+FIRST_ROOM = 64 * 1024  # for the first reading, of which nothing is known; twice as much for each that follows
 MEASURABLE = 0.002  # a shorter reading says little
 
 
 class WorkBudget:
-    """Of one session."""
+    """Of one stream, over its sessions."""
 
-    __slots__ = ("_at", "_cost", "_left")
+    __slots__ = ("_at", "_cost", "_left", "_most")
 
     def __init__(self, now: float):
         self._at = now
         self._left = SAVED
         self._cost = 0.0  # of a byte
+        self._most = FIRST_ROOM
 
     def is_open(self, now: float) -> bool:
         """The stream may be read."""
@@ -34,9 +36,14 @@ class WorkBudget:
         self._at = now
         return self._left > 0
 
+    def charge(self, seconds: float) -> None:
+        """So much was done for it, whatever its bytes cost."""
+        self._left = max(-OWED, self._left - seconds)
+
     def spent(self, seconds: float, size: int) -> None:
         """So many bytes took so long."""
-        self._left = max(-OWED, self._left - seconds)
+        self.charge(seconds)
+        self._most = min(ROOM, 2 * self._most)
         if size > 0 and seconds >= MEASURABLE:
             self._cost = max(seconds / size, self._cost * 0.9)
         elif self._cost:
@@ -45,4 +52,4 @@ class WorkBudget:
     @property
     def room(self) -> int:
         """Bytes that may be read at once."""
-        return ROOM if self._cost * ROOM <= STINT else max(MIN_ROOM, int(STINT / self._cost))
+        return self._most if self._cost * self._most <= STINT else max(MIN_ROOM, int(STINT / self._cost))

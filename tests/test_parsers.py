@@ -17,9 +17,21 @@ from cameras.onvif import addresses, capture, lenient_http, soap
 from core import logs
 from core.authenticator import Authenticator
 from core.errors import MinwangError
-from nvr import depacketizer, ffmpeg_errors, interleaved, nal_units, parameter_sets, rtsp_reader, rtsp_text, sdp, transports
+from nvr import (
+    depacketizer,
+    ffmpeg_errors,
+    interleaved,
+    nal_units,
+    parameter_sets,
+    rtsp_reader,
+    rtsp_text,
+    sdp,
+    transports,
+    work_budget,
+)
 from nvr.parameter_set_store import MAX_SET
 from search import words
+from tests.nvr.fed_session import FedSession
 from web import proxies
 
 LIMIT_S = 0.05
@@ -90,6 +102,17 @@ def dripped(data: bytes) -> Callable[[], object]:
     return parse
 
 
+def heads(head: bytes) -> Callable[[], object]:
+    """Between frames, as many as are read at once."""
+    sent = (head + b"$\0\0\x0c" + bytes(12)) * (work_budget.ROOM // (len(head) + 16))
+
+    def parse() -> None:
+        made = FedSession()
+        made.session._parse(sent, memoryview(sent), 0, len(sent))
+
+    return parse
+
+
 def errors(data: bytes) -> Callable[[], object]:
     found = ffmpeg_errors.FfmpegErrors()
     return lambda: found.feed(data)
@@ -156,6 +179,8 @@ CASES: dict[str, Callable[[], object]] = {
     "reply without an end": answer(b"RTSP/1.0 200 OK\r\n" + b"\r" * (HEAD - 20)),
     "reply of line ends": answer(b"\r\n" * (HEAD // 2)),
     "head while it plays": lambda: rtsp_text.after_message(b"RTSP/1.0 200 OK\n" + b"a:\n" * 170_000 + b"\n", 0, 512_000, SDP),
+    "heads that do not end": heads(b"RTSP/" + b"\nx" * 4),
+    "heads of a line": heads(b"RTSP/"),
     "head of permitted lines": answer(head(fill("a: b\r\n", 1100))),
     "description without an end": lambda: rtsp_text.text_end(fill("RTSP/RTSP ", SDP).encode()),
     "description of requests": lambda: rtsp_text.text_end(fill("AAAA RTSP/", SDP).encode()),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +15,8 @@ from core.clock import ManualClock
 from nvr import native
 from nvr.bulk import Region, take_apart
 from nvr.native import TICK, Ticker
-from nvr.work_budget import OWED, ROOM, SAVED, SHARE, STINT, WorkBudget
+from nvr.sdp import AudioTrack
+from nvr.work_budget import FIRST_ROOM, OWED, ROOM, SAVED, SHARE, STINT, WorkBudget
 from tests.nvr.camera_streams import Packet, Style, encode, numbered, packetise
 from tests.nvr.fed_session import ARENA, FedSession, written
 
@@ -42,7 +46,7 @@ def test_an_ordinary_stream_is_never_held_back() -> None:
     """A busy one on a slow machine: 16 Mb/s, 10 µs a packet."""
     budget = WorkBudget(0.0)
     for i in range(1000):
-        assert budget.is_open(i * 2 * TICK) and budget.room == ROOM
+        assert budget.is_open(i * 2 * TICK) and budget.room == min(ROOM, FIRST_ROOM << i)
         budget.spent(570 * 10e-6, 800_000)
 
 
@@ -51,7 +55,7 @@ def test_a_camera_whose_bytes_cost_much_holds_up_no_other(
 ) -> None:
     """Every byte of the hostile one costs 2 µs, as slices of four bytes do; the time is made up."""
     used = {"hostile": 0.0, "good": 0.0}
-    monkeypatch.setattr(native, "perf_counter", lambda: sum(used.values()))
+    monkeypatch.setattr(native, "thread_time", lambda: sum(used.values()))
     packets = packetise(encode("h264", "64x48", 100, 25), "h264", Style())
     good, hostile = FedSession(stall=1e9), FedSession(stall=1e9)
 
@@ -104,3 +108,54 @@ def test_tiny_packets_do_not_hold_up_the_fast_way() -> None:
         at += len(data)
     take_apart(ARENA, regions)
     assert regions[0].used >= 0 and regions[1].used == -1
+
+
+def flooded(packets: list[Packet], audio: AudioTrack | None = None) -> FedSession:
+    made = FedSession(stall=1e9, fast=True, audio=audio)
+    for packet in packets:
+        made.wire.incoming += packet.framed()
+    made.tick()
+    return made
+
+
+def rtcp_flood(_made: FedSession, _last: Packet) -> bytes:
+    report = struct.pack(">BBHIIIIII", 0x80, 200, 6, 0x1111, 3_900_000_000, 0, 5, 50, 5000)
+    return (b"$\1" + struct.pack(">H", 28 * 2300) + report * 2300) * 5
+
+
+def sound_flood(_made: FedSession, _last: Packet) -> bytes:
+    return b"".join(b"$\2\0\x0d" + struct.pack(">BBHII", 0x80, 8, i, i, 9) + b"x" for i in range(20_000))
+
+
+def short_pictures(_made: FedSession, last: Packet) -> bytes:
+    many = (Packet(b"\x41\x9a" + b"\x55" * 115, last.ts + 1 + i, True) for i in range(4000))
+    return b"".join(p.framed() for p in numbered(many, last.seq + 1))
+
+
+def long_sei(_made: FedSession, last: Packet) -> bytes:
+    sei = [Packet(b"\x06" + b"\5\0" * 100 + b"\x80", last.ts + 9, False) for _ in range(900)]
+    return b"".join(p.framed() for p in numbered([*sei, Packet(b"\x41\x9a" + bytes(99), last.ts + 9, True)], last.seq + 1))
+
+
+@pytest.mark.parametrize("flood", [rtcp_flood, sound_flood, short_pictures, long_sei])
+def test_what_the_fast_way_does_for_a_camera_is_charged_to_it(flood: Callable[[FedSession, Packet], bytes]) -> None:
+    """Good pictures at first, then a second of what costs much."""
+    packets = packetise(encode("h264", "64x48", 50, 25), "h264", Style())
+    made = flooded(packets, AudioTrack("pcma", 8, "", 8000, 1))
+    assert made.recording.counters.frames >= 49
+    data = flood(made, packets[-1])
+    began, left = time.thread_time(), made.session.budget._left
+    made.tick(data)
+    spent = time.thread_time() - began
+    assert spent < 0.5
+    assert left - made.session.budget._left >= min(left + OWED, 0.6 * spent - 0.005)
+
+
+def test_a_new_session_does_not_forget_what_the_stream_costs() -> None:
+    """The first reading is small, whatever lies there; a session that begins anew begins where the last one ended."""
+    budget = WorkBudget(0.0)
+    first = FedSession(budget=budget)
+    assert first.session.room == FIRST_ROOM
+    budget.spent(0.4, FIRST_ROOM)
+    again = FedSession(budget=budget, recording=first.recording, began=1.0)
+    assert again.session.room < FIRST_ROOM and budget._left < SAVED / 2
