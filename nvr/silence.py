@@ -23,6 +23,7 @@ FIRST_PICTURES_S = 15.0  # until two pictures have told the interval, at most
 INTERVAL_DECAY = 0.9  # a longer interval is forgotten within a few pictures
 SIGNED = 3.0  # … and so many times `stall_seconds` while the session shows that it lives
 LEARNED = (0.0, 18.0, 30.0)  # … and so many times after no, one, two fruitless connections in a row
+BLIND = (3.0, 6.0, 18.0)  # … but in a session that brought no picture yet: after no, one, two such sessions in a row
 NATURAL = 1.5  # … and so many times the longest silence that ended by itself, twice in a row
 HELPED_S = 10.0  # pictures came so long as quickly as before: connecting anew had helped
 BURST = 3  # arrivals: connecting anew had brought something
@@ -38,15 +39,24 @@ class SilenceMemory:
     waiting_is_vain: bool = False  # connecting anew brings pictures, waiting brings none
     seen: bool = False  # pictures came in some session
     signed: bool = False  # the last session showed signs of life when it was given up
+    blind: int = 0  # sessions in a row that were given up without a picture
 
-    def floor(self, stall: float) -> float:
-        """Seconds that are waited in any case."""
-        return max(LEARNED[self.fruitless] * stall, min(NATURAL * self.natural, NATURAL * MAX_INTERVAL_S))
+    def floor(self, stall: float, arrivals: int) -> float:
+        """Seconds that are waited in any case, in a session in which pictures came at so many moments.
+
+        Without one it is not known whether the stream is sparse, or does not run (a camera that has been started answers before
+        it has pictures, and not every one begins to send them later): then the time grows from session to session.
+        """
+        learned = LEARNED[self.fruitless]
+        if not arrivals:
+            learned = min(learned, BLIND[self.blind])
+        return max(learned * stall, min(NATURAL * self.natural, NATURAL * MAX_INTERVAL_S))
 
     def given_up(self, arrivals: int, *, signed: bool) -> None:
         """A session ended for its silence; pictures had arrived in it at so many moments."""
         self.seen = self.seen or arrivals > 0
         self.signed = signed
+        self.blind = 0 if arrivals else min(self.blind + 1, len(BLIND) - 1)
         if self.fruitless and arrivals >= BURST:
             self.fruitless, self.waiting_is_vain = 0, True
         elif self.seen and not self.waiting_is_vain:
@@ -107,7 +117,7 @@ class Patience:
     def seconds(self) -> float:
         """So long may it be silent without a sign of life."""
         usual = PATIENCE_INTERVALS * self._interval if self._arrivals > 1 else min(FIRST_PICTURES_S, 3 * self._stall)
-        return max(self._stall, min(MAX_INTERVAL_S, usual), self._memory.floor(self._stall))
+        return max(self._stall, min(MAX_INTERVAL_S, usual), self._memory.floor(self._stall, self._arrivals))
 
     def _limit(self, now: float) -> float:
         return max(self.seconds, SIGNED * self._stall) if self._is_signed(now) else self.seconds

@@ -19,6 +19,7 @@ MIN_SILENCE_S = 1  # of the old source, by the new one's timestamps, before the 
 MIN_PACKETS = 3
 MAX_MISSING = 100  # of the new one, between two of its packets: what jumps more is no source
 MAX_PACKETS = 2000  # of the new one: more sound than that is no short silence
+MAX_BYTES = 1_000_000  # of the new one: sound of a second is less
 _HEADER = struct.Struct(">BBHII")
 
 
@@ -28,6 +29,7 @@ class _Rival:
 
     ssrc: int
     packets: list[tuple[bytes, int, int]] = field(default_factory=list)
+    size: int = 0  # bytes of them
 
     def lasts(self) -> int:
         """Samples from its first packet to its newest."""
@@ -96,9 +98,12 @@ class SoundReceiver:
             self._drop_rival()
             self._rival = rival = _Rival(ssrc)
         rival.packets.append((payload, seq, ts))
+        rival.size += len(payload)
         silent = rival.lasts() >= MIN_SILENCE_S * self._assembler.track.rate and len(rival.packets) >= MIN_PACKETS
         if silent or len(rival.packets) > MAX_PACKETS:
             self._rival = None
             self._take_over(ssrc)
             for data, number, stamp in rival.packets:
                 self._push(memoryview(data), number, stamp)
+        elif rival.size > MAX_BYTES:
+            self._drop_rival()

@@ -128,3 +128,18 @@ def test_a_session_records_the_sound_of_its_own_source_only() -> None:
     (body,) = made.recording.volumes.disks[0].writer.files.values()
     assert sum(body.count(p.payload) for p in own) >= 90 and not any(p.payload in body for p in old)
     assert made.recording.counters.duplicate_packets == 100 and made.recording.counters.foreign_packets >= 98
+
+
+def test_foreign_sound_is_kept_in_few_bytes() -> None:
+    """Large packets under one timestamp; the own source's sound is taken behind them, and a new one's."""
+    counters = Counters()
+    receiver = SoundReceiver(AudioAssembler(TRACK), counters)
+    foreign = numbered((Packet(b"x" * 60_000, 5, ssrc=OLD, payload_type=8) for _ in range(200)), 7)
+    kept = 0
+    for p in [*sound(1), *foreign]:
+        data = p.framed()[4:]
+        receiver.packet(data, memoryview(data), 0, len(data))
+        kept = max(kept, sum(len(payload) for payload, *_ in receiver._rival.packets) if receiver._rival else 0)
+    assert 0 < kept <= 1_100_000 and counters.foreign_packets >= 180
+    found, _, _ = taken([*sound(1), *foreign, *(new := sound(200, NEW))])
+    assert bytes_of(new) in found and b"xx" not in found
