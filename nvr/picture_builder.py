@@ -88,6 +88,7 @@ class PictureBuilder:
         self._new_sps = False  # since the newest keyframe: a PPS may belong to it, and waits for its keyframe
         self._sets_inside = False  # the GOP has parameter sets between its pictures
         self._doubtful: list[tuple[bytes, int]] = []  # found in a vendor's unit (nvr.hidden_units)
+        self._contested = -1  # timestamp under which two such finds claimed to be the picture
         self._newest_slice = b""  # first slice of the newest picture that was whole
         self.start_points = NONE  # which pictures count as keyframes
         self._sps_before = self._sps_before_last = False  # an SPS came before the picture that begins, before the newest one
@@ -119,11 +120,16 @@ class PictureBuilder:
 
     def doubt(self, units: list[tuple[bytes, int]]) -> None:
         """These may be units of a picture, or a vendor's bytes: what comes next under their timestamp says which."""
+        ts, picture = units[0][1], self.open
+        if self._doubtful and self._doubtful[0][1] == ts:  # one of the two is no picture: neither is believed
+            self._doubtful, self._contested = [], ts
         self._settle_doubt()
-        picture = self.open
-        if self.lost or (picture is not None and picture.ts == units[0][1] and picture.slices):
+        if self.lost or ts == self._contested or (picture is not None and picture.ts == ts and picture.slices):
             return  # the picture comes on its own; or what is missing of it might be what speaks against them
-        if fits([nal for nal, _ in units], self._codec, self.sets, self._newest_slice):
+        before = (
+            picture.first_slice[:64] if picture is not None and picture.slices and not picture.damaged else self._newest_slice
+        )
+        if fits([nal for nal, _ in units], self._codec, self.sets, before):
             self._doubtful = units
 
     def _settle_doubt(self, nal: bytes = b"", ts: int = -1) -> None:
