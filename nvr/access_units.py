@@ -353,7 +353,7 @@ class UnitAssembler:
 
     def _close_marked(self) -> None:
         if self._is_marked and self._is_between_units:
-            self._builder.close()
+            self._builder.close(more=True)
 
     def knows_set(self, nal: bytes) -> bool:
         """The parameter set is in force, unchanged."""

@@ -37,7 +37,11 @@ def fits(units: list[bytes], codec: str, store: ParameterSetStore, newest: bytes
 def _goes_on(nal: bytes, newest: bytes, codec: str, store: ParameterSetStore) -> bool:
     """By the fields of its header the slice may follow the picture before. Raises ProtocolError."""
     if codec == "h265":
-        return bool(newest) and nal[:2] == newest[:2] and slice_pps_id(nal, codec) == slice_pps_id(newest, codec)
+        if not newest or slice_pps_id(nal, codec) != slice_pps_id(newest, codec) or nal[1] != newest[1]:
+            return False
+        return nal[0] == newest[0] or (
+            is_key_type(nal_type(newest, codec), codec) and not is_key_type(nal_type(nal, codec), codec)
+        )
     frame_num, bits = _frame_num(nal, store)
     if is_key_type(nal_type(nal, codec), codec):
         return frame_num == 0

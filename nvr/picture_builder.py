@@ -120,10 +120,11 @@ class PictureBuilder:
 
     def doubt(self, units: list[tuple[bytes, int]]) -> None:
         """These may be units of a picture, or a vendor's bytes: what comes next under their timestamp says which."""
-        ts, picture = units[0][1], self.open
+        ts = units[0][1]
         if self._doubtful and self._doubtful[0][1] == ts:  # one of the two is no picture: neither is believed
             self._doubtful, self._contested = [], ts
         self._settle_doubt()
+        picture = self.open
         if self.lost or ts == self._contested or (picture is not None and picture.ts == ts and picture.slices):
             return  # the picture comes on its own; or what is missing of it might be what speaks against them
         before = (
@@ -173,9 +174,13 @@ class PictureBuilder:
         picture.damaged = picture.near_loss = True
         picture.key |= is_key_type(kind, self._codec) or not is_slice
 
-    def close(self) -> None:
-        """The open picture is complete, or has to be given up; SEI that came behind it under its timestamp are its own."""
-        self._settle_doubt()
+    def close(self, *, more: bool = False) -> None:
+        """The open picture is complete, or has to be given up; SEI that came behind it under its timestamp are its own.
+
+        `more`: packets of the next one may be here already, and others of it on their way.
+        """
+        if not more:
+            self._settle_doubt()
         if self.open is not None:
             self._keep_trailing_sei(self.open)
         self._finish()
