@@ -1,6 +1,7 @@
 """What the web server gives a stranger: time, connections, sockets. Slow and greedy clients lose theirs, nobody else does.
 
-- A connection without a whole request after HEADER_SECONDS is closed; a body has BODY_SECONDS (a file: FILE_SECONDS), whether or
+- A connection counts from the moment it is accepted, before any TLS handshake (web.site).
+- A connection without a whole request after HEADER_SECONDS is closed, handshake and all; a body has BODY_SECONDS (a file: FILE_SECONDS), whether or
   not single bytes keep coming; an answer that nobody takes ends with the kernel's TCP_USER_TIMEOUT.
 - A source has MAX_STRANGERS connections on which nobody has signed in, a person MAX_PERSON, all together as many as the process
   may open files for. Beyond that the oldest goes and the newest stays: whoever holds a thousand open shuts out nobody.
@@ -31,6 +32,7 @@ from web.proxies import is_trusted, parse
 log = logging.getLogger(__name__)
 
 HEADER_SECONDS = 10.0  # from the connection to the end of its first request's head
+SHUTDOWN_SECONDS = 5  # for the goodbye of TLS
 KEEP_ALIVE_SECONDS = 75.0  # from an answer to the end of the next request's head; longer than a proxy keeps its connections
 BODY_SECONDS, FILE_SECONDS = 15.0, 120.0
 UNREAD_SECONDS = 60.0
@@ -50,23 +52,38 @@ class Connections(Server):
         self._settings = settings
         self._groups: dict[str, OrderedDict[RequestHandler, None]] = {}
         self._group_of: dict[RequestHandler, str] = {}
+        self._accepted: dict[RequestHandler, asyncio.Transport] = {}  # TCP's own transports
         self.dropped: Counter[str] = Counter()
         self.most = max(64, min(MAX_CONNECTIONS, open_files.limit() - SPARE_FILES))
 
-    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        super().connection_made(handler, transport)
+    def accepted(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        """A connection of TCP, with nothing on it yet."""
+        self._accepted[handler] = transport
         _end_unread(transport)
         peer = str((transport.get_extra_info("peername") or ("",))[0])
-        if is_trusted(peer, self._settings):
-            return  # many people's, and the proxy has limits of its own
-        self._loop.call_later(HEADER_SECONDS, self._expect_request, handler)
-        self._put(handler, source_of(peer), MAX_STRANGERS)
-        if len(self._connections) > self.most:
+        if not is_trusted(peer, self._settings):  # a proxy's are many people's, and it has limits of its own
+            self._loop.call_later(HEADER_SECONDS, self._expect_request, handler)
+            self._put(handler, source_of(peer), MAX_STRANGERS)
+        if len(self._accepted) > self.most and self._groups:
             self._drop(max(self._groups, key=lambda g: len(self._groups[g])), "all together")
+
+    def gone(self, handler: RequestHandler) -> None:
+        self._accepted.pop(handler, None)
+        self._take(handler)
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        if handler not in self._accepted:  # one with TLS is known since before its handshake
+            self.accepted(handler, transport)
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         super().connection_lost(handler, exc)
-        self._take(handler)
+        self.gone(handler)
+
+    async def shutdown(self, timeout: float | None = None) -> None:
+        await super().shutdown(timeout)
+        for transport in list(self._accepted.values()):
+            transport.abort()  # those without a handshake, of which aiohttp knows nothing
 
     def proved(self, handler: RequestHandler, user_id: int) -> None:
         """Somebody who is signed in asks on this connection: it is a person's now, not a source's."""
@@ -97,16 +114,16 @@ class Connections(Server):
         self._close(oldest, why)
 
     def _expect_request(self, handler: RequestHandler) -> None:
-        if handler in self._connections and handler._request_count == 0:
+        if handler in self._accepted and handler._request_count == 0:
             self._close(handler, "no request in time")
 
     def _close(self, handler: RequestHandler, why: str) -> None:
         self.dropped[why] += 1
         if self.dropped[why] in (1, 100, 10_000):
             log.warning("connections of strangers were closed (%s): %d so far", why, self.dropped[why])
-        transport = handler.transport
+        transport = self._accepted.pop(handler, None)
         handler.force_close()
-        if isinstance(transport, asyncio.Transport):
+        if transport is not None:
             transport.abort()  # closing would wait until what was written is taken
 
 

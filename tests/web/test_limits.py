@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -16,8 +18,11 @@ from core.database import Database
 from core.errors import TooManyError, TooSlowError
 from core.permissions import Role
 from core.settings import WebSettings
+from tests.web import certificates
 from tests.web.conftest import SignIn
 from web import limits
+from web.site import Site
+from web.tls.context import TlsContext
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 opened: list[Connection] = []
@@ -32,31 +37,50 @@ async def sign_in(request: web.Request) -> web.Response:
     return web.Response(text="you")
 
 
-@pytest.fixture
-async def served(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[limits.Runner, int]]:
-    """A small server whose limits are reached soon."""
+@pytest.fixture(params=["plain", "tls"])
+async def served(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> AsyncIterator[tuple[limits.Runner, int, ssl.SSLContext | None]]:
+    """A small server whose limits are reached soon, with TLS as without."""
     monkeypatch.setattr(limits, "MAX_STRANGERS", 5)
     monkeypatch.setattr(limits, "MAX_PERSON", 3)
     monkeypatch.setattr(limits, "HEADER_SECONDS", 0.6)
+    tls = await asyncio.to_thread(contexts, tmp_path) if request.param == "tls" else None
     app = web.Application()
     app.router.add_get("/", answer)
     app.router.add_get("/me", sign_in)
     runner = limits.Runner(app, WebSettings(), shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = Site(runner, "127.0.0.1", 0, tls[0] if tls else None)
     await site.start()
-    yield runner, runner.addresses[0][1]
+    yield runner, runner.addresses[0][1], tls[1] if tls else None
     for _, writer in opened:
-        writer.close()
+        writer.transport.abort()
     opened.clear()
     await runner.cleanup()
 
 
-async def connect(port: int, text: bytes) -> Connection:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+Served = tuple[limits.Runner, int, ssl.SSLContext | None]
+
+
+def contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Of a server and of a client."""
+    pair = certificates.made("station.lan")
+    client = ssl.create_default_context()
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    return TlsContext(*certificates.write(folder, [pair], pair[1])).listener, client
+
+
+async def connect(served: Served, text: bytes) -> Connection:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served[1], ssl=served[2])
     writer.write(text)
     opened.append((reader, writer))
     return reader, writer
+
+
+async def silent(served: Served) -> Connection:
+    """Not even a handshake comes."""
+    return await connect((served[0], served[1], None), b"")
 
 
 async def ended(connection: Connection) -> bool:
@@ -74,52 +98,68 @@ async def told(connection: Connection) -> bytes:
         return (await connection[0].readuntil(b"\r\n")).strip()
 
 
-async def test_a_connection_without_a_whole_request_is_closed(served: tuple[limits.Runner, int]) -> None:
-    _, port = served
-    silent = [await connect(port, b"GET / HTT"), await connect(port, b"")]
-    used = await connect(port, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+async def test_a_connection_without_a_whole_request_is_closed(served: Served) -> None:
+    quiet = [await connect(served, b"GET / HTT"), await connect(served, b""), await silent(served)]
+    used = await connect(served, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     assert await told(used) == b"HTTP/1.1 200 OK"
     await asyncio.sleep(0.7)
-    assert [await ended(c) for c in silent] == [True, True]
+    assert [await ended(c) for c in quiet] == [True, True, True]
     used[1].write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     await used[0].readuntil(b"here")
     assert await told(used) == b"HTTP/1.1 200 OK"
 
 
-async def test_who_holds_many_connections_loses_the_oldest_and_shuts_out_nobody(served: tuple[limits.Runner, int]) -> None:
-    _, port = served
-    person = await connect(port, b"GET /me HTTP/1.1\r\nHost: a\r\n\r\n")
+async def test_who_holds_many_connections_loses_the_oldest_and_shuts_out_nobody(served: Served) -> None:
+    person = await connect(served, b"GET /me HTTP/1.1\r\nHost: a\r\n\r\n")
     assert await told(person) == b"HTTP/1.1 200 OK"
-    held = [await connect(port, b"GET / HTTP/1.1\r\nX: ") for _ in range(7)]
+    held = [await connect(served, b"GET / HTTP/1.1\r\nX: ") for _ in range(7)]
     await asyncio.sleep(0.05)
     assert [await ended(c) for c in held] == [True, True, False, False, False, False, False]
-    newest = await connect(port, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    newest = await connect(served, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     assert await told(newest) == b"HTTP/1.1 200 OK"
     person[1].write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     await person[0].readuntil(b"you")
     assert await told(person) == b"HTTP/1.1 200 OK"
 
 
-async def test_a_person_has_a_share_of_the_connections(served: tuple[limits.Runner, int]) -> None:
-    runner, port = served
-    mine = [await connect(port, b"GET /me HTTP/1.1\r\nHost: a\r\n\r\n") for _ in range(4)]
+async def test_a_person_has_a_share_of_the_connections(served: Served) -> None:
+    runner = served[0]
+    mine = [await connect(served, b"GET /me HTTP/1.1\r\nHost: a\r\n\r\n") for _ in range(4)]
     for c in mine[1:]:
         assert await told(c) == b"HTTP/1.1 200 OK"
     await asyncio.sleep(0.05)
-    stranger = await connect(port, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    stranger = await connect(served, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     assert await told(stranger) == b"HTTP/1.1 200 OK"
     assert isinstance(runner.server, limits.Connections)
     assert {g: len(members) for g, members in runner.server._groups.items()} == {"person 7": 3, "127.0.0.1": 1}
 
 
-async def test_all_connections_together_are_bounded(served: tuple[limits.Runner, int]) -> None:
-    runner, port = served
+async def test_all_connections_together_are_bounded(served: Served) -> None:
+    runner = served[0]
     server = runner.server
     assert isinstance(server, limits.Connections)
     server.most = 3
-    held = [await connect(port, b"GET / HTTP/1.1\r\nX: ") for _ in range(5)]
+    held = [await connect(served, b"GET / HTTP/1.1\r\nX: ") for _ in range(5)]
     await asyncio.sleep(0.05)
     assert [await ended(c) for c in held] == [True, True, False, False, False]
+
+
+async def test_who_says_nothing_at_all_counts_as_well(served: Served) -> None:
+    runner = served[0]
+    held = [await silent(served) for _ in range(7)]
+    await asyncio.sleep(0.05)
+    assert [await ended(c) for c in held] == [True, True, False, False, False, False, False]
+    assert isinstance(runner.server, limits.Connections)
+    runner.server.most = 3
+    await silent(served)
+    await silent(served)
+    await asyncio.sleep(0.05)
+    assert sum([not await ended(c) for c in opened]) <= 5
+    newest = await connect(served, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert await told(newest) == b"HTTP/1.1 200 OK"
+    await runner.server.shutdown(0.1)
+    await asyncio.sleep(0.05)
+    assert not runner.server._accepted and not runner.server._groups
 
 
 async def test_a_body_has_its_time() -> None:

@@ -24,7 +24,7 @@ from core.clock import ManualClock
 from core.errors import CertificateError, StorageError, UsageError
 from core.settings import DataSettings, Settings, TlsMode, WebSettings
 from tests.web.certificates import NOW, Pair, made, write
-from web import listen, routing
+from web import limits, listen, routing
 from web.listen import Listener
 from web.tls import certificate
 from web.tls.authority import Authority, host, own_hosts
@@ -277,7 +277,7 @@ async def console(tmp_path: Path) -> AsyncIterator[Console]:
 
     app = web.Application(middlewares=[routing.headers])
     app.router.add_get("/", hello)
-    runner = web.AppRunner(app, access_log=None)
+    runner = limits.Runner(app, WebSettings())
     await runner.setup()
     listener = Listener(settings, clock)
     await listener.load()
@@ -401,7 +401,7 @@ async def test_a_station_comes_up_whatever_the_dates_say(
     settings = WebSettings(port=port, tls=TlsMode.OWN, certificate=files[0], certificate_key=files[1])
     listener = Listener(Settings(data=DataSettings(dir=tmp_path), web=settings), ManualClock(NOW))
     await listener.load()
-    runner = web.AppRunner(web.Application(), access_log=None)
+    runner = limits.Runner(web.Application(), WebSettings())
     await runner.setup()
     await listener.start(runner)
     for _ in range(3):
@@ -416,7 +416,7 @@ async def test_a_station_comes_up_whatever_the_dates_say(
 async def test_a_bad_start_is_one_sentence(console: Console, tmp_path: Path) -> None:
     async def start(**web_settings: object) -> None:
         settings = Settings(data=DataSettings(dir=tmp_path), web=WebSettings(**web_settings))  # type: ignore[arg-type]
-        runner = web.AppRunner(web.Application(), access_log=None)
+        runner = limits.Runner(web.Application(), WebSettings())
         await runner.setup()
         try:
             listener = Listener(settings, console.clock)
@@ -447,7 +447,7 @@ async def test_plain_http_for_others_is_warned_of(
     host: str, tls: str, proxies: list[str], words: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     web_settings = WebSettings(host=host, port=0, tls=TlsMode(tls), trusted_proxies=proxies)
-    runner = web.AppRunner(web.Application(), access_log=None)
+    runner = limits.Runner(web.Application(), WebSettings())
     await runner.setup()
     await Listener(Settings(data=DataSettings(dir=tmp_path), web=web_settings), ManualClock()).start(runner)
     await runner.cleanup()
