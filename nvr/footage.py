@@ -26,6 +26,7 @@ DELETING, BACKFILLED, AUDIO, RECOVERED, UNHASHED = 1, 2, 4, 8, 16
 NO_CLOCK = -(2**63)
 _ENTRY = struct.Struct("<IIIIIIqB32s")
 _SPAN = struct.Struct("<II24xB32x")  # start, duration and flags of an entry
+ENTRY_BYTES = _ENTRY.size
 NO_HASH = bytes(32)
 
 

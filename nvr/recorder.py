@@ -98,6 +98,7 @@ class Recorder:
         self.tasks.run_forever("watch over the volumes", self.volumes.watch, essential=True)
         await self._refiler.begin(to_microseconds(self._clock.now()), self.clock_kept_in)
         self.tasks.run_forever("correcting what a wrong clock filed", self._refiler.run)
+        self.tasks.run_forever("watching for the proof of the clock", self._refiler.watch)
 
     async def stop(self) -> None:
         """End every stream, write out everything, store the last facts."""
@@ -113,7 +114,7 @@ class Recorder:
         log.warning("the station's clock was set by %+.1f s; what was filed since it ran wrong is corrected", by_us / SECOND)
         since = from_microseconds(self.ticker.station.since_us)
         self._archive.announce("station.clock_stepped", None, by_seconds=round(by_us / SECOND, 3), since=since.isoformat())
-        self._refiler.clock_stepped(by_us)
+        self._refiler.clock_stepped(by_us, {*self.streams, *self._left})
         for state in (*self.streams.values(), *self._left.values()):
             state.sink.clock_stepped(by_us)
 
@@ -213,6 +214,7 @@ class Recorder:
         seconds = self._settings.segment_seconds
         sink = make(spec.id, self.volumes, self._archive, counters, seconds, loop.call_soon_threadsafe)
         sink.follow(self.ticker.station, self._refiler.stepped)
+        self._refiler.records(spec.id)
         return sink
 
     def _continue(self, sink: SegmentSink, before: StreamState, why: tuple[str, str]) -> None:

@@ -22,7 +22,7 @@ import os
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -39,8 +39,9 @@ from nvr.archive import ArchiveDatabase
 from nvr.clock_epoch import Epoch
 from nvr.disk_calls import DiskCalls
 from nvr.footage import Segment
-from nvr.tables import Footage, Gap
-from nvr.timeline import ClockStep
+from nvr.plausible_clock import STEP_US
+from nvr.tables import Footage, Gap, RetentionClockRow
+from nvr.timeline import ClockStep, holes
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,9 @@ NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 CALLS = DiskCalls(120.0)  # a volume that hangs holds up nobody's end
 _Name = Callable[[Path, Path], object]
 BATCH = 200  # files of a stream that are moved in one transaction
+LOOK_SECONDS = 30
+ROWS_HOURS = 26  # around its beginning an epoch knows its own entries from older ones of the same row
+HOLE_US = 1200 * SECOND
 CLOSING_SECONDS = 60  # so long may it take until a file has its entry
 
 
@@ -63,6 +67,7 @@ class Refiler:
         self._first_offset_us = 0  # of the epoch, when this run began
         self._began_us = 0  # wall time at which this run began, by its first clock
         self._stepped_us: Counter[str] = Counter()  # by which streams went over to other clocks since
+        self._moving = asyncio.Lock()
         self.moved = 0
 
     async def begin(self, wall_us: int, kept_in: Path | None = None) -> None:
@@ -71,22 +76,91 @@ class Refiler:
             row, gap = [await session.scalar(select(func.max(t.id))) or 0 for t in (Footage, Gap)]
         epoch = await asyncio.to_thread(clock_epoch.present, wall_us, row + 1, gap + 1)
         before = await asyncio.to_thread(clock_epoch.load, kept_in) if kept_in is not None else None
-        self._epoch = before if before is not None and before.continues(epoch) else epoch
-        self._kept_in, self._began_us, self._first_offset_us = kept_in, wall_us, self._epoch.offset_us
+        if before is not None and before.continues(epoch):
+            epoch = before
+        else:
+            epoch.rows = await self._rows_around(wall_us, before.streams if before is not None else ())
+            epoch = clock_epoch.following(before, epoch) if before is not None else epoch
+        self._epoch = epoch
+        self._kept_in, self._began_us, self._first_offset_us = kept_in, wall_us, epoch.offset_us
         await self._keep()
+
+    async def _rows_around(self, wall_us: int, streams: Sequence[str]) -> dict[int, int]:
+        """How many entries the rows have to which this epoch adds its own."""
+        now = wall_us // footage.HOUR_US
+        query = select(Footage.id, func.length(Footage.entries)).where(Footage.hour.between(now - ROWS_HOURS, now + ROWS_HOURS))
+        async with self._database.reading() as session:
+            rows = await session.execute(query.where(Footage.stream.in_(streams)) if streams else query)
+            return {row: length // footage.ENTRY_BYTES for row, length in rows}
+
+    def records(self, stream: str) -> None:
+        """This run files for the stream."""
+        if self._epoch is not None and stream not in self._epoch.streams:
+            self._epoch.streams = (*self._epoch.streams, stream)
+
+    async def watch(self) -> None:
+        """Look whether the clock is proved meanwhile."""
+        while True:
+            for _ in range(clock_epoch.KEPT_EVERY_S // LOOK_SECONDS):
+                await asyncio.sleep(LOOK_SECONDS)
+                await self.look()
+            await self._keep()
+
+    async def look(self) -> None:
+        """Where retention believes the clock, what earlier boots and clocks filed gets its right times."""
+        if self._epoch is None or not (self._epoch.past or not self._epoch.proved) or not await self._believed(self._epoch):
+            return
+        while self._epoch.past:
+            old, *later = (*self._epoch.past, self._epoch)
+            if by := clock_epoch.correction(old, later):
+                log.warning("what was filed until %s µs by a wrong clock moves by %+.1f s", old.end_us, by / SECOND)
+                for stream in old.streams:
+                    await self._bring_back(stream, old, later[0], by)
+            self._epoch = replace(self._epoch, past=self._epoch.past[1:])
+            await self._keep()
+        self._epoch.proved = True
+        await self._keep()
+
+    async def _believed(self, epoch: Epoch) -> bool:
+        async with self._database.reading() as session:
+            row = await session.get(RetentionClockRow, retention_clock.ROW)
+        if row is None or row.suspicion or row.boot != epoch.boot[:40]:
+            return False
+        return abs(row.wall_us - row.uptime_us - epoch.offset_us) <= STEP_US
+
+    async def _bring_back(self, stream: str, old: Epoch, later: Epoch, by_us: int) -> None:
+        step = ClockStep(stream, old.since_us - SECOND, old.end_us + 2 * clock_epoch.KEPT_EVERY_S * SECOND, by_us, (), True)
+        try:
+            async with self._moving:
+                await self._archive.flush()
+                step = await self._named(step, old, later)
+                await self._keep_age(step)
+                for batch in batches(step):
+                    self.moved += await refile(self._database, batch)
+                async with self._database.session() as session:
+                    await _move_gaps(session, replace(step, files=()), old.first_gap, later.first_gap)
+                    await _name_hole(session, step, later)
+        except (OSError, StorageError) as e:
+            log.error("%s: what a wrong clock filed stays where it is (%s)", stream, e, extra={"stream": stream})
 
     async def _keep(self) -> None:
         if self._kept_in is None or self._epoch is None:
             return
+        self._epoch.seen_us = max(self._epoch.seen_us, clock_epoch.since_boot())
         try:
             await asyncio.to_thread(clock_epoch.save, self._kept_in, self._epoch)
         except OSError as e:
             log.warning("since when the clock runs as it does cannot be kept in %s: %s", self._kept_in, e.strerror)
 
-    def clock_stepped(self, by_us: int) -> None:
-        """The station's clock was set; streams follow at their next keyframes (`stepped`)."""
-        if self._epoch is not None:
-            self._epoch = replace(self._epoch, offset_us=self._epoch.offset_us + by_us, since_us=self._epoch.since_us + by_us)
+    def clock_stepped(self, by_us: int, followed: Collection[str] | None = None) -> None:
+        """The station's clock was set; the streams of this run follow at their next keyframes (`stepped`), those of earlier runs,
+        which are not among them, at once."""
+        if self._epoch is None:
+            return
+        old, self._epoch = self._epoch, clock_epoch.stepped(self._epoch, by_us)
+        for stream in old.streams if followed is not None else ():
+            if stream not in (followed or ()):
+                self.stepped(ClockStep(stream, old.since_us, old.offset_us + clock_epoch.since_boot(), by_us, (), True))
 
     def stepped(self, step: ClockStep) -> None:
         """The stream went over to a clock that was set; all its facts by the old one were told before this."""
@@ -128,15 +202,17 @@ class Refiler:
         """What still waits, when nothing records any more."""
         while not self._waiting.empty():
             await self._correct(self._waiting.get_nowait(), 1)
+        await self._keep()
 
     async def _correct(self, step: ClockStep, patience: int) -> None:
         await self._keep()
         try:
             await self._wait_for_entries(step, patience)
-            named = await self._named(step)
-            await self._keep_age(named)
-            for batch in batches(named):
-                self.moved += await refile(self._database, batch)
+            async with self._moving:
+                named = await self._named(step, self._epoch if step.more else None)
+                await self._keep_age(named)
+                for batch in batches(named):
+                    self.moved += await refile(self._database, batch)
         except (OSError, StorageError) as e:
             log.error(
                 "%s: footage of a wrong clock stays where it is (from %s to %s µs, wrong by %s µs): %s",
@@ -150,19 +226,19 @@ class Refiler:
             async with self._database.session() as session:
                 await retention_clock.refiled(session, since, until, step.by_us)
 
-    async def _named(self, step: ClockStep) -> ClockStep:
-        """The step with the names of all its files: those that the stream does not remember are of entries made since; what a card
-        gave lies in gaps of the old clock, and moves as they do."""
-        first = self._epoch.first_row if step.more and self._epoch is not None else None
+    async def _named(self, step: ClockStep, epoch: Epoch | None, later: Epoch | None = None) -> ClockStep:
+        """The step with the names of all its files: those that the stream does not remember are of entries made since the epoch
+        began, and before the later one; what a card gave lies in gaps of the old clock, and moves as they do."""
         hours = Footage.hour.between(step.since_us // footage.HOUR_US, step.until_us // footage.HOUR_US)
         async with self._database.reading() as session:
             rows = await session.scalars(select(Footage).where(Footage.stream == step.stream, hours))
-            found = ((r.id, s) for r in rows for s in footage.unpack(r.stream, r.hour, r.volume, r.entries))
+            found = ((r.id, at, s) for r in rows for at, s in enumerate(footage.unpack(r.stream, r.hour, r.volume, r.entries)))
             named = {
                 s.start_us
-                for row, s in found
+                for row, at, s in found
                 if step.since_us <= s.start_us <= step.until_us
-                and (s.flags & footage.BACKFILLED or (first is not None and row >= first))
+                and (s.flags & footage.BACKFILLED or (epoch is not None and epoch.filed(row, at)))
+                and not (later is not None and later.filed(row, at))
             }
         return replace(step, files=tuple(sorted(named - set(step.after) | set(step.files or ()))))
 
@@ -186,10 +262,11 @@ def batches(step: ClockStep) -> Iterator[ClockStep]:
         yield replace(step, files=tuple(files[at : at + BATCH]))
 
 
-async def _move_gaps(session: AsyncSession, step: ClockStep, first: int = 0) -> None:
-    """`first`: of the gaps from this one on."""
+async def _move_gaps(session: AsyncSession, step: ClockStep, first: int = 0, last: int = 2**62) -> None:
+    """Of the gaps from `first` on, and before `last`."""
     for column in (Gap.start_us, Gap.end_us):
-        moved = update(Gap).where(Gap.stream == step.stream, column.between(step.since_us, step.until_us))
+        within = column.between(step.since_us, step.until_us)
+        moved = update(Gap).where(Gap.stream == step.stream, Gap.id < last, within)
         if column is Gap.start_us:
             moved = moved.where(Gap.id >= first)
         else:  # one of before that ended in this stretch, too
@@ -199,6 +276,26 @@ async def _move_gaps(session: AsyncSession, step: ClockStep, first: int = 0) -> 
         begins = step.files[0] + step.by_us
         ended = update(Gap).where(Gap.stream == step.stream, Gap.start_us == Gap.end_us, Gap.start_us < begins)
         await session.execute(ended.where(Gap.start_us > step.until_us).values(end_us=begins))
+
+
+async def _name_hole(session: AsyncSession, step: ClockStep, later: Epoch) -> None:
+    """The restart of the machine, which the wrong clock hid or made longer."""
+    since, until = step.until_us + step.by_us - HOLE_US, later.since_us + HOLE_US
+    stray = update(Gap).where(Gap.stream == step.stream, Gap.id >= later.first_gap, Gap.start_us < later.since_us)
+    stray = stray.where(
+        Gap.start_us.between(step.since_us, step.until_us), or_(Gap.end_us.is_(None), Gap.end_us >= Gap.start_us + step.by_us)
+    )
+    await session.execute(stray.values(start_us=Gap.start_us + step.by_us))
+    files = await footage.between(session, [step.stream], since, until)
+    gaps = await session.execute(
+        select(Gap.start_us, Gap.end_us).where(Gap.stream == step.stream, Gap.start_us < until, Gap.end_us > since)
+    )
+    spans, told = [(s.start_us, s.end_us) for s in files], [(start, end if end is not None else until) for start, end in gaps]
+    session.add_all(
+        Gap(stream=step.stream, start_us=start, end_us=end, cause="recorder_down", detail="")
+        for start, end in holes(spans, told, ())
+        if end <= until
+    )
 
 
 async def refile(database: Database, step: ClockStep) -> int:

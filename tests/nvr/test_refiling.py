@@ -26,7 +26,7 @@ from nvr.retention import Retention
 from nvr.retention_clock import RetentionClock
 from nvr.station_clock import StationClock
 from nvr.streams import StreamSpec
-from nvr.tables import Footage, Gap, StreamUsage
+from nvr.tables import Footage, Gap, RetentionClockRow, StreamUsage
 from nvr.timeline import ClockStep
 from nvr.volumes import prepare
 from tests.nvr.conftest import LOGIN, eventually, record, segments_of
@@ -401,3 +401,69 @@ async def test_another_boot_or_another_clock_begins_anew(filed: Filed, tmp_path:
         assert found is not None and found.since_us == T + 50
     await asyncio.to_thread(kept.write_text, "[1, 2")
     assert await asyncio.to_thread(clock_epoch.load, kept) is None
+
+
+@pytest.mark.parametrize("by", [-400 * DAY, -8 * HOUR, -HOUR, HOUR, 8 * HOUR, 400 * DAY])
+async def test_a_mistake_that_a_restart_of_the_machine_undoes_is_taken_back(
+    filed: Filed, tmp_path: Path, by: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that the boot before filed, and moved along, lies where it was recorded as soon as the clock is believed; what others
+    filed in the same hours stays. The restart is a gap."""
+    up, kept, began = [30 * SECOND], tmp_path / "clock-0.json", T + 600 * SECOND
+    monkeypatch.setattr(clock_epoch, "since_boot", lambda: up[0])
+    await filed.prepare(began - 10 * SECOND)
+    first = refiling.Refiler(filed.archive)
+    await first.begin(began, kept)
+    first.records("cam/main")
+    starts = [began + k * 10 * SECOND for k in range(3)]
+    await filed.prepare(*starts)
+    first.clock_stepped(by)
+    first.stepped(ClockStep("cam/main", began, began + 30 * SECOND, by, tuple(starts)))
+    await first.finish()
+    await filed.prepare(began + 30 * SECOND + by)  # by the wrong clock
+    up[0] += 40 * SECOND
+    await first.finish()
+    ours = await asyncio.to_thread(clock_epoch.load, kept)
+    assert ours is not None
+    await asyncio.to_thread(clock_epoch.save, kept, replace(ours, boot="before"))
+    up[0], again = 20 * SECOND, began + 340 * SECOND
+    second = refiling.Refiler(filed.archive)
+    await second.begin(again, kept)
+    if by < 0:  # else its time line found itself in the future, and went on from now
+        filed.archive.gap("cam/main", began + 40 * SECOND + by, "recorder_down", "", again)
+    await filed.prepare(again)
+    await second.look()
+    assert second.moved == 0  # nobody has proved the clock yet
+    async with filed.database.session() as session:
+        session.add(
+            RetentionClockRow(
+                id=1, boot=ours.boot, uptime_us=up[0], wall_us=again, plausible_us=again, suspicion="", steady_us=0, ntp_us=0
+            )
+        )
+    await second.look()
+    found = sorted(s.start_us for s in await segments_of(filed.database))
+    assert found == pytest.approx([began - 10 * SECOND, *starts, began + 30 * SECOND, again], abs=5)
+    assert await filed.names() == sorted(path_of(filed.archive.paths, s) for s in await segments_of(filed.database))
+    assert await filed.gaps() == [(pytest.approx(began + 40 * SECOND), pytest.approx(again))]
+    after = await asyncio.to_thread(clock_epoch.load, kept)
+    assert after is not None and after.past == () and after.proved
+    await second.look()
+    assert sorted(s.start_us for s in await segments_of(filed.database)) == found
+
+
+async def test_a_stream_that_only_an_earlier_run_recorded_is_corrected_too(filed: Filed, tmp_path: Path) -> None:
+    """Its schedule had ended before the recorder was restarted."""
+    kept = tmp_path / "clock-0.json"
+    first = refiling.Refiler(filed.archive)
+    await first.begin(T, kept)
+    first.records("cam/main")
+    await filed.prepare(T, T + 10 * SECOND)
+    await first.finish()
+    ours = await asyncio.to_thread(clock_epoch.load, kept)
+    assert ours is not None
+    await asyncio.to_thread(clock_epoch.save, kept, replace(ours, offset_us=ours.offset_us + 60 * SECOND))
+    second = refiling.Refiler(filed.archive)
+    await second.begin(T + 60 * SECOND, kept)
+    second.clock_stepped(-HOUR, {"other/main"})
+    await second.finish()
+    assert [s.start_us for s in await segments_of(filed.database)] == [T - HOUR, T + 10 * SECOND - HOUR]
