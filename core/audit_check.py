@@ -15,8 +15,8 @@ import json
 import logging
 import os
 import secrets
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 FILE = "audit.seal"
 SEALED_ANEW = "audit.seal"
+KEY_BEGUN = "audit.key"
 BATCH_ROWS = 500
 WAIT_S = 2.0  # that an answer waits for a verification under way
 _COLUMNS = tuple(getattr(AuditRow, c.name) for c in AuditRow.__table__.columns)
@@ -50,9 +51,14 @@ class Seal:
     hash: str
     at: str
     key_id: str
+    first: int | None = None  # the first row of this key; None: unknown, in seals of earlier versions
+
+    def told(self) -> dict[str, Any]:
+        """What stands in the file, and what the MAC is over."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     def mac(self, key: bytes) -> str:
-        return hmac.new(key, json.dumps(asdict(self), sort_keys=True).encode(), hashlib.sha256).hexdigest()
+        return hmac.new(key, json.dumps(self.told(), sort_keys=True).encode(), hashlib.sha256).hexdigest()
 
 
 def read_seal(data_dir: Path, key: bytes) -> Seal | None:
@@ -76,7 +82,7 @@ def write_seal(data_dir: Path, key: bytes, seal: Seal) -> None:
     path = data_dir / FILE
     new = path.with_name(f".{FILE}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
-        audit_key.write_private(new, json.dumps(asdict(seal) | {"mac": seal.mac(key)}) + "\n")
+        audit_key.write_private(new, json.dumps(seal.told() | {"mac": seal.mac(key)}) + "\n")
         new.replace(path)
         sync_folder(data_dir)
     except OSError as e:
@@ -91,8 +97,8 @@ async def seal_now(database: Database, data_dir: Path, at: datetime, *, anew: bo
     key = database.audit_key
     assert key is not None
     async with database.reading() as session:
-        seal = await _seal_of(session, key, at)
         former = None if anew else await asyncio.to_thread(read_seal, data_dir, key)
+        seal = await _seal_of(session, key, at, former)
         if seal is None or (former is not None and (seal.last <= former.last or await _misfit(session, former))):
             return None
     await asyncio.to_thread(write_seal, data_dir, key, seal)
@@ -105,12 +111,21 @@ async def head(session: AsyncSession) -> tuple[int, str]:
     return rows, await session.scalar(select(AuditRow.hash).order_by(AuditRow.id.desc()).limit(1)) or GENESIS
 
 
-async def _seal_of(session: AsyncSession, key: bytes, at: datetime) -> Seal | None:
+async def keys(session: AsyncSession) -> dict[str, int]:
+    """Number of rows by the name of their key; empty name: rows of before there was one."""
+    found = await session.execute(select(AuditRow.key_id, func.count()).group_by(AuditRow.key_id))
+    return {row[0]: row[1] for row in found}
+
+
+async def _seal_of(session: AsyncSession, key: bytes, at: datetime, former: Seal | None) -> Seal | None:
     last = (await session.execute(select(AuditRow.id, AuditRow.hash).order_by(AuditRow.id.desc()).limit(1))).first()
     if last is None:
         return None
     rows = await session.scalar(select(func.count()).where(AuditRow.id <= last.id)) or 0
-    return Seal(rows, last.id, last.hash, at.isoformat(), audit_key.key_id(key))
+    ours, first = audit_key.key_id(key), former.first if former else None
+    if first is None:
+        first = await session.scalar(select(AuditRow.id).where(AuditRow.key_id == ours).order_by(AuditRow.id).limit(1))
+    return Seal(rows, last.id, last.hash, at.isoformat(), ours, first)
 
 
 async def _misfit(session: AsyncSession, seal: Seal) -> str:
@@ -121,6 +136,11 @@ async def _misfit(session: AsyncSession, seal: Seal) -> str:
         return f"the trail ends at row {newest}, but was sealed up to row {seal.last} on {seal.at}: rows were cut off"
     if found != seal.hash:
         return f"row {seal.last} is not the one that was sealed on {seal.at}: the trail was written anew"
+    # Rows before the first one of our key are not judged by it: who moves that boundary hides what he changed.
+    if seal.first is not None:
+        key_id = await session.scalar(select(AuditRow.key_id).where(AuditRow.id == seal.first))
+        if key_id not in ("", seal.key_id):
+            return f"row {seal.first} was given another key since it was sealed on {seal.at}: rows up to there were changed"
     rows = await session.scalar(select(func.count()).where(AuditRow.id <= seal.last)) or 0
     return "" if rows == seal.rows else f"{rows} rows are left of the {seal.rows} that were sealed on {seal.at}"
 
@@ -135,6 +155,7 @@ class State:
     keyed: bool = False  # a row of our key has been met
     unkeyed: int = 0
     foreign: int = 0
+    keys: Mapping[str, int] = field(default_factory=dict)  # rows by key (empty: none) before the first one of ours
     doubted: int = 0  # rows from a break up to the row in which a person sealed the trail anew
     broken_at: int | None = None
     problem: str = ""
@@ -159,28 +180,47 @@ def follow(state: State, rows: Sequence[Any], key: bytes) -> State:
     """The state after these rows, which come next; ends at the first that does not fit. Blocking."""
     ours = audit_key.key_id(key)
     for row in rows:
-        wrong = _wrong(state, row, key, ours)
-        if wrong:
+        # A row of ours that came through an older program has lost the name of its key, not its hash.
+        fits = row.key_id in ("", ours) and hmac.compare_digest(row.hash, audit.keyed_digest(key, row))
+        if wrong := _wrong(state, row, ours, fits):
             return replace(state, broken_at=row.id, problem=f"row {row.id} {wrong}")
         state = replace(
-            state, last=row.id, hash=row.hash, rows=state.rows + 1, keyed=state.keyed or row.key_id == ours,
-            unkeyed=state.unkeyed + (not row.key_id), foreign=state.foreign + (row.key_id not in ("", ours)),
+            state, last=row.id, hash=row.hash, rows=state.rows + 1, keyed=state.keyed or fits,
+            unkeyed=state.unkeyed + (not row.key_id and not fits), foreign=state.foreign + (row.key_id not in ("", ours)),
+            keys=state.keys if fits else {**state.keys, row.key_id: state.keys.get(row.key_id, 0) + 1},
         )  # fmt: skip
     return state
 
 
-def _wrong(state: State, row: Any, key: bytes, ours: str) -> str:
+def _wrong(state: State, row: Any, ours: str, fits: bool) -> str:
+    """What is wrong with the next row, as the end of a sentence; `fits`: its hash is the one under our key."""
     if row.previous != state.hash:
         return "does not follow the row before it: rows between them were changed or taken away"
     if row.key_id and state.last and row.id != state.last + 1:
         return f"follows row {state.last}: rows between them are missing"
-    # A row of ours that came through an older program has lost the name of its key, not its hash.
-    fits = row.key_id in ("", ours) and hmac.compare_digest(row.hash, audit.keyed_digest(key, row))
     if row.key_id == ours or fits:
-        return "" if fits else "was changed"
+        return _unvouched(state, row) if fits else "was changed"
     if state.keyed:
         return "was not sealed with the station's key"
     return "was changed" if not row.key_id and row.hash != audit.plain_digest(row) else ""
+
+
+def _unvouched(state: State, row: Any) -> str:
+    """Rows before the first one of our key are believed only as far as that one tells them: how many of which key (the name
+    of a row's key is not under its hash), and the last one's hash."""
+    if state.keyed or not state.rows:
+        return ""
+    told = row.data if row.action == KEY_BEGUN else {}
+    known = (told.get("rows"), told.get("hash"), told.get("keys", {"": state.rows})) == (
+        state.rows,
+        state.hash,
+        dict(state.keys),
+    )
+    return (
+        ""
+        if known
+        else "is the first of the station's key and does not vouch for the rows before it: they were given another key"
+    )
 
 
 class Verifier:
@@ -249,6 +289,8 @@ class Verifier:
         async with self._database.reading() as session:
             if seal is not None:
                 sealed_at, problem = seal.at, problem or await _misfit(session, seal)
+            if complete and self._state.rows and not self._state.keyed:
+                problem = problem or "no row is sealed with the station's key: all were given another one"
             problem = problem or await _unguarded(session)
             if complete and not problem and (still := await self._changed(session)):
                 problem = still

@@ -44,7 +44,10 @@ async def begin(database: Database, data_dir: Path, actor: str = "system", reaso
             rows, digest = await audit_check.head(session)
             now = SystemClock().now()
             key = audit_key.key_id(database.audit_key)
-            await audit.record(session, now, actor, "audit.key", "audit trail", reason=reason, rows=rows, hash=digest, key=key)
+            await audit.record(
+                session, now, actor, audit_check.KEY_BEGUN, "audit trail", reason=reason, rows=rows, hash=digest, key=key,
+                keys=await audit_check.keys(session),
+            )  # fmt: skip
     if not keyed:  # a seal that was taken away is not made anew by itself
         await audit_check.seal_now(database, data_dir, SystemClock().now(), anew=True)
 

@@ -143,6 +143,51 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
 }  # fmt: skip
 
 
+FOREIGN = "UPDATE audit SET key_id = '00deadbeef000000' WHERE id <= "
+
+
+@pytest.mark.parametrize("rows", [1, 9, 10, 12])
+async def test_rows_given_another_key_are_not_believed(trail: Trail, clock: ManualClock, rows: int) -> None:
+    """The name of a row's key is not under its hash: rows before the first one of ours would be judged by nobody."""
+    await trail.execute("UPDATE audit SET actor = 'li', object = 'harmless' WHERE id IN (1, 9)", f"{FOREIGN}{rows}")
+    assert (await trail.verdict()).problem
+    clock.advance(60)
+    await trail.write(1)
+    assert await trail.seal() is None
+    assert "key" in (await trail.verdict()).problem
+
+
+async def test_rows_before_a_lost_key_are_counted_by_key(either_database: Database, clock: ManualClock, tmp_path: Path) -> None:
+    """What the first row of a key tells of those before it holds for ever: an old row cannot join those of the lost key, and
+    a new one neither."""
+    row = AuditRow(
+        id=1, at=clock.now(), actor="zhang", action="a.b", object="x", reason="", data={}, previous=audit.GENESIS
+    )  # fmt: skip
+    row.hash = audit.plain_digest(row)
+    async with either_database.session() as session:
+        session.add(row)
+    trail = Trail(either_database, clock, tmp_path)
+    await audit_start.begin(either_database, tmp_path)
+    await trail.write(2)
+    other = Database(either_database.url, b"k" * 32)
+    try:
+        await asyncio.to_thread((tmp_path / audit_check.FILE).unlink)
+        await audit_start.begin(other, tmp_path, "root", "the disk is broken")
+        trail = Trail(other, clock, tmp_path)
+        await trail.write(2)
+        found = await trail.verdict()
+        assert (found.problem, found.unkeyed, found.foreign) == ("", 1, 3)
+        gone = audit_key.key_id(either_database.audit_key or b"")
+        await trail.execute(f"UPDATE audit SET actor = 'li', key_id = '{gone}' WHERE id = 1")
+        assert "does not vouch" in (await trail.verdict()).problem
+        await trail.execute("UPDATE audit SET actor = 'zhang', key_id = '' WHERE id = 1")
+        assert (await trail.verdict()).problem == ""
+        await trail.execute(f"UPDATE audit SET key_id = '{gone}' WHERE id IN (2, 3, 4, 5)")
+        assert (await trail.verdict()).problem
+    finally:
+        await other.close()
+
+
 @pytest.mark.parametrize("name", ATTACKS)
 async def test_every_attack_on_the_database_is_found(trail: Trail, name: str) -> None:
     attack, sentence = ATTACKS[name]
