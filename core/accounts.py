@@ -30,6 +30,7 @@ MAX_SESSION = timedelta(hours=12)
 KEPT_AFTER_END = timedelta(hours=24)  # so that a page can say why it has to sign in again
 SEEN_EVERY = timedelta(seconds=30)  # how exactly `seen_at` is kept
 MAX_HASHES_WAITING = 60
+CHANGED_MEANWHILE = "the account or the session was changed meanwhile; sign in again"
 
 
 class User(Base):
@@ -118,16 +119,18 @@ class Accounts:
         actor: str,
         reason: str = "",
         must_change: bool = False,
+        by: Identity | None = None,
     ) -> None:
         """Add an account; `must_change`: whoever uses it did not choose the password and has to, first of all.
 
-        Raises UsageError, ConflictError.
+        `by`: in whose session; ended while this was under way it does nothing. Raises UsageError, ConflictError, ForbiddenError.
         """
         check_name(name)
         _check_vendor(role, vendor)
         check_scope(role, villages)
         hashed = await self._hash(password)
         async with self._database.session() as session:
+            await _same_session(session, by)
             if await session.scalar(select(User.id).where(User.name == name)):
                 raise ConflictError(f"there is a user '{name}' already; choose another name or run 'user password'")
             session.add(
@@ -145,11 +148,15 @@ class Accounts:
             await audit.record(session, now, actor, "user.create", name, reason=reason, role=role, villages=villages)
 
     async def reset_password(
-        self, name: str, password: str, *, actor: str, reason: str = "", must_change: bool = False
+        self, name: str, password: str, *, actor: str, reason: str = "", must_change: bool = False, by: Identity | None = None
     ) -> None:
-        """Set a new password for somebody else and end all sessions of the account. Raises NotFoundError, UsageError."""
+        """Set a new password for somebody else and end all sessions of the account. `by`: see create.
+
+        Raises NotFoundError, UsageError, ForbiddenError.
+        """
         hashed = await self._hash(password)
         async with self._database.session() as session:
+            await _same_session(session, by)
             user = await _by_name(session, name)
             user.password_hash, user.must_change = hashed, must_change
             await session.execute(delete(SignIn).where(SignIn.user_id == user.id))
@@ -158,7 +165,8 @@ class Accounts:
     async def change_own_password(self, identity: Identity, old: str, new: str) -> None:
         """Set one's own password and end all sessions of the account, this one too: sign in again with the new one.
 
-        Raises ForbiddenError where the old one is wrong, UsageError where the new one will not do. Count the try first.
+        Raises ForbiddenError where the old one is wrong, or where the account or the session was changed or ended while the
+        passwords were looked at; UsageError where the new one will not do. Count the try first.
         """
         check_password(new)
         async with self._database.reading() as session:
@@ -169,22 +177,28 @@ class Accounts:
             raise UsageError("the new password is the present one; choose another")
         hashed = await self._hash(new)
         async with self._database.session() as session:
-            user = await session.get_one(User, identity.user_id)
+            user = await session.scalar(select(User).where(User.id == identity.user_id).with_for_update())
+            await _same_session(session, identity)
+            # Hashing takes a while: who knows the old password must not outlive a reset or a disabling in it.
+            if user is None or user.disabled or user.password_hash != stored:
+                raise ForbiddenError(CHANGED_MEANWHILE)
             user.password_hash, user.must_change = hashed, False
             await session.execute(delete(SignIn).where(SignIn.user_id == user.id))
             await audit.record(session, self._clock.now(), user.name, "user.password", user.name)
 
     async def change(
         self, name: str, *, role: Role | None = None, villages: list[str] | Literal["all"] | None = None, vendor: str | None = None,
-        display_name: str | None = None, disabled: bool | None = None, actor: str, reason: str = "",
+        display_name: str | None = None, disabled: bool | None = None, actor: str, reason: str = "", by: Identity | None = None,
     ) -> dict[str, Any]:  # fmt: skip
         """Set what is not None ('all': the whole town) and end the account's sessions; returns what changed, field → new value.
 
-        Raises NotFoundError, UsageError, and ConflictError where no enabled administrator would be left.
+        `by`: see create. Raises NotFoundError, UsageError, ForbiddenError, and ConflictError where no enabled administrator
+        would be left.
         """
         async with self._database.session() as session:
             # Locked, so that two who disable each other at once leave one of them.
             everyone = {u.name: u for u in await session.scalars(select(User).order_by(User.id).with_for_update())}
+            await _same_session(session, by)
             user = everyone.get(name)
             if user is None:
                 raise NotFoundError(f"there is no user '{name}'; 'user list' shows who there is")
@@ -267,8 +281,11 @@ class Accounts:
             return done.rowcount
 
     async def set_purpose(self, token: str, purpose: str, actor: str) -> None:
+        """Raises ForbiddenError where the session has ended meanwhile."""
         async with self._database.session() as session:
-            row = await session.get_one(SignIn, fingerprint(token))
+            row = await session.get(SignIn, fingerprint(token))
+            if row is None:
+                raise ForbiddenError(CHANGED_MEANWHILE)
             row.purpose = purpose
             await audit.record(session, self._clock.now(), actor, "session.purpose", actor, reason=purpose)
 
@@ -290,6 +307,15 @@ class Accounts:
             return await self._hashing.run(_passwords().matches, hashed, password)
         finally:
             self._waiting -= 1
+
+
+async def _same_session(session: AsyncSession, who: Identity | None) -> None:
+    """Raises ForbiddenError where the session in which somebody asked has ended since; None: nobody signed in (a command)."""
+    if who is None:
+        return
+    its = SignIn.user_id == who.user_id, SignIn.token_hash.startswith(who.session, autoescape=True)
+    if not who.session or not await session.scalar(select(SignIn.user_id).where(*its).limit(1)):
+        raise ForbiddenError(CHANGED_MEANWHILE)
 
 
 async def _by_name(session: AsyncSession, name: str) -> User:

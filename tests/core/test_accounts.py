@@ -98,6 +98,65 @@ async def test_a_new_password_for_oneself_ends_all_sessions(database: Database, 
     assert again is not None and not again.must_change
 
 
+async def test_a_change_under_way_does_not_outlive_reset_disabling_or_sign_out(
+    either_database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever knows the old password sends his own new one, and it waits for a hashing thread."""
+    accounts = Accounts(either_database, clock)
+    meanwhile, hashed = {}, accounts._hash
+    for n, name in enumerate(meanwhile_names := ("reset", "disabled", "signed out", "enabled again")):
+        await accounts.create(f"li{n}", "the thief knows it", Role.INVESTIGATOR, actor="test")
+        token = (await sign_in(accounts, f"li{n}", "the thief knows it")).token
+        meanwhile[name] = token, await accounts.resolve(token)
+
+    async def act(name: str, n: int) -> None:
+        match name:
+            case "reset":
+                await accounts.reset_password(f"li{n}", "by the administrator", actor="admin")
+            case "signed out":
+                await accounts.sign_out(meanwhile[name][0], f"li{n}")
+            case _:
+                await accounts.change(f"li{n}", disabled=True, actor="admin")
+                if name == "enabled again":
+                    await accounts.change(f"li{n}", disabled=False, actor="admin")
+
+    for n, name in enumerate(meanwhile_names):
+
+        async def slow(password: str, name: str = name, n: int = n) -> str:
+            if password == "the thief's own":
+                await act(name, n)
+            return await hashed(password)
+
+        monkeypatch.setattr(accounts, "_hash", slow)
+        identity = meanwhile[name][1]
+        assert identity is not None
+        with pytest.raises(ForbiddenError, match="meanwhile"):
+            await accounts.change_own_password(identity, "the thief knows it", "the thief's own")
+        with pytest.raises(ForbiddenError, match="name or password"):
+            await sign_in(accounts, f"li{n}", "the thief's own")
+
+
+async def test_an_administrator_whose_session_has_ended_makes_no_account_any_more(
+    database: Database, clock: ManualClock
+) -> None:
+    accounts = await accounts_with(database, clock)
+    for name in ("root", "second"):
+        await accounts.create(name, "correct horse", Role.ADMINISTRATOR, actor="test")
+    token = (await sign_in(accounts, "root", "correct horse")).token
+    root = await accounts.resolve(token)
+    await accounts.change("root", disabled=True, actor="second")
+    for work in (
+        accounts.create("mallory", "correct horse", Role.ADMINISTRATOR, actor="root", by=root),
+        accounts.reset_password("zhang", "known to root", actor="root", by=root),
+        accounts.change("zhang", disabled=True, actor="root", by=root),
+        accounts.set_purpose(token, "case 7", "root"),
+    ):
+        with pytest.raises(ForbiddenError, match="meanwhile"):
+            await work
+    assert {u.name for u in await accounts.users()} == {"zhang", "root", "second"}
+    assert await sign_in(accounts, "zhang", "correct horse")
+
+
 async def test_tokens_and_passwords_are_not_stored(database: Database, clock: ManualClock) -> None:
     accounts = await accounts_with(database, clock)
     token = (await sign_in(accounts, "zhang", "correct horse")).token

@@ -66,7 +66,7 @@ async def add_account(c: Context) -> AccountView:
     await _check_scope(c, body.villages)
     await c.services.accounts.create(
         body.name, body.password, body.role, display_name=body.display_name, villages=body.villages, vendor=body.vendor,
-        actor=c.identity.name, reason=body.reason, must_change=True,
+        actor=c.identity.name, reason=body.reason, must_change=True, by=c.identity,
     )  # fmt: skip
     return _view(await _of(c, body.name))
 
@@ -82,7 +82,7 @@ async def change_account(c: Context) -> AccountView:
     _not_oneself(c, user)
     await c.services.accounts.change(
         user.name, role=body.role, villages="all" if body.all_villages else body.villages, vendor=body.vendor,
-        display_name=body.display_name, disabled=body.disabled, actor=c.identity.name, reason=body.reason,
+        display_name=body.display_name, disabled=body.disabled, actor=c.identity.name, reason=body.reason, by=c.identity,
     )  # fmt: skip
     return _view(await _of(c, user.name))
 
@@ -93,7 +93,7 @@ async def set_account_password(c: Context) -> AccountView:
     user = await _of(c, c.path("account"))
     _not_oneself(c, user)
     await c.services.accounts.reset_password(
-        user.name, c.body.password, actor=c.identity.name, reason=c.body.reason, must_change=True
+        user.name, c.body.password, actor=c.identity.name, reason=c.body.reason, must_change=True, by=c.identity
     )
     return _view(await _of(c, user.name))
 
