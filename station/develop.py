@@ -30,6 +30,7 @@ RTSP_SERVER = ["python3-gi", "gir1.2-gst-rtsp-server-1.0", "gir1.2-gstreamer-1.0
 def test(arguments: Sequence[str]) -> int:
     """Install what the tests need where we may, then run pytest. Returns its status."""
     install_packages()
+    os.sync()  # what set-up wrote, a gigabyte or two: every test that writes would wait for it
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.call([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment)
 

@@ -103,6 +103,15 @@ def _no_blocking_calls() -> Iterator[BlockBuster]:
 
 
 @pytest.fixture(autouse=True)
+def _umask() -> Iterator[None]:
+    """A command that runs inside a test sets the station's own (027)."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture(autouse=True)
 def _no_hidden_failures(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """An exception that the product only logged fails the test as well."""
     yield

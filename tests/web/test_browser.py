@@ -28,6 +28,15 @@ SCREENSHOT = ROOT / "docs" / "console.png"
 
 
 @pytest.fixture(autouse=True)
+def _pages_are_closed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test looked at plays no video beside the next one's."""
+    yield
+    if "browser" in request.fixturenames:
+        for context in request.getfixturevalue("browser").contexts:
+            context.close()
+
+
+@pytest.fixture(autouse=True)
 def _playwright_runs_its_own_loop(_no_blocking_calls: object) -> None:
     _no_blocking_calls.deactivate()  # type: ignore[attr-defined]
 
