@@ -12,7 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,9 @@ class ArchiveDatabase:
         self._writing = asyncio.Lock()
         self.unsealed: set[str] = set()  # streams that closed a file without a hash (nvr.sealing)
         self.unlink_failed: Callable[[int, OSError], object] = lambda _volume, _error: None
+
+    def now(self) -> datetime:
+        return self._clock.now()
 
     def opened(self, segment: Segment) -> None:
         self._put(segment)

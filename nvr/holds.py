@@ -20,6 +20,7 @@ from nvr.tables import Footage, Hold
 log = logging.getLogger(__name__)
 
 WARNED_BEFORE = timedelta(days=14)
+MOST_PLACES = 8  # of one hold, when clocks moved what it protects; beyond, what lies between is held as well
 
 
 async def add(
@@ -79,6 +80,32 @@ async def review(session: AsyncSession, now: datetime, number: int, actor: str, 
         expires=hold.expires_at.isoformat(),
     )  # fmt: skip
     return hold.expires_at
+
+
+async def follow(session: AsyncSession, now: datetime, camera: str, since_us: int, until_us: int, by_us: int) -> None:
+    """Footage of [since, until) gets names `by_us` later: what holds protect of it stays held. Where it was stays held, too: the
+    new names may be the mistake, and other streams have yet to move."""
+    await session.get(Camera, camera, with_for_update=True)
+    ours = (await session.scalars(select(Hold).where(Hold.camera == camera, Hold.released_at.is_(None)))).all()
+    for hold in [h for h in ours if h.start_us < until_us and h.end_us > since_us]:
+        start, end = max(hold.start_us, since_us) + by_us, min(hold.end_us, until_us) + by_us
+        same = [h for h in ours if (h.owner, h.reason, h.created_at) == (hold.owner, hold.reason, hold.created_at)]
+        near = min(same, key=lambda h: max(h.start_us - end, start - h.end_us))
+        if (near.start_us > end or near.end_us < start) and len(same) < MOST_PLACES:
+            near = Hold(
+                camera=camera, start_us=start, end_us=end, owner=hold.owner, reason=hold.reason, created_at=hold.created_at,
+                expires_at=hold.expires_at, told_at=hold.told_at,
+            )  # fmt: skip
+            session.add(near)
+            await session.flush()
+            ours = [*ours, near]
+        elif near.start_us <= start and near.end_us >= end:
+            continue
+        near.start_us, near.end_us = min(near.start_us, start), max(near.end_us, end)
+        await audit.record(
+            session, now, "system", "hold.follow", camera, hold=near.id, of=hold.id, reason="the station's clock was set",
+            start=from_microseconds(near.start_us).isoformat(), end=from_microseconds(near.end_us).isoformat(),
+        )  # fmt: skip
 
 
 async def tell_of_ends(session: AsyncSession, now: datetime) -> int:

@@ -34,7 +34,7 @@ from core.clock import SECOND
 from core.database import Database
 from core.errors import StorageError
 from core.files import sync_folder
-from nvr import clock_epoch, footage, recovery, retention_clock, salvage
+from nvr import clock_epoch, footage, holds, recovery, retention_clock, salvage
 from nvr.archive import ArchiveDatabase
 from nvr.clock_epoch import Epoch
 from nvr.disk_calls import DiskCalls
@@ -68,6 +68,7 @@ class Refiler:
         self._began_us = 0  # wall time at which this run began, by its first clock
         self._stepped_us: Counter[str] = Counter()  # by which streams went over to other clocks since
         self._moving = asyncio.Lock()
+        self._held = set[tuple[str, int, int]]()  # cameras whose holds have followed, to which clock, by how much
         self.moved = 0
 
     async def begin(self, wall_us: int, kept_in: Path | None = None) -> None:
@@ -134,7 +135,7 @@ class Refiler:
             async with self._moving:
                 await self._archive.flush()
                 step = await self._named(step, old, later)
-                await self._keep_age(step)
+                await self._protect(step)
                 for batch in batches(step):
                     self.moved += await refile(self._database, batch)
                 async with self._database.session() as session:
@@ -157,6 +158,7 @@ class Refiler:
         which are not among them, at once."""
         if self._epoch is None:
             return
+        self._held.clear()
         old, self._epoch = self._epoch, clock_epoch.stepped(self._epoch, by_us)
         for stream in old.streams if followed is not None else ():
             if stream not in (followed or ()):
@@ -210,7 +212,7 @@ class Refiler:
             await self._wait_for_entries(step, patience)
             async with self._moving:
                 named = await self._named(step, self._epoch if step.more else None)
-                await self._keep_age(named)
+                await self._protect(named)
                 for batch in batches(named):
                     self.moved += await refile(self._database, batch)
         except (OSError, StorageError) as e:
@@ -219,12 +221,25 @@ class Refiler:
                 step.stream, step.since_us, step.until_us, -step.by_us, e, extra={"stream": step.stream},
             )  # fmt: skip
 
-    async def _keep_age(self, step: ClockStep) -> None:
-        """Before a file has its new name: nobody must take it for older than it is, should the clock be the wrong one."""
+    async def _protect(self, step: ClockStep) -> None:
+        """Before a file has its new name: nobody must take it for older than it is, should the clock be the wrong one, or for
+        footage that nobody holds."""
         if step.files:
             since, until = min(step.since_us, step.files[0]), max(step.until_us, step.files[-1])
             async with self._database.session() as session:
                 await retention_clock.refiled(session, since, until, step.by_us)
+                await self._hold(session, step, since, until + footage.LONGEST_US)
+
+    async def _hold(self, session: AsyncSession, step: ClockStep, since_us: int, until_us: int) -> None:
+        """Once for all streams of a camera, and for all that it filed by the clock."""
+        camera = step.stream.partition("/")[0]
+        follows = (camera, self._stepped_us[step.stream], step.by_us)
+        if follows in self._held:
+            return
+        if self._epoch is not None:
+            since_us = min(since_us, self._epoch.since_us - step.by_us)
+        await holds.follow(session, self._archive.now(), camera, since_us, until_us, step.by_us)
+        self._held.add(follows)
 
     async def _named(self, step: ClockStep, epoch: Epoch | None, later: Epoch | None = None) -> ClockStep:
         """The step with the names of all its files: those that the stream does not remember are of entries made since the epoch

@@ -18,7 +18,7 @@ from cameras.virtual.rtsp_server import Mount
 from core.clock import SECOND, ManualClock, SystemClock, to_microseconds
 from core.database import Database
 from core.settings import RetentionSettings
-from nvr import clock_epoch, footage, recovery, refiling
+from nvr import clock_epoch, footage, holds, recovery, refiling
 from nvr.archive import ArchiveDatabase
 from nvr.footage import Segment, path_of
 from nvr.plausible_clock import Reading
@@ -26,7 +26,7 @@ from nvr.retention import Retention
 from nvr.retention_clock import RetentionClock
 from nvr.station_clock import StationClock
 from nvr.streams import StreamSpec
-from nvr.tables import Footage, Gap, RetentionClockRow, StreamUsage
+from nvr.tables import Footage, Gap, Hold, RetentionClockRow, StreamUsage
 from nvr.timeline import ClockStep
 from nvr.volumes import prepare
 from tests.nvr.conftest import LOGIN, eventually, record, segments_of
@@ -467,3 +467,32 @@ async def test_a_stream_that_only_an_earlier_run_recorded_is_corrected_too(filed
     second.clock_stepped(-HOUR, {"other/main"})
     await second.finish()
     assert [s.start_us for s in await segments_of(filed.database)] == [T - HOUR, T + 10 * SECOND - HOUR]
+
+
+@pytest.mark.parametrize("by", [-400 * DAY, -5 * SECOND, 8 * HOUR])
+async def test_a_hold_follows_the_footage_that_it_protects(filed: Filed, by: int) -> None:
+    """Whatever clock was the right one: what somebody holds stays held under its new name, and when it is taken back."""
+    await filed.prepare(T, T + 10 * SECOND, T + 20 * SECOND)
+    now = SystemClock().now()
+    held = {"camera": "cam", "owner": "li", "reason": "case 7", "created_at": now, "expires_at": now + timedelta(days=90)}
+    async with filed.database.session() as session:
+        session.add(Hold(start_us=T + 8 * SECOND, end_us=T + 18 * SECOND, **held))
+        session.add(Hold(start_us=T, end_us=T + 20 * SECOND, released_at=now, **held | {"reason": "over"}))
+        session.add(Hold(start_us=T, end_us=T + 20 * SECOND, **held | {"camera": "other"}))
+    refiler = refiling.Refiler(filed.archive)
+    refiler.stepped(filed.step(by, T, T + 10 * SECOND, T + 20 * SECOND))
+    refiler.stepped(replace(filed.step(by, T, T + 10 * SECOND), stream="cam/sub"))
+    await refiler.finish()
+
+    async def kept() -> list[bool]:
+        async with filed.database.reading() as session:
+            found = await holds.active_holds(session, None)
+            assert all(h.end_us - h.start_us <= 20 * SECOND for h in found if h.camera == "cam")
+            assert len(found) == (2 if abs(by) < 10 * SECOND else 3)
+        return [holds.held(found, s) for s in await segments_of(filed.database)]
+
+    assert (await kept())[:2] == [True, True]
+    back = ClockStep("cam/main", T + by, T + by + 30 * SECOND, -by, tuple(T + by + k * 10 * SECOND for k in range(3)))
+    refiler.stepped(back)
+    await refiler.finish()
+    assert (await kept())[:2] == [True, True]
