@@ -9,23 +9,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import logging
 import re
 import socket
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import psutil
 
-from cameras.onvif.addresses import address_of
-from cameras.onvif.soap import Node, parse
+from cameras.onvif.addresses import DEFAULT_PATH, address_of, host_port
+from cameras.onvif.soap import Node, for_people, parse
 from core.errors import ProtocolError, UsageError
+
+log = logging.getLogger(__name__)
 
 GROUP, PORT = "239.255.255.250", 3702
 MAX_SWEEP = 4096
-MAX_ADDRESS = 120  # characters of Camera.address
+MAX_ADDRESS, MAX_ENDPOINT, MAX_URL = 120, 80, 400  # characters of Camera.address, Camera.endpoint, DeviceSeen.url
+# Devices that answer a look: of a host (a recorder may have a port for each of its channels), of all together. Anybody on
+# the cameras' network answers with thousands, from addresses that he invents; the cameras of the registry come in all the same.
+MAX_OF_HOST, MAX_DEVICES = 20, 5000
 _TYPES = (
     '<d:Types xmlns:dn="http://www.onvif.org/ver10/network/wsdl">dn:NetworkVideoTransmitter</d:Types>',
     '<d:Types xmlns:tds="http://www.onvif.org/ver10/device/wsdl">tds:Device</d:Types>',
@@ -77,37 +84,45 @@ def read_answer(datagram: bytes, source: str) -> list[Found]:
 
 
 def read_match(match: Node, source: str) -> Found | None:
-    addresses = (match.text("XAddrs") or "").split()
-    urls = [u for u in addresses if u.startswith(("http://", "https://"))]
-    if not urls:
+    """The device of a match or Hello that came from `source`; None where it tells no address of a service."""
+    told = [p for u in (match.text("XAddrs") or "").split() if (p := _service(u)) is not None]
+    if not told:
         return None
-    url = next((u for u in urls if urlsplit(u).hostname == source), urls[0])
-    parts = urlsplit(url)
+    parts = next((p for p in told if p.hostname == source), told[0])
     host = f"[{source}]" if ":" in source else source
     try:
         port = parts.port
     except ValueError:
         port = None
     address = f"{host}:{port}" if port else host
-    endpoint = _endpoint(match)
+    path = parts.path if len(parts.path) <= MAX_URL - MAX_ADDRESS else DEFAULT_PATH
     scopes = [unquote(s) for s in (match.text("Scopes") or "").split()]
     return Found(
-        endpoint or address,
+        _endpoint(match) or address,
         address,
-        f"{parts.scheme}://{address}{parts.path}",
+        f"{parts.scheme}://{address}{path}",
         _scope(scopes, "name"),
         _scope(scopes, "hardware"),
     )
 
 
+def _service(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # 'http://[x/y': whoever sends it must not end the reading
+        return None
+    return parts if parts.scheme in ("http", "https") else None
+
+
 def _endpoint(node: Node) -> str:
-    """UUID of an endpoint reference; it comes as urn:uuid:… and as uuid:…"""
-    return re.sub(r"^(urn:)?uuid:", "", (node.text("EndpointReference/Address") or "").strip().lower())
+    """UUID of an endpoint reference; it comes as urn:uuid:… and as uuid:… Empty for what is too long to be one."""
+    told = re.sub(r"^(urn:)?uuid:", "", (node.text("EndpointReference/Address") or "").strip().lower())
+    return told if len(told) <= MAX_ENDPOINT and told.isprintable() else ""
 
 
 def _scope(scopes: list[str], kind: str) -> str:
     prefix = f"onvif://www.onvif.org/{kind}/"
-    return next((s[len(prefix) :] for s in scopes if s.startswith(prefix)), "")
+    return for_people(next((s[len(prefix) :] for s in scopes if s.startswith(prefix)), ""))
 
 
 def interfaces() -> list[str]:
@@ -123,18 +138,45 @@ def interfaces() -> list[str]:
 
 
 class _Collector(asyncio.DatagramProtocol):
-    def __init__(self, found: dict[str, Found]):
-        self._found = found
+    """Devices that answer, bounded; `known`: host:port of cameras that come in however many others answered."""
+
+    def __init__(self, known: Collection[str] = ()):
+        self._known = known
+        self._found: dict[str, Found] = {}
+        self._of_host: Counter[str] = Counter()
+        self._refused = 0
+
+    @property
+    def devices(self) -> list[Found]:
+        if self._refused:
+            log.warning(
+                "%d more devices answered discovery than are believed; the cameras of the registry are met", self._refused
+            )
+        return list(self._found.values())
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         for device in read_answer(data[:65536], addr[0]):
-            # Clones share an endpoint: the address keeps them apart, and the registry reports the clash.
-            self._found.setdefault(f"{device.endpoint} {device.address}", device)
+            self._take(device, addr[0])
+
+    def _take(self, device: Found, host: str) -> None:
+        known = host_port(device.address) in self._known
+        # Clones share an endpoint: the address keeps them apart, and the registry reports the clash. The address of a camera
+        # of ours is one device, whatever else is told of it.
+        key = host_port(device.address) if known else f"{device.endpoint} {device.address}"
+        if key in self._found:
+            return
+        if not known:
+            if self._of_host[host] >= MAX_OF_HOST or self._of_host.total() >= MAX_DEVICES:
+                self._refused += 1
+                return
+            self._of_host[host] += 1
+        self._found[key] = device
 
 
-async def multicast(addresses: Iterable[str], wait: float = 2.0) -> list[Found]:
-    """Probe the group from each interface address; returns what answered within `wait` seconds."""
-    found: dict[str, Found] = {}
+async def multicast(addresses: Iterable[str], wait: float = 2.0, known: Collection[str] = ()) -> list[Found]:
+    """Probe the group from each interface address; returns what answered within `wait` seconds, at most 20 devices of a host and
+    5,000 in all beside those at the `known` addresses (host:port)."""
+    found = _Collector(known)
     transports = [await _open(found, address) for address in addresses]
     try:
         for _ in range(2):
@@ -145,11 +187,11 @@ async def multicast(addresses: Iterable[str], wait: float = 2.0) -> list[Found]:
     finally:
         for transport in transports:
             transport.close()
-    return list(found.values())
+    return found.devices
 
 
-async def sweep(subnets: Iterable[str], wait: float = 2.0, port: int = PORT) -> list[Found]:
-    """Probe every address of the subnets by unicast: multicast does not cross routers.
+async def sweep(subnets: Iterable[str], wait: float = 2.0, port: int = PORT, known: Collection[str] = ()) -> list[Found]:
+    """Probe every address of the subnets by unicast: multicast does not cross routers. Bounded like `multicast`.
 
     Raises UsageError for a subnet that is malformed or holds more than 4,096 addresses.
     """
@@ -162,7 +204,7 @@ async def sweep(subnets: Iterable[str], wait: float = 2.0, port: int = PORT) -> 
         if network.num_addresses > MAX_SWEEP:
             raise UsageError(f"{subnet} holds {network.num_addresses} addresses; give subnets of at most {MAX_SWEEP}")
         hosts += [str(h) for h in network.hosts()] or [str(network.network_address)]
-    found: dict[str, Found] = {}
+    found = _Collector(known)
     transport = await _open(found, "0.0.0.0")
     try:
         for types in _TYPES[:2]:
@@ -173,7 +215,7 @@ async def sweep(subnets: Iterable[str], wait: float = 2.0, port: int = PORT) -> 
             await asyncio.sleep(wait / 2)
     finally:
         transport.close()
-    return list(found.values())
+    return found.devices
 
 
 async def ask(host: str, wait: float = 1.0) -> list[Found]:
@@ -185,7 +227,7 @@ async def ask(host: str, wait: float = 1.0) -> list[Found]:
     return [] if ":" in host else await sweep([host], wait)
 
 
-async def _open(found: dict[str, Found], address: str) -> asyncio.DatagramTransport:
+async def _open(found: _Collector, address: str) -> asyncio.DatagramTransport:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setblocking(False)
     # Probes to empty addresses of a connected subnet wait for ARP in this buffer.
@@ -195,7 +237,7 @@ async def _open(found: dict[str, Found], address: str) -> asyncio.DatagramTransp
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
     sock.bind((address, 0))
     loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(lambda: _Collector(found), sock=sock)
+    transport, _ = await loop.create_datagram_endpoint(lambda: found, sock=sock)
     return transport
 
 

@@ -70,8 +70,10 @@ class Survey:
         """Probe by multicast on the interfaces and by unicast in the villages' and the given subnets; keep what was met."""
         async with self._database.reading() as session:
             villages = (await session.scalars(select(Village))).all()
+            known = await session.scalars(select(Camera.address).where(Camera.retired.is_(False), Camera.address.is_not(None)))
+            cameras = {host_port(a or "") for a in known}
         wanted = sorted({s for v in villages for s in v.subnets} | set(subnets))
-        parts = await run_all(discovery.multicast(interfaces, wait), discovery.sweep(wanted, wait))
+        parts = await run_all(discovery.multicast(interfaces, wait, cameras), discovery.sweep(wanted, wait, known=cameras))
         devices = [d for part in parts for d in part]
         report = await self.keep(devices)
         report.silent = await self._knock({host_port(d.address) for d in devices})

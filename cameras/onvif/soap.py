@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -59,22 +60,28 @@ class Node:
 
     def words(self, path: str, limit: int = 80) -> str:
         """A text meant for people: without control characters and those that turn the reading direction, capped."""
-        text = self.text(path) or ""
-        if text.isascii() and text.isprintable():
-            return text[:limit].strip()
-        return "".join(c for c in text[: limit * 4] if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))[:limit].strip()
+        return for_people(self.text(path) or "", limit)
 
     def number(self, path: str) -> float | None:
+        """A finite number; None for what is none."""
         try:
-            return float(self.text(path) or "")
+            told = float(self.text(path) or "")
         except ValueError:
             return None
+        return told if math.isfinite(told) else None
 
     def attribute(self, name: str) -> str | None:
         for key, value in self._element.attrib.items():
             if str(key).rpartition("}")[2] == name:
                 return str(value)
         return None
+
+
+def for_people(text: str, limit: int = 80) -> str:
+    """A told text without control characters and those that turn the reading direction, at most `limit` characters."""
+    if text.isascii() and text.isprintable():
+        return text[:limit].strip()
+    return "".join(c for c in text[: limit * 4] if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))[:limit].strip()
 
 
 def local_name(element: etree._Element) -> str:

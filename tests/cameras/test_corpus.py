@@ -250,7 +250,7 @@ async def test_damage_ends_in_a_sentence_or_in_the_truth(replay: Replay, http: a
 async def test_a_slow_camera_meets_the_deadline(
     replay: Replay, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(SoapClient.call.__kwdefaults__, "seconds", 0.3)  # of each call that names no time itself
+    monkeypatch.setitem(SoapClient.call.__kwdefaults__ or {}, "seconds", 0.3)  # of each call that names no time itself
 
     async def slowly(body: bytes) -> bytes:
         await asyncio.sleep(1.0)

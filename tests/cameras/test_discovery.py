@@ -82,6 +82,53 @@ async def test_a_silent_camera_is_found_on_another_port(village: Village, clip: 
     assert "v-1" not in await village.identify()
 
 
+HEAD = b'<Envelope xmlns:s="urn:s"><Body>'
+TAIL = b"</Body></Envelope>"
+ODD = ("http://[x/y", "http://[::1", "https://]", "http://a\u2100b/x", "http://10.9.9.9:port/x", "http:///", "ftp://x/")
+
+
+def _matches(*told: str, endpoint: str = "", scopes: str = "") -> bytes:
+    ends = f"<EndpointReference><Address>{endpoint}</Address></EndpointReference><Scopes>{scopes}</Scopes>"
+    matches = "".join(f"<ProbeMatch><XAddrs>{t}</XAddrs>{ends}</ProbeMatch>" for t in told)
+    return HEAD + f"<ProbeMatches>{matches}</ProbeMatches>".encode() + TAIL
+
+
+def test_answers_to_a_look_are_bounded_and_our_cameras_come_in() -> None:
+    """Anybody answers with as many devices as fit a datagram, from as many addresses as he invents."""
+    collector = discovery._Collector({"10.0.0.9:81"})
+    for first in range(1000, 2200, 300):
+        told = [f"http://10.0.0.9:{p}/x" for p in range(first, first + 300)]
+        collector.datagram_received(_matches(*told), ("10.0.0.9", 3702))
+    assert len(collector.devices) == discovery.MAX_OF_HOST
+    for n in range(discovery.MAX_DEVICES + 100):
+        host = f"10.{n >> 8}.{n & 255}.1"
+        collector._take(Found(host, f"{host}:80", f"http://{host}:80/x", "", ""), host)
+    assert len(collector.devices) == discovery.MAX_DEVICES
+    for uuid in ("a", "b"):
+        collector.datagram_received(_matches("http://10.0.0.9:81/x", endpoint=uuid), ("10.0.0.9", 3702))
+    assert [d.endpoint for d in collector.devices if d.address == "10.0.0.9:81"] == ["a"]
+
+
+@pytest.mark.parametrize("told", ODD)
+def test_no_told_address_ends_the_reading(told: str) -> None:
+    heard: list[Found] = []
+    hello = HEAD + f"<Hello><XAddrs>{told}</XAddrs></Hello>".encode() + TAIL
+    discovery._Announcements(lambda _, device: heard.append(device)).datagram_received(hello, ("10.0.0.5", 3702))
+    assert [d.address for d in heard] == ["10.0.0.5"]
+    found = discovery.read_answer(_matches(f"{told} http://10.0.0.5:81/x"), "10.0.0.5")
+    assert [d.address for d in found] == ["10.0.0.5:81"]
+
+
+def test_what_a_device_tells_of_itself_is_bounded_and_printable() -> None:
+    scope = f"onvif://www.onvif.org/name/%00a%0A%E2%80%AE{'n' * 300}"
+    for endpoint in ("u" * 300, "urn:uuid:" + "u" * 81, "a\tb"):
+        [device] = discovery.read_answer(
+            _matches("http://10.0.0.5:81/" + "p" * 500, endpoint=endpoint, scopes=scope), "10.0.0.5"
+        )
+        assert device.endpoint == device.address == "10.0.0.5:81"
+        assert device.name == "a" + "n" * 79 and device.url == "http://10.0.0.5:81/onvif/device_service"
+
+
 @pytest.fixture(scope="module")
 def two_nets() -> Iterator[str]:
     """A network namespace for the cameras, joined to another for the station by two cables; the station's name."""
