@@ -7,8 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from core.errors import NotFoundError, UsageError
-from web import limits
+from core.errors import NotFoundError
 
 
 async def picture(data_dir: Path, relative: str | None) -> web.Response:
@@ -41,16 +40,3 @@ def _write(path: Path, content: bytes) -> None:
     new = path.with_suffix(".new")
     new.write_bytes(content)
     new.replace(path)
-
-
-async def upload(request: web.Request, limit: int) -> bytes:
-    """The body of a request that sends a file. Raises UsageError where it is empty or larger than `limit` bytes."""
-    content = bytearray()
-    async with limits.deadline(limits.FILE_SECONDS):
-        async for chunk in request.content.iter_chunked(65_536):
-            content += chunk
-            if len(content) > limit:
-                raise UsageError(f"the file is larger than {limit // 1_000_000} MB; take a smaller picture")
-    if not content:
-        raise UsageError("there is no file in the request")
-    return bytes(content)

@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from sqlalchemy.exc import DataError, IntegrityError
 
@@ -27,7 +26,7 @@ from core.errors import ConflictError, ForbiddenError, MinwangError, NotFoundErr
 from core.numbers import whole
 from core.permissions import Permission
 from core.settings import TlsMode, WebSettings
-from web import limits, proxies, strict
+from web import bodies, limits, proxies, strict
 from web.proxies import same_origin
 from web.services import SERVICES, Services
 
@@ -174,12 +173,14 @@ def _enforced(r: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]
             if (r.method != "GET" or r.kind == "socket") and not _same_site(request, r.kind):
                 return _error(403, _foreign(request))
             query = _validated(r.query, _query(request)) if r.query else None
-            body = _validated(r.body, await _json(request)) if r.body else None
+            body = _validated(r.body, await _json(request, services, who)) if r.body else None
             result = await r.handler(Context(request, services, who, query, body))
         except ValidationError as e:
             return _error(422, _sentence(e))
         except MinwangError as e:
             return _error(next(status for kind, status in _STATUS if isinstance(e, kind)), str(e))
+        except web.HTTPRequestEntityTooLarge:
+            return _error(413, "the body is larger than what is taken here")
         except (web.HTTPException, ConnectionError, TimeoutError):
             raise  # aiohttp's own answer; a client that left or is too slow
         except (DataError, IntegrityError) as e:
@@ -273,16 +274,14 @@ def _query(request: web.Request) -> dict[str, str]:
     return given
 
 
-async def _json(request: web.Request) -> Any:
+async def _json(request: web.Request, services: Services, who: Identity | None) -> Any:
     """Raises UsageError. JSON is UTF-8 (RFC 8259 8.1), whatever charset is stated."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UsageError("bodies come as they are, without Content-Encoding")  # the server unpacks nothing (web.limits)
-    try:
-        async with limits.deadline(limits.BODY_SECONDS):
-            raw = await request.read()
-    except (web.RequestPayloadError, HttpProcessingError) as e:
-        raise UsageError("the body is cut short, or its chunks are none") from e
-    return strict.json_of(raw)
+    if who is None:
+        source = limits.source_of(request.remote or "")
+        return strict.json_of(await services.bodies.read(request, source, bodies.LARGEST_PUBLIC))
+    return strict.json_of(await services.bodies.read(request, f"person {who.user_id}", bodies.LARGEST_JSON))
 
 
 def _sentence(error: ValidationError) -> str:

@@ -22,7 +22,6 @@ from core.secrets import KEY_FILE
 from core.settings import Settings
 from core.sign_in import SignIns
 from core.tasks import BackgroundTasks
-from nvr import uploads
 from nvr.decode_pool import DecodePool
 from nvr.live import node_token
 from nvr.reader import ArchiveReader
@@ -32,6 +31,7 @@ from search import look
 from search.packs import Shelf
 from search.upkeep import days_of, shelf_of
 from web import api, proxies, routing
+from web.bodies import LARGEST_JSON, Budget, Uploads
 from web.doctor.checks import CHECKS
 from web.doctor.facts import Site
 from web.doctor.runner import Doctor
@@ -71,7 +71,7 @@ PAGES = (
 def build(settings: Settings, database: Database, accounts: Accounts, clock: Clock) -> web.Application:
     """The application, ready to run; needs a running event loop."""
     assert api.__all__
-    app = web.Application(middlewares=[proxies.middleware(settings.web), routing.headers], client_max_size=1_000_000)
+    app = web.Application(middlewares=[proxies.middleware(settings.web), routing.headers], client_max_size=LARGEST_JSON)
     data_dir = settings.data.dir.absolute()
     pool, reader = DecodePool(1), ArchiveReader(database, clock)
     services = Services(
@@ -83,7 +83,7 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
         event_sockets=SocketLimit(EVENT_SOCKETS), live_sockets=SocketLimit(LIVE_SOCKETS),
         opening_rate=OpeningRate(clock),
         doctor=Doctor(CHECKS, Site(settings, clock, database)),
-        uploads=DecodePool(1, 15.0, uploads.limit_memory), printer=Printer(),
+        bodies=Budget(), uploads=Uploads(data_dir), printer=Printer(),
         looker=DecodePool(1, 40.0, look.prepare, (settings.search, shelf_of(settings))),
     )  # fmt: skip
     app[SERVICES] = services

@@ -30,6 +30,7 @@ from reports.coverage import Reports
 from search.detectors.load import name as detector_name
 from search.packs import Shelf
 from search.store import Days
+from web.bodies import Budget, Uploads
 from web.doctor.runner import Doctor
 from web.event_feed import EventFeed
 from web.limits import OpeningRate, SocketLimit
@@ -123,7 +124,8 @@ class Services:
     zone: ZoneInfo  # of the station
     days: Days
     shelf: Shelf
-    uploads: DecodePool  # unpacks what people send, under a limit of memory
+    bodies: Budget
+    uploads: Uploads
     printer: Printer
     looker: DecodePool  # with the search models loaded, for example pictures
     motion: MotionJobs

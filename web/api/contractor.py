@@ -19,8 +19,7 @@ from core.scope import within
 from health import orders
 from health.stills import masked
 from health.tables import Fault, WorkOrder, WorkOrderPhoto
-from nvr.uploads import reencoded
-from web.files import keep, picture, read, upload
+from web.files import keep, picture, read
 from web.routing import Context, route
 
 RECENT = timedelta(days=30)
@@ -99,7 +98,7 @@ async def add_photo(c: Context) -> Kept:
         there = len((await session.scalars(select(WorkOrderPhoto.id).where(WorkOrderPhoto.order == order.id))).all())
     if there >= MOST_PHOTOS:
         raise ConflictError(f"an order keeps {MOST_PHOTOS} photos")
-    content = await c.services.uploads.run(reencoded, await upload(c.request, MAX_PHOTO), 1600)
+    content = await c.services.uploads.drawn(c.request, c.identity.user_id, MAX_PHOTO, 1600)
     name = f"orders/{order.id}/{now:%Y%m%dT%H%M%S%f}.jpg"
     await keep(c.services.data_dir, name, content)
     async with c.services.database.session() as session:

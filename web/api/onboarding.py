@@ -18,8 +18,7 @@ from core.errors import ConflictError, ForbiddenError, NotFoundError
 from core.permissions import Permission
 from core.scope import covers, within
 from health import checklist
-from nvr.uploads import reencoded
-from web.files import keep, picture, upload
+from web.files import keep, picture
 from web.onboarding_work import OnboardingWork, State
 from web.routing import Context, route
 
@@ -204,9 +203,8 @@ async def fill(c: Context) -> CandidateView:
 async def sign(c: Context) -> CandidateView:
     """Keep the photograph of the sign at the camera (a JPEG or PNG as the body); it is drawn anew, without its metadata."""
     now, camera = c.services.clock.now(), await _visible(c)
-    photo = await upload(c.request, MAX_PHOTO)
     name = f"cameras/{camera.id}/sign.jpg"
-    await keep(c.services.data_dir, name, await c.services.uploads.run(reencoded, photo, 1600))
+    await keep(c.services.data_dir, name, await c.services.uploads.drawn(c.request, c.identity.user_id, MAX_PHOTO, 1600))
     async with c.services.database.session() as session:
         row = await session.get_one(Camera, camera.id)
         acceptance.fill(session, row, {"sign_photo": name}, now, c.identity.name)
