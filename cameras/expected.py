@@ -161,7 +161,9 @@ def _foreign(village: Village, values: dict[str, str], users: dict[str, set[str]
         return ""
     if users.get(credential) and village.code not in users[credential]:
         return f"the credential '{credential}' is used in other villages only; give a camera of {village.code} it in the inventory first"
-    if not address or not village.subnets:
+    if not village.subnets:
+        return f"{village.code} has no subnets, so nothing bounds where a credential is told; add them to the inventory first"
+    if not address:
         return ""
     try:
         host = ipaddress.ip_address(host_of(service_url(address)))

@@ -13,7 +13,7 @@ from openpyxl import Workbook
 from sqlalchemy import select
 
 from cameras import expected, inventory, registry
-from cameras.tables import Camera, Village
+from cameras.tables import Camera, Credential, Village
 from core.database import Database
 from core.errors import InventoryError
 from tests.cameras.test_inventory import changed
@@ -111,6 +111,8 @@ async def test_bad_lists_are_refused_whole(
         ("wang,a,10.9.9.9,village", "10.9.9.9 lies outside the subnets of wang"),
         ("wang,a,10.9.9.9:8899/x?y=10.1.1.9,village", "lies outside"), ("wang,a,relay.example,village", "is no IP address"),
         ("wang,a,[::ffff:10.1.1.9],village", "lies outside"), ("xi,a,10.2.2.9,village", "is used in other villages only"),
+        ("bei,a,203.0.113.9,fresh", "bei has no subnets"), ("bei,a,,fresh", "bei has no subnets"), ("bei,a,203.0.113.9,", ""),
+        ("bei,a,203.0.113.9,of-bei", "bei has no subnets"),
     ],
 )  # fmt: skip
 async def test_a_list_names_no_credential_outside_its_village(
@@ -121,6 +123,10 @@ async def test_a_list_names_no_credential_outside_its_village(
     async with database.session() as session:
         (await session.get_one(Village, "wang")).subnets = ["10.1.1.0/24"]
         session.add(Village(code="xi", name="西店", boundary=[], subnets=["10.2.2.0/24"], funding=[]))
+        session.add(Village(code="bei", name="北村", boundary=[], subnets=[], funding=[]))
+        session.add_all([Credential(name=n, username="u", sealed="x") for n in ("fresh", "of-bei")])
+        await session.flush()
+        session.add(Camera(id="bei-1", name="b", village="bei", address="10.3.3.5", credential="of-bei", profile={}))
     path = tmp_path / "list.csv"
     await asyncio.to_thread(path.write_text, f"村,点位,IP地址,账号\n{line}\n", "utf-8")
     if not sentence:
