@@ -289,8 +289,10 @@ async def _move_gaps(session: AsyncSession, step: ClockStep, first: int = 0, las
         await session.execute(moved.values({column.key: column + step.by_us}))
     if step.files:  # a gap that began before the clock ran behind could not end then
         begins = step.files[0] + step.by_us
-        ended = update(Gap).where(Gap.stream == step.stream, Gap.start_us == Gap.end_us, Gap.start_us < begins)
-        await session.execute(ended.where(Gap.start_us > step.until_us).values(end_us=begins))
+        newest = await session.scalar(select(func.max(Gap.start_us)).where(Gap.stream == step.stream, Gap.start_us < begins))
+        if newest is not None and newest > step.until_us:
+            ended = update(Gap).where(Gap.stream == step.stream, Gap.start_us == newest, Gap.end_us == newest)
+            await session.execute(ended.values(end_us=begins))
 
 
 async def _name_hole(session: AsyncSession, step: ClockStep, later: Epoch) -> None:

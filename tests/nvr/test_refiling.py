@@ -187,11 +187,12 @@ async def test_gaps_of_the_wrong_clock_move_and_those_of_before_end_where_they_e
 
 async def test_a_gap_that_could_not_end_because_the_clock_was_behind(filed: Filed) -> None:
     await filed.prepare(T)
+    filed.archive.gap("cam/main", T + HOUR // 2, "unreachable", "", T + HOUR // 2)  # over at once, by a clock that was right
     filed.archive.gap("cam/main", T + HOUR, "recorder_down", "", T + HOUR)
     refiler = refiling.Refiler(filed.archive)
     refiler.stepped(filed.step(2 * HOUR, T))
     await refiler.finish()
-    assert await filed.gaps() == [(T + HOUR, T + 2 * HOUR)]
+    assert await filed.gaps() == [(T + HOUR // 2, T + HOUR // 2), (T + HOUR, T + 2 * HOUR)]
 
 
 async def test_a_clock_that_was_wrong_for_long_is_marked(filed: Filed) -> None:
