@@ -80,12 +80,16 @@ def measure(folder: Path, streams: int, cameras: int, days: int, seconds: float)
     warm_up = 5.0 + streams * 0.06
     with farm(streams, PORT, 4.0):
         alone, _ = recorded(folder, min(seconds, 30.0), warm_up)
-        command = minwang(folder, "backup", str(folder / "archives"), "--without-key", "--json")
+        passphrase = folder / "passphrase"
+        passphrase.touch(0o600)
+        passphrase.write_text("four words nobody knows\n")
+        keys = ("--passphrase-file", str(passphrase))
+        command = minwang(folder, "backup", str(folder / "archives"), *keys, "--json")
         beside, (made, took) = recorded(folder, seconds, warm_up, lambda: run_json(command))
     (folder / "data" / "video").rename(folder / "disk")
     shutil.rmtree(folder / "data")
     (folder / "minwang.toml").write_text(f"[data]\ndir = '{folder}/new'\nvolumes = ['{folder}/disk']\n")
-    restored, back = run_json(minwang(folder, "restore", made["archive"], "--to", str(folder / "new"), "--json"))
+    restored, back = run_json(minwang(folder, "restore", made["archive"], "--to", str(folder / "new"), *keys, "--json"))
     return [
         Figure("streams", streams, ""),
         Figure("database", round(database / 1e9, 2), "GB"),

@@ -115,7 +115,8 @@ def restore(ctx: click.Context, archive: Path, data: Path, passphrase_file: Path
         sealed = opened.manifest.sealed
     passphrase = _passphrase(passphrase_file, confirm=False) if sealed else None
     done = restoring.restore(archive, data, passphrase, settings.data.database)
-    adopted = run(_adopt(settings, [v.identity for v in done.manifest.volumes]))
+    # Without its keys the database is not opened: what is written to it would begin another audit trail.
+    adopted = run(_adopt(settings, [v.identity for v in done.manifest.volumes])) if done.with_key else None
     facts = {
         "data": done.data, "settings": done.settings, "with_key": done.with_key, "station": done.manifest.station,
         "created": done.manifest.created, "models": done.manifest.models, "adopted": adopted,
@@ -143,11 +144,14 @@ async def _adopt(settings: Settings, identities: list[str]) -> dict[str, object]
 
 def _restored(facts: dict[str, Any]) -> list[str]:
     adopted = facts["adopted"]
+    later = (
+        "The disks of recordings are not where the settings say; mount them, and the first start takes in what is newer."
+        if facts["with_key"]
+        else "Footage that is newer is taken in by the first start with the keys."
+    )
     return [
         f"{facts['data']}: {facts['station']} as of {facts['created']}",
-        f"{adopted['files']} files of footage that are newer were taken in"
-        if adopted is not None
-        else "The disks of recordings are not where the settings say; mount them, and the first start takes in what is newer.",
+        f"{adopted['files']} files of footage that are newer were taken in" if adopted is not None else later,
         *(
             []
             if facts["with_key"]

@@ -219,3 +219,10 @@ def test_backup_and_restore_from_the_command_line(tmp_path: Path, chosen_address
     assert (tmp_path / "data" / "restored" / "minwang.toml").read_text() == (tmp_path / "minwang.toml").read_text()
     assert "wj-01" in minwang("inventory", "export", cwd=tmp_path).stdout
     assert archive.sha256_of(tmp_path / "data" / "secret.key") == archive.sha256_of(tmp_path / "lost" / "secret.key")
+    (tmp_path / "without").mkdir()
+    open_one = json.loads(minwang("backup", "without", "--without-key", "--json", cwd=tmp_path).stdout)["archive"]
+    lost.rename(tmp_path / "lost again")
+    bare = minwang("restore", open_one, "--to", "data", cwd=tmp_path)
+    assert bare.returncode == 0 and "put secret.key, audit.key and audit.seal into" in bare.stdout, bare.stderr
+    assert "by the first start with the keys" in bare.stdout
+    assert "audit.key is missing" in minwang("user", "list", cwd=tmp_path).stderr
