@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
@@ -18,7 +18,7 @@ from core.database import Database
 from health import camera_days
 from health.camera_days import beneath, bounds
 from health.faults import FAMILIES
-from health.tables import CameraDay, DailyFigures, Fault, Look
+from health.tables import CameraDay, DailyFigures, Fault, Look, WrittenDay
 from nvr.retention import GAPS_KEPT_US
 
 LATE = timedelta(days=2)  # a day that is over and still without rows is computed from facts for so long
@@ -122,7 +122,7 @@ async def period(
             continue
         if end < now - LATE:
             break
-        if end > now or not await _is_written(session, day):
+        if end > now or not await is_written(session, day):
             rows += await camera_days.of_interval(session, cameras, start, min(end, now))
     return rows
 
@@ -131,8 +131,9 @@ def _parts(ids: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:
     return (ids[i : i + size] for i in range(0, len(ids), size))
 
 
-async def _is_written(session: AsyncSession, day: date) -> bool:
-    return bool(await session.scalar(select(exists().where(CameraDay.day == day.isoformat()))))
+async def is_written(session: AsyncSession, day: date) -> bool:
+    """Also where no camera was in use on it."""
+    return await session.get(WrittenDay, day.isoformat()) is not None
 
 
 async def day(session: AsyncSession, cameras: Sequence[Camera], start: datetime, now: datetime) -> dict[str, Any]:
@@ -209,8 +210,9 @@ async def keep_day(database: Database, day: date, zone: tzinfo, now: datetime) -
         told = asdict(summary(some, concern, len(some), end))
         made.append(DailyFigures(day=day.isoformat(), kind=kind, name=name, figures=told))
     async with database.session() as session:
-        if await _is_written(session, day):
+        if await is_written(session, day):
             return 0
+        session.add(WrittenDay(day=day.isoformat(), cameras=len(rows)))
         for row in rows:
             row.reconstructed = now - end > camera_days.RECONSTRUCTED_AFTER
         session.add_all(rows)
@@ -229,10 +231,6 @@ async def keep_days(database: Database, now: datetime, zone: tzinfo) -> int:
         first = max(first, now - timedelta(microseconds=GAPS_KEPT_US))
         since = first.astimezone(zone).date()
         days = (since + timedelta(days=n) for n in range((now.astimezone(zone).date() - since).days))
-        due = [day for day in days if not await _is_written(session, day)]
-    written = [0]
-    for day in due:
-        if sum(bool(n) for n in written) >= DAYS_A_RUN:
-            break
-        written.append(await keep_day(database, day, zone, now))
-    return sum(written)
+        known = set(await session.scalars(select(WrittenDay.day)))
+    due = [day for day in days if day.isoformat() not in known]
+    return sum([await keep_day(database, day, zone, now) for day in due[:DAYS_A_RUN]])

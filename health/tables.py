@@ -217,6 +217,14 @@ class CameraDay(Base):
     reconstructed: Mapped[bool] = mapped_column(comment="Written long after the day, from what was left of its facts")
 
 
+class WrittenDay(Base):
+    __tablename__ = "written_day"
+    __table_args__ = ({"comment": "Days whose rows of camera_day are complete, also where there are none"},)
+
+    day: Mapped[str] = mapped_column(String(10), primary_key=True, comment="Local day")
+    cameras: Mapped[int] = mapped_column(comment="How many were in use on it")
+
+
 class DailyFigures(Base):
     __tablename__ = "daily_figures"
     __table_args__ = ({"comment": "Figures of each day that is over, by whom they concern"},)

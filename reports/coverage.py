@@ -18,7 +18,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
-from sqlalchemy import exists, func, select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -29,7 +29,7 @@ from core.errors import NotFoundError, UsageError
 from health import figures
 from health.faults import FAMILIES
 from health.figures import Figures
-from health.tables import CameraDay, Fault
+from health.tables import Fault
 from nvr import stream_status
 from nvr.tables import StreamStatus
 from reports.repairs import Repair, repairs
@@ -122,7 +122,7 @@ class Reports:
             stored = await session.get(StoredReport, (code, start.strftime("%Y-%m")))
             if stored is not None:
                 return _restored(stored)
-            final = end <= now and await _is_written(session, end)
+            final = end <= now and await figures.is_written(session, (end - timedelta(days=1)).date())
             report = await _made(session, village, start, end, now, final=final)
         return await self._stored(report, now) if final else report
 
@@ -135,7 +135,7 @@ class Reports:
             async with self._database.reading() as session:
                 has = select(StoredReport.village).where(StoredReport.month == month)
                 missing = (await session.scalars(select(Village.code).where(Village.code.not_in(has)))).all()
-                written = await _is_written(session, end)
+                written = await figures.is_written(session, (end - timedelta(days=1)).date())
             for code in missing if written else ():
                 made += (await self.village(code, month)).final
             end = (end - timedelta(days=1)).replace(day=1)
@@ -160,12 +160,6 @@ def _restored(row: StoredReport) -> VillageReport:
     known = {f.name for f in fields(VillageReport)}
     figures_ = {k: v for k, v in row.figures.items() if k in known}
     return VillageReport(**{**figures_, "repairs": [Repair(**r) for r in figures_.get("repairs", [])]})
-
-
-async def _is_written(session: AsyncSession, end: datetime) -> bool:
-    """Whether the day before `end` is among the written days."""
-    last = f"{end - timedelta(days=1):%Y-%m-%d}"
-    return bool(await session.scalar(select(exists().where(CameraDay.day == last))))
 
 
 async def _made(

@@ -18,7 +18,7 @@ from core.database import Database
 from health import camera_days, figures
 from health.camera_days import bounds
 from health.intervals import common, joined, length, without
-from health.tables import CameraDay, DailyFigures, Fault, Look, Maintenance, PatrolRound
+from health.tables import CameraDay, DailyFigures, Fault, Look, Maintenance, PatrolRound, WrittenDay
 from nvr.footage import HOUR_US, Segment, append
 from nvr.tables import Footage, Gap
 
@@ -259,3 +259,25 @@ async def test_days_that_are_over_are_kept_once_by_whom_they_concern(database: D
         ("sponsor", "Mill"),
     }
     assert len({k.day for k in kept}) == 3 and kept[0].figures["cameras"] in (1, 2)
+
+
+async def test_days_without_a_camera_in_use_are_written_once_and_hold_nothing_up(
+    either_database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A try-out long ago, then more days without any camera in use than are written at once."""
+    monkeypatch.setattr(figures, "DAYS_A_RUN", 4)
+    zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
+    start, _ = bounds(date(2026, 10, 1), zone)
+    await _village(either_database, clock, start, in_use_since="2026-10-10")
+    begin = to_microseconds(start)
+    async with either_database.session() as session:
+        for day in (0, 10):
+            at = begin + day * 24 * HOUR_US
+            session.add(Gap(stream="c-1/main", start_us=at, end_us=at + HOUR_US, cause="unreachable"))
+    now = start + timedelta(days=11, hours=1)  # the 12th
+    written = [await figures.keep_days(either_database, now, zone) for _ in range(4)]
+    assert written[:2] == [4, 4] and written[2] > 3 and written[3] == 0  # of an empty day the town's figure alone
+    async with either_database.reading() as session:
+        assert set(await session.scalars(select(CameraDay.day))) == {"2026-10-10", "2026-10-11"}
+        kept = (await session.execute(select(WrittenDay.day, WrittenDay.cameras).order_by(WrittenDay.day))).all()
+    assert [tuple(k) for k in kept] == [(f"2026-10-{n:02}", int(n >= 10)) for n in range(1, 12)]
