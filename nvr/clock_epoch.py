@@ -78,7 +78,7 @@ def correction(old: Epoch, later: Sequence[Epoch]) -> int:
     newest = later[-1]
     if old.boot == newest.boot:
         by = newest.offset_us - old.offset_us
-        return by if abs(by) >= SAME_US else 0
+        return by if abs(by) > STEP_US else 0  # less may be slewing, which the names have followed
     off, restarts = _off(old, newest, later[:-1])
     if _is_restart(off, restarts):
         return 0

@@ -62,6 +62,8 @@ def test_a_clock_that_was_set_while_no_recorder_ran() -> None:
     a = boot("a", T - HOUR)
     b = following(a, Epoch("a", T, T + 20 * DAY + MINUTE, 7, 1, 20 * DAY + MINUTE))
     assert correction(b.past[0], [b]) == HOUR
+    slewed = following(a, Epoch("a", T - HOUR + 5 * SECOND, T + 20 * DAY, 7, 1, 20 * DAY))  # while the files were made
+    assert correction(slewed.past[0], [slewed]) == 0
 
 
 @given(

@@ -497,3 +497,32 @@ async def test_a_hold_follows_the_footage_that_it_protects(filed: Filed, by: int
     refiler.stepped(back)
     await refiler.finish()
     assert (await kept())[:2] == [True, True]
+
+
+async def test_what_was_filed_before_the_clock_was_set_while_no_recorder_ran(
+    filed: Filed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    up, kept, began = [HOUR], tmp_path / "clock-0.json", T + 600 * SECOND
+    monkeypatch.setattr(clock_epoch, "since_boot", lambda: up[0])
+    first = refiling.Refiler(filed.archive)
+    await first.begin(began, kept)
+    first.records("cam/main")
+    await filed.prepare(began, began + 10 * SECOND)
+    up[0] += 60 * SECOND
+    await first.finish()
+    second = refiling.Refiler(filed.archive)
+    await second.begin(began + 60 * SECOND - 60 * SECOND - 120 * SECOND, kept)  # two minutes back: the same hour
+    await filed.prepare(began - 120 * SECOND)
+    ours = await asyncio.to_thread(clock_epoch.load, kept)
+    assert ours is not None
+    async with filed.database.session() as session:
+        session.add(
+            RetentionClockRow(
+                id=1, boot=ours.boot, uptime_us=up[0], wall_us=ours.offset_us + up[0], plausible_us=T, suspicion="",
+                steady_us=0, ntp_us=0,
+            )
+        )  # fmt: skip
+    await second.look()
+    found = sorted(s.start_us for s in await segments_of(filed.database))
+    assert found == [began - 180 * SECOND, began - 170 * SECOND, began - 120 * SECOND]
+    assert await filed.gaps() == [(began - 160 * SECOND, began - 120 * SECOND)]
