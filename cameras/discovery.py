@@ -21,7 +21,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import psutil
 
-from cameras.onvif.addresses import DEFAULT_PATH, address_of, host_port
+from cameras.onvif.addresses import DEFAULT_PATH, MAX_URL, address_of, host_port
 from cameras.onvif.soap import Node, for_people, parse
 from core.errors import ProtocolError, UsageError
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 GROUP, PORT = "239.255.255.250", 3702
 MAX_SWEEP = 4096
-MAX_ADDRESS, MAX_ENDPOINT, MAX_URL = 120, 80, 400  # characters of Camera.address, Camera.endpoint, DeviceSeen.url
+MAX_ADDRESS, MAX_ENDPOINT = 120, 80  # characters of Camera.address, Camera.endpoint
 # Devices that answer a look: of a host (a recorder may have a port for each of its channels), of all together. Anybody on
 # the cameras' network answers with thousands, from addresses that he invents; the cameras of the registry come in all the same.
 MAX_OF_HOST, MAX_DEVICES = 20, 5000

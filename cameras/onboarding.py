@@ -14,12 +14,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import aiohttp
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import discovery, findings, history, registry
 from cameras.firmware import Hole, known_holes
 from cameras.identity import Known, Roll, Traits
-from cameras.onvif.addresses import host_of, host_port, service_url
+from cameras.onvif.addresses import MAX_URL, host_of, host_port, service_url
 from cameras.onvif.client import Listener, ServiceNotFound, SoapClient
 from cameras.onvif.device import Identity, identify
 from cameras.onvif.media import Profile
@@ -27,6 +28,7 @@ from cameras.tables import Camera, Credential, DeviceSeen, Stream
 from core import events
 from core.clock import Clock
 from core.database import Database
+from core.database_errors import UNFIT, why_unfit
 from core.errors import CameraError, CameraRefused, ProtocolError
 from core.secrets import Vault
 from core.tasks import run_all
@@ -34,6 +36,7 @@ from core.tasks import run_all
 log = logging.getLogger(__name__)
 
 AT_ONCE = 50
+MAX_TOLD = 64  # services, protocols, MAC addresses that are kept of a camera
 Progress = Callable[[int, int], None]
 
 
@@ -71,7 +74,11 @@ class Onboarding:
                     outcome.identified.append(camera.id)
                 except CameraError as e:
                     outcome.failed[camera.id] = str(e)
-                    await self._failed(camera.id, str(e))
+                except UNFIT as e:  # one camera's word must not end the others' turn
+                    outcome.failed[camera.id] = f"what the camera told cannot be kept: {why_unfit(e)}"
+                    log.warning("%s: %s", camera.id, outcome.failed[camera.id], exc_info=not isinstance(e, DBAPIError))
+                if camera.id in outcome.failed:
+                    await self._failed(camera.id, outcome.failed[camera.id])
             progress(len(outcome.identified) + len(outcome.failed), len(wanted))
 
         await run_all(*(one(c) for c in wanted))
@@ -264,12 +271,19 @@ def _same_channel(one: Profile, other: Profile) -> bool:
 def _facts(found: Identity) -> dict[str, Any]:
     return {
         "manufacturer": found.manufacturer, "model": found.model, "firmware": found.firmware, "serial": found.serial,
-        "hardware": found.hardware, "macs": found.macs, "services": found.services, "protocols": found.protocols,
-        "ptz": next((p.token for p in _of_main(found) if p.ptz), None), "zone": found.time.zone if found.time else "",
+        "hardware": found.hardware, "macs": found.macs[:MAX_TOLD], "services": _bounded(found.services),
+        "protocols": _bounded(found.protocols),
+        "ptz": next((p.token for p in _of_main(found) if p.ptz), None), "zone": found.time.zone[:80] if found.time else "",
         "encoders": {kind: p.encoder for kind, p in chosen(found.profiles).items() if p.encoder},
         "source": next((p.source_configuration for p in _of_main(found) if p.source_configuration), None),
-        "notes": found.notes[:20],
+        "notes": [n[:300] for n in found.notes[:20]],
     }  # fmt: skip
+
+
+def _bounded(told: dict[str, Any]) -> dict[str, Any]:
+    """Services or protocols of a camera's file: as many and as long as a camera can mean."""
+    fitting = {k: v for k, v in told.items() if len(k) <= MAX_URL and len(str(v)) <= MAX_URL}
+    return dict(list(fitting.items())[:MAX_TOLD])
 
 
 def _of_main(found: Identity) -> list[Profile]:

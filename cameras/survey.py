@@ -9,6 +9,7 @@ other move is one that a person confirms first (cameras.adoption.confirm_move). 
 from __future__ import annotations
 
 import ipaddress
+import logging
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -27,8 +28,11 @@ from cameras.tables import Camera, DeviceSeen, Village
 from core import events
 from core.clock import Clock
 from core.database import Database
+from core.database_errors import UNFIT, why_unfit
 from core.errors import CameraError, CameraRefused
 from core.tasks import run_all
+
+log = logging.getLogger(__name__)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 SILENT = "no answer to discovery"
@@ -146,7 +150,10 @@ class Survey:
                     identity, verdict = await self._proved(camera, device)
             followed = verdict.kind == "moved" and not why
             report.met.append(met := Met(device, verdict, village, followed, why))
-            await self._write(met, identity)
+            try:
+                await self._write(met, identity)
+            except UNFIT as e:  # what one device tells must not keep the others from being met
+                log.warning("%s: what the device told cannot be kept: %s", device.address, why_unfit(e))
         return report
 
     async def _why_not_followed(self, camera: Camera, village: str | None, answered: Collection[str]) -> str:

@@ -6,7 +6,7 @@ The address never shows a password: SQLAlchemy renders it hidden, and the server
 from __future__ import annotations
 
 from sqlalchemy import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
 
 from core.errors import DatabaseUnreachable, StorageError
 from core.logs import redact
@@ -22,6 +22,17 @@ _PERMANENT = {
 }
 _OUTAGES = ("57P01", "57P02", "57P03", "53300")  # shut down, crashed, starting up, too many connections
 _MISSING_DATABASE, _MISSING_ROLE = 'database "', 'role "'
+
+
+# What one row holds does not fit its columns, or is nothing that can be stored: the error of that row and of whatever was told,
+# not of the database.
+UNFIT = (DataError, IntegrityError, ValueError, OverflowError)
+
+
+def why_unfit(error: BaseException) -> str:
+    """One of UNFIT in a few words, without the statement and its values."""
+    told = str(error.orig or "") if isinstance(error, DBAPIError) else str(error)
+    return redact((told.strip().splitlines() or [type(error).__name__])[0])[:120]
 
 
 def is_missing_table(error: SQLAlchemyError) -> bool:

@@ -10,6 +10,7 @@ from cameras import discovery
 from cameras.discovery import Found
 from cameras.survey import Survey
 from core.clock import Clock, SystemClock
+from core.database_errors import UNFIT, why_unfit
 from core.errors import MinwangError
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ async def follow(survey: Survey) -> None:
                 device = await heard.get()
                 try:
                     await survey.keep([device])
-                except MinwangError as e:
-                    log.warning("%s said Hello: %s", device.address, e)
+                except (MinwangError, *UNFIT) as e:  # one device's word ends nobody's listening
+                    log.warning("%s said Hello: %s", device.address, why_unfit(e))
     except OSError as e:
         log.warning("announcements of cameras cannot be heard (%s); the hourly look finds them", e.strerror)

@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 DEFAULT_PATH = "/onvif/device_service"
 RTSP_PORT = 554
+MAX_URL = 400  # characters of an address that is kept: Stream.url, Stream.snapshot_url, DeviceSeen.url
 # Passwords in the path or query, as some makes write them: user=admin_password=x_channel=1, ?usr=admin&pwd=x
 # A value may hold '_' itself: it ends where the next name begins.
 _VALUE = r"([^&/?;]*?)(?=[&/?;]|_[a-zA-Z]+=|$)"
@@ -110,7 +111,15 @@ def repair_rtsp(found: str, device_url: str, port: int | None = None) -> str:
 
 
 def login_in(url: str) -> tuple[str, str] | None:
-    """User and password that a camera wrote into an address: user:password@host, or in path and query."""
+    """User and password that a camera wrote into an address: user:password@host, or in path and query. None for what no camera
+    takes: users of more than 60 characters or with a NUL, passwords of more than 200 bytes."""
+    found = _login_in(url)
+    if found is None or len(found[0]) > 60 or "\0" in found[0] or len(found[1].encode()) > 200:
+        return None
+    return found
+
+
+def _login_in(url: str) -> tuple[str, str] | None:
     authority, _, path = _split_authority(url.partition("://")[2])
     user_info = authority.rpartition("@")[0]
     if ":" in user_info:

@@ -172,6 +172,6 @@ async def _streams(client: SoapClient, url: str, found: Identity, *, thorough: b
         if (there := client.reachable(address)) != address:
             found.notes.append(f"{address} does not answer; {there} does")
             found.services[namespace] = there
-    found.notes += failures
+    found.notes += failures + asked.notes
     found.profiles = list(profiles.values())
     found.embedded_login = asked.embedded_login

@@ -6,16 +6,17 @@ Both are read and merged by profile token.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from xml.sax.saxutils import escape
 
-from cameras.onvif.addresses import login_in, repair_rtsp, repair_snapshot
+from cameras.onvif.addresses import MAX_URL, login_in, repair_rtsp, repair_snapshot
 from cameras.onvif.client import SoapClient
 from cameras.onvif.names import MEDIA, MEDIA2, SCHEMA
 from cameras.onvif.soap import Node
 from core.errors import ProtocolError
 from core.numbers import whole
 
+MAX_TOKEN = 200  # characters; ONVIF allows 64
 MAX_PROFILES = 64  # recorders tell three for each of 12 or 16 channels
 
 
@@ -51,6 +52,16 @@ class Asked:
     rtsp_port: int | None = None
     snapshots: bool = True
     embedded_login: tuple[str, str] | None = None
+    notes: list[str] = field(default_factory=list)  # of what it told and is not believed
+
+    def fitting(self, address: str, profile: Profile) -> str | None:
+        """The address; None, with a note, for one that is longer than can be kept."""
+        if len(address) <= MAX_URL:
+            return address
+        self.notes.append(
+            f"profile {profile.token[:40]}: an address of {len(address)} characters is left out; {MAX_URL} are kept"
+        )
+        return None
 
 
 async def profiles1(client: SoapClient, asked: Asked, url: str) -> list[Profile]:
@@ -88,7 +99,7 @@ def _told(reply: Node) -> list[Node]:
     found: dict[str, Node] = {}
     for node in reply.all("Profiles"):
         token = node.attribute("token")
-        if token:
+        if token and len(token) <= MAX_TOKEN:
             found.setdefault(token, node)
     return list(found.values())[:MAX_PROFILES]
 
@@ -122,8 +133,8 @@ async def _with_addresses(client: SoapClient, url: str, service: str, told: Prof
         snapshot = await _uri(client, url, f'<GetSnapshotUri xmlns="{service}">{wanted}</GetSnapshotUri>')
     return replace(
         told,
-        stream_url=repair_rtsp(stream, asked.device_url, asked.rtsp_port) if stream else None,
-        snapshot_url=repair_snapshot(snapshot, asked.device_url) if snapshot else None,
+        stream_url=asked.fitting(repair_rtsp(stream, asked.device_url, asked.rtsp_port), told) if stream else None,
+        snapshot_url=asked.fitting(repair_snapshot(snapshot, asked.device_url), told) if snapshot else None,
     )
 
 
@@ -165,4 +176,4 @@ def _whole(node: Node | None, path: str) -> int | None:
 
 def _kilobits(encoder: Node | None) -> int | None:
     limit = encoder.number("RateControl/BitrateLimit") if encoder else None
-    return int(limit * 1000) if limit and 0 < limit < 1e7 else None
+    return int(limit * 1000) if limit and 0 < limit < 2e6 else None  # what a column of 32 bits takes

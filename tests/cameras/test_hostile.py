@@ -14,11 +14,11 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cameras.onvif import soap
+from cameras.onvif import media, soap
 from cameras.onvif.addresses import filled, login_in, repair_http, repair_rtsp, repair_snapshot
 from cameras.onvif.capture import redacted
 from cameras.onvif.client import SoapClient, http_session
-from cameras.onvif.device import identify
+from cameras.onvif.device import enabled_protocols, identify
 from core.clock import SystemClock
 from core.errors import CameraError, ProtocolError
 
@@ -184,7 +184,7 @@ def test_repaired_addresses_always_lead_to_the_camera(a: str, b: str, scheme: st
     login_in(found)
 
 
-@given(st.text(max_size=20), st.text(max_size=20))
+@given(st.text(max_size=20).filter(lambda user: "\0" not in user), st.text(max_size=20))
 def test_a_password_in_an_address_never_stays_there(user: str, password: str) -> None:
     from urllib.parse import quote
 
@@ -235,3 +235,24 @@ def test_no_bytes_break_the_reader(data: bytes) -> None:
         node.text("A/B")
         list(node.all("C"))
         soap.is_refusal(200, body)
+
+
+def test_told_values_fit_the_columns_that_keep_them() -> None:
+    """An address, a rate, a port, a login that no camera means is left out, and not the end of asking the camera."""
+    text = "<NetworkProtocols><Name>RTSP</Name><Enabled>true</Enabled><Port>{}</Port></NetworkProtocols>"
+    for port in ("inf", "-Infinity", "nan", "1e999"):
+        node = soap.parse(_envelope(f"<R>{text.format(port)}</R>").encode())
+        assert enabled_protocols(node) == {}
+    for rate, kept in (("4096", 4_096_000), ("9e6", None), ("inf", None), ("nan", None), ("-1", None)):
+        encoder = (
+            f"<V><RateControl><BitrateLimit>{rate}</BitrateLimit><FrameRateLimit>{rate}</FrameRateLimit></RateControl></V>"
+        )
+        profile = media._profile(soap.parse(_envelope(f"<P token='p'>{encoder}</P>").encode()), None, "{}")
+        node = soap.parse(_envelope(encoder).encode())
+        assert media._kilobits(node) == kept and profile.bitrate is None
+    asked = media.Asked(DEVICE_URL)
+    assert asked.fitting("rtsp://h/" + "a" * 391, profile) and not asked.notes
+    assert asked.fitting("rtsp://h/" + "a" * 392, profile) is None and "401 characters" in asked.notes[0]
+    for login in ("u" * 61 + ":geheim", "u:" + "p" * 201, "a%00b:geheim", "u:" + "%E6%9D%91" * 67):
+        assert login_in(f"rtsp://{login}@10.0.0.1/") is None
+    assert login_in("rtsp://admin:geheim@10.0.0.1/") == ("admin", "geheim")

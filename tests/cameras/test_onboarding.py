@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from cameras.onboarding import Onboarding, chosen
 from cameras.onvif import media, soap
 from cameras.onvif.addresses import address_of, host_port, service_url
 from cameras.onvif.client import http_session
+from cameras.onvif.device import Identity
 from cameras.onvif.media import Profile
 from cameras.registry import apply, set_password
 from cameras.survey import Survey
@@ -366,3 +367,36 @@ async def test_all_profiles_of_a_recorder_are_read() -> None:
     nodes = "".join(f"<Profiles token='p{i}'/>" for i in range(36))
     reply = soap.parse(f"<Envelope><Body><R>{nodes}</R></Body></Envelope>".encode())
     assert len(media._told(reply)) == 36
+
+
+async def test_one_lying_camera_keeps_nobody_from_being_met_or_identified(
+    either_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL refuses what is longer than its column or holds a NUL: that is the error of the camera that told it."""
+    told = ["s", "a" * 500, "nul\x00"]
+
+    async def answered(_client: object, url: str, _clock: object) -> Identity:
+        number = int(url.partition("10.0.0.")[2].partition("/")[0])
+        return Identity("M", "X", profiles=[replace(_profile(1, 640, 360), stream_url=f"rtsp://h/{told[number % 3]}")])
+
+    async with either_database.session() as session:
+        session.add(VillageRow(code="v", name="V", funding=[], subnets=[], boundary=[]))
+        await session.flush()
+        session.add_all([Camera(id=f"v-{i}", name="c", village="v", address=f"10.0.0.{i}", profile={}) for i in range(6)])
+    monkeypatch.setattr("cameras.onboarding.identify", answered)
+    onboarding = Onboarding(either_database, None, SystemClock(), None)  # type: ignore[arg-type]
+    async with either_database.reading() as session:
+        cameras = (await session.scalars(select(Camera))).all()
+    outcome = await onboarding.run(cameras)
+    survey = Survey(either_database, SystemClock(), onboarding)
+    longest, nul, good = (
+        discovery.Found(e, f"10.0.1.{i}:80", "http://h/x", "n", "h") for i, e in enumerate(["u" * 300, "\x00", "b"])
+    )
+    await survey.keep([longest, nul, good])
+    async with either_database.reading() as session:
+        devices = set(await session.scalars(select(DeviceSeen.address)))
+        problems = {c.id: c.problem for c in await session.scalars(select(Camera)) if c.problem}
+    assert "v-0" in outcome.identified and "v-3" in outcome.identified and good.address in devices
+    if either_database.url.startswith("postgresql"):
+        assert devices == {good.address} and set(problems) == set(outcome.failed) == {"v-1", "v-2", "v-4", "v-5"}
+        assert all("what the camera told cannot be kept" in str(p) and "INSERT" not in str(p) for p in problems.values())
