@@ -34,14 +34,23 @@ async def rounds_of(session: AsyncSession, start: datetime, end: datetime) -> li
     return [r for r in await session.scalars(query.order_by(PatrolRound.id)) if not r.scope]
 
 
-def patrol_of(rounds: Sequence[PatrolRound], reason: str, *, over: bool) -> dict[str, Any]:
-    """What the register says of the day's patrol. Raises ConflictError while it goes on, UsageError where there was none
-    and nobody says why. `over`: the day is."""
+def finished_of(rounds: Sequence[PatrolRound]) -> dict[str, Any] | None:
+    """What a register or supplement says of the rounds that have finished; None where none has."""
     finished = [r for r in rounds if r.finished_at is not None]
-    if finished:
-        last = finished[-1]
-        assert last.finished_at is not None
-        return {"rounds": len(finished), "finished_at": last.finished_at.isoformat(), "cameras": last.cameras, "reason": ""}
+    if not finished:
+        return None
+    last = max(finished, key=lambda r: r.finished_at or r.asked_at)
+    assert last.finished_at is not None
+    return {"rounds": len(finished), "finished_at": last.finished_at.isoformat(), "cameras": last.cameras, "reason": ""}
+
+
+def patrol_of(rounds: Sequence[PatrolRound], reason: str, *, over: bool) -> dict[str, Any]:
+    """What the register says of the day's patrol. `over`: the day is; before, a reason takes no patrol's place.
+
+    Raises ConflictError while a patrol goes on or may still come, UsageError where there was none and nobody says why.
+    """
+    if (finished := finished_of(rounds)) is not None:
+        return finished
     if rounds and not over:
         raise ConflictError(
             f"the patrol of this day goes on ({rounds[-1].looked} of {rounds[-1].cameras} cameras looked at); "
@@ -49,7 +58,12 @@ def patrol_of(rounds: Sequence[PatrolRound], reason: str, *, over: bool) -> dict
         )
     if len(reason.strip()) < MIN_REASON:
         raise UsageError(
-            "no patrol of the whole town was finished on this day; say why (no_patrol), or start one and wait for it"
+            "no patrol of the whole town was finished on this day; start one and wait for it, or say why there was none "
+            "(no_patrol) when the day is over"
+        )
+    if not over:
+        raise ConflictError(
+            "the day is not over and a patrol may still come; start one and wait for it, or sign with the reason tomorrow"
         )
     return {"rounds": 0, "finished_at": None, "cameras": 0, "reason": reason.strip()}
 
@@ -83,17 +97,22 @@ async def supplements(session: AsyncSession, day: str) -> list[RegisterSupplemen
 
 
 def later(
-    register: DailyRegister, added: Sequence[RegisterSupplement], figures: Mapping[str, Any], start: datetime, now: datetime
-) -> dict[str, Any] | None:
-    """What a supplement would say now: faults that stand nowhere yet, and the figures of a day that was not over when it was
-    signed. None: there is nothing to add."""
+    register: DailyRegister, added: Sequence[RegisterSupplement], figures: Mapping[str, Any], start: datetime, now: datetime,
+    rounds: Sequence[PatrolRound] = (),
+) -> dict[str, Any] | None:  # fmt: skip
+    """What a supplement would say now: faults that stand nowhere yet, the figures of a day that was not over when it was
+    signed, a patrol where the register says that there was none. None: there is nothing to add. `rounds`: of the day."""
     said = [register.figures, *(s.figures for s in added)]
     known = {f["id"] for figures_ in said for f in figures_.get("faults", ())}
     fresh = [f for f in figures["faults"] if f["id"] not in known]
     last = added[-1].signed_at if added else register.signed_at
-    if not fresh and not last < _end(start) <= now:
+    told: dict[str, Any] = next((f["patrol"] for f in reversed(said) if "patrol" in f), {})
+    patrol = finished_of(rounds)
+    denied = patrol is not None and told.get("rounds") == 0
+    if not fresh and not denied and not last < _end(start) <= now:
         return None
-    return {**figures, "faults": fresh, "day_over": _end(start) <= now}
+    more = {"patrol": patrol} if patrol is not None and patrol != told else {}
+    return {**figures, "faults": fresh, "day_over": _end(start) <= now, **more}
 
 
 async def add(
@@ -105,7 +124,7 @@ async def add(
     if register is None:
         raise ConflictError(f"the register of {day} was not signed yet; sign that")
     added = await supplements(session, day)
-    content = later(register, added, figures, start, now)
+    content = later(register, added, figures, start, now, await rounds_of(session, start, _end(start)))
     if content is None:
         raise ConflictError(f"nothing became known of {day} since it was signed")
     content = {**content, "audit": await audit_head(session)}

@@ -27,6 +27,7 @@ from tests.web.conftest import HEADERS, Client, SignIn
 
 NOW = SystemClock().now()
 TODAY = f"{NOW.astimezone(ZoneInfo('Asia/Shanghai')):%Y-%m-%d}"
+YESTERDAY = f"{NOW.astimezone(ZoneInfo('Asia/Shanghai')) - timedelta(days=1):%Y-%m-%d}"
 
 
 @pytest.fixture
@@ -163,9 +164,21 @@ async def test_a_day_is_signed_after_its_patrol_or_with_the_reason_why_there_was
     async with database.session() as session:
         await session.delete(await session.get_one(PatrolRound, going.id))
     await post(officer, "/api/patrol/day/sign", {"day": TODAY, "no_patrol": "   x "}, 400)
-    signed = await post(officer, "/api/patrol/day/sign", {"day": TODAY, "no_patrol": "分析程序停机检修"})
+    # A patrol may still come before the day is over.
+    await post(officer, "/api/patrol/day/sign", {"day": TODAY, "no_patrol": "分析程序停机检修"}, 409)
+    day = {"day": YESTERDAY}
+    signed = await post(officer, "/api/patrol/day/sign", {**day, "no_patrol": "分析程序停机检修"})
     assert signed["figures"]["patrol"] == {"rounds": 0, "finished_at": None, "cameras": 0, "reason": "分析程序停机检修"}
-    assert "分析程序停机检修" in await (await officer.get(f"/register/{TODAY}")).text()
+    assert "分析程序停机检修" in await (await officer.get(f"/register/{YESTERDAY}")).text()
+    await post(officer, "/api/patrol/day/supplement", day, 409)
+    # One that began before midnight and finished afterwards is told, where the register says that there was none.
+    async with database.session() as session:
+        session.add(patrol_round(began=86400))
+    assert (await (await officer.get("/api/patrol/day", params=day)).json())["later"]["patrol"]["rounds"] == 1
+    added = (await post(officer, "/api/patrol/day/supplement", day))["supplements"][0]["figures"]
+    assert (added["patrol"]["rounds"], added["day_over"]) == (1, True)
+    assert "全镇巡检 1 轮" in await (await officer.get(f"/register/{YESTERDAY}")).text()
+    await post(officer, "/api/patrol/day/supplement", day, 409)
 
 
 async def test_later_faults_go_into_supplements_that_refer_to_the_register(

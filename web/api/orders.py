@@ -112,7 +112,7 @@ class DayView(BaseModel):
 class SignBody(BaseModel):
     day: str
     remark: str = Field("", max_length=400)
-    no_patrol: str = Field("", max_length=400, description="Why there was no patrol, where there was none")
+    no_patrol: str = Field("", max_length=400, description="Why there was no patrol on a day that is over")
 
 
 @route("GET", "/api/orders", Permission.PATROL_VIEW, query=OrderQuery, reply=list[OrderView])
@@ -275,13 +275,14 @@ async def _day(c: Context, text: str | None) -> DayView:
         # Who sees some villages gets their figures; what was signed is the whole town's.
         signed = await session.get(DailyRegister, day) if c.identity.villages is None else None
         told = await figures.day(session, await _cameras(session, c), start, now)
-        patrolled = any(r.finished_at for r in await register.rounds_of(session, start, end))
+        rounds = await register.rounds_of(session, start, end)
+        patrolled = register.finished_of(rounds) is not None
         if signed is None:
             return DayView(day=day, figures=told, signed_by=None, signed_at=None, digest=None, patrolled=patrolled)
         added = await register.supplements(session, day)
         return DayView(
             day=day, figures=signed.figures, signed_by=signed.signed_by, signed_at=signed.signed_at, digest=signed.digest,
-            remark=signed.remark, patrolled=patrolled, later=register.later(signed, added, told, start, now),
+            remark=signed.remark, patrolled=patrolled, later=register.later(signed, added, told, start, now, rounds),
             supplements=[
                 SupplementView(
                     number=x.number, figures=x.figures, signed_by=x.signed_by, signed_at=x.signed_at, digest=x.digest, remark=x.remark
