@@ -6,8 +6,6 @@ over, go into a supplement, signed likewise; each digest covers the one before i
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -17,15 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core import audit, audit_check
 from core.errors import ConflictError, UsageError
+from health import signatures
 from health.camera_days import bounds
 from health.tables import DailyRegister, PatrolRound, RegisterSupplement
 
 MIN_REASON = 4  # characters
-
-
-def digest_of(figures: Mapping[str, Any], before: str = "") -> str:
-    """SHA-256 of the digest before (empty for the register itself) and of the figures."""
-    return hashlib.sha256((before + json.dumps(figures, sort_keys=True, ensure_ascii=False)).encode()).hexdigest()
 
 
 async def rounds_of(session: AsyncSession, start: datetime, end: datetime) -> list[PatrolRound]:
@@ -77,11 +71,10 @@ async def sign(
         raise ConflictError(f"{day} was signed by {there.signed_by}; what became known later goes into a supplement")
     patrol = patrol_of(await rounds_of(session, start, end), reason, over=end <= now)
     content = {**figures, "patrol": patrol, "audit": await audit_head(session)}
-    row = DailyRegister(
-        day=day, figures=content, digest=digest_of(content), signed_by=by, signed_at=now, remark=remark
-    )  # fmt: skip
+    row = DailyRegister(day=day, figures=content, signed_by=by, signed_at=now, remark=remark)
+    row.digest = signatures.digest_of(row)
     session.add(row)
-    await audit.record(session, now, by, "patrol.sign", day, digest=row.digest)
+    await audit.record(session, now, by, signatures.SIGNED, day, digest=row.digest)
     return row
 
 
@@ -129,12 +122,10 @@ async def add(
         raise ConflictError(f"nothing became known of {day} since it was signed")
     content = {**content, "audit": await audit_head(session)}
     before = added[-1].digest if added else register.digest
-    row = RegisterSupplement(
-        day=day, number=len(added) + 1, figures=content, digest=digest_of(content, before), signed_by=by, signed_at=now,
-        remark=remark,
-    )  # fmt: skip
+    row = RegisterSupplement(day=day, number=len(added) + 1, figures=content, signed_by=by, signed_at=now, remark=remark)
+    row.digest = signatures.digest_of(row, before)
     session.add(row)
-    await audit.record(session, now, by, "patrol.supplement", day, number=row.number, digest=row.digest)
+    await audit.record(session, now, by, signatures.SUPPLEMENTED, day, number=row.number, digest=row.digest)
     return row
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import click
@@ -12,6 +12,7 @@ from core import audit, audit_check, audit_start, system_user
 from core.audit_check import Verdict, Verifier
 from core.clock import SystemClock
 from core.settings import Settings
+from health import signatures
 from station.cli_base import as_json, because, cli, private_files, run, settings_of, show, with_database
 
 
@@ -29,8 +30,17 @@ async def verdict(database: Any, settings: Settings) -> Verdict:
 @as_json
 @click.pass_context
 def audit_verify(ctx: click.Context, json_output: bool) -> None:
-    """Verify every row of the trail, and the whole of it against its seal. Exit status 1 where it does not hold."""
-    found = with_database(ctx, verdict)
+    """Verify every row of the trail, the whole of it against its seal, and the signed registers against its rows.
+
+    Exit status 1 where something does not hold.
+    """
+
+    async def work(database: Any, settings: Settings) -> Verdict:
+        found = await verdict(database, settings)
+        async with database.reading() as session:
+            return replace(found, problem=found.problem or await signatures.problem(session))
+
+    found = with_database(ctx, work)
     show(asdict(found), json_output, lambda: "\n".join(_lines(found)))
     sys.exit(1 if found.problem else 0)
 

@@ -13,14 +13,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from core import metrics_token
 from core.audit import AuditRow
 from core.clock import SystemClock
 from core.database import Database
 from core.permissions import Role
-from health import register
+from health import register, signatures
 from health.tables import CameraSight, DailyFigures, DailyRegister, Fault, PatrolRound, RegisterSupplement
 from nvr.tables import StreamStatus
 from tests.web.conftest import HEADERS, Client, SignIn
@@ -204,7 +204,9 @@ async def test_later_faults_go_into_supplements_that_refer_to_the_register(
         assert [f["family"] for f in day["later"]["faults"]] == [family] and day["digest"] == first["digest"]
         await post(village, "/api/patrol/day/supplement", body, 400)
         added = (await post(officer, "/api/patrol/day/supplement", {**body, "remark": title}))["supplements"][-1]
-        content = json.dumps(added["figures"], sort_keys=True, ensure_ascii=False)
+        told = {k: added[k] for k in ("number", "figures", "remark", "signed_by")} | {"day": TODAY}
+        told["signed_at"] = datetime.fromisoformat(added["signed_at"]).astimezone(UTC).isoformat()
+        content = json.dumps(told, sort_keys=True, ensure_ascii=False)
         assert added["digest"] == hashlib.sha256((digests[-1] + content).encode()).hexdigest()
         digests.append(added["digest"])
     page = await (await officer.get(f"/register/{TODAY}")).text()
@@ -213,6 +215,60 @@ async def test_later_faults_go_into_supplements_that_refer_to_the_register(
         assert (await session.get_one(DailyRegister, TODAY)).figures == first["figures"]
         rows = (await session.scalars(select(AuditRow.action).where(AuditRow.action.like("patrol.s%")))).all()
     assert rows == ["patrol.sign", "patrol.supplement", "patrol.supplement"]
+
+
+CHANGES = {
+    "remark": "UPDATE daily_register SET remark = 'nothing special'",
+    "signer": "UPDATE daily_register SET signed_by = 'li'",
+    "time": "UPDATE daily_register SET signed_at = '2026-01-01 00:00:00'",
+    "day": "UPDATE daily_register SET day = '2026-11-19'",
+    "figures": "UPDATE daily_register SET figures = replace(CAST(figures AS text), 'rain all day', 'snow all day')",
+    "digest": "UPDATE daily_register SET digest = 'x'",
+    "gone": "DELETE FROM daily_register",
+    "supplement's remark": "UPDATE register_supplement SET remark = ''",
+    "supplement's number": "UPDATE register_supplement SET number = 2",
+    "supplement's signer": "UPDATE register_supplement SET signed_by = 'li'",
+    "supplement gone": "DELETE FROM register_supplement",
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+async def test_a_register_that_is_not_the_signed_one_says_so(sign_in: SignIn, database: Database, what: str) -> None:
+    officer, day = await sign_in(Role.VIDEO_OFFICER), {"day": YESTERDAY}
+    await post(officer, "/api/patrol/day/sign", {**day, "no_patrol": "rain all day", "remark": "gate 3 was open all night"})
+    async with database.session() as session:
+        session.add(patrol_round(began=86400))
+    await post(officer, "/api/patrol/day/supplement", {**day, "remark": "it came late"})
+    view = await (await officer.get("/api/patrol/day", params=day)).json()
+    async with database.reading() as session:
+        assert view["problem"] == "" == await signatures.problem(session)
+    async with database.session() as session:
+        statement = CHANGES[what]
+        if session.get_bind().dialect.name == "postgresql":
+            statement = statement.replace("= replace(", "= CAST(replace(").replace(
+                "'snow all day')", "'snow all day') AS json)"
+            )
+        await session.execute(text(statement))
+    view = await (await officer.get("/api/patrol/day", params=day)).json()
+    async with database.reading() as session:
+        assert view["problem"] and await signatures.problem(session)
+    assert "register-problem" in await (await officer.get(f"/register/{YESTERDAY}")).text()
+
+
+async def test_a_register_and_its_row_changed_together_are_told(sign_in: SignIn, database: Database) -> None:
+    officer, day = await sign_in(Role.VIDEO_OFFICER), {"day": YESTERDAY}
+    await post(officer, "/api/patrol/day/sign", {**day, "no_patrol": "rain all day"})
+    async with database.session() as session:
+        row = await session.get_one(DailyRegister, YESTERDAY)
+        row.signed_by = "li"
+        row.digest = signatures.digest_of(row)
+        postgresql = session.get_bind().dialect.name == "postgresql"
+        await session.execute(text(f"DROP TRIGGER {'audit_append_only ON audit' if postgresql else 'audit_no_update'}"))
+        of = select(AuditRow).where(AuditRow.action == "patrol.sign")
+        sealed = (await session.scalars(of)).one()
+        sealed.actor, sealed.data = "li", {**sealed.data, "digest": row.digest}
+    view = await (await officer.get("/api/patrol/day", params=day)).json()
+    assert "audit trail" in view["problem"] and "changed" in view["problem"]
 
 
 def test_a_day_signed_before_it_was_over_is_completed_once() -> None:

@@ -16,7 +16,7 @@ from cameras.tables import Camera
 from core.errors import ConflictError, NotFoundError, UsageError
 from core.permissions import Permission
 from core.scope import within
-from health import figures, orders, register
+from health import figures, orders, register, signatures
 from health.camera_days import bounds
 from health.tables import DailyRegister, WorkOrder, WorkOrderNote, WorkOrderPhoto
 from reports.register import render
@@ -106,6 +106,7 @@ class DayView(BaseModel):
     remark: str = ""
     patrolled: bool = False  # a round of the whole town that began on this day was finished
     supplements: list[SupplementView] = []
+    problem: str = Field("", description="What is not as it was signed any more, as a sentence")
     later: dict[str, Any] | None = None  # what a supplement would say now; null: nothing
 
 
@@ -278,11 +279,15 @@ async def _day(c: Context, text: str | None) -> DayView:
         rounds = await register.rounds_of(session, start, end)
         patrolled = register.finished_of(rounds) is not None
         if signed is None:
-            return DayView(day=day, figures=told, signed_by=None, signed_at=None, digest=None, patrolled=patrolled)
+            gone = "" if c.identity.villages is not None else await signatures.problem_of(session, day, None)
+            return DayView(
+                day=day, figures=told, signed_by=None, signed_at=None, digest=None, patrolled=patrolled, problem=gone
+            )  # fmt: skip
         added = await register.supplements(session, day)
+        problem = await signatures.problem_of(session, day, c.services.database.audit_key)
         return DayView(
             day=day, figures=signed.figures, signed_by=signed.signed_by, signed_at=signed.signed_at, digest=signed.digest,
-            remark=signed.remark, patrolled=patrolled, later=register.later(signed, added, told, start, now, rounds),
+            remark=signed.remark, problem=problem, patrolled=patrolled, later=register.later(signed, added, told, start, now, rounds),
             supplements=[
                 SupplementView(
                     number=x.number, figures=x.figures, signed_by=x.signed_by, signed_at=x.signed_at, digest=x.digest, remark=x.remark

@@ -1,0 +1,102 @@
+"""Whether the signed registers are still what was signed: their digests, and the audit trail's rows of the signing.
+
+A digest alone anybody computes anew who can change the row; the row of the audit trail, which bears it too, is sealed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core import audit, audit_key
+from core.audit import AuditRow
+from health.tables import DailyRegister, RegisterSupplement
+
+SIGNED, SUPPLEMENTED = "patrol.sign", "patrol.supplement"
+Signed = DailyRegister | RegisterSupplement
+
+
+def digest_of(row: Signed, before: str = "") -> str:
+    """SHA-256 of the digest before (empty for the register itself) and of all that was signed: day, number, who, when, the
+    remark and the figures."""
+    told = {
+        "day": row.day, "number": getattr(row, "number", 0), "signed_by": row.signed_by, "remark": row.remark,
+        "signed_at": row.signed_at.astimezone(timezone.utc).isoformat(), "figures": row.figures,
+    }  # fmt: skip
+    return _sha256(before, told)
+
+
+def _sha256(before: str, told: Mapping[str, Any]) -> str:
+    return hashlib.sha256((before + json.dumps(told, sort_keys=True, ensure_ascii=False)).encode()).hexdigest()
+
+
+async def problem_of(session: AsyncSession, day: str, key: bytes | None) -> str:
+    """What of a day's register and supplements is not as it was signed, as a sentence; empty: nothing. `key`: the audit
+    trail's, under which its rows are judged too; None: they are believed."""
+    register = await session.get(DailyRegister, day)
+    query = select(RegisterSupplement).where(RegisterSupplement.day == day).order_by(RegisterSupplement.number)
+    added = list(await session.scalars(query))
+    rows = await _rows(session, day)
+    for row in rows:
+        ours = key is not None and row.key_id == audit_key.key_id(key)
+        if key is not None and ours and not hmac.compare_digest(row.hash, audit.keyed_digest(key, row)):
+            return f"row {row.id} of the audit trail, which tells who signed {day}, was changed"
+    return _problem(day, register, added, rows)
+
+
+async def problem(session: AsyncSession) -> str:
+    """The first of all days of which something is not as it was signed, as a sentence. The rows of the trail are believed."""
+    registers = {r.day: r for r in await session.scalars(select(DailyRegister))}
+    added: dict[str, list[RegisterSupplement]] = defaultdict(list)
+    for supplement in await session.scalars(select(RegisterSupplement).order_by(RegisterSupplement.number)):
+        added[supplement.day].append(supplement)
+    rows: dict[str, list[AuditRow]] = defaultdict(list)
+    for row in await _rows(session):
+        rows[row.object].append(row)
+    for day in sorted({*registers, *added, *rows}):
+        if found := _problem(day, registers.get(day), added[day], rows[day]):
+            return found
+    return ""
+
+
+async def _rows(session: AsyncSession, day: str | None = None) -> list[AuditRow]:
+    query = select(AuditRow).where(AuditRow.action.in_((SIGNED, SUPPLEMENTED)))
+    if day is not None:
+        query = query.where(AuditRow.object == day)
+    return list(await session.scalars(query.order_by(AuditRow.id)))
+
+
+def _problem(
+    day: str, register: DailyRegister | None, added: Sequence[RegisterSupplement], rows: Sequence[AuditRow]
+) -> str:  # fmt: skip
+    signed: list[Signed] = [register, *added] if register is not None else [*added]
+    if len(signed) != len(rows):
+        return f"of {day} {len(rows)} signatures are in the audit trail and {len(signed)} registers and supplements are kept"
+    before = ""
+    for number, (one, row) in enumerate(zip(signed, rows, strict=True)):
+        what = f"supplement {number} of {day}" if number else f"the register of {day}"
+        if (number > 0) is not (row.action == SUPPLEMENTED) or getattr(one, "number", 0) != number:
+            return f"{what} is not in the place in which it was signed"
+        if (row.actor, _instant(row.at), row.data.get("digest", one.digest)) != (
+            one.signed_by,
+            _instant(one.signed_at),
+            one.digest,
+        ):
+            return f"{what} is not the one that {row.actor} signed: its row in the audit trail says something else"
+        # Until the digest was over the whole, it was over the figures.
+        if one.digest not in (digest_of(one, before), _sha256(before, one.figures)):
+            return f"{what} was changed after it was signed: it does not fit its digest"
+        before = one.digest
+    return ""
+
+
+def _instant(at: datetime) -> datetime:
+    return at.astimezone(timezone.utc)
