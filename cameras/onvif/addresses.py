@@ -18,8 +18,16 @@ MAX_URL = 400  # characters of an address that is kept: Stream.url, Stream.snaps
 # Passwords in the path or query, as some makes write them: user=admin_password=x_channel=1, ?usr=admin&pwd=x
 # A value may hold '_' itself: it ends where the next name begins.
 _VALUE = r"([^&/?;]*?)(?=[&/?;]|_[a-zA-Z]+=|$)"
-_USER = re.compile(rf"(?<![a-z])(user|usr|username)={_VALUE}", re.IGNORECASE)
-_PASSWORD = re.compile(rf"(?<![a-z])(password|passwd|pwd)={_VALUE}", re.IGNORECASE)
+USER_NAMES = r"(?:login|user|usr|account)_?(?:name|user|use|id)?"
+PASSWORD_NAMES = (  # bounded: the text is a stranger's
+    r"(?:[a-z]{0,12}(?:passw[a-z]{0,6}|pwd|pswd|psw|mima)|(?:user|usr|login|admin)?_?(?:passcode|passphrase|pass|pas|pw|secret))\d?"
+)
+_USER = re.compile(rf"(?<![a-z])({USER_NAMES})={_VALUE}", re.IGNORECASE)
+_PASSWORD = re.compile(rf"(?<![a-z])({PASSWORD_NAMES})={_VALUE}", re.IGNORECASE)
+# u= and p= are a login where both stand and nothing else is one; alone, p= is a profile or a page.
+_SHORT_USER = re.compile(rf"(?<=[?&;])(u)={_VALUE}", re.IGNORECASE)
+_SHORT_PASSWORD = re.compile(rf"(?<=[?&;])(p)={_VALUE}", re.IGNORECASE)
+OWN_PASSWORD = 8  # characters: a shorter one may stand in an address by chance
 # base64 of user:password, and session tokens. Short tokens are names of profiles.
 _BASIC = re.compile(rf"(?<![a-z])(authbasic|auth|authorization)={_VALUE}", re.IGNORECASE)
 _TOKEN = re.compile(r"(?<![a-z])((?:access_?)?token|session_?id)=([^&/?;]{20,})", re.IGNORECASE)
@@ -82,9 +90,27 @@ def repair_snapshot(found: str, device_url: str) -> str:
 def cleaned(url: str) -> str:
     """Without what a camera wrote of credentials into path and query: `{user}`, `{password}` and `{basic}` stand for a login
     that `filled` puts in again; session tokens go."""
-    if _PASSWORD.search(url):
-        url = _PASSWORD.sub(r"\1={password}", _USER.sub(r"\1={user}", url))
+    user, password = _names(url)
+    if password.search(url):
+        url = password.sub(r"\1={password}", user.sub(r"\1={user}", url))
     return _TOKEN.sub(r"\1=", _BASIC.sub(lambda m: f"{m[1]}={{basic}}" if m[2] else m[0], url))
+
+
+def _names(url: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """How this address writes user and password."""
+    if not _PASSWORD.search(url) and _SHORT_USER.search(url) and _SHORT_PASSWORD.search(url):
+        return _SHORT_USER, _SHORT_PASSWORD
+    return _USER, _PASSWORD
+
+
+def without_own(url: str, login: tuple[str, str] | None) -> str:
+    """Without our own password, under whatever name or place of the path a camera writes it."""
+    if login is None or len(login[1]) < OWN_PASSWORD:
+        return url
+    head, slash, path = url.partition("://")[2].partition("/")
+    for secret in (quote(login[1], safe=""), quote(login[1]), login[1]):
+        path = path.replace(secret, "{password}")
+    return f"{url.partition('://')[0]}://{head}{slash}{path}"
 
 
 def with_port_of(url: str, device_url: str) -> str:
@@ -125,7 +151,8 @@ def _login_in(url: str) -> tuple[str, str] | None:
     if ":" in user_info:
         user, _, password = user_info.partition(":")
         return unquote(user), unquote(password)
-    user_found, password_found = _USER.search(path), _PASSWORD.search(path)
+    user_name, password_name = _names(path)
+    user_found, password_found = user_name.search(path), password_name.search(path)
     if user_found and password_found:
         return unquote(user_found.group(2)), unquote(password_found.group(2))
     basic = _BASIC.search(path)

@@ -15,13 +15,19 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit
 
+from cameras.onvif.addresses import PASSWORD_NAMES, USER_NAMES
+
 log = logging.getLogger(__name__)
 
 WAITING = 2000
 _ELEMENTS = re.compile(rb"(<((?:[\w.-]+:)?(?:Password|Nonce|Username))\b[^>]*>)[^<]*(</\2>)", re.IGNORECASE)
 _USER_INFO = re.compile(rb"://[^/\s<>\"@]+@")
 _QUERY = re.compile(
-    rb"(?i)(?<![a-z])(?:((?:user|usr|username|password|passwd|pwd)=)[^&/?;<>\s\"]*?(?=[&/?;<>\s\"]|_[a-z]+=|$)"
+    rb"(?i)(?<![a-z])(?:((?:"
+    + USER_NAMES.encode()
+    + rb"|"
+    + PASSWORD_NAMES.encode()
+    + rb"|(?<=[?&;])[up])=)[^&/?;<>\s\"]*?(?=[&/?;<>\s\"]|_[a-z]+=|$)"
     rb"|((?:auth_?basic|authorization|auth|(?:access_?)?token|session_?id|key|sig)=)[^&?;<>\s\"']+)"
 )
 _OPERATION = re.compile(rb"<(?:[\w.-]+:)?Body\b[^>]*>\s*<(?:[\w.-]+:)?([\w.-]+)")

@@ -147,7 +147,7 @@ def mac(text: str) -> str:
 
 async def _streams(client: SoapClient, url: str, found: Identity, *, thorough: bool) -> None:
     """Profiles of media2 and media1, merged by token; the newer service knows H.265."""
-    asked = media.Asked(url, found.protocols.get("RTSP"), snapshots=thorough)
+    asked = media.Asked(url, found.protocols.get("RTSP"), snapshots=thorough, login=client.login)
     profiles: dict[str, Profile] = {}
     failures: list[str] = []
     if MEDIA not in found.services and MEDIA2 not in found.services:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from xml.sax.saxutils import escape
 
-from cameras.onvif.addresses import MAX_URL, login_in, repair_rtsp, repair_snapshot
+from cameras.onvif.addresses import MAX_URL, login_in, repair_rtsp, repair_snapshot, without_own
 from cameras.onvif.client import SoapClient
 from cameras.onvif.names import MEDIA, MEDIA2, SCHEMA
 from cameras.onvif.soap import Node
@@ -52,10 +52,12 @@ class Asked:
     rtsp_port: int | None = None
     snapshots: bool = True
     embedded_login: tuple[str, str] | None = None
+    login: tuple[str, str] | None = None  # that we ask it with
     notes: list[str] = field(default_factory=list)  # of what it told and is not believed
 
     def fitting(self, address: str, profile: Profile) -> str | None:
-        """The address; None, with a note, for one that is longer than can be kept."""
+        """The address without our own password; None, with a note, for one that is longer than can be kept."""
+        address = without_own(address, self.login)
         if len(address) <= MAX_URL:
             return address
         self.notes.append(

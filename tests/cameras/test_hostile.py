@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cameras.onvif import media, soap
-from cameras.onvif.addresses import filled, login_in, repair_http, repair_rtsp, repair_snapshot
+from cameras.onvif.addresses import filled, login_in, repair_http, repair_rtsp, repair_snapshot, without_own
 from cameras.onvif.capture import redacted
 from cameras.onvif.client import SoapClient, http_session
 from cameras.onvif.device import enabled_protocols, identify
@@ -205,6 +205,18 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1IjoxfQ.c2lnbmF0dXI"
     [
         ("user=admin&password=geheim-123", "user={user}&password={password}"),
         ("usr=admin&pwd=geheim-123&ch=1", "usr={user}&pwd={password}&ch=1"),
+        ("loginuse=admin&loginpas=geheim-123", "loginuse={user}&loginpas={password}"),  # as other makes write it
+        ("user=admin&pass=geheim-123", "user={user}&pass={password}"), ("usr=admin&psw=geheim-123", "usr={user}&psw={password}"),
+        ("u=admin&p=geheim-123&c=1", "u={user}&p={password}&c=1"), ("account=admin&pw=geheim-123", "account={user}&pw={password}"),
+        ("username=admin&passwort=geheim-123", "username={user}&passwort={password}"),
+        ("userid=admin&userpwd=geheim-123", "userid={user}&userpwd={password}"),
+        ("login=admin&passcode=geheim-123", "login={user}&passcode={password}"),
+        ("user_name=admin&user_password=geheim-123", "user_name={user}&user_password={password}"),
+        ("loginName=admin&loginPassWord=geheim-123", "loginName={user}&loginPassWord={password}"),
+        ("usr=admin&pswd=geheim-123", "usr={user}&pswd={password}"), ("user=admin&secret=geheim-123", "user={user}&secret={password}"),
+        ("user=admin;password1=geheim-123", "user={user};password1={password}"),
+        ("p=1&c=2", "p=1&c=2"), ("u=1&p=2&user=admin&pwd=geheim-123", "u=1&p=2&user={user}&pwd={password}"), ("user=x&p=2&q=3", "user=x&p=2&q=3"),
+        ("bypass=1&passive=2&c=3", "bypass=1&passive=2&c=3"),
         (f"authbasic={SECRET}", "authbasic={basic}"), (f"AuthBasic={SECRET}&x=1", "AuthBasic={basic}&x=1"),
         (f"auth={SECRET}", "auth={basic}"), (f"auth={SECRET.rstrip('=')}", "auth={basic}"), (f"x=1&token={JWT}", "x=1&token="),
         (f"access_token={JWT}", "access_token="), ("token=Profile_1&profiletoken=MainStream", "token=Profile_1&profiletoken=MainStream"),
@@ -235,6 +247,18 @@ def test_no_bytes_break_the_reader(data: bytes) -> None:
         node.text("A/B")
         list(node.all("C"))
         soap.is_refusal(200, body)
+
+
+def test_our_own_password_is_kept_under_no_name_and_in_no_path() -> None:
+    login, asked = ("admin", "geheim-123/%"), media.Asked(DEVICE_URL, login=("admin", "geheim-123/%"))
+    profile = media._profile(soap.parse(_envelope("<P token='p'/>").encode()), None, "{}")
+    for url in ("rtsp://h/live/admin/geheim-123%2F%25/1", "http://h/x?mot=geheim-123/%25&q=1", "http://h/x?k=geheim-123/%"):
+        kept = asked.fitting(url, profile)
+        assert kept is not None and "{password}" in kept and "geheim" not in kept
+        assert unquote(filled(kept, login)) == unquote(url)
+    assert (
+        without_own("rtsp://stream1/stream1", ("a", "stream1")) == "rtsp://stream1/stream1"
+    )  # too short to be told from a name
 
 
 def test_told_values_fit_the_columns_that_keep_them() -> None:
