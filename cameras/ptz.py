@@ -46,6 +46,7 @@ class _Held:
     holder: str
     until: float  # monotonic
     moving: bool = False
+    written: bool = False  # in the audit trail, since it was taken
     timers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
 
@@ -63,6 +64,16 @@ class PtzControl:
         held = self._held.get(camera)
         left = held.until - self._clock.monotonic() if held is not None else 0.0
         return (held.holder, left) if held is not None and left > 0 else None
+
+    def take(self, camera: Camera, who: str) -> bool:
+        """Take it, or keep it; whether that is written down already (`written`). Raises ConflictError."""
+        return self._take(camera, who).written
+
+    def written(self, camera: str, who: str) -> None:
+        """The taking of it is in the audit trail."""
+        held = self._held.get(camera)
+        if held is not None and held.holder == who:
+            held.written = True
 
     async def move(self, camera: Camera, who: str, pan: float, tilt: float, zoom: float) -> None:
         """Turn with a speed from -1 to 1 in each direction until stopped. Raises ConflictError, UsageError, CameraError."""
@@ -137,6 +148,7 @@ class PtzControl:
             raise ConflictError(f"{has[0]} turns this camera; it is free in {has[1]:.0f} s")
         held = self._held.setdefault(camera.id, _Held(camera, who, 0.0))
         held.holder, held.until = who, self._clock.monotonic() + LEASE_SECONDS
+        held.written = held.written and has is not None
         return held
 
     async def _ask(self, camera: Camera, operation: str, **arguments: Any) -> Node:

@@ -1,14 +1,17 @@
-"""Motion searches that run: a few at once, each its asker's own, forgotten an hour after they end."""
+"""Motion searches that run: a few at once, each its session's own, forgotten an hour after they end.
+
+A search ends with the session that asked for it, and with a change of its account; it tells nothing afterwards."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from core.clock import Clock
-from core.errors import ConflictError, MinwangError, NotFoundError
+from core.errors import ConflictError, ForbiddenError, MinwangError, NotFoundError
 from core.tasks import BackgroundTasks, end
 from nvr.decode_pool import DecodePool
 from nvr.reader import ArchiveReader
@@ -18,6 +21,7 @@ from search.motion import Mask, Moved
 AT_ONCE, KEPT, KEPT_SECONDS = 3, 50, 3600.0
 MOST_FOUND = 2000
 WORKERS = 2
+Still = Callable[[], Awaitable[None]]
 log = logging.getLogger(__name__)
 
 
@@ -25,6 +29,7 @@ log = logging.getLogger(__name__)
 class Job:
     number: int
     owner: int
+    session: str
     camera: str
     start_us: int
     end_us: int
@@ -45,21 +50,23 @@ class MotionJobs:
         self._numbers = itertools.count(1)
         self._tasks = BackgroundTasks(clock)
 
-    def begin(self, owner: int, camera: str, stream: str, start_us: int, end_us: int, mask: Mask) -> Job:
-        """Raises ConflictError where too many run."""
+    def begin(
+        self, owner: int, session: str, camera: str, stream: str, start_us: int, end_us: int, mask: Mask, still: Still
+    ) -> Job:
+        """`still` raises where the asker may not have it any more. Raises ConflictError where too many run."""
         self._forget()
         running = [j for j in self._jobs.values() if j.ended is None]
         if len(running) >= AT_ONCE or any(j.owner == owner for j in running):
             raise ConflictError("a motion search is running already; wait for it or end it")
-        job = Job(next(self._numbers), owner, camera, start_us, end_us, start_us)
-        job.task = self._tasks.start(f"motion search {job.number}", self._run(job, stream, mask))
+        job = Job(next(self._numbers), owner, session, camera, start_us, end_us, start_us)
+        job.task = self._tasks.start(f"motion search {job.number}", self._run(job, stream, mask, still))
         self._jobs[job.number] = job
         return job
 
-    def get(self, number: int, owner: int) -> Job:
+    def get(self, number: int, session: str) -> Job:
         """Raises NotFoundError, also for somebody else's."""
         job = self._jobs.get(number)
-        if job is None or job.owner != owner:
+        if job is None or job.session != session:
             raise NotFoundError("there is no such search (any more)")
         return job
 
@@ -70,15 +77,18 @@ class MotionJobs:
         await self._tasks.close()
         await self._pool.close()
 
-    async def _run(self, job: Job, stream: str, mask: Mask) -> None:
+    async def _run(self, job: Job, stream: str, mask: Mask, still: Still) -> None:
         try:
             async for progress in motion.search(self._reader, self._pool, stream, job.start_us, job.end_us, mask, WORKERS):
+                await still()
                 job.until_us, job.keyframes = progress.until_us, job.keyframes + progress.keyframes
                 job.found += progress.found
                 if len(job.found) > MOST_FOUND:
                     job.found, job.more = job.found[:MOST_FOUND], True
                     return
             job.until_us = job.end_us
+        except ForbiddenError as e:
+            job.problem, job.found = str(e), []
         except MinwangError as e:
             job.problem = str(e)
         except Exception:

@@ -1,14 +1,15 @@
 """Pages as PDF: one at a time in a disposable process, kept by the digest of the page.
 
 A page costs seconds of processor time (a subset of a CJK font). Whoever asks for the same page gets the same file; who asks for
-many different ones waits behind himself, and is refused beyond MAX_WAITING, while everything else of the console goes on.
+many different ones waits behind himself, refused beyond MAX_PERSON; all together have MAX_WAITING, while the rest of the console
+goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from functools import partial
 
 from core.errors import DetectorError, ProtocolError, StorageError, TooManyError
@@ -17,7 +18,7 @@ from nvr.decode_pool import DecodePool
 from reports import pdf
 
 SECONDS = 120.0
-MAX_WAITING = 6
+MAX_WAITING, MAX_PERSON = 12, 2
 MAX_KEPT = 32
 
 
@@ -25,15 +26,18 @@ class Printer:
     def __init__(self) -> None:
         self._pool = DecodePool(1, SECONDS)
         self._kept: OrderedDict[str, asyncio.Task[bytes]] = OrderedDict()
+        self._waiting: Counter[int] = Counter()
 
-    async def pdf_of(self, html: str) -> bytes:
-        """Raises TooManyError while others are printed, StorageError where printing fails."""
+    async def pdf_of(self, html: str, user_id: int) -> bytes:
+        """Raises TooManyError while this person's other pages, or too many of all, are printed, StorageError where printing fails."""
         key = hashlib.sha256(html.encode()).hexdigest()
         task = self._kept.get(key)
         if task is None:
-            if sum(not t.done() for t in self._kept.values()) >= MAX_WAITING:
+            if self._waiting[user_id] >= MAX_PERSON or self._waiting.total() >= MAX_WAITING:
                 raise TooManyError("other pages are being printed; try again in a minute, or print the page from the browser")
             task = self._kept[key] = spawn(self._made(html), "print")
+            self._waiting[user_id] += 1
+            task.add_done_callback(partial(self._through, user_id))
             task.add_done_callback(partial(self._forget_failure, key))
             self._make_room()
         else:
@@ -48,6 +52,11 @@ class Printer:
             return await self._pool.run(pdf.made, html)
         except (ProtocolError, DetectorError) as e:
             raise StorageError("the page could not be printed here; print it from the browser") from e
+
+    def _through(self, user_id: int, _task: asyncio.Task[bytes]) -> None:
+        self._waiting[user_id] -= 1
+        if not self._waiting[user_id]:
+            del self._waiting[user_id]
 
     def _make_room(self) -> None:
         for key in [k for k, t in self._kept.items() if t.done()][: max(0, len(self._kept) - MAX_KEPT)]:

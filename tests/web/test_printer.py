@@ -42,34 +42,48 @@ def made(pool: Pool) -> Printer:
 
 
 async def test_the_same_page_is_printed_once(made: Printer, pool: Pool) -> None:
-    asked = [asyncio.create_task(made.pdf_of("a")) for _ in range(30)]
+    asked = [asyncio.create_task(made.pdf_of("a", 1)) for _ in range(30)]
     await asyncio.sleep(0)
     asked[0].cancel()  # who left costs the others nothing
     pool.go.set()
     assert await asyncio.gather(*asked[1:]) == [b"a"] * 29
-    assert await made.pdf_of("a") == b"a"
+    assert await made.pdf_of("a", 1) == b"a"
     assert pool.printed == ["a"]
 
 
 async def test_many_pages_wait_no_longer_than_a_few(made: Printer, pool: Pool) -> None:
-    asked = [asyncio.create_task(made.pdf_of(str(n))) for n in range(printer.MAX_WAITING)]
+    asked = [asyncio.create_task(made.pdf_of(str(n), n)) for n in range(printer.MAX_WAITING)]
     await asyncio.sleep(0)
     with pytest.raises(TooManyError):
-        await made.pdf_of("one more")
+        await made.pdf_of("one more", 99)
     pool.go.set()
     await asyncio.gather(*asked)
     for n in range(100):
-        await made.pdf_of(f"page {n}")
+        await made.pdf_of(f"page {n}", 1)
     assert len(made._kept) <= printer.MAX_KEPT
+
+
+async def test_one_person_makes_nobody_else_wait_in_vain(made: Printer, pool: Pool) -> None:
+    mine = [asyncio.create_task(made.pdf_of(f"mine {n}", 1)) for n in range(printer.MAX_PERSON)]
+    await asyncio.sleep(0)
+    with pytest.raises(TooManyError):
+        await made.pdf_of("one more of mine", 1)
+    other = asyncio.create_task(made.pdf_of("register of the chief", 2))
+    again = asyncio.create_task(made.pdf_of("mine 0", 1))  # the same page costs nothing more
+    await asyncio.sleep(0)
+    pool.go.set()
+    assert await other == b"register of the chief" and await again == b"mine 0"
+    await asyncio.gather(*mine)
+    assert not made._waiting and await made.pdf_of("one more of mine", 1)
 
 
 async def test_what_failed_is_tried_again(made: Printer, pool: Pool) -> None:
     pool.go.set()
     pool.fails = ProtocolError("the picture crashed its decoder")
     with pytest.raises(StorageError, match="browser"):
-        await made.pdf_of("a")
+        await made.pdf_of("a", 1)
     pool.fails = None
-    assert await made.pdf_of("a") == b"a"
+    assert await made.pdf_of("a", 1) == b"a"
 
 
 def test_one_persons_tickets_push_out_nobody_elses(clock: ManualClock) -> None:

@@ -24,14 +24,18 @@ from core.database import Database
 from core.permissions import Role
 from core.settings import Settings
 from nvr.uploads import MOST_BYTES
-from search import numbers
+from search import motion, numbers
 from search.embedders import HISTOGRAM, HistogramEmbedder
+from search.motion import Moved
 from search.store import Days, Sighting, ids, thumbs, vectors
 from search.store.days import Batch
+from search.tables import Judgement
 from search.vocabulary import Colour
 from tests.search.sightings import sighting
 from tests.search.test_colours import jacket
-from tests.web.conftest import HEADERS, Client, SignIn
+from tests.web.conftest import HEADERS, PASSWORD, Client, SignIn
+from web.routing import COOKIE
+from web.services import SERVICES
 
 RED, BLUE = Colour.red, Colour.blue
 
@@ -237,6 +241,55 @@ async def test_motion_search_states_what_it_will_not_do(sign_in: SignIn) -> None
     video = await officer(sign_in, None, Role.VIDEO_OFFICER)
     old = {"start": (now - timedelta(days=3)).isoformat(), "end": (now - timedelta(days=2)).isoformat()}
     assert (await post(video, "/api/search/motion", {"camera": "wj-01", **old}))[0] == 403  # R-VIEW-3
+
+
+async def test_a_motion_search_ends_with_session_scope_and_role(
+    sign_in: SignIn, sightings: Days, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, now, go = await officer(sign_in, ["wangjia", "xidian"]), SystemClock().now(), asyncio.Event()
+    found = Moved(start_ms=1_700_000_000_000, end_ms=1_700_000_001_000, share=0.3, box=(0, 0, 1, 1))
+
+    async def search(_reader: object, _pool: object, _stream: str, _start: int, end_us: int, *_rest: object) -> Any:
+        yield motion.Progress(end_us - 1, 1, [found])
+        await go.wait()
+        yield motion.Progress(end_us, 1, [found])
+
+    monkeypatch.setattr(motion, "search", search)
+    body = {"camera": "xd-01", "start": (now - timedelta(hours=1)).isoformat(), "end": now.isoformat()}
+    _, job = await post(client, "/api/search/motion", body)
+    await asyncio.sleep(0.05)
+    address, services = f"/api/search/motion/{job['id']}", client.server.app[SERVICES]  # type: ignore[attr-defined]
+    assert len((await (await client.get(address)).json())["found"]) == 1
+    kept = services.motion.get(job["id"], services.motion._jobs[job["id"]].session)
+    await services.accounts.change("investigator-wangjia-xidian", villages=["wangjia"], actor="admin")
+    sign = {"name": "investigator-wangjia-xidian", "password": PASSWORD}
+    assert (await client.post("/api/session", json=sign, headers=HEADERS)).status == 200
+    assert (await client.get(address)).status == 404  # another session's
+    await asyncio.sleep(0.6)  # what the account may is asked again
+    go.set()
+    async with asyncio.timeout(5):
+        while kept.ended is None:
+            await asyncio.sleep(0.01)
+    assert kept.found == [] and "ended" in kept.problem
+    kept.session = (await services.accounts.resolve(token_of(client))).session
+    assert (await client.get(address)).status == 404  # the camera is not the account's any more
+
+
+def token_of(client: Client) -> str:
+    return next(c.value for c in client.session.cookie_jar if c.key == COOKIE)
+
+
+async def test_candidates_of_other_villages_push_none_out(sign_in: SignIn, database: Database, sightings: Days) -> None:
+    client, now = await officer(sign_in, ["wangjia"]), SystemClock().now()
+    purpose = (await (await client.get("/api/me")).json())["purpose"]
+    mine = await put(database, sightings, "wj-01", "wangjia", "red", 5)
+    given = [(mine.id, "wj-01", "wangjia"), *((mine.id + 1 + i, "xd-01", "xidian") for i in range(200))]
+    async with database.session() as session:
+        session.add_all(
+            Judgement(reason=purpose, sighting=n, camera=c, village=v, verdict="candidate", by="b", at=now, thumbnail="x")
+            for n, c, v in given
+        )
+    assert [r["id"] for r in (await (await client.get("/api/judgements")).json())["rows"]] == [str(mine.id)]
 
 
 @pytest.mark.parametrize("body", [

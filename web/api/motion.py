@@ -8,13 +8,14 @@ from pydantic import BaseModel, Field
 
 from core import audit
 from core.clock import from_microseconds, to_microseconds
-from core.errors import UsageError
+from core.errors import ForbiddenError, UsageError
 from core.permissions import Permission
 from search.motion import LONGEST_US, mask_of
 from search.request import Corner
 from web.api.nvr import camera_of, may_play_back
 from web.motion_jobs import Job
 from web.routing import Context, route
+from web.standing import Lost, Standing
 
 
 class MotionBody(BaseModel):
@@ -61,19 +62,34 @@ async def begin_motion_search(c: Context) -> MotionView:
         await audit.record(
             session, c.services.clock.now(), c.identity.name, "search.motion", camera.id, reason=reason, query=what
         )
-    return _view(c.services.motion.begin(c.identity.user_id, camera.id, stream, start_us, end_us, mask))
+    standing = Standing(c, camera.id)
+
+    async def still() -> None:
+        try:
+            await standing.fresh()
+        except Lost as e:
+            raise ForbiddenError(f"the search was ended: {e.reason}") from e
+
+    job = c.services.motion.begin(c.identity.user_id, c.identity.session, camera.id, stream, start_us, end_us, mask, still)
+    return _view(job)
 
 
 @route("GET", "/api/search/motion/{number}", Permission.SEARCH, reply=MotionView)
 async def motion_search(c: Context) -> MotionView:
-    """How far a motion search is and what it found so far."""
-    return _view(c.services.motion.get(c.number("number"), c.identity.user_id))
+    """How far a motion search of this session is and what it found so far."""
+    job = _mine(c)
+    await camera_of(c, job.camera)  # the search may be older than the account's scope
+    return _view(job)
 
 
 @route("DELETE", "/api/search/motion/{number}", Permission.SEARCH)
 async def end_motion_search(c: Context) -> None:
     """End a motion search."""
-    await c.services.motion.end(c.services.motion.get(c.number("number"), c.identity.user_id))
+    await c.services.motion.end(_mine(c))
+
+
+def _mine(c: Context) -> Job:
+    return c.services.motion.get(c.number("number"), c.identity.session)
 
 
 def _view(job: Job) -> MotionView:

@@ -234,7 +234,7 @@ async def register_page(c: Context) -> web.Response:
 @route("GET", "/register/{day}/pdf", Permission.PATROL_VIEW, kind="file")
 async def register_pdf(c: Context) -> web.Response:
     """The register as PDF, made of the same page."""
-    content = await c.services.printer.pdf_of(await _register(c))
+    content = await c.services.printer.pdf_of(await _register(c), c.identity.user_id)
     name = f"register-{c.path('day')}.pdf"
     headers = {"Cache-Control": "no-store", "Content-Disposition": f'inline; filename="{name}"'}
     return web.Response(body=content, content_type="application/pdf", headers=headers)

@@ -65,6 +65,7 @@ async def move(c: Context) -> dict[str, Any]:
 async def stop(c: Context) -> dict[str, Any]:
     """Stop turning."""
     camera, control = await _dome(c)
+    await _note(c, camera, control)
     await control.stop(camera, c.identity.name)
     return {}
 
@@ -82,6 +83,7 @@ async def goto(c: Context) -> dict[str, Any]:
 async def keep(c: Context) -> PresetView:
     """Remember where it looks now; a preset named 'guard' (守望) is where it returns to by itself."""
     camera, control = await _dome(c)
+    await _note(c, camera, control)
     token = await control.keep(camera, c.identity.name, c.body.name)
     async with c.services.database.session() as session:
         await audit.record(session, c.services.clock.now(), c.identity.name, "ptz.preset", camera.id, preset=c.body.name)
@@ -92,6 +94,7 @@ async def keep(c: Context) -> PresetView:
 async def home(c: Context) -> dict[str, Any]:
     """Back to the guard position."""
     camera, control = await _dome(c)
+    await _note(c, camera, control)
     await control.home(camera, c.identity.name)
     return {}
 
@@ -109,9 +112,12 @@ async def _dome(c: Context) -> tuple[Camera, PtzControl]:
 
 
 async def _note(c: Context, camera: Camera, control: PtzControl) -> None:
-    """Taking a camera is written down, not every push of the button."""
-    holder = control.holder(camera.id)
-    if holder is None or holder[0] != c.identity.name:
+    """Take the camera; taking it is written down before it turns, not every push of the button. Raises ConflictError."""
+    who = c.identity
+    if not control.take(camera, who.name):
         async with c.services.database.session() as session:
-            reason = c.identity.purpose
-            await audit.record(session, c.services.clock.now(), c.identity.name, "ptz.take", camera.id, reason=reason)
+            await audit.record(
+                session, c.services.clock.now(), who.name, "ptz.take", camera.id, reason=who.purpose, village=camera.village,
+                by_session=who.session,
+            )  # fmt: skip
+        control.written(camera.id, who.name)

@@ -19,6 +19,7 @@ from core.clock import from_microseconds
 from core.errors import NotFoundError, UsageError
 from core.numbers import whole
 from core.permissions import Permission
+from core.scope import within
 from search import numbers, vocabulary, words
 from search.lag import lag
 from search.numbers import Place
@@ -305,10 +306,8 @@ async def candidates(c: Context) -> SightingPage:
     """The candidates of the stated purpose, newest judgement first."""
     reason, scope = c.purpose[:200], c.identity.villages
     async with c.services.database.reading() as session:
-        rows = await session.scalars(
-            select(Judgement).where(Judgement.reason == reason, Judgement.verdict == "candidate").order_by(Judgement.id.desc()).limit(200)
-        )  # fmt: skip
-        wanted = [r.sighting for r in rows if scope is None or r.village in scope]
+        mine = Judgement.reason == reason, Judgement.verdict == "candidate", within(Judgement.village, scope)
+        wanted = list(await session.scalars(select(Judgement.sighting).where(*mine).order_by(Judgement.id.desc()).limit(200)))
     await c.look("candidate.list", "candidates", reason=reason, key=f"candidate.list {reason}")
     found = await asyncio.to_thread(c.services.days.many, wanted)
     return SightingPage(rows=await views(c, [found[n] for n in wanted if n in found]), next=None)

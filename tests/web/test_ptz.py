@@ -1,0 +1,68 @@
+"""Whoever turns a dome is in the audit trail, whichever command took it first."""
+
+from __future__ import annotations
+
+import pytest
+from lxml import etree
+from sqlalchemy import select
+
+from cameras.onvif.soap import Node
+from cameras.tables import Camera
+from core import audit
+from core.database import Database
+from core.permissions import Role
+from tests.web.conftest import HEADERS, Client, SignIn
+from web.api import ptz as api
+from web.services import SERVICES
+
+COMMANDS = {"move": {"pan": 0.5}, "stop": {}, "home": {}, "preset": {"token": "1"}, "keep": {"name": "gate"}}
+
+
+async def rows(database: Database) -> list[tuple[str, str]]:
+    async with database.reading() as session:
+        query = select(audit.AuditRow.actor, audit.AuditRow.action).where(audit.AuditRow.action == "ptz.take")
+        return [(r.actor, r.action) for r in await session.execute(query)]
+
+
+async def domes(client: Client, database: Database) -> list[str]:
+    """One dome; what it was told."""
+    told: list[str] = []
+
+    async def ask(_camera: Camera, operation: str, **_arguments: object) -> Node:
+        told.append(operation)
+        return Node(etree.fromstring(b"<answer><PresetToken>1</PresetToken></answer>"))
+
+    client.server.app[SERVICES].ptz._ask = ask  # type: ignore[attr-defined]
+    async with database.session() as session:
+        (await session.get_one(Camera, "wj-01")).device = {"ptz": "p"}
+    return told
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+async def test_the_first_command_leaves_the_row(command: str, sign_in: SignIn, database: Database) -> None:
+    client = await sign_in(Role.VIDEO_OFFICER)
+    told = await domes(client, database)
+    for name in (command, "stop", "stop"):
+        reply = await client.post(f"/api/cameras/wj-01/ptz/{name}", json=COMMANDS[name], headers=HEADERS)
+        assert reply.status == 200, await reply.text()
+    assert told and await rows(database) == [("video_officer-all", "ptz.take")]
+
+
+async def test_no_row_for_who_did_not_get_it_and_no_move_without_one(
+    sign_in: SignIn, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await sign_in(Role.VIDEO_OFFICER)
+    other = await sign_in(Role.APPROVER, ["wangjia", "xidian"])
+    told = await domes(client, database)
+
+    async def fails(*_given: object, **_data: object) -> None:
+        raise RuntimeError("no row")
+
+    with monkeypatch.context() as m:
+        m.setattr(api.audit, "record", fails)
+        assert (await client.post("/api/cameras/wj-01/ptz/stop", headers=HEADERS)).status == 500
+    assert told == []
+    reply = await client.post("/api/cameras/wj-01/ptz/stop", headers=HEADERS)
+    assert reply.status == 200, await reply.text()
+    assert (await other.post("/api/cameras/wj-01/ptz/stop", headers=HEADERS)).status in (403, 409)
+    assert await rows(database) == [("video_officer-all", "ptz.take")]
