@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import String, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from cameras import findings
 from cameras.tables import Camera
-from health.faults import OPEN, RECOVERING
+from health.faults import FAMILIES, OPEN, RECOVERING
 from health.tables import Fault, Look, PatrolRound
 from nvr.stream_status import UNKNOWN, state_of
 from nvr.tables import StreamStatus
@@ -25,6 +26,8 @@ ITEMS = ("reachable", "credential", "identity", "streams", "picture", "clock", "
 OK, FAILED, TODO = "ok", "failed", "todo"
 SILENT = timedelta(hours=3)  # the hourly check has missed it twice
 CLOCK_SECONDS = 2.0
+CHUNK = 500
+PICTURE = frozenset(name for name, family in FAMILIES.items() if family.kind == "picture")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,24 @@ async def of(session: AsyncSession, cameras: Sequence[Camera], now: datetime) ->
     faults: dict[str, list[str]] = {}
     for fault in await session.scalars(select(Fault).where(Fault.state.in_((OPEN, RECOVERING)))):
         faults.setdefault(fault.camera, []).append(fault.family)
-    last = await session.scalar(select(func.max(PatrolRound.id)).where(PatrolRound.finished_at.is_not(None)))
-    looked = set(await session.scalars(select(Look.camera).where(Look.round == last))) if last is not None else set[str]()
+    looked = await _looked_at(session, [c.id for c in cameras])
     return {c.id: _list(c, statuses, kinds.get(c.id, set()), faults.get(c.id, []), c.id in looked, now) for c in cameras}
+
+
+async def _looked_at(session: AsyncSession, cameras: Sequence[str]) -> set[str]:
+    """Cameras whose own last look judged the picture, and is of the last finished round of the whole town or newer: a round
+    of somebody else's villages says nothing of them."""
+    query = select(PatrolRound.started_at).where(PatrolRound.finished_at.is_not(None)).order_by(PatrolRound.id.desc())
+    since = await session.scalar(query.where(cast(PatrolRound.scope, String) == "{}").limit(1))
+    judged: set[str] = set()
+    for at in range(0, len(cameras), CHUNK):
+        last = select(func.max(Look.at)).where(Look.camera == Camera.id).correlate(Camera).scalar_subquery()
+        own = aliased(Look)
+        found = select(own.camera, own.at, own.untestable).join(Camera, (own.camera == Camera.id) & (own.at == last))
+        for look in await session.execute(found.where(Camera.id.in_(cameras[at : at + CHUNK]))):
+            if (since is None or look.at >= since) and not set(look.untestable) >= PICTURE:
+                judged.add(look.camera)
+    return judged
 
 
 def _list(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,7 @@ from cameras import inventory, registry
 from cameras.tables import Camera, ClockSample
 from core.clock import ManualClock, to_microseconds
 from core.database import Database
-from health import camera_days, figures
+from health import camera_days, checklist, figures
 from health.camera_days import bounds
 from health.intervals import common, joined, length, without
 from health.tables import CameraDay, DailyFigures, Fault, Look, Maintenance, PatrolRound, WrittenDay
@@ -281,3 +282,30 @@ async def test_days_without_a_camera_in_use_are_written_once_and_hold_nothing_up
         assert set(await session.scalars(select(CameraDay.day))) == {"2026-10-10", "2026-10-11"}
         kept = (await session.execute(select(WrittenDay.day, WrittenDay.cameras).order_by(WrittenDay.day))).all()
     assert [tuple(k) for k in kept] == [(f"2026-10-{n:02}", int(n >= 10)) for n in range(1, 12)]
+
+
+async def test_a_round_of_another_village_changes_no_acceptance(either_database: Database, clock: ManualClock) -> None:
+    """The picture is judged by the camera's own last look, unless a newer round of the whole town did not look at it."""
+
+    async def walked(villages: list[str], *cameras: str, untestable: Sequence[str] = ()) -> dict[str, str]:
+        clock.advance(60)
+        now = clock.now()
+        async with either_database.session() as session:
+            scope = {"villages": villages} if villages else {}
+            patrol = PatrolRound(asked_at=now, asked_by="x", started_at=now, finished_at=now, scope=scope)
+            session.add(patrol)
+            await session.flush()
+            for name in cameras:
+                session.add(
+                    Look(round=patrol.id, camera=name, at=now, findings={}, untestable=[*untestable], figures={}, accepted=False)
+                )  # fmt: skip
+        async with either_database.reading() as session:
+            lists = await checklist.of(session, (await session.scalars(select(Camera).order_by(Camera.id))).all(), now)
+        return {name: next(i.state for i in items if i.name == "picture") for name, items in lists.items()}
+
+    await _village(either_database, clock, clock.now())
+    assert await walked([], "c-1") == {"c-1": "ok", "c-2": "todo"}
+    assert await walked(["w"]) == {"c-1": "ok", "c-2": "todo"}
+    assert await walked(["v"], "c-2") == {"c-1": "ok", "c-2": "ok"}
+    assert await walked([], "c-2") == {"c-1": "todo", "c-2": "ok"}
+    assert await walked(["v"], "c-1", untestable=sorted(checklist.PICTURE)) == {"c-1": "todo", "c-2": "ok"}
