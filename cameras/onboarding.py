@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras import discovery, findings, history, registry
 from cameras.firmware import Hole, known_holes
 from cameras.identity import Known, Roll, Traits
-from cameras.onvif.addresses import MAX_URL, host_of, host_port, service_url
+from cameras.onvif.addresses import DEFAULT_PATH, MAX_URL, host_of, host_port, service_url
 from cameras.onvif.client import Listener, ServiceNotFound, SoapClient
 from cameras.onvif.device import Identity, identify
 from cameras.onvif.media import Profile
@@ -116,21 +116,28 @@ class Onboarding:
         try:
             try:
                 found = await identify(client, service_url(camera.address), self._clock)
-            except ServiceNotFound:
-                told = await self._told_address(camera)
-                if told is None:
-                    raise
-                found = await identify(client, service_url(told), self._clock)
-                await self._follow(camera, told)
+            except ServiceNotFound as missing:
+                found = await self._identify_elsewhere(client, camera, missing)
         except CameraRefused:
             await self.refused(camera.id)
             raise
         await self._keep(camera.id, found)
         return found
 
-    async def _told_address(self, camera: Camera) -> str | None:
-        """Where discovery says that the camera's service is, if that is elsewhere on the same host; asked now where it has not
-        been met yet."""
+    async def _identify_elsewhere(self, client: SoapClient, camera: Camera, missing: ServiceNotFound) -> Identity:
+        """Its service is not where it was: it is followed to where it answers. Raises `missing` where it does so nowhere."""
+        for told in await self._told_addresses(camera):
+            try:
+                found = await identify(client, service_url(told), self._clock)
+            except ServiceNotFound:
+                continue
+            await self._follow(camera, told)
+            return found
+        raise missing
+
+    async def _told_addresses(self, camera: Camera) -> list[str]:
+        """Where else on the same host the camera's service may be: where discovery says it is (asked now where it has not been
+        met yet), and at the usual path, because anybody can tell a path for it."""
         known = camera.address or ""
         async with self._database.reading() as session:
             seen = await session.get(DeviceSeen, host_port(known)) or await session.get(
@@ -141,7 +148,8 @@ class Onboarding:
         else:
             met = await discovery.ask(host_of(service_url(known)))
         told = [a for d in met if host_of(service_url(a := d.known_as)) == host_of(service_url(known))]
-        return next((a for a in told if service_url(a) != service_url(known)), None)
+        told.append(f"https://{host_port(known)}{DEFAULT_PATH}" if known.startswith("https://") else host_port(known))
+        return [a for a in dict.fromkeys(told) if service_url(a) != service_url(known)]
 
     async def _follow(self, camera: Camera, address: str) -> None:
         """Its service is elsewhere: remember where."""

@@ -151,7 +151,8 @@ class Survey:
             followed = verdict.kind == "moved" and not why
             report.met.append(met := Met(device, verdict, village, followed, why))
             try:
-                await self._write(met, identity)
+                answers = await self._answers_there(by_id.get(verdict.camera or ""), met)
+                await self._write(met, identity, answers)
             except UNFIT as e:  # what one device tells must not keep the others from being met
                 log.warning("%s: what the device told cannot be kept: %s", device.address, why_unfit(e))
         return report
@@ -180,7 +181,7 @@ class Survey:
         same = (not known.macs or not told.macs or known.macs & told.macs) and (not known.serial or known.serial == told.serial)
         return found, Verdict("moved" if same else "clone", camera.id)
 
-    async def _write(self, met: Met, identity: Identity | None) -> None:
+    async def _write(self, met: Met, identity: Identity | None, answers_there: bool) -> None:
         now, device, verdict = self._clock.now(), met.found, met.verdict
         async with self._database.session() as session:
             row = await session.get(DeviceSeen, device.address)
@@ -212,16 +213,26 @@ class Survey:
                     address=device.address,
                 )
                 camera.address = is_at
-            elif camera is not None and verdict.kind in ("known", "first"):
-                self._note_service(session, camera, device)
+            elif camera is not None and answers_there and service_url(camera.address or "").endswith(DEFAULT_PATH):
+                history.note(session, camera.id, now, history.SYSTEM, "address", camera.address, device.known_as)
+                camera.address = device.known_as
             await self._tell(session, met, camera)
 
-    def _note_service(self, session: AsyncSession, camera: Camera, device: Found) -> None:
-        """The path of its service, where discovery tells another than the usual one and no person gave one."""
-        is_at, known = device.known_as, camera.address or ""
-        if is_at != device.address and service_url(known).endswith(DEFAULT_PATH) and host_port(known) == host_port(is_at):
-            history.note(session, camera.id, self._clock.now(), history.SYSTEM, "address", camera.address, is_at)
-            camera.address = is_at
+    async def _answers_there(self, camera: Camera | None, met: Met) -> bool:
+        """Whether a camera that nobody has identified yet answers at the path that discovery tells, where it is not the usual one
+        and no person gave one. The path is told by whoever sends a datagram; of a camera that was identified another one is
+        looked for when it does not answer at its own (cameras.onboarding)."""
+        device, known = met.found, (camera.address or "") if camera is not None else ""
+        if camera is None or camera.device or met.verdict.kind not in ("known", "first") or device.known_as == device.address:
+            return False
+        if not service_url(known).endswith(DEFAULT_PATH) or host_port(known) != host_port(device.known_as):
+            return False
+        client = await self._onboarding.client(camera, alone=True)
+        try:
+            await client.call(device.url, TIME_REQUEST, authenticate=False, seconds=5.0)
+        except CameraError as e:
+            return isinstance(e, CameraRefused)
+        return True
 
     async def _tell(self, session: AsyncSession, met: Met, camera: Camera | None) -> None:
         """Clones and strangers are findings of their address, another device at a camera's address is one of the camera."""

@@ -312,6 +312,28 @@ async def test_a_service_that_moved_on_its_host_is_found_again(village: Village,
     assert (await village.camera("v-1")).address == f"{NET}.1:{PORTS[0]}/onvif/service"
 
 
+async def test_a_forged_hello_moves_no_service(village: Village, clip: Clip) -> None:
+    """One datagram with the camera's address and its UUID, which everybody can read, tells any path."""
+    crowd = await village.start([(1, 1, ODD_PATH), (2, 2, PLAIN)], clip)
+    await village.look()
+    forged = [
+        discovery.Found(d.uuid, f"{NET}.{i}:{PORTS[0]}", f"http://{NET}.{i}:{PORTS[0]}/nothing/here", "", "")
+        for i, d in enumerate(crowd.members, 1)
+    ]
+    right = [(await village.camera(n)).address for n in ("v-1", "v-2")]
+    assert right[0] == f"{NET}.1:{PORTS[0]}/onvif/service" and right[1] == f"{NET}.2:{PORTS[0]}"
+    await village.survey.keep(forged)  # before anybody asked them
+    assert [(await village.camera(n)).address for n in ("v-1", "v-2")] == right
+    assert await village.identify() == {}
+    await village.survey.keep(forged)
+    assert [(await village.camera(n)).address for n in ("v-1", "v-2")] == right
+    # What was written before, or confirmed with a forged path by a person, is mended when the camera is asked.
+    async with village.database.session() as session:
+        (await session.get_one(Camera, "v-2")).address = f"{NET}.2:{PORTS[0]}/nothing/here"
+    assert await village.identify() == {}
+    assert [(await village.camera(n)).address for n in ("v-1", "v-2")] == right
+
+
 ADDRESSES = [
     ("10.0.0.5", "10.0.0.5", "http://10.0.0.5/onvif/device_service", "10.0.0.5:80"),
     ("10.0.0.5:8899", "10.0.0.5:8899", "http://10.0.0.5:8899/onvif/device_service", "10.0.0.5:8899"),
