@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import secrets
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +31,8 @@ LONGEST_WAIT = timedelta(minutes=15)
 FORGOTTEN_AFTER = timedelta(days=1)
 DEVICE_KNOWN_FOR = timedelta(days=90)
 MAX_ROWS = 50_000
+MAX_WAITING = 10_000  # names at sources that wait, in memory
+CHANGING = "change of password"  # the source under which guesses at the present password count
 ANONYMOUS = "anonymous"
 REFUSED = "name or password is wrong"
 
@@ -63,6 +66,8 @@ class SignIns:
         self._database = database
         self._clock = clock
         self._accounts = accounts
+        # Until when a name waits at a source (wall time): so that telling so writes nothing.
+        self._waiting: OrderedDict[tuple[str, str], datetime] = OrderedDict()
 
     async def knows(self, name: str, device: str) -> bool:
         """Whether the account has signed in from this device before."""
@@ -99,8 +104,16 @@ class SignIns:
 
     async def change_password(self, identity: Identity, old: str, new: str, source: str = "", device: str = "") -> None:
         """One's own; the present password is guessed no faster here than at the sign-in. Raises as `open`, and UsageError."""
-        counted = await self._count(identity.name, source, device)
-        await self._accounts.change_own_password(identity, old, new)
+        counted = await self._count(identity.name, CHANGING, "")  # whatever source or device the session is used from
+        try:
+            await self._accounts.change_own_password(identity, old, new)
+        except ForbiddenError as e:
+            async with self._database.session() as session:
+                await audit.record(
+                    session, self._clock.now(), identity.name, "user.password_refused", identity.name, why=str(e), source=source,
+                    by_session=identity.session,
+                )  # fmt: skip
+            raise
         async with self._database.session() as session:
             await _forgive(session, identity.name, counted, self._clock.now())
 
@@ -117,25 +130,34 @@ class SignIns:
 
     async def _count(self, name: str, source: str, device: str) -> str:
         """Count a try and return under which source. Raises TooManyError where it has to wait; then it is not counted."""
-        now, waits = self._clock.now(), 0.0
+        if device and await self.knows(name, device):
+            source = _device(device)
+        now, asked, wait = self._clock.now(), (name, source), timedelta()
+        if now < (until := self._waiting.get(asked, now)):
+            raise _has_to_wait(until - now)
         async with self._database.session() as session:
-            if device and await _known(session, name, device):
-                source = _device(device)
             row = await _locked(session, name, source, now)
             if row.wait_until is not None and row.wait_until > now:
-                waits = (row.wait_until - now).total_seconds()
+                wait = row.wait_until - now
             else:
                 row.failures, row.tried_at = row.failures + 1, now
                 if row.failures >= FREE_TRIES:
                     row.wait_until = now + min(FIRST_WAIT * 2 ** min(row.failures - FREE_TRIES, 10), LONGEST_WAIT)
-        if waits:
-            minutes = math.ceil(waits / 60)
-            raise TooManyError(f"too many tries for this name from here; try again in {minutes} min")
+        if wait:
+            self._waiting[asked] = now + wait
+            while len(self._waiting) > MAX_WAITING:
+                self._waiting.popitem(last=False)
+            raise _has_to_wait(wait)
         return source
 
     async def _refuse(self, name: str) -> None:
         async with self._database.session() as session:
             await audit.record(session, self._clock.now(), ANONYMOUS, "session.refused", "sign-in", name=name[:60])
+
+
+def _has_to_wait(left: timedelta) -> TooManyError:
+    minutes = math.ceil(left.total_seconds() / 60)
+    return TooManyError(f"too many tries for this name from here; try again in {minutes} min")
 
 
 def _device(token: str) -> str:

@@ -32,7 +32,8 @@ class SignInLimit:
 
     @contextmanager
     def attempt(self, address: str) -> Iterator[None]:
-        """One try: counted while it is under way, and afterwards where it ended in a ForbiddenError. Raises TooManyError."""
+        """One try: counted while it is under way, and afterwards where it was refused (ForbiddenError, or TooManyError: the name
+        waits). Raises TooManyError."""
         key, now = source_of(address), self._clock.monotonic()
         tries = self._tries.setdefault(key, deque())
         self._tries.move_to_end(key)
@@ -48,7 +49,7 @@ class SignInLimit:
             self._tries.popitem(last=False)
         try:
             yield
-        except ForbiddenError:
+        except (ForbiddenError, TooManyError):
             raise  # the try stays counted
         except BaseException:
             _forget_one(tries)

@@ -148,3 +148,36 @@ async def test_what_is_counted_is_forgotten_and_bounded(
     await signing.purge()
     async with database.reading() as session:
         assert await session.scalar(select(func.count()).select_from(SignInSource)) == 0
+
+
+async def test_a_name_that_waits_is_told_so_without_writing(
+    database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signing, _ = await station(database, clock)
+    for _ in range(sign_in.FREE_TRIES + 1):
+        await refused(signing, "leader")
+    with monkeypatch.context() as m:
+        m.setattr(database, "session", None)  # nothing may be written
+        for device in ("", "made up", "another"):
+            assert isinstance(await refused(signing, "leader", device=device), TooManyError)
+    clock.advance(sign_in.FIRST_WAIT.total_seconds() + 1)
+    assert (await signing.open("leader", RIGHT, "10.0.0.1")).token
+
+
+async def test_guesses_at_the_present_password_leave_rows_and_wait_whatever_their_source(
+    database: Database, clock: ManualClock
+) -> None:
+    signing, accounts = await station(database, clock)
+    opened = await signing.open("leader", RIGHT, "10.0.0.1")
+    me = await accounts.resolve(opened.token)
+    assert me is not None
+    ended: Counter[str] = Counter()
+    for n in range(sign_in.FREE_TRIES + 3):
+        with pytest.raises(MinwangError) as e:
+            await signing.change_password(me, f"guess {n}", "quite another one", f"10.0.0.{n}", opened.device)
+        ended[type(e.value).__name__] += 1
+    assert ended == {"ForbiddenError": sign_in.FREE_TRIES, "TooManyError": 3}
+    async with database.reading() as session:
+        rows = list(await session.scalars(select(AuditRow).where(AuditRow.action == "user.password_refused")))
+    assert len(rows) == sign_in.FREE_TRIES and rows[0].actor == "leader" and "guess" not in str(rows[0].data)
+    assert (await signing.open("leader", RIGHT, "10.0.0.1")).token  # signing in is another matter

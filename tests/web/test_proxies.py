@@ -153,6 +153,11 @@ def test_tries_are_counted_by_address_and_time(clock: ManualClock) -> None:
     with pytest.raises(TooManyError, match="in 15 minutes"), limit.attempt("2001:db8::ffff"):
         pass
     wrong("2001:db8:0:1::1")
+    for _ in range(sign_in_limit.MOST):
+        with pytest.raises(TooManyError, match="this name"), limit.attempt("10.2.2.2"):
+            raise TooManyError("too many tries for this name from here")
+    with pytest.raises(TooManyError, match="this address"), limit.attempt("10.2.2.2"):
+        pass
     with pytest.raises(StorageError), limit.attempt("10.1.1.1"):
         raise StorageError("the database is locked")
     assert len(limit._tries["10.1.1.1"]) == 0

@@ -10,6 +10,7 @@ from cameras.onvif.soap import Node
 from cameras.tables import Camera
 from core import audit
 from core.database import Database
+from core.errors import StorageError
 from core.permissions import Role
 from tests.web.conftest import HEADERS, Client, SignIn
 from web.api import ptz as api
@@ -56,11 +57,11 @@ async def test_no_row_for_who_did_not_get_it_and_no_move_without_one(
     told = await domes(client, database)
 
     async def fails(*_given: object, **_data: object) -> None:
-        raise RuntimeError("no row")
+        raise StorageError("no row")
 
     with monkeypatch.context() as m:
         m.setattr(api.audit, "record", fails)
-        assert (await client.post("/api/cameras/wj-01/ptz/stop", headers=HEADERS)).status == 500
+        assert (await client.post("/api/cameras/wj-01/ptz/stop", headers=HEADERS)).status == 503
     assert told == []
     reply = await client.post("/api/cameras/wj-01/ptz/stop", headers=HEADERS)
     assert reply.status == 200, await reply.text()
