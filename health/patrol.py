@@ -32,7 +32,7 @@ from health.bank import Bank
 from health.examine import Answer, Question, examine
 from health.faults import DEAD, FAMILIES, LIVE_STATES, OPEN, RECOVERING, SUSPECT, judge
 from health.judge import WEATHER
-from health.rounds import in_scope
+from health.rounds import following, in_scope
 from health.sky import Sky, lasts
 from health.tables import CameraSight, Fault, Look, PatrolRound, ReferenceScene
 from health.visits import Visit, Visits
@@ -103,11 +103,9 @@ class Patrol:
         self._sky = Sky()
 
     async def run_waiting(self) -> bool:
-        """Do the oldest round that waits or was broken off, then the looks that suspicion asks for; False where none is due."""
+        """Do the round that is next (health.rounds.following), then the looks that suspicion asks for; False where none is due."""
         async with self._database.session() as session:
-            row = await session.scalar(
-                select(PatrolRound).where(PatrolRound.finished_at.is_(None)).order_by(PatrolRound.id).limit(1)
-            )
+            row = await following(session)
             if row is not None:
                 row.started_at = row.started_at or self._clock.now()
         if row is not None:

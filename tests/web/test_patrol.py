@@ -20,7 +20,7 @@ from core.audit import AuditRow
 from core.clock import SystemClock
 from core.database import Database
 from core.permissions import Role
-from health import register, signatures
+from health import register, rounds, signatures
 from health.tables import CameraSight, DailyFigures, DailyRegister, Fault, PatrolRound, RegisterSupplement
 from nvr.tables import StreamStatus
 from tests.web.conftest import HEADERS, Client, SignIn
@@ -215,6 +215,28 @@ async def test_later_faults_go_into_supplements_that_refer_to_the_register(
         assert (await session.get_one(DailyRegister, TODAY)).figures == first["figures"]
         rows = (await session.scalars(select(AuditRow.action).where(AuditRow.action.like("patrol.s%")))).all()
     assert rows == ["patrol.sign", "patrol.supplement", "patrol.supplement"]
+
+
+async def test_one_person_s_rounds_hold_up_nobody(sign_in: SignIn, database: Database) -> None:
+    """However a scope is written it is the same; a person has one waiting, and the schedule's goes first."""
+    officer, other = await sign_in(Role.VIDEO_OFFICER, ["wangjia", "xidian"]), await sign_in(Role.VIDEO_OFFICER, ["xidian"])
+    path, same = "/api/patrol/rounds", {"villages": ["xidian", "wangjia"]}
+    first = await post(officer, path, {"villages": ["wangjia", "xidian", "wangjia"]})
+    for body in (same, {}, {**same, "cameras": []}):
+        assert (await post(officer, path, body))["id"] == first["id"]
+    for body in ({"villages": ["wangjia"]}, {"cameras": ["wj-01"]}, {**same, "vendor": "x"}):
+        await post(officer, path, body, 409)
+    second = await post(other, path, {})
+    async with database.session() as session:
+        scheduled = await rounds.ask(session, NOW, rounds.SCHEDULE)
+        assert (await rounds.ask(session, NOW, rounds.SCHEDULE)).id == scheduled.id
+        order = []
+        while (row := await rounds.following(session)) is not None:
+            order.append(row.id)
+            row.started_at = row.finished_at = NOW
+            await session.flush()
+    assert order == [scheduled.id, first["id"], second["id"]]
+    assert (await post(officer, path, {"villages": ["wangjia"]}))["id"] > scheduled.id
 
 
 CHANGES = {
