@@ -30,6 +30,7 @@ MAX_SESSION = timedelta(hours=12)
 KEPT_AFTER_END = timedelta(hours=24)  # so that a page can say why it has to sign in again
 SEEN_EVERY = timedelta(seconds=30)  # how exactly `seen_at` is kept
 MAX_HASHES_WAITING = 60
+OUR_NAMES = frozenset({"system", "schedule", "anonymous", "auto"})  # actors that are no person's account
 CHANGED_MEANWHILE = "the account or the session was changed meanwhile; sign in again"
 
 
@@ -336,6 +337,8 @@ def _scope(villages: list[str] | Literal["all"]) -> list[str] | None:
 
 def check_name(name: str) -> None:
     """Raises UsageError for what cannot be a log-in name."""
+    if name.lower() in OUR_NAMES:
+        raise UsageError(f"'{name}' is what the station calls itself in its records; choose another log-in name")
     if not re.fullmatch(r"[\w.@-]{2,60}", name):
         raise UsageError(f"'{name}' cannot be a log-in name; use 2 to 60 letters, digits, '.', '-', '_' or '@'")
 

@@ -17,7 +17,6 @@ from core import audit, events
 from core.errors import ConflictError
 from health.tables import PatrolRound
 
-
 SCHEDULE = "schedule"
 
 
@@ -29,7 +28,7 @@ async def ask(session: AsyncSession, at: datetime, by: str, scope: dict[str, Any
     """
     wanted, own = normal(scope or {}), None
     for waiting in await session.scalars(select(PatrolRound).where(PatrolRound.started_at.is_(None)).order_by(PatrolRound.id)):
-        if by != SCHEDULE and normal(waiting.scope) == wanted or by == waiting.asked_by == SCHEDULE:
+        if (by != SCHEDULE and normal(waiting.scope) == wanted) or by == waiting.asked_by == SCHEDULE:
             return waiting
         own = waiting if waiting.asked_by == by else own
     if own is not None:

@@ -183,6 +183,8 @@ async def test_bad_accounts_are_refused(database: Database, clock: ManualClock) 
         await accounts.create("li", "short", Role.AUDITOR, actor="test")
     with pytest.raises(UsageError, match="log-in name"):
         await accounts.create("a b;c", "long enough indeed", Role.AUDITOR, actor="test")
+    with pytest.raises(UsageError, match="calls itself"):  # its rounds would go before everybody's, its deeds look like ours
+        await accounts.create("Schedule", "long enough indeed", Role.AUDITOR, actor="test")
 
 
 def test_funders_reach_figures_only() -> None:
