@@ -175,7 +175,7 @@ async def look_back(
     if not is_active(row, at):
         raise ConflictError("this subject is not on the watch list now")
     row.look_back_to = at - timedelta(hours=hours)
-    await audit.record(session, at, actor, "watch.look_back", str(subject), hours=hours)
+    await audit.record(session, at, actor, "watch.look_back", str(subject), reason=row.reason, hours=hours)
 
 
 def check_end(at: datetime, expires_at: datetime) -> None:

@@ -232,6 +232,8 @@ async def test_the_last_hours_are_looked_through_on_request(
     assert await matcher.run_once() == 0
     async with database.session() as session:
         await watch.look_back(session, clock.now(), "zhang", subject, 4)
+        row = await session.scalar(select(audit.AuditRow).where(audit.AuditRow.action == "watch.look_back"))
+        assert row is not None and row.reason == (await session.get_one(WatchSubject, subject)).reason
     passes = [await matcher.run_once() for _ in range(4)]
     assert sum(passes) == 1 and passes[0] == 0  # a few batches at a time: what is new does not wait
     (alert,) = await all_alerts(database)

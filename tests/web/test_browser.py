@@ -143,6 +143,9 @@ def test_patrol_shows_each_fault_with_its_picture(browser: Browser, town: str) -
         fault = page.locator(f"[data-test=fault][data-camera={camera}]")
         expect(fault).to_have_attribute("data-family", family, timeout=60_000)  # a round of the demo takes 15 s
     page.click("[data-test=fault][data-camera=wj-02]")
+    page.click("[data-test=fault-purpose]")  # no picture without a purpose
+    page.fill("[name=purpose]", "巡检")
+    page.click("[data-test=purpose] button[type=submit]")
     picture = page.locator("figure[data-camera=wj-02] [data-test=fault-picture]")
     expect(picture).to_be_visible()
     expect(picture).to_have_js_property("naturalWidth", 640)

@@ -172,6 +172,7 @@ async def _shown(officer: object, found: dict[str, set[str]]) -> None:
     from tests.web.conftest import Client
 
     assert isinstance(officer, Client)
+    await officer.post("/api/session/purpose", json={"purpose": "patrol"}, headers=HEADERS)
     told = await (await officer.get("/api/patrol?limit=500")).json()
     rows = {(NAMES[f["camera"]], f["family"]): f for f in told["faults"] if f["camera"] in NAMES}
     assert set(rows) >= {(c, f) for c, families in found.items() for f in families}

@@ -76,7 +76,7 @@ UNDER_A_PLAYLIST = {
 
 NEED_A_PURPOSE = (
     "/api/sightings/{sighting}/thumbnail", "/api/sightings/{sighting}", "/api/playback/wj-01/main/index.m3u8",
-    "/api/playback/wj-01/main/strip", "/api/judgements",
+    "/api/playback/wj-01/main/strip", "/api/judgements", "/api/faults/1/picture", "/api/faults/1/reference",
 )  # fmt: skip
 
 
@@ -288,6 +288,14 @@ async def test_what_needs_a_purpose_is_refused_without_one(town: Town, path: str
         reply = await client.post("/api/session/purpose", json={"purpose": blank}, headers=HEADERS)
         assert reply.status in (400, 422), repr(blank)
     assert await town.get(client, path) == 403
+
+
+async def test_a_list_of_faults_without_purpose_opens_no_picture(town: Town) -> None:
+    client, before = await town.client(Role.INVESTIGATOR, ""), await town.last()
+    assert await town.get(client, "/api/patrol") == 200 and await town.get(client, "/api/faults/1/picture") == 403
+    await client.post("/api/session/purpose", json={"purpose": "巡检"}, headers=HEADERS)
+    assert await town.get(client, "/api/faults/1/picture") == 200
+    assert [(r.action, r.reason) for r in await town.rows(before)] == [("fault.list", ""), ("fault.picture", "巡检")]
 
 
 async def test_the_auditor_sees_question_range_seconds_and_village(town: Town) -> None:

@@ -118,8 +118,9 @@ async def patrol(c: Context) -> PatrolView:
     async with c.services.database.reading() as session:
         rounds = (await session.scalars(select(PatrolRound).order_by(PatrolRound.id.desc()).limit(RECENT_ROUNDS))).all()
         rows = (await session.execute(query.order_by(Fault.id.desc()).limit(c.query.limit))).all()
-    key = f"fault.list {c.query.closed} {c.query.camera} {c.query.before}"
-    await c.look("fault.list", c.query.camera or "faults", key=key, opens=[f"fault {f.id}" for f, _ in rows])
+    opens = [f"fault {f.id}" for f, _ in rows] if c.identity.purpose else []  # pictures flow under no row without purpose
+    key = f"fault.list {bool(opens)} {c.query.closed} {c.query.camera} {c.query.before}"
+    await c.look("fault.list", c.query.camera or "faults", key=key, opens=opens)
     newest = next((r for r in rounds if _concerns(r, c.identity)), None)
     return PatrolView(
         round=_round(newest, c.identity) if newest else None,
@@ -223,12 +224,12 @@ async def fault_reference(c: Context) -> web.Response:
 
 
 async def _one(c: Context, which: str) -> Fault:
-    """The fault, after the row of looking at its picture, which belongs to the list that told of it, or is its own."""
+    """The fault, after the row of looking at its picture, which belongs to the list that told of it, or is its own. Raises
+    ForbiddenError without a stated purpose."""
     async with c.services.database.reading() as session:
         fault = (await visible(session, c, [c.number("fault")]))[0]
-    why = c.identity.purpose or f"fault {fault.id}"
     await c.look(
-        f"fault.{which}", str(fault.id), reason=why, key=f"fault {fault.id}", village=fault.village, camera=fault.camera
+        f"fault.{which}", str(fault.id), reason=c.purpose, key=f"fault {fault.id}", village=fault.village, camera=fault.camera
     )
     return fault
 
