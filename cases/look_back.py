@@ -31,17 +31,26 @@ class LookBack:
     def __init__(self, database: Database, clock: Clock, days: Days, look: Looker):
         """`look` matches sightings with one subject and raises what fits; it returns the number of alerts."""
         self._database, self._clock, self._days, self._look = database, clock, days, look
+        self._turns, self._turn = 0, dict[int, int]()  # passes so far; subject → the one in which it was last looked for
         self._at: dict[tuple[int, datetime], int] = {}  # (subject, back to) → the oldest sighting that was looked at
 
     async def run_once(self) -> int:
-        """The next batches of one subject; returns the number of alerts."""
+        """The next batches of one subject; returns the number of alerts. Who is looked for anew comes first, then all in turn."""
         now = self._clock.now()
         query = select(WatchSubject).where(
             WatchSubject.state == "active", WatchSubject.expires_at > now, WatchSubject.look_back_to.is_not(None)
         )
         async with self._database.reading() as session:
-            subject = await session.scalar(query.order_by(WatchSubject.id).limit(1))
-        return await self._next(subject, now) if subject is not None else 0
+            waiting = list(await session.scalars(query.order_by(WatchSubject.id)))
+        keys = {(s.id, s.look_back_to) for s in waiting}
+        self._at = {key: at for key, at in self._at.items() if key in keys}
+        self._turn = {number: turn for number, turn in self._turn.items() if number in {s.id for s in waiting}}
+        if not waiting:
+            return 0
+        subject = min(waiting, key=lambda s: (self._turn.get(s.id, 0), s.id))
+        self._turns += 1
+        self._turn[subject.id] = self._turns
+        return await self._next(subject, now)
 
     async def _next(self, subject: WatchSubject, now: datetime) -> int:
         assert subject.look_back_to is not None

@@ -168,12 +168,17 @@ async def renew(
 async def look_back(
     session: AsyncSession, at: datetime, actor: str, subject: int, hours: float, scope: Villages = None
 ) -> None:
-    """Look for a subject in what was seen in the last hours. Raises NotFoundError, ForbiddenError, ConflictError."""
+    """Look for a subject in what was seen in the last hours; one look at a time, which is not begun anew while it goes on.
+
+    Raises NotFoundError, ForbiddenError, ConflictError.
+    """
     row = await subject_of(session, subject, scope)
     if not covers(scope, row.villages):
         raise ForbiddenError("this subject is looked for beyond your villages; somebody who sees all of them asks for it")
     if not is_active(row, at):
         raise ConflictError("this subject is not on the watch list now")
+    if row.look_back_to is not None:
+        raise ConflictError(f"this subject is being looked for back to {row.look_back_to.isoformat()}; wait until that is done")
     row.look_back_to = at - timedelta(hours=hours)
     await audit.record(session, at, actor, "watch.look_back", str(subject), reason=row.reason, hours=hours)
 

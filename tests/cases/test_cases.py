@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -279,3 +281,38 @@ async def test_an_expired_subject_s_alerts_are_sent_again_once_it_is_renewed(
         await alerts.confirm(session, clock.now(), "zhang", alert, yes=True)
     await see(database, clock, days)
     assert await matcher.run_once() == 1
+
+
+async def test_one_look_back_starves_no_other_and_is_not_begun_anew(
+    database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, seen = clock.now(), list[str]()
+    async with database.session() as session:
+        case = await watch.open_case(session, now, "li", "7", "t")
+        for village in ("wangjia", "xidian"):
+            row = await watch.propose(
+                session, now, "li", case=case.id, title=village, cls="person", upper="red", lower=None, villages=[village],
+                reason="case 7", expires_at=now + timedelta(days=5),
+            )  # fmt: skip
+            await watch.approve(session, now, "wang", row.id, yes=True)
+
+    async def look(subject: WatchSubject, rows: Sequence[Sighting]) -> int:
+        seen.append(subject.title)
+        return 0
+
+    def find(days: object, query: object, limit: int, after: int | None = None) -> list[Any]:
+        newest = 50_000 if after is None else after
+        return [SimpleNamespace(id=newest - i) for i in range(1, min(limit, newest) + 1)]
+
+    monkeypatch.setattr(look_back, "find", find)
+    back = look_back.LookBack(database, clock, None, look)  # type: ignore[arg-type]
+    for _ in range(2):
+        await back.run_once()
+    assert set(seen) == {"wangjia", "xidian"}  # each had its first batches
+    with pytest.raises(ConflictError, match="wait until"):
+        async with database.session() as session:
+            await watch.look_back(session, clock.now(), "zhang", 1, 24)
+    async with database.session() as session:  # ended meanwhile: what is remembered of it goes
+        await watch.end_subject(session, clock.now(), "li", 1, "found")
+    await back.run_once()
+    assert {key[0] for key in back._at} <= {2} and seen[-1] == "xidian"
