@@ -56,10 +56,11 @@ class Looks:
             ranges.popitem(last=False)
 
     def covers(self, session: str, camera: str, start_us: int, end_us: int) -> bool:
-        """Whether the footage of this time was granted: any part of it."""
+        """Whether the footage of this time was granted: any part of it (a segment grows while it is recorded; rows name whole
+        ones), not what only begins where a range ends. A single time: within the range."""
         now = self._clock.monotonic()
         return any(
-            until > now and name == camera and start <= end_us and start_us <= end
+            until > now and name == camera and start < max(end_us, start_us + 1) and start_us < max(end, start + 1)
             for (name, start, end), until in self._of(session).ranges.items()
         )
 

@@ -310,3 +310,29 @@ async def test_the_auditor_sees_question_range_seconds_and_village(town: Town) -
     assert rows["search.run"]["details"]["query"] == {"cls": ["person"], "upper": "red"}
     assert page["broken_at"] is None and page["complete"] and page["verified"] == len(page["rows"])
     assert PASSWORD not in str(page) and "by_session" not in str(page)
+
+
+@pytest.mark.parametrize("path", ["index.m3u8", "strip"])
+async def test_the_row_of_a_second_names_the_whole_segment_that_it_opens(path: str, town: Town) -> None:
+    client = await town.client(Role.INVESTIGATOR)
+    second = {"start": from_microseconds(START + 30_000_000), "end": from_microseconds(START + 31_000_000)}
+    query = {k: v.isoformat() for k, v in second.items()}
+    async with client.get(f"/api/playback/wj-01/main/{path}", params=query) as reply:
+        assert reply.status == 200
+    data = (await town.rows())[-1].data
+    assert [to_microseconds(datetime.fromisoformat(data[n])) for n in ("start", "end")] == [START, START + 60_000_000]
+    looks = client.server.app[SERVICES].looks  # type: ignore[union-attr]
+    (session,) = looks._sessions
+    assert looks.covers(session, "wj-01", START, START + 60_000_000)
+    assert not looks.covers(session, "wj-01", START + 60_000_000, START + 120_000_000)  # the next one
+    assert not looks.covers(session, "wj-01", START - 60_000_000, START)
+
+
+async def test_a_list_without_a_purpose_opens_no_pictures(town: Town) -> None:
+    client = await town.client(Role.VIDEO_OFFICER, "")
+    assert await town.get(client, "/api/patrol") == 200
+    assert await town.get(client, "/api/faults/1/picture") == 403
+    await client.post("/api/session/purpose", json={"purpose": "案件 2026-1"}, headers=HEADERS)
+    assert await town.get(client, "/api/faults/1/picture") == 200
+    rows = (await town.rows())[-2:]
+    assert [(r.action, bool(r.reason)) for r in rows] == [("fault.list", False), ("fault.picture", True)]

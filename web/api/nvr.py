@@ -217,15 +217,17 @@ async def _is_granted(c: Context, camera: str, start_us: int, end_us: int) -> bo
 
 
 async def _note_footage(c: Context, action: str, stream: str, village: str) -> None:
-    """The row of a playlist or strip, under which its bytes and pictures flow to this session."""
-    start, end, who = c.query.start, c.query.end, c.identity
+    """The row of a playlist or strip, under which its bytes and pictures flow to this session: whole segments, as it says."""
+    who, camera = c.identity, stream.partition("/")[0]
+    start, end = to_microseconds(c.query.start), to_microseconds(c.query.end)
+    for segment, _ in await c.services.reader.segments(stream, start, end):
+        start, end = min(start, segment.start_us), max(end, segment.end_us)
     async with c.services.database.session() as session:
         await audit.record(
             session, c.services.clock.now(), who.name, action, stream, reason=c.purpose, village=village, by_session=who.session,
-            start=start.isoformat(), end=end.isoformat(),
+            start=from_microseconds(start).isoformat(), end=from_microseconds(end).isoformat(),
         )  # fmt: skip
-    camera = stream.partition("/")[0]
-    c.services.looks.open_range(who.session, camera, to_microseconds(start), to_microseconds(end))
+    c.services.looks.open_range(who.session, camera, start, end)
 
 
 @route("GET", "/api/playback/{camera}/{kind}/strip", Permission.PLAYBACK_VIEW, query=StripQuery, reply=list[datetime])
