@@ -181,8 +181,12 @@ def _enforced(r: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]
             return _error(next(status for kind, status in _STATUS if isinstance(e, kind)), str(e))
         except web.HTTPRequestEntityTooLarge:
             return _error(413, "the body is larger than what is taken here")
-        except (web.HTTPException, ConnectionError, TimeoutError):
-            raise  # aiohttp's own answer; a client that left or is too slow
+        except ConnectionError:
+            if request.transport is not None and not request.transport.is_closing():
+                raise
+            return _error(400, "the connection was lost")  # to nobody; aiohttp would log a traceback of whoever leaves
+        except (web.HTTPException, TimeoutError):
+            raise  # aiohttp's own answer; a client that is too slow
         except (DataError, IntegrityError) as e:
             log.warning("%s %s: the database refuses a value (%s)", r.method, r.path, type(e).__name__)
             return _error(400, "a value does not fit where it is kept, or names something that is not there")

@@ -130,7 +130,7 @@ async def test_steps_that_there_are_not(session: AsyncSession, clock: ManualCloc
     with pytest.raises(NotFoundError):
         await move(session, 999, "working", now, "x")
     await move(session, other.id, "merged", now, "x", into=order.id)
-    assert (await session.scalars(select(Fault.order))).all() == [
+    assert (await session.scalars(select(Fault.order).order_by(Fault.id))).all() == [
         order.id,
         order.id,
         foreign.id,

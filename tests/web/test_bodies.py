@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 
 import cv2
 import numpy as np
@@ -93,5 +94,5 @@ async def test_a_picture_comes_through_the_disk_whole(sign_in: SignIn) -> None:
     client.server.app[SERVICES].looker.run = looked  # type: ignore[attr-defined]
     noise = np.random.default_rng(1).integers(0, 255, (300, 400, 3), dtype=np.uint8)
     _, png = cv2.imencode(".png", noise)
-    await client.post(SIMILAR, data=png.tobytes(), headers=HEADERS)
+    await client.post(SIMILAR, data=io.BytesIO(png.tobytes()), headers=HEADERS)
     assert cv2.imdecode(np.frombuffer(made[0], np.uint8), 1).shape == (300, 400, 3)

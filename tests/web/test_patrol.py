@@ -342,6 +342,7 @@ async def test_metrics_tell_the_rates_of_the_last_day_as_reports_do(sign_in: Sig
 async def test_what_streams_bring_beside_pictures_is_seen(sign_in: SignIn, database: Database) -> None:
     """Foreign packets, skipped units and damaged pictures: in the camera's file and summed in the metrics."""
     officer = await sign_in(Role.VIDEO_OFFICER)
+    now = datetime.now(UTC)  # what recorders said a minute ago counts no more
     async with database.session() as session:
         for stream, factor in (("wj-01/main", 1), ("xd-01/main", 10)):
             counters = {
@@ -354,7 +355,7 @@ async def test_what_streams_bring_beside_pictures_is_seen(sign_in: SignIn, datab
             }
             session.add(
                 StreamStatus(
-                    stream=stream, worker="recorder-0", state="recording", engine="native", at=NOW, since=NOW, **counters
+                    stream=stream, worker="recorder-0", state="recording", engine="native", at=now, since=now, **counters
                 )
             )
     text = await (await officer.get("/metrics")).text()
@@ -372,7 +373,7 @@ async def test_what_streams_bring_beside_pictures_is_seen(sign_in: SignIn, datab
     assert (main["lost_packets"], main["foreign_packets"], main["skipped_units"], main["damaged_pictures"]) == (1, 2, 3, 4)
     assert (main["short_holes"], main["short_hole_seconds"], main["state"]) == (5, 0.5, "recording")
     async with database.session() as session:
-        await session.execute(update(StreamStatus).values(at=NOW - timedelta(minutes=2)))
+        await session.execute(update(StreamStatus).values(at=now - timedelta(minutes=2)))
     file = await (await officer.get("/api/cameras/wj-01")).json()
     (main,) = (s for s in file["streams"] if s["kind"] == "main")
     assert (main["state"], main["fps"], file["state"]) == ("unknown", 0.0, "offline")  # its recorder is dead
