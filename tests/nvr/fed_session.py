@@ -21,8 +21,25 @@ from tests.nvr.sink import Recording
 ARENA = Arena(mmap.mmap(-1, 4 << 20))
 
 
+class Outgoing:
+    """The half of a socket that is written to, with a large buffer."""
+
+    sent: bytearray
+
+    def send(self, data: bytes) -> int:
+        self.sent += data
+        return len(data)
+
+    def setsockopt(self, *_: Any) -> None: ...
+
+    def getsockopt(self, *_: Any) -> int:
+        return 8_000_000
+
+    def close(self) -> None: ...
+
+
 @dataclass
-class Wire:
+class Wire(Outgoing):
     """What the camera sent and was sent."""
 
     incoming: bytearray = field(default_factory=bytearray)
@@ -35,17 +52,6 @@ class Wire:
         view[:size] = self.incoming[:size]
         del self.incoming[:size]
         return size
-
-    def send(self, data: bytes) -> int:
-        self.sent += data
-        return len(data)
-
-    def setsockopt(self, *_: Any) -> None: ...
-
-    def getsockopt(self, *_: Any) -> int:
-        return 8_000_000
-
-    def close(self) -> None: ...
 
 
 def written(pool: ArenaPool, arenas: list[Arena]) -> None:

@@ -26,16 +26,17 @@ from nvr.parameter_sets import VideoFormat
 from nvr.rtsp import Authenticator, RtspSession
 from nvr.sdp import VideoTrack
 from tests.nvr.camera_streams import STEP, Style, encode, numbered, packetise, sample, sei
+from tests.nvr.fed_session import Outgoing
 
 ARENA = Arena(mmap.mmap(-1, 8 << 20))
 
 
-class Socket:
+class Socket(Outgoing):
     """Gives out prepared chunks, one a call, like a socket that is read once a tick."""
 
     def __init__(self, chunks: list[bytes]):
         self._chunks = chunks[::-1]
-        self.sent = b""
+        self.sent = bytearray()
 
     def recv_into(self, view: memoryview) -> int:
         if not self._chunks or not self._chunks[-1]:
@@ -47,17 +48,6 @@ class Socket:
         if len(taken) < len(chunk):
             self._chunks.append(chunk[len(taken) :])
         return len(taken)
-
-    def send(self, data: bytes) -> int:
-        self.sent += data
-        return len(data)
-
-    def setsockopt(self, *_: Any) -> None: ...
-
-    def getsockopt(self, *_: Any) -> int:
-        return 8_000_000
-
-    def close(self) -> None: ...
 
 
 class Sink:

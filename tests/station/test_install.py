@@ -226,16 +226,15 @@ def on_disk() -> Iterator[Path]:
 @needs_systemd
 @pytest.mark.parametrize("port", [8080, 443])
 def test_systemd_accepts_the_units(on_disk: Path, port: int) -> None:
-    tmp_path = on_disk
     layout = Layout(user="root")  # a user that is here
-    path = tmp_path / units.SERVICE
-    text = units.service(layout, Facts(tmp_path, FACTS.volumes, (port,)))
+    path = on_disk / units.SERVICE
+    text = units.service(layout, Facts(on_disk, FACTS.volumes, (port,)))
     text = re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", text)
     path.write_text(text)
     resume = re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", units.resume(layout))
-    (tmp_path / units.RESUME).write_text(resume)
-    done = analyze("verify", "--man=no", str(path), str(tmp_path / units.RESUME))
-    complaints = [line for line in done.stderr.splitlines() if str(tmp_path) in line]
+    (on_disk / units.RESUME).write_text(resume)
+    done = analyze("verify", "--man=no", str(path), str(on_disk / units.RESUME))
+    complaints = [line for line in done.stderr.splitlines() if str(on_disk) in line]
     assert done.returncode == 0 and not complaints, done.stderr
 
 

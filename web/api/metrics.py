@@ -139,16 +139,18 @@ async def _station(session: AsyncSession, registry: CollectorRegistry, interval:
 
 
 async def _stream_counters(session: AsyncSession, registry: CollectorRegistry, now: datetime) -> None:
-    for name, text, column in (
+    counters = (
         ("packets_lost", "Packets of recorded streams that never came", StreamStatus.lost_packets),
         ("packets_foreign", "Packets of another SSRC, payload type or channel: ignored", StreamStatus.foreign_packets),
         ("units_skipped", "NAL units that no decoder needs: skipped", StreamStatus.skipped_units),
         ("pictures_damaged", "Pictures dropped because a part of them is missing", StreamStatus.damaged_units),
         ("holes_short", "Holes below a second, which are no gaps", StreamStatus.short_holes),
         ("holes_short_seconds", "What is missing in holes below a second", StreamStatus.short_hole_seconds),
-    ):
-        counted = await session.scalar(select(func.coalesce(func.sum(column), 0)).where(StreamStatus.at > now - SILENT))
-        Gauge(f"minwang_stream_{name}", f"{text}, since the recorders started", registry=registry).set(counted or 0)
+    )
+    sums = [func.coalesce(func.sum(column), 0) for *_, column in counters]
+    counted = (await session.execute(select(*sums).where(StreamStatus.at > now - SILENT))).one()
+    for (name, text, _), value in zip(counters, counted, strict=True):
+        Gauge(f"minwang_stream_{name}", f"{text}, since the recorders started", registry=registry).set(value)
 
 
 def _certificate(registry: CollectorRegistry, settings: Settings) -> None:
