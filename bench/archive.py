@@ -25,11 +25,11 @@ from sqlalchemy import text
 
 from bench.common import Figure, report
 from cameras.virtual.__main__ import load_clip
-from core.clock import SystemClock, to_microseconds
+from core.clock import HOUR_US, SystemClock, to_microseconds
 from core.database import Database
 from core.migrate import upgrade
 from nvr import clip, fmp4, footage, gop_index
-from nvr.footage import HOUR_US, Segment
+from nvr.footage import Segment
 from nvr.parameter_sets import VideoFormat
 from nvr.reader import LocatedGop
 from nvr.verify import verify

@@ -22,10 +22,9 @@ from typing import Any
 
 from bench.archive import DAY_HOURS, fill
 from bench.common import ENVIRONMENT, Figure, farm, inventory, report
-from core.clock import SystemClock, to_microseconds
+from core.clock import HOUR_US, SystemClock, to_microseconds
 from core.database import Database
 from core.migrate import upgrade
-from nvr.footage import HOUR_US
 
 PORT = 18760
 RESTORE_LIMIT_S = 60.0

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
 SECOND = 1_000_000  # microseconds
+HOUR_US = 3600 * SECOND
+DAY_US = 24 * HOUR_US
 
 
 class Clock(Protocol):

@@ -16,16 +16,13 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera, CameraChange, ClockSample
-from core.clock import from_microseconds, to_microseconds
+from core.clock import HOUR_US, SECOND, from_microseconds, to_microseconds
 from health.faults import DEAD, DISMISSED
 from health.intervals import Interval, common, joined, length, without
 from health.tables import CameraDay, Fault, Look, Maintenance
 from nvr import footage
-from nvr.footage import HOUR_US
 from nvr.tables import Gap, StreamStatus
 
-SECOND = 1_000_000  # µs
-DAY_US = 86_400 * SECOND
 CHUNK = 50  # cameras of which the facts are read at once
 OFFLINE_CAUSES = frozenset({"unreachable", "auth_refused", "no_packets", "protocol_error"})  # nothing came from the camera
 SENDING_CAUSES = frozenset({"packet_loss", "no_keyframe"})  # something came, no recording could be made of it

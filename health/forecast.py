@@ -13,11 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera, Village
-from core.clock import from_microseconds
+from core.clock import DAY_US, from_microseconds
 from core.settings import RetentionSettings
 from nvr import footage
 from nvr.reconcile import bit_rates
-from nvr.retention import DAY_US, promised_days
+from nvr.retention import promised_days
 from nvr.tables import StreamUsage, Volume
 
 MIN_HISTORY_DAYS = 1.0  # shorter ones say less of a stream's rate than what it sends now

@@ -12,13 +12,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
-from core.clock import to_microseconds
+from core.clock import DAY_US, HOUR_US, to_microseconds
 from nvr import footage
 from nvr.tables import Gap, Shortfall
 
-DAY_US = 86_400_000_000
 LONGEST_US = 60_000_000  # a gap longer than this is told
-HOUR_US = 3_600_000_000
 FLAPS = 4  # times a stream broke off within an hour
 BREAKS = ("unreachable", "no_packets", "protocol_error")
 PLANNED = ("schedule", "retention")

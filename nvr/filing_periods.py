@@ -15,14 +15,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from core.clock import SECOND
+from core.clock import DAY_US, SECOND
 from nvr.plausible_clock import STEP_US, Move
 
 BETWEEN_LOOKS_US = 120 * SECOND  # between two looks, as planned with some margin; a look may come later
 OLD_NAMES_US = 900 * SECOND  # so long a recorder may go on by the old clock: until the next keyframe
 MAX_PERIODS = 60
 OPEN = 2**62  # end of the present period
-DAY_US = 86_400 * SECOND
 AHEAD_US = DAY_US  # so far ahead of the wall clock a name may be of the present period
 
 

@@ -17,10 +17,9 @@ from pathlib import Path
 from sqlalchemy import Result, delete, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.clock import SECOND
+from core.clock import HOUR_US, SECOND
 from nvr.tables import Footage, OpenSegment, StreamUsage, Volume
 
-HOUR_US = 3600 * SECOND
 LONGEST_US = 900 * SECOND  # no segment lasts longer
 DELETING, BACKFILLED, AUDIO, RECOVERED, UNHASHED = 1, 2, 4, 8, 16
 NO_CLOCK = -(2**63)

@@ -7,11 +7,8 @@ around it have shown whether the picture comes on its own; and it has to fit the
 from __future__ import annotations
 
 from core.errors import ProtocolError
-from nvr.bits import BitReader
-from nvr.nal_units import HEADER_SIZE, Role, is_first_slice, is_key_type, nal_type, role_of, slice_pps_id
+from nvr.nal_units import Role, frame_num_of, is_first_slice, is_key_type, nal_type, role_of, slice_pps_id, slice_type
 from nvr.parameter_set_store import ParameterSetStore
-
-_HEAD = 48  # bytes of a slice that are looked at
 
 
 def fits(units: list[bytes], codec: str, store: ParameterSetStore, newest: bytes) -> bool:
@@ -52,13 +49,9 @@ def _goes_on(nal: bytes, newest: bytes, codec: str, store: ParameterSetStore) ->
 
 def _frame_num(nal: bytes, store: ParameterSetStore) -> tuple[int, int]:
     """(frame_num, its bits) of an H.264 slice (7.3.3). Raises ProtocolError."""
-    bits = BitReader(nal[:_HEAD], HEADER_SIZE["h264"])
-    bits.unsigned()
-    if bits.unsigned() > 9:
+    if slice_type(nal) > 9:
         raise ProtocolError("no slice type")
-    sps = store.h264_sps(bits.unsigned())
+    sps = store.h264_sps(slice_pps_id(nal, "h264"))
     if sps is None:
         raise ProtocolError("no parameter set")
-    if sps.separate_planes:
-        bits.read(2)
-    return bits.read(sps.frame_num_bits), sps.frame_num_bits
+    return frame_num_of(nal, sps.frame_num_bits, sps.separate_planes)[0], sps.frame_num_bits

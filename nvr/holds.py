@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
 from core import audit, events
-from core.clock import from_microseconds, to_microseconds
+from core.clock import HOUR_US, from_microseconds, to_microseconds
 from core.errors import ConflictError, NotFoundError, UsageError
-from nvr.footage import HOUR_US, Segment
+from nvr.footage import Segment
 from nvr.retention_clock import Trust
 from nvr.tables import Footage, Hold
 

@@ -176,9 +176,14 @@ def has_recovery_point(nal: bytes, codec: str) -> bool:
 
 def is_intra_slice(nal: bytes) -> bool:
     """An H.264 slice without references: slice_type is I (7.4.3). Raises ProtocolError."""
+    return slice_type(nal) % 5 == 2
+
+
+def slice_type(nal: bytes) -> int:
+    """slice_type of an H.264 slice. Raises ProtocolError."""
     bits = BitReader(nal[:16], 1)
     bits.unsigned()  # first_mb_in_slice
-    return bits.unsigned() % 5 == 2
+    return bits.unsigned()
 
 
 def _sei_number(data: bytes, at: int, most: int) -> tuple[int, int]:
@@ -220,15 +225,20 @@ def first_macroblock(nal: bytes) -> int:
     return BitReader(nal[:16], 1).unsigned()
 
 
-def field_of(nal: bytes, frame_num_bits: int, separate_planes: bool) -> tuple[int, int] | None:
-    """(frame_num, bottom_field_flag) of an H.264 slice of a field; None where it codes a frame. Raises ProtocolError.
-
-    For streams whose SPS allows fields (frame_mbs_only_flag 0).
-    """
+def frame_num_of(nal: bytes, frame_num_bits: int, separate_planes: bool) -> tuple[int, BitReader]:
+    """(frame_num, what stands behind it) of an H.264 slice (7.3.3). Raises ProtocolError."""
     bits = BitReader(nal[:48], 1)
     for _ in range(3):
         bits.unsigned()
     if separate_planes:
         bits.read(2)
-    frame_num = bits.read(frame_num_bits)
+    return bits.read(frame_num_bits), bits
+
+
+def field_of(nal: bytes, frame_num_bits: int, separate_planes: bool) -> tuple[int, int] | None:
+    """(frame_num, bottom_field_flag) of an H.264 slice of a field; None where it codes a frame. Raises ProtocolError.
+
+    For streams whose SPS allows fields (frame_mbs_only_flag 0).
+    """
+    frame_num, bits = frame_num_of(nal, frame_num_bits, separate_planes)
     return (frame_num, bits.read(1)) if bits.read(1) else None

@@ -28,7 +28,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.clock import from_microseconds, to_microseconds
+from core.clock import HOUR_US, from_microseconds, to_microseconds
 from core.database import Database
 from nvr import fmp4, footage, salvage, timeline, volume_quarantine
 from nvr.disk_calls import DiskCalls
@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 LOOK_BACK_DAYS = 2
 MOUNT_SECONDS = 10.0  # a volume that has not answered for so long is taken for away
-HOLES_US = 6 * footage.HOUR_US
+HOLES_US = 6 * HOUR_US
 
 
 @dataclass(slots=True)
@@ -293,7 +293,7 @@ async def _adopt_recent(
         async with database.reading() as session:
             opened = await footage.still_open(session, [stream], 2**62)
             rows = await session.scalars(
-                select(Footage).where(Footage.stream == stream, Footage.hour >= to_microseconds(since) // footage.HOUR_US - 24)
+                select(Footage).where(Footage.stream == stream, Footage.hour >= to_microseconds(since) // HOUR_US - 24)
             )
             entries = (s for r in rows for s in footage.unpack(r.stream, r.hour, r.volume, r.entries))  # also what is to go
             known = {(s.volume, s.start_us) for s in (*opened, *entries)}

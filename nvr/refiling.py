@@ -30,7 +30,7 @@ from pathlib import Path
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.clock import SECOND
+from core.clock import HOUR_US, SECOND
 from core.database import Database
 from core.errors import StorageError
 from core.files import sync_folder
@@ -88,7 +88,7 @@ class Refiler:
 
     async def _rows_around(self, wall_us: int, streams: Sequence[str]) -> dict[int, int]:
         """How many entries the rows have to which this epoch adds its own."""
-        now = wall_us // footage.HOUR_US
+        now = wall_us // HOUR_US
         query = select(Footage.id, func.length(Footage.entries)).where(Footage.hour.between(now - ROWS_HOURS, now + ROWS_HOURS))
         async with self._database.reading() as session:
             rows = await session.execute(query.where(Footage.stream.in_(streams)) if streams else query)
@@ -244,7 +244,7 @@ class Refiler:
     async def _named(self, step: ClockStep, epoch: Epoch | None, later: Epoch | None = None) -> ClockStep:
         """The step with the names of all its files: those that the stream does not remember are of entries made since the epoch
         began, and before the later one; what a card gave lies in gaps of the old clock, and moves as they do."""
-        hours = Footage.hour.between(step.since_us // footage.HOUR_US, step.until_us // footage.HOUR_US)
+        hours = Footage.hour.between(step.since_us // HOUR_US, step.until_us // HOUR_US)
         async with self._database.reading() as session:
             rows = await session.scalars(select(Footage).where(Footage.stream == step.stream, hours))
             found = ((r.id, at, s) for r in rows for at, s in enumerate(footage.unpack(r.stream, r.hour, r.volume, r.entries)))
@@ -366,7 +366,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _hours(starts: set[int]) -> set[int]:
-    return {s // footage.HOUR_US for s in starts}
+    return {s // HOUR_US for s in starts}
 
 
 def _moved(segment: Segment, by_us: int) -> Segment:

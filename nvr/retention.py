@@ -22,13 +22,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import LEGAL_DAYS, Camera, Village
 from core import events
-from core.clock import Clock
+from core.clock import DAY_US, HOUR_US, Clock
 from core.database import Database
 from core.settings import RetentionSettings
 from nvr import footage
 from nvr.disk_calls import DiskCalls
 from nvr.filing_periods import Phase, phases
-from nvr.footage import HOUR_US, Segment
+from nvr.footage import Segment
 from nvr.holds import held, not_wholly_held, protecting
 from nvr.recovery import finish_deletion
 from nvr.retention_clock import RetentionClock, Trust
@@ -37,7 +37,6 @@ from nvr.volumes import is_mounted, remedy
 
 log = logging.getLogger(__name__)
 
-DAY_US = 86_400_000_000
 GAPS_KEPT_US = 400 * DAY_US
 MAX_ROWS = 500  # a pass: the rest goes in the next one
 MAX_FILES_BY_AGE = 30_000  # a pass

@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core import audit, events, ntp
-from core.clock import SECOND, Clock, SystemClock, from_microseconds, to_microseconds
+from core.clock import DAY_US, SECOND, Clock, SystemClock, from_microseconds, to_microseconds
 from core.database import Database
 from core.errors import ConflictError, UsageError
 from nvr import filing_periods, footage
@@ -27,7 +27,6 @@ from nvr.tables import Footage, MisfiledRow, RetentionClockRow
 log = logging.getLogger(__name__)
 
 ROW = 1
-DAY_US = 86_400 * SECOND
 FOR_EVER_US = 36_500 * DAY_US
 REMEDY = "compare the time with a good clock, set it right where it is wrong, then say so: minwang archive clock --confirm"
 _BOOT_ID, _UPTIME = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/uptime")

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from core.clock import Clock, to_microseconds
+from core.clock import HOUR_US, Clock, to_microseconds
 from core.database import Database
 from nvr import footage, gop_index
 from nvr.disk_calls import DiskCalls
-from nvr.footage import HOUR_US, Segment
+from nvr.footage import Segment
 from nvr.recovery import complete, sha256_of
 from nvr.tables import Footage
 from nvr.volumes import remedy

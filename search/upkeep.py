@@ -7,10 +7,10 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from core import audit
-from core.clock import Clock, to_microseconds
+from core.clock import DAY_US, Clock, to_microseconds
 from core.database import Database
 from core.settings import Settings
-from nvr.retention_clock import DAY_US, RetentionClock, Trust
+from nvr.retention_clock import RetentionClock, Trust
 from search.store import Days
 
 SIGHTINGS, MODELS = "sightings", "models"

@@ -14,13 +14,13 @@ from sqlalchemy import delete, select
 
 from cameras import inventory, registry
 from cameras.tables import Camera, ClockSample
-from core.clock import ManualClock, to_microseconds
+from core.clock import HOUR_US, ManualClock, to_microseconds
 from core.database import Database
 from health import camera_days, checklist, figures
 from health.camera_days import bounds
 from health.intervals import common, joined, length, without
 from health.tables import CameraDay, DailyFigures, Fault, Look, Maintenance, PatrolRound, WrittenDay
-from nvr.footage import HOUR_US, Segment, append
+from nvr.footage import Segment, append
 from nvr.tables import Footage, Gap
 
 spans = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)).map(lambda p: (float(min(p)), float(max(p)))), max_size=8)

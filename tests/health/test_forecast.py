@@ -8,18 +8,17 @@ import pytest
 from sqlalchemy import select
 
 from cameras.tables import Camera, Stream, Village
-from core.clock import ManualClock, to_microseconds
+from core.clock import DAY_US, ManualClock, to_microseconds
 from core.database import Database
 from core.settings import PatrolSettings, RetentionSettings
 from health.forecast import Outlook, outlook
 from health.tables import Fault
 from health.watch import FORECAST_SECONDS, Watch
 from nvr import footage
-from nvr.footage import HOUR_US, Segment
+from nvr.footage import Segment
 from nvr.retention import promised_days
 from nvr.tables import StreamUsage, Volume
 
-DAY_US = 24 * HOUR_US
 GB = 1_000_000_000
 SETTINGS = RetentionSettings(main_days=31, min_free_bytes=0)
 

@@ -15,7 +15,7 @@ from sqlalchemy import event, select
 
 from cameras.tables import Camera, Village
 from core import audit
-from core.clock import SECOND, ManualClock, to_microseconds
+from core.clock import DAY_US, HOUR_US, SECOND, ManualClock, to_microseconds
 from core.database import Database
 from core.errors import ConflictError, UsageError
 from core.events import Event
@@ -24,13 +24,11 @@ from nvr import footage, holds, retention_clock
 from nvr import retention as retention_module
 from nvr.disk_calls import DiskCalls
 from nvr.filing_periods import OPEN
-from nvr.footage import HOUR_US, Segment
+from nvr.footage import Segment
 from nvr.plausible_clock import Reading
 from nvr.retention import CLOSING_US, Retention
 from nvr.retention_clock import RetentionClock
 from nvr.tables import Footage, Gap, Hold, MisfiledRow, Volume
-
-DAY_US = 86_400 * SECOND
 
 
 @pytest.fixture

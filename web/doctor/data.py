@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cameras import inventory, registry
 from cameras.tables import Camera, Stream
 from core import backup_log, migrate, station_lock
-from core.clock import to_microseconds
+from core.clock import HOUR_US, to_microseconds
 from core.errors import DetectorError, InventoryError, MinwangError
 from core.logs import redact
 from core.settings import Settings, TlsMode
@@ -143,7 +143,7 @@ async def _rows(site: Site) -> Finding:
 
 async def _hashes(site: Site) -> Finding:
     assert site.database is not None
-    since = to_microseconds(site.clock.now()) // footage.HOUR_US - HASH_HOURS + 1
+    since = to_microseconds(site.clock.now()) // HOUR_US - HASH_HOURS + 1
     async with site.database.reading() as session:
         query = select(Footage.stream, Footage.hour, Footage.volume, Footage.entries).where(Footage.hour >= since).limit(ROWS)
         entries = [s for row in await session.execute(query) for s in footage.unpack(*row)]
