@@ -20,6 +20,7 @@ from cameras.onvif import long_tail
 from cameras.onvif.addresses import service_url
 from cameras.onvif.client import SoapClient
 from cameras.onvif.names import DEVICE
+from cameras.per_camera import TROUBLE, why
 from cameras.tables import Camera, CameraChange, Policy
 from core import audit
 from core.clock import Clock
@@ -60,18 +61,18 @@ class AccountCare:
         """
         now = self._clock.now()
         async with self._database.reading() as session:
-            days = {p.name: d for p in await session.scalars(select(Policy)) if (d := p.rules.get("account_days"))}
+            days = {p.name: d for p in await session.scalars(select(Policy)) if (d := _days(p)) is not None}
             query = select(Camera).where(Camera.retired.is_(False), Camera.refused_at.is_(None), Camera.address.is_not(None))
-            cameras = [c for c in await session.scalars(query) if c.device and c.credential and c.profile.get("policy") in days]
+            cameras = [c for c in await session.scalars(query) if c.device and c.credential and _policy_of(c) in days]
             query_last = select(CameraChange.camera, func.max(CameraChange.at)).where(CameraChange.field == "account")
             last = {c: at for c, at in (await session.execute(query_last.group_by(CameraChange.camera))).all()}  # noqa: C416
-        due = [c for c in cameras if c.id not in last or now - last[c.id] >= timedelta(days=days[c.profile["policy"]])]
+        due = [c for c in cameras if c.id not in last or now - last[c.id] >= days[_policy_of(c)]]
         done = []
         for camera in sorted(due, key=lambda c: (c.id in last, last.get(c.id, now), c.id))[:most]:
             try:
                 await self.rotate(camera.id, history.SYSTEM)
-            except (CameraError, ConflictError) as e:
-                log.warning("%s keeps its account: %s", camera.id, e)
+            except TROUBLE as e:
+                log.warning("%s keeps its account: %s", camera.id, why(e))
                 continue
             done.append(camera.id)
         return done
@@ -126,6 +127,24 @@ class AccountCare:
             row.credential = credential
             await findings.gone(session, now, ["default_password"], findings.Subject.of(row))
             await audit.record(session, now, actor, "camera.account", row.id, user=name)
+
+
+def _days(policy: Policy) -> timedelta | None:
+    """How long an account of ours is kept by a policy; None where it asks for none."""
+    days = policy.rules.get("account_days") if isinstance(policy.rules, dict) else None
+    if not days:
+        return None
+    try:
+        return timedelta(days=days)
+    except (TypeError, ValueError, OverflowError) as e:
+        log.error("account_days of the policy '%s' cannot be used: %s; correct it in the inventory", policy.name, e)
+        return None
+
+
+def _policy_of(camera: Camera) -> str:
+    """Its policy's name; empty where it has none."""
+    name = camera.profile.get("policy") if isinstance(camera.profile, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 async def users(client: SoapClient, url: str) -> dict[str, str]:

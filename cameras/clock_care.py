@@ -20,10 +20,12 @@ from cameras.onboarding import AT_ONCE, Onboarding
 from cameras.onvif.addresses import service_url
 from cameras.onvif.camera_clock import CameraTime, camera_time, set_time
 from cameras.onvif.client import SoapClient
+from cameras.onvif.soap import for_people
+from cameras.per_camera import MAX_PROBLEM, TROUBLE, own_trouble, why
 from cameras.tables import Camera, ClockSample
 from core.clock import Clock
 from core.database import Database
-from core.errors import CameraError, CameraRefused, ProtocolError
+from core.errors import CameraRefused, ProtocolError
 from core.tasks import run_all
 
 log = logging.getLogger(__name__)
@@ -71,30 +73,31 @@ class ClockCare:
 
         async def one(camera: Camera) -> Look:
             async with slots:
-                may_set = camera.id not in busy and camera.refused_at is None and model_notes.key(camera) not in stubborn
-                return await self._look(camera, may_set=may_set)
+                return await self._look(camera, may_set=camera.id not in busy and camera.refused_at is None, stubborn=stubborn)
 
         looks = await run_all(*(one(c) for c in cameras))
         await self._keep(looks)
         for look in looks:
             if look.refused:
-                await self._onboarding.refused(look.camera)
+                async with own_trouble(self._database, look.camera):
+                    await self._onboarding.refused(look.camera)
         return _summary(looks)
 
-    async def _look(self, camera: Camera, *, may_set: bool) -> Look:
+    async def _look(self, camera: Camera, *, may_set: bool, stubborn: Collection[model_notes.Key] = ()) -> Look:
         look = Look(camera.id)
-        url = service_url(camera.address or "")
-        client = await self._onboarding.client(camera)
         try:
+            url = service_url(camera.address or "")
+            client = await self._onboarding.client(camera)
             # A camera that wants to be asked by name is asked so by its remembered mode; else no credential goes along.
             look.told = await camera_time(client, url, self._clock)
             offset = look.told.offset
-            if offset is not None and abs(offset) > TOLERATED and may_set and camera.device is not None:
+            may_set = may_set and camera.device is not None and model_notes.key(camera) not in stubborn
+            if offset is not None and abs(offset) > TOLERATED and may_set:
                 await self._correct(client, url, look)
         except CameraRefused as e:
             look.refused, look.problem = camera.credential is not None, str(e)
-        except CameraError as e:
-            look.problem = str(e)
+        except TROUBLE as e:
+            look.problem = why(e)
         return look
 
     async def _correct(self, client: SoapClient, url: str, look: Look) -> None:
@@ -110,19 +113,24 @@ class ClockCare:
             look.outcome = "ignored"
 
     async def _keep(self, looks: Sequence[Look]) -> None:
-        """All in one transaction: an hour's looks are one piece of news."""
-        async with self._database.session() as session:
-            rows = {c.id: c for c in await session.scalars(select(Camera))}
+        """All in one transaction: an hour's looks are one piece of news. Where a camera's cannot be kept, each in its own."""
+        try:
+            async with self._database.session() as session:
+                rows = {c.id: c for c in await session.scalars(select(Camera))}
+                for look in looks:
+                    if (row := rows.get(look.camera)) is not None:
+                        await self._keep_one(session, row, look)
+        except TROUBLE:
             for look in looks:
-                if (row := rows.get(look.camera)) is not None:
-                    await self._keep_one(session, row, look)
+                async with own_trouble(self._database, look.camera), self._database.session() as session:
+                    await self._keep_one(session, await session.get_one(Camera, look.camera), look)
 
     async def _keep_one(self, session: AsyncSession, row: Camera, look: Look) -> None:
         now = self._clock.now()
         if look.told is None:
-            row.problem = look.problem[:200]
+            row.problem = for_people(look.problem, MAX_PROBLEM)
             return
-        row.seen_at, row.problem = now, look.problem[:200] or None
+        row.seen_at, row.problem = now, for_people(look.problem, MAX_PROBLEM) or None
         was, told = row.clock_offset, look.told.offset
         row.clock_offset = look.after.offset if look.after is not None else told
         if told is not None and (was is None or abs(told - was) > NOTEWORTHY or look.after is not None):
@@ -135,7 +143,7 @@ class ClockCare:
         for kind, there in (("zone_wrong", zone), ("clock_wrong", not zone and error is not None and abs(error) > ALARMING)):
             if there:
                 # Whole seconds: a finding is not rewritten because a clock trembles.
-                await findings.tell(session, now, kind, about, offset=round(error or 0.0), zone=look.told.zone)
+                await findings.tell(session, now, kind, about, offset=round(error or 0.0), zone=for_people(look.told.zone))
             else:
                 await findings.gone(session, now, [kind], about)
 

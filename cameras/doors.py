@@ -18,9 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import findings, history, ports
 from cameras.onvif.addresses import host_of, service_url
+from cameras.per_camera import own_trouble
 from cameras.tables import Camera
 from core.clock import Clock
 from core.database import Database
+from core.errors import UsageError
 from core.tasks import run_all
 
 log = logging.getLogger(__name__)
@@ -56,24 +58,33 @@ class Doors:
             cameras = (
                 await session.scalars(select(Camera).where(Camera.retired.is_(False), Camera.address.is_not(None)))
             ).all()
-        hosts = {c.id: host_of(service_url(c.address or "")) for c in cameras}
-        there = await ports.open_ports(sorted(set(hosts.values())), (*self._telnet, self._tls))
+        hosts: dict[str, str] = {}
+        for camera in cameras:
+            async with own_trouble(self._database, camera.id):
+                hosts[camera.id] = host_of(service_url(camera.address or ""))
+        there = await ports.open_ports(sorted({h for h in hosts.values() if h}), (*self._telnet, self._tls))
         slots = asyncio.Semaphore(AT_ONCE)
+        seen: dict[str, Seen] = {}
 
-        async def one(camera: str) -> Seen:
-            host = hosts[camera]
-            async with slots:
-                return Seen(
-                    telnet=[p for p in there.get(host, []) if p in self._telnet],
-                    upnp=await answers_upnp(host, self._upnp),
-                    certificate=await certificate_of(host, self._tls) if self._tls in there.get(host, []) else None,
-                )
+        async def one(camera: str) -> None:
+            async with slots, own_trouble(self._database, camera):
+                what = await self._look(hosts[camera], there.get(hosts[camera], []))
+                async with self._database.session() as session:
+                    await self._keep(session, await session.get_one(Camera, camera), what)
+                seen[camera] = what
 
-        seen = dict(zip(hosts, await run_all(*(one(c) for c in hosts)), strict=True))
-        for camera, what in seen.items():
-            async with self._database.session() as session:
-                await self._keep(session, await session.get_one(Camera, camera), what)
+        await run_all(*(one(c) for c in hosts))
         return seen
+
+    async def _look(self, host: str, there: Sequence[int]) -> Seen:
+        """At one host, of which these TCP ports are open. Raises UsageError where an address names none."""
+        if not host:  # a connection to no host goes to this machine
+            raise UsageError("its address names no host; correct it in the inventory")
+        return Seen(
+            telnet=[p for p in there if p in self._telnet],
+            upnp=await answers_upnp(host, self._upnp),
+            certificate=await certificate_of(host, self._tls) if self._tls in there else None,
+        )
 
     async def _keep(self, session: AsyncSession, camera: Camera, seen: Seen) -> None:
         now, about = self._clock.now(), findings.Subject.of(camera)

@@ -60,7 +60,7 @@ class EventCare:
             cameras = (
                 await session.scalars(select(Camera).where(Camera.retired.is_(False), Camera.refused_at.is_(None)))
             ).all()
-        wanted = {c.id: c for c in cameras if c.address and c.device and EVENTS in (c.device.get("services") or {})}
+        wanted = {c.id: c for c in cameras if c.address and _address(c)}
         for number in [n for n, f in self._followed.items() if n not in wanted or _key(wanted[n]) != f.key or f.task.done()]:
             await self._leave(number)
         for number, camera in wanted.items():
@@ -77,7 +77,7 @@ class EventCare:
         await end(self._followed.pop(number).task)
 
     async def _follow(self, camera: Camera) -> None:
-        address = str((camera.device or {})["services"][EVENTS])
+        address = _address(camera)
         failures, heard = 0, False
 
         async def tell(news: list[Notification]) -> None:
@@ -154,4 +154,11 @@ class EventCare:
 
 
 def _key(camera: Camera) -> tuple[str, str | None]:
-    return str((camera.device or {}).get("services", {}).get(EVENTS)), camera.credential
+    return _address(camera), camera.credential
+
+
+def _address(camera: Camera) -> str:
+    """Of its event service; empty where it has none, or its file tells none that can be read."""
+    services = camera.device.get("services") if isinstance(camera.device, dict) else None
+    found = services.get(EVENTS) if isinstance(services, dict) else None
+    return found if isinstance(found, str) else ""

@@ -174,13 +174,19 @@ def _foreign(village: Village, values: dict[str, str], users: dict[str, set[str]
     return ""
 
 
+def _site(camera: Camera) -> str:
+    """Empty where its file tells none that can be read."""
+    site = camera.profile.get("site") if isinstance(camera.profile, dict) else None
+    return site if isinstance(site, str) else ""
+
+
 class _Book:
     """What is there already, and the next free number of each village."""
 
     def __init__(self, cameras: Sequence[Camera]):
         self._ids = {c.id for c in cameras}
         self._by_address = {host_port(c.address): c.id for c in cameras if c.address and not c.retired}
-        self._by_site = {(c.village, s): c.id for c in cameras if not c.retired for s in (c.profile.get("site"), c.name) if s}
+        self._by_site = {(c.village, s): c.id for c in cameras if not c.retired for s in (_site(c), c.name) if s}
 
     def find(self, village: str, values: dict[str, str]) -> str | None:
         if address := values.get("address"):

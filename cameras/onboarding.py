@@ -14,22 +14,21 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import aiohttp
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras import discovery, findings, history, registry
+from cameras import discovery, findings, history, per_camera, registry
 from cameras.firmware import Hole, known_holes
 from cameras.identity import Known, Roll, Traits
 from cameras.onvif.addresses import DEFAULT_PATH, MAX_URL, host_of, host_port, service_url
 from cameras.onvif.client import Listener, ServiceNotFound, SoapClient
 from cameras.onvif.device import Identity, identify
 from cameras.onvif.media import Profile
+from cameras.per_camera import TROUBLE, why
 from cameras.tables import Camera, Credential, DeviceSeen, Stream
 from core import events
 from core.clock import Clock
 from core.database import Database
-from core.database_errors import UNFIT, why_unfit
-from core.errors import CameraError, CameraRefused, ProtocolError
+from core.errors import CameraRefused, ProtocolError
 from core.secrets import Vault
 from core.tasks import run_all
 
@@ -72,22 +71,13 @@ class Onboarding:
                 try:
                     await self.identify(camera)
                     outcome.identified.append(camera.id)
-                except CameraError as e:
-                    outcome.failed[camera.id] = str(e)
-                except UNFIT as e:  # one camera's word must not end the others' turn
-                    outcome.failed[camera.id] = f"what the camera told cannot be kept: {why_unfit(e)}"
-                    log.warning("%s: %s", camera.id, outcome.failed[camera.id], exc_info=not isinstance(e, DBAPIError))
-                if camera.id in outcome.failed:
-                    await self._failed(camera.id, outcome.failed[camera.id])
+                except TROUBLE as e:  # one camera's word must not end the others' turn
+                    outcome.failed[camera.id] = why(e)
+                    await per_camera.note(self._database, camera.id, e)
             progress(len(outcome.identified) + len(outcome.failed), len(wanted))
 
         await run_all(*(one(c) for c in wanted))
         return outcome
-
-    async def _failed(self, number: str, problem: str) -> None:
-        async with self._database.session() as session:
-            row = await session.get_one(Camera, number)
-            row.problem = problem[:200]
 
     async def client(self, camera: Camera, *, alone: bool = False) -> SoapClient:
         """The client of a camera: one for all who ask it, so that one request is in flight and nonces are kept.
@@ -239,7 +229,15 @@ def traits_of(device: dict[str, Any] | None, endpoint: str | None) -> Traits:
 
 
 def roll_of(cameras: Sequence[Camera]) -> Roll:
-    return Roll(Known(c.id, host_port(c.address) if c.address else None, traits_of(c.device, c.endpoint)) for c in cameras)
+    return Roll(Known(c.id, host_port(c.address) if c.address else None, _known_traits(c)) for c in cameras)
+
+
+def _known_traits(camera: Camera) -> Traits:
+    try:
+        return traits_of(camera.device, camera.endpoint)
+    except TROUBLE as e:  # of one file; the others are still told apart
+        log.warning("%s: %s", camera.id, why(e))
+        return Traits(uuid=camera.endpoint or "")
 
 
 def chosen(profiles: Sequence[Profile]) -> dict[str, Profile]:

@@ -18,6 +18,7 @@ from cameras.onboarding import Onboarding
 from cameras.onvif.addresses import service_url
 from cameras.onvif.client import SoapClient
 from cameras.onvif.names import DEVICE
+from cameras.per_camera import own_trouble
 from cameras.tables import Camera
 from core.clock import Clock
 from core.database import Database
@@ -64,12 +65,11 @@ class PasswordAudit:
             )  # fmt: skip
             cameras = (await session.scalars(query)).all()
         for camera in cameras:
-            taken = await self._one(camera)
-            if taken is None:
-                continue
-            result.tried += 1
-            if taken:
-                result.open.append(camera.id)
+            async with own_trouble(self._database, camera.id):
+                taken = await self._one(camera)
+                result.tried += taken is not None
+                if taken:
+                    result.open.append(camera.id)
         return result
 
     async def _one(self, camera: Camera) -> bool | None:

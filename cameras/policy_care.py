@@ -22,6 +22,7 @@ from cameras.onvif.addresses import service_url
 from cameras.onvif.camera_clock import ntp_servers, set_ntp
 from cameras.onvif.names import DEVICE, MEDIA
 from cameras.onvif.settings import CameraSettings, EncoderSettings, Polygon
+from cameras.per_camera import own_trouble
 from cameras.tables import Camera, ModelNote, Policy
 from core import audit
 from core.clock import Clock
@@ -78,21 +79,25 @@ class PolicyCare:
         async with self._database.reading() as session:
             query = select(Camera).where(Camera.retired.is_(False), Camera.refused_at.is_(None), Camera.address.is_not(None))
             cameras = [c for c in await session.scalars(query) if c.device and (only is None or c.id in only)]
-            policies = {p.name: PolicyEntry(name=p.name, **p.rules) for p in await session.scalars(select(Policy))}
+            policies = {p.name: entry for p in await session.scalars(select(Policy)) if (entry := _entry(p)) is not None}
             notes: dict[model_notes.Key, dict[str, ModelNote]] = {}
             for n in await session.scalars(select(ModelNote)):
                 notes.setdefault((n.manufacturer, n.model, n.firmware), {})[n.setting] = n
         slots = asyncio.Semaphore(AT_ONCE)
 
-        async def one(camera: Camera, policy: PolicyEntry) -> Result:
-            async with slots:
-                return await self._one(camera, policy, notes.get(model_notes.key(camera), {}), write=write and policy.enforce)
+        results: list[Result] = []
 
-        wanted = [(c, policies[p]) for c in cameras if (p := c.profile.get("policy")) in policies]
-        results = await run_all(*(one(c, p) for c, p in wanted))
-        for result in results:
-            await self._keep(result)
-        return results
+        async def one(camera: Camera) -> None:
+            async with slots, own_trouble(self._database, camera.id):
+                policy = policies.get(camera.profile.get("policy") or "")
+                if policy is None:
+                    return
+                known = notes.get(model_notes.key(camera), {})
+                results.append(result := await self._one(camera, policy, known, write=write and policy.enforce))
+                await self._keep(result)
+
+        await run_all(*(one(c) for c in cameras))
+        return sorted(results, key=lambda r: r.camera)
 
     async def _one(self, camera: Camera, policy: PolicyEntry, known: dict[str, ModelNote], *, write: bool) -> Result:
         result = Result(camera.id)
@@ -126,6 +131,15 @@ class PolicyCare:
                 await findings.gone(session, now, ["drift"], about)
             if done := result.of(SET, ROUNDED):
                 await audit.record(session, now, history.SYSTEM, "camera.configure", camera.id, settings=done)
+
+
+def _entry(policy: Policy) -> PolicyEntry | None:
+    """A policy's rules; None where they are none: its cameras are left as they are."""
+    try:
+        return PolicyEntry(name=policy.name, **policy.rules)
+    except (ValueError, TypeError) as e:
+        log.error("the policy '%s' cannot be used: %s; correct it in the inventory", policy.name, str(e).splitlines()[0])
+        return None
 
 
 async def _note(session: AsyncSession, camera: Camera, deed: Deed, now: Any) -> None:

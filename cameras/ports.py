@@ -25,7 +25,7 @@ async def open_ports(hosts: Iterable[str], ports: Iterable[int] = CANDIDATES, ra
         try:
             async with asyncio.timeout(TIMEOUT):
                 _, writer = await asyncio.open_connection(host, port)
-        except (OSError, TimeoutError):
+        except (OSError, TimeoutError, ValueError, OverflowError):  # the last two: no name or port at all
             return
         finally:
             slots.release()

@@ -250,7 +250,12 @@ async def keep_login(session: AsyncSession, vault: Vault, name: str, user: str, 
 async def stream_login(session: AsyncSession, vault: Vault, camera: Camera) -> tuple[str, str] | None:
     """As `login`, of a camera, for its streams: a ClearLogin where its file allows that it is sent as it is."""
     found = await login(session, vault, camera.credential)
-    return ClearLogin(found) if found is not None and camera.profile.get("allow_clear_password") else found
+    return ClearLogin(found) if found is not None and allows_clear(camera) else found
+
+
+def allows_clear(camera: Camera) -> bool:
+    """Its file allows that its streams are told the password as it is: true, and nothing that only looks like it."""
+    return isinstance(camera.profile, dict) and camera.profile.get("allow_clear_password") is True
 
 
 async def login(session: AsyncSession, vault: Vault, name: str | None) -> tuple[str, str] | None:

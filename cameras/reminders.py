@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
@@ -9,9 +10,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from cameras import findings
+from cameras.per_camera import TROUBLE, why
 from cameras.tables import Camera
 from core.clock import Clock
 from core.database import Database
+
+log = logging.getLogger(__name__)
 
 FILING_DAYS = 30  # after the start of use (Decree 799, article 14)
 AHEAD = timedelta(days=10)
@@ -45,7 +49,12 @@ async def look(database: Database, clock: Clock, zone: ZoneInfo) -> int:
     wanted: set[tuple[str, str]] = set()
     async with database.session() as session:
         for camera in await session.scalars(select(Camera).where(Camera.retired.is_(False))):
-            for kind, day in due(camera.profile, today):
+            try:
+                found = list(due(camera.profile, today))
+            except TROUBLE as e:  # of one file; what the others' papers say is told
+                log.warning("%s: its papers cannot be read: %s", camera.id, why(e))
+                continue
+            for kind, day in found:
                 wanted.add((camera.id, kind))
                 await findings.tell(session, now, kind, findings.Subject.of(camera), day=day.isoformat())
         for row in await findings.open_ones(session):

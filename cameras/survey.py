@@ -11,25 +11,27 @@ from __future__ import annotations
 import ipaddress
 import logging
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import discovery, findings, history, ports
 from cameras.discovery import Found
-from cameras.identity import Traits, Verdict
+from cameras.identity import Roll, Traits, Verdict
 from cameras.onboarding import Onboarding, roll_of, serial_of, traits_of
 from cameras.onvif.addresses import DEFAULT_PATH, bracket, host_of, host_port, service_url
 from cameras.onvif.device import Identity, identify
 from cameras.onvif.names import DEVICE
+from cameras.per_camera import TROUBLE, own_trouble
+from cameras.per_camera import why as why_not
 from cameras.tables import Camera, DeviceSeen, Village
 from core import events
 from core.clock import Clock
 from core.database import Database
-from core.database_errors import UNFIT, why_unfit
-from core.errors import CameraError, CameraRefused
+from core.errors import CameraError, CameraRefused, UsageError
 from core.tasks import run_all
 
 log = logging.getLogger(__name__)
@@ -64,6 +66,17 @@ class Report:
         return [m for m in self.met if m.verdict.kind in kinds]
 
 
+@dataclass(frozen=True, slots=True)
+class _Book:
+    """What devices are matched with: the registry as it is at the beginning of a look."""
+
+    cameras: dict[str, Camera]
+    roll: Roll
+    at: dict[str, Camera]  # by host:port; the first of two at one address
+    networks: Sequence[tuple[Network, str]]  # subnets and whose they are
+    answered: Collection[str]  # host:port of everything that answered
+
+
 class Survey:
     def __init__(self, database: Database, clock: Clock, onboarding: Onboarding):
         self._database = database
@@ -76,7 +89,7 @@ class Survey:
             villages = (await session.scalars(select(Village))).all()
             known = await session.scalars(select(Camera.address).where(Camera.retired.is_(False), Camera.address.is_not(None)))
             cameras = {host_port(a or "") for a in known}
-        wanted = sorted({s for v in villages for s in v.subnets} | set(subnets))
+        wanted = sorted({str(n) for n, _ in networks_of(villages) if n.num_addresses <= discovery.MAX_SWEEP} | set(subnets))
         parts = await run_all(discovery.multicast(interfaces, wait, cameras), discovery.sweep(wanted, wait, known=cameras))
         devices = [d for part in parts for d in part]
         report = await self.keep(devices)
@@ -91,16 +104,19 @@ class Survey:
         async with self._database.reading() as session:
             cameras = (await session.scalars(select(Camera).where(Camera.retired.is_(False), Camera.seen_at.is_(None)))).all()
         silent = {c.id: c for c in cameras if c.address and host_port(c.address) not in answered}
-        hosts = {c.id: host_of(service_url(c.address or "")) for c in silent.values()}
-        own = {int(host_port(c.address or "").rpartition(":")[2]) for c in silent.values()}
-        found = await ports.open_ports(sorted(set(hosts.values())), sorted(own | set(ports.CANDIDATES)))
+        places: dict[str, tuple[str, int]] = {}
         for camera in silent.values():
-            await self._note_silent(camera, hosts[camera.id], found.get(hosts[camera.id], []))
-        return {c: found[h] for c, h in hosts.items() if h in found}
+            async with own_trouble(self._database, camera.id):
+                places[camera.id] = _place(camera)
+        hosts, own = {h for h, _ in places.values()}, {p for _, p in places.values()}
+        found = await ports.open_ports(sorted(hosts), sorted(own | set(ports.CANDIDATES)))
+        for number, (host, port) in places.items():
+            async with own_trouble(self._database, number):
+                await self._note_silent(silent[number], host, port, found.get(host, []))
+        return {c: found[h] for c, (h, _) in places.items() if h in found}
 
-    async def _note_silent(self, camera: Camera, host: str, there: list[int]) -> None:
-        told = int(host_port(camera.address or "").rpartition(":")[2])
-        better = None if told in there else await self._onvif_port(camera, host, there)
+    async def _note_silent(self, camera: Camera, host: str, port: int, there: list[int]) -> None:
+        better = None if port in there else await self._onvif_port(camera, host, there)
         async with self._database.session() as session:
             row = await session.get_one(Camera, camera.id)
             if better is not None:
@@ -129,33 +145,40 @@ class Survey:
         async with self._database.reading() as session:
             cameras = (await session.scalars(select(Camera).where(Camera.retired.is_(False)))).all()
             villages = (await session.scalars(select(Village))).all()
-        by_id, roll = {c.id: c for c in cameras}, roll_of(cameras)
-        at = {host_port(c.address): c for c in reversed(cameras) if c.address}  # the first of two at one address
-        networks = [(ipaddress.ip_network(s, strict=False), v.code) for v in villages for s in v.subnets]
-        answered = {host_port(d.address) for d in devices}
+        book = _Book(
+            {c.id: c for c in cameras},
+            roll_of(cameras),
+            {host_port(c.address): c for c in reversed(cameras) if c.address},
+            networks_of(villages),
+            {host_port(d.address) for d in devices},
+        )
         report = Report()
         for device in {host_port(d.address): d for d in devices}.values():
-            seen = Traits(uuid=device.endpoint if device.endpoint != device.address else "")
-            here = at.get(host_port(device.address))
-            if here is not None and here.endpoint in (None, seen.uuid):
-                # The UUID is told to everybody; that it agrees with the address is all that is asked here.
-                verdict = Verdict("known" if here.device else "first", here.id)
-            else:
-                verdict = roll.judge(host_port(device.address), seen)
-            identity, why, village = None, "", village_of(device.address, networks)
-            if verdict.kind == "moved" and verdict.camera is not None:
-                camera = by_id[verdict.camera]
-                why = await self._why_not_followed(camera, village, answered)
-                if not why:  # else it is not even asked: the credential stays where it belongs
-                    identity, verdict = await self._proved(camera, device)
-            followed = verdict.kind == "moved" and not why
-            report.met.append(met := Met(device, verdict, village, followed, why))
             try:
-                answers = await self._answers_there(by_id.get(verdict.camera or ""), met)
-                await self._write(met, identity, answers)
-            except UNFIT as e:  # what one device tells must not keep the others from being met
-                log.warning("%s: what the device told cannot be kept: %s", device.address, why_unfit(e))
+                await self._meet(report, device, book)
+            except TROUBLE as e:  # what one device tells must not keep the others from being met
+                log.warning("%s: %s", device.address, why_not(e))
         return report
+
+    async def _meet(self, report: Report, device: Found, book: _Book) -> None:
+        """Judge one device, ask it where it must prove itself, and keep what came of it."""
+        seen = Traits(uuid=device.endpoint if device.endpoint != device.address else "")
+        here = book.at.get(host_port(device.address))
+        if here is not None and here.endpoint in (None, seen.uuid):
+            # The UUID is told to everybody; that it agrees with the address is all that is asked here.
+            verdict = Verdict("known" if here.device else "first", here.id)
+        else:
+            verdict = book.roll.judge(host_port(device.address), seen)
+        identity, why, village = None, "", village_of(device.address, book.networks)
+        if verdict.kind == "moved" and verdict.camera is not None:
+            camera = book.cameras[verdict.camera]
+            why = await self._why_not_followed(camera, village, book.answered)
+            if not why:  # else it is not even asked: the credential stays where it belongs
+                identity, verdict = await self._proved(camera, device)
+        followed = verdict.kind == "moved" and not why
+        report.met.append(met := Met(device, verdict, village, followed, why))
+        answers = await self._answers_there(book.cameras.get(verdict.camera or ""), met)
+        await self._write(met, identity, answers)
 
     async def _why_not_followed(self, camera: Camera, village: str | None, answered: Collection[str]) -> str:
         """Why a person must confirm that the camera moved; empty: it may prove itself."""
@@ -163,8 +186,7 @@ class Survey:
             return "outside_subnets"
         if camera.auth_mode != "digest":
             return "no_digest"
-        old = host_port(camera.address or "")
-        host, port = host_of(service_url(camera.address or "")), int(old.rpartition(":")[2])
+        old, (host, port) = host_port(camera.address or ""), _place(camera)
         if old in answered or await ports.open_ports([host], [port]):
             return "old_address_answers"
         return ""
@@ -252,6 +274,26 @@ class Survey:
         elif met.verdict.kind == "replaced" and camera is not None:
             change = {"was": {"uuid": camera.endpoint}, "is": {"uuid": device.endpoint}}
             await findings.tell(session, now, "identity_changed", findings.Subject.of(camera), **change)
+
+
+def networks_of(villages: Iterable[Village]) -> list[tuple[Network, str]]:
+    """Subnets and the code of the village whose they are; one that is none is told in the log."""
+    found: list[tuple[Network, str]] = []
+    for village in villages:
+        try:
+            found += [(ipaddress.ip_network(s, strict=False), village.code) for s in village.subnets]
+        except (ValueError, TypeError) as e:
+            log.warning("the subnets of village '%s' cannot be used: %s; correct them in the inventory", village.code, e)
+    return found
+
+
+def _place(camera: Camera) -> tuple[str, int]:
+    """Host and port of its ONVIF service. Raises ValueError, UsageError."""
+    url = service_url(camera.address or "")
+    host = host_of(url)
+    if urlsplit(url).port == 0 or not host:  # a connection to no host goes to this machine
+        raise UsageError("its address names no host and port; correct it in the inventory")
+    return host, int(host_port(camera.address or "").rpartition(":")[2])
 
 
 def village_of(address: str, networks: Sequence[tuple[Network, str]]) -> str | None:

@@ -17,9 +17,10 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import registry
+from cameras.per_camera import TROUBLE, why
 from cameras.tables import Camera
 from core.database import Database
-from core.errors import CameraError, CameraRefused, CameraUnreachable, SecretError
+from core.errors import CameraError, CameraRefused, CameraUnreachable, StationFault
 from core.secrets import Vault
 from core.tasks import spawn
 from health import book, topology
@@ -56,8 +57,8 @@ class Visits:
             for camera, _ in wanted:
                 try:
                     logins[camera.id] = await registry.stream_login(session, self._vault, camera)
-                except SecretError as e:  # it stays unknown; the others are looked at
-                    log.error("%s is not visited, for want of credential '%s': %s", camera.id, camera.credential, e)
+                except TROUBLE as e:  # it stays unknown; the others are looked at
+                    log.error("%s is not visited, for want of credential '%s': %s", camera.id, camera.credential, why(e))
         known = [(c, s) for c, s in wanted if c.id in logins]
         return {c.id: spawn(self._one(c, s.id, str(s.url), logins[c.id])) for c, s in known}
 
@@ -81,6 +82,9 @@ class Visits:
         except CameraError as e:
             log.info("%s: %s", stream, e)
             return Visit(found={"no_stream": {"seconds": 0, "cause": e.cause, "said": str(e)[:120]}})
+        except ValueError as e:  # its address is none
+            log.warning("%s: %s", stream, why(e))
+            return Visit(found={"no_stream": {"seconds": 0, "cause": StationFault.cause, "said": why(e)[:120]}})
 
 
 async def beneath(session: AsyncSession) -> list[Fault]:

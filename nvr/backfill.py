@@ -21,6 +21,7 @@ from cameras.onvif.addresses import service_url
 from cameras.onvif.camera_clock import camera_time
 from cameras.onvif.client import SoapClient
 from cameras.onvif.recordings import Card
+from cameras.per_camera import TROUBLE, why
 from cameras.tables import Camera, Stream
 from core import events
 from core.clock import SECOND, Clock, from_microseconds, to_microseconds
@@ -61,6 +62,7 @@ class Job:
     camera: str
     stream: str
     address: str
+    subnet: str
     start_us: int
     end_us: int
     login: tuple[str, str] | None
@@ -83,7 +85,7 @@ class Backfiller:
         """Fetch what is due; returns the bytes that came."""
         chosen: dict[str, Job] = {}
         for job in await self._due():
-            chosen.setdefault(subnet_of(service_url(job.address)), job)
+            chosen.setdefault(job.subnet, job)
         fetched = await run_all(*(self._one(j) for j in list(chosen.values())[:AT_ONCE]))
         return sum(fetched)
 
@@ -115,10 +117,16 @@ class Backfiller:
                 if camera.address is None or camera.refused_at is not None or not worth_it:
                     gap.ask_at = None
                     continue
-                login = await registry.stream_login(session, self.vault, camera)
+                try:
+                    subnet = subnet_of(service_url(camera.address))
+                    login = await registry.stream_login(session, self.vault, camera)
+                except TROUBLE as e:  # its card waits; the others are read
+                    log.warning("%s: its card cannot be asked: %s", gap.stream, why(e))
+                    gap.ask_at = now + ASK_AGAIN
+                    continue
                 start, end = worth_it[0]
                 end = end if end - start < LONGEST_US + LEAST_US else start + LONGEST_US
-                jobs.append(Job(gap.id, camera.id, gap.stream, camera.address, start, end, login))
+                jobs.append(Job(gap.id, camera.id, gap.stream, camera.address, subnet, start, end, login))
             return jobs
 
     async def _one(self, job: Job) -> int:

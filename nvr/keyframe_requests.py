@@ -19,10 +19,11 @@ from cameras.onvif.addresses import service_url
 from cameras.onvif.camera_clock import camera_time
 from cameras.onvif.client import SoapClient
 from cameras.onvif.names import MEDIA, MEDIA2
+from cameras.per_camera import TROUBLE, why
 from cameras.tables import Camera, Credential
 from core.clock import Clock
 from core.database import Database
-from core.errors import CameraError, CameraRefused, MinwangError
+from core.errors import CameraError, CameraRefused
 from core.secrets import Vault
 from core.tasks import run_all
 
@@ -70,8 +71,8 @@ class KeyframeRequests:
         except CameraRefused as e:
             log.info("%s is not asked for keyframes for a while: %s", camera, e)
             self._leave(camera, known)
-        except MinwangError as e:
-            log.info("%s could not be asked for a keyframe: %s", camera, e)
+        except TROUBLE as e:
+            log.info("%s could not be asked for a keyframe: %s", camera, why(e))
             self._clients.pop(camera, None)
 
     async def _known(self, camera: str) -> Known:

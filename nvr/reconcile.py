@@ -78,10 +78,10 @@ async def desired(
                 log.error("the cameras of credential '%s' are not recorded: %s", camera.credential, e)
                 logins[camera.credential], sealed_elsewhere = None, sealed_elsewhere | {camera.credential}
         for stream in camera.streams:
-            if not (stream.record and stream.url and schedule.includes(stream.schedule, now, zone)):
+            if not (stream.record and stream.url and _is_time(stream, now, zone)):
                 continue
             login = logins[camera.credential]
-            if login is not None and camera.profile.get("allow_clear_password"):
+            if login is not None and registry.allows_clear(camera):
                 login = ClearLogin(login)
             found.specs.append(
                 StreamSpec(
@@ -96,6 +96,15 @@ async def desired(
                 fell_back_at=fell_back_at,
             )
     return found
+
+
+def _is_time(stream: Stream, now: datetime, zone: ZoneInfo) -> bool:
+    """By its schedule; a stream whose schedule cannot be read is recorded always, and ends nobody else's recording."""
+    try:
+        return schedule.includes(stream.schedule, now, zone)
+    except ValueError as e:
+        log.error("the schedule of %s cannot be read (%s), so it is recorded always; correct it in the inventory", stream.id, e)
+        return True
 
 
 async def recorders_alive(database: Database, clock: Clock) -> bool:

@@ -60,9 +60,14 @@ def address_of(url: str) -> str:
 
 
 def host_port(address: str) -> str:
-    """host:port of a camera's address in any of its forms, also where the port is left out."""
-    parts = urlsplit(service_url(address))
-    return f"{bracket(parts.hostname or '')}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+    """host:port of a camera's address in any of its forms, also where the port is left out. What is no address stays as it is:
+    nothing that answers is there, and many are compared at once."""
+    try:
+        parts = urlsplit(service_url(address))
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return address
+    return f"{bracket(parts.hostname or '')}:{port}"
 
 
 def host_of(url: str) -> str:

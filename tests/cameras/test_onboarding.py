@@ -421,4 +421,4 @@ async def test_one_lying_camera_keeps_nobody_from_being_met_or_identified(
     assert "v-0" in outcome.identified and "v-3" in outcome.identified and good.address in devices
     if either_database.url.startswith("postgresql"):
         assert devices == {good.address} and set(problems) == set(outcome.failed) == {"v-1", "v-2", "v-4", "v-5"}
-        assert all("what the camera told cannot be kept" in str(p) and "INSERT" not in str(p) for p in problems.values())
+        assert all("what it told, cannot be used" in str(p) and "INSERT" not in str(p) for p in problems.values())

@@ -1,0 +1,158 @@
+"""One camera's row that cannot be used is that camera's error, in every loop over cameras."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import aiohttp
+import pytest
+from sqlalchemy import select, update
+
+from cameras import findings, reminders
+from cameras.account_care import AccountCare
+from cameras.clock_care import ClockCare, Look
+from cameras.discovery import Found
+from cameras.doors import Doors
+from cameras.event_care import EventCare
+from cameras.expected import _Book
+from cameras.onboarding import Onboarding
+from cameras.onvif.camera_clock import CameraTime
+from cameras.onvif.client import http_session
+from cameras.onvif.names import EVENTS
+from cameras.password_audit import PasswordAudit
+from cameras.policy_care import PolicyCare
+from cameras.ports import open_ports
+from cameras.survey import Survey, networks_of
+from cameras.tables import Camera, ClockSample, Credential, DeviceSeen, Policy, Stream, Village
+from core.clock import SystemClock
+from core.database import Database
+from core.secrets import Vault
+from nvr.reconcile import desired
+from tests.ports import free_port
+
+HOST = "127.79.0.1"
+UTC = ZoneInfo("UTC")
+BAD: dict[str, dict[str, object]] = {
+    "a-bracket": {"address": "[x"}, "a-label": {"address": "h" * 70}, "a-port": {"address": "10.0.0.1:99999"},
+    "a-nowhere": {"address": "http:///onvif/device_service"}, "b-sealed": {"credential": "foreign"},
+    "c-device": {"device": ["odd"]}, "c-services": {"device": {"services": "x", "macs": [["m"]], "model": "m"}},
+    "d-policy": {"profile": {"policy": ["street"]}}, "d-rules": {"profile": {"policy": "broken", "in_use_since": "soon"}},
+    "e-profile": {"profile": ["odd"]},
+}  # fmt: skip
+
+
+class Station:
+    """A registry of unusable rows and one good camera behind them, which notes every connection."""
+
+    def __init__(self, database: Database, vault: Vault, http: aiohttp.ClientSession, port: int) -> None:
+        self.database, self.vault, self.http, self.port = database, vault, http, port
+        self.onboarding = Onboarding(database, vault, SystemClock(), http)
+        self.visits = 0
+
+    def connected(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.visits += 1
+        writer.close()
+
+    async def row(self, number: str = "z-good") -> Camera:
+        async with self.database.reading() as session:
+            return await session.get_one(Camera, number)
+
+
+@pytest.fixture
+async def station(either_database: Database, tmp_path: Path) -> AsyncIterator[Station]:
+    vault, foreign = await asyncio.to_thread(
+        lambda: (Vault.open_or_create(tmp_path / "key"), Vault.open_or_create(tmp_path / "other"))
+    )
+    port, device = free_port(), {"services": {EVENTS: "http://127.0.0.1:9/e"}, "model": "m"}
+    good = {"address": f"{HOST}:{port}", "credential": "ours", "device": device, "profile": {"policy": "street"}}
+    async with either_database.session() as session:
+        session.add(Village(code="v", name="V", funding=[], subnets=["127.79.0.0/28"], boundary=[]))
+        session.add(Village(code="w", name="W", funding=[], subnets=["10.0.0.0/99", 7], boundary=[]))
+        for name, by in (("ours", vault), ("foreign", foreign)):
+            session.add(Credential(name=name, username="u", sealed=by.seal("geheim-123", f"credential:{name}")))
+        session.add(Policy(name="street", rules={"discoverable": False, "account_days": 30}))
+        session.add(Policy(name="broken", rules={"nonsense": 1, "account_days": "soon"}))
+        await session.flush()
+        for i, (number, odd) in enumerate((*BAD.items(), ("z-good", {}))):
+            where = {} if number == "z-good" else {"address": f"127.79.0.{i + 2}:{port}"}
+            camera = Camera(id=number, name="c", village="v", auth_mode="digest", **(good | where | odd))
+            camera.streams = [Stream(id=f"{number}/main", kind="main", url="rtsp://h/a", schedule="" if odd == {} else "soon")]
+            session.add(camera)
+    async with http_session() as http:
+        made = Station(either_database, vault, http, port)
+        server = await asyncio.start_server(made.connected, HOST, port)
+        yield made
+        server.close()
+        await server.wait_closed()
+
+
+async def test_no_row_ends_the_others_turn(station: Station, caplog: pytest.LogCaptureFixture) -> None:
+    """Doors, clocks, policies, accounts, passwords, events, papers, the survey, onboarding, the recorder's wishes."""
+    database, clock, onboarding = station.database, SystemClock(), station.onboarding
+    seen = await Doors(database, clock, telnet=(station.port,), tls=free_port(), upnp=free_port(socket.SOCK_DGRAM)).run_once()
+    assert seen["z-good"].telnet == [station.port] and not {"a-bracket", "a-nowhere"} & set(seen)
+    assert "names no host" in ((await station.row("a-nowhere")).problem or "")
+
+    async def visited(work: object) -> None:
+        station.visits = 0
+        await work  # type: ignore[misc]
+        assert station.visits > 0, work
+
+    await visited(ClockCare(database, clock, onboarding).run_once())
+    assert "key" in ((await station.row("b-sealed")).problem or ""), "its credential was sealed elsewhere"
+    policy_care = PolicyCare(database, clock, onboarding)
+    await visited(policy_care.run_once())
+    await visited(AccountCare(database, station.vault, clock, onboarding, station.http).run_once())
+    await visited(PasswordAudit(database, clock, onboarding, station.http).run_once())
+    async with database.reading() as session:
+        cameras = (await session.scalars(select(Camera))).all()
+    outcome = await onboarding.run(cameras)
+    assert set(outcome.failed) == {*BAD, "z-good"} and outcome.identified == []
+    events = EventCare(database, clock, onboarding)
+    await events.reconcile()
+    assert set(events._followed) >= {"z-good"} and "c-device" not in events._followed
+    await events.close()
+    caplog.clear()  # files of another shape are told with a trace
+
+
+async def test_no_row_ends_a_survey_or_the_recorders_reconciling(station: Station) -> None:
+    database, clock = station.database, SystemClock()
+    survey = Survey(database, clock, station.onboarding)
+    async with database.session() as session:
+        await session.execute(update(Camera).values(seen_at=None))
+    assert (await survey._knock(set()))["z-good"] == [station.port]
+    met = await survey.keep([Found("u-1", f"{HOST}:{station.port}", f"http://{HOST}:{station.port}/x", "n", "h")])
+    assert met.counts == {"known": 1}
+    async with database.reading() as session:
+        assert (await session.get_one(DeviceSeen, f"{HOST}:{station.port}")).camera == "z-good"
+        villages = (await session.scalars(select(Village))).all()
+        assert [code for _, code in networks_of(villages)] == ["v"]
+        wanted = await desired(session, station.vault, "auto", now=clock.now(), zone=UTC)
+        known = _Book((await session.scalars(select(Camera))).all())
+        assert known.find("v", {"address": f"{HOST}:{station.port}"}) == "z-good"
+    assert set(wanted.streams) == {f"{n}/main" for n in (*BAD, "z-good")}, "a schedule that cannot be read records always"
+    assert wanted.facts["b-sealed/main"].refused and not wanted.facts["z-good/main"].refused
+    async with database.session() as session:
+        good = await session.get_one(Camera, "z-good")
+        good.profile = {"in_use_since": "2026-01-01"}
+    await reminders.look(database, clock, UTC)
+    async with database.reading() as session:
+        assert [f.camera for f in await findings.open_ones(session)] == ["z-good"]
+
+
+async def test_what_the_database_refuses_of_one_clock_is_kept_of_the_others(station: Station) -> None:
+    """A number that is none has no place in SQLite; nor has a row that was deleted meanwhile."""
+    looks = [Look("e-profile", CameraTime(float("nan"))), Look("gone", CameraTime(1.0)), Look("z-good", CameraTime(1.5))]
+    await ClockCare(station.database, SystemClock(), station.onboarding)._keep(looks)
+    async with station.database.reading() as session:
+        assert "z-good" in set(await session.scalars(select(ClockSample.camera)))
+    assert (await station.row()).clock_offset == 1.5 and isinstance((await station.row()).seen_at, datetime.datetime)
+
+
+async def test_a_name_that_none_can_be_has_no_open_port() -> None:
+    assert await open_ports(["h" * 70, "nul\0", "a..b", "[x"], [1]) == {}
