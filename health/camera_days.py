@@ -15,13 +15,14 @@ from itertools import pairwise
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras.tables import Camera, CameraChange, ClockSample
+from cameras import in_use
+from cameras.tables import Camera, ClockSample
 from core.clock import HOUR_US, SECOND, from_microseconds, to_microseconds
 from health.faults import DEAD, DISMISSED
 from health.intervals import Interval, common, joined, length, without
 from health.tables import CameraDay, Fault, Look, Maintenance
-from nvr import footage
-from nvr.tables import Gap, StreamStatus
+from nvr import footage, gaps
+from nvr.tables import StreamStatus
 
 CHUNK = 50  # cameras of which the facts are read at once
 OFFLINE_CAUSES = frozenset({"unreachable", "auth_refused", "no_packets", "protocol_error"})  # nothing came from the camera
@@ -62,7 +63,8 @@ async def of_interval(session: AsyncSession, cameras: Sequence[Camera], start: d
         await _read_recording(session, some, found, begin, finish, oldest)
         await _read_looks(session, found, start, end)
         await _read_clocks(session, some, found, end)
-        await _read_retirements(session, some, found, finish)
+        for number, spans in (await in_use.unused_spans(session, some, finish)).items():
+            found[number].unused.extend(spans)
         for camera in some:
             facts = found[camera.id]
             _take_faults(camera, facts, faults, finish)
@@ -133,13 +135,13 @@ def _vouched(looks: Sequence[int], finish: int) -> list[Interval]:
     return [(at, min(after, at + LOOK_VOUCHES_US)) for at, after in pairwise([*sorted(looks), finish])]
 
 
-def _missing(holes: list[Interval], gaps: Mapping[str, list[Interval]]) -> dict[str, float]:
+def _missing(holes: list[Interval], causes: Mapping[str, list[Interval]]) -> dict[str, float]:
     """µs that were to be recorded and were not, by cause; each instant once."""
     found: dict[str, float] = {}
-    for cause in sorted(gaps.keys() - {"schedule", "retention"}):
-        if share := length(common(holes, gaps[cause])):
+    for cause in sorted(causes.keys() - {"schedule", "retention"}):
+        if share := length(common(holes, causes[cause])):
             found[cause] = share
-            holes = without(holes, gaps[cause])
+            holes = without(holes, causes[cause])
     if rest := length(holes):
         found["unaccounted"] = rest
     return found
@@ -178,8 +180,7 @@ async def _read_recording(
 ) -> None:
     streams = {f"{c.id}/main": found[c.id] for c in cameras}
     closed = await footage.spans(session, streams, begin, finish)
-    firsts = select(Gap.stream, func.min(Gap.start_us)).where(Gap.stream.in_(streams)).group_by(Gap.stream)
-    first_gaps: dict[str, int] = {row[0]: row[1] for row in await session.execute(firsts)}
+    first_gaps = await gaps.first_starts(session, streams)
     for stream, facts in streams.items():
         facts.recorded = [*footage.joined(closed[stream])]
         first = oldest.get(stream)
@@ -187,10 +188,7 @@ async def _read_recording(
             first = min((start for start, _ in closed[stream]), default=None)
         starts = [at for at in (first, first_gaps.get(stream)) if at is not None]
         facts.first_recording = min(starts, default=None)
-    gaps = select(Gap).where(
-        Gap.stream.in_(streams), Gap.start_us < finish, Gap.end_us.is_(None) | (Gap.end_us > begin)
-    )  # fmt: skip
-    for gap in await session.scalars(gaps):
+    for gap in await gaps.touching(session, streams, begin, finish):
         span = (gap.start_us, finish if gap.end_us is None else gap.end_us)
         streams[gap.stream].gaps.setdefault(gap.cause, []).append(span)
     await _read_open_segments(session, streams, finish)
@@ -241,26 +239,9 @@ async def _read_clocks(
         facts.clock_offset = samples.get(camera.id, camera.clock_offset if fresh else None)
 
 
-async def _read_retirements(
-    session: AsyncSession, cameras: Sequence[Camera], found: dict[str, _Facts], finish: int
-) -> None:  # fmt: skip
-    changes = select(CameraChange).where(CameraChange.camera.in_(found), CameraChange.field == "retired")
-    since: dict[str, int] = {}
-    for change in await session.scalars(changes.order_by(CameraChange.id)):
-        at = to_microseconds(change.at)
-        if change.new:
-            since.setdefault(change.camera, at)
-        elif change.camera in since:
-            found[change.camera].unused.append((since.pop(change.camera), at))
-    for camera in cameras:
-        if camera.retired or camera.id in since:
-            found[camera.id].unused.append((since.get(camera.id, 0), finish))
-
-
 async def first_fact(session: AsyncSession) -> datetime | None:
     """When the station began to know anything: its first footage, gap or look."""
-    gap = await session.scalar(select(func.min(Gap.start_us)))
-    starts = [at for at in (gap, await footage.first_start(session)) if at is not None]
+    starts = [at for at in (await gaps.first_start(session), await footage.first_start(session)) if at is not None]
     look = await session.scalar(select(Look.at).order_by(Look.id).limit(1))
     if look is not None:
         starts.append(to_microseconds(look))

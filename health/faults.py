@@ -32,6 +32,7 @@ class Rule:
     same_light: bool = False
 
 
+PROVED = Rule(1, 1, 0.0, 1, 0.0)  # computed, not seen
 QUICK = Rule(2, 2, 20.0, 2, 20.0)  # counters tell them, no picture is needed
 STEADY = Rule(3, 4, 300.0, 3, 600.0)
 PICTURE = Rule(same_light=True)
@@ -94,6 +95,7 @@ FAMILIES: dict[str, Family] = {
     "mark_name": Family(4, "画面名称缺失", PICTURE, "mark", _BLIND),
     "volume": Family(1, "存储卷故障", QUICK, "station"),
     "patrol": Family(1, "巡检停顿", QUICK, "station"),
+    "register": Family(1, "登记与签署不符", PROVED, "station"),
 }
 
 Step = Literal["none", "suspected", "opened", "recovering", "relapsed", "closed", "dismissed", "confirmed"]

@@ -5,7 +5,7 @@ All are computed from rows of health.camera_days and from faults, never from cou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
@@ -13,8 +13,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras import in_use
 from cameras.tables import Camera
 from core.database import Database
+from core.scope import Villages, within
 from health import camera_days
 from health.camera_days import beneath, bounds
 from health.faults import FAMILIES
@@ -136,31 +138,34 @@ async def is_written(session: AsyncSession, day: date) -> bool:
     return await session.get(WrittenDay, day.isoformat()) is not None
 
 
-async def day(session: AsyncSession, cameras: Sequence[Camera], start: datetime, now: datetime) -> dict[str, Any]:
-    """The day's register: what was looked at, what was found, what is still open. `start`: local midnight."""
+async def day(session: AsyncSession, villages: Villages, start: datetime, now: datetime) -> dict[str, Any]:
+    """The day's register: what was looked at, what was found, what is still open, of the cameras that were in use on the day in
+    a scope of villages (None: the whole town, with the station's own faults). `start`: local midnight."""
     zone = start.tzinfo
     assert zone is not None
     _, over = bounds(start.date(), zone)
     end = min(over, now)
+    looked = set(await session.scalars(select(Look.camera).where(Look.at >= start, Look.at < end).distinct()))
+    written = set(await session.scalars(select(CameraDay.camera).where(CameraDay.day == start.date().isoformat())))
+    cameras = await in_use.between(session, start, end, villages, looked | written)
     rows = await period(session, cameras, start.date(), start.date(), zone, now)
     ids = {c.id for c in cameras}
-    looked = set(await session.scalars(select(Look.camera).where(Look.at >= start, Look.at < end).distinct()))
     told = summary(rows, await concerning(session, cameras, start, end), len(cameras), end)
     return {
         "cameras": len(cameras), "looked": len(looked & ids), "not_looked": sorted(ids - looked),
         "online": told.online, "intact": told.intact, "recorded": told.recorded, "clock_right": told.clock_right,
-        "unknown": told.unknown, "faults": await day_faults(session, cameras, start, end),
+        "unknown": told.unknown, "faults": await day_faults(session, ids, villages, start, end),
     }  # fmt: skip
 
 
 async def day_faults(
-    session: AsyncSession, cameras: Sequence[Camera], start: datetime, end: datetime
+    session: AsyncSession, cameras: Collection[str], villages: Villages, start: datetime, end: datetime
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Every fault that was open between start and end, as a register tells it."""
-    ids, villages = {c.id for c in cameras}, {c.village for c in cameras}
-    rows = await session.scalars(
-        select(Fault).where(Fault.opened_at < end, Fault.closed_at.is_(None) | (Fault.closed_at >= start)).order_by(Fault.id)
-    )
+    """Every fault that was open between start and end, as a register tells it: of these cameras and of what they hang on. The
+    station's own faults are the whole town's: a register of some villages leaves them out, as their list of faults does."""
+    open_then = (Fault.opened_at < end, Fault.closed_at.is_(None) | (Fault.closed_at >= start), Fault.family.in_(FAMILIES))
+    above = (Fault.camera != "") | within(Fault.village, villages)
+    rows = await session.scalars(select(Fault).where(*open_then, above).order_by(Fault.id))
     return [
         {
             "id": f.id, "camera": f.camera, "village": f.village, "name": f.detail, "family": f.family, "severity": f.severity,
@@ -168,7 +173,7 @@ async def day_faults(
             "closed_at": f.closed_at.isoformat() if f.closed_at else None, "order": f.order, "verdict": f.verdict,
         }
         for f in rows
-        if f.family in FAMILIES and (f.camera in ids if f.camera else f.village is None or f.village in villages)
+        if not f.camera or f.camera in cameras
     ]  # fmt: skip
 
 

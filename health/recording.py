@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
 from core.clock import DAY_US, HOUR_US, to_microseconds
-from nvr import footage
-from nvr.tables import Gap, Shortfall
+from nvr import footage, gaps
+from nvr.tables import Shortfall
 
 LONGEST_US = 60_000_000  # a gap longer than this is told
 FLAPS = 4  # times a stream broke off within an hour
@@ -34,12 +34,11 @@ async def findings(session: AsyncSession, cameras: Sequence[Camera], now: dateti
         told[camera] = ({}, {"index"})
     end = to_microseconds(now) - SETTLED_US
     start = end - DAY_US
-    gaps = select(Gap).where(
-        Gap.stream.in_(streams), Gap.cause.not_in(PLANNED), Gap.start_us < end, Gap.end_us.is_(None) | (Gap.end_us > start)
-    )
     causes: dict[str, dict[str, float]] = {}
     breaks: dict[str, int] = {}
-    for gap in await session.scalars(gaps):
+    for gap in await gaps.touching(session, streams, start, end):
+        if gap.cause in PLANNED:
+            continue
         if gap.start_us > end - HOUR_US and gap.cause in BREAKS:
             breaks[streams[gap.stream]] = breaks.get(streams[gap.stream], 0) + 1
         length = min(gap.end_us or end, end) - max(gap.start_us, start)

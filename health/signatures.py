@@ -5,11 +5,13 @@ A digest alone anybody computes anew who can change the row; the row of the audi
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -20,8 +22,18 @@ from core import audit, audit_key
 from core.audit import AuditRow
 from health.tables import DailyRegister, RegisterSupplement
 
+PAGE_DAYS = 20  # read at once
 SIGNED, SUPPLEMENTED = "patrol.sign", "patrol.supplement"
 Signed = DailyRegister | RegisterSupplement
+_Kept = tuple[str, DailyRegister | None, list[RegisterSupplement], list[AuditRow]]  # of a day
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """A day of which something is not as it was signed, and what, as a sentence."""
+
+    day: str
+    problem: str
 
 
 def digest_of(row: Signed, before: str = "") -> str:
@@ -44,34 +56,61 @@ async def problem_of(session: AsyncSession, day: str, key: bytes | None) -> str:
     register = await session.get(DailyRegister, day)
     query = select(RegisterSupplement).where(RegisterSupplement.day == day).order_by(RegisterSupplement.number)
     added = list(await session.scalars(query))
-    rows = await _rows(session, day)
-    for row in rows:
-        ours = key is not None and row.key_id == audit_key.key_id(key)
-        if key is not None and ours and not hmac.compare_digest(row.hash, audit.keyed_digest(key, row)):
-            return f"row {row.id} of the audit trail, which tells who signed {day}, was changed"
-    return _problem(day, register, added, rows)
+    rows = await _rows(session, [day])
+    return _changed_row(day, rows, key) or _problem(day, register, added, rows)
 
 
-async def problem(session: AsyncSession) -> str:
-    """The first of all days of which something is not as it was signed, as a sentence. The rows of the trail are believed."""
-    registers = {r.day: r for r in await session.scalars(select(DailyRegister))}
-    added: dict[str, list[RegisterSupplement]] = defaultdict(list)
-    for supplement in await session.scalars(select(RegisterSupplement).order_by(RegisterSupplement.number)):
-        added[supplement.day].append(supplement)
-    rows: dict[str, list[AuditRow]] = defaultdict(list)
-    for row in await _rows(session):
-        rows[row.object].append(row)
-    for day in sorted({*registers, *added, *rows}):
-        if found := _problem(day, registers.get(day), added[day], rows[day]):
+async def problem(session: AsyncSession, days: Collection[str] | None = None, key: bytes | None = None) -> Misfit | None:
+    """The first of these days (None: of all) of which something is not as it was signed; None: all is. `key` as in problem_of.
+
+    Read page by page and judged in a thread: a register of a town is 100 kB."""
+    due = sorted(await signed_days(session) if days is None else days)
+    for at in range(0, len(due), PAGE_DAYS):
+        page = due[at : at + PAGE_DAYS]
+        registers = {r.day: r for r in await session.scalars(select(DailyRegister).where(DailyRegister.day.in_(page)))}
+        added: dict[str, list[RegisterSupplement]] = defaultdict(list)
+        query = select(RegisterSupplement).where(RegisterSupplement.day.in_(page)).order_by(RegisterSupplement.number)
+        for supplement in await session.scalars(query):
+            added[supplement.day].append(supplement)
+        rows: dict[str, list[AuditRow]] = defaultdict(list)
+        for row in await _rows(session, page):
+            rows[row.object].append(row)
+        kept = [(day, registers.get(day), added[day], rows[day]) for day in page]
+        found = await asyncio.to_thread(_first, kept, key)
+        for _, register, supplements, signatures in kept:  # what was judged is not needed again
+            for row_ in (register, *supplements, *signatures):
+                if row_ is not None:
+                    session.expunge(row_)
+        if found is not None:
             return found
-    return ""
+    return None
 
 
-async def _rows(session: AsyncSession, day: str | None = None) -> list[AuditRow]:
-    query = select(AuditRow).where(AuditRow.action.in_((SIGNED, SUPPLEMENTED)))
-    if day is not None:
-        query = query.where(AuditRow.object == day)
+def _first(kept: Sequence[_Kept], key: bytes | None) -> Misfit | None:
+    """Blocking."""
+    for day, register, added, rows in kept:
+        if found := _changed_row(day, rows, key) or _problem(day, register, added, rows):
+            return Misfit(day, found)
+    return None
+
+
+async def signed_days(session: AsyncSession) -> set[str]:
+    """Days of which there is a register, a supplement or a signature in the audit trail."""
+    of_rows = select(AuditRow.object).where(AuditRow.action.in_((SIGNED, SUPPLEMENTED)))
+    return {d for q in (select(DailyRegister.day), select(RegisterSupplement.day), of_rows) for d in await session.scalars(q)}
+
+
+async def _rows(session: AsyncSession, days: Collection[str]) -> list[AuditRow]:
+    query = select(AuditRow).where(AuditRow.action.in_((SIGNED, SUPPLEMENTED)), AuditRow.object.in_(days))
     return list(await session.scalars(query.order_by(AuditRow.id)))
+
+
+def _changed_row(day: str, rows: Sequence[AuditRow], key: bytes | None) -> str:
+    for row in rows if key is not None else ():
+        assert key is not None
+        if row.key_id == audit_key.key_id(key) and not hmac.compare_digest(row.hash, audit.keyed_digest(key, row)):
+            return f"row {row.id} of the audit trail, which tells who signed {day}, was changed"
+    return ""
 
 
 def _problem(

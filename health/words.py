@@ -35,6 +35,7 @@ _WORDS = {
     "mark_time": "the time in the picture is {offset} s off",
     "mark_name": "its name is not in the picture",
     "volume": "disk {state}: {said}",
+    "register": "{said}",
 }
 
 

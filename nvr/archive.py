@@ -27,7 +27,7 @@ from core.clock import Clock
 from core.database import Database
 from core.errors import DatabaseUnreachable, StorageError
 from core.tasks import spawn
-from nvr import footage
+from nvr import footage, gaps
 from nvr.disk_calls import DiskCalls
 from nvr.footage import Segment
 from nvr.tables import FILLABLE, Gap, OpenSegment
@@ -281,10 +281,6 @@ class Span:
 
 async def gaps_between(session: AsyncSession, stream: str, start_us: int, end_us: int, now_us: int) -> list[Span]:
     """Gaps that touch [start, end), cut to it; one that goes on ends now."""
-    rows = await session.scalars(
-        select(Gap)
-        .where(Gap.stream == stream, (Gap.end_us > start_us) | Gap.end_us.is_(None), Gap.start_us < end_us)
-        .order_by(Gap.start_us)
-    )
+    rows = sorted(await gaps.touching(session, [stream], start_us, end_us), key=lambda g: g.start_us)
     spans = (Span(max(g.start_us, start_us), min(g.end_us if g.end_us is not None else now_us, end_us), g.cause) for g in rows)
     return [s for s in spans if s.end_us > s.start_us]

@@ -22,7 +22,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras.tables import Camera, CameraChange, Stream, Village
+from cameras import in_use
+from cameras.tables import Camera, Stream, Village
 from core.clock import Clock
 from core.database import Database
 from core.errors import NotFoundError, UsageError
@@ -42,6 +43,7 @@ CAUSES = {
     "protocol_error": "协议错误", "station_fault": "本站故障", "recorder_down": "录像程序中断", "disk_full": "磁盘已满",
     "disk_error": "磁盘故障", "clock_step": "时钟跳变", "unaccounted": "原因不明",
 }  # fmt: skip
+AT_THE_END = timedelta(seconds=1)  # of a month: cameras that were in use then are counted
 MONTHS_BACK = 13  # whose reports are made, where they are missing
 _PASSING = ("digest", "generated_at", "online_now")  # of the moment, not of the month: not part of the digest
 
@@ -170,8 +172,7 @@ async def _made(
     until = min(end, max(now, start))
     last = (until - timedelta(microseconds=1)).astimezone(zone).date()
     every = list(await session.scalars(select(Camera).where(Camera.village == village.code).order_by(Camera.id)))
-    later = await _retired_since(session, end)
-    cameras = [c for c in every if not c.retired or c.id in later]
+    cameras = await in_use.between(session, until - AT_THE_END, until, [village.code])
     faults = await figures.concerning(session, every, start, until)
     rows = await figures.period(session, every, start.date(), last, zone, now)
     told = figures.summary(rows, faults, len(cameras), until)
@@ -270,12 +271,6 @@ def _repair_costs(mended: Sequence[Repair]) -> Mapping[str, Any]:
         "repair_cost": sum(r.cost or 0.0 for r in mended if not r.warranty),
         "repair_cost_warranty": sum(r.cost or 0.0 for r in mended if r.warranty),
     }
-
-
-async def _retired_since(session: AsyncSession, end: datetime) -> set[str]:
-    """Cameras that were retired after `end`: until then they were in use."""
-    query = select(CameraChange).where(CameraChange.field == "retired", CameraChange.at >= end)
-    return {c.camera for c in await session.scalars(query) if c.new}
 
 
 def render(report: VillageReport, station: str, language: str = "zh") -> str:

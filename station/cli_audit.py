@@ -38,7 +38,8 @@ def audit_verify(ctx: click.Context, json_output: bool) -> None:
     async def work(database: Any, settings: Settings) -> Verdict:
         found = await verdict(database, settings)
         async with database.reading() as session:
-            return replace(found, problem=found.problem or await signatures.problem(session))
+            misfit = None if found.problem else await signatures.problem(session)
+        return found if misfit is None else replace(found, problem=misfit.problem)
 
     found = with_database(ctx, work)
     show(asdict(found), json_output, lambda: "\n".join(_lines(found)))

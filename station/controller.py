@@ -31,6 +31,7 @@ from core.executors import set_file_threads
 from core.settings import Settings
 from core.tasks import BackgroundTasks
 from health import figures, orders
+from health.register_check import RegisterCheck
 from health.rounds import ask
 from nvr import backfill, holds
 from nvr.retention import Retention
@@ -96,6 +97,7 @@ async def _work(settings: Settings, database: Database, app: web.Application, li
         sealing.run_once, "interval", minutes=1, id="audit seal", next_run_time=clock.now() + timedelta(seconds=5)
     )
     daily(scheduler, clock, "audit", sealing.verify, minutes=15)
+    daily(scheduler, clock, "registers", RegisterCheck(database, clock).run_once, minutes=20)
 
     async def forget_sessions() -> None:
         await services.accounts.purge()

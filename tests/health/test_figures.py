@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, delete, event, select
 
 from cameras import inventory, registry
 from cameras.tables import Camera, ClockSample
@@ -114,7 +116,6 @@ async def test_a_day_s_register_lists_its_faults_and_who_was_not_looked_at(datab
     zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
     async with database.session() as session:
         await registry.apply(session, inventory.parse(TOWN), clock.now(), "test")
-        cameras = (await session.scalars(select(Camera).order_by(Camera.id))).all()
         session.add(PatrolRound(id=1, asked_at=clock.now(), asked_by="x", scope={}, cameras=2, looked=1, faulty=0))
         for village, family, camera in (("v", "uplink", ""), ("w", "uplink", ""), (None, "volume", ""), ("v", "black", "c-1")):
             session.add(
@@ -127,10 +128,41 @@ async def test_a_day_s_register_lists_its_faults_and_who_was_not_looked_at(datab
         session.add(Look(round=1, camera="c-1", at=clock.now(), findings={}, untestable=[], figures={}, accepted=False))
         await session.flush()
         midnight = clock.now().astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-        day = await figures.day(session, cameras, midnight, clock.now() + timedelta(hours=1))
-    assert (day["cameras"], day["looked"], day["not_looked"]) == (2, 1, ["c-2"])
-    # The cameras' own, their village's up-link, the station's; not another village's.
-    assert [(f["family"], f["village"]) for f in day["faults"]] == [("uplink", "v"), ("volume", None), ("black", "v")]
+        now = clock.now() + timedelta(hours=1)
+        town, some = [await figures.day(session, scope, midnight, now) for scope in (None, ["v"])]
+    for day in (town, some):
+        assert (day["cameras"], day["looked"], day["not_looked"]) == (2, 1, ["c-2"])
+    # An account of some villages: the cameras' own, their up-links; not another village's, not the station's.
+    assert [(f["family"], f["village"]) for f in some["faults"]] == [("uplink", "v"), ("black", "v")]
+    assert [f["village"] for f in town["faults"]] == ["v", "w", None, "v"]
+
+
+async def test_the_register_of_a_past_day_is_of_the_cameras_that_were_in_use_on_it(
+    database: Database, clock: ManualClock
+) -> None:
+    zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
+    start, end = bounds(date(2026, 10, 5), zone)
+    elsewhere = TOWN.replace("id: c-2, name: b, village: v", "id: c-2, name: b, village: w")
+    new = elsewhere + '  - {id: c-3, name: c, village: v, streams: {main: {url: "rtsp://127.0.0.1/3"}}}\n'
+    async with database.session() as session:
+        await registry.apply(session, inventory.parse(TOWN), start - timedelta(days=9), "test")
+        await registry.retire(session, ["c-1"], end + timedelta(hours=1), "x", retired=True)
+        await registry.apply(session, inventory.parse(new), end + timedelta(hours=2), "test", really=True)
+        session.add(
+            Fault(
+                camera="c-1", village="v", family="black", state="closed", severity=1, figures={}, facts={}, looks=1,
+                first_seen=start, opened_at=start + timedelta(hours=1), closed_at=end + timedelta(hours=1),
+            )
+        )  # fmt: skip
+    now = end + timedelta(days=3)
+    async with database.reading() as session:
+        then = await figures.day(session, None, start, now)
+        v, w = [await figures.day(session, [scope], start, now) for scope in ("v", "w")]
+        late = await figures.day(session, None, start + timedelta(days=2), now)
+    # c-1 was retired since, c-2 moved to another village since, c-3 is new.
+    assert then["cameras"] == 2 and then["not_looked"] == ["c-1", "c-2"] and [f["camera"] for f in then["faults"]] == ["c-1"]
+    assert (v["not_looked"], w["not_looked"]) == (["c-1", "c-2"], [])
+    assert late["not_looked"] == ["c-2", "c-3"] and late["faults"] == []
 
 
 async def _village(database: Database, clock: ManualClock, since: datetime, **profile: object) -> None:
@@ -213,6 +245,42 @@ async def test_hours_after_retirement_are_not_required(database: Database, clock
         assert await camera_days.of_interval(session, [camera], end, end + timedelta(days=1)) == []
     assert (row.service, row.required, row.recorded) == (10 * 3600, 10 * 3600, 8 * 3600)
     assert row.missing == {"unaccounted": 2 * 3600} and row.unknown == 2 * 3600
+
+
+async def test_a_day_reads_its_own_gaps_and_not_all_that_are_kept(database: Database, clock: ManualClock) -> None:
+    """Of 400 days of gaps a day reads those that touch it, and finds the first by a seek."""
+    zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
+    start, end = bounds(date(2026, 10, 1), zone)
+    await _village(database, clock, start)
+    first = to_microseconds(start - timedelta(days=390))
+    starts = [first + day * 24 * HOUR_US for day in range(391)]
+    async with database.session() as session:
+        session.add_all(
+            Gap(stream=f"c-{n}/main", start_us=at, end_us=at + HOUR_US, cause="no_packets") for at in starts for n in (1, 2)
+        )
+        session.add(Gap(stream="c-1/main", start_us=to_microseconds(end) - HOUR_US, end_us=None, cause="unreachable"))
+    read: list[int] = []
+    plans: list[str] = []
+
+    def count(gap: Gap, _: object) -> None:
+        read.append(gap.id)
+
+    def explain(connection: Connection, cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        if "gap" in statement and statement.startswith("SELECT"):
+            with contextlib.closing(connection.connection.cursor()) as other:
+                other.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                plans.extend(row[3] for row in other.fetchall() if " gap " in row[3])
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", explain)
+    event.listen(Gap, "load", count)
+    async with database.reading() as session:
+        cameras = (await session.scalars(select(Camera).order_by(Camera.id))).all()
+        one, two = await camera_days.of_interval(session, cameras, start, end)
+        assert await camera_days.first_fact(session) == start - timedelta(days=390)
+    event.remove(database.engine.sync_engine, "before_cursor_execute", explain)
+    event.remove(Gap, "load", count)
+    assert one.missing == {"no_packets": 3600, "unreachable": 3600, "unaccounted": 22 * 3600} and two.required == 24 * 3600
+    assert len(read) == 3 and plans and all("stream=? AND end_us" in plan for plan in plans), plans
 
 
 async def test_silence_of_the_recorder_is_never_a_good_figure(database: Database, clock: ManualClock) -> None:

@@ -11,7 +11,6 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras import registry
 from cameras.tables import Camera
 from core.errors import ConflictError, NotFoundError, UsageError
 from core.permissions import Permission
@@ -213,7 +212,7 @@ async def supplement_day(c: Context) -> DayView:
     """Sign what became known of a day after its register was signed. It refers to what was signed before."""
     now, start = _signing(c)
     async with c.services.database.session() as session:
-        told = await figures.day(session, await _cameras(session, c), start, now)
+        told = await figures.day(session, c.identity.villages, start, now)
         await register.add(session, start, told, now, c.identity.name, remark=c.body.remark)
     return await _day(c, c.body.day)
 
@@ -265,17 +264,13 @@ def _start(c: Context, text: str | None) -> datetime:
     return start
 
 
-async def _cameras(session: AsyncSession, c: Context) -> list[Camera]:
-    return await registry.cameras(session, c.identity.villages)
-
-
 async def _day(c: Context, text: str | None) -> DayView:
     now, start = c.services.clock.now(), _start(c, text)
     day, end = f"{start:%Y-%m-%d}", bounds(start.date(), c.services.zone)[1]
     async with c.services.database.reading() as session:
         # Who sees some villages gets their figures; what was signed is the whole town's.
         signed = await session.get(DailyRegister, day) if c.identity.villages is None else None
-        told = await figures.day(session, await _cameras(session, c), start, now)
+        told = await figures.day(session, c.identity.villages, start, now)
         rounds = await register.rounds_of(session, start, end)
         patrolled = register.finished_of(rounds) is not None
         if signed is None:
