@@ -207,6 +207,7 @@ class StatusWriter:
             "last_picture": from_microseconds(sink.covered_until) if sink.covered_until and sink.segments_made else None,
             "fps": (c.frames - before.frames) / seconds, "bitrate": (c.bytes - before.bytes) * 8 / seconds,
             "foreign_packets": c.foreign_packets, "skipped_units": c.skipped_units, "damaged_units": c.damaged_units,
+            "duplicate_packets": c.duplicate_packets, "start_points": c.start_points, "held_back": c.held_back,
             "short_holes": sink.timeline.short_holes, "short_hole_seconds": sink.timeline.short_holes_us / 1e6,
             "packets": c.packets, "lost_packets": c.lost_packets, "loss": lost / (packets + lost) if packets + lost > 0 else 0.0,
             "reconnects": max(state.reconnects, 0), "jumps": round(jumps, 2),

@@ -13,20 +13,19 @@ import random
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Protocol
-from urllib.parse import urlsplit
 
 from core.clock import SECOND, Clock, from_microseconds, to_microseconds
 from core.connection_budget import ConnectionBudget, subnet_of
-from core.errors import CameraError, CameraRefused, ProtocolError, StationFault
+from core.errors import CameraError, CameraRefused, StationFault
 from core.settings import RecorderSettings
 from core.tasks import BackgroundTasks, end, spawn
 from nvr.access_units import Counters
 from nvr.archive import ArchiveDatabase
 from nvr.connecting import StallGuard
-from nvr.engine_choice import FFMPEG, NATIVE, TRIAL_S, EngineChoice, weight
+from nvr.engine_choice import FFMPEG, TRIAL_S
+from nvr.engines import Engines
 from nvr.fmp4 import TIMESCALE
-from nvr.native import NativeEngine, Ticker
+from nvr.native import Ticker
 from nvr.preroll import EventSink
 from nvr.refiling import Refiler
 from nvr.segments import LiveTap, SegmentSink
@@ -38,18 +37,6 @@ log = logging.getLogger(__name__)
 
 LADDER = (1, 2, 5, 10, 30, 60)  # seconds before the next attempt
 STEADY_SECONDS = 30  # recording this long starts the ladder anew
-FFMPEG_AGAIN_SECONDS = 600.0  # it was not installed: then it is looked for again
-
-
-class Engine(Protocol):
-    name: str
-    ask_keyframe: Callable[[str], object]
-
-    def way(self, stream: str) -> str:
-        """How the stream's media comes, for its status; empty: over TCP."""
-
-    async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[str], object]) -> None:
-        """Record until the stream ends. `connected` is called once it plays, with what is missing (sound), empty if nothing."""
 
 
 class Recorder:
@@ -73,11 +60,8 @@ class Recorder:
         self.budget = budget or ConnectionBudget(clock, settings.connect_rate, settings.connects_per_subnet)
         self.budget.told = lambda why: archive.announce("station.connections_unshared", None, detail=why)
         self.guard = StallGuard(clock)
-        self._native = NativeEngine(self.ticker, settings.fragment_seconds, settings.stall_seconds)
-        self._native.ask_keyframe = self._keyframe_wanted
+        self.engines = Engines(settings, self.ticker, volumes, archive, clock, self._keyframe_wanted)
         self.keyframe_wanted: Callable[[str], object] = lambda _stream: None  # hears which stream waits for one
-        self._ffmpeg: Engine | None = None
-        self._ffmpeg_missing = (-FFMPEG_AGAIN_SECONDS, "")  # when it was tried last, what was said
         self.streams: dict[str, StreamState] = {}
         self.tasks = BackgroundTasks(clock)
         self._wanting = asyncio.Lock()
@@ -261,8 +245,7 @@ class Recorder:
             state.failures += 1
             return e
         self._enter(state, "connecting", state.cause, state.detail)
-        engine = self._engine(self._choose(state))
-        state.engine = engine.name
+        engine = self.engines.choose(state, calm=not self.guard.systemic)
         began = self._clock.monotonic(), state.sink.recorded
         async with self.budget.attempt(state.spec.url):
             connected: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -287,12 +270,9 @@ class Recorder:
             error = StationFault(_OF_OURS)
         finally:
             recording.cancel()
-        self._count(state, error, *began)
-        if state.engine == NATIVE:
-            state.native_error = error
-        elif state.native_error is not None and type(error) is ProtocolError and not connected.done():
-            error = state.native_error  # of a camera that does not even answer ffmpeg says less
-        return self._without_ffmpeg(state, error)
+        steady = state.state == "recording" and self._clock.monotonic() - state.since > STEADY_SECONDS
+        state.failures = 0 if steady else state.failures + 1
+        return self.engines.ended(state, error, *began, connected=connected.done())
 
     async def _running(self, state: StreamState, recording: asyncio.Task[None], began: tuple[float, int]) -> None:
         """Until the session fails; raises what it raises. One of ffmpeg ends where the native engine recorded more."""
@@ -306,7 +286,7 @@ class Recorder:
             elapsed = self._clock.monotonic() - at
             if not recording.done() and choice.is_worse(elapsed, (state.sink.recorded - recorded) / TIMESCALE):
                 choice.give_back(self._clock.monotonic())
-                self._follow(state, choice)
+                self.engines.follow(state, choice)
                 await end(recording)
                 raise CameraError("ffmpeg records less than the native engine did")
         await recording
@@ -317,73 +297,6 @@ class Recorder:
         if missing and missing != before:
             log.warning("%s: %s", state.spec.id, missing, extra={"stream": state.spec.id})
             self._archive.announce("stream.no_sound", state.spec.id.partition("/")[0], stream=state.spec.id, why=missing)
-
-    def _without_ffmpeg(self, state: StreamState, error: CameraError) -> CameraError:
-        """Where only ffmpeg could record the stream and is missing, that is the station's fault; what the camera said is kept."""
-        now = self._clock.monotonic()
-        if state.engine == "ffmpeg" and isinstance(error, StationFault):
-            self._ffmpeg_missing = (now, str(error))
-            state.fell_back_at = None
-            if state.choice is not None:
-                state.choice.without_ffmpeg(now)
-            return StationFault(f"{error} (the native engine: {state.native_said})") if state.native_said else error
-        state.native_said = str(error) if state.engine == "native" else ""
-        wanted = state.choice is not None and weight(error, NATIVE) and state.choice.native_fails(now)
-        if wanted and (missing := self._missing_ffmpeg()):
-            return StationFault(f"{missing} (the native engine: {error})")
-        return error
-
-    def _missing_ffmpeg(self) -> str:
-        """Why ffmpeg cannot be started; empty where it can, or was not tried for a while."""
-        at, why = self._ffmpeg_missing
-        return why if self._clock.monotonic() - at < FFMPEG_AGAIN_SECONDS else ""
-
-    def _count(self, state: StreamState, error: CameraError, began: float, recorded: int) -> None:
-        steady = state.state == "recording" and self._clock.monotonic() - state.since > STEADY_SECONDS
-        state.failures = 0 if steady else state.failures + 1
-        if state.choice is not None:
-            now = self._clock.monotonic()
-            state.choice.ended(now, state.engine, error, now - began, (state.sink.recorded - recorded) / TIMESCALE)
-
-    def _engine(self, name: str) -> Engine:
-        if name == "native":
-            return self._native
-        if self._ffmpeg is None:
-            from nvr.ffmpeg_engine import FfmpegEngine  # with its command builder 8 MB, which most recorders never need
-
-            seconds, stall = self._settings.fragment_seconds, self._settings.stall_seconds
-            self._ffmpeg = FfmpegEngine(self.ticker.station, seconds, stall, self.volumes.submit)
-            self._ffmpeg.ask_keyframe = self._keyframe_wanted
-        return self._ffmpeg
-
-    def _choose(self, state: StreamState) -> str:
-        wanted = state.spec.engine
-        if wanted != "auto":
-            return wanted
-        now = self._clock.monotonic()
-        if state.choice is None:
-            before = state.fell_back_at
-            state.choice = EngineChoice(now, (self._clock.now() - before).total_seconds() if before is not None else None)
-        native_can, ffmpeg_can = urlsplit(state.spec.url).scheme == "rtsp", not self._missing_ffmpeg()
-        engine = state.choice.choose(now, native_can=native_can, ffmpeg_can=ffmpeg_can, calm=not self.guard.systemic)
-        self._follow(state, state.choice)
-        return engine
-
-    def _follow(self, state: StreamState, choice: EngineChoice) -> None:
-        """Tell and keep which engine has the stream."""
-        on_ffmpeg = choice.engine == FFMPEG
-        if on_ffmpeg is (state.fell_back_at is not None):
-            return
-        state.fell_back_at = self._clock.now() if on_ffmpeg else None
-        native, ffmpeg = choice.shares()
-        log.warning(
-            "%s: %s", state.spec.id, "the native engine cannot record it, ffmpeg takes over" if on_ffmpeg
-            else "the native engine has it again", extra={"stream": state.spec.id},
-        )  # fmt: skip
-        self._archive.announce(
-            "stream.fell_back" if on_ffmpeg else "stream.native_again", state.spec.id.partition("/")[0], stream=state.spec.id,
-            why=state.detail, native_percent=native, ffmpeg_percent=ffmpeg,
-        )  # fmt: skip
 
     def _pause(self, state: StreamState) -> float:
         step = LADDER[min(max(state.failures - 1, 0), len(LADDER) - 1)]

@@ -6,52 +6,34 @@ by how much its times are wrong: its files get their right names and entries, it
 overlaps what comes. A stream remembers its first files by name; the others are those of entries made since the clock runs as it
 does.
 
-A file is moved as: second name (hard link) → one transaction (new entry, old one flagged) → old name goes, old entry
-goes. Each step may be the last before a crash: recovery adopts, or finishes the deletion. Where the file system has no hard
-links (CIFS, exFAT, FAT) the second name is a copy, made whole before it has its name, and files go one after another, so
-that there need be room for one.
+Files are moved by nvr.file_moves, gaps by nvr.gap_moves.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import errno
 import logging
-import os
-import shutil
-import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import HOUR_US, SECOND
-from core.database import Database
 from core.errors import StorageError
-from core.files import sync_folder
-from nvr import clock_epoch, footage, holds, recovery, retention_clock, salvage
+from nvr import clock_epoch, file_moves, footage, gap_moves, holds, retention_clock
 from nvr.archive import ArchiveDatabase
 from nvr.clock_epoch import Epoch
-from nvr.disk_calls import DiskCalls
-from nvr.footage import Segment
 from nvr.plausible_clock import STEP_US
 from nvr.tables import Footage, Gap, RetentionClockRow
-from nvr.timeline import ClockStep, holes
+from nvr.timeline import ClockStep
 
 log = logging.getLogger(__name__)
 
-NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
-CALLS = DiskCalls(120.0)  # a volume that hangs holds up nobody's end
-_Name = Callable[[Path, Path], object]
-BATCH = 200  # files of a stream that are moved in one transaction
 LOOK_SECONDS = 30
 ROWS_HOURS = 26  # around its beginning an epoch knows its own entries from older ones of the same row
-HOLE_US = 1200 * SECOND
 CLOSING_SECONDS = 60  # so long may it take until a file has its entry
 
 
@@ -136,11 +118,11 @@ class Refiler:
                 await self._archive.flush()
                 step = await self._named(step, old, later)
                 await self._protect(step)
-                for batch in batches(step):
-                    self.moved += await refile(self._database, batch)
+                for batch in file_moves.batches(step):
+                    self.moved += await file_moves.refile(self._database, batch)
                 async with self._database.session() as session:
-                    await _move_gaps(session, replace(step, files=()), old.first_gap, later.first_gap)
-                    await _name_hole(session, step, later)
+                    await gap_moves.move(session, replace(step, files=()), old.first_gap, later.first_gap)
+                    await gap_moves.name_hole(session, step, later)
         except (OSError, StorageError) as e:
             log.error("%s: what a wrong clock filed stays where it is (%s)", stream, e, extra={"stream": stream})
 
@@ -175,7 +157,7 @@ class Refiler:
             return
         earlier = self._with_earlier(step)
         first = self._epoch.first_gap if self._epoch is not None and earlier is not step else 0
-        self._archive.write(lambda session: _move_gaps(session, earlier, first))
+        self._archive.write(lambda session: gap_moves.move(session, earlier, first))
         if step.files or earlier.more:
             self._waiting.put_nowait(earlier)
 
@@ -213,8 +195,8 @@ class Refiler:
             async with self._moving:
                 named = await self._named(step, self._epoch if step.more else None)
                 await self._protect(named)
-                for batch in batches(named):
-                    self.moved += await refile(self._database, batch)
+                for batch in file_moves.batches(named):
+                    self.moved += await file_moves.refile(self._database, batch)
         except (OSError, StorageError) as e:
             log.error(
                 "%s: footage of a wrong clock stays where it is (from %s to %s µs, wrong by %s µs): %s",
@@ -268,146 +250,3 @@ class Refiler:
             if not any(step.since_us <= start <= step.until_us for start in waits):
                 return
             await asyncio.sleep(1)
-
-
-def batches(step: ClockStep) -> Iterator[ClockStep]:
-    """The step for a few files at a time, in the order in which none gets the name of one that has yet to move."""
-    files = sorted(step.files or (), reverse=step.by_us > 0)
-    for at in range(0, len(files), BATCH):
-        yield replace(step, files=tuple(files[at : at + BATCH]))
-
-
-async def _move_gaps(session: AsyncSession, step: ClockStep, first: int = 0, last: int = 2**62) -> None:
-    """Of the gaps from `first` on, and before `last`."""
-    for column in (Gap.start_us, Gap.end_us):
-        within = column.between(step.since_us, step.until_us)
-        moved = update(Gap).where(Gap.stream == step.stream, Gap.id < last, within)
-        if column is Gap.start_us:
-            moved = moved.where(Gap.id >= first)
-        else:  # one of before that ended in this stretch, too
-            moved = moved.where(or_(Gap.id >= first, Gap.start_us < step.since_us))
-        await session.execute(moved.values({column.key: column + step.by_us}))
-    if step.files:  # a gap that began before the clock ran behind could not end then
-        begins = step.files[0] + step.by_us
-        newest = await session.scalar(select(func.max(Gap.start_us)).where(Gap.stream == step.stream, Gap.start_us < begins))
-        if newest is not None and newest > step.until_us:
-            ended = update(Gap).where(Gap.stream == step.stream, Gap.start_us == newest, Gap.end_us == newest)
-            await session.execute(ended.values(end_us=begins))
-
-
-async def _name_hole(session: AsyncSession, step: ClockStep, later: Epoch) -> None:
-    """The restart of the machine, which the wrong clock hid or made longer."""
-    since, until = step.until_us + step.by_us - HOLE_US, later.since_us + HOLE_US
-    stray = update(Gap).where(Gap.stream == step.stream, Gap.id >= later.first_gap, Gap.start_us < later.since_us)
-    stray = stray.where(
-        Gap.start_us.between(step.since_us, step.until_us), or_(Gap.end_us.is_(None), Gap.end_us >= Gap.start_us + step.by_us)
-    )
-    await session.execute(stray.values(start_us=Gap.start_us + step.by_us))
-    files = await footage.between(session, [step.stream], since, until)
-    gaps = await session.execute(
-        select(Gap.start_us, Gap.end_us).where(Gap.stream == step.stream, Gap.start_us < until, Gap.end_us > since)
-    )
-    spans, told = [(s.start_us, s.end_us) for s in files], [(start, end if end is not None else until) for start, end in gaps]
-    session.add_all(
-        Gap(stream=step.stream, start_us=start, end_us=end, cause="recorder_down", detail="")
-        for start, end in holes(spans, told, ())
-        if end <= until
-    )
-
-
-async def refile(database: Database, step: ClockStep) -> int:
-    """Give the stream's files of the wrong clock their right times; returns how many were moved. Raises OSError."""
-    starts = set(step.files or ())
-    async with database.reading() as session:
-        volumes = await footage.volume_paths(session)
-        rows = await session.scalars(select(Footage).where(Footage.stream == step.stream, Footage.hour.in_(_hours(starts))))
-        found = [(r.id, s) for r in rows for s in footage.unpack(r.stream, r.hour, r.volume, r.entries) if s.start_us in starts]
-    going = [(number, s) for number, s in found if not s.flags & footage.DELETING]
-    try:
-        await _move(database, volumes, going, step.by_us, os.link)
-    except OSError as e:
-        if e.errno not in NO_LINKS:
-            raise
-        going.sort(key=lambda one: one[1].start_us, reverse=step.by_us > 0)  # each leaves its name to the next
-        for one in going:
-            await _move(database, volumes, [one], step.by_us, _copy)
-    return len(going)
-
-
-async def _move(
-    database: Database, volumes: dict[int, Path], going: Sequence[tuple[int, Segment]], by_us: int, name: _Name
-) -> None:
-    segments, given_up = [s for _, s in going], threading.Event()
-    try:
-        moved = await CALLS.run(
-            frozenset(s.volume for s in segments), partial(_named, volumes, segments, by_us, name, given_up)
-        )  # fmt: skip
-    except TimeoutError:
-        given_up.set()  # names that it makes later would be of footage that stays where it is
-        raise
-    async with database.session() as session:
-        await _exchange(session, going, moved)
-    for number in {number for number, _ in going}:
-        await recovery.finish_deletion(database, volumes, number, run=partial(CALLS.run, ("unlink", number)))
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Blocking. `target` is there whole, or not at all."""
-    copy = target.with_name(target.name + salvage.COPY)
-    try:
-        shutil.copyfile(source, copy)
-        with copy.open("rb+") as f:
-            os.fsync(f.fileno())
-        copy.rename(target)
-    except OSError:
-        copy.unlink(missing_ok=True)
-        raise
-    sync_folder(target.parent)
-
-
-def _hours(starts: set[int]) -> set[int]:
-    return {s // HOUR_US for s in starts}
-
-
-def _moved(segment: Segment, by_us: int) -> Segment:
-    offset = segment.clock_offset_us
-    return replace(
-        segment, start_us=segment.start_us + by_us, end_us=segment.end_us + by_us,
-        clock_offset_us=offset - by_us if offset is not None else None,
-    )  # fmt: skip
-
-
-def _named(
-    volumes: dict[int, Path], segments: Sequence[Segment], by_us: int, name: _Name, given_up: threading.Event
-) -> list[Segment]:
-    """Blocking. A second name for each file; returns them as they will be."""
-    moved = list[Segment]()
-    try:
-        for segment in segments:
-            new = _moved(segment, by_us)
-            while (path := footage.path_of(volumes, new)).exists():  # of another file that moves itself
-                new = replace(new, start_us=new.start_us + 1)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            name(footage.path_of(volumes, segment), path)
-            moved.append(new)
-            if given_up.is_set():
-                raise TimeoutError("its volume answered too late")
-    except OSError:
-        for made in moved:  # recovery would take a second name for other footage
-            with contextlib.suppress(OSError):
-                footage.path_of(volumes, made).unlink()
-        raise
-    return moved
-
-
-async def _exchange(session: AsyncSession, going: Sequence[tuple[int, Segment]], moved: Sequence[Segment]) -> None:
-    """The old entries are flagged and the new ones there, or neither."""
-    for number in {number for number, _ in going}:
-        row = await footage.locked(session, number)
-        if row is not None:
-            starts = {s.start_us for n, s in going if n == number}
-            entries = footage.unpack(row.stream, row.hour, row.volume, row.entries)
-            flagged = [footage.flagged(s, footage.DELETING) if s.start_us in starts else s for s in entries]
-            await footage.rewrite(session, row, flagged)
-    await session.flush()
-    await footage.append(session, moved)

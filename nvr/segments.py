@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import logging
 import zlib
-from array import array
 from collections.abc import Callable
 
 from nvr import audio, fmp4, footage, gather, gop_index
 from nvr.access_units import Assembled, Counters
+from nvr.filed_names import FiledNames
 from nvr.fmp4 import TIMESCALE
 from nvr.footage import Segment
 from nvr.open_segment import Writing, written_us
 from nvr.sdp import AudioTrack
+from nvr.sound_placement import SoundPlacement
 from nvr.station_clock import StationClock
 from nvr.timeline import GAP_MIN_US, JITTER_US, ArchiveLog, Cadence, ClockStep, Timeline
 from nvr.volumes import Disk, VolumeSet
@@ -30,14 +31,8 @@ log = logging.getLogger(__name__)
 GAP_MIN = GAP_MIN_US * 9 // 100
 PAUSE_US = 700_000  # without pictures: the next run may be late
 DISK_PAUSE_US = 10_000_000
-MAX_REFILED = (
-    400  # names of a stream's first files that are remembered, in case the clock was wrong; the archive knows the others
-)
-MAX_STEPS = 4  # of which corrections may still wait
 ODD_RATE = 50_000  # ppm; a camera's clock that is wrong by more is told
 SLEW_US = 50_000  # correction by the station's clock between two files
-SOUND_LEAD = 6 * TIMESCALE // 10  # sender reports may move sound against the pictures by no more
-
 
 LiveTap = Callable[[Assembled, Writing, bytes], None]
 
@@ -69,10 +64,7 @@ class SegmentSink:
         self._station: StationClock | None = None
         self._step_us = 0  # by which the station's clock was set; the next file begins with it
         self._stepped: Callable[[ClockStep], None] | None = None
-        self._since_us = 0  # since when the station's clock runs as it does
-        self._filed = array("q")  # starts of the first files since then
-        self._filed_more = False  # there are more
-        self._after: list[list[int]] = []  # for each of the newest steps, the files since
+        self._filed = FiledNames()
         self._cadence = Cadence()
         self._origin: int | None = None
         self._told_rate = False
@@ -82,8 +74,7 @@ class SegmentSink:
         self._last_start = 0  # µs UTC, of the newest file
         self._blocked_until_us = 0  # after a disk error nothing is written before this
         self._disk: Disk | None = None
-        self._sound: AudioTrack | None = None
-        self._sound_clock = WallClock()
+        self._sound = SoundPlacement(self.clock)
         self.segments_made = 0
         self.recorded = 0  # 90 kHz, of pictures handed to a file
 
@@ -99,15 +90,14 @@ class SegmentSink:
     def follow(self, station: StationClock, stepped: Callable[[ClockStep], None]) -> None:
         """Keep to the station's clock; `stepped` hears when the stream went over to a clock that was set."""
         self._station, self._stepped = station, stepped
-        self._since_us = station.read() + station.correction_us
+        self._filed.since_us = station.read() + station.correction_us
         self.clock.correction_us = station.correction_us
 
     def take_over(self, old: SegmentSink) -> None:
         """Go on where another sink of the stream ended; what a wrong clock filed there is this one's to correct."""
         old.end_session()
         self.timeline.resume(old.covered_until, old.in_gap, old.timeline.last_cause)
-        self._since_us, self._filed, self._filed_more = old._since_us, old._filed, old._filed_more
-        self._after, self._last_start = old._after, old._last_start
+        self._filed, self._last_start = old._filed, old._last_start
 
     def rest(self) -> None:
         """The stream is not recorded for a while."""
@@ -130,9 +120,8 @@ class SegmentSink:
         if self._station is not None:  # slewed since the last file
             self.clock.correction_us = self._station.correction_us
         self.clock.restart()
-        self._sound_clock.restart()
         self._cadence = Cadence()
-        self._sound = sound
+        self._sound.begin_session(sound)
 
     def sender_report(self, camera_us: int, stream_time: int, arrival_us: int) -> None:
         """The camera says that its clock read `camera_us` at `stream_time` (90 kHz)."""
@@ -140,8 +129,7 @@ class SegmentSink:
 
     def audio_report(self, camera_us: int, sound_time: int | None) -> None:
         """The same of the sound, in units of its rate."""
-        if self._sound is not None and sound_time is not None:
-            self._sound_clock.report(camera_us, sound_time * TIMESCALE // self._sound.rate)
+        self._sound.report(camera_us, sound_time)
 
     def clock_stepped(self, by_us: int) -> None:
         """The station's clock was set: the next file begins by the new one."""
@@ -153,18 +141,12 @@ class SegmentSink:
         by, self._step_us = self._step_us, 0
         if by == 0:
             return
-        until = self.covered_until
+        step = self._filed.step(self.stream, by, self.covered_until)
         self.clock.correction_us += by
         self.timeline.shift(by)
         self._last_start = 0
-        known = tuple(self._filed)
-        since = min(self._since_us, *self._filed[:1], until if until is not None else self._since_us)
-        if until is not None and self._stepped is not None:
-            self._after = [*self._after[-MAX_STEPS:], []]
-            self._stepped(ClockStep(self.stream, since, until, by, known, self._filed_more, self._after[-1]))
-        # What was moved moves again with the next step: this one may have been the mistake.
-        self._filed = array("q", (start + by for start in known))
-        self._since_us = since + by
+        if step is not None and self._stepped is not None:
+            self._stepped(step)
 
     def fragment(self, run: Assembled, arrival_us: int) -> None:
         """Take a run of pictures that had all arrived at `arrival_us` (µs of the station's steady time)."""
@@ -251,29 +233,15 @@ class SegmentSink:
 
     def audio(self, run: audio.AudioRun, track: AudioTrack, arrival_us: int) -> None:
         """Take sound; it is placed by its arrival as pictures are."""
-        rate, length = track.rate, sum(run.durations)
-        ticks = length * TIMESCALE // rate
-        # What had arrived is the end of the run: it is placed like a picture behind it.
-        placed, (lasts, _) = self._sound_clock.place(run.time * TIMESCALE // rate, [ticks, 1], arrival_us)
         segment = self.segment
-        if segment is None or segment.sound is not track or not segment.fragments:
+        time = self._sound.place(run, track, arrival_us, segment)
+        if segment is None or time is None:
             return
-        if lasts != ticks:
-            run.durations = [max(1, d * lasts // max(1, ticks)) for d in run.durations]
-        time = max(segment.sound_end, (placed + self._sound_lead() - segment.base) * rate // TIMESCALE)
         head = audio.moof(segment.fragments + 1, time, run)
         if segment.disk.writer.append(segment.file, head, bytes(run.data), size=len(head) + len(run.data)):
             segment.fragments += 1
             segment.sound_end = time + sum(run.durations)
             segment.gops[-1].size = segment.file.size - segment.gops[-1].offset
-
-    def _sound_lead(self) -> int:
-        """By both tracks' sender reports: how much later the sound was taken than its arrival says (90 kHz)."""
-        pictures, sound = self.clock.offset_us, self._sound_clock.offset_us
-        if pictures is None or sound is None:
-            return 0
-        lead = (sound - pictures - self.clock.correction_us) * 9 // 100
-        return lead if abs(lead) <= SOUND_LEAD else 0
 
     def _must_rotate(self, segment: Writing, run: Assembled) -> bool:
         limit = self._first_seconds if self._rotations == 0 else self._seconds
@@ -295,12 +263,12 @@ class SegmentSink:
             self.clock.move(by)
             run.time += by
         self._last_start = start
-        self._remember(start)
+        self._filed.add(start)
         self._disk = disk
         fact = Segment(self.stream, disk.number, start, start, open=True)
         path = disk.path / self.stream / footage.name_of(start)
         file = SegmentFile(path, lambda e: self._in_loop(lambda: self._failed(file, disk, e)))
-        init = fmp4.init_segment(run.video, self._sound)
+        init = fmp4.init_segment(run.video, self._sound.track)
         if not disk.writer.append(file, init, size=len(init)):
             self.timeline.cover(start)
             self.start_gap("disk_error", "the disk does not keep up", start)
@@ -315,22 +283,12 @@ class SegmentSink:
             len(init),
             self._counters.lost_packets,
             self._origin,
-            self._sound,
+            self._sound.track,
             end=run.time,
         )
         self.segments_made += 1
         self._archive.opened(fact)
         return self.segment
-
-    def _remember(self, start: int) -> None:
-        """A file was named by the clock as it is."""
-        for after in self._after:
-            if len(after) < MAX_REFILED:
-                after.append(start)
-        if len(self._filed) < MAX_REFILED:
-            self._filed.append(start)
-        else:
-            self._filed_more = True
 
     def _cause_of_hole(self, run: Assembled, before: int) -> str:
         """Why pictures are missing before picture `before` of the run: were packets lost there? Where the engine cannot tell the

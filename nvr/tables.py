@@ -192,6 +192,21 @@ class StreamStatus(Base):
     damaged_units: Mapped[int] = mapped_column(
         BigInteger, default=0, server_default="0", comment="Pictures dropped because a part of them is missing"
     )
+    duplicate_packets: Mapped[int] = mapped_column(
+        BigInteger, default=0, server_default="0", comment="Packets that had come before, or came too late: dropped"
+    )
+    start_points: Mapped[int] = mapped_column(
+        BigInteger,
+        default=0,
+        server_default="0",
+        comment="Groups of pictures that begin at no keyframe (recovery points, intra pictures)",
+    )
+    held_back: Mapped[int] = mapped_column(
+        BigInteger,
+        default=0,
+        server_default="0",
+        comment="Readings put off because the stream takes more than its share of the CPU",
+    )
     short_holes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0", comment="Holes below a second: no gaps")
     short_hole_seconds: Mapped[float] = mapped_column(default=0.0, server_default="0", comment="What is missing in them")
     loss: Mapped[float] = mapped_column(default=0.0, comment="Share of packets lost since the last observation")

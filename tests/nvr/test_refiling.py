@@ -18,7 +18,7 @@ from cameras.virtual.rtsp_server import Mount
 from core.clock import SECOND, ManualClock, SystemClock, to_microseconds
 from core.database import Database
 from core.settings import RetentionSettings
-from nvr import clock_epoch, footage, holds, recovery, refiling
+from nvr import clock_epoch, file_moves, footage, holds, recovery, refiling
 from nvr.archive import ArchiveDatabase
 from nvr.footage import Segment, path_of
 from nvr.plausible_clock import Reading
@@ -136,7 +136,7 @@ def links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("by", [-HOUR, -10 * SECOND, 10 * SECOND, HOUR, 400 * 24 * HOUR])
 async def test_files_and_entries_move_together(filed: Filed, by: int) -> None:
     await filed.prepare(T - 7 * HOUR, T, T + 10 * SECOND, T + 20 * SECOND)
-    assert await refiling.refile(filed.database, filed.step(by, T, T + 10 * SECOND, T + 20 * SECOND)) == 3
+    assert await file_moves.refile(filed.database, filed.step(by, T, T + 10 * SECOND, T + 20 * SECOND)) == 3
     found = await segments_of(filed.database)
     assert [s.start_us for s in found] == pytest.approx(
         sorted([T - 7 * HOUR, T + by, T + by + 10 * SECOND, T + by + 20 * SECOND]), abs=1
@@ -213,9 +213,9 @@ async def test_a_crash_loses_no_file(filed: Filed, crash: str, monkeypatch: pyte
     async def dies(*_: object, **__: object) -> None:
         raise SystemError("killed")
 
-    monkeypatch.setattr(refiling if crash == "_exchange" else recovery, crash, dies)
+    monkeypatch.setattr(file_moves if crash == "_exchange" else recovery, crash, dies)
     with pytest.raises(SystemError):
-        await refiling.refile(filed.database, filed.step(-HOUR, T, T + 10 * SECOND))
+        await file_moves.refile(filed.database, filed.step(-HOUR, T, T + 10 * SECOND))
     found = await segments_of(filed.database)
     assert len(found) == 2
     for segment in found:
@@ -237,7 +237,7 @@ async def test_a_full_disk_without_hard_links_leaves_everything_as_it_was(
     monkeypatch.setattr(os, "link", no_links)
     monkeypatch.setattr(shutil, "copyfile", full)
     with pytest.raises(OSError, match="No space"):
-        await refiling.refile(filed.database, filed.step(-HOUR, T))
+        await file_moves.refile(filed.database, filed.step(-HOUR, T))
     assert [s.start_us for s in await segments_of(filed.database)] == [T]
     left = await asyncio.to_thread(lambda: [p for p in filed.folder.rglob("*") if p.suffix in (".mp4", ".copy")])
     assert len(left) == 1
@@ -309,7 +309,7 @@ async def test_more_files_than_a_stream_remembers_move_in_batches(
     filed: Filed, by: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """None is moved twice, though their new names lie among the old ones; what is filed by the new clock stays."""
-    monkeypatch.setattr(refiling, "BATCH", 3)
+    monkeypatch.setattr(file_moves, "BATCH", 3)
     before = T - 40 * SECOND  # of an earlier hour of the archive: an entry made before
     await filed.prepare(before - HOUR)
     refiler = refiling.Refiler(filed.archive)

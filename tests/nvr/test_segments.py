@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nvr import segments
+from nvr import filed_names
 from nvr.access_units import Assembled
 from nvr.audio import AudioRun
 from nvr.live import announcement
@@ -206,7 +206,7 @@ def test_the_next_file_begins_by_the_clock_that_was_set(by: int) -> None:
 
 
 def test_a_stream_remembers_its_first_files_and_those_by_the_new_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segments, "MAX_REFILED", 3)
+    monkeypatch.setattr(filed_names, "MAX_REFILED", 3)
     made, told = Recording(segment_seconds=2), list[ClockStep]()
     made.sink._stepped = told.append
     until = made.pictures(500)

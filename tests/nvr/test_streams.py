@@ -182,11 +182,11 @@ async def test_what_keeps_a_silent_camera_from_recording_is_told_by_who_knows(re
     """ffmpeg calls a connection that is closed at once "invalid data"."""
     async with recording() as machine:
         closed, invalid = ConnectionLost("the camera closed the connection"), ProtocolError("Invalid data found")
-        machine._native, machine._ffmpeg = Failing("native", closed), Failing("ffmpeg", invalid)  # type: ignore[assignment]
+        machine.engines.native, machine.engines.ffmpeg = Failing("native", closed), Failing("ffmpeg", invalid)  # type: ignore[assignment]
         state = StreamState(StreamSpec("c/main", NOWHERE), machine._sink(StreamSpec("c/main", NOWHERE), Counters()), Counters())
         assert await machine._record_once(state) is closed
         assert state.choice is not None
         state.choice.engine = "ffmpeg"
         assert await machine._record_once(state) is closed and state.engine == "ffmpeg"
-        machine._ffmpeg = Failing("ffmpeg", CameraRefused("401"))  # type: ignore[assignment]
+        machine.engines.ffmpeg = Failing("ffmpeg", CameraRefused("401"))  # type: ignore[assignment]
         assert isinstance(await machine._record_once(state), CameraRefused)

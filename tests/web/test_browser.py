@@ -15,7 +15,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from tests.conftest import ROOT
 
@@ -517,6 +517,28 @@ def test_a_dome_is_turned(browser: Browser, town: str) -> None:
     other.click("[data-test=ptz-home]")
     expect(other.locator("[data-test=ptz-error]")).to_contain_text("turns this camera")
     assert page.problems == []  # type: ignore[attr-defined]
+
+
+def test_a_dome_whose_button_was_held_is_stopped_when_another_camera_is_shown(browser: Browser, town: str) -> None:
+    page = sign_in(browser, town, "video")
+
+    def with_a_second_dome(route: Route) -> None:
+        villages = route.fetch().json()
+        for village in villages:
+            for camera in village["cameras"]:
+                camera["ptz"] = camera["ptz"] or camera["id"] == "wj-01"
+        route.fulfill(json=villages)
+
+    page.route("**/api/tree", with_a_second_dome)
+    page.reload()
+    told: list[str] = []
+    page.on("request", lambda r: told.append(r.url.partition("/api/cameras/")[2]) if "/ptz/" in r.url else None)
+    page.click("[data-camera=yj-01]")
+    page.locator("[data-test=ptz-right]").dispatch_event("pointerdown")
+    time.sleep(0.9)
+    page.click("[data-camera=wj-01]")
+    time.sleep(1.5)  # as long as two more moves would take
+    assert told[-1] == "yj-01/ptz/stop" and set(told[:-1]) == {"yj-01/ptz/move"}, told
 
 
 def test_an_alert_is_taken_and_answered_on_a_phone(browser: Browser, town: str) -> None:

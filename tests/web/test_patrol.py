@@ -352,6 +352,9 @@ async def test_what_streams_bring_beside_pictures_is_seen(sign_in: SignIn, datab
                 "damaged_units": 4 * factor,
                 "short_holes": 5 * factor,
                 "short_hole_seconds": 0.5 * factor,
+                "duplicate_packets": 6 * factor,
+                "start_points": 7 * factor,
+                "held_back": 8 * factor,
             }
             session.add(
                 StreamStatus(
@@ -364,6 +367,9 @@ async def test_what_streams_bring_beside_pictures_is_seen(sign_in: SignIn, datab
         ("packets_foreign", 22),
         ("units_skipped", 33),
         ("pictures_damaged", 44),
+        ("packets_duplicate", 66),
+        ("start_points", 77),
+        ("readings_held_back", 88),
         ("holes_short", 55),
         ("holes_short_seconds", 5.5),
     ):
@@ -371,6 +377,7 @@ async def test_what_streams_bring_beside_pictures_is_seen(sign_in: SignIn, datab
     file = await (await officer.get("/api/cameras/wj-01")).json()
     (main,) = (s for s in file["streams"] if s["kind"] == "main")
     assert (main["lost_packets"], main["foreign_packets"], main["skipped_units"], main["damaged_pictures"]) == (1, 2, 3, 4)
+    assert (main["duplicate_packets"], main["start_points"], main["held_back"]) == (6, 7, 8)
     assert (main["short_holes"], main["short_hole_seconds"], main["state"]) == (5, 0.5, "recording")
     async with database.session() as session:
         await session.execute(update(StreamStatus).values(at=now - timedelta(minutes=2)))

@@ -34,6 +34,9 @@ class StreamView(BaseModel):
     foreign_packets: int
     skipped_units: int
     damaged_pictures: int
+    duplicate_packets: int
+    start_points: int  # groups of pictures that begin at no keyframe
+    held_back: int  # readings put off because the stream takes more than its share of the CPU
     short_holes: int  # pictures missing for less than a second: they lie in no gap
     short_hole_seconds: float
     clock_offset: float | None
@@ -120,6 +123,8 @@ def _common(camera: Camera, statuses: dict[str, StreamStatus], faults: list[str]
                 fps=current.fps if current else 0.0, bitrate=current.bitrate if current else 0.0,
                 lost_packets=status.lost_packets if status else 0, foreign_packets=status.foreign_packets if status else 0,
                 skipped_units=status.skipped_units if status else 0, damaged_pictures=status.damaged_units if status else 0,
+                duplicate_packets=status.duplicate_packets if status else 0,
+                start_points=status.start_points if status else 0, held_back=status.held_back if status else 0,
                 short_holes=status.short_holes if status else 0, short_hole_seconds=status.short_hole_seconds if status else 0.0,
                 clock_offset=status.clock_offset if status else None, last_picture=status.last_picture if status else None,
             )

@@ -144,6 +144,9 @@ async def _stream_counters(session: AsyncSession, registry: CollectorRegistry, n
         ("packets_foreign", "Packets of another SSRC, payload type or channel: ignored", StreamStatus.foreign_packets),
         ("units_skipped", "NAL units that no decoder needs: skipped", StreamStatus.skipped_units),
         ("pictures_damaged", "Pictures dropped because a part of them is missing", StreamStatus.damaged_units),
+        ("packets_duplicate", "Packets that had come before, or came too late: dropped", StreamStatus.duplicate_packets),
+        ("start_points", "Groups of pictures that begin at no keyframe", StreamStatus.start_points),
+        ("readings_held_back", "Readings put off: the stream takes more than its share of the CPU", StreamStatus.held_back),
         ("holes_short", "Holes below a second, which are no gaps", StreamStatus.short_holes),
         ("holes_short_seconds", "What is missing in holes below a second", StreamStatus.short_hole_seconds),
     )

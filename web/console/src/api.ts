@@ -38,6 +38,9 @@ export interface StreamView {
   foreign_packets: number;
   skipped_units: number;
   damaged_pictures: number;
+  duplicate_packets: number;
+  start_points: number;
+  held_back: number;
   short_holes: number;
   short_hole_seconds: number;
   clock_offset: number | null;

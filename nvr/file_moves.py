@@ -1,0 +1,141 @@
+"""Files that a wrong clock named get their right names and entries.
+
+A file is moved as: second name (hard link) → one transaction (new entry, old one flagged) → old name goes, old entry
+goes. Each step may be the last before a crash: recovery adopts, or finishes the deletion. Where the file system has no hard
+links (CIFS, exFAT, FAT) the second name is a copy, made whole before it has its name, and files go one after another, so
+that there need be room for one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.clock import HOUR_US
+from core.database import Database
+from core.files import sync_folder
+from nvr import footage, recovery, salvage
+from nvr.disk_calls import DiskCalls
+from nvr.footage import Segment
+from nvr.tables import Footage
+from nvr.timeline import ClockStep
+
+NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+CALLS = DiskCalls(120.0)  # a volume that hangs holds up nobody's end
+BATCH = 200  # files of a stream that are moved in one transaction
+_Name = Callable[[Path, Path], object]
+
+
+def batches(step: ClockStep) -> Iterator[ClockStep]:
+    """The step for a few files at a time, in the order in which none gets the name of one that has yet to move."""
+    files = sorted(step.files or (), reverse=step.by_us > 0)
+    for at in range(0, len(files), BATCH):
+        yield replace(step, files=tuple(files[at : at + BATCH]))
+
+
+async def refile(database: Database, step: ClockStep) -> int:
+    """Give the stream's files of the wrong clock their right times; returns how many were moved. Raises OSError."""
+    starts = set(step.files or ())
+    async with database.reading() as session:
+        volumes = await footage.volume_paths(session)
+        rows = await session.scalars(select(Footage).where(Footage.stream == step.stream, Footage.hour.in_(_hours(starts))))
+        found = [(r.id, s) for r in rows for s in footage.unpack(r.stream, r.hour, r.volume, r.entries) if s.start_us in starts]
+    going = [(number, s) for number, s in found if not s.flags & footage.DELETING]
+    try:
+        await _move(database, volumes, going, step.by_us, os.link)
+    except OSError as e:
+        if e.errno not in NO_LINKS:
+            raise
+        going.sort(key=lambda one: one[1].start_us, reverse=step.by_us > 0)  # each leaves its name to the next
+        for one in going:
+            await _move(database, volumes, [one], step.by_us, _copy)
+    return len(going)
+
+
+async def _move(
+    database: Database, volumes: dict[int, Path], going: Sequence[tuple[int, Segment]], by_us: int, name: _Name
+) -> None:
+    segments, given_up = [s for _, s in going], threading.Event()
+    try:
+        moved = await CALLS.run(
+            frozenset(s.volume for s in segments), partial(_named, volumes, segments, by_us, name, given_up)
+        )  # fmt: skip
+    except TimeoutError:
+        given_up.set()  # names that it makes later would be of footage that stays where it is
+        raise
+    async with database.session() as session:
+        await _exchange(session, going, moved)
+    for number in {number for number, _ in going}:
+        await recovery.finish_deletion(database, volumes, number, run=partial(CALLS.run, ("unlink", number)))
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Blocking. `target` is there whole, or not at all."""
+    copy = target.with_name(target.name + salvage.COPY)
+    try:
+        shutil.copyfile(source, copy)
+        with copy.open("rb+") as f:
+            os.fsync(f.fileno())
+        copy.rename(target)
+    except OSError:
+        copy.unlink(missing_ok=True)
+        raise
+    sync_folder(target.parent)
+
+
+def _hours(starts: set[int]) -> set[int]:
+    return {s // HOUR_US for s in starts}
+
+
+def _moved(segment: Segment, by_us: int) -> Segment:
+    offset = segment.clock_offset_us
+    return replace(
+        segment, start_us=segment.start_us + by_us, end_us=segment.end_us + by_us,
+        clock_offset_us=offset - by_us if offset is not None else None,
+    )  # fmt: skip
+
+
+def _named(
+    volumes: dict[int, Path], segments: Sequence[Segment], by_us: int, name: _Name, given_up: threading.Event
+) -> list[Segment]:
+    """Blocking. A second name for each file; returns them as they will be."""
+    moved = list[Segment]()
+    try:
+        for segment in segments:
+            new = _moved(segment, by_us)
+            while (path := footage.path_of(volumes, new)).exists():  # of another file that moves itself
+                new = replace(new, start_us=new.start_us + 1)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            name(footage.path_of(volumes, segment), path)
+            moved.append(new)
+            if given_up.is_set():
+                raise TimeoutError("its volume answered too late")
+    except OSError:
+        for made in moved:  # recovery would take a second name for other footage
+            with contextlib.suppress(OSError):
+                footage.path_of(volumes, made).unlink()
+        raise
+    return moved
+
+
+async def _exchange(session: AsyncSession, going: Sequence[tuple[int, Segment]], moved: Sequence[Segment]) -> None:
+    """The old entries are flagged and the new ones there, or neither."""
+    for number in {number for number, _ in going}:
+        row = await footage.locked(session, number)
+        if row is not None:
+            starts = {s.start_us for n, s in going if n == number}
+            entries = footage.unpack(row.stream, row.hour, row.volume, row.entries)
+            flagged = [footage.flagged(s, footage.DELETING) if s.start_us in starts else s for s in entries]
+            await footage.rewrite(session, row, flagged)
+    await session.flush()
+    await footage.append(session, moved)
