@@ -4,8 +4,9 @@ It holds for all processes of a station together, over RTSP and ONVIF, where the
 (core.connection_locks). Where that file fails (a full disk, a removed folder, a file system without locks) every process
 counts for itself, says so, and tries the file again later: a budget never keeps a camera from being recorded.
 
-What a person waits for (`for_person`) goes before all else: it is given the next place in its subnet, in whatever
-process, and no later turn than now; turns that were given before are kept, so the rate holds on average.
+What a person waits for (`for_person`) goes before all else: each subnet has a place beside the others that only persons may
+take, so that dead cameras never hold all; where persons hold that one, too, the next place is theirs, in whatever process. Their
+turn is no later than now; turns that were given before are kept, so the rate holds on average.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 FILE_NAME = "connections.lock"  # in the data folder
 AGAIN_SECONDS = 60.0  # a file that failed is tried again after so long
+RESERVED = 1  # places of a subnet for what persons wait for
 _RETRY_SECONDS = 0.002  # the head is held for microseconds
 HEAD_SECONDS = 2.0  # by a process that stands still it is held longer
 _SLOT_POLL_SECONDS = (0.02, 0.06)  # another process's slot is looked for again after so long
@@ -142,7 +144,7 @@ class ConnectionBudget:
         while shared is not None and shared is self._shared:
             try:
                 if first or not shared.is_locked(shared.notices_of(subnet)):
-                    for byte in shared.slots_of(subnet, self._per_subnet):
+                    for byte in shared.slots_of(subnet, self._per_subnet + (RESERVED if first else 0)):
                         if shared.lock(byte):
                             return byte
             except OSError as e:
@@ -181,15 +183,19 @@ class ConnectionBudget:
 
 
 class _Places:
-    """Places of one subnet in this process. Who is `first` goes before all others who wait."""
+    """Places of one subnet in this process. Who is `first` goes before all others who wait, and may take the reserved ones."""
 
     def __init__(self, count: int):
-        self._free = count
+        self._count = count
+        self._taken = 0
         self._waiting: tuple[deque[asyncio.Future[None]], deque[asyncio.Future[None]]] = (deque(), deque())
 
+    def _is_free(self, *, first: bool) -> bool:
+        return self._taken < self._count + (RESERVED if first else 0)
+
     async def take(self, *, first: bool) -> None:
-        if self._free > 0:
-            self._free -= 1
+        if self._is_free(first=first):
+            self._taken += 1
             return
         queue, place = self._waiting[0 if first else 1], asyncio.get_running_loop().create_future()
         queue.append(place)
@@ -204,13 +210,13 @@ class _Places:
             raise
 
     def give(self) -> None:
-        for queue in self._waiting:
-            while queue:
+        self._taken -= 1
+        for first, queue in zip((True, False), self._waiting, strict=True):
+            while queue and self._is_free(first=first):
                 place = queue.popleft()
                 if not place.done():
                     place.set_result(None)
-                    return
-        self._free += 1
+                    self._taken += 1
 
 
 def subnet_of(url: str) -> str:

@@ -90,6 +90,7 @@ class Rows(LoadScopeScheduling):
         return "cameras" if file.startswith("tests/cameras/") else file
 
 
+@pytest.hookimpl(optionalhook=True)  # also without xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Rows:
     return Rows(config, log)
 

@@ -134,16 +134,52 @@ async def test_what_a_person_waits_for_goes_first(tmp_path: Path) -> None:
     await end(*dead, *others, *steering)
 
 
-async def test_the_places_are_kept_for_persons_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shared", [False, True])
+async def test_dead_cameras_never_hold_the_place_of_a_command(tmp_path: Path, shared: bool) -> None:
+    """Four that do not answer hold the subnet's places for long, in other processes as well: an officer's command begins at once."""
+    clock, file = ManualClock(), tmp_path / "lock" if shared else None
+    recorder, console = (ConnectionBudget(clock, 20, 4, file) for _ in range(2))
+    if not shared:
+        console = recorder
+    for budget in (recorder, console):
+        await budget._opened()
+    dead = [spawn(_hold_for(clock, recorder, f"rtsp://10.0.0.{i}/x", 60)) for i in range(8)]
+    await step(clock, 1)
+    person = Counted(clock)
+    for _ in range(3):  # again and again
+        at = clock.monotonic()
+        with for_person():
+            steering = spawn(person.attempt(console, "http://10.0.0.200/onvif", 0.1))
+        await step(clock, 0.3)
+        assert steering.done() and person.began[-1] - at < 0.05
+    with for_person():  # two officers: the second waits for the first, not for the dead
+        both = [spawn(person.attempt(console, f"http://10.0.0.20{i}/onvif", 0.2)) for i in range(2)]
+    await step(clock, 0.7)
+    assert all(t.done() for t in both) and person.most == 1
+    assert sum(t.done() for t in dead) == 0
+    await end(*dead, *both)
+
+
+async def _hold_for(clock: ManualClock, budget: ConnectionBudget, url: str, seconds: float) -> None:
+    async with budget.attempt(url):
+        await clock.sleep(seconds)
+
+
+async def test_persons_have_one_place_more_and_no_others(tmp_path: Path) -> None:
     clock = ManualClock()
     counted, budget = Counted(clock), ConnectionBudget(clock, 100, 2)
     with for_person():
-        work = [spawn(counted.attempt(budget, "rtsp://10.0.0.1/x", 0.2)) for _ in range(3)]
+        work = [spawn(counted.attempt(budget, "rtsp://10.0.0.1/x", 0.2)) for _ in range(4)]
     work += [spawn(counted.attempt(budget, "rtsp://10.0.0.2/x", 0.2)) for _ in range(9)]
     await step(clock, 0.05)
-    await end(work[2], work[3])  # who waits may leave
+    assert counted.most == 3
+    await end(work[3], work[4])  # who waits may leave
+    counted.most = 0
+    await step(clock, 0.2)
+    assert counted.most <= 3
+    counted.most = 0
     await step(clock, 2)
-    assert len(counted.began) == 10 and counted.most == 2
+    assert len(counted.began) == 11 and counted.most == 2
     await end(*work)
 
 

@@ -529,6 +529,7 @@ def test_a_dome_whose_button_was_held_is_stopped_when_another_camera_is_shown(br
                 camera["ptz"] = camera["ptz"] or camera["id"] == "wj-01"
         route.fulfill(json=villages)
 
+    expect(page.locator("[data-camera=yj-01]")).to_be_visible()
     page.route("**/api/tree", with_a_second_dome)
     page.reload()
     told: list[str] = []
