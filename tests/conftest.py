@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from blockbuster import BlockBuster, blockbuster_ctx
 from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
@@ -21,7 +22,7 @@ import station.schema
 from cameras.virtual.clip import Clip, encode
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from cameras.virtual.scene import Street
-from core import migrate
+from core import migrate, passwords
 from core.clock import ManualClock
 from core.database import Database
 from tests import postgres
@@ -103,6 +104,15 @@ def _no_blocking_calls() -> Iterator[BlockBuster]:
         yield buster
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _cheap_passwords() -> Iterator[None]:
+    """Thousands of accounts are made and signed in; tests.core.test_passwords asks what the product's hashes cost."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        patch.setattr(passwords, "_NOBODY", passwords.hashed("nobody"))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _umask() -> Iterator[None]:
     """A command that runs inside a test sets the station's own (027)."""
@@ -143,10 +153,10 @@ def migrated_file() -> bytes:
 
 
 @asynccontextmanager
-async def open_database(folder: Path, name: str = "test.db") -> AsyncIterator[Database]:
-    """A new database in a folder."""
+async def open_database(folder: Path, name: str = "test.db", content: bytes = b"") -> AsyncIterator[Database]:
+    """A new database in a folder: `content`, or an empty one."""
     file = folder / name
-    await asyncio.to_thread(lambda: file.write_bytes(_migrated()))
+    await asyncio.to_thread(lambda: file.write_bytes(content or _migrated()))
     db = Database(f"sqlite+aiosqlite:///{file}", AUDIT_KEY)
     try:
         yield db

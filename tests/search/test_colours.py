@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+
 import cv2
 import numpy as np
 import pytest
@@ -12,9 +14,12 @@ from search.vocabulary import Colour, Tone
 from tests.health.frames import street
 
 
+@functools.cache
 def jacket(name: str) -> Picture:
     view = scene.Street(2, (1280, 720), [scene.Walker(name, "black", 0.5, 0.92, 0.0, False)])
-    return view.frame(0.5, 0)[int(720 * 0.42) : int(720 * 0.92), 580:700]
+    cut = view.frame(0.5, 0)[int(720 * 0.42) : int(720 * 0.92), 580:700].copy()
+    cut.flags.writeable = False  # everybody gets the same
+    return cut
 
 
 @pytest.mark.parametrize("name", ["red", "blue", "green", "yellow", "black", "white"])

@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from core import station_lock
+from tests.commands import minwang
 from tests.conftest import ROOT
-from tests.station.test_station import station
 
 
 @contextmanager
@@ -61,14 +61,14 @@ def test_a_second_one_is_refused_and_readers_are_not(tmp_path: Path) -> None:
         workers_of(process, 3)
         for name, command in COMMANDS.items():
             started = time.monotonic()
-            refused = station(*command, cwd=tmp_path)
+            refused = minwang(*command, cwd=tmp_path)
             assert refused.returncode == 1, name
             assert f"is in use by 'minwang serve' (process {process.pid} of user" in refused.stderr, name
             assert len(refused.stderr.splitlines()) == 1, refused.stderr
             assert time.monotonic() - started < 40
-        assert json.loads(station("user", "list", "--json", cwd=tmp_path).stdout) == []
-        assert station("archive", "verify", cwd=tmp_path).returncode == 0
-    assert station("archive", "verify", "--repair", "--reason", "test", cwd=tmp_path).returncode == 0
+        assert json.loads(minwang("user", "list", "--json", cwd=tmp_path).stdout) == []
+        assert minwang("archive", "verify", cwd=tmp_path).returncode == 0
+    assert minwang("archive", "verify", "--repair", "--reason", "test", cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGKILL])
@@ -93,14 +93,14 @@ def test_patrol_and_index_beside_a_station(tmp_path: Path) -> None:
     """The station does the round itself; what it indexes by itself is not indexed by a second one."""
     with serving(tmp_path) as process:
         workers_of(process, 3)
-        patrolled = station("patrol", "--json", cwd=tmp_path, timeout=120)
+        patrolled = minwang("patrol", "--json", cwd=tmp_path, timeout=120)
         assert json.loads(patrolled.stdout)["cameras"] == 0, patrolled.stderr
-        refused = station("index", cwd=tmp_path)
+        refused = minwang("index", cwd=tmp_path)
         assert refused.returncode == 1
         assert "the running station indexes what is new by itself; give --from and --to" in refused.stderr
         stretch = ("index", "--from", "2026-01-01T00:00:00Z", "--to", "2026-01-01T01:00:00Z")
-        assert station(*stretch, cwd=tmp_path).returncode == 0
-    assert station("index", cwd=tmp_path).returncode == 0
+        assert minwang(*stretch, cwd=tmp_path).returncode == 0
+    assert minwang("index", cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.soak
@@ -119,5 +119,5 @@ def test_two_stations_on_one_volume(tmp_path: Path) -> None:
             assert other.wait(timeout=60) == 1
         sentence = (second / "log").read_text().splitlines()[-1]
         assert f"{tmp_path / 'disk'} is in use by the station of {first / 'data'}" in sentence
-        repaired = station("archive", "verify", "--repair", "--reason", "test", cwd=second)
+        repaired = minwang("archive", "verify", "--repair", "--reason", "test", cwd=second)
         assert repaired.returncode == 1 and "is in use by the station of" in repaired.stderr

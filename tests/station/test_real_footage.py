@@ -6,20 +6,20 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import FOOTAGE, MODELS, ROOT, SHARED, needs_footage
+from tests.commands import minwang
+from tests.conftest import FOOTAGE, MODELS, SHARED, needs_footage
 from tests.ports import free_port
 
 FARM = SHARED / "tools" / "rtsp_farm.py"
 PORT = free_port()
 pytestmark = [pytest.mark.footage, needs_footage]
-ENVIRONMENT = {"PYTHONPATH": str(ROOT), "MINWANG_CREDENTIAL_FARM": "pass word/1"}
+ENVIRONMENT = {"MINWANG_CREDENTIAL_FARM": "pass word/1"}
 
 
 @pytest.fixture(autouse=True)
@@ -47,14 +47,7 @@ def farm(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def station(*arguments: str, cwd: Path, status: int = 0) -> Any:
-    done = subprocess.run(
-        [sys.executable, "-m", "station", *arguments],
-        cwd=cwd,
-        env={**os.environ, **ENVIRONMENT},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = minwang(*arguments, cwd=cwd, env={**os.environ, **ENVIRONMENT})
     assert done.returncode == status, done.stderr[-2000:] + done.stdout[-2000:]
     assert "pass word" not in done.stdout + done.stderr
     return json.loads(done.stdout)

@@ -16,6 +16,7 @@ import pytest
 import core
 from core.clock import SystemClock
 from station.supervisor import Role, Supervisor
+from tests.commands import minwang, started
 from tests.conftest import ROOT
 
 RUN = "MINWANG_TEST_RUN"  # inherited by whatever a command starts: other stations on this machine are none of our business
@@ -33,18 +34,6 @@ COMMANDS = (
 )  # fmt: skip
 
 
-def station(*arguments: str, cwd: Path, run: str = "", **kwargs: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # type: ignore[call-overload, no-any-return]
-        [sys.executable, "-m", "station", *arguments],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), RUN: run},
-        capture_output=True,
-        text=True,
-        check=False,
-        **kwargs,
-    )
-
-
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str) -> None:
     from click.testing import CliRunner
@@ -58,14 +47,16 @@ def test_every_command_has_help(command: str) -> None:
 
 def test_the_program_calls_itself_minwang(tmp_path: Path) -> None:
     """Nobody can type `python -m station`: ./minwang starts it in an environment of its own."""
-    asked = [station(*a, cwd=tmp_path) for a in (["--help"], ["demo", "--help"], ["inventory", "check", "--help"])]
-    wrong = [station(*a, cwd=tmp_path) for a in (["fly"], ["record"], ["--nothing"], ["user", "add", "--role", "king", "a"])]
+    asked = [started("--help", cwd=tmp_path)]
+    asked += [minwang(*a, cwd=tmp_path) for a in (["demo", "--help"], ["inventory", "check", "--help"])]
+    wrong = [started("record", cwd=tmp_path)]
+    wrong += [minwang(*a, cwd=tmp_path) for a in (["fly"], ["--nothing"], ["user", "add", "--role", "king", "a"])]
     assert [d.returncode for d in asked + wrong] == [0] * len(asked) + [2] * len(wrong)
     for done in asked + wrong:
         text = done.stdout + done.stderr
         assert "Usage: minwang" in text and "python" not in text, text
     assert (
-        station("--version", cwd=tmp_path).stdout == station("version", cwd=tmp_path).stdout == f"minwang {core.__version__}\n"
+        minwang("--version", cwd=tmp_path).stdout == minwang("version", cwd=tmp_path).stdout == f"minwang {core.__version__}\n"
     )
 
 
@@ -89,32 +80,32 @@ def test_a_worker_imports_no_other_command() -> None:
 
 
 def test_status_two_for_wrong_use_and_one_for_failure(tmp_path: Path) -> None:
-    assert station("record", cwd=tmp_path).returncode == 2  # options missing
-    assert station("fly", cwd=tmp_path).returncode == 2
-    bad = station("inventory", "check", "--file", "none.yaml", cwd=tmp_path)
+    assert minwang("record", cwd=tmp_path).returncode == 2  # options missing
+    assert minwang("fly", cwd=tmp_path).returncode == 2
+    bad = minwang("inventory", "check", "--file", "none.yaml", cwd=tmp_path)
     assert bad.returncode == 2
     assert "none.yaml: no such file" in bad.stderr
     assert "Traceback" not in bad.stderr
     (tmp_path / "minwang.toml").touch()
-    none = station("clip", "cam", "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z", "o.mp4", "--reason", "x", cwd=tmp_path)
+    none = minwang("clip", "cam", "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z", "o.mp4", "--reason", "x", cwd=tmp_path)
     assert none.returncode == 1
     assert "nothing of cam/main is recorded" in none.stderr
     (tmp_path / "minwang.toml").write_text("[web]\nprot = 1\n")
-    assert "minwang.toml:2: unknown key 'web.prot'" in station("user", "list", cwd=tmp_path).stderr
+    assert "minwang.toml:2: unknown key 'web.prot'" in minwang("user", "list", cwd=tmp_path).stderr
 
 
 def test_inventory_and_users_from_the_command_line(tmp_path: Path) -> None:
     (tmp_path / "minwang.toml").touch()
     inventory = str(ROOT / "inventory.yaml")
-    checked = json.loads(station("inventory", "check", "--file", inventory, "--json", cwd=tmp_path).stdout)
+    checked = json.loads(minwang("inventory", "check", "--file", inventory, "--json", cwd=tmp_path).stdout)
     assert (checked["villages"], checked["cameras"]) == (3, 8)
-    assert len(json.loads(station("inventory", "plan", "--file", inventory, "--json", cwd=tmp_path).stdout)["added"]) == 12
-    assert station("inventory", "apply", "--file", inventory, cwd=tmp_path).returncode == 0
-    assert station("inventory", "plan", "--file", inventory, cwd=tmp_path).stdout.endswith("\nnothing to change\n")
-    assert "wj-01" in station("inventory", "export", cwd=tmp_path).stdout
-    sealed = station("inventory", "password", "village", "--password-file", "-", cwd=tmp_path, input="geheim\n")
+    assert len(json.loads(minwang("inventory", "plan", "--file", inventory, "--json", cwd=tmp_path).stdout)["added"]) == 12
+    assert minwang("inventory", "apply", "--file", inventory, cwd=tmp_path).returncode == 0
+    assert minwang("inventory", "plan", "--file", inventory, cwd=tmp_path).stdout.endswith("\nnothing to change\n")
+    assert "wj-01" in minwang("inventory", "export", cwd=tmp_path).stdout
+    sealed = minwang("inventory", "password", "village", "--password-file", "-", cwd=tmp_path, input="geheim\n")
     assert sealed.returncode == 0, sealed.stderr
-    added = station(
+    added = minwang(
         "user",
         "add",
         "zhang",
@@ -128,8 +119,8 @@ def test_inventory_and_users_from_the_command_line(tmp_path: Path) -> None:
         input="a long password\n",
     )
     assert added.returncode == 0, added.stderr
-    assert json.loads(station("user", "list", "--json", cwd=tmp_path).stdout)[0]["name"] == "zhang"
-    again = station(
+    assert json.loads(minwang("user", "list", "--json", cwd=tmp_path).stdout)[0]["name"] == "zhang"
+    again = minwang(
         "user",
         "add",
         "zhang",
@@ -211,7 +202,7 @@ def test_the_demo_does_what_it_promises_and_leaves_nothing_behind() -> None:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
     run = secrets.token_hex()
-    done = station("demo", "--seconds", "64", "--port", str(port), cwd=ROOT, timeout=400, run=run)
+    done = started("demo", "--seconds", "64", "--port", str(port), cwd=ROOT, timeout=400, **{RUN: run})
     summary = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr + done.stdout
     assert summary["complete"] is True
@@ -234,7 +225,7 @@ def test_a_busy_port_is_one_sentence() -> None:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         s.listen()
-        done = station("demo", "--seconds", "20", "--port", str(s.getsockname()[1]), cwd=ROOT)
+        done = minwang("demo", "--seconds", "20", "--port", str(s.getsockname()[1]), cwd=ROOT)
     assert done.returncode == 1
     assert "choose another with --port" in done.stderr
 
@@ -246,7 +237,7 @@ def test_a_demo_whose_console_cannot_start_ends_with_its_sentence(monkeypatch: p
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
     monkeypatch.setenv("MINWANG_WEB__HOST", "192.0.2.1")  # an address that no machine has
-    done = station("demo", "--port", str(port), cwd=ROOT, timeout=250)
+    done = minwang("demo", "--port", str(port), cwd=ROOT, timeout=250)
     assert done.returncode != 0 and "web.host" in done.stderr and "Traceback" not in done.stderr
 
 
@@ -261,7 +252,7 @@ def test_a_second_demo_is_one_sentence_and_harms_not_the_first() -> None:
         free.close()
         s.bind(("127.0.1.17", 8899))
         s.listen()
-        done = station("demo", "--seconds", "20", "--port", str(port), cwd=ROOT)
+        done = minwang("demo", "--seconds", "20", "--port", str(port), cwd=ROOT)
     assert done.returncode == 1
     assert "127.0.1.17:8899" in done.stderr and "another demo" in done.stderr and "Traceback" not in done.stderr
     assert kept.exists()

@@ -21,8 +21,8 @@ from core.notify import Notifier
 from station.overseeing import Overseer
 from station.supervisor import Role, Supervisor
 from station.worker_report import EX_CONFIG
+from tests.commands import minwang
 from tests.station.test_one_station import serving, workers_of
-from tests.station.test_station import station
 
 SAYS = "import os, sys, time\ndef say(text): os.write(int(os.environ['MINWANG_REPORT']), text.encode() + b'\\n')\n"
 READY = SAYS + "say('{\"ready\": true}')\nwhile True: time.sleep(0.1); say('{}')\n"
@@ -145,13 +145,13 @@ async def test_a_worker_that_had_worked_is_started_again_whatever_it_says() -> N
 
 def test_status_of_a_station(tmp_path: Path) -> None:
     (tmp_path / "minwang.toml").write_text('[data]\ndir = "data"\n')
-    before = station("status", cwd=tmp_path)
+    before = minwang("status", cwd=tmp_path)
     assert before.returncode == 1 and "no station runs on" in before.stdout and "unknown" in before.stdout
     with serving(tmp_path) as process:
         deadline = time.monotonic() + 60
-        while station("status", cwd=tmp_path).returncode and time.monotonic() < deadline:
+        while minwang("status", cwd=tmp_path).returncode and time.monotonic() < deadline:
             time.sleep(2)  # each asks with a process of its own
-        facts = json.loads(station("status", "--json", cwd=tmp_path).stdout)
+        facts = json.loads(minwang("status", "--json", cwd=tmp_path).stdout)
         assert facts["running"] and facts["ready"] and facts["holder"]["pid"] == process.pid
         assert [w["name"] for w in facts["workers"]] == ["controller", "recorder-0", "analyst"]
         assert facts["streams"] == {"wanted": 0, "recording": 0, "states": {}}
@@ -159,12 +159,12 @@ def test_status_of_a_station(tmp_path: Path) -> None:
         recorder.kill()
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            facts = json.loads(station("status", "--json", cwd=tmp_path).stdout)
+            facts = json.loads(minwang("status", "--json", cwd=tmp_path).stdout)
             if facts["workers"][1]["restarts"]:
                 break
             time.sleep(1)
         assert facts["workers"][1]["restarts"] == 1 and "status -9" in facts["workers"][1]["last_end"]
         assert psutil.pid_exists(process.pid)
-    after = json.loads(station("status", "--json", cwd=tmp_path).stdout)
+    after = json.loads(minwang("status", "--json", cwd=tmp_path).stdout)
     assert not after["running"] and after["workers"] == []
     assert station_lock.holder(tmp_path / "data") is None

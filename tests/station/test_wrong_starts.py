@@ -19,7 +19,7 @@ import pytest
 from core import ports
 from core.errors import StorageError
 from core.secrets import Vault
-from tests.station.test_station import station
+from tests.commands import minwang
 
 TOWN = "town: t\ncredentials: [{name: all, username: u}]\nvillages: [{code: v, name: V}]\ncameras: []\n"
 
@@ -48,13 +48,13 @@ class Start:
     def database(self) -> sqlite3.Connection:
         """The database of a station that was in order."""
         self.write()
-        assert station("user", "list", cwd=self.folder).returncode == 0
+        assert minwang("user", "list", cwd=self.folder).returncode == 0
         return sqlite3.connect(self.data_dir / "minwang.db")
 
     def seal_a_password(self) -> None:
         self.write()
-        assert station("inventory", "apply", cwd=self.folder).returncode == 0
-        sealed = station("inventory", "password", "all", "--password-file", "-", cwd=self.folder, input="geheim\n")
+        assert minwang("inventory", "apply", cwd=self.folder).returncode == 0
+        sealed = minwang("inventory", "password", "all", "--password-file", "-", cwd=self.folder, input="geheim\n")
         assert sealed.returncode == 0, sealed.stderr
 
 
@@ -172,7 +172,7 @@ MORE: tuple[Callable[[Start], None], ...] = (
 def refused(start: Start) -> None:
     start.write()
     # An endless retry never ends; on a busy machine the analyst, which starts last, takes its time.
-    done = station("serve", "--wait-for-database", "1", cwd=start.folder, timeout=150)
+    done = minwang("serve", "--wait-for-database", "1", cwd=start.folder, timeout=150)
     sentences = [line for line in done.stderr.splitlines() if not line.startswith("{")]
     assert done.returncode in (1, 2), done.stderr
     assert len(sentences) == 1 and sentences[0].startswith("minwang: "), done.stderr

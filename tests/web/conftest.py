@@ -17,7 +17,8 @@ from core.permissions import NEEDS_VILLAGES, Role
 from core.settings import DataSettings, Settings
 from search.store import Days
 from search.upkeep import days_of
-from tests.conftest import ROOT
+from tests import postgres
+from tests.conftest import ROOT, open_database
 from web import limits, server
 from web.services import SERVICES
 
@@ -32,6 +33,36 @@ class LimitedServer(TestServer):
 
     async def _make_runner(self, **options: Any) -> web.AppRunner:
         return limits.Runner(self.app, self.app[SERVICES].settings.web)
+
+
+_town: list[bytes] = []  # the file of a database in which the inventory is applied, once a process
+
+
+async def _apply(database: Database) -> None:
+    town = await asyncio.to_thread(inventory.load, ROOT / "inventory.yaml")
+    async with database.session() as session:
+        await registry.apply(session, town, SystemClock().now(), "test")
+
+
+async def _town_file(folder: Path) -> bytes:
+    if not _town:
+        async with open_database(folder, "town.db") as database:
+            await _apply(database)
+        _town.append(await asyncio.to_thread((folder / "town.db").read_bytes))
+    return _town[0]
+
+
+@pytest.fixture
+async def database(chosen_address: str, tmp_path: Path) -> AsyncIterator[Database]:
+    """A new database on what `--database` says; the town's villages and cameras are in it."""
+    if chosen_address:
+        async with postgres.open_database(chosen_address) as made:
+            await _apply(made)
+            yield made
+        return
+    content = await _town_file(tmp_path)
+    async with open_database(tmp_path, content=content) as made:
+        yield made
 
 
 @pytest.fixture
@@ -52,9 +83,6 @@ async def sign_in(database: Database, station_settings: Settings) -> AsyncIterat
     """`await sign_in(role)` gives a client with that role's session; None: nobody's."""
     clock = SystemClock()
     accounts = Accounts(database, clock)
-    town = await asyncio.to_thread(inventory.load, ROOT / "inventory.yaml")
-    async with database.session() as session:
-        await registry.apply(session, town, clock.now(), "test")
     app = await asyncio.to_thread(server.build, station_settings, database, accounts, clock)
     test_server = LimitedServer(app)
     await test_server.start_server()

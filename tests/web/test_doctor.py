@@ -28,6 +28,7 @@ from nvr import footage
 from nvr.footage import Segment
 from nvr.tables import OpenSegment, RetentionClockRow, StreamStatus, Volume, Worker
 from search.tables import IndexState
+from tests.commands import minwang
 from tests.conftest import ROOT, _migrated
 from tests.web.certificates import made, write
 from tests.web.conftest import SignIn
@@ -551,11 +552,10 @@ async def test_administrators_get_the_facts_and_costly_checks_run_once(sign_in: 
 
 
 def test_doctor_on_the_command_line(tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MINWANG_DATA__DATABASE": ""}
+    environment = {**os.environ, "MINWANG_DATA__DATABASE": ""}
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "station", *arguments]
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        return minwang(*arguments, cwd=tmp_path, env=environment)
 
     (tmp_path / "minwang.toml").write_text("[web]\nport = 1\n")
     done = run("doctor", "--json")

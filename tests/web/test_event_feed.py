@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 
@@ -14,9 +15,18 @@ from core.database import Database
 from core.errors import TooManyError
 from core.permissions import Role
 from core.tasks import running
+from tests import postgres
+from tests.conftest import open_database
 from tests.web.conftest import SignIn
 from web import event_feed, limits
 from web.event_feed import EventFeed
+
+
+@pytest.fixture
+async def database(chosen_address: str, tmp_path: Path) -> AsyncIterator[Database]:
+    """Without the events of a town that was applied."""
+    async with postgres.open_database(chosen_address) if chosen_address else open_database(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from core.settings import DataSettings, Settings
 from station.backup import archive, create, restore
 from station.backup.create import Wish, backup
 from tests import postgres
+from tests.commands import minwang
 from tests.conftest import ROOT
 from tests.postgres import AUDIT_KEY
 from tests.station.backup.conftest import PASSPHRASE, rows_of
@@ -184,13 +185,6 @@ def test_a_writer_waits_for_no_backup_and_no_backup_for_a_writer(tmp_path: Path,
     assert count > 100 and longest < 1.0
     create.sqlite.check(tmp_path / "copy.db", thorough=True)
     assert create.sqlite.facts(tmp_path / "copy.db")[1]["footage"] == 40_000
-
-
-def minwang(*arguments: str, cwd: Path, input: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "station", *arguments], cwd=cwd, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, check=False, input=input,
-    )  # fmt: skip
 
 
 def test_backup_and_restore_from_the_command_line(tmp_path: Path, chosen_address: str) -> None:

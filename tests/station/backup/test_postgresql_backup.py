@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from click.testing import CliRunner
 
 from core import events, migrate
 from core.clock import SystemClock
@@ -18,8 +17,8 @@ from core.errors import BackupError
 from core.settings import DataSettings, Settings
 from station.backup import postgresql as programs
 from station.backup.create import Wish, backup
-from station.cli import cli
 from tests import postgres
+from tests.commands import minwang
 from tests.conftest import ROOT
 from tests.postgres import AUDIT_KEY
 
@@ -65,12 +64,11 @@ def test_the_password_of_the_database_leaves_only_sealed(
 ) -> None:
     """From the command line to the command line, into an empty database that another settings file names."""
     monkeypatch.delenv("MINWANG_DATA__DATABASE", raising=False)
-    runner = CliRunner()
 
-    def minwang(config: str, *arguments: str) -> str:
-        done = runner.invoke(cli, ["--config", str(tmp_path / config), *arguments])
-        assert done.exit_code == 0, done.output
-        return done.output
+    def given(config: str, *arguments: str) -> str:
+        done = minwang("--config", str(tmp_path / config), *arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def settings_file(name: str, database: str, data: str) -> None:
         with_password = database.replace("minwang@", f"minwang:{SECRET}@")
@@ -80,15 +78,15 @@ def test_the_password_of_the_database_leaves_only_sealed(
     (tmp_path / "passphrase").chmod(0o600)
     sealed = ("--passphrase-file", str(tmp_path / "passphrase"), "--json")
     settings_file("one.toml", address, "one")
-    minwang("one.toml", "inventory", "apply", "--file", str(ROOT / "inventory.yaml"))
-    made = json.loads(minwang("one.toml", "backup", str(tmp_path), *sealed))
+    given("one.toml", "inventory", "apply", "--file", str(ROOT / "inventory.yaml"))
+    made = json.loads(given("one.toml", "backup", str(tmp_path), *sealed))
     assert SECRET.encode() not in Path(made["archive"]).read_bytes()
     with postgres.empty_database(postgresql) as other:
         settings_file("two.toml", other, "two")
-        minwang("two.toml", "restore", made["archive"], "--to", str(tmp_path / "two"), *sealed)
+        given("two.toml", "restore", made["archive"], "--to", str(tmp_path / "two"), *sealed)
         assert SECRET in (tmp_path / "two" / "restored" / "minwang.toml").read_text()
         assert (tmp_path / "two" / "restored" / "minwang.toml").stat().st_mode & 0o777 == 0o600
-        assert "wj-01" in minwang("two.toml", "inventory", "export")
+        assert "wj-01" in given("two.toml", "inventory", "export")
 
 
 def test_an_account_that_may_make_no_database_has_its_dump_read_through(address: str, tmp_path: Path) -> None:

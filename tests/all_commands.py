@@ -1,0 +1,17 @@
+"""Imports whatever a command of `minwang` imports: loaded once by the process that tests.commands forks."""
+
+import importlib
+import pkgutil
+
+import aiosqlite  # noqa: F401
+import psycopg  # noqa: F401
+
+import core.migrations.versions
+import station
+import station.cli
+import station.schema
+
+for package, prefix in ((station, "cli_"), (core.migrations.versions, "")):
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.name.startswith(prefix):
+            importlib.import_module(f"{package.__name__}.{module.name}")

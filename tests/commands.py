@@ -1,0 +1,65 @@
+"""Commands of `minwang` in processes of their own, without their imports: a process that has them (tests.all_commands) is forked.
+
+Starting Python and importing takes a command over a second; the suite gives some two hundred. What a process shows to
+others of its beginning (command line, environment below /proc) is the forked one's: where that matters, `started`.
+"""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+STREAMS = ("stdin", "stdout", "stderr")
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["tests.all_commands"])
+
+
+def minwang(
+    *arguments: str, cwd: Path, input: str = "", env: dict[str, str] | None = None, timeout: float = 250.0
+) -> subprocess.CompletedProcess[str]:
+    """Give a command; `env` instead of this process's. Raises TimeoutExpired."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = {name: Path(folder) / name for name in STREAMS}
+        files["stdin"].write_text(input)
+        process = _context.Process(target=_run, args=(arguments, str(cwd), dict(os.environ if env is None else env), folder))
+        process.start()
+        process.join(timeout)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            raise subprocess.TimeoutExpired(arguments, timeout, *(files[n].read_bytes() for n in STREAMS[1:]))
+        said = [files[name].read_text() for name in STREAMS[1:]]
+        return subprocess.CompletedProcess(arguments, process.exitcode, *said)
+
+
+def started(*arguments: str, cwd: Path, timeout: float | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The same as `./minwang` starts it: Python anew."""
+    return subprocess.run(
+        [sys.executable, "-m", "station", *arguments], cwd=cwd, env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+        capture_output=True, text=True, check=False, timeout=timeout,
+    )  # fmt: skip
+
+
+def _run(arguments: tuple[str, ...], cwd: str, env: dict[str, str], folder: str) -> None:
+    from station.cli import main
+
+    for number, name in enumerate(STREAMS):
+        opened = os.open(
+            os.path.join(folder, name), os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
+        )
+        os.dup2(opened, number)
+        os.close(opened)
+        binary = open(number, "rb" if number == 0 else "wb", buffering=-1 if number == 0 else 0, closefd=False)  # noqa: SIM115
+        setattr(sys, name, io.TextIOWrapper(binary, encoding="utf-8", write_through=number > 0))
+    os.environ.clear()
+    os.environ.update(env, PYTHONPATH=str(ROOT))
+    os.chdir(cwd)
+    sys.argv = ["minwang", *arguments]
+    main()
