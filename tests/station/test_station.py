@@ -18,8 +18,8 @@ from core.clock import SystemClock
 from station.supervisor import Role, Supervisor
 from tests.commands import minwang, started
 from tests.conftest import ROOT
+from tests.demo import RUN, descendants, kept_its_promises
 
-RUN = "MINWANG_TEST_RUN"  # inherited by whatever a command starts: other stations on this machine are none of our business
 COMMANDS = (
     "status",
     "serve", "demo", "backup", "restore", "database status", "database check",
@@ -170,18 +170,6 @@ async def test_one_worker_s_crash_hurts_no_other_and_stop_ends_all(tmp_path: Pat
     assert alive(pids) == []
 
 
-def descendants(run: str) -> list[list[str]]:
-    """Command lines of what was started with this value of RUN and is still there, adopted by init or not."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(RUN) == run and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process.cmdline())
-        except psutil.Error:
-            continue  # gone, or somebody else's
-    return found
-
-
 def test_what_a_command_leaves_behind_is_found() -> None:
     run = secrets.token_hex()
     done = subprocess.run(
@@ -195,6 +183,7 @@ def test_what_a_command_leaves_behind_is_found() -> None:
     os.kill(int(done.stdout), signal.SIGKILL)
 
 
+@pytest.mark.soak  # in every run, tests.web.test_browser asks the same of the demo that its pages show
 @pytest.mark.timeout(600)
 def test_the_demo_does_what_it_promises_and_leaves_nothing_behind() -> None:
     """The whole main job, with the exit status that the demo itself gives."""
@@ -203,22 +192,8 @@ def test_the_demo_does_what_it_promises_and_leaves_nothing_behind() -> None:
         port = s.getsockname()[1]
     run = secrets.token_hex()
     done = started("demo", "--seconds", "64", "--port", str(port), cwd=ROOT, timeout=400, **{RUN: run})
-    summary = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr + done.stdout
-    assert summary["complete"] is True
-    assert summary["cameras_found"] == 8
-    assert summary["recorded_seconds"] > 200
-    assert {f["camera"]: f["family"] for f in summary["faults"]} == {
-        "wj-02": "black",
-        "yj-02": "frozen",
-        "xd-03": "unreachable",
-    }
-    assert {g["camera"]: g["cause"] for g in summary["gaps"]} == {"xd-03": "unreachable"}
-    # The town draws the same streets every time: 11 people on an idle machine, 10 where a track is cut on a busy one.
-    assert summary["people"] >= 9 and summary["alerts"] >= 1
-    assert descendants(run) == []
-    log = (ROOT / ".demo" / "station.log").read_text()
-    assert '"level": "error"' not in log, log[-3000:]
+    kept_its_promises(json.loads(done.stdout), run)
 
 
 def test_a_busy_port_is_one_sentence() -> None:

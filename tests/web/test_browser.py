@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from tests.conftest import ROOT
+from tests.demo import Demo, demo, kept_its_promises
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 FLAGS = [
@@ -42,25 +41,15 @@ def _playwright_runs_its_own_loop(_no_blocking_calls: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def town() -> Iterator[str]:
-    """The demo, running; its address."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    log = ROOT / ".demo-browser.log"
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "station", "demo", "--port", str(port)], cwd=ROOT, env=environment, stderr=out
-        )
-    deadline = time.monotonic() + 240  # drawing the streets takes most of a minute on a busy machine
-    while log.read_text().count("fault opened") < 3 or "on the patrol officers' phones" not in log.read_text():
-        assert time.monotonic() < deadline and process.poll() is None, log.read_text()
-        time.sleep(0.5)
-    yield f"http://127.0.0.1:{port}"
-    process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 0
-    log.unlink()
+def running_demo() -> Iterator[Demo]:
+    with demo() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def town(running_demo: Demo) -> str:
+    """The demo's address."""
+    return running_demo.address
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +171,7 @@ def test_a_contractor_mends_it_with_a_photo(browser: Browser, town: str, tmp_pat
     photo = tmp_path / "mended.png"
     photo.write_bytes(page.screenshot())
     order.locator("[data-test=own-file]").set_input_files(photo)
-    expect(order.locator("[data-test=own-photo]")).to_be_visible()
+    expect(order.locator("[data-test=own-photo]")).to_be_visible(timeout=20_000)  # decoded in a process that has to start
     order.locator("[data-test=own-text]").fill("换了镜头")
     order.locator("[data-test=own-verifying]").click()
     expect(order).to_have_attribute("data-state", "verifying")
@@ -590,3 +579,8 @@ def test_the_page_loads_nothing_from_outside() -> None:
 
 def test_screenshot_for_the_readme_is_there() -> None:
     assert Path(SCREENSHOT).stat().st_size > 20_000
+
+
+def test_the_demo_did_what_it_promises_and_leaves_nothing_behind(running_demo: Demo) -> None:
+    """The whole main job, with the exit status that the demo itself gives; the last test, since it ends the demo."""
+    kept_its_promises(running_demo.stop(), running_demo.run)
