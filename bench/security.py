@@ -1,11 +1,15 @@
 """What strangers, persons and cameras that attack the station cost everybody else.
 
-    ./minwang bench security [--quick] [--only parsers|web|cameras] [--cameras N] [--seconds S]
+    ./minwang bench security [--quick] [--only parsers|web|tls|flood|pdf|cameras] [--cameras N] [--seconds S]
 
 - parsers: CPU time of the worst input of each parser (the cases of tests/test_parsers.py).
 - web: 1,000 anonymous half-open connections, 200 bodies of one byte every 0.3 s and 700 event sockets of one person, each opened
   again when it is closed, for 60 s (--quick: 20 s): how long `/api/me` takes for others, whether their event feeds still hear,
   and what the recording of 20 cameras loses.
+- tls: the same over HTTPS, with the station's own certificate; half of the half-open connections never begin a handshake.
+- flood: 50 connections that try to sign in as fast as they are answered, from the address of somebody who is signed in.
+- pdf: thirty registers as PDF, asked for at once by one person while the crowd stands there: how long
+  `/api/me` takes for others until all are printed.
 - cameras: 10 hostile cameras (bench/parts/hostile_cameras.py) beside 200 good ones (--quick: 40) for 5 min (--quick: 40 s):
   seconds in gaps of the good ones, and packets lost.
 """
@@ -15,7 +19,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import sqlite3
@@ -23,19 +26,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-import aiohttp
-
 from bench.common import ENVIRONMENT, Figure, farm, report
+from bench.parts import besieged
 from bench.parts.hostile_cameras import KINDS
-from bench.parts.strangers import GREEDY, HEADERS, PASSWORD, signed_in, waits
+from bench.parts.strangers import GREEDY, PASSWORD, Console
 from bench.startup import recording
 
 FARM_PORT, CONSOLE_PORT, HOSTILE_PORT = 18990, 18991, 18992
-PERSONS = {GREEDY: "patrol_officer", "probe": "video_officer", "listener": "video_officer", "speaker": "video_officer"}
-FEEDS = 6
+OFFICERS = ("probe", "listener", "speaker", "printer")
+PERSONS = {GREEDY: "patrol_officer", **dict.fromkeys(OFFICERS, "video_officer")}
+PARTS = ("parsers", "web", "tls", "flood", "pdf", "cameras")
 STREAMS_A_HOST = 10
 
 
@@ -51,7 +55,7 @@ def parsers() -> list[Figure]:
     ]
 
 
-def write_station(folder: Path, cameras: int, hostile: int) -> None:
+def write_station(folder: Path, cameras: int, hostile: int, *, tls: bool = False) -> None:
     rows = [f"rtsp://127.0.{i // STREAMS_A_HOST}.1:{FARM_PORT}/cam{i}" for i in range(cameras)]
     good = "".join(
         f"- {{id: c{i}, name: c, village: v, streams: {{main: {{url: '{u}', engine: native}}}}}}\n" for i, u in enumerate(rows)
@@ -61,9 +65,14 @@ def write_station(folder: Path, cameras: int, hostile: int) -> None:
         for i in range(hostile)
     )
     (folder / "town.yaml").write_text(f"town: t\nvillages: [{{code: v, name: v}}]\ncameras:\n{good}{bad}")
+    tls_mode = "own" if tls else "off"
     (folder / "minwang.toml").write_text(
-        f'inventory = "town.yaml"\n[data]\ndir = "data"\n[web]\nport = {CONSOLE_PORT}\n[retention]\nmin_free_bytes = 1000000\n'
+        f'inventory = "town.yaml"\n[data]\ndir = "data"\n[web]\nport = {CONSOLE_PORT}\ntls = "{tls_mode}"\n'
+        "[retention]\nmin_free_bytes = 1000000\n"
     )
+    if tls:
+        command = [sys.executable, "-m", "station", "cert", "--host", "127.0.0.1"]
+        subprocess.run(command, cwd=folder, env=ENVIRONMENT, check=True, stdout=subprocess.DEVNULL)
 
 
 @contextlib.contextmanager
@@ -134,59 +143,21 @@ def lost(folder: Path, since_us: int, cameras: int) -> list[Figure]:
     ]
 
 
-async def hears(feed: aiohttp.ClientWebSocketResponse, title: str, seconds: float) -> bool:
-    """Whether an event of this kind comes within the time; meanwhile the socket answers the pings, as a browser does."""
-    with contextlib.suppress(TimeoutError, TypeError, aiohttp.ClientError):
-        async with asyncio.timeout(seconds):
-            while title not in json.dumps(await feed.receive_json()):
-                pass
-            return True
-    return False
-
-
-async def besieged(seconds: float) -> list[Figure]:
-    probe, listener, speaker = [await signed_in(CONSOLE_PORT, n, PASSWORD) for n in ("probe", "listener", "speaker")]
-    feeds = [await listener.ws_connect("/api/events") for _ in range(FEEDS)]
-    listening = [asyncio.ensure_future(hears(f, "patrol.", seconds + 30)) for f in feeds]
-    calm = await waits(probe, 5)
-    crowd = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "bench.parts.strangers",
-        str(CONSOLE_PORT),
-        str(seconds + 2),
-        env=ENVIRONMENT,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    took = await waits(probe, seconds)
-    async with speaker.post("/api/patrol/rounds", headers=HEADERS) as reply:
-        asked = reply.status
-    heard = [*(t.result() for t in (await asyncio.wait(listening, timeout=10))[0])]
-    for task in listening:
-        task.cancel()
-    output, _ = await crowd.communicate()
-    for session in (probe, listener, speaker):
-        await session.close()
-    held = json.loads(output)
-    p95 = sorted(took)[int(len(took) * 0.95)]
-    return [
-        Figure("connections and sockets of the crowd at the end", sum(held["held"].values()), "", json.dumps(held)),
-        Figure("/api/me of others before, p95", round(sorted(calm)[int(len(calm) * 0.95)] * 1e3), "ms"),
-        Figure("/api/me of others meanwhile, p95", round(p95 * 1e3), "ms", "≤ 300", p95 <= 0.3),
-        Figure("/api/me of others meanwhile, worst", round(max(took) * 1e3), "ms"),
-        Figure("others' feeds that still hear", sum(heard), f"of {FEEDS} (asked: {asked})", f"{FEEDS}", sum(heard) == FEEDS),
-    ]
-
-
-def web(seconds: float, cameras: int = 20) -> list[Figure]:
+def web(part: Callable[[Console], Awaitable[list[Figure]]], *, tls: bool = False, cameras: int = 20) -> list[Figure]:
+    """What a part (bench/parts/besieged.py) does to a station with cameras, and what is lost of their recording."""
     with tempfile.TemporaryDirectory() as name, farm(cameras, FARM_PORT, bitrate=300_000, host="0.0.0.0"):
         folder = Path(name)
-        write_station(folder, cameras, 0)
+        write_station(folder, cameras, 0, tls=tls)
         with station(folder, cameras):
             add_persons(folder)
             since_us = int(time.time() * 1e6)
-            figures = asyncio.run(besieged(seconds))
+            console = Console(f"{'https' if tls else 'http'}://127.0.0.1:{CONSOLE_PORT}")
+            figures = asyncio.run(_within(part(console)))
             return figures + lost(folder, since_us, cameras)
+
+
+async def _within(part: Awaitable[list[Figure]]) -> list[Figure]:
+    return await part
 
 
 def hostile(seconds: float, cameras: int) -> list[Figure]:
@@ -212,19 +183,24 @@ def hostile(seconds: float, cameras: int) -> list[Figure]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="web: 20 s; cameras: 40 good ones, 40 s")
-    parser.add_argument("--only", choices=("parsers", "web", "cameras"))
+    parser.add_argument("--quick", action="store_true", help="web, tls: 20 s; flood: 10 s; cameras: 40 good ones, 40 s")
+    parser.add_argument("--only", choices=PARTS)
     parser.add_argument("--cameras", type=int)
     parser.add_argument("--seconds", type=float)
     args = parser.parse_args()
     os.environ.setdefault("PYTHONPATH", ENVIRONMENT["PYTHONPATH"])
+    crowd_s, flood_s, hostile_s = (20.0, 10.0, 40.0) if args.quick else (60.0, 30.0, 300.0)
+    parts: dict[str, Callable[[], list[Figure]]] = {
+        "parsers": parsers,
+        "web": lambda: web(lambda c: besieged.crowded(c, args.seconds or crowd_s)),
+        "tls": lambda: web(lambda c: besieged.crowded(c, args.seconds or crowd_s), tls=True),
+        "flood": lambda: web(lambda c: besieged.flooded(c, args.seconds or flood_s)),
+        "pdf": lambda: web(lambda c: besieged.printed(c, args.seconds or crowd_s)),
+        "cameras": lambda: hostile(args.seconds or hostile_s, args.cameras or (40 if args.quick else 200)),
+    }
     figures: list[Figure] = []
-    if args.only in (None, "parsers"):
-        figures += parsers()
-    if args.only in (None, "web"):
-        figures += web(args.seconds or (20.0 if args.quick else 60.0))
-    if args.only in (None, "cameras"):
-        figures += hostile(args.seconds or (40.0 if args.quick else 300.0), args.cameras or (40 if args.quick else 200))
+    for name in [args.only] if args.only else PARTS:
+        figures += [replace(f, name=f"{name}: {f.name}") for f in parts[name]()]
     return report("security", figures)
 
 

@@ -273,6 +273,14 @@ class Accounts:
             return Ended.REVOKED
         return self._ended(sign_in, Role(user.role), self._clock.now()) or Ended.REVOKED
 
+    async def open_sessions(self) -> set[str]:
+        """What is stored of the tokens (`fingerprint`) that `resolve` gives somebody for."""
+        now = self._clock.now()
+        async with self._database.reading() as session:
+            query = select(SignIn, User).join(User, User.id == SignIn.user_id)
+            found = await session.execute(query.where(User.disabled.is_(False), SignIn.created_at > now - self._longest))
+        return {s.token_hash for s, user in found if self._ended(s, Role(user.role), now) is None}
+
     async def purge(self) -> int:
         """Remove sessions that ended a day ago; returns how many."""
         now = self._clock.now()

@@ -73,7 +73,11 @@ class StationBusyError(ConflictError):
 
 
 class TooManyError(MinwangError):
-    pass
+    """`retry_after_s`: whole seconds after which it is worth asking again, where that is known."""
+
+    def __init__(self, sentence: str, *, retry_after_s: int | None = None):
+        super().__init__(sentence)
+        self.retry_after_s = retry_after_s
 
 
 class TooSlowError(MinwangError):

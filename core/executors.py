@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
+
+from core.errors import StorageError, TooManyError
 
 P = ParamSpec("P")
 T = TypeVar("T")
 FILE_THREADS = 16
+RETRY_AFTER_S = 5
+# Whose work a call is, for `Lane`: the account's number; 0: the station's own.
+ASKER: contextvars.ContextVar[int] = contextvars.ContextVar("asker", default=0)
+
+
+class RunInThread(Protocol):
+    """As asyncio.to_thread."""
+
+    async def __call__(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
 
 
 class Executor:
@@ -20,10 +32,116 @@ class Executor:
     def __init__(self, name: str, workers: int):
         self._pool = ThreadPoolExecutor(workers, name)
 
-    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """As asyncio.to_thread, in a thread of this pool."""
         call = partial(contextvars.copy_context().run, function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+
+
+class Lane:
+    """`workers` threads that askers (`ASKER`) take in turn: one of them has at most `of_one` at once, the others' calls go first.
+
+    At most `waiting` calls wait, `waiting_of_one` of them one asker's, each for `wait_s` at most; beyond that they are refused and
+    counted (`refused`). A call that takes longer than `answer_s` is given up (`given_up`); its thread stays taken until it ends.
+    """
+
+    def __init__(
+        self, name: str, workers: int, *, of_one: int, waiting: int, waiting_of_one: int, wait_s: float = 30.0, answer_s: float = 120.0
+    ):  # fmt: skip
+        self.name, self._workers, self._of_one = name, workers, of_one
+        self._most_waiting, self._most_waiting_of_one = waiting, waiting_of_one
+        self._wait_s, self._answer_s = wait_s, answer_s
+        self._pool = ThreadPoolExecutor(workers, name)
+        self._running: Counter[int] = Counter()
+        self._waiting: OrderedDict[int, deque[asyncio.Future[None]]] = OrderedDict()  # the next asker first
+        self.refused = self.given_up = 0
+
+    async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """As asyncio.to_thread. Raises TooManyError where too many wait, StorageError where the call does not end."""
+        asker, loop = ASKER.get(), asyncio.get_running_loop()
+        await self._turn(asker)
+        try:
+            work = self._pool.submit(contextvars.copy_context().run, partial(function, *args, **kwargs))
+        except BaseException:
+            self._release(asker)
+            raise
+        work.add_done_callback(partial(_tell, loop, self._release, asker))
+        try:
+            async with asyncio.timeout(self._answer_s):
+                return await asyncio.wrap_future(work)
+        except TimeoutError as e:
+            if not work.done():
+                self.given_up += 1
+                raise StorageError(f"no answer within {self._answer_s:.0f} s ({self.name}); a disk may hang") from e
+            raise  # the function's own
+
+    @property
+    def busy(self) -> int:
+        """Calls that run or wait."""
+        return self._running.total() + sum(map(len, self._waiting.values()))
+
+    async def _turn(self, asker: int) -> None:
+        mine = self._waiting.setdefault(asker, deque())
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        mine.append(turn)
+        self._next()
+        if not turn.done() and (
+            len(mine) > self._most_waiting_of_one or sum(map(len, self._waiting.values())) > self._most_waiting
+        ):
+            self._leave(asker, turn)
+            raise self._full()
+        try:
+            async with asyncio.timeout(self._wait_s):
+                await turn
+        except TimeoutError as e:
+            self._leave(asker, turn)
+            raise self._full() from e
+        except BaseException:
+            self._leave(asker, turn)
+            raise
+
+    def _full(self) -> TooManyError:
+        self.refused += 1
+        return TooManyError(f"the station is busy ({self.name}); try again in a moment", retry_after_s=RETRY_AFTER_S)
+
+    def _leave(self, asker: int, turn: asyncio.Future[None]) -> None:
+        """Whoever waits no more; a turn that came at the same moment is the next one's."""
+        if turn.done() and not turn.cancelled():
+            self._release(asker)
+            return
+        turn.cancel()
+        if turn in (mine := self._waiting.get(asker, deque())):
+            mine.remove(turn)
+        if not mine:
+            self._waiting.pop(asker, None)
+
+    def _release(self, asker: int) -> None:
+        self._running[asker] -= 1
+        if not self._running[asker]:
+            del self._running[asker]
+        self._next()
+
+    def _next(self) -> None:
+        """Give free threads to askers in turn."""
+        while self._running.total() < self._workers:
+            asker = next((a for a in self._waiting if self._running[a] < self._of_one), None)
+            if asker is None:
+                return
+            mine = self._waiting[asker]
+            turn = mine.popleft()
+            self._waiting.move_to_end(asker)
+            if not mine:
+                del self._waiting[asker]
+            if turn.done():
+                continue  # cancelled at this very moment; its waiter has not run yet
+            self._running[asker] += 1
+            turn.set_result(None)
+
+
+def _tell(loop: asyncio.AbstractEventLoop, release: Callable[[int], None], asker: int, _work: Future[object]) -> None:
+    """In the thread."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(release, asker)
 
 
 def set_file_threads() -> None:

@@ -22,6 +22,8 @@ _PAIRS = re.compile(
     r"(?:(?:basic|digest|bearer)\s+)?(?:\"[^\"]*\"|'[^']*'|[^\s,;&}]+)",
     re.IGNORECASE,
 )
+# What JSON leaves as it is and a terminal or viewer takes for an order or a line's end: DEL, C1, line separators, marks of direction.
+_HIDDEN = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _XML_PASSWORD = re.compile(r"(<(?:\w{1,40}:)?(?:Password|Nonce)\b[^<>]*>)[^<]*", re.IGNORECASE)
 
 
@@ -71,7 +73,11 @@ class JsonFormatter(logging.Formatter):
                 entry[key] = getattr(record, key)
         if record.exc_info:
             entry["error"] = _redact_traceback(self.formatException(record.exc_info))
-        return json.dumps(entry, ensure_ascii=False)
+        return _HIDDEN.sub(_escaped, json.dumps(entry, ensure_ascii=False))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 class _BadRequests(logging.Filter):

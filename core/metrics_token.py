@@ -42,9 +42,15 @@ def _write(path: Path, new: Path) -> None:
 
 def matches(data_dir: Path, given: str) -> bool:
     """Whether it is the station's token; False where there is none. Blocking."""
+    token = read(data_dir)
+    return bool(token) and hmac.compare_digest(token, given.strip().encode("utf-8", "replace"))
+
+
+def read(data_dir: Path) -> bytes:
+    """The station's token; empty where there is none. Blocking."""
     try:
         with (data_dir / NAME).open("rb") as f:
             token = f.read(MAX_BYTES).strip()
     except OSError:
-        return False
-    return len(token) >= 32 and hmac.compare_digest(token, given.strip().encode("utf-8", "replace"))
+        return b""
+    return token if len(token) >= 32 else b""

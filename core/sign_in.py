@@ -74,6 +74,11 @@ class SignIns:
         async with self._database.reading() as session:
             return await _known(session, name, device)
 
+    async def known_devices(self) -> set[str]:
+        """Devices that an account has signed in from, as `device_source` names them."""
+        async with self._database.reading() as session:
+            return set(await session.scalars(select(SignInSource.source).where(SignInSource.known)))
+
     async def open(self, name: str, password: str, source: str = "", device: str = "") -> Opened:
         """Check the password and open a session.
 
@@ -96,7 +101,7 @@ class SignIns:
             await _forgive(session, name, counted, now)
             if not counted.startswith("device "):
                 session.add(
-                    SignInSource(name=name, source=_device(device), failures=0, wait_until=None, tried_at=now, known=True)
+                    SignInSource(name=name, source=device_source(device), failures=0, wait_until=None, tried_at=now, known=True)
                 )
             session.add(SignIn(token_hash=fingerprint(token), user_id=user.id, created_at=now, seen_at=now, purpose=""))
             await audit.record(session, now, name, "session.open", name, by_session=fingerprint(token)[:16])
@@ -131,7 +136,7 @@ class SignIns:
     async def _count(self, name: str, source: str, device: str) -> str:
         """Count a try and return under which source. Raises TooManyError where it has to wait; then it is not counted."""
         if device and await self.knows(name, device):
-            source = _device(device)
+            source = device_source(device)
         now, asked, wait = self._clock.now(), (name, source), timedelta()
         if now < (until := self._waiting.get(asked, now)):
             raise _has_to_wait(until - now)
@@ -157,15 +162,17 @@ class SignIns:
 
 def _has_to_wait(left: timedelta) -> TooManyError:
     minutes = math.ceil(left.total_seconds() / 60)
-    return TooManyError(f"too many tries for this name from here; try again in {minutes} min")
+    sentence = f"too many tries for this name from here; try again in {minutes} min"
+    return TooManyError(sentence, retry_after_s=math.ceil(left.total_seconds()))
 
 
-def _device(token: str) -> str:
+def device_source(token: str) -> str:
+    """The source under which tries from a known device count."""
     return f"device {fingerprint(token)}"
 
 
 async def _known(session: AsyncSession, name: str, device: str) -> bool:
-    row = await session.get(SignInSource, (name[:60], _device(device)))
+    row = await session.get(SignInSource, (name[:60], device_source(device)))
     return row is not None and row.known
 
 

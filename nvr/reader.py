@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import Clock, to_microseconds
 from core.database import Database
+from core.executors import RunInThread
 from nvr import fmp4, footage, gop_index
 from nvr.archive import Span, gaps_between
 from nvr.footage import Segment
@@ -46,8 +47,11 @@ class Keyframe:
 
 
 class ArchiveReader:
-    def __init__(self, database: Database, clock: Clock):
+    """`run`: in whose threads files are read."""
+
+    def __init__(self, database: Database, clock: Clock, run: RunInThread = asyncio.to_thread):
         self._database = database
+        self._run = run
         self._clock = clock
 
     async def segments(self, stream: str, start_us: int, end_us: int) -> list[tuple[Segment, Path]]:
@@ -74,7 +78,7 @@ class ArchiveReader:
         for segment in writing:
             if segment.volume not in volumes or segment.start_us in known:
                 continue
-            end = await asyncio.to_thread(_open_end, segment, footage.path_of(volumes, segment))
+            end = await self._run(_open_end, segment, footage.path_of(volumes, segment))
             if end > start_us and segment.start_us < end_us:
                 closed.append((segment.start_us, end))
         spans = [Span(max(start, start_us), min(end, end_us)) for start, end in footage.joined(sorted(closed))]
@@ -83,12 +87,12 @@ class ArchiveReader:
     async def gops(self, stream: str, start_us: int, end_us: int, limit: int = 5000) -> list[LocatedGop]:
         """GOPs that touch [start, end), oldest first."""
         rows = await self.segments(stream, start_us, end_us)
-        return await asyncio.to_thread(_all_gops, rows, start_us, end_us, limit)
+        return await self._run(_all_gops, rows, start_us, end_us, limit)
 
     async def keyframes(self, stream: str, start_us: int, end_us: int, limit: int = 50) -> list[Keyframe]:
         """Keyframes with start <= time < end, oldest first."""
         gops = [g for g in await self.gops(stream, start_us, end_us) if start_us <= g.start_us < end_us]
-        return await asyncio.to_thread(_read_keyframes, stream, gops[:limit])
+        return await self._run(_read_keyframes, stream, gops[:limit])
 
     async def latest_keyframes(self, stream: str, seconds: float, limit: int = 12) -> list[Keyframe]:
         """The newest keyframes of the last `seconds`, oldest first."""
@@ -103,12 +107,12 @@ class ArchiveReader:
         rows: dict[str, list[tuple[Segment, Path]]] = {}
         for segment, path in found:
             rows.setdefault(segment.stream, []).append((segment, path))
-        return await asyncio.to_thread(_newest_of_all, rows, start_us, end_us, limit)
+        return await self._run(_newest_of_all, rows, start_us, end_us, limit)
 
     async def keyframe_at(self, stream: str, at_us: int) -> Keyframe | None:
         """The keyframe of the GOP that holds `at_us`."""
         gops = await self.gops(stream, at_us, at_us + 1)
-        frames = await asyncio.to_thread(_read_keyframes, stream, gops[:1])
+        frames = await self._run(_read_keyframes, stream, gops[:1])
         return frames[0] if frames else None
 
     async def newest_end(self, stream: str) -> int | None:
@@ -119,7 +123,7 @@ class ArchiveReader:
         if segment is None or segment.volume not in volumes:
             return None
         path = footage.path_of(volumes, segment)
-        return await asyncio.to_thread(_open_end, segment, path) if segment.open else segment.end_us
+        return await self._run(_open_end, segment, path) if segment.open else segment.end_us
 
 
 def _open_end(segment: Segment, path: Path) -> int:

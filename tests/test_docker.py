@@ -20,6 +20,10 @@ from typing import Any
 import pytest
 import yaml
 
+from core import settings
+from core.settings import WebSettings
+from web.exposure import exposure
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -31,7 +35,17 @@ def test_hadolint_accepts_the_dockerfile() -> None:
 
 def test_yamllint_accepts_compose_and_inventory() -> None:
     rules = "{extends: default, rules: {document-start: disable, line-length: {max: 140}, braces: {max-spaces-inside: 1}}}"
-    command = [sys.executable, "-m", "yamllint", "-s", "-d", rules, "docker/compose.yaml", "inventory.yaml"]
+    command = [
+        sys.executable,
+        "-m",
+        "yamllint",
+        "-s",
+        "-d",
+        rules,
+        "docker/compose.yaml",
+        "docker/compose.bridge.yaml",
+        "inventory.yaml",
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
@@ -46,6 +60,33 @@ def test_compose_builds_what_is_here() -> None:
     context = (ROOT / "docker" / build["context"]).resolve()
     assert context == ROOT
     assert (context / build["dockerfile"]).is_file()
+
+
+def _published(service: dict[str, Any]) -> list[str]:
+    return [str(port) for port in service.get("ports", [])]
+
+
+def test_the_console_is_open_to_this_machine_only() -> None:
+    """With the host's network nothing is published and the settings count; nothing in the image sets them otherwise."""
+    station, dockerfile = _services()["minwang"], (ROOT / "docker" / "Dockerfile").read_text()
+    assert station["network_mode"] == "host" and _published(station) == [] and "environment" not in station
+    assert "MINWANG_WEB" not in dockerfile and "0.0.0.0" not in dockerfile
+    assert exposure(WebSettings()) == ""
+
+
+def test_on_a_bridge_the_port_is_published_on_loopback_and_answered_inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station = yaml.safe_load((ROOT / "docker" / "compose.bridge.yaml").read_text())["services"]["minwang"]
+    assert station["network_mode"] == "bridge" and set(station) == {"network_mode", "environment", "ports"}
+    written = tmp_path / "minwang.toml"
+    written.write_text('[web]\nhost = "127.0.0.1"\nport = 8081\n')  # as `init` writes it
+    for name, value in station["environment"].items():
+        monkeypatch.setenv(name, value)
+    web = settings.load(written).web
+    exposed = re.findall(r"^EXPOSE (\d+)", (ROOT / "docker" / "Dockerfile").read_text(), re.M)
+    assert _published(station) == [f"127.0.0.1:{web.port}:{web.port}"] and exposed == [str(web.port)]
+    assert web.host == "0.0.0.0" and "without encryption" in exposure(web)  # the doctor says so
 
 
 def test_no_service_keeps_logs_without_end_and_the_database_listens_on_no_network() -> None:

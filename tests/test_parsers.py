@@ -11,6 +11,8 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
+from multidict import CIMultiDict
 
 from cameras import discovery
 from cameras.onvif import addresses, capture, lenient_http, soap
@@ -32,7 +34,7 @@ from nvr import (
 from nvr.parameter_set_store import MAX_SET
 from search import words
 from tests.nvr.fed_session import FedSession
-from web import proxies
+from web import proxies, routing
 
 LIMIT_S = 0.05
 SLACK = 2  # of a busy or slow machine
@@ -54,6 +56,18 @@ def traceback(text: str) -> Callable[[], object]:
     error = ValueError(text)
     record = logging.LogRecord("nvr", logging.ERROR, "f", 1, "x", None, (ValueError, error, None))
     return lambda: logs.JsonFormatter("test").format(record)
+
+
+def forwarded(header: str, value: str) -> Callable[[], object]:
+    """As many lines as a request may have."""
+    names = ("Forwarded",) if header == "forwarded" else ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
+    lines = CIMultiDict([(name, value) for name in names for _ in range(120 // len(names))])
+    return lambda: proxies.hops(make_mocked_request("GET", "/", headers=lines), header)
+
+
+def cookies(value: str) -> Callable[[], object]:
+    lines = CIMultiDict([("Cookie", value)] * 120)
+    return lambda: routing.cookie_of(make_mocked_request("GET", "/", headers=lines), "minwang_session")
 
 
 def challenge(text: str) -> Callable[[], object]:
@@ -230,6 +244,12 @@ CASES: dict[str, Callable[[], object]] = {
     "phrase of letters": lambda: words.understand("a" * 500, NOW, timezone.utc),
     "phrase of words": lambda: words.understand(fill("the ", 500), NOW, timezone.utc),
     "forwarded": lambda: proxies._forwarded(fill("for ", 8190)),
+    "forwarded headers of commas": forwarded("forwarded", fill(",", 8190)),
+    "forwarded headers of hops": forwarded("forwarded", fill("for=a,", 8190)),
+    "X-Forwarded-For of hops": forwarded("x-forwarded-for", fill("1,", 8190)),
+    "X-Forwarded-For of commas": forwarded("x-forwarded-for", fill(" ,", 8190)),
+    "cookies": cookies(fill("a=b; ", 8190)),
+    "cookies of letters": cookies(fill("a ", 8190)),
     "forwarded of quotes": lambda: proxies._forwarded(fill('for="', 8190)),
     "origin": lambda: proxies.same_origin("http://a:" + "9" * 8000, "http", "a"),
 }  # fmt: skip

@@ -19,6 +19,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from core.errors import StorageError, TooManyError, UsageError
+from core.executors import Executor, RunInThread
 from nvr import uploads
 from nvr.decode_pool import DecodePool
 from web import limits
@@ -73,6 +74,7 @@ class Uploads:
         self._folder = folder
         self._pool = DecodePool(1, 15.0, uploads.limit_memory)
         self._turn = asyncio.Semaphore(TURNS)
+        self._disk = Executor("uploads", 2).run
         self._open: Counter[int] = Counter()
 
     async def drawn(self, request: web.Request, user_id: int, most: int, largest: int, quality: int = 85) -> bytes:
@@ -82,13 +84,13 @@ class Uploads:
         TooSlowError, StorageError where it cannot be put on disk.
         """
         with self._place(user_id):
-            file = await asyncio.to_thread(_unnamed, self._folder)
+            file = await self._disk(_unnamed, self._folder)
             try:
-                await _spool(request, file, most)
+                await _spool(request, file, most, self._disk)
                 async with self._turn:
-                    return await self._pool.run(uploads.reencoded, await asyncio.to_thread(_whole, file), largest, quality)
+                    return await self._pool.run(uploads.reencoded, await self._disk(_whole, file), largest, quality)
             finally:
-                await asyncio.to_thread(file.close)
+                await self._disk(file.close)
 
     async def close(self) -> None:
         await self._pool.close()
@@ -108,7 +110,7 @@ class Uploads:
                 del self._open[user_id]
 
 
-async def _spool(request: web.Request, file: IO[bytes], most: int) -> None:
+async def _spool(request: web.Request, file: IO[bytes], most: int, run: RunInThread) -> None:
     size = 0
     try:
         async with limits.deadline(limits.FILE_SECONDS):
@@ -116,7 +118,7 @@ async def _spool(request: web.Request, file: IO[bytes], most: int) -> None:
                 size += len(chunk)
                 if size > most:
                     raise UsageError(f"the file is larger than {most // 1_000_000} MB; take a smaller picture")
-                await asyncio.to_thread(_append, file, chunk)
+                await run(_append, file, chunk)
     except (web.RequestPayloadError, HttpProcessingError) as e:
         raise UsageError("the file is cut short, or its chunks are none") from e
     if not size:

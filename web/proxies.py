@@ -69,8 +69,7 @@ def parse(text: str) -> Address | None:
 def hops(request: web.Request, header: str) -> list[Hop]:
     """The hops that the request tells of in `header` (WebSettings.forwarded_header), oldest first."""
     if header == "forwarded":
-        standard = ",".join(request.headers.getall("Forwarded", ()))
-        return [_forwarded(element) for element in standard.split(",")] if standard else []
+        return [_forwarded(element) for element in _list(request, "Forwarded")]
     clients = _list(request, "X-Forwarded-For")
     schemes, hosts = _list(request, "X-Forwarded-Proto"), _list(request, "X-Forwarded-Host")
     # Proto and Host are overwritten by most proxies, appended to by some: a single value is the nearest proxy's word for all.
@@ -116,7 +115,9 @@ def _forwarded(element: str) -> Hop:
 
 
 def _list(request: web.Request, name: str) -> list[str]:
-    return [v.strip() for v in ",".join(request.headers.getall(name, ())).split(",") if v.strip()]
+    """The newest MAX_HOPS elements, oldest first: a stranger may write a million of them before what proxies append."""
+    newest = ",".join(request.headers.getall(name, ())).rsplit(",", 2 * MAX_HOPS)[-2 * MAX_HOPS :]
+    return [v.strip() for v in newest if v.strip()][-MAX_HOPS:]
 
 
 def _of(values: list[str], from_right: int) -> str:

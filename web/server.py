@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,7 @@ from core.audit_check import Verifier
 from core.clock import Clock
 from core.connection_budget import ConnectionBudget
 from core.database import Database
+from core.executors import Lane
 from core.secrets import KEY_FILE
 from core.settings import Settings
 from core.sign_in import SignIns
@@ -30,13 +32,15 @@ from reports.coverage import Reports
 from search import look
 from search.packs import Shelf
 from search.upkeep import days_of, shelf_of
-from web import api, proxies, routing
+from web import anonymous_limit, api, proxies, routing
+from web.anonymous_limit import AnonymousLimit
 from web.bodies import LARGEST_JSON, Budget, Uploads
 from web.doctor.checks import CHECKS
 from web.doctor.facts import Site
 from web.doctor.runner import Doctor
 from web.event_feed import EventFeed
 from web.file_response import FileResponse
+from web.known_callers import KnownCallers, shown
 from web.limits import EVENT_SOCKETS, LIVE_SOCKETS, OpeningRate, SocketLimit
 from web.looks import Looks
 from web.motion_jobs import MotionJobs
@@ -71,15 +75,23 @@ PAGES = (
 def build(settings: Settings, database: Database, accounts: Accounts, clock: Clock) -> web.Application:
     """The application, ready to run; needs a running event loop."""
     assert api.__all__
-    app = web.Application(middlewares=[proxies.middleware(settings.web), routing.headers], client_max_size=LARGEST_JSON)
-    data_dir = settings.data.dir.absolute()
-    pool, reader = DecodePool(1), ArchiveReader(database, clock)
+    data_dir, sign_in = settings.data.dir.absolute(), SignIns(database, clock, accounts)
+    known = KnownCallers(clock, accounts, sign_in, data_dir)
+    anonymous = AnonymousLimit(clock, known.first)
+    limited = anonymous_limit.middleware(anonymous, settings.web, partial(shown, settings=settings.web), routing.too_many)
+    app = web.Application(
+        middlewares=[proxies.middleware(settings.web), routing.headers, limited], client_max_size=LARGEST_JSON
+    )
+    footage = Lane("footage", 8, of_one=4, waiting=600, waiting_of_one=200)
+    pool, reader = DecodePool(1), ArchiveReader(database, clock, footage.run)
     services = Services(
         settings=settings, database=database, clock=clock, accounts=accounts, reader=reader,
         reports=Reports(database, clock, settings.station.timezone), feed=EventFeed(database, clock), tickets=Tickets(clock),
         pool=pool, snapshots=Snapshots(pool), transcoders=Transcoders(), node_token=node_token(data_dir), data_dir=data_dir,
         zone=ZoneInfo(settings.station.timezone), days=days_of(settings), shelf=Shelf(shelf_of(settings)), motion=MotionJobs(clock, reader),
-        sign_ins=SignInLimit(clock), sign_in=SignIns(database, clock, accounts), audit=Verifier(database, data_dir), looks=Looks(clock),
+        sign_ins=SignInLimit(clock), sign_in=sign_in, anonymous=anonymous,
+        searching=Lane("search", 4, of_one=2, waiting=40, waiting_of_one=10), footage=footage,
+        pages=Lane("pages", 2, of_one=1, waiting=20, waiting_of_one=4), audit=Verifier(database, data_dir), looks=Looks(clock),
         event_sockets=SocketLimit(EVENT_SOCKETS), live_sockets=SocketLimit(LIVE_SOCKETS),
         opening_rate=OpeningRate(clock),
         doctor=Doctor(CHECKS, Site(settings, clock, database)),

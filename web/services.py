@@ -19,6 +19,7 @@ from core.accounts import Accounts
 from core.audit_check import Verifier
 from core.clock import Clock
 from core.database import Database
+from core.executors import Lane
 from core.settings import Settings
 from core.sign_in import SignIns
 from core.tasks import spawn
@@ -30,6 +31,7 @@ from reports.coverage import Reports
 from search.detectors.load import name as detector_name
 from search.packs import Shelf
 from search.store import Days
+from web.anonymous_limit import AnonymousLimit
 from web.bodies import Budget, Uploads
 from web.doctor.runner import Doctor
 from web.event_feed import EventFeed
@@ -131,6 +133,10 @@ class Services:
     motion: MotionJobs
     doctor: Doctor  # of the station itself
     sign_ins: SignInLimit
+    anonymous: AnonymousLimit
+    searching: Lane  # questions to the index of sightings
+    footage: Lane  # reads of segment files and their indexes
+    pages: Lane  # printed pages before they are a PDF
     event_sockets: SocketLimit
     live_sockets: SocketLimit
     sign_in: SignIns

@@ -12,11 +12,10 @@ import math
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ipaddress import IPv6Address, ip_network
 
 from core.clock import Clock
 from core.errors import ForbiddenError, TooManyError
-from web.proxies import parse
+from web.limits import source_of
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +39,9 @@ class SignInLimit:
         while tries and tries[0] <= now - SPAN_S:
             tries.popleft()
         if len(tries) >= MOST:
-            minutes = math.ceil((tries[0] + SPAN_S - now) / 60)
-            raise TooManyError(f"too many wrong passwords from this address; try again in {minutes} minutes")
+            left = math.ceil(tries[0] + SPAN_S - now)
+            sentence = f"too many wrong passwords from this address; try again in {math.ceil(left / 60)} minutes"
+            raise TooManyError(sentence, retry_after_s=left)
         tries.append(now)
         if len(tries) == MOST:
             log.warning("%d wrong passwords from %s within %d minutes; it has to wait", MOST, key, SPAN_S / 60)
@@ -61,9 +61,3 @@ class SignInLimit:
 def _forget_one(tries: deque[float]) -> None:
     if tries:
         tries.pop()
-
-
-def source_of(address: str) -> str:
-    """What counts as one source: an IPv6 subscriber has a whole /64."""
-    found = parse(address)
-    return str(ip_network((found, 64), strict=False)) if isinstance(found, IPv6Address) else address

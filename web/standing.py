@@ -6,18 +6,20 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from aiohttp import web
+from aiohttp import WSMsgType, web
 from sqlalchemy.exc import SQLAlchemyError
 
 from cameras.tables import Camera
 from core.accounts import Identity
 from core.errors import MinwangError
-from web.routing import Context, session_cookie
+from web.routing import Context, cookie_of, session_cookie
 
 log = logging.getLogger(__name__)
 
 ASK_SECONDS = 3.0
 BATCH_SECONDS = 0.5  # what comes within it is one batch, for which it is asked once
+HEARTBEAT_SECONDS = 20.0
+MAX_PINGS = 1000  # of one socket: programs that ping do it every few seconds, and come again
 CLOSE_SECONDS = 2.0  # for the page's answer to the closing
 SIGNED_OUT, NOT_ALLOWED = 4401, 4403  # close codes, of the range for applications (RFC 6455 7.4.2)
 
@@ -42,7 +44,7 @@ class Standing:
         """The account as it is now. Raises Lost where its session ended, its role or scope is another one, or the camera went
         out of its villages."""
         c, began = self.context, self.context.identity
-        token = c.request.cookies.get(session_cookie(c.services.settings.web), "")
+        token = cookie_of(c.request, session_cookie(c.services.settings.web))
         now = await c.services.accounts.resolve(token)
         if now is None or now.user_id != began.user_id:
             raise Lost(SIGNED_OUT, "the session has ended")
@@ -73,6 +75,23 @@ class Standing:
             except (MinwangError, SQLAlchemyError) as e:
                 # Whom the database cannot vouch for sees nothing more; the page comes again.
                 raise Lost(1013, "come again") from e
+
+
+def opened(*, compress: bool = True) -> web.WebSocketResponse:
+    """A socket on which pages say nothing; `until_left` reads it."""
+    return web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS, compress=compress, max_msg_size=4096, autoping=False)
+
+
+async def until_left(socket: web.WebSocketResponse) -> None:
+    """Until the page leaves, says something, or pings more than browsers do (they never do): each frame of a flood would cost
+    the loop its time."""
+    pings = 0
+    async for message in socket:
+        if message.type is WSMsgType.PING and pings < MAX_PINGS:
+            pings += 1
+            await socket.pong(message.data)
+        elif message.type is not WSMsgType.PONG:
+            return
 
 
 async def close(socket: web.WebSocketResponse, lost: Lost) -> None:

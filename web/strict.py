@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from typing import Any
@@ -21,6 +22,9 @@ MAX_VALUES = 20_000  # in one body
 MAX_INTEGER = 2**63 - 1
 MAX_NUMBER = 1e12
 MAX_TEXT = 10_000  # characters; most fields state less
+# What makes a record, a printed page or a list read otherwise than it was written: C0 but for tab and line ends, DEL, C1, and the
+# marks that turn the direction of what follows (Unicode 16, UAX #9 2).
+_HIDDEN = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=timezone.utc), datetime(2100, 1, 1, tzinfo=timezone.utc)
 
 
@@ -84,6 +88,8 @@ def check_text(text: str, name: str) -> None:
         raise UsageError(f"{name}: a text must be Unicode that can be written as UTF-8")
     if "\0" in text:
         raise UsageError(f"{name}: a text holds no NUL")
+    if _HIDDEN.search(text):
+        raise UsageError(f"{name}: a text holds no control characters and no marks of direction")
 
 
 def check_model(model: BaseModel, name: str = "") -> None:

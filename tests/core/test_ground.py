@@ -174,3 +174,11 @@ def test_who_sends_no_http_fills_no_log(capsys: pytest.CaptureFixture[str]) -> N
     told = capsys.readouterr().err
     assert "10.0.0.2" in told
     assert "10.0.0.1" not in told
+
+
+def test_a_log_line_holds_nothing_that_a_terminal_or_viewer_obeys() -> None:
+    said = 'a\x1b[31m\n{"level":"error"}\r\x7f\x9b2J\x85\u2028\u202eb\u2066村'
+    record = logging.LogRecord("web", logging.INFO, "f", 1, "%s", (said,), None)
+    line = logs.JsonFormatter("test").format(record)
+    assert [c for c in line if not c.isprintable()] == [] and "村" in line
+    assert json.loads(line)["message"] == said

@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
+from multidict import CIMultiDict
 from sqlalchemy import select, update
 
 from core.accounts import SignIn
@@ -16,7 +18,7 @@ from core.database import Database
 from core.permissions import Role
 from tests.web.conftest import HEADERS, PASSWORD, Client
 from tests.web.conftest import SignIn as Open
-from web.routing import POLL_HEADER
+from web.routing import COOKIE, POLL_HEADER, cookie_of
 from web.services import SERVICES
 
 Age = Callable[[int], Awaitable[None]]
@@ -178,3 +180,23 @@ async def test_cookies_behind_tls(sign_in: Open) -> None:
     for cookie in cookies:
         assert {"Secure", "HttpOnly", "Path=/", "SameSite=Strict"} <= {p.strip() for p in cookie.split(";")}
         assert "Domain" not in cookie
+
+
+def test_a_cookie_of_ours_is_read_and_nothing_else_of_the_header() -> None:
+    def read(*lines: str) -> str:
+        return cookie_of(make_mocked_request("GET", "/", headers=CIMultiDict([("Cookie", line) for line in lines])), COOKIE)
+
+    assert (
+        read("a=b; minwang_session=abc-_1=; c=d") == "abc-_1="
+        and read("minwang_session=first; minwang_session=second") == "first"
+    )
+    assert read("minwang_session=x", "minwang_session=y") == "x" and read("a=b", "minwang_session=x") == ""
+    for line in (
+        "",
+        "xminwang_session=a",
+        "minwang_sessionx=a",
+        "minwang_session",
+        "a=minwang_session=b",
+        'a="; minwang_sessio"=n',
+    ):
+        assert read(line) == "", line

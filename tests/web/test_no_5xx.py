@@ -171,3 +171,18 @@ async def test_an_unexpected_failure_is_one_sentence(
     assert (await reply.json())["error"]
     assert any(r.exc_info for r in caplog.records)
     caplog.clear()
+
+
+@pytest.mark.parametrize("sign", ["\x01", "\x1b[31m", "\x7f", "\x9b31m", "\u202e", "\u2066", "\u200f", "\u061c"])
+def test_no_text_reads_otherwise_than_it_was_written(sign: str) -> None:
+    """Control characters and marks of direction would forge what a record, a list or a printed register seems to say."""
+    for value in (f"case {sign}1", [f"{sign}"], {f"a{sign}": 1}):
+        with pytest.raises(UsageError, match="control characters"):
+            strict.json_of(json.dumps({"purpose": value}).encode())
+    with pytest.raises(UsageError, match="control characters"):
+        strict.check_text(sign, "the address")
+
+
+def test_ordinary_texts_of_all_scripts_pass() -> None:
+    for text in ("案件 12\n第二行\t", "Müller’s 👩\u200d🌾", "نص", "e\u0301", "\u3000全角"):
+        strict.check_text(text, "purpose")

@@ -1,5 +1,8 @@
 """Schemathesis over the OpenAPI document, as every role: what is generated from the document, valid and not, is never answered
-with 5xx. A few examples an operation in the ordinary run; hundreds with `-m soak`."""
+with 5xx. A few examples an operation in the ordinary run; hundreds in a long one, on either database:
+
+    ./minwang test -m soak tests/web/test_openapi_fuzz.py [--database postgresql]
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,10 @@ from schemathesis.generation import GenerationMode
 
 from core.permissions import Role
 from tests.web.conftest import HEADERS, Client, SignIn
-from web import openapi
+from web import anonymous_limit, openapi
 
+EXAMPLES, SOAK_EXAMPLES = 2, 300  # an operation
+SOAK_SECONDS = 4 * 3600  # a role: some 150 operations
 LEFT_OUT = {("POST", "/api/session"), ("DELETE", "/api/session")}  # they would end the session
 
 
@@ -53,6 +58,12 @@ def _can(operation: Any, mode: GenerationMode) -> bool:
     return mode is GenerationMode.POSITIVE or bool(operation.path_parameters or operation.query or operation.body)
 
 
+@pytest.fixture(autouse=True)
+def _unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is to be asked as much as everybody else, not to be answered 429 (tests/web/test_anonymous_limit.py)."""
+    monkeypatch.setattr(anonymous_limit, "BURST", 1e12)
+
+
 async def fuzz(role: Role | None, sign_in: SignIn, examples: int) -> None:
     client: Client = await sign_in(role)
     if role is not None:
@@ -65,10 +76,11 @@ async def fuzz(role: Role | None, sign_in: SignIn, examples: int) -> None:
 
 @pytest.mark.parametrize("role", [None, *Role])
 async def test_nothing_that_the_document_allows_is_answered_with_5xx(role: Role | None, sign_in: SignIn) -> None:
-    await fuzz(role, sign_in, 2)
+    await fuzz(role, sign_in, EXAMPLES)
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(SOAK_SECONDS)
 @pytest.mark.parametrize("role", [None, *Role])
 async def test_nothing_at_all_is_answered_with_5xx(role: Role | None, sign_in: SignIn) -> None:
-    await fuzz(role, sign_in, 300)
+    await fuzz(role, sign_in, SOAK_EXAMPLES)

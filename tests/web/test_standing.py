@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from aiohttp import web
+from aiohttp import WSMsgType, web
 from aiohttp.test_utils import TestServer
 from sqlalchemy import delete, select
 
@@ -146,3 +146,32 @@ async def test_an_account_of_some_villages_learns_of_the_town_only_that_somethin
     assert json.loads((await patrol.receive(timeout=2)).data)["data"] == {"alert": 2}  # what was not sent out is not told
     await officer.close()
     await patrol.close()
+
+
+async def test_a_page_that_says_anything_or_pings_without_end_is_closed(
+    sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "MAX_PINGS", 3)
+    client = await sign_in(Role.VIDEO_OFFICER, SCOPE)
+    for say in (lambda s: s.send_str("a"), lambda s: s.send_bytes(b"a" * 4000), lambda s: s.send_str("a" * 100_000)):
+        socket = await client.ws_connect("/api/events")
+        await say(socket)
+        assert await code(socket) in (1013, 1009)
+    socket = await client.ws_connect("/api/events", autoping=False)
+    for _ in range(3):
+        await socket.ping(b"x")
+        assert (await socket.receive(timeout=2)).data == b"x"
+    await socket.ping(b"x")
+    assert await code(socket) == 1013
+
+
+async def test_the_heartbeat_goes_on_without_a_word_of_the_page(sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever answers the station's pings stays; whoever does not is gone."""
+    monkeypatch.setattr(standing, "HEARTBEAT_SECONDS", 0.1)
+    client = await sign_in(Role.VIDEO_OFFICER, SCOPE)
+    answering, silent = await client.ws_connect("/api/events"), await client.ws_connect("/api/events", autoping=False)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(answering.receive(), 1)
+    assert not answering.closed
+    seen = [(await silent.receive(timeout=2)).type for _ in range(2)]
+    assert seen[0] is WSMsgType.PING and seen[1] in (WSMsgType.CLOSE, WSMsgType.CLOSED, WSMsgType.ERROR)

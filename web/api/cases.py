@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from datetime import datetime
 
@@ -172,7 +171,7 @@ async def propose_watch(c: Context) -> SubjectView:
 async def _example(c: Context, text: str) -> watch.Example:
     """How a sighting looks. Raises NotFoundError where it has no vector or lies outside the person's villages."""
     sighting, _ = await seen_sighting(c, text)
-    found = await asyncio.to_thread(c.services.days.vectors, [sighting])
+    found = await c.services.searching.run(c.services.days.vectors, [sighting])
     if sighting.id not in found:
         raise NotFoundError("this sighting has no picture to compare by")
     async with c.services.database.reading() as session:

@@ -8,7 +8,7 @@ from contextlib import aclosing, nullcontext
 from datetime import datetime
 from typing import Annotated, Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,9 +22,9 @@ from core.sign_in import DEVICE_KNOWN_FOR, Opened
 from core.tasks import first_of
 from web import openapi
 from web.event_feed import Told
-from web.routing import COOKIE, Context, device_cookie, route, session_cookie
-from web.sign_in_limit import source_of
-from web.standing import Lost, Standing, close
+from web.limits import source_of
+from web.routing import COOKIE, Context, cookie_of, device_cookie, route, session_cookie
+from web.standing import Lost, Standing, close, opened, until_left
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ async def change_password(c: Context) -> web.Response:
 
 def _source(c: Context) -> tuple[str, str]:
     """The client's address and the token by which its device is known."""
-    device = c.request.cookies.get(device_cookie(c.services.settings.web), "")
+    device = cookie_of(c.request, device_cookie(c.services.settings.web))
     return c.request.remote or "", device if device.isascii() else ""
 
 
@@ -143,7 +143,7 @@ async def _opened(c: Context, opened: Opened) -> web.Response:
 async def sign_out(c: Context) -> web.Response:
     """End the session."""
     name = session_cookie(c.services.settings.web)
-    await c.services.accounts.sign_out(c.request.cookies[name], c.identity.name)
+    await c.services.accounts.sign_out(cookie_of(c.request, name), c.identity.name)
     response = web.json_response({})
     response.del_cookie(name, path="/", httponly=True, samesite="Strict", secure=name != COOKIE)
     return response
@@ -152,7 +152,7 @@ async def sign_out(c: Context) -> web.Response:
 @route("POST", "/api/session/purpose", Permission.SIGNED_IN, body=PurposeBody, reply=Me)
 async def set_purpose(c: Context) -> Me:
     """State the purpose or case number under which this session looks at footage."""
-    token = c.request.cookies[session_cookie(c.services.settings.web)]
+    token = cookie_of(c.request, session_cookie(c.services.settings.web))
     await c.services.accounts.set_purpose(token, c.body.purpose, c.identity.name)
     identity = await c.services.accounts.resolve(token)
     assert identity is not None
@@ -215,12 +215,12 @@ async def event_socket(c: Context) -> web.WebSocketResponse:
 
 
 async def _serve_events(c: Context) -> web.WebSocketResponse:
-    socket = web.WebSocketResponse(heartbeat=20, max_msg_size=4096)
+    socket = opened()
     await socket.prepare(c.request)
     c.services.sockets.add(socket)
     try:
         standing = Standing(c)
-        await first_of(_send_events(c, socket, standing), _until_closed(socket), standing.watch())
+        await first_of(_send_events(c, socket, standing), until_left(socket), standing.watch())
     except Lost as e:
         await close(socket, e)
     except (ConnectionError, TimeoutError):
@@ -231,12 +231,6 @@ async def _serve_events(c: Context) -> web.WebSocketResponse:
         c.services.sockets.discard(socket)
         await socket.close(code=1013, message=b"come again")
     return socket
-
-
-async def _until_closed(socket: web.WebSocketResponse) -> None:
-    async for message in socket:
-        if message.type in (WSMsgType.ERROR, WSMsgType.CLOSE):
-            return
 
 
 async def _send_events(c: Context, socket: web.WebSocketResponse, standing: Standing) -> None:

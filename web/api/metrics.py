@@ -22,6 +22,7 @@ from health.tables import DailyFigures, Fault, PatrolRound, WorkOrder
 from nvr import retention_clock
 from nvr.tables import StreamStatus, Volume
 from search.lag import lag
+from web.counters import WebCounters
 from web.routing import Context, route
 from web.tls.certificate import read
 
@@ -33,15 +34,23 @@ async def metrics(c: Context) -> web.Response:
     """Cameras, faults, orders, streams, disks and the patrol itself, for Prometheus."""
     async with c.services.database.reading() as session:
         settings = c.services.settings
-        body = await collect(session, settings, c.identity.villages if c.who is not None else None)
+        villages = c.identity.villages if c.who is not None else None
+        counters = WebCounters(c.services, c.request.protocol._manager) if villages is None else None
+        body = await collect(session, settings, villages, counters=counters)
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
 
 
 async def collect(
-    session: AsyncSession, settings: Settings, villages: tuple[str, ...] | None = None, now: datetime | None = None
+    session: AsyncSession,
+    settings: Settings,
+    villages: tuple[str, ...] | None = None,
+    now: datetime | None = None,
+    counters: WebCounters | None = None,
 ) -> bytes:
-    """The text. `villages`: whose figures, None: the whole station's. `now`: for tests."""
+    """The text. `villages`: whose figures, None: the whole station's. `now`: for tests. `counters`: the web server's own."""
     registry = CollectorRegistry()
+    if counters is not None:
+        registry.register(counters)
     await _cameras(session, registry, villages)
     await _figures(session, registry, villages)
     if villages is None:

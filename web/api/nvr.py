@@ -28,7 +28,7 @@ from web.file_response import FileResponse
 from web.looks import footage_is_granted
 from web.routing import Context, route
 from web.services import Ticket
-from web.standing import Lost, Standing, close
+from web.standing import Lost, Standing, close, opened, until_left
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ async def _serve_live(c: Context, ticket: Ticket, url: str) -> web.StreamRespons
     stream, messages = ticket.stream, _from_recorder(c, url)
     if ticket.transcode:
         messages = c.services.transcoders.of(stream, messages, c.identity.user_id).watch()
-    socket = web.WebSocketResponse(heartbeat=20, compress=False, max_msg_size=4096)
+    socket = opened(compress=False)
     await socket.prepare(c.request)
     started = c.services.clock.now()
     c.services.sockets.add(socket)
@@ -135,7 +135,7 @@ async def _from_recorder(c: Context, url: str) -> AsyncIterator[str | bytes]:
 async def _relay(socket: web.WebSocketResponse, messages: AsyncIterator[str | bytes], standing: Standing) -> None:
     """Carry messages to the viewer until either side ends, or the viewer may not have them any more."""
     try:
-        await first_of(_send_all(socket, messages), _until_closed(socket), standing.watch())
+        await first_of(_send_all(socket, messages), until_left(socket), standing.watch())
     except Lost as e:
         await close(socket, e)
     except (aiohttp.ClientError, OSError, TimeoutError, ConflictError) as e:
@@ -151,11 +151,6 @@ async def _send_all(socket: web.WebSocketResponse, messages: AsyncIterator[str |
                     await socket.send_str(message)
                 else:
                     await socket.send_bytes(message)
-
-
-async def _until_closed(socket: web.WebSocketResponse) -> None:
-    async for _ in socket:
-        pass
 
 
 @route("GET", "/api/playback/{camera}/{kind}/coverage", Permission.PLAYBACK_VIEW, query=RangeQuery, reply=list[SpanView])
@@ -180,7 +175,7 @@ async def playlist(c: Context) -> web.Response:
     if not gops:
         clip.refuse(await clip.unreadable(c.services.reader, stream, start, end, gops), "nothing is recorded in this range")
     await _note_footage(c, "playback.open", stream, village)
-    text = await asyncio.to_thread(playback.playlist, gops, live=False, keyframes=c.query.keyframes)
+    text = await c.services.footage.run(playback.playlist, gops, live=False, keyframes=c.query.keyframes)
     return web.Response(text=text, content_type="application/vnd.apple.mpegurl", headers={"Cache-Control": "no-store"})
 
 
@@ -195,14 +190,14 @@ async def segment_file(c: Context) -> web.StreamResponse:
 async def segment_part(c: Context) -> web.Response:
     """A segment's keyframes alone, its init segment, or a range without sound, under this session's playlist."""
     segment, path = await _segment(c, (await _stream(c))[0])
-    data = await asyncio.to_thread(playback.part, path, segment.media_us, c.path("part"))
+    data = await c.services.footage.run(playback.part, path, segment.media_us, c.path("part"))
     return web.Response(body=data, content_type="video/mp4", headers={"Cache-Control": "no-store"})
 
 
 async def _segment(c: Context, stream: str) -> tuple[Segment, Path]:
     start = c.number("segment")
     found = [(s, p) for s, p in await c.services.reader.segments(stream, start, start + 1) if s.start_us == start]
-    if not found or not await asyncio.to_thread(found[0][1].is_file):
+    if not found or not await c.services.footage.run(found[0][1].is_file):
         raise NotFoundError("this footage is no longer kept")
     now, segment = c.services.clock.now(), found[0][0]
     may_play_back(c, from_microseconds(segment.end_us), now)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 from typing import Any
 
@@ -244,7 +243,7 @@ async def _register(c: Context) -> str:
     await c.look("register.view", view.day)
     async with c.services.database.reading() as session:
         names = {x.id: x.name for x in await session.scalars(select(Camera))}
-    return await asyncio.to_thread(render, view.model_dump(), names, c.services.settings.station.name, c.services.zone)
+    return await c.services.pages.run(render, view.model_dump(), names, c.services.settings.station.name, c.services.zone)
 
 
 def _start(c: Context, text: str | None) -> datetime:

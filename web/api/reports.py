@@ -89,7 +89,7 @@ async def camera_figures(c: Context) -> DayFigures:
 @route("GET", "/report/{village}", Permission.REPORT_VIEW, query=ReportQuery, kind="page")
 async def village_report_page(c: Context) -> web.Response:
     """The same as a page to print (A4)."""
-    html = render(await _report(c), c.services.settings.station.name, c.query.lang)
+    html = await c.services.pages.run(render, await _report(c), c.services.settings.station.name, c.query.lang)
     return web.Response(text=html, content_type="text/html", headers={"Cache-Control": "no-store"})
 
 

@@ -135,7 +135,7 @@ async def search_sightings(c: Context) -> SightingPage:
         if body.after is None or not c.services.looks.is_open(c.identity.session, same):
             await record(session, c, "search.run", body, reason)
     c.services.looks.open(c.identity.session, same)
-    rows, key = await asyncio.to_thread(_page, c, query, body)
+    rows, key = await c.services.searching.run(_page, c, query, body)
     return SightingPage(rows=await views(c, rows), next=key)
 
 
@@ -172,7 +172,9 @@ async def understand_words(c: Context) -> WordsReply:
     async with c.services.database.reading() as session:
         villages = {v.name: v.code for v in await session.scalars(select(Village)) if scope is None or v.code in scope}
         cameras = {k.name: k.id for k in await session.scalars(select(Camera)) if scope is None or k.village in scope}
-    found = await asyncio.to_thread(words.understand, c.body.phrase, c.services.clock.now(), c.services.zone, villages, cameras)
+    found = await c.services.searching.run(
+        words.understand, c.body.phrase, c.services.clock.now(), c.services.zone, villages, cameras
+    )
     chips = [ChipView(kind=k.kind, value=k.value, text=k.text) for k in found.chips]
     return WordsReply(chips=chips, unknown=list(found.unknown), filter=filter_of(found.chips))
 
@@ -185,9 +187,9 @@ async def count_sightings(c: Context) -> CountsReply:
         query = await question(c, session, c.body)
         known = await numbers.places(session)
         await record(session, c, "search.count", c.body, reason)
-    found = await asyncio.to_thread(all_numbers, c.services.days, query, COUNTED + 1)
+    found = await c.services.searching.run(all_numbers, c.services.days, query, COUNTED + 1)
     more, found = len(found) > COUNTED, found[:COUNTED]
-    by_time, by_camera = await asyncio.to_thread(_counted, found, c.services.zone)
+    by_time, by_camera = await c.services.searching.run(_counted, found, c.services.zone)
     named = {known[n].camera: count for n, count in by_camera.most_common() if n in known}
     return CountsReply(total=len(found), more=more, by_time=dict(sorted(by_time.items())), by_camera=named)
 
@@ -309,7 +311,7 @@ async def candidates(c: Context) -> SightingPage:
         mine = Judgement.reason == reason, Judgement.verdict == "candidate", within(Judgement.village, scope)
         wanted = list(await session.scalars(select(Judgement.sighting).where(*mine).order_by(Judgement.id.desc()).limit(200)))
     await c.look("candidate.list", "candidates", reason=reason, key=f"candidate.list {reason}")
-    found = await asyncio.to_thread(c.services.days.many, wanted)
+    found = await c.services.searching.run(c.services.days.many, wanted)
     return SightingPage(rows=await views(c, [found[n] for n in wanted if n in found]), next=None)
 
 

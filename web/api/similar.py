@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
@@ -76,7 +74,7 @@ async def search_similar(c: Context) -> SimilarReply:
     origin: Sighting | None = None
     if body.sighting is not None:
         origin, _ = await seen(c, body.sighting)
-        found = await asyncio.to_thread(c.services.days.vectors, [origin])
+        found = await c.services.searching.run(c.services.days.vectors, [origin])
         if origin.id not in found:
             raise NotFoundError("this sighting has no picture to compare by")
         vector, pack, name, same = found[origin.id], origin.embedder, await _pack_name(c, origin.embedder), 0.6
@@ -119,7 +117,7 @@ async def search_together(c: Context) -> list[MeetingView]:
         questions.append(await _asked(c, asked, reason, "search.together", of=f"{len(body.filters)} places"))
     within = round(body.within_seconds * 1000) if body.within_seconds is not None else None
     same = body.likeness if body.likeness is not None else 0.6
-    found: list[Meeting] = await asyncio.to_thread(
+    found: list[Meeting] = await c.services.searching.run(
         lambda: together(c.services.days, questions, within_ms=within, same=same, limit=body.limit)
     )
     return [MeetingView(sightings=await views(c, list(m.sightings)), likeness=round(m.likeness, 3)) for m in found]
@@ -146,7 +144,7 @@ async def _of_frame(c: Context, body: SimilarBody) -> Example:
 
 
 async def _ranked(c: Context, vector: Floats, pack: int, query: Query, limit: int) -> list[Match]:
-    return await asyncio.to_thread(similar, c.services.days, np.asarray(vector, np.float32), pack, query, limit)
+    return await c.services.searching.run(similar, c.services.days, np.asarray(vector, np.float32), pack, query, limit)
 
 
 async def _pack_name(c: Context, number: int) -> str:

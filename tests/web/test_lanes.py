@@ -1,0 +1,95 @@
+"""Heavy questions have threads of their own: what is slow there holds up no page, picture or other kind of work."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.permissions import Role
+from tests.conftest import ROOT
+from tests.web.conftest import HEADERS, Client, SignIn
+from web.api import search
+from web.services import SERVICES, Services
+
+# What web/api does in the threads that serve files: short reads of one small file or row.
+SHORT = {
+    "install_page.answer",
+    "backup_log.read",
+    "_certificate",
+    "picture_of",
+    "read",
+    "c.services.detector_name",
+    "c.services.days.get",
+}
+
+
+@pytest.fixture
+def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Searches that take until the test is over; the list has one entry for each that began."""
+    event, began = threading.Event(), []
+
+    def page(*_: Any) -> tuple[list[Any], None]:
+        began.append(1)
+        event.wait(10)
+        return [], None
+
+    monkeypatch.setattr(search, "_page", page)
+    yield began
+    event.set()
+
+
+async def searcher(sign_in: SignIn, role: Role) -> Client:
+    client = await sign_in(role)
+    reply = await client.post("/api/session/purpose", json={"purpose": "case 1"}, headers=HEADERS)
+    assert reply.status == 200
+    return client
+
+
+async def ask(client: Client) -> tuple[int, str]:
+    async with client.post("/api/search", json={}, headers=HEADERS) as reply:
+        return reply.status, reply.headers.get("Retry-After", "")
+
+
+def services_of(client: Client) -> Services:
+    app = client.app
+    assert app is not None
+    return app[SERVICES]
+
+
+async def test_slow_searches_hold_up_nothing_else_and_no_other_searcher(sign_in: SignIn, stuck: list[int]) -> None:
+    greedy, other = await searcher(sign_in, Role.INVESTIGATOR), await searcher(sign_in, Role.APPROVER)
+    waiting = [asyncio.ensure_future(ask(greedy)) for _ in range(30)]
+    done, _ = await asyncio.wait(waiting, timeout=1)
+    assert {t.result() for t in done} == {(429, "5")} and len(done) == 30 - 2 - 10
+    assert len(stuck) == 2
+    theirs = asyncio.ensure_future(ask(other))
+    for path in ("/api/cameras", "/static/none", "/api/station"):
+        async with asyncio.timeout(5):
+            assert (await other.get(path)).status in (200, 403, 404)
+    await asyncio.sleep(0.1)
+    assert len(stuck) == 3  # the other searcher's has begun
+    assert services_of(other).searching.refused == 18
+    for task in (*waiting, theirs):
+        task.cancel()
+
+
+async def test_footage_reads_have_threads_of_their_own(sign_in: SignIn) -> None:
+    services = services_of(await sign_in(None))
+    names: list[str] = []
+    await services.reader._run(lambda: names.append(threading.current_thread().name))
+    assert names[0].startswith("footage")
+
+
+def test_only_short_reads_share_the_threads_of_files() -> None:
+    found = set()
+    for path in sorted((ROOT / "web" / "api").glob("*.py")):
+        for node in ast.walk(ast.parse(Path(path).read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "asyncio.to_thread":
+                found.add(ast.unparse(node.args[0]))
+    assert found == SHORT
