@@ -1,7 +1,8 @@
 """Files with byte ranges by RFC 9110: a range that is none, or whose condition does not hold, is ignored and the file given.
 
 aiohttp answers 416 to a Range header that it cannot read (14.2: an unknown unit must be ignored, an invalid set may be), and
-honours a range whatever entity tag stands in If-Range (13.1.5: the part of another version would be put to the wrong file).
+honours a range whatever entity tag stands in If-Range (13.1.5: the part of another version would be put to the wrong file). A
+date beyond all calendars and a name longer than a file may have break its handlers: they are no date, and no file.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import math
 import os
 import re
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, cast
@@ -23,22 +25,45 @@ _SINGLE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-(0*[1-9][0-9]{0,17}
 class FileResponse(web.FileResponse):
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         wanted, condition = request.headers.get(hdrs.RANGE), request.headers.get(hdrs.IF_RANGE)
-        if wanted is not None:
-            holds = _is_range(wanted) and (condition is None or await asyncio.to_thread(_holds, self._path, condition))
-            request = cast(web.BaseRequest, _Judged(request, request.http_range if holds else slice(None, None, 1)))
-        return await super().prepare(request)
+        holds = wanted is not None and _is_range(wanted)
+        if holds and condition is not None:
+            holds = await asyncio.to_thread(_holds, self._path, condition)
+        return await super().prepare(cast(web.BaseRequest, _Judged(request, ranged=holds)))
+
+
+class Static(web.StaticResource):
+    """A folder of files that anybody may have, as `FileResponse`s."""
+
+    def _resolve_path_to_response(self, unresolved_path: Path) -> web.StreamResponse:
+        try:
+            found = super()._resolve_path_to_response(unresolved_path)
+        except OSError as e:  # a name that no file can have
+            raise web.HTTPNotFound from e
+        return FileResponse(found._path) if isinstance(found, web.FileResponse) else found
 
 
 class _Judged:
-    """The request, with a range that needs no further look."""
+    """The request, with a range that needs no further look (where `ranged`), and dates that are dates."""
 
     if_range = None
 
-    def __init__(self, request: web.BaseRequest, http_range: slice):
-        self._request, self.http_range = request, http_range
+    def __init__(self, request: web.BaseRequest, *, ranged: bool):
+        self._request = request
+        self.http_range = request.http_range if ranged else slice(None, None, 1)
+        self.if_modified_since = _date(request, "if_modified_since")
+        self.if_unmodified_since = _date(request, "if_unmodified_since")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._request, name)
+
+
+def _date(request: web.BaseRequest, name: str) -> datetime | None:
+    """A date that is none is ignored (RFC 9110 13.1.3, 13.1.4)."""
+    try:
+        found: datetime | None = getattr(request, name)
+        return found if found is None or found.timestamp() >= 0 else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _is_range(text: str) -> bool:
@@ -54,5 +79,5 @@ def _holds(path: Path, condition: str) -> bool:
         if '"' in condition:
             return condition.strip() == f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
         return parsedate_to_datetime(condition).timestamp() == math.ceil(status.st_mtime)
-    except (OSError, ValueError):
+    except (OSError, ValueError, OverflowError):
         return False

@@ -39,7 +39,7 @@ from web.doctor.checks import CHECKS
 from web.doctor.facts import Site
 from web.doctor.runner import Doctor
 from web.event_feed import EventFeed
-from web.file_response import FileResponse
+from web.file_response import FileResponse, Static
 from web.known_callers import KnownCallers, shown
 from web.limits import EVENT_SOCKETS, LIVE_SOCKETS, OpeningRate, SocketLimit
 from web.looks import Looks
@@ -103,8 +103,8 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
     for page in PAGES:
         app.router.add_get(page, _index)
     if (DIST / "assets").is_dir():
-        app.router.add_static("/assets", DIST / "assets")
-    app.router.add_static("/static", STATIC)
+        app.router.register_resource(Static("/assets", DIST / "assets"))
+    app.router.register_resource(Static("/static", STATIC))
     app.cleanup_ctx.append(_background)
     app.on_shutdown.append(_close_sockets)
     return app
