@@ -54,6 +54,9 @@ class Camera(Base):
     seen_at: Mapped[datetime | None] = mapped_column(comment="Last ONVIF answer")
     endpoint: Mapped[str | None] = mapped_column(String(80), index=True, comment="UUID by which it answers discovery")
     auth_mode: Mapped[str | None] = mapped_column(String(8), comment="How it wants to be asked: none, digest, wsse")
+    rtsp_digest_at: Mapped[datetime | None] = mapped_column(
+        comment="When its RTSP server first offered Digest: Basic is not believed since then; null: not yet"
+    )
     audited: Mapped[int] = mapped_column(default=0, server_default="0", comment="Maker's passwords tried on it so far")
     audited_at: Mapped[datetime | None] = mapped_column(comment="When the last of them was tried")
     certificate: Mapped[str | None] = mapped_column(String(64), comment="SHA-256 of the TLS certificate that it shows")

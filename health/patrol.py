@@ -194,7 +194,7 @@ class Patrol:
 
         seen = await run_all(*(one(c) for c in cameras))
         if self._visiting is not None:
-            await self._visiting.leave_alone({c: await visit for c, visit in met.items()}, now)
+            await self._visiting.keep({c: await visit for c, visit in met.items()}, now)
         for each in seen:
             if each.answer.jpeg:
                 await asyncio.to_thread(_write, self._data_dir / str(each.look.picture), each.answer.jpeg)

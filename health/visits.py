@@ -26,7 +26,9 @@ from core.tasks import spawn
 from health import book, topology
 from health.faults import LIVE_STATES
 from health.tables import Fault, Look
+from nvr import rtsp
 from nvr.reader import Keyframe
+from nvr.reconcile import note_digest
 from nvr.visit import Visitor
 
 log = logging.getLogger(__name__)
@@ -41,6 +43,7 @@ class Visit:
 
     frames: list[Keyframe] = field(default_factory=list)
     found: dict[str, dict[str, Any]] = field(default_factory=dict)
+    has_digest: bool = False  # its RTSP server offered Digest
 
 
 class Visits:
@@ -48,29 +51,51 @@ class Visits:
         self._database = database
         self._vault = vault
         self._visitor = visitor
+        self._with_digest: set[str] = set()  # cameras whose files say that their RTSP servers offered Digest
 
     async def begin(self, cameras: Sequence[Camera]) -> dict[str, asyncio.Task[Visit]]:
         """Visit those of the cameras that are not recorded and have an address, all at once; by id."""
         wanted = [(c, s) for c in cameras if (s := registry.visited_stream(c)) is not None]
         logins: dict[str, tuple[str, str] | None] = {}
         async with self._database.reading() as session:
-            for camera, _ in wanted:
+            for camera, stream in wanted:
                 try:
+                    self._recall_digest(camera, str(stream.url))
                     logins[camera.id] = await registry.stream_login(session, self._vault, camera)
                 except TROUBLE as e:  # it stays unknown; the others are looked at
                     log.error("%s is not visited, for want of credential '%s': %s", camera.id, camera.credential, why(e))
         known = [(c, s) for c, s in wanted if c.id in logins]
         return {c.id: spawn(self._one(c, s.id, str(s.url), logins[c.id])) for c, s in known}
 
-    async def leave_alone(self, visits: Mapping[str, Visit], now: datetime) -> None:
-        """Of cameras that refused the credential, nobody tries it again until a person acts."""
+    def _recall_digest(self, camera: Camera, url: str) -> None:
+        """What is known of its RTSP server: a person may have said that another device hangs there."""
+        if camera.rtsp_digest_at is not None:
+            rtsp.remember_digest(url)
+            self._with_digest.add(camera.id)
+        elif camera.id in self._with_digest:
+            rtsp.forget_digest(url)
+            self._with_digest.discard(camera.id)
+
+    async def keep(self, visits: Mapping[str, Visit], now: datetime) -> None:
+        """What visits taught of their cameras: a credential that was refused is left alone until a person acts, and who offered
+        Digest is not believed to know only Basic."""
         refused = [camera for camera, visit in visits.items() if "auth" in visit.found]
-        if refused:
-            async with self._database.session() as session:
+        with_digest = {camera for camera, visit in visits.items() if visit.has_digest} - self._with_digest
+        if not refused and not with_digest:
+            return
+        async with self._database.session() as session:
+            if refused:
                 fresh = update(Camera).where(Camera.id.in_(refused), Camera.refused_at.is_(None))
                 await session.execute(fresh.values(refused_at=now))
+            await note_digest(session, with_digest, now)
+        self._with_digest |= with_digest
 
     async def _one(self, camera: Camera, stream: str, url: str, login: tuple[str, str] | None) -> Visit:
+        visit = await self._visited(camera, stream, url, login)
+        visit.has_digest = rtsp.offered_digest(url)
+        return visit
+
+    async def _visited(self, camera: Camera, stream: str, url: str, login: tuple[str, str] | None) -> Visit:
         if camera.refused_at is not None:
             return Visit(found={"auth": {}})
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +20,7 @@ from core.clock import Clock, from_microseconds
 from core.database import Database
 from core.errors import SecretError
 from core.secrets import Vault
-from nvr import quarantine, schedule, stream_status, volumes
+from nvr import quarantine, rtsp, schedule, stream_status, volumes
 from nvr.access_units import Counters
 from nvr.recorder import Recorder
 from nvr.rendezvous import score
@@ -94,6 +95,7 @@ async def desired(
                 refused=camera.refused_at is not None or camera.credential in sealed_elsewhere,
                 quarantined=quarantine.applies(quarantined_at, now),
                 fell_back_at=fell_back_at,
+                has_digest=camera.rtsp_digest_at is not None,
             )
     return found
 
@@ -125,6 +127,13 @@ async def bit_rates(session: AsyncSession, now: datetime) -> dict[str, float]:
     return {row.stream: row.bitrate for row in await session.execute(query)}
 
 
+async def note_digest(session: AsyncSession, cameras: Collection[str], now: datetime) -> None:
+    """Keep that the cameras' RTSP servers offered Digest; when they first did stays."""
+    if cameras:
+        first = update(Camera).where(Camera.id.in_(sorted(cameras)), Camera.rtsp_digest_at.is_(None))
+        await session.execute(first.values(rtsp_digest_at=now))
+
+
 class KeyframeIntervals:
     """How far apart each stream's keyframes are, from counters that are looked at every few seconds."""
 
@@ -144,6 +153,14 @@ class KeyframeIntervals:
         return max(interval or 0.0, now - at) or None
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Streams of which something was written into their cameras' files."""
+
+    refused: set[StreamState]
+    with_digest: set[StreamState]
+
+
 class StatusWriter:
     """Writes each stream's observed state, with rates since the last time."""
 
@@ -156,17 +173,12 @@ class StatusWriter:
         self._keyframes = KeyframeIntervals()
         self._written: set[str] = set()
 
-    async def write(self, session: AsyncSession, url: str, pid: int) -> set[StreamState]:
-        """Returns the streams whose refusal it wrote; give them to `stored` behind the commit."""
+    async def write(self, session: AsyncSession, url: str, pid: int) -> Told:
+        """Returns what it wrote of cameras; give it to `stored` behind the commit."""
         now, monotonic = self._clock.now(), self._clock.monotonic()
         await session.merge(Worker(name=self._worker, role="recorder", url=url, pid=pid, seen_at=now))
         await volumes.store_state(session, self._clock, self._recorder.volumes.disks)
-        # Once: behind that a person may have acted, and nobody must undo it.
-        told = {s for s in self._recorder.streams.values() if s.refused is not None and not s.facts.refused}
-        refused = [s.spec.id.partition("/")[0] for s in told]
-        if refused:
-            for camera in await session.scalars(select(Camera).where(Camera.id.in_(refused), Camera.refused_at.is_(None))):
-                camera.refused_at = now
+        told = await self._tell(session, now)
         rows = [self._row(state, now, monotonic) for state in list(self._recorder.streams.values())]
         for row in rows:
             if row["stream"] not in self._written:  # another worker may have had it before
@@ -176,10 +188,26 @@ class StatusWriter:
             await session.execute(update(StreamStatus), rows)  # one statement for all, by primary key
         return told
 
-    def stored(self, refusals: set[StreamState]) -> None:
+    async def _tell(self, session: AsyncSession, now: datetime) -> Told:
+        """Refusals and offers of Digest, once: behind that a person may have acted, and nobody must undo it."""
+        streams = list(self._recorder.streams.values())
+        told = Told(
+            {s for s in streams if s.refused is not None and not s.facts.refused},
+            {s for s in streams if rtsp.offered_digest(s.spec.url) and not s.facts.has_digest},
+        )
+        if told.refused:
+            refused = [s.spec.id.partition("/")[0] for s in told.refused]
+            for camera in await session.scalars(select(Camera).where(Camera.id.in_(refused), Camera.refused_at.is_(None))):
+                camera.refused_at = now
+        await note_digest(session, {s.spec.id.partition("/")[0] for s in told.with_digest}, now)
+        return told
+
+    def stored(self, told: Told) -> None:
         """What `write` returned is committed."""
-        for state in refusals:
+        for state in told.refused:
             state.facts = replace(state.facts, refused=True)
+        for state in told.with_digest:
+            state.facts = replace(state.facts, has_digest=True)
 
     def _row(self, state: StreamState, now: datetime, monotonic: float) -> dict[str, Any]:
         c = state.counters

@@ -200,18 +200,19 @@ class _Dialogue(ReplyReader):
 
 
 async def open_session(
-    url: str, login: tuple[str, str] | None, *, audio: bool = False, replay: Replay | None = None
+    url: str, login: tuple[str, str] | None, *, audio: bool = False, replay: Replay | None = None, remembered_as: str = ""
 ) -> RtspSession:
     """Connect, authenticate, and start playing the first video track (with `audio`, the first audio track too).
 
-    `replay` asks for a stretch of the camera's own recording, as fast as it can send it. Raises
-    CameraUnreachable, CameraRefused or ProtocolError; the socket is closed then.
+    `replay` asks for a stretch of the camera's own recording, as fast as it can send it. `remembered_as`: the address under which
+    is remembered that the camera offered Digest, where that is not `url`. Raises CameraUnreachable, CameraRefused or ProtocolError;
+    the socket is closed then.
     """
     # Only here, and not in what a redirection names: a password that the camera keeps in its address.
     first = url = address_with(native_url(url), login)
     for _ in range(MAX_REDIRECTS + 1):
         try:
-            return await _play(url, login, audio, replay)
+            return await _play(url, remembered_as or first, login, audio, replay)
         except _Redirected as e:
             url = _followed(e.url, first)
     raise ProtocolError(f"the camera redirects more than {MAX_REDIRECTS} times")
@@ -279,11 +280,13 @@ async def check_credential(url: str, login: tuple[str, str] | None) -> None:
         session.sock.close()
 
 
-async def _play(url: str, login: tuple[str, str] | None, audio: bool, replay: Replay | None) -> RtspSession:
-    """One connection, or two where the camera hangs up or is silent at OPTIONS; which cameras do is remembered."""
+async def _play(url: str, remembered_as: str, login: tuple[str, str] | None, audio: bool, replay: Replay | None) -> RtspSession:
+    """One connection, or two where the camera hangs up or is silent at OPTIONS; which cameras do is remembered.
+
+    `remembered_as`: the camera's own address, before any redirection: what it offered there counts wherever it leads."""
     for with_options in (False,) if is_asked_without_options(url) else (True, False):
         sock = await _connect(url)
-        dialogue = _Dialogue(sock, login, has_digest=_authority(url) in _with_digest)
+        dialogue = _Dialogue(sock, login, has_digest=offered_digest(remembered_as))
         try:
             session = await _negotiate(dialogue, url, audio, replay, with_options)
             if not with_options:
@@ -298,12 +301,26 @@ async def _play(url: str, login: tuple[str, str] | None, audio: bool, replay: Re
             raise
         finally:
             if dialogue.auth.has_digest:
-                _remember(_with_digest, _authority(url))
+                remember_digest(remembered_as)
     raise AssertionError("unreachable")
 
 
 _without_options: set[str] = set()  # authorities of addresses
 _with_digest: set[str] = set()  # that offered Digest: nobody there is told the password any more
+
+
+def offered_digest(url: str) -> bool:
+    """The camera at the address offered Digest, to this process or, where `remember_digest` was told so, to one before."""
+    return _authority(url) in _with_digest
+
+
+def remember_digest(url: str) -> None:
+    _remember(_with_digest, _authority(url))
+
+
+def forget_digest(url: str) -> None:
+    """A person says that another device hangs there now."""
+    _with_digest.discard(_authority(url))
 
 
 def is_asked_without_options(url: str) -> bool:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from core.errors import CameraError, CameraRefused, ProtocolError, StationFault
 from core.logs import redact
+from nvr import rtsp
 from nvr.access_units import Counters
 from nvr.engine_choice import EngineChoice
 from nvr.segments import SegmentSink
@@ -55,6 +56,7 @@ class StreamFacts:
     refused: bool = False  # the camera refused the credential, and no person has acted since
     quarantined: bool = False  # it killed its recorder twice
     fell_back_at: datetime | None = None  # ffmpeg has it because the native engine could not
+    has_digest: bool = False  # its camera offered Digest once
 
 
 NOTHING_KNOWN = StreamFacts()
@@ -103,3 +105,7 @@ class StreamState:
         elif before.quarantined and not facts.quarantined:
             self.quarantined = None
             self.news.set()
+        if facts.has_digest:
+            rtsp.remember_digest(self.spec.url)
+        elif before.has_digest:  # a person says that another device hangs there
+            rtsp.forget_digest(self.spec.url)

@@ -96,11 +96,11 @@ class Worker:
     async def write_status(self, status: StatusWriter, url: str) -> None:
         async with self.observing:  # what is read before this is committed must not be told behind it
             async with self.database.session() as session:
-                refusals = await status.write(session, url, os.getpid())
+                told = await status.write(session, url, os.getpid())
                 failures = Counter(self.machine.tasks.failures)
                 for name, times in (failures - self.told_failures).items():
                     events.append(session, self.clock.now(), "recorder.task_failed", worker=self.index, task=name, times=times)
-            status.stored(refusals)
+            status.stored(told)
             self.told_failures = failures
 
     async def recover_volume(self, number: int, streams: list[str], began_us: int) -> None:

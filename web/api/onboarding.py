@@ -268,7 +268,7 @@ async def replace(c: Context) -> Created:
     async with c.services.database.session() as session:
         row = await session.get_one(Camera, camera.id)
         history.note(session, row.id, now, c.identity.name, "replaced", row.device, c.body.reason)
-        row.device, row.endpoint, row.auth_mode = None, None, None
+        row.device, row.endpoint, row.auth_mode, row.rtsp_digest_at = None, None, None, None
         await findings.gone(session, now, ["identity_changed"], findings.Subject.of(row))
         await audit.record(session, now, c.identity.name, "camera.replace", row.id, reason=c.body.reason)
     return Created(id=camera.id)
