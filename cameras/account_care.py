@@ -1,31 +1,47 @@
 """An account of our own on each camera: a long random password that nobody knows, sealed in the vault, changed in turn.
 
-A new account is made beside the one in use, tried, and only then used. Two names take turns: the one before stays
-good until the next turn gives it another password, so no moment is without a good one, whatever breaks in between.
+A new account is made beside the one in use, tried over ONVIF and RTSP, and only then used. Two names take turns: the one before
+stays good until the next turn gives it another password, so no moment is without a good one, whatever breaks in between.
+
+Where the inventory says so (cameras.own_account), a camera has its first one before it is used; one that takes none is used with
+the account that it was delivered with, and its checklist says why.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 import string
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import aiohttp
 from sqlalchemy import func, select
 
-from cameras import findings, history, registry
+from cameras import findings, history, own_account, registry
 from cameras.onboarding import Onboarding
 from cameras.onvif import long_tail
 from cameras.onvif.addresses import service_url
 from cameras.onvif.client import SoapClient
 from cameras.onvif.names import DEVICE
+from cameras.onvif.soap import SoapFault
+from cameras.own_account import AccountState
 from cameras.per_camera import TROUBLE, why
 from cameras.tables import Camera, CameraChange, Policy
 from core import audit
+from core.authenticator import ClearLogin
 from core.clock import Clock
 from core.database import Database
-from core.errors import CameraError, CameraRefused, ConflictError, NotFoundError
+from core.errors import (
+    CameraDeclined,
+    CameraError,
+    CameraRefused,
+    ClearPasswordWanted,
+    ConflictError,
+    NotFoundError,
+    ProtocolError,
+)
 from core.secrets import Vault
 
 log = logging.getLogger(__name__)
@@ -34,48 +50,99 @@ NAMES = ("minwang-a", "minwang-b")  # in turn
 LENGTH = 16
 MOST = 200  # a day: one bad firmware must not cost a town its cameras in one night
 # Cheap firmware breaks on & < > " % : @ / and the like.
-ALPHABET = string.ascii_letters + string.digits + "-_."
+PLAIN = string.ascii_letters + string.digits
+SIGNS = "-_."
+SHORT_LENGTH = 12
+# In turn, where a camera refuses a password: some insist on a sign, some take none, some take no more than 12 characters (71 bits).
+SHAPES = ((LENGTH, SIGNS), (LENGTH, ""), (SHORT_LENGTH, SIGNS), (SHORT_LENGTH, ""))
+
+TryStream = Callable[[str, tuple[str, str]], Awaitable[None]]
 
 
-def password() -> str:
-    """16 characters, with at least one of each kind: some firmware insists."""
+def password(length: int = LENGTH, signs: str = SIGNS) -> str:
+    """With at least one of each kind of character: some firmware insists."""
     while True:
-        made = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+        made = "".join(secrets.choice(PLAIN + signs) for _ in range(length))
         kinds = (str.islower, str.isupper, str.isdigit)
-        if all(any(kind(c) for c in made) for kind in kinds) and made[0].isalpha():
+        has_sign = not signs or any(c in signs for c in made)
+        if all(any(kind(c) for c in made) for kind in kinds) and made[0].isalpha() and has_sign:
             return made
 
 
 class AccountCare:
-    def __init__(self, database: Database, vault: Vault, clock: Clock, onboarding: Onboarding, http: aiohttp.ClientSession):
+    def __init__(
+        self, database: Database, vault: Vault, clock: Clock, onboarding: Onboarding, http: aiohttp.ClientSession,
+        try_stream: TryStream | None = None,
+    ):  # fmt: skip
+        """`try_stream` plays a stream with a login and leaves: raises CameraRefused where the RTSP server does not know it."""
         self._database = database
+        self._try_stream = try_stream
         self._vault = vault
         self._clock = clock
         self._onboarding = onboarding
         self._http = http
 
+    async def first(self, number: str) -> None:
+        """Give a camera its first account of ours, where that is wanted and was not tried. Why it takes none stands in its file."""
+        async with self._database.reading() as session:
+            camera, villages = await session.get(Camera, number), await own_account.wanting(session)
+        if camera is None or not camera.device or not own_account.waits(camera, villages) or camera.refused_at is not None:
+            return
+        await self._try_first(number)
+
+    async def first_ones(self, most: int = MOST) -> None:
+        """The same for all cameras that were identified, also for those that were in use before it was wanted."""
+        async with self._database.reading() as session:
+            villages = await own_account.wanting(session)
+            query = select(Camera).where(
+                Camera.retired.is_(False),
+                Camera.refused_at.is_(None),
+                Camera.device.is_not(None),
+                Camera.account_state.is_(None),
+            )
+            due = [c.id for c in await session.scalars(query.order_by(Camera.id)) if own_account.waits(c, villages)]
+        for number in due[:most]:
+            await self._try_first(number)
+
+    async def _try_first(self, number: str) -> None:
+        try:
+            await self.rotate(number, history.SYSTEM)
+        except TROUBLE as e:
+            log.warning("%s has no account of our own: %s", number, why(e))
+            async with self._database.session() as session:
+                row = await session.get_one(Camera, number)
+                if row.refused_at is None:  # else a person acts first, and it is tried then
+                    row.account_state, row.account_problem = AccountState.FAILED, why(e)
+
     async def run_once(self, most: int = MOST) -> list[str]:
-        """Rotate cameras whose policy asks for it and whose turn has come; names of those that have a new account.
+        """Rotate cameras whose policy asks for it and whose turn has come, and try again what took no first account; names of those
+        that have a new account.
 
         A camera that fails keeps its account and has its turn again the next time.
         """
+        done = []
+        for number in (await self._due())[:most]:
+            try:
+                await self.rotate(number, history.SYSTEM)
+            except TROUBLE as e:
+                log.warning("%s keeps its account: %s", number, why(e))
+                continue
+            done.append(number)
+        return done
+
+    async def _due(self) -> list[str]:
+        """Those that never had one first, then those whose last turn is longest ago."""
         now = self._clock.now()
         async with self._database.reading() as session:
             days = {p.name: d for p in await session.scalars(select(Policy)) if (d := _days(p)) is not None}
+            villages = await own_account.wanting(session)
             query = select(Camera).where(Camera.retired.is_(False), Camera.refused_at.is_(None), Camera.address.is_not(None))
-            cameras = [c for c in await session.scalars(query) if c.device and c.credential and _policy_of(c) in days]
+            cameras = [c for c in await session.scalars(query) if c.device and c.credential]
             query_last = select(CameraChange.camera, func.max(CameraChange.at)).where(CameraChange.field == "account")
             last = {c: at for c, at in (await session.execute(query_last.group_by(CameraChange.camera))).all()}  # noqa: C416
-        due = [c for c in cameras if c.id not in last or now - last[c.id] >= days[_policy_of(c)]]
-        done = []
-        for camera in sorted(due, key=lambda c: (c.id in last, last.get(c.id, now), c.id))[:most]:
-            try:
-                await self.rotate(camera.id, history.SYSTEM)
-            except TROUBLE as e:
-                log.warning("%s keeps its account: %s", camera.id, why(e))
-                continue
-            done.append(camera.id)
-        return done
+        failed = {c.id for c in cameras if c.account_state == AccountState.FAILED and own_account.is_wanted(c, villages)}
+        turn = {c.id for c in cameras if (d := days.get(_policy_of(c))) and (c.id not in last or now - last[c.id] >= d)}
+        return sorted(failed | turn, key=lambda c: (c in last, last.get(c, now), c))
 
     async def rotate(self, number: str, actor: str) -> str:
         """Give a camera a new account of ours; returns its name. Raises NotFoundError, ConflictError, CameraError; the
@@ -89,34 +156,52 @@ class AccountCare:
             raise ConflictError(f"{number} has no credential that works; set one first")
         client, url = await self._onboarding.client(camera), service_url(camera.address)
         name = NAMES[1] if login[0] == NAMES[0] else NAMES[0]
-        secret = password()
         try:
-            await self._make(client, url, name, secret)
-            await self._try(url, camera, (name, secret))
+            secret = await self._make(client, url, name)
+            await self._try(client, url, camera, (name, secret))
         except CameraRefused:
             await self._onboarding.refused(number)
             raise
         await self._use(camera, login[0], name, secret, actor)
         return name
 
-    async def _make(self, client: SoapClient, url: str, name: str, secret: str) -> None:
-        """Create the account, or give the one of two turns ago a new password; believed when it is listed."""
-        user = {"Username": name, "Password": secret, "UserLevel": "Administrator"}
-        there = await users(client, url)
-        operation = "SetUser" if name in there else "CreateUsers"
-        await long_tail.call(client, url, DEVICE, operation, User=[user])
+    async def _make(self, client: SoapClient, url: str, name: str) -> str:
+        """Create the account, or give the one of two turns ago a new password, which is returned; believed when it is listed."""
+        operation, secret = "SetUser" if name in await users(client, url) else "CreateUsers", ""
+        for length, signs in SHAPES:
+            secret = password(length, signs)
+            user = {"Username": name, "Password": secret, "UserLevel": "Administrator"}
+            try:
+                await long_tail.call(client, url, DEVICE, operation, User=[user])
+                break
+            except SoapFault as e:
+                if (length, signs) == SHAPES[-1] or not any("password" in code.lower() for code in e.codes):
+                    raise
         if name not in await users(client, url):
             raise CameraError("the camera said yes and made no account")
+        return secret
 
-    async def _try(self, url: str, camera: Camera, login: tuple[str, str]) -> None:
-        """One use of the new account, before anything relies on it."""
+    async def _try(self, delivered: SoapClient, url: str, camera: Camera, login: tuple[str, str]) -> None:
+        """One use of the new account for each of the camera's doors, before anything relies on it. One that is not let in is taken
+        away again."""
         client = SoapClient(self._http, self._clock, login, mode=camera.auth_mode if camera.auth_mode != "none" else None)
         client.clock_offset = camera.clock_offset or 0.0
         try:
             await users(client, url)
+            await self._play(camera, login)
         except CameraRefused as e:
             # The account in use is still good: this refusal is the new one's, and it is not tried again.
-            raise CameraError("the camera made the account and does not let it in") from e
+            with contextlib.suppress(CameraError):
+                await long_tail.call(delivered, url, DEVICE, "DeleteUsers", Username=[login[0]])
+            raise CameraError(f"the camera made the account and does not let it in{': ' + str(e) if e.args else ''}") from e
+
+    async def _play(self, camera: Camera, login: tuple[str, str]) -> None:
+        """Raises CameraRefused where its RTSP server does not know the account; CameraUnreachable where that cannot be asked."""
+        address = next((s.url for s in camera.streams if s.kind == "main"), None)
+        if self._try_stream is None or address is None:
+            return
+        with contextlib.suppress(ProtocolError, CameraDeclined, ClearPasswordWanted):  # it asked for something else
+            await self._try_stream(address, ClearLogin(login) if registry.allows_clear(camera) else login)
 
     async def _use(self, camera: Camera, old: str, name: str, secret: str, actor: str) -> None:
         now, credential = self._clock.now(), f"camera-{camera.id}"[:40]
@@ -125,6 +210,7 @@ class AccountCare:
             await registry.keep_login(session, self._vault, credential, name, secret)
             history.note(session, row.id, now, actor, "account", old, name)
             row.credential = credential
+            row.account_state, row.account_problem = AccountState.OWN, None
             await findings.gone(session, now, ["default_password"], findings.Subject.of(row))
             await audit.record(session, now, actor, "camera.account", row.id, user=name)
 

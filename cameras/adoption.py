@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras import findings, history
 from cameras.discovery import Found
 from cameras.onvif.addresses import host_port
-from cameras.tables import Camera, DeviceSeen
+from cameras.tables import Camera, DeviceSeen, Finding
 from core import audit, events
 from core.errors import ConflictError, NotFoundError
 from core.scope import Villages, within
@@ -41,22 +41,36 @@ async def device(session: AsyncSession, address: str, villages: Villages) -> Dev
 async def confirm_move(
     session: AsyncSession, camera: Camera, address: str, villages: Villages, at: datetime, actor: str, reason: str
 ) -> None:
-    """A person says that the camera hangs at another address now: it is looked for there from now on. Raises NotFoundError where
-    no device that is taken for this camera was met there; ConflictError where the person does not see that subnet."""
-    query = select(DeviceSeen).where(
-        DeviceSeen.address == address, DeviceSeen.camera == camera.id, DeviceSeen.verdict == "moved"
-    )
-    found: DeviceSeen | None = await session.scalar(query)
-    if found is None:
-        raise NotFoundError(f"no device that is taken for '{camera.id}' was met at {address}; look around first")
-    if villages is not None and found.village not in villages:
-        raise ConflictError(f"{address} lies in no subnet of your villages; an administrator of the whole town confirms that")
-    is_at = Found(found.endpoint, found.address, found.url, found.name, found.hardware).known_as
-    history.note(session, camera.id, at, actor, "address", camera.address, is_at)
-    events.append(session, at, "camera.moved", village=camera.village, camera=camera.id, was=camera.address, address=is_at)
-    camera.address = is_at
+    """A person says that the camera hangs at another address now: it is looked for there from now on, and where it was followed
+    there by itself, the finding is over. `address`: host:port, or as the finding tells it. Raises NotFoundError where no device
+    that is taken for this camera was met there; ConflictError where the person does not see that subnet."""
+    if not await _is_followed(session, camera, address):
+        device = await _moved_to(session, camera, address)
+        if villages is not None and device.village not in villages:
+            raise ConflictError(
+                f"{address} lies in no subnet of your villages; an administrator of the whole town confirms that"
+            )
+        is_at = Found(device.endpoint, device.address, device.url, device.name, device.hardware).known_as
+        history.note(session, camera.id, at, actor, "address", camera.address, is_at)
+        events.append(session, at, "camera.moved", village=camera.village, camera=camera.id, was=camera.address, address=is_at)
+        camera.address = is_at
     await findings.gone(session, at, ["moved"], findings.Subject.of(camera))
-    await audit.record(session, at, actor, "camera.move", camera.id, reason=reason, address=is_at)
+    await audit.record(session, at, actor, "camera.move", camera.id, reason=reason, address=camera.address)
+
+
+async def _is_followed(session: AsyncSession, camera: Camera, address: str) -> bool:
+    """The station follows the camera there already, and waits for a person's word."""
+    query = select(Finding).where(Finding.kind == "moved", Finding.camera == camera.id, Finding.closed_at.is_(None))
+    told = [f.detail for f in await session.scalars(query)]
+    return host_port(address) == host_port(camera.address or "") and any(d.get("followed") for d in told)
+
+
+async def _moved_to(session: AsyncSession, camera: Camera, address: str) -> DeviceSeen:
+    query = select(DeviceSeen).where(DeviceSeen.camera == camera.id, DeviceSeen.verdict == "moved")
+    for device in await session.scalars(query):
+        if host_port(device.address) == host_port(address):
+            return device
+    raise NotFoundError(f"no device that is taken for '{camera.id}' was met at {address}; look around first")
 
 
 async def check_credential(session: AsyncSession, name: str | None, village: str, villages: Villages) -> None:

@@ -16,7 +16,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import psutil
@@ -49,6 +49,7 @@ class Found:
     url: str
     name: str
     hardware: str
+    is_proven: bool = False  # it answered a question that was sent to its address alone
 
     @property
     def known_as(self) -> str:
@@ -60,13 +61,13 @@ class Found:
         return address if len(address) <= MAX_ADDRESS else self.address
 
 
-def probe_message(types: str) -> bytes:
+def probe_message(types: str, message_id: str = "") -> bytes:
     return (
         '<?xml version="1.0" encoding="UTF-8"?>'
         '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" '
         'xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing">'
         '<s:Header><a:Action s:mustUnderstand="1">http://schemas.xmlsoap.org/ws/2005/04/discovery/Probe</a:Action>'
-        f"<a:MessageID>uuid:{uuid.uuid4()}</a:MessageID>"
+        f"<a:MessageID>uuid:{message_id or uuid.uuid4()}</a:MessageID>"
         "<a:ReplyTo><a:Address>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</a:Address></a:ReplyTo>"
         '<a:To s:mustUnderstand="1">urn:schemas-xmlsoap-org:ws:2005:04:discovery</a:To></s:Header>'
         f'<s:Body><d:Probe xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery">{types}</d:Probe></s:Body></s:Envelope>'
@@ -138,10 +139,15 @@ def interfaces() -> list[str]:
 
 
 class _Collector(asyncio.DatagramProtocol):
-    """Devices that answer, bounded; `known`: host:port of cameras that come in however many others answered."""
+    """Devices that answer, bounded; `known`: host:port of cameras that come in however many others answered.
+
+    Anybody on the network can send a datagram in a camera's name, and reads what is sent to the group. That a device is at its
+    address shows only in an answer that tells the number of a question which went to that address alone.
+    """
 
     def __init__(self, known: Collection[str] = ()):
         self._known = known
+        self._asked: dict[str, list[bytes]] = {}  # numbers of questions by address
         self._found: dict[str, Found] = {}
         self._of_host: Counter[str] = Counter()
         self._refused = 0
@@ -154,17 +160,29 @@ class _Collector(asyncio.DatagramProtocol):
             )
         return list(self._found.values())
 
+    def probe(self, types: str, host: str) -> bytes:
+        """A question for one address."""
+        number = str(uuid.uuid4())
+        self._asked.setdefault(host, []).append(number.encode())
+        return probe_message(types, number)
+
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        for device in read_answer(data[:65536], addr[0]):
-            self._take(device, addr[0])
+        data = data[:65536]
+        numbers = self._asked.get(addr[0])
+        is_proven = numbers is not None and any(n in data.lower() for n in numbers)
+        for device in read_answer(data, addr[0]):
+            self._take(replace(device, is_proven=True) if is_proven else device, addr[0])
 
     def _take(self, device: Found, host: str) -> None:
         known = host_port(device.address) in self._known
         # Clones share an endpoint: the address keeps them apart, and the registry reports the clash. The address of a camera
         # of ours is one device, whatever else is told of it.
         key = host_port(device.address) if known else f"{device.endpoint} {device.address}"
-        if key in self._found:
+        if (before := self._found.get(key)) is not None:
+            if device.is_proven and not before.is_proven:
+                self._found[key] = device
             return
+        host = f"{host} asked" if device.is_proven else host  # who speaks in its name takes none of its places
         if not known:
             if self._of_host[host] >= MAX_OF_HOST or self._of_host.total() >= MAX_DEVICES:
                 self._refused += 1
@@ -209,7 +227,7 @@ async def sweep(subnets: Iterable[str], wait: float = 2.0, port: int = PORT, kno
     try:
         for types in _TYPES[:2]:
             for i, host in enumerate(hosts):
-                transport.sendto(probe_message(types), (host, port))
+                transport.sendto(found.probe(types, host), (host, port))
                 if i % 256 == 255:
                     await asyncio.sleep(0.02)
             await asyncio.sleep(wait / 2)
@@ -218,13 +236,13 @@ async def sweep(subnets: Iterable[str], wait: float = 2.0, port: int = PORT, kno
     return found.devices
 
 
-async def ask(host: str, wait: float = 1.0) -> list[Found]:
-    """Probe one address by unicast; empty where nobody answers, or for a host name."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return []
-    return [] if ":" in host else await sweep([host], wait)
+async def ask(hosts: Iterable[str], wait: float = 1.0, port: int = PORT) -> list[Found]:
+    """Probe single addresses by unicast; who does not answer, and what is no IPv4 address, is left out."""
+    addresses = []
+    for host in hosts:
+        with contextlib.suppress(ValueError):
+            addresses.append(str(ipaddress.IPv4Address(host)))
+    return await sweep(addresses, wait, port) if addresses else []
 
 
 async def _open(found: _Collector, address: str) -> asyncio.DatagramTransport:

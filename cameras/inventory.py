@@ -63,6 +63,7 @@ class VillageEntry(Strict):
     subnets: list[Annotated[str, AfterValidator(_subnet)]] = Field(default_factory=list)
     funding: list[Funding] = Field(default_factory=list)
     quota_bytes: int | None = Field(None, gt=0, description="Most that its recordings may take; the oldest go first")
+    own_account: bool = Field(False, description="Its cameras get an account of the station's own before their first use")
 
     @field_validator("boundary")
     @classmethod
@@ -157,6 +158,9 @@ class CameraEntry(Strict):
     credential: Identifier | None = Field(None, description="Name of the credential in the vault")
     allow_clear_password: bool = Field(
         False, description="Its streams may be told the password as it is (Basic, in addresses), where it knows nothing better"
+    )
+    own_account: bool | None = Field(
+        None, description="It gets an account of the station's own before its first use; else as its village says"
     )
     position: Point | None = Field(None, description="Longitude and latitude (WGS 84)")
     height_m: float | None = Field(None, ge=0, le=200)

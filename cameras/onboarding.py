@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -59,6 +59,7 @@ class Onboarding:
         self._listener = listener
         self._clients: dict[str, SoapClient] = {}
         self._holes = holes
+        self.identified: Callable[[str], Awaitable[None]] | None = None  # hears whose identity is kept, before it is used
 
     async def run(self, cameras: Sequence[Camera], progress: Progress = lambda _done, _all: None) -> Outcome:
         """Identify cameras, at most 50 at once; `progress` hears after each how many of how many are done."""
@@ -112,6 +113,8 @@ class Onboarding:
             await self.refused(camera.id)
             raise
         await self._keep(camera.id, found)
+        if self.identified is not None:
+            await self.identified(camera.id)
         return found
 
     async def _identify_elsewhere(self, client: SoapClient, camera: Camera, missing: ServiceNotFound) -> Identity:
@@ -136,7 +139,7 @@ class Onboarding:
         if seen is not None:
             met = [discovery.Found(seen.endpoint, seen.address, seen.url, seen.name, seen.hardware)]
         else:
-            met = await discovery.ask(host_of(service_url(known)))
+            met = await discovery.ask([host_of(service_url(known))])
         told = [a for d in met if host_of(service_url(a := d.known_as)) == host_of(service_url(known))]
         told.append(f"https://{host_port(known)}{DEFAULT_PATH}" if known.startswith("https://") else host_port(known))
         return [a for a in dict.fromkeys(told) if service_url(a) != service_url(known)]

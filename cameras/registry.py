@@ -211,7 +211,7 @@ async def _as_inventory(session: AsyncSession, town: str, cameras: Iterable[Came
     villages = [
         VillageEntry(
             code=v.code, name=v.name, boundary=v.boundary, area_km2=v.area_km2, population=v.population,
-            subnets=v.subnets, funding=v.funding, quota_bytes=v.quota_bytes,
+            subnets=v.subnets, funding=v.funding, quota_bytes=v.quota_bytes, own_account=v.own_account,
         )
         for v in await session.scalars(select(Village).order_by(Village.code))
     ]  # fmt: skip

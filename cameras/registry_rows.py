@@ -40,6 +40,8 @@ def change_camera(
             _set_stream(camera, streams, section, key, change.file)
         elif change.field in _COLUMNS:
             setattr(camera, change.field, change.file)
+            if change.field == "credential":  # an account of our own is made anew
+                camera.account_state = camera.account_problem = None
         elif change.file is None:
             profile.pop(change.field, None)
         else:

@@ -11,14 +11,14 @@ from __future__ import annotations
 import ipaddress
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras import discovery, findings, history, ports
+from cameras import discovery, findings, history, ports, strangers
 from cameras.discovery import Found
 from cameras.identity import Roll, Traits, Verdict
 from cameras.onboarding import Onboarding, roll_of, serial_of, traits_of
@@ -37,6 +37,7 @@ from core.tasks import run_all
 log = logging.getLogger(__name__)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+ASK_SECONDS = 1.0
 SILENT = "no answer to discovery"
 NO_WEB = (554, 34567)  # RTSP and a maker's own protocol: nobody speaks SOAP there
 TIME_REQUEST = f'<GetSystemDateAndTime xmlns="{DEVICE}"/>'
@@ -78,10 +79,11 @@ class _Book:
 
 
 class Survey:
-    def __init__(self, database: Database, clock: Clock, onboarding: Onboarding):
+    def __init__(self, database: Database, clock: Clock, onboarding: Onboarding, discovery_port: int = discovery.PORT):
         self._database = database
         self._clock = clock
         self._onboarding = onboarding
+        self._discovery_port = discovery_port
 
     async def run(self, interfaces: Sequence[str], wait: float = 2.0, subnets: Sequence[str] = ()) -> Report:
         """Probe by multicast on the interfaces and by unicast in the villages' and the given subnets; keep what was met."""
@@ -93,6 +95,8 @@ class Survey:
         parts = await run_all(discovery.multicast(interfaces, wait, cameras), discovery.sweep(wanted, wait, known=cameras))
         devices = [d for part in parts for d in part]
         report = await self.keep(devices)
+        async with self._database.session() as session:
+            await strangers.forget(session, self._clock.now())
         report.silent = await self._knock({host_port(d.address) for d in devices})
         return report
 
@@ -153,17 +157,37 @@ class Survey:
             {host_port(d.address) for d in devices},
         )
         report = Report()
-        for device in {host_port(d.address): d for d in devices}.values():
+        in_order = sorted(devices, key=lambda d: d.is_proven)  # of two words about one address the proven one counts
+        once = list({host_port(d.address): d for d in in_order}.values())
+        for device in await self._proven(once, book.at):
             try:
                 await self._meet(report, device, book)
             except TROUBLE as e:  # what one device tells must not keep the others from being met
                 log.warning("%s: %s", device.address, why_not(e))
         return report
 
+    async def _proven(self, devices: Sequence[Found], at: Mapping[str, Camera]) -> list[Found]:
+        """What says at a camera's address that it is another than the camera was is asked there itself: anybody can say Hello in its
+        name, and would give it an identity so. Who does not answer has none."""
+        doubtful = {
+            host_port(d.address): d
+            for d in devices
+            if not d.is_proven
+            and d.endpoint != d.address
+            and (here := at.get(host_port(d.address)))
+            and here.endpoint != d.endpoint
+        }
+        if not doubtful:
+            return list(devices)
+        hosts = sorted({host_of(d.url) for d in doubtful.values()})
+        there = {host_port(a.address): a for a in await discovery.ask(hosts, ASK_SECONDS, self._discovery_port) if a.is_proven}
+        nameless = {address: replace(d, endpoint=d.address) for address, d in doubtful.items()}
+        return [(nameless | there)[p] if (p := host_port(d.address)) in doubtful else d for d in devices]
+
     async def _meet(self, report: Report, device: Found, book: _Book) -> None:
         """Judge one device, ask it where it must prove itself, and keep what came of it."""
-        seen = Traits(uuid=device.endpoint if device.endpoint != device.address else "")
         here = book.at.get(host_port(device.address))
+        seen = Traits(uuid=device.endpoint if device.endpoint != device.address else "")
         if here is not None and here.endpoint in (None, seen.uuid):
             # The UUID is told to everybody; that it agrees with the address is all that is asked here.
             verdict = Verdict("known" if here.device else "first", here.id)
@@ -215,7 +239,12 @@ class Survey:
             if identity is not None:
                 row.serial, row.macs = f"{identity.manufacturer} {identity.serial}"[:80], identity.macs
             camera = await session.get(Camera, verdict.camera) if verdict.camera else None
-            if camera is not None and verdict.kind in ("known", "first") and device.endpoint != device.address:
+            if (
+                camera is not None
+                and verdict.kind in ("known", "first")
+                and device.is_proven
+                and device.endpoint != device.address
+            ):
                 if camera.endpoint != device.endpoint:
                     history.note(session, camera.id, now, history.SYSTEM, "endpoint", camera.endpoint, device.endpoint)
                 camera.endpoint = device.endpoint

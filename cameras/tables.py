@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from core.database import Base
@@ -26,6 +26,9 @@ class Village(Base):
     subnets: Mapped[list[str]] = mapped_column(JSON, comment="CIDR blocks in which its cameras live")
     funding: Mapped[list[Any]] = mapped_column(JSON, comment="Money raised: source, amount (yuan), received, purpose")
     quota_bytes: Mapped[int | None] = mapped_column(BigInteger, comment="Most that its recordings may take")
+    own_account: Mapped[bool] = mapped_column(
+        default=False, server_default=false(), comment="Its cameras get an account of the station's own before their first use"
+    )
 
 
 class Credential(Base):
@@ -57,6 +60,10 @@ class Camera(Base):
     rtsp_digest_at: Mapped[datetime | None] = mapped_column(
         comment="When its RTSP server first offered Digest: Basic is not believed since then; null: not yet"
     )
+    account_state: Mapped[str | None] = mapped_column(
+        String(8), comment="own: it has an account of the station's own; failed: it took none; null: not tried yet"
+    )
+    account_problem: Mapped[str | None] = mapped_column(String(200), comment="Why it took none; null: nothing is wrong")
     audited: Mapped[int] = mapped_column(default=0, server_default="0", comment="Maker's passwords tried on it so far")
     audited_at: Mapped[datetime | None] = mapped_column(comment="When the last of them was tried")
     certificate: Mapped[str | None] = mapped_column(String(64), comment="SHA-256 of the TLS certificate that it shows")

@@ -15,7 +15,8 @@ from sqlalchemy import String, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from cameras import findings
+from cameras import findings, own_account
+from cameras.own_account import AccountState
 from cameras.tables import Camera
 from health.faults import FAMILIES, OPEN, RECOVERING
 from health.tables import Fault, Look, PatrolRound
@@ -48,8 +49,10 @@ async def of(session: AsyncSession, cameras: Sequence[Camera], now: datetime) ->
     faults: dict[str, list[str]] = {}
     for fault in await session.scalars(select(Fault).where(Fault.state.in_((OPEN, RECOVERING)))):
         faults.setdefault(fault.camera, []).append(fault.family)
-    looked = await _looked_at(session, [c.id for c in cameras])
-    return {c.id: _list(c, statuses, kinds.get(c.id, set()), faults.get(c.id, []), c.id in looked, now) for c in cameras}
+    looked, wanting = await _looked_at(session, [c.id for c in cameras]), await own_account.wanting(session)
+    return {
+        c.id: _list(c, statuses, kinds.get(c.id, set()), faults.get(c.id, []), c.id in looked, now, wanting) for c in cameras
+    }
 
 
 async def _looked_at(session: AsyncSession, cameras: Sequence[str]) -> set[str]:
@@ -69,11 +72,12 @@ async def _looked_at(session: AsyncSession, cameras: Sequence[str]) -> set[str]:
 
 
 def _list(
-    camera: Camera, statuses: dict[str, StreamStatus], kinds: set[str], faults: list[str], looked: bool, now: datetime
-) -> list[Item]:
+    camera: Camera, statuses: dict[str, StreamStatus], kinds: set[str], faults: list[str], looked: bool, now: datetime,
+    wanting: frozenset[str],
+) -> list[Item]:  # fmt: skip
     return [
         _reachable(camera, now),
-        _credential(camera),
+        _credential(camera, wanting),
         _identity(camera, kinds),
         _streams(camera, statuses, now),
         _picture(faults, looked),
@@ -96,9 +100,14 @@ def _reachable(camera: Camera, now: datetime) -> Item:
     return Item("reachable", OK) if now - camera.seen_at < SILENT else Item("reachable", FAILED, camera.problem or "silent")
 
 
-def _credential(camera: Camera) -> Item:
+def _credential(camera: Camera, wanting: frozenset[str]) -> Item:
+    """An account of our own that a camera takes not may be what nobody can mend: `own_account: false` in its file says so."""
     if camera.refused_at is not None:
         return Item("credential", FAILED, "refused")
+    if camera.account_state == AccountState.FAILED and own_account.is_wanted(camera, wanting):
+        return Item("credential", FAILED, f"no_own_account: {camera.account_problem or ''}")
+    if camera.device and own_account.waits(camera, wanting):
+        return Item("credential", TODO, "own_account")
     return Item("credential", OK if camera.device or camera.address is None else TODO)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras import registry
+from cameras import own_account, registry
 from cameras.per_camera import TROUBLE, why
 from cameras.tables import Camera
 from core.database import Database
@@ -26,7 +26,7 @@ from core.tasks import spawn
 from health import book, topology
 from health.faults import LIVE_STATES
 from health.tables import Fault, Look
-from nvr import rtsp
+from nvr import rtsp_memory
 from nvr.reader import Keyframe
 from nvr.reconcile import note_digest
 from nvr.visit import Visitor
@@ -55,9 +55,12 @@ class Visits:
 
     async def begin(self, cameras: Sequence[Camera]) -> dict[str, asyncio.Task[Visit]]:
         """Visit those of the cameras that are not recorded and have an address, all at once; by id."""
-        wanted = [(c, s) for c in cameras if (s := registry.visited_stream(c)) is not None]
         logins: dict[str, tuple[str, str] | None] = {}
         async with self._database.reading() as session:
+            wanting = await own_account.wanting(session)
+            wanted = [
+                (c, s) for c in cameras if (s := registry.visited_stream(c)) is not None and not own_account.waits(c, wanting)
+            ]
             for camera, stream in wanted:
                 try:
                     self._recall_digest(camera, str(stream.url))
@@ -70,10 +73,10 @@ class Visits:
     def _recall_digest(self, camera: Camera, url: str) -> None:
         """What is known of its RTSP server: a person may have said that another device hangs there."""
         if camera.rtsp_digest_at is not None:
-            rtsp.remember_digest(url)
+            rtsp_memory.remember_digest(url)
             self._with_digest.add(camera.id)
         elif camera.id in self._with_digest:
-            rtsp.forget_digest(url)
+            rtsp_memory.forget_digest(url)
             self._with_digest.discard(camera.id)
 
     async def keep(self, visits: Mapping[str, Visit], now: datetime) -> None:
@@ -92,7 +95,7 @@ class Visits:
 
     async def _one(self, camera: Camera, stream: str, url: str, login: tuple[str, str] | None) -> Visit:
         visit = await self._visited(camera, stream, url, login)
-        visit.has_digest = rtsp.offered_digest(url)
+        visit.has_digest = rtsp_memory.offered_digest(url)
         return visit
 
     async def _visited(self, camera: Camera, stream: str, url: str, login: tuple[str, str] | None) -> Visit:

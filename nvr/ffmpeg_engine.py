@@ -1,11 +1,12 @@
 """The ffmpeg engine: one `ffmpeg -c copy` process a camera, for what the native engine does not speak.
 
 ffmpeg writes fragmented MP4 to a pipe; its fragments are taken apart here and go through the same
-sink, so that the files on disk are of one format. The address with the password reaches ffmpeg on
-its standard input as an ffconcat script: never on the command line, where every process could read it.
+sink, so that the files on disk are of one format. ffmpeg speaks to a relay of ours on the loopback (nvr.rtsp_relay) and learns
+neither the camera's address nor its password; the relay's secret path reaches it on its standard input as an ffconcat script:
+never on the command line, where every process could read it.
 
-Transport: the one that the address names (`?udp`, `?tcp`, `?multicast`, `?http`: ffmpeg's own words); where it names none,
-TCP, and UDP once the camera declines TCP or gives no picture over it.
+Transport: the one that the address names (`?udp`, `?tcp`, `?multicast`); where it names none, TCP, and UDP once the camera
+declines TCP or gives no picture over it.
 """
 
 from __future__ import annotations
@@ -16,12 +17,20 @@ import logging
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 import ffmpeg
 
-from core.errors import CameraDeclined, CameraError, CameraRefused, ProtocolError, StationFault, StreamStalled
+from core.errors import (
+    CameraDeclined,
+    CameraError,
+    CameraRefused,
+    ProtocolError,
+    StationFault,
+    StreamStalled,
+    TransportDeclined,
+)
 from core.tasks import spawn
 from nvr import moov
 from nvr.access_units import Assembled, Counters
@@ -31,7 +40,9 @@ from nvr.ffmpeg_errors import FfmpegErrors
 from nvr.ffmpeg_start import StartBuffer
 from nvr.fmp4 import TIMESCALE, Sample, parse_moof, track_of
 from nvr.parameter_sets import VideoFormat
-from nvr.rtsp import address_with, check_credential, is_asked_without_options, refuse_clear
+from nvr.rtsp import check_credential
+from nvr.rtsp_memory import is_asked_without_options
+from nvr.rtsp_relay import Relay, relay
 from nvr.sdp import AudioTrack
 from nvr.segments import SegmentSink
 from nvr.silence import SilenceMemory
@@ -47,7 +58,11 @@ _NO_OPTIONS = (
     "ffmpeg cannot record this camera: {}, and ffmpeg goes no further then; set engine: auto, which records it natively"
 )
 LAST_WORDS_SECONDS = 5.0  # for ffmpeg to end once its output has
-PROTOCOLS = "pipe,file,rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,httpproxy,crypto,data"
+PROTOCOLS = "pipe,file,rtsp,rtp,srtp,udp,tcp"  # none that would lead elsewhere
+_NO_TUNNEL = (
+    "its address asks for RTSP in HTTP, in which ffmpeg would follow redirections and log in by itself; "
+    "name another transport or none in its address"
+)
 
 
 def command(fragment_seconds: float, *, sound: bool = False) -> list[str]:
@@ -65,14 +80,9 @@ def command(fragment_seconds: float, *, sound: bool = False) -> list[str]:
     return arguments
 
 
-def script(url: str, login: tuple[str, str] | None, transport: str = "") -> bytes:
-    """The ffconcat script: address with the login, and how the media shall come (empty: TCP, where declined UDP)."""
-    url, declared = declared_transport(url)
-    parts = urlsplit(address_with(url, login))
-    if login:
-        user, password = (quote(t, safe="") for t in login)
-        parts = parts._replace(netloc=f"{user}:{password}@{parts.netloc}")
-    address = urlunsplit(parts).replace("'", "%27")
+def script(address: str, declared: str = "", transport: str = "") -> bytes:
+    """The ffconcat script: the relay's address, and how the media shall come: as `declared`, else by `transport` (empty: TCP, where
+    declined UDP)."""
     options = [f"rtsp_transport {declared or transport or 'udp+tcp'}", "timeout 5000000"]
     if not declared and not transport:
         options.append("rtsp_flags prefer_tcp")
@@ -103,13 +113,15 @@ class FfmpegEngine:
     async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[str], object]) -> None:
         """Raises CameraError when the stream ends, for whatever reason."""
         learnt = self._learnt.setdefault(spec.id, _Learnt())
-        await refuse_clear(declared_transport(spec.url)[0], spec.login)
+        url, declared = declared_transport(spec.url)
+        if declared == "http":
+            raise TransportDeclined(_NO_TUNNEL)
         while True:
             sound = spec.audio and not learnt.silent
             session = _Session(self, spec, sink, counters, connected, learnt.silent)
-            error = await session.run(
-                command(self._fragment_seconds, sound=sound), script(spec.url, spec.login, learnt.transport)
-            )
+            arguments = command(self._fragment_seconds, sound=sound)
+            async with relay(url, spec.login) as way:
+                error = await session.run(arguments, script(way.address, declared, learnt.transport), way)
             if not (sound and session.errors.silent_codec and not session.pictures):
                 break
             learnt.silent = f"no sound is recorded: ffmpeg cannot keep {session.errors.silent_codec[:20]}"
@@ -162,7 +174,7 @@ class _Session:
         self._watchdog: Watchdog | None = None  # once ffmpeg has opened the stream
         self._waits = True  # for the first keyframe
 
-    async def run(self, arguments: list[str], source: bytes) -> CameraError:
+    async def run(self, arguments: list[str], source: bytes, way: Relay) -> CameraError:
         """Record until ffmpeg ends; returns why it did."""
         process = await _start(arguments)
         assert process.stdin and process.stdout and process.stderr
@@ -183,7 +195,7 @@ class _Session:
                 process.kill()
             await process.wait()
             draining.cancel()
-        return await self._judge()
+        return way.error or await self._judge()
 
     async def _judge(self) -> CameraError:
         error = self.errors.reason(with_login=self._spec.login is not None)

@@ -13,14 +13,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras import registry
+from cameras import own_account, registry
 from cameras.tables import Camera, Stream
 from core.authenticator import ClearLogin
 from core.clock import Clock, from_microseconds
 from core.database import Database
 from core.errors import SecretError
 from core.secrets import Vault
-from nvr import quarantine, rtsp, schedule, stream_status, volumes
+from nvr import quarantine, rtsp_memory, schedule, stream_status, volumes
 from nvr.access_units import Counters
 from nvr.recorder import Recorder
 from nvr.rendezvous import score
@@ -69,8 +69,12 @@ async def desired(
     logins: dict[str | None, tuple[str, str] | None] = {}
     sealed_elsewhere: set[str | None] = set()
     found = Desired([], {})
+    wanting = await own_account.wanting(session)
     for camera in await registry.cameras(session):
         if shard(camera.id, workers) != worker:
+            continue
+        first_use = not any(stream.id in before for stream in camera.streams)
+        if first_use and own_account.waits(camera, wanting):
             continue
         if camera.credential not in logins:
             try:
@@ -193,7 +197,7 @@ class StatusWriter:
         streams = list(self._recorder.streams.values())
         told = Told(
             {s for s in streams if s.refused is not None and not s.facts.refused},
-            {s for s in streams if rtsp.offered_digest(s.spec.url) and not s.facts.has_digest},
+            {s for s in streams if rtsp_memory.offered_digest(s.spec.url) and not s.facts.has_digest},
         )
         if told.refused:
             refused = [s.spec.id.partition("/")[0] for s in told.refused]

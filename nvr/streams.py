@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from core.errors import CameraError, CameraRefused, ProtocolError, StationFault
 from core.logs import redact
-from nvr import rtsp
+from nvr import rtsp_memory
 from nvr.access_units import Counters
 from nvr.engine_choice import EngineChoice
 from nvr.segments import SegmentSink
@@ -106,6 +106,6 @@ class StreamState:
             self.quarantined = None
             self.news.set()
         if facts.has_digest:
-            rtsp.remember_digest(self.spec.url)
+            rtsp_memory.remember_digest(self.spec.url)
         elif before.has_digest:  # a person says that another device hangs there
-            rtsp.forget_digest(self.spec.url)
+            rtsp_memory.forget_digest(self.spec.url)

@@ -284,6 +284,7 @@ def cameras_rotate(ctx: click.Context, cameras_: tuple[str, ...], json_output: b
     from core.connection_budget import ConnectionBudget
     from core.errors import MinwangError
     from station.processes import vault_of
+    from station.stream_check import StreamCheck
 
     async def work(database: Any, settings: Settings) -> dict[str, str]:
         done: dict[str, str] = {}
@@ -291,7 +292,8 @@ def cameras_rotate(ctx: click.Context, cameras_: tuple[str, ...], json_output: b
             _onboarding(database, settings) as onboarding,
             http_session(ConnectionBudget.of_station(settings, SystemClock())) as http,
         ):
-            care = AccountCare(database, await vault_of(settings, database), SystemClock(), onboarding, http)
+            vault, check = await vault_of(settings, database), StreamCheck(settings, SystemClock())
+            care = AccountCare(database, vault, SystemClock(), onboarding, http, check)
             for number in cameras_:
                 try:
                     done[number] = f"account {await care.rotate(number, 'command line')}"

@@ -42,6 +42,7 @@ from station import database as station_database
 from station.backup.schedule import NightlyBackup
 from station.picture_retention import PictureRetention
 from station.processes import until_stopped
+from station.stream_check import StreamCheck
 from web import limits, server
 from web.doctor import machine
 from web.doctor.facts import Site, State
@@ -80,7 +81,8 @@ async def _work(settings: Settings, database: Database, app: web.Application, li
     duties = BackgroundTasks(clock)
     duties.start("announcements", announcements.follow(Survey(database, clock, work.onboarding)))
     audit = PasswordAudit(database, clock, work.onboarding, work.http)
-    account_care = AccountCare(database, work.vault, clock, work.onboarding, work.http)
+    account_care = AccountCare(database, work.vault, clock, work.onboarding, work.http, StreamCheck(settings, clock))
+    work.onboarding.identified = account_care.first
 
     async def look_at_printing() -> None:
         for found in await asyncio.to_thread(machine.printing, Site(settings, clock, database)):
@@ -89,6 +91,7 @@ async def _work(settings: Settings, database: Database, app: web.Application, li
 
     daily(scheduler, clock, "printing", look_at_printing, minutes=2)
     daily(scheduler, clock, "accounts", account_care.run_once, minutes=40)
+    scheduler.add_job(account_care.first_ones, "interval", minutes=10, id="first accounts")
     scheduler.add_job(audit.run_once, "interval", hours=1, id="passwords")
     scheduler.add_job(event_care.reconcile, "interval", minutes=1, id="camera events", next_run_time=clock.now())
     services = app[SERVICES]

@@ -28,6 +28,7 @@ from nvr.tables import Gap
 from nvr.volumes import check_ours, prepare
 from station import database as station_database
 from station.processes import spare_memory, vault_of, volume_set
+from station.stream_check import StreamCheck
 
 
 async def record(
@@ -97,11 +98,14 @@ async def _onboard(database: Database, vault: Any, clock: SystemClock, settings:
     async with database.reading() as session:
         unknown = [c for c in await registry.cameras(session) if c.address and not all(s.url for s in c.streams)]
     if unknown:
+        from cameras.account_care import AccountCare
         from cameras.onboarding import Onboarding
         from cameras.onvif.client import http_session
 
         async with http_session(ConnectionBudget.of_station(settings, clock)) as http:
-            await Onboarding(database, vault, clock, http).run(unknown)
+            onboarding = Onboarding(database, vault, clock, http)
+            onboarding.identified = AccountCare(database, vault, clock, onboarding, http, StreamCheck(settings, clock)).first
+            await onboarding.run(unknown)
 
 
 async def _stream_summary(database: Database, stream: str, state: Any, began_us: int, ended_us: int) -> dict[str, Any]:

@@ -27,6 +27,12 @@ QUIRKS = {
     "wrong_event_namespace": "notifications in another namespace",
     "few_services": "GetServices lists two of its services",
     "no_get_services": "knows GetCapabilities alone",
+    "user_limit": "has room for no further account",
+    "ignores_users": "answers CreateUsers with success and makes no account",
+    "short_passwords": "takes passwords of 12 letters and digits at most",
+    "needs_sign": "takes no password without a sign",
+    "cuts_passwords": "keeps the first 12 characters of a password and says nothing",
+    "rtsp_own_users": "its RTSP server knows the accounts of the factory only",
     "claims_events": "lists an event service that is not there",
     "media2_only": "has no media1",
     "media1_without_encoder": "media1 leaves out the encoder (H.265)",
@@ -142,7 +148,8 @@ class Device:
         self.guard = Guard(self.login, self.quirks)
         for mount in self.mounts.values():
             if mount.login is not None:
-                mount.guard = self.guard
+                own = "rtsp_own_users" in self.quirks
+                mount.guard = Guard(self.login, self.quirks) if own else self.guard
         self.protocols = self.protocols or {
             "HTTP": (True, self.http_port or 80),
             "RTSP": (True, self.rtsp_port),

@@ -193,7 +193,11 @@ class DeviceService:
         return f"<t:GetUsersResponse>{''.join(items)}</t:GetUsersResponse>"
 
     def _create_users(self, operation: Node) -> str:
+        if "ignores_users" in self.device.quirks:
+            return "<t:CreateUsersResponse/>"
         for node in operation.all("User"):
+            if "user_limit" in self.device.quirks:
+                raise Refuse("ter:TooManyUsers")
             if (node.text("Username") or "") in self.device.guard.users:
                 raise Refuse("ter:UsernameClash")
             self._keep_user(node)
@@ -210,6 +214,12 @@ class DeviceService:
         password = node.text("Password") or ""
         if set(password) & set('&<>"%:@/'):
             raise Refuse("ter:PasswordTooWeak")  # firmware that breaks on such a character
+        if "short_passwords" in self.device.quirks and (len(password) > 12 or not password.isalnum()):
+            raise Refuse("ter:PasswordTooLong")
+        if "needs_sign" in self.device.quirks and password.isalnum():
+            raise Refuse("ter:PasswordTooWeak")
+        if "cuts_passwords" in self.device.quirks:
+            password = password[:12]
         self.device.guard.users[node.text("Username") or ""] = password, node.text("UserLevel") or "User"
 
     def _delete_users(self, operation: Node) -> str:

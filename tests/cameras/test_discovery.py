@@ -109,6 +109,26 @@ def test_answers_to_a_look_are_bounded_and_our_cameras_come_in() -> None:
     assert [d.endpoint for d in collector.devices if d.address == "10.0.0.9:81"] == ["a"]
 
 
+def test_an_answer_proves_an_address_with_the_number_of_its_own_question() -> None:
+    """Who speaks in a camera's name has not read what was asked there; who speaks first does not keep the true answer out."""
+    collector = discovery._Collector({"10.0.0.9:80"})
+    for host in ("10.0.0.8", "10.0.0.9"):
+        collector.probe("", host)
+    own, other = collector._asked["10.0.0.9"][0], collector._asked["10.0.0.8"][0]
+    answer = _matches("http://10.0.0.9/x", endpoint="forged")
+    for number in (b"", other):
+        collector.datagram_received(answer + b"<!-- uuid:" + number + b" -->", ("10.0.0.9", 3702))
+    assert [d.is_proven for d in collector.devices] == [False]
+    true = _matches("http://10.0.0.9/x", endpoint="true")
+    collector.datagram_received(true + b"<!-- UUID:" + own.upper() + b" -->", ("10.0.0.9", 3702))
+    collector.datagram_received(answer, ("10.0.0.9", 3702))
+    assert [(d.endpoint, d.is_proven) for d in collector.devices] == [("true", True)]
+    for port in range(1, 200):  # places of a host that somebody else fills
+        collector.datagram_received(_matches(f"http://10.0.0.8:{port}/x"), ("10.0.0.8", 3702))
+    collector.datagram_received(_matches("http://10.0.0.8:8080/x") + b"<!-- " + other + b" -->", ("10.0.0.8", 3702))
+    assert "10.0.0.8:8080" in [d.address for d in collector.devices if d.is_proven]
+
+
 @pytest.mark.parametrize("told", ODD)
 def test_no_told_address_ends_the_reading(told: str) -> None:
     heard: list[Found] = []

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
-from cameras import adoption, discovery, findings, history
+from cameras import adoption, discovery, findings, history, strangers
 from cameras.inventory import CameraEntry, Inventory
 from cameras.onboarding import Onboarding, chosen
 from cameras.onvif import media, soap
@@ -31,6 +32,7 @@ from cameras.tables import Village as VillageRow
 from cameras.virtual.clip import Clip
 from cameras.virtual.crowd import Crowd, device_of
 from cameras.virtual.makes import MAKES, Make
+from core.audit import AuditRow
 from core.clock import SystemClock
 from core.database import Database
 from core.errors import ConflictError, NotFoundError
@@ -105,7 +107,7 @@ async def village(database: Database, tmp_path: Path) -> AsyncIterator[Village]:
         await set_password(session, vault, "village", LOGIN[1], clock.now(), "test")
     async with http_session() as http:
         onboarding = Onboarding(database, vault, clock, http)
-        made = Village(database, onboarding, Survey(database, clock, onboarding), vault, http)
+        made = Village(database, onboarding, Survey(database, clock, onboarding, DISCOVERY_PORT), vault, http)
         yield made
         await made.stop()
 
@@ -154,6 +156,15 @@ async def test_a_camera_is_followed_to_another_address(village: Village, clip: C
     assert (change.actor, change.old, change.new) == ("system", f"{NET}.1:{PORTS[0]}", f"{NET}.9:{PORTS[0]}")
     assert await village.look() == {"known": 2}
     assert await village.findings() == [("moved", "v-1")]  # until a person has confirmed it
+    async with village.database.session() as session:
+        row, now = await session.get_one(Camera, "v-1"), SystemClock().now()
+        with pytest.raises(NotFoundError):
+            await adoption.confirm_move(session, row, f"{NET}.1:{PORTS[0]}", None, now, "wang", "seen there")
+        await adoption.confirm_move(session, row, f"{NET}.9:{PORTS[0]}", ("v",), now, "wang", "seen there")
+        said = (await session.scalars(select(AuditRow).where(AuditRow.action == "camera.move"))).one()
+    assert (said.actor, said.object) == ("wang", "v-1") and await village.findings() == []
+    async with village.database.reading() as session:
+        assert [c.field for c in await history.of(session, "v-1")].count("address") == 1
 
 
 @pytest.mark.parametrize("why", ["old_address_answers", "outside_subnets", "no_digest"])
@@ -332,6 +343,55 @@ async def test_a_forged_hello_moves_no_service(village: Village, clip: Clip) -> 
         (await session.get_one(Camera, "v-2")).address = f"{NET}.2:{PORTS[0]}/nothing/here"
     assert await village.identify() == {}
     assert [(await village.camera(n)).address for n in ("v-1", "v-2")] == right
+
+
+async def test_a_forged_hello_gives_a_camera_no_identity(village: Village, clip: Clip) -> None:
+    """A datagram in the camera's name with the UUID of another device: only what the camera answers itself counts."""
+    crowd = await village.start([(1, 1, PLAIN)], clip)  # v-2 answers nothing
+    forged = [
+        discovery.Found("feed-" + str(i), f"{NET}.{i}:{PORTS[0]}", f"http://{NET}.{i}:{PORTS[0]}/onvif/device_service", "", "")
+        for i in (1, 2)
+    ]
+    assert (await village.survey.keep(forged)).counts == {"first": 2}
+    assert (await village.camera("v-1")).endpoint == crowd.members[0].uuid, "it was asked itself, and said who it is"
+    assert (await village.camera("v-2")).endpoint is None
+    await village.identify()
+    assert (await village.survey.keep(forged)).counts == {"known": 1, "first": 1}
+    assert (await village.camera("v-1")).endpoint == crowd.members[0].uuid
+    assert ("identity_changed", "v-1") not in await village.findings()
+
+
+async def test_strangers_are_forgotten(village: Village, clip: Clip) -> None:
+    """Invented devices go by age, a host's and all together's beyond their number; cameras and who answers still stay."""
+    now = SystemClock().now()
+    old, new = now - timedelta(days=31), now - timedelta(days=1)
+    await village.start([(1, 1, PLAIN), (3, 3, PLAIN)], clip)
+    await village.look()
+
+    def row(address: str, seen: datetime, verdict: str = "new", camera: str | None = None) -> dict[str, Any]:
+        return {
+            "address": address, "endpoint": "u", "url": "http://h/x", "name": "", "hardware": "", "serial": "", "macs": [],
+            "verdict": verdict, "camera": camera, "first_seen": old, "last_seen": seen,
+        }  # fmt: skip
+
+    rows = [row(f"10.1.{i}.1:80", old, "clone" if i % 2 else "moved", "v-1") for i in range(200)]
+    rows += [row(f"10.2.0.1:{i}", new - timedelta(seconds=i)) for i in range(1, 61)]
+    rows += [row(f"10.3.{i >> 8}.{i & 255}:80", new - timedelta(hours=1)) for i in range(strangers.MAX_STRANGERS)]
+    rows += [row("10.4.0.1:80", old, "known", "v-2")]
+    async with village.database.session() as session:
+        await session.execute(insert(DeviceSeen), rows)
+        await findings.tell(session, now, "clone", findings.Subject(None, "10.1.1.1:80", None))
+        await findings.tell(session, now, "unknown_device", findings.Subject(None, "10.2.0.1:1", None))
+    async with village.database.session() as session:
+        gone = await strangers.forget(session, now)
+        left = set(await session.scalars(select(DeviceSeen.address)))
+        told = {f.address for f in await findings.open_ones(session)}
+    assert gone == 200 + 40 + 21 and len(left) == strangers.MAX_STRANGERS + 2
+    assert {a for a in left if a.startswith("10.2.")} == {f"10.2.0.1:{i}" for i in range(1, 21)}
+    assert {f"{NET}.1:{PORTS[0]}", f"{NET}.3:{PORTS[0]}", "10.4.0.1:80"} <= left and not any(
+        a.startswith("10.1.") for a in left
+    )
+    assert "10.1.1.1:80" not in told and {"10.2.0.1:1", f"{NET}.3:{PORTS[0]}"} <= told
 
 
 ADDRESSES = [

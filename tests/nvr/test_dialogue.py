@@ -10,9 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.authenticator import Authenticator
 from core.errors import CameraError
-from nvr import rtsp
-from nvr.rtsp import Authenticator, Reply, open_session
+from nvr import rtsp_dialogue
+from nvr.rtsp import open_session
+from nvr.rtsp_dialogue import Dialogue
+from nvr.rtsp_reader import Reply
 
 HEADERS = st.sampled_from(
     ["CSeq: 1", "CSeq: 2", "CSeq: x", "CSeq", "Content-Length: 5", "Content-Length: -1", "Content-Length: 99999999999999",
@@ -68,7 +71,7 @@ async def converse(pieces: list[bytes], login: tuple[str, str] | None) -> None:
 @given(TALK, st.booleans())
 def test_any_answers_end_in_a_session_or_a_camera_error(pieces: list[bytes], with_login: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rtsp, "REPLY_SECONDS", 0.2)
+        patch.setattr(rtsp_dialogue, "REPLY_SECONDS", 0.2)
         asyncio.run(converse(pieces, ("user", "pass") if with_login else None))
 
 
@@ -97,7 +100,7 @@ def _read(pieces: list[bytes]) -> tuple[list[Reply], bytes, str]:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)
-        dialogue = rtsp._Dialogue(ours, None)
+        dialogue = Dialogue(ours, None)
         feeding = asyncio.create_task(feed(theirs))
         replies = list[Reply]()
         try:

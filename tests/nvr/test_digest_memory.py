@@ -17,7 +17,7 @@ from core.database import Database
 from core.errors import CameraRefused, ClearPasswordWanted
 from core.secrets import Vault
 from health.visits import Visits
-from nvr import rtsp
+from nvr import rtsp, rtsp_memory
 from nvr.reconcile import Desired, StatusWriter, desired
 from nvr.visit import Visitor
 from tests.nvr.conftest import LOGIN, Recording, eventually
@@ -31,9 +31,9 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 @pytest.fixture(autouse=True)
 def nothing_known() -> Iterator[None]:
-    rtsp._with_digest.clear()
+    rtsp_memory._with_digest.clear()
     yield
-    rtsp._with_digest.clear()
+    rtsp_memory._with_digest.clear()
 
 
 async def registered(database: Database, url: str, *, record: bool = True) -> None:
@@ -73,7 +73,7 @@ async def test_a_restart_does_not_forget_it(database: Database, recording: Recor
             again = await writer.write(session, "", 1)
         assert len(told.with_digest) == 1 and not again.with_digest and not again.refused
     await act(database)
-    rtsp._with_digest.clear()  # as in a new process
+    rtsp_memory._with_digest.clear()  # as in a new process
     async with recording() as machine, answering("127.0.0.1", BASIC, port=port) as (_, asked):
         found = await wanted(database)
         await machine.want(found.specs, facts=found.facts)
@@ -102,7 +102,7 @@ async def test_visits_of_cameras_that_nobody_records_keep_it_too(database: Datab
         await registered(database, f"rtsp://127.0.0.1:{port}/x", record=False)
         await visited(new())
     await act(database)
-    rtsp._with_digest.clear()
+    rtsp_memory._with_digest.clear()
     visits = new()
     async with answering("127.0.0.1", BASIC, port=port) as (_, asked):
         await visited(visits)

@@ -16,12 +16,12 @@ from sqlalchemy import select, text
 
 from cameras.virtual.clip import Clip
 from cameras.virtual.rtsp_server import Mount, RtspServer
-from core.authenticator import ClearLogin
+from core.authenticator import Authenticator, ClearLogin
 from core.clock import SystemClock, to_microseconds
 from core.connection_budget import ConnectionBudget
 from core.database import Database
 from core.errors import CameraError
-from nvr import gather, rtsp
+from nvr import gather, rtsp, rtsp_dialogue
 from nvr.footage import NO_HASH
 from nvr.reader import ArchiveReader
 from nvr.recorder import StreamSpec
@@ -121,7 +121,7 @@ async def test_basic_and_digest(basic: bool, clip: Clip) -> None:
 
 def test_digest_sha256_answers_the_rfc_example() -> None:
     """RFC 7616 section 3.9.1, with its cnonce."""
-    auth = rtsp.Authenticator(("Mufasa", "Circle of Life"))
+    auth = Authenticator(("Mufasa", "Circle of Life"))
     nonce, cnonce = "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
     offers = [
         f'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=MD5, nonce="{nonce}"',
@@ -184,7 +184,7 @@ async def test_a_hostile_camera_costs_itself_a_gap(
 
 
 async def test_silence_is_unreachable(recording: Recording, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rtsp, "REPLY_SECONDS", 0.5)
+    monkeypatch.setattr(rtsp_dialogue, "REPLY_SECONDS", 0.5)
     async with (
         hostile(None, close=False) as port,
         recording(StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/x", None, "native")) as machine,

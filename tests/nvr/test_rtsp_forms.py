@@ -19,7 +19,8 @@ from core.errors import (
     RedirectRefused,
     TransportDeclined,
 )
-from nvr.rtsp import RtspSession, _Dialogue, open_session
+from nvr.rtsp import RtspSession, open_session
+from nvr.rtsp_dialogue import Dialogue
 from nvr.sdp import aggregate_control, audio_track, base_of, video_track, why_silent
 from nvr.transports import interleaved_channels
 from tests.nvr.conftest import LOGIN
@@ -252,7 +253,7 @@ def test_numbers_of_a_transport_are_bounded() -> None:
 
 def test_what_a_camera_asks_in_between_is_passed_over() -> None:
     with socket.socket() as sock:
-        dialogue = _Dialogue(sock, None)
+        dialogue = Dialogue(sock, None)
         dialogue.buffer += b"SET_PARAMETER * RTSP/1.0\r\nCSeq: 9\r\nContent-Length: 2\r\n\r\nxx"
         dialogue.buffer += b"RTSP/1.0 100 Continue\r\n\r\nRTSP/1.0 200 OK\r\nCSeq: 01\r\n\r\nOPTIONS rtsp://c"
         replies = [dialogue._parse() for _ in range(4)]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ConnectionLost, ProtocolError
-from nvr import interleaved, rtsp, rtsp_reader, rtsp_text
+from nvr import interleaved, rtsp_dialogue, rtsp_reader, rtsp_text
 from nvr.rtsp import RtspSession, open_session
 
 SDP = (
@@ -118,7 +118,7 @@ async def test_what_follows_a_description_late_is_passed_over(monkeypatch: pytes
 
 
 async def test_a_camera_silent_at_options_is_asked_without_it_and_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rtsp, "OPTIONS_SECONDS", 0.1)
+    monkeypatch.setattr(rtsp_dialogue, "OPTIONS_SECONDS", 0.1)
     usual = answers(sized(len(SDP), SDP))
     async with camera(lambda method, cseq: None if method == "OPTIONS" else usual(method, cseq)) as (url, asked):
         for _ in range(2):
@@ -127,8 +127,8 @@ async def test_a_camera_silent_at_options_is_asked_without_it_and_remembered(mon
 
 
 async def test_a_camera_silent_at_everything_is_left_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rtsp, "OPTIONS_SECONDS", 0.05)
-    monkeypatch.setattr(rtsp, "REPLY_SECONDS", 0.1)
+    monkeypatch.setattr(rtsp_dialogue, "OPTIONS_SECONDS", 0.05)
+    monkeypatch.setattr(rtsp_dialogue, "REPLY_SECONDS", 0.1)
     async with camera(lambda method, cseq: None) as (url, asked):
         for _ in range(2):
             with pytest.raises(ConnectionLost, match="no answer to DESCRIBE"):

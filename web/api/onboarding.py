@@ -98,7 +98,7 @@ class AdoptBody(BaseModel):
 
 
 class MoveBody(BaseModel):
-    address: str = Field(max_length=120, description="host:port at which it was met")
+    address: str = Field(max_length=120, description="host:port at which it was met, or as the finding tells it")
     reason: str = Field(min_length=2, max_length=200, description="How it was made sure of")
 
 
@@ -269,6 +269,7 @@ async def replace(c: Context) -> Created:
         row = await session.get_one(Camera, camera.id)
         history.note(session, row.id, now, c.identity.name, "replaced", row.device, c.body.reason)
         row.device, row.endpoint, row.auth_mode, row.rtsp_digest_at = None, None, None, None
+        row.account_state = row.account_problem = None
         await findings.gone(session, now, ["identity_changed"], findings.Subject.of(row))
         await audit.record(session, now, c.identity.name, "camera.replace", row.id, reason=c.body.reason)
     return Created(id=camera.id)
@@ -276,7 +277,7 @@ async def replace(c: Context) -> Created:
 
 @route("POST", "/api/cameras/{camera}/move", Permission.CAMERA_MANAGE, body=MoveBody, reply=Created)
 async def move(c: Context) -> Created:
-    """Confirm that a camera hangs at another address now, where it was met but not followed by itself."""
+    """Confirm that a camera hangs at another address now: where it was met, or where it was followed to by itself."""
     now, camera = c.services.clock.now(), await _visible(c)
     async with c.services.database.session() as session:
         row = await session.get_one(Camera, camera.id)

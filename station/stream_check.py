@@ -1,0 +1,18 @@
+"""Whether a camera's RTSP server knows a login, within the station's budget of connections."""
+
+from __future__ import annotations
+
+from core.clock import Clock
+from core.connection_budget import ConnectionBudget
+from core.settings import Settings
+from nvr.rtsp import check_credential
+
+
+class StreamCheck:
+    def __init__(self, settings: Settings, clock: Clock):
+        self._budget = ConnectionBudget.of_station(settings, clock)
+
+    async def __call__(self, url: str, login: tuple[str, str]) -> None:
+        """Play a stream and leave at once. Raises CameraRefused where the login is refused, else as nvr.rtsp.open_session."""
+        async with self._budget.attempt(url):
+            await check_credential(url, login)
