@@ -184,6 +184,18 @@ def _scan(descriptor: int, position: int, end: int) -> Iterator[Fragment]:
         position += size
 
 
+def samples(path: Path, start: int) -> Iterator[tuple[int, int, int, int]]:
+    """(media time, offset, size, duration) of each video sample of a file from byte `start` on. Blocking. Raises OSError."""
+    with path.open("rb") as f:
+        for fragment in scan(path, start):
+            f.seek(fragment.offset)
+            parsed = parse_moof(f.read(fragment.data_offset - fragment.offset))
+            time, at = fragment.time, fragment.data_offset
+            for sample in parsed[1] if parsed is not None else ():
+                yield time, at, sample.size, sample.duration
+                time, at = time + sample.duration, at + sample.size
+
+
 def track_of(moof: bytes) -> int:
     """Track of a fragment (ours hold one each); 1 where it cannot be read."""
     at = moof.find(b"tfhd", 0, 200)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from enum import Enum, auto
 from itertools import islice
 
+from core.errors import ProtocolError
 from nvr.bits import BitReader, unescaped
 
 START_CODE = b"\0\0\1"
@@ -162,16 +163,33 @@ def _sei_missing(data: bytes, at: int = 0, count: int = 0) -> tuple[int, int, in
 
 def has_recovery_point(nal: bytes, codec: str) -> bool:
     """An SEI that says that decoding may begin here (payload type 6: H.264 D.1.8, H.265 D.2.8)."""
+    return _recovery_point(nal, codec) is not None
+
+
+def recovery_count(nal: bytes, codec: str) -> int | None:
+    """After how many pictures an SEI's recovery point is whole (recovery_frame_cnt, recovery_poc_cnt); None where it has none."""
+    payload = _recovery_point(nal, codec)
+    if payload is None:
+        return None
+    try:
+        bits = BitReader(payload, 0)
+        return bits.unsigned() if codec == "h264" else abs(bits.signed())
+    except ProtocolError:
+        return None
+
+
+def _recovery_point(nal: bytes, codec: str) -> bytes | None:
+    """The payload of the message, without emulation prevention."""
     data, at = unescaped(nal[HEADER_SIZE[codec] :]), 0
     for _ in range(MAX_MESSAGES):
         if at + 2 >= len(data):
-            return False
+            return None
         kind, at = _sei_number(data, at, _TYPE_BYTES)
         size, at = _sei_number(data, at, _SIZE_BYTES)
         if kind == RECOVERY_POINT:
-            return at + size <= len(data)
+            return data[at : at + size] if at + size <= len(data) else None
         at += size
-    return False
+    return None
 
 
 def is_intra_slice(nal: bytes) -> bool:

@@ -2,36 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import av
 import cv2
 import numpy as np
 import numpy.typing as npt
+from av.codec.context import Flags
 
 from core.errors import ProtocolError
 from nvr.reader import Keyframe
+from nvr.refresh import is_keyframe
 
 Picture = npt.NDArray[np.uint8]
 
 
 def decoded(frame: Keyframe, *, quick: bool = False) -> av.VideoFrame:
-    """The picture as the decoder gives it. `quick` leaves the deblocking out: nobody looks at it, a program does.
+    """The picture as the decoder gives it; of gradual refresh the first that is whole. `quick` leaves the deblocking out: nobody
+    looks at it, a program does.
 
     Raises ProtocolError where it does not decode.
     """
+    if frame.unusable:
+        raise ProtocolError(frame.unusable)
     codec: Any = av.CodecContext.create("hevc" if frame.codec == "h265" else "h264", "r")
     codec.extradata = frame.configuration
     codec.thread_count = 1
-    if quick:
+    if not is_keyframe(frame.data, frame.codec):  # when it is whole is known better here than in libav
+        codec.flags |= Flags.output_corrupt
+    if quick and not frame.following:  # what others are predicted from must be right
         codec.options = {"skip_loop_filter": "all"}
     try:
-        pictures = codec.decode(av.Packet(frame.data)) + codec.decode(None)
+        picture = _last(codec, [frame.data, *frame.following])
     except av.FFmpegError as e:
         raise ProtocolError(f"the keyframe does not decode: {e.strerror}") from e
-    if not pictures:
+    if picture is None:
         raise ProtocolError("the keyframe does not decode to a picture")
-    picture: av.VideoFrame = pictures[0]
+    return picture
+
+
+def _last(codec: Any, samples: Sequence[bytes]) -> av.VideoFrame | None:
+    """The last picture in the order in which they are shown. Raises av.FFmpegError."""
+    picture = None
+    for packet in [*map(av.Packet, samples), None]:
+        picture = next(iter(codec.decode(packet)[-1:]), picture)
     return picture
 
 

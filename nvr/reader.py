@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import Clock, to_microseconds
 from core.database import Database
+from core.errors import ProtocolError
 from core.executors import RunInThread
-from nvr import fmp4, footage, gop_index
+from nvr import fmp4, footage, gop_index, refresh
 from nvr.archive import Span, gaps_between
 from nvr.footage import Segment
 from nvr.gop_index import Gop
+
+MAX_PARTIAL = 3  # GOPs at the live edge whose refresh may not be complete
+JOINED_US = 100_000  # between two files that go on with each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,10 @@ class Keyframe:
     configuration: bytes  # avcC or hvcC record
     data: bytes  # NAL units with 4-byte lengths
     gop_bytes: int = 0  # of the whole GOP that it opens; 0: not known
+    # Of a stream with gradual refresh: the coded pictures behind it until the picture is whole (nvr.refresh). `at_us` is the time
+    # of the first.
+    following: tuple[bytes, ...] = ()
+    unusable: str = ""  # why no picture comes of it
 
 
 class ArchiveReader:
@@ -154,7 +162,10 @@ def _newest_of_all(
     found = {}
     for stream, segments in rows.items():
         gops = [g for g in _all_gops(segments, start_us, end_us, 5000) if g.start_us >= start_us]
-        if frames := _read_keyframes(stream, gops[-limit:]):
+        frames = _read_keyframes(stream, gops[-limit:])
+        if len(frames) < min(limit, len(gops)):  # of gradual refresh the newest is not whole yet
+            frames = _read_keyframes(stream, gops[-limit - MAX_PARTIAL :])[-limit:]
+        if frames:
             found[stream] = frames
     return found
 
@@ -174,7 +185,7 @@ def _locate(segment: Segment, path: Path, gops: Sequence[Gop]) -> list[LocatedGo
 def _read_keyframes(stream: str, gops: Sequence[LocatedGop]) -> list[Keyframe]:
     frames: list[Keyframe] = []
     configurations: dict[Path, tuple[str, bytes]] = {}
-    for gop in gops:
+    for i, gop in enumerate(gops):
         try:
             if gop.path not in configurations:
                 configurations[gop.path] = fmp4.codec_configuration(fmp4.read_init(gop.path))
@@ -184,7 +195,29 @@ def _read_keyframes(stream: str, gops: Sequence[LocatedGop]) -> list[Keyframe]:
                 continue
             with gop.path.open("rb") as f:
                 f.seek(fragment.data_offset)
-                frames.append(Keyframe(stream, gop.start_us, codec, record, f.read(fragment.first_size), gop.size))
+                data = f.read(fragment.first_size)
+            frame = Keyframe(stream, gop.start_us, codec, record, data, gop.size)
+            whole = frame if refresh.is_keyframe(data, codec) else _until_whole(frame, gops[i:])
+            if whole is not None:
+                frames.append(whole)
         except OSError:
             continue
     return frames
+
+
+def _until_whole(frame: Keyframe, gops: Sequence[LocatedGop]) -> Keyframe | None:
+    """A GOP's first picture, which is no keyframe, with what a decoder needs behind it; None: it is not there yet. Raises OSError."""
+    gop, file_end = gops[0], gops[0].end_us
+    places = [(gop.path, gop.offset)]
+    for later in gops[1:]:
+        if later.path != places[-1][0]:
+            if abs(later.start_us - file_end) > JOINED_US:
+                break
+            places.append((later.path, later.offset))
+        file_end = later.end_us
+    needed, period = refresh.pictures_needed(frame.data, frame.codec), (gop.end_us - gop.start_us) * 9 // 100
+    try:
+        rest = refresh.following(places, frame.codec, needed, period)
+    except ProtocolError as e:
+        return replace(frame, unusable=str(e))
+    return replace(frame, following=tuple(rest)) if rest is not None else None

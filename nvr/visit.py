@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from itertools import accumulate
 
 from core.clock import Clock, to_microseconds
 from core.connection_budget import ConnectionBudget
 from core.errors import CameraUnreachable, StreamStalled
 from core.network_errors import reason
+from nvr import refresh
 from nvr.access_units import Assembled, Counters, UnitAssembler
 from nvr.gather import joined
 from nvr.interleaved import packets
 from nvr.reader import Keyframe
 from nvr.rtp import RtpReceiver, probe_of
 from nvr.rtsp import RtspSession, open_session
+from nvr.start_points import RECOVERY
 
 CHUNK = 65_536
 MOST_BYTES = 24_000_000  # no camera needs so many before its first keyframe
 LEAVE_SECONDS = 0.5
+POINT_SECONDS = 3.0  # without a keyframe, after which a recovery point will do (nvr.refresh)
 PAUSE_SECONDS = 0.5  # nothing for this long: the keyframe that came is whole
 
 
@@ -60,17 +64,19 @@ class Visitor:
         track, buffer, came = session.track, bytearray(session.early), 0
         assembler = UnitAssembler(track.codec, track.parameter_sets, Counters(), found.append)
         receiver = RtpReceiver(assembler, track.payload_type, probe_of(track))
+        began, samples = self._clock.monotonic(), list[bytes]()  # from the picture on with which decoding begins
         while True:
+            if self._clock.monotonic() - began > POINT_SECONDS:
+                assembler.accept(RECOVERY)
             for channel, packet in packets(buffer):
                 if channel == session.rtp_channel and len(packet) >= 12:
                     receiver.packet(packet, memoryview(packet), 0, len(packet))
             assembler.flush_ready()
             for run in found:
-                if run.key:
-                    data = joined(run.parts)[: run.sizes[0]]
-                    return Keyframe(
-                        stream, to_microseconds(self._clock.now()), run.video.codec, run.video.configuration(), data
-                    )
+                samples = [*([] if run.key else samples), *_samples_of(run)] if run.key or samples else []
+                if samples and (rest := _until_whole(samples, run.video.codec)) is not None:
+                    at, video = to_microseconds(self._clock.now()), run.video
+                    return Keyframe(stream, at, video.codec, video.configuration(), samples[0], following=rest)
             found.clear()
             data = await _receive(session)
             if not data:  # what came is whole: the next picture is far
@@ -80,6 +86,20 @@ class Visitor:
             if came > MOST_BYTES:
                 raise StreamStalled(f"no keyframe in {MOST_BYTES // 1_000_000} MB")
             buffer += data
+
+
+def _samples_of(run: Assembled) -> list[bytes]:
+    data, ends = joined(run.parts), list(accumulate(run.sizes))
+    return [data[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+
+
+def _until_whole(samples: list[bytes], codec: str) -> tuple[bytes, ...] | None:
+    """What a decoder needs behind the first of them; None: it has not come yet. Raises ProtocolError."""
+    if refresh.is_keyframe(samples[0], codec):
+        return ()
+    needed = refresh.pictures_needed(samples[0], codec)
+    rest = refresh.behind(enumerate(samples), codec, needed, len(samples) + 1)
+    return tuple(rest) if rest is not None and needed is not None else None
 
 
 async def _receive(session: RtspSession) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -15,9 +16,15 @@ from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SystemClock
 from core.connection_budget import ConnectionBudget
 from core.errors import CameraRefused, CameraUnreachable, ProtocolError
+from core.tasks import end as end_task
+from core.tasks import spawn
+from nvr import visit
 from nvr.interleaved import packets
 from nvr.pictures import decode
+from nvr.rtsp import Authenticator, RtspSession
+from nvr.sdp import VideoTrack
 from nvr.visit import Visitor
+from tests.nvr import camera_streams
 
 
 @pytest.fixture
@@ -95,3 +102,31 @@ def test_what_is_not_taken_stays() -> None:
     buffer = bytearray(framed([(0, b"a"), (0, b"b")]))
     assert next(iter(packets(buffer))) == (0, b"a")
     assert list(packets(buffer)) == [(0, b"b")]
+
+
+async def test_a_camera_without_keyframes_gives_a_whole_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gradual refresh: from a recovery point on, over as many pictures as it says."""
+    monkeypatch.setattr(visit, "POINT_SECONDS", 0.2)
+    ours, cameras = socket.socketpair()
+    for end in (ours, cameras):
+        end.setblocking(False)
+    units = camera_streams.encode("h264", "320x192", 150, 25, "intra-refresh=1")
+    units = [camera_streams.sets_of(units[0], "h264") + units[1], *units[2:]]
+    sent = camera_streams.packetise(units, "h264", camera_streams.Style(size=1400))
+    track = VideoTrack("h264", 96, "rtsp://h/t", [], None)
+    session = RtspSession(ours, "rtsp://h/", track, "1", 60, "OPTIONS", 0, b"", Authenticator(None), 1)
+
+    async def play() -> None:
+        for packet in sent:
+            await asyncio.get_running_loop().sock_sendall(cameras, packet.framed())
+            await asyncio.sleep(0.01 if packet.marker else 0)
+
+    playing = spawn(play())
+    try:
+        frame = await visitor()._first(session, "c/main")
+    finally:
+        await end_task(playing)
+        ours.close()
+        cameras.close()
+    assert 10 < len(frame.following) < 40
+    assert (await asyncio.to_thread(decode, frame)).shape == (192, 320, 3)
