@@ -13,7 +13,7 @@ import errno
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from core.clock import HOUR_US
 from core.database import Database
 from core.files import sync_folder
 from nvr import footage, recovery, salvage
+from nvr.clock_corrections import TakenOver
 from nvr.disk_calls import DiskCalls
 from nvr.footage import Segment
 from nvr.tables import Footage
@@ -34,6 +35,7 @@ NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 CALLS = DiskCalls(120.0)  # a volume that hangs holds up nobody's end
 BATCH = 200  # files of a stream that are moved in one transaction
 _Name = Callable[[Path, Path], object]
+_Told = Callable[[AsyncSession, set[int]], Awaitable[object]]
 
 
 def batches(step: ClockStep) -> Iterator[ClockStep]:
@@ -43,8 +45,9 @@ def batches(step: ClockStep) -> Iterator[ClockStep]:
         yield replace(step, files=tuple(files[at : at + BATCH]))
 
 
-async def refile(database: Database, step: ClockStep) -> int:
-    """Give the stream's files of the wrong clock their right times; returns how many were moved. Raises OSError."""
+async def refile(database: Database, step: ClockStep, told: _Told | None = None) -> int:
+    """Give the stream's files of the wrong clock their right times; returns how many were moved. `told` hears which, in the same
+    transaction. Raises OSError; TakenOver where `told` does: then nothing has moved."""
     starts = set(step.files or ())
     async with database.reading() as session:
         volumes = await footage.volume_paths(session)
@@ -52,18 +55,23 @@ async def refile(database: Database, step: ClockStep) -> int:
         found = [(r.id, s) for r in rows for s in footage.unpack(r.stream, r.hour, r.volume, r.entries) if s.start_us in starts]
     going = [(number, s) for number, s in found if not s.flags & footage.DELETING]
     try:
-        await _move(database, volumes, going, step.by_us, os.link)
+        await _move(database, volumes, going, step.by_us, os.link, told)
     except OSError as e:
         if e.errno not in NO_LINKS:
             raise
         going.sort(key=lambda one: one[1].start_us, reverse=step.by_us > 0)  # each leaves its name to the next
         for one in going:
-            await _move(database, volumes, [one], step.by_us, _copy)
+            await _move(database, volumes, [one], step.by_us, _copy, told)
     return len(going)
 
 
 async def _move(
-    database: Database, volumes: dict[int, Path], going: Sequence[tuple[int, Segment]], by_us: int, name: _Name
+    database: Database,
+    volumes: dict[int, Path],
+    going: Sequence[tuple[int, Segment]],
+    by_us: int,
+    name: _Name,
+    told: _Told | None,
 ) -> None:
     segments, given_up = [s for _, s in going], threading.Event()
     try:
@@ -73,8 +81,14 @@ async def _move(
     except TimeoutError:
         given_up.set()  # names that it makes later would be of footage that stays where it is
         raise
-    async with database.session() as session:
-        await _exchange(session, going, moved)
+    try:
+        async with database.session() as session:
+            await _exchange(session, going, moved)
+            if told is not None:
+                await told(session, {s.start_us for s in segments})
+    except TakenOver:
+        await CALLS.run(frozenset(s.volume for s in segments), partial(_unname, volumes, moved))
+        raise
     for number in {number for number, _ in going}:
         await recovery.finish_deletion(database, volumes, number, run=partial(CALLS.run, ("unlink", number)))
 
@@ -121,11 +135,16 @@ def _named(
             if given_up.is_set():
                 raise TimeoutError("its volume answered too late")
     except OSError:
-        for made in moved:  # recovery would take a second name for other footage
-            with contextlib.suppress(OSError):
-                footage.path_of(volumes, made).unlink()
+        _unname(volumes, moved)
         raise
     return moved
+
+
+def _unname(volumes: dict[int, Path], moved: Sequence[Segment]) -> None:
+    """Blocking. Recovery would take a second name for other footage."""
+    for made in moved:
+        with contextlib.suppress(OSError):
+            footage.path_of(volumes, made).unlink()
 
 
 async def _exchange(session: AsyncSession, going: Sequence[tuple[int, Segment]], moved: Sequence[Segment]) -> None:

@@ -30,7 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import HOUR_US, from_microseconds, to_microseconds
 from core.database import Database
-from nvr import fmp4, footage, salvage, timeline, volume_quarantine
+from nvr import clock_corrections, fmp4, footage, salvage, timeline, volume_quarantine
 from nvr.disk_calls import DiskCalls
 from nvr.fmp4 import TIMESCALE
 from nvr.footage import Segment
@@ -84,8 +84,12 @@ async def recover(database: Database, streams: Iterable[str], now: datetime) -> 
             await _close(database, volumes, _left_open(row), found, now)
         else:
             found.waiting += 1
+    removed = await clock_corrections.remove_second_names(database, volumes, wanted)
+    found.removed += [str(p) for p in removed]
     await _adopt_recent(database, volumes, wanted, now, found)
-    for stream in sorted(wanted):
+    async with database.reading() as session:
+        moving = await clock_corrections.waiting(session, wanted)
+    for stream in sorted(wanted - moving.keys()):  # of the others some files are not yet where they belong
         found.holes += await _name_holes(database, stream, to_microseconds(now))
     return found
 
@@ -356,6 +360,14 @@ def all_files_of(volumes: dict[int, Path], stream: str, days: list[str]) -> Iter
                 yield number, footage.start_of(path) if entry.name.endswith(".mp4") else None, path
 
 
+async def _ends_to_be(session: AsyncSession, stream: str, moves: dict[int, int]) -> list[int]:
+    """Where the stream's newest files and gaps end when all have their right names; `moves`: by how much which files do."""
+    since = min([start + min(by, 0) for start, by in moves.items()], default=0)
+    files = await footage.between(session, [stream], since, 2**62)
+    gap = await session.scalar(select(func.max(Gap.end_us)).where(Gap.stream == stream))
+    return [s.end_us + moves.get(s.start_us, 0) for s in files if not s.open] + ([gap] if gap is not None else [])
+
+
 async def last_covered(database: Database, streams: Iterable[str]) -> dict[str, Covered]:
     """Where the time line of each stream with footage or an open gap ended."""
     wanted = set(streams)
@@ -377,5 +389,7 @@ async def last_covered(database: Database, streams: Iterable[str]) -> dict[str, 
             ends[stream] += [end] if end is not None else []
         for gap in await session.scalars(select(Gap).where(Gap.end_us.is_(None))):
             opened[gap.stream].append((gap.start_us, gap.cause))
+        for stream, files in (await clock_corrections.waiting(session, wanted)).items():
+            ends[stream] = await _ends_to_be(session, stream, files)
     found = {s: timeline.covered(ends.get(s, ()), opened.get(s, ())) for s in wanted}
     return {stream: covered for stream, covered in found.items() if covered is not None}

@@ -16,6 +16,7 @@ import logging
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -23,8 +24,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import HOUR_US, SECOND
 from core.errors import StorageError
-from nvr import clock_epoch, file_moves, footage, gap_moves, holds, retention_clock
+from nvr import camera_witness, clock_corrections, clock_epoch, file_moves, footage, gap_moves, holds, retention_clock
 from nvr.archive import ArchiveDatabase
+from nvr.clock_corrections import Correction
 from nvr.clock_epoch import Epoch
 from nvr.plausible_clock import STEP_US
 from nvr.tables import Footage, Gap, RetentionClockRow
@@ -34,6 +36,7 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 30
 ROWS_HOURS = 26  # around its beginning an epoch knows its own entries from older ones of the same row
+MAX_ROWS = 200_000  # that are known so; of more the mistakes of a wrong clock stay
 CLOSING_SECONDS = 60  # so long may it take until a file has its entry
 
 
@@ -43,7 +46,8 @@ class Refiler:
     def __init__(self, archive: ArchiveDatabase):
         self._database = archive.database
         self._archive = archive
-        self._waiting: asyncio.Queue[ClockStep] = asyncio.Queue()
+        self._waiting: asyncio.Queue[Correction] = asyncio.Queue()
+        self._worker = ""  # whose corrections these are
         self._epoch: Epoch | None = None
         self._kept_in: Path | None = None
         self._first_offset_us = 0  # of the epoch, when this run began
@@ -51,6 +55,7 @@ class Refiler:
         self._stepped_us: Counter[str] = Counter()  # by which streams went over to other clocks since
         self._moving = asyncio.Lock()
         self._held = set[tuple[str, int, int]]()  # cameras whose holds have followed, to which clock, by how much
+        self._recorded = set[str]()  # streams of this run
         self.moved = 0
 
     async def begin(self, wall_us: int, kept_in: Path | None = None) -> None:
@@ -66,6 +71,10 @@ class Refiler:
             epoch = clock_epoch.following(before, epoch) if before is not None else epoch
         self._epoch = epoch
         self._kept_in, self._began_us, self._first_offset_us = kept_in, wall_us, epoch.offset_us
+        self._worker = kept_in.stem if kept_in is not None else ""
+        async with self._database.reading() as session:
+            for left in await clock_corrections.load(session, self._worker):  # by a run that was killed
+                self._waiting.put_nowait(left)
         await self._keep()
 
     async def _rows_around(self, wall_us: int, streams: Sequence[str]) -> dict[int, int]:
@@ -76,8 +85,26 @@ class Refiler:
             rows = await session.execute(query.where(Footage.stream.in_(streams)) if streams else query)
             return {row: length // footage.ENTRY_BYTES for row, length in rows}
 
+    def _wall_us(self) -> int:
+        return self._epoch.offset_us + clock_epoch.since_boot() if self._epoch is not None else 0
+
+    async def _note_rows(self, session: AsyncSession, since_us: int) -> None:
+        """How many entries rows have of the hours from `since_us` on, in which nothing of this epoch is filed yet."""
+        epoch, until = self._epoch, self._wall_us() // HOUR_US + ROWS_HOURS
+        if epoch is None:
+            return
+        query = select(Footage.id, func.length(Footage.entries)).where(
+            Footage.hour.between(since_us // HOUR_US - 1, until),
+            Footage.id < epoch.first_row,
+            Footage.stream.in_(epoch.streams),
+        )
+        for row, length in await session.execute(query.limit(MAX_ROWS)):
+            if len(epoch.rows) < MAX_ROWS:
+                epoch.rows.setdefault(row, length // footage.ENTRY_BYTES)
+
     def records(self, stream: str) -> None:
         """This run files for the stream."""
+        self._recorded.add(stream)
         if self._epoch is not None and stream not in self._epoch.streams:
             self._epoch.streams = (*self._epoch.streams, stream)
 
@@ -87,22 +114,50 @@ class Refiler:
             for _ in range(clock_epoch.KEPT_EVERY_S // LOOK_SECONDS):
                 await asyncio.sleep(LOOK_SECONDS)
                 await self.look()
+            async with self._database.reading() as session:  # hours to which the clock comes next
+                await self._note_rows(session, self._wall_us() + 2 * HOUR_US)
             await self._keep()
 
     async def look(self) -> None:
         """Where retention believes the clock, what earlier boots and clocks filed gets its right times."""
-        if self._epoch is None or not (self._epoch.past or not self._epoch.proved) or not await self._believed(self._epoch):
+        async with self._database.session() as session:
+            for left in await clock_corrections.take_over(session, self._worker, self._recorded):
+                self._waiting.put_nowait(left)
+            waits = await clock_corrections.load(session, self._worker)
+        if (
+            waits
+            or self._epoch is None
+            or not (self._epoch.past or not self._epoch.proved)
+            or not await self._believed(self._epoch)
+        ):
             return
         while self._epoch.past:
             old, *later = (*self._epoch.past, self._epoch)
+            old = await self._with_witnesses(old, later[-1])
             if by := clock_epoch.correction(old, later):
                 log.warning("what was filed until %s µs by a wrong clock moves by %+.1f s", old.end_us, by / SECOND)
                 for stream in old.streams:
                     await self._bring_back(stream, old, later[0], by)
+                    await self._forget(stream)
             self._epoch = replace(self._epoch, past=self._epoch.past[1:])
             await self._keep()
         self._epoch.proved = True
         await self._keep()
+
+    async def _with_witnesses(self, old: Epoch, newest: Epoch) -> Epoch:
+        """The epoch, with what cameras say of its clock."""
+        if old.boot == newest.boot or old.proved:
+            return old
+        async with self._database.reading() as session:
+            error = await camera_witness.error_of(session, old, newest, self._wall_us())
+        return replace(old, others=(*old.others, error)) if error is not None else old
+
+    async def _forget(self, stream: str) -> None:
+        """The stream is done: a recorder that is killed now must not move its gaps again."""
+        if self._epoch is not None:
+            left = tuple(s for s in self._epoch.past[0].streams if s != stream)
+            self._epoch = replace(self._epoch, past=(replace(self._epoch.past[0], streams=left), *self._epoch.past[1:]))
+            await self._keep()
 
     async def _believed(self, epoch: Epoch) -> bool:
         async with self._database.reading() as session:
@@ -117,9 +172,11 @@ class Refiler:
             async with self._moving:
                 await self._archive.flush()
                 step = await self._named(step, old, later)
-                await self._protect(step)
-                for batch in file_moves.batches(step):
-                    self.moved += await file_moves.refile(self._database, batch)
+                correction = Correction(step)
+                async with self._database.session() as session:
+                    await clock_corrections.store(session, self._worker, correction, step.files or ())
+                await self._protect(step, correction)
+                await self._move(step, correction)
                 async with self._database.session() as session:
                     await gap_moves.move(session, replace(step, files=()), old.first_gap, later.first_gap)
                     await gap_moves.name_hole(session, step, later)
@@ -142,6 +199,8 @@ class Refiler:
             return
         self._held.clear()
         old, self._epoch = self._epoch, clock_epoch.stepped(self._epoch, by_us)
+        since = self._epoch.since_us
+        self._archive.write(lambda session: self._note_rows(session, since))  # before anything is filed there, or moves there
         for stream in old.streams if followed is not None else ():
             if stream not in (followed or ()):
                 self.stepped(ClockStep(stream, old.since_us, old.offset_us + clock_epoch.since_boot(), by_us, (), True))
@@ -157,9 +216,27 @@ class Refiler:
             return
         earlier = self._with_earlier(step)
         first = self._epoch.first_gap if self._epoch is not None and earlier is not step else 0
-        self._archive.write(lambda session: gap_moves.move(session, earlier, first))
-        if step.files or earlier.more:
-            self._waiting.put_nowait(earlier)
+        correction = Correction(earlier) if step.files or earlier.more else None
+
+        async def write(session: AsyncSession) -> None:
+            await gap_moves.move(session, earlier, first)
+            if correction is not None:
+                await self._store(session, correction)
+
+        self._archive.write(write)
+        if correction is not None:
+            self._waiting.put_nowait(correction)
+
+    async def _store(self, session: AsyncSession, correction: Correction) -> None:
+        """All files by the old clock have their entries, or are open, and none by the new one has. Where an earlier correction waits
+        the names are not what the archive says yet: those that the stream remembers are."""
+        step = correction.step
+        files = set(step.files or ())
+        if not await clock_corrections.is_waiting(session, step.stream):
+            files |= await self._names(session, step, self._epoch if step.more else None)
+            opened = await footage.still_open(session, [step.stream], step.until_us + 1) if step.more else []
+            files |= {s.start_us for s in opened if s.start_us >= step.since_us}
+        await clock_corrections.store(session, self._worker, correction, files - set(step.after))
 
     def _with_earlier(self, step: ClockStep) -> ClockStep:
         """The step, with what earlier runs of the recorder filed by the same clock."""
@@ -175,11 +252,11 @@ class Refiler:
 
     async def run(self) -> None:
         while True:
-            step = await self._waiting.get()
+            correction = await self._waiting.get()
             try:
-                await self._correct(step, CLOSING_SECONDS)
+                await self._correct(correction, CLOSING_SECONDS)
             except asyncio.CancelledError:
-                self._waiting.put_nowait(step)  # for `finish`
+                self._waiting.put_nowait(correction)  # for `finish`
                 raise
 
     async def finish(self) -> None:
@@ -188,27 +265,52 @@ class Refiler:
             await self._correct(self._waiting.get_nowait(), 1)
         await self._keep()
 
-    async def _correct(self, step: ClockStep, patience: int) -> None:
+    async def _correct(self, correction: Correction, patience: int) -> None:
+        """With those of the stream that could not be done before: names are what each leaves to the next."""
         await self._keep()
+        await self._archive.flush()
+        async with self._database.reading() as session:
+            if await clock_corrections.is_done(session, correction):  # before another one of its stream
+                return
+            before = await clock_corrections.load(session, self._worker, correction) if correction.row is not None else []
+        for one in (*before, correction):
+            if not await self._do(one, patience):
+                return
+
+    async def _do(self, correction: Correction, patience: int) -> bool:
+        step = correction.step
         try:
             await self._wait_for_entries(step, patience)
             async with self._moving:
-                named = await self._named(step, self._epoch if step.more else None)
-                await self._protect(named)
-                for batch in file_moves.batches(named):
-                    self.moved += await file_moves.refile(self._database, batch)
+                if not correction.resumed:
+                    step = await self._named(step, self._epoch if step.more else None)
+                if not correction.protected:
+                    await self._protect(step, correction)
+                await self._move(step, correction)
         except (OSError, StorageError) as e:
             log.error(
-                "%s: footage of a wrong clock stays where it is (from %s to %s µs, wrong by %s µs): %s",
+                "%s: footage of a wrong clock keeps its names until the recorder starts again (from %s to %s µs, wrong by %s µs): %s",
                 step.stream, step.since_us, step.until_us, -step.by_us, e, extra={"stream": step.stream},
             )  # fmt: skip
+            return False
+        return True
 
-    async def _protect(self, step: ClockStep) -> None:
+    async def _move(self, step: ClockStep, correction: Correction) -> None:
+        for batch in file_moves.batches(step):
+            self.moved += await file_moves.refile(self._database, batch, partial(self._told, correction))
+        async with self._database.session() as session:
+            await clock_corrections.forget(session, correction)
+
+    async def _told(self, correction: Correction, session: AsyncSession, files: set[int]) -> None:
+        await clock_corrections.moved(session, self._worker, correction, files)
+
+    async def _protect(self, step: ClockStep, correction: Correction) -> None:
         """Before a file has its new name: nobody must take it for older than it is, should the clock be the wrong one, or for
         footage that nobody holds."""
-        if step.files:
-            since, until = min(step.since_us, step.files[0]), max(step.until_us, step.files[-1])
-            async with self._database.session() as session:
+        async with self._database.session() as session:
+            await clock_corrections.keep(session, self._worker, correction, step.files or ())
+            if step.files:
+                since, until = min(step.since_us, step.files[0]), max(step.until_us, step.files[-1])
                 await retention_clock.refiled(session, since, until, step.by_us)
                 await self._hold(session, step, since, until + footage.LONGEST_US)
 
@@ -226,18 +328,21 @@ class Refiler:
     async def _named(self, step: ClockStep, epoch: Epoch | None, later: Epoch | None = None) -> ClockStep:
         """The step with the names of all its files: those that the stream does not remember are of entries made since the epoch
         began, and before the later one; what a card gave lies in gaps of the old clock, and moves as they do."""
-        hours = Footage.hour.between(step.since_us // HOUR_US, step.until_us // HOUR_US)
         async with self._database.reading() as session:
-            rows = await session.scalars(select(Footage).where(Footage.stream == step.stream, hours))
-            found = ((r.id, at, s) for r in rows for at, s in enumerate(footage.unpack(r.stream, r.hour, r.volume, r.entries)))
-            named = {
-                s.start_us
-                for row, at, s in found
-                if step.since_us <= s.start_us <= step.until_us
-                and (s.flags & footage.BACKFILLED or (epoch is not None and epoch.filed(row, at)))
-                and not (later is not None and later.filed(row, at))
-            }
+            named = await self._names(session, step, epoch, later)
         return replace(step, files=tuple(sorted(named - set(step.after) | set(step.files or ()))))
+
+    async def _names(self, session: AsyncSession, step: ClockStep, epoch: Epoch | None, later: Epoch | None = None) -> set[int]:
+        hours = Footage.hour.between(step.since_us // HOUR_US, step.until_us // HOUR_US)
+        rows = await session.scalars(select(Footage).where(Footage.stream == step.stream, hours))
+        found = ((r.id, at, s) for r in rows for at, s in enumerate(footage.unpack(r.stream, r.hour, r.volume, r.entries)))
+        return {
+            s.start_us
+            for row, at, s in found
+            if step.since_us <= s.start_us <= step.until_us
+            and (s.flags & footage.BACKFILLED or (epoch is not None and epoch.filed(row, at)))
+            and not (later is not None and later.filed(row, at))
+        }
 
     async def _wait_for_entries(self, step: ClockStep, patience: int) -> None:
         for _ in range(patience):

@@ -7,8 +7,9 @@ by the million.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, Index, LargeBinary, String, false, text
+from sqlalchemy import JSON, BigInteger, Index, LargeBinary, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base
@@ -161,6 +162,24 @@ class Gap(Base):
     cause: Mapped[str] = mapped_column(String(20), comment="One of nvr.tables.GAP_CAUSES")
     detail: Mapped[str] = mapped_column(String(200), default="", comment="What was seen, without secrets")
     ask_at: Mapped[datetime | None] = mapped_column(comment="When the camera's card is asked for it; null: not (any more)")
+
+
+class ClockCorrection(Base):
+    __tablename__ = "clock_correction"
+    __table_args__ = (
+        {"comment": "Files that get other names because the station's clock was set; a row goes when all have them"},
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, comment="They are done in this order")
+    stream: Mapped[str] = mapped_column(String(50), index=True)
+    worker: Mapped[str] = mapped_column(String(40), comment="Recorder that does it; empty: a recorder without a number")
+    since_us: Mapped[int] = mapped_column(BigInteger, comment="From here, µs UTC by the old clock …")
+    until_us: Mapped[int] = mapped_column(BigInteger, comment="… to here footage was filed by the old clock")
+    by_us: Mapped[int] = mapped_column(BigInteger, comment="By which the clock was set, µs")
+    files: Mapped[Any] = mapped_column(JSON, comment="Starts of the files that still have their old names, µs UTC")
+    protected: Mapped[bool] = mapped_column(
+        default=False, server_default=false(), comment="Holds and retention know the new names already"
+    )
 
 
 class StreamStatus(Base):

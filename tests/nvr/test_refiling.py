@@ -412,7 +412,8 @@ async def test_a_mistake_that_a_restart_of_the_machine_undoes_is_taken_back(
     filed in the same hours stays. The restart is a gap."""
     up, kept, began = [30 * SECOND], tmp_path / "clock-0.json", T + 600 * SECOND
     monkeypatch.setattr(clock_epoch, "since_boot", lambda: up[0])
-    await filed.prepare(began - 10 * SECOND)
+    others = [began - 10 * SECOND, *([began + by - 10 * SECOND] if abs(by) > DAY else [])]
+    await filed.prepare(*others)
     first = refiling.Refiler(filed.archive)
     await first.begin(began, kept)
     first.records("cam/main")
@@ -443,7 +444,7 @@ async def test_a_mistake_that_a_restart_of_the_machine_undoes_is_taken_back(
         )
     await second.look()
     found = sorted(s.start_us for s in await segments_of(filed.database))
-    assert found == pytest.approx([began - 10 * SECOND, *starts, began + 30 * SECOND, again], abs=5)
+    assert found == pytest.approx(sorted([*others, *starts, began + 30 * SECOND, again]), abs=5)
     assert await filed.names() == sorted(path_of(filed.archive.paths, s) for s in await segments_of(filed.database))
     assert await filed.gaps() == [(pytest.approx(began + 40 * SECOND), pytest.approx(again))]
     after = await asyncio.to_thread(clock_epoch.load, kept)
@@ -526,3 +527,59 @@ async def test_what_was_filed_before_the_clock_was_set_while_no_recorder_ran(
     found = sorted(s.start_us for s in await segments_of(filed.database))
     assert found == [began - 180 * SECOND, began - 170 * SECOND, began - 120 * SECOND]
     assert await filed.gaps() == [(began - 160 * SECOND, began - 120 * SECOND)]
+
+
+H_MS = HOUR // 1000
+
+
+@pytest.mark.parametrize(("wrong", "before", "after", "moves"), [
+    (-5 * HOUR, (0, 300, -200), (0, 300, -200), True),
+    (3 * DAY, (0, 9 * H_MS, -200), (0, 9 * H_MS, -200), True),  # one that is wrong itself, and steadily so
+    (-5 * HOUR, (0, 9 * H_MS, -7 * H_MS), (0, 0, 0), False),  # they do not agree
+    (-5 * HOUR, (0, 300, None), (0, 300, None), False),  # too few
+    (0, (-26 * 365 * 24 * H_MS,) * 3, (0, 0, 0), False),  # all had lost their time, and have it again: the station's was right
+])  # fmt: skip
+async def test_a_clock_that_was_wrong_from_the_start_of_the_machine_and_never_set(
+    filed: Filed, tmp_path: Path, wrong: int, before: tuple[int | None, ...], after: tuple[int | None, ...], moves: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The cameras know by how much: their clocks went on. `wrong`: of the boot before; `before` and `after`: the cameras' own, ms."""
+    up, kept = [30 * SECOND], tmp_path / "clock-0.json"
+    monkeypatch.setattr(clock_epoch, "since_boot", lambda: up[0])
+    volume = (await filed.prepare()).archive.paths
+
+    async def record_all(at: int, error: int, offsets: tuple[int | None, ...]) -> None:
+        for number, offset in enumerate(offsets):
+            stream, camera_us = f"c{number}/main", offset * 1000 - error if offset is not None else None
+            segment = Segment(stream, next(iter(volume)), at, at + 10 * SECOND, 10 * SECOND, 4, 250, clock_offset_us=camera_us)
+            await asyncio.to_thread(filed._write, segment)
+            filed.archive.opened(replace(segment, open=True))
+            filed.archive.closed(segment)
+        await filed.archive.flush()
+
+    first = refiling.Refiler(filed.archive)
+    await first.begin(T + wrong, kept)
+    for number in range(len(before)):
+        first.records(f"c{number}/main")
+    await record_all(T + wrong, wrong, before)
+    up[0] += 20 * SECOND
+    await first.finish()
+    ours = await asyncio.to_thread(clock_epoch.load, kept)
+    assert ours is not None
+    await asyncio.to_thread(clock_epoch.save, kept, replace(ours, boot="before"))
+    up[0], again = 20 * SECOND, T + 300 * SECOND
+    second = refiling.Refiler(filed.archive)
+    await second.begin(again, kept)
+    await record_all(again, 0, after)
+    up[0] += 60 * SECOND
+    async with filed.database.session() as session:
+        row = RetentionClockRow(
+            id=1, boot=ours.boot, uptime_us=up[0], wall_us=again - 20 * SECOND + up[0], plausible_us=again, suspicion="",
+            steady_us=0, ntp_us=0,
+        )  # fmt: skip
+        session.add(row)
+    await second.look()
+    async with filed.database.reading() as session:
+        found = [s for n in range(len(before)) for s in await footage.between(session, [f"c{n}/main"], 0, 2**62)]
+    old = [s.start_us for s in found if s.start_us != again]
+    assert old == pytest.approx([T if moves else T + wrong] * len(before), abs=SECOND)

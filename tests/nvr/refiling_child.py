@@ -1,0 +1,70 @@
+"""A recorder that moves files after the clock was set, in a process of its own, and is killed at a given moment."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from core.clock import SystemClock
+from core.database import Database
+from nvr import file_moves, recovery, refiling
+from nvr.archive import ArchiveDatabase
+from nvr.timeline import ClockStep
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def main(url: str, kept: Path, moment: str, links: bool, since: int, by: int, files: list[int]) -> None:
+    """Three files a transaction; it dies in the second."""
+    file_moves.BATCH = 3
+    calls = dict.fromkeys(("named", "exchanged", "unlinked"), 0)
+
+    def count(name: str) -> None:
+        calls[name] += 1
+        if moment == name and calls[name] == (5 if name == "named" else 2):
+            die()
+
+    named, exchange, finish = os.link if links else file_moves._copy, file_moves._exchange, recovery.finish_deletion
+
+    def name(source: Path, target: Path) -> None:
+        named(source, target)
+        count("named")
+
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    async def exchanged(*given: Any) -> None:
+        await exchange(*given)
+        count("exchanged")  # and never commits
+
+    async def finished(*given: Any, **more: Any) -> object:
+        count("unlinked")
+        return await finish(*given, **more)
+
+    os.link = name if links else no_links  # type: ignore[assignment]
+    if not links:
+        file_moves._copy = name
+    file_moves._exchange, recovery.finish_deletion = exchanged, finished  # type: ignore[assignment]
+    database = Database(url)
+    archive = ArchiveDatabase(database, SystemClock())
+    refiler = refiling.Refiler(archive)
+    await refiler.begin(since, kept)
+    refiler.clock_stepped(by)
+    refiler.stepped(ClockStep("cam/main", since, files[-1] + 10_000_000, by, tuple(files)))
+    await archive.flush()
+    if moment == "stored":
+        die()
+    await refiler.finish()
+    sys.exit(f"nobody killed it: {calls}")
+
+
+if __name__ == "__main__":
+    url, kept, moment, links, since, by, *files = sys.argv[1:]
+    asyncio.run(main(url, Path(kept), moment, links == "links", int(since), int(by), [int(f) for f in files]))
