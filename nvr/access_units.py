@@ -18,14 +18,13 @@ from operator import sub
 
 from core.errors import ProtocolError
 from nvr.depacketizer import Depacketizer
-from nvr.foreign_numbers import ForeignNumbers
 from nvr.gather import Part, Pieces
+from nvr.packet_numbers import BEFORE, UNKNOWN, PacketNumbers
 from nvr.parameter_set_store import ParameterSetStore
 from nvr.parameter_sets import VideoFormat
 from nvr.picture_builder import Picture, PictureBuilder
-from nvr.picture_times import CLOCK, PictureTimes
+from nvr.picture_times import CLOCK, MAX_REORDER, PictureTimes
 
-MAX_DUPLICATE = 64  # packets; a sequence number so little behind is a packet sent twice
 SILENT_FLUSHES = 1  # without a byte, after which a picture counts as complete whose newest packet has the marker
 MAX_KEYS_WITHOUT_SETS = 3  # keyframes whose parameter sets nobody sent
 UNMARKED_FLUSHES = 2  # … or has not
@@ -97,7 +96,8 @@ class UnitAssembler:
         self._keys_without_sets = 0  # in a row
         self._video: VideoFormat | None = None  # of the GOP being received
         self._pending = _Pending()
-        self._foreign_numbers = ForeignNumbers()
+        self._numbers = PacketNumbers()
+        self._newest_ts = -1  # RTP timestamp of the newest packet that came this way
         self._silent = 0  # flushes since the newest packet
         self._ready = False  # what `between_pictures` found, until something else than `extend` happens
         self._wait_key = True
@@ -110,11 +110,11 @@ class UnitAssembler:
     def push(self, buffer: memoryview, start: int, end: int, seq: int, ts: int, marker: int) -> None:
         """One RTP payload, buffer[start:end]."""
         if seq != self.next_seq:
-            if not self._follows(seq):
+            if not self._follows(seq, ts):
                 return
-        elif self._foreign_numbers:
-            self._foreign_numbers.in_order()
-        self.next_seq = (seq + 1) & 0xFFFF
+        elif self._numbers:
+            self._numbers.in_order()
+        self.next_seq, self._newest_ts = (seq + 1) & 0xFFFF, ts
         self._silent, self._ready = 0, False
         depacketizer, builder = self._depacketizer, self._builder
         if start < end:
@@ -138,25 +138,29 @@ class UnitAssembler:
     def skip_number(self, seq: int, payload_type: int = -1) -> None:
         """A packet of another payload type used this sequence number under our SSRC."""
         if self.next_seq >= 0:
-            self._foreign_numbers.note(seq, payload_type, self.next_seq)
+            self._numbers.note_foreign(seq, payload_type, self.next_seq)
             self._ready = False
 
-    def _follows(self, seq: int) -> bool:
+    def _follows(self, seq: int, ts: int) -> bool:
         """Another sequence number than the expected one: note what is missing; False where the packet came before."""
         if self.next_seq < 0:
             return True
-        missing = (seq - self.next_seq) & 0xFFFF
-        if missing >= 0x10000 - MAX_DUPLICATE:
+        missing = self._numbers.judge(self.next_seq, seq, newer=self._is_newest(ts))
+        if missing == BEFORE:
             self.counters.duplicate_packets += 1
             return False
-        if missing < 0x8000:
-            missing -= self._foreign_numbers.explain(self.next_seq, missing)
-            self.counters.lost_packets += missing
-            if missing:
-                self._interrupt(missing)
-        else:
+        if missing == UNKNOWN:
             self._interrupt(0)
+        elif missing:
+            self.counters.lost_packets += missing
+            self._interrupt(missing)
         return True
+
+    def _is_newest(self, ts: int) -> bool:
+        """No packet came yet with so late a timestamp; of B-frames the newest are not the latest."""
+        reach = MAX_REORDER * self.times.interval if self.times.reordered else 0
+        came = [t for t in (self._newest_ts, self.times.ts) if t >= 0]
+        return all(reach < ((ts - t) & 0xFFFFFFFF) < 0x80000000 for t in came)
 
     def _interrupt(self, missing: int) -> None:
         """Packets are missing here; 0: the numbers do not go on, and nobody knows how many."""
@@ -171,7 +175,7 @@ class UnitAssembler:
         self._ready = False
         self._depacketizer.interrupt()
         self._builder.restart()
-        self._foreign_numbers.restart()
+        self._numbers.restart()
         self.next_seq = -1
         self.times.restart()
         self._restarted = True
@@ -302,7 +306,7 @@ class UnitAssembler:
             builder.is_idle
             and builder.markers.trusted
             and not self._wait_key
-            and not self._foreign_numbers
+            and self._numbers.is_plain
             and self._depacketizer.kind < 0
             and not builder.start_points
             and not self._depacketizer.has_start_codes

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
+from time import thread_time
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ from nvr.arena import HEAD, Arena
 from nvr.gather import Pieces, Table
 from nvr.nal_units import START_CODE, is_sound_sei, slice_pps_id
 from nvr.picture_times import MAX_JUMP
+from nvr.work_budget import lockstep_shares
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -54,7 +56,7 @@ class Region:
     payload_type: int
     h265: bool
     ssrc: int
-    frames: int = 0  # set by `take_apart`: how many were found
+    seconds: float = 0.0  # set by `take_apart`: of CPU, its part of what all took together
     used: int = 0  # set by `take_apart`: where the camera's unread bytes begin
     others: list[int] = field(default_factory=list)  # frames on other channels: sound, reports
     between: list[tuple[int, int]] = field(default_factory=list)  # where those of them behind `used` begin and end
@@ -69,16 +71,23 @@ class Region:
 
 
 def take_apart(arena: Arena, regions: list[Region]) -> None:
-    """Hand the whole pictures in each region to its assembler; sets `used`, `others` and `between`.
+    """Hand the whole pictures in each region to its assembler; sets `used`, `others`, `between` and `seconds`.
 
     `used` is -1 where nothing was taken because the region needs the other way; bytes from `used` on belong
     to a picture that is not complete, but for the frames `between`. Nothing but a picture waits for what comes next:
     sound goes on, and a BYE counts, where pictures are rare or have ended.
     """
+    began = thread_time()
     packets = _Packets(arena, regions)
+    frames = np.bincount(packets.lane, minlength=len(regions))
+    found = thread_time()
     packets.classify()
     packets.judge()
     packets.deliver()
+    # Frames are found in lock-step: whoever has more than the others pays alone for the steps that it alone needs.
+    costs = lockstep_shares(frames) * (found - began) + frames / max(1, frames.sum()) * (thread_time() - found)
+    for region, cost in zip(regions, costs.tolist(), strict=True):
+        region.seconds = cost
 
 
 class _Packets:
@@ -89,8 +98,6 @@ class _Packets:
         self._regions = regions
         self._bad = np.zeros(len(regions), bool)  # regions for the other way
         self.at, self.lane = self._find()
-        for region, frames in zip(regions, np.bincount(self.lane, minlength=len(regions)).tolist(), strict=True):
-            region.frames = frames
         self.head = arena.heads[self.at]
         size = (self.head[:, 2].astype(np.int64) << 8) | self.head[:, 3]
         self.following = self.at + 4 + size

@@ -129,22 +129,20 @@ class Ticker:
             read = [(s, begin if s.is_aligned else self._align(s, arena, begin, end), end) for s, begin, end in read]
             regions = [session.region(begin, end) for session, begin, end in read]
         wanted = [r for r in regions if r is not None]
-        each = self._together(arena, wanted) if wanted else 0.0
+        if wanted:
+            self._together(arena, wanted)
         for (session, begin, end), region in zip(read, regions, strict=True):
             if region is not None:
-                session.budget.charge(each * region.frames)
+                session.budget.charge(region.seconds)
             if region is not None and region.used >= 0:
                 self._taken(session, arena, region)
             else:
                 self._one_by_one(session, session.parse, arena, begin, end)
 
-    def _together(self, arena: Arena, regions: list[Region]) -> float:
-        """Take them apart; returns the seconds that a frame cost, whosever it is."""
+    def _together(self, arena: Arena, regions: list[Region]) -> None:
         if self.box is not None:
             self.box.at(_SEVERAL)
-        began = thread_time()
         take_apart(arena, regions)
-        return (thread_time() - began) / max(1, sum(r.frames for r in regions))
 
     def _taken(self, session: NativeSession, arena: Arena, region: Region) -> None:
         began = thread_time()

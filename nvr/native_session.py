@@ -31,6 +31,7 @@ from nvr.work_budget import HELD_BACK, ROOM, WorkBudget
 log = logging.getLogger(__name__)
 
 MAX_LEFTOVER = ROOM - 65_536
+LOST_BEFORE_DOUBT = 16  # packets of a session, before it is looked whether other channels used their numbers
 MAX_HALF = ROOM // 2  # bytes of a picture that wait for its end
 REPORT_SECONDS = 8.0
 _FRAME = struct.Struct(">cBH")  # $, channel, length
@@ -61,6 +62,7 @@ class NativeSession:
         self._start_points = StartPoints(now, counters)
         self._ask_keyframe = ask_keyframe
         self.budget = budget or WorkBudget(now)
+        self._lost_before = counters.lost_packets
         self._is_held = False  # more lies in its socket
         self._fir_number = 0
         self._fragment_ticks = fragment_ticks
@@ -180,7 +182,10 @@ class NativeSession:
                 self._video_rtcp(buffer, at, end)
             elif sound is not None and channel in (self._rtsp.audio_rtcp_channel, self._rtsp.audio_channel):
                 self._audio_rtcp(sound, buffer, at, end)
-        elif sound is not None and channel == self._rtsp.audio_channel:
+            return
+        if self._counters.lost_packets - self._lost_before >= LOST_BEFORE_DOUBT:
+            self._receiver.other_channel(buffer[at + 2] << 8 | buffer[at + 3], channel)
+        if sound is not None and channel == self._rtsp.audio_channel:
             sound.packet(buffer, view, at, end)
         elif self._receiver.ssrc < 0 and channel == self._rtsp.rtcp_channel:
             self._swap_channels(buffer[at + 1])

@@ -90,6 +90,7 @@ class PictureBuilder:
         self._doubtful: list[tuple[bytes, int]] = []  # found in a vendor's unit (nvr.hidden_units)
         self._contested = -1  # timestamp under which two such finds claimed to be the picture
         self._newest_slice = b""  # first slice of the newest picture that was whole
+        self._newest = (-1, b"")  # timestamp and first slice of that picture
         self.start_points = NONE  # which pictures count as keyframes
         self._sps_before = self._sps_before_last = False  # an SPS came before the picture that begins, before the newest one
         self._any_order = False  # the camera sends the slices of a picture in any order (H.264 Baseline)
@@ -201,7 +202,7 @@ class PictureBuilder:
         if not picture.near_loss:
             self.markers.picture(ended=picture.marked and not picture.mark_inside, key=picture.key)
         if not picture.damaged:
-            self._newest_slice = picture.first_slice[:64]
+            self._newest_slice, self._newest = picture.first_slice[:64], (picture.ts, picture.first_slice)
             self._changed_pps = [nal for nal in self._changed_pps if nal not in picture.changed_pps]
             self._sets_inside = self._sets_inside_after(picture)
         self._done(picture)
@@ -247,6 +248,9 @@ class PictureBuilder:
     def _slice(self, nal: bytes, ts: int) -> None:
         self._settle_doubt(nal, ts)
         first, picture = is_first_slice(nal, self._codec), self.open
+        if self._came_before(picture, nal, ts, first=first):
+            self.skipped += 1
+            return
         key = is_key_type(nal_type(nal, self._codec), self._codec)
         if picture is None or self._begins_picture(picture, nal, ts, first=first):
             if picture is not None and picture.ts != ts:
@@ -274,6 +278,12 @@ class PictureBuilder:
         if self._codec == "h264":
             self._note_order(picture, nal)
         self.lost = self._delimited = False
+
+    def _came_before(self, picture: Picture | None, nal: bytes, ts: int, *, first: bool) -> bool:
+        """The slice is sent twice, in packets of its own."""
+        if picture is None or picture.ts != ts:
+            return first and (ts, nal) == self._newest
+        return bool(picture.parts) and nal == (picture.first_slice if first else picture.parts[-1])
 
     def _judge_start(self, picture: Picture, nal: bytes) -> None:
         """No keyframe: may decoding begin with it?"""

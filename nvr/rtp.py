@@ -25,6 +25,7 @@ LEAST = 12  # bytes of a packet
 MIN_SILENCE = CLOCK  # 90 kHz; of the old source, before the new one is believed
 SILENT_INTERVALS = 3  # … and so many of the old one's picture intervals
 BOUNDS = Bounds(timestamps=64, packets=50_000, bytes=8_000_000)  # by then the old source is gone, whatever the timestamps say
+_CHANNELS = 128  # how other channels are told from payload types
 _HEADER = struct.Struct(">BBHII")  # V P X CC, M PT, sequence, timestamp, SSRC
 
 
@@ -108,6 +109,11 @@ class RtpReceiver:
             self._counters.foreign_packets += self._sources.own(decided=self._assembler.units > 0)
         self._counters.packets += 1
         self._assembler.push(view, start, stop, seq, ts, second & 0x80)
+
+    def other_channel(self, seq: int, channel: int) -> None:
+        """A packet on another channel has this number: some cameras count the packets of all tracks together."""
+        if self.ssrc >= 0:
+            self._assembler.skip_number(seq, _CHANNELS + channel)
 
     def _other_kind(self, seq: int, payload_type: int, ssrc: int) -> None:
         self._counters.foreign_packets += 1

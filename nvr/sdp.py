@@ -60,7 +60,7 @@ def video_track(sdp: str, base: str) -> VideoTrack:
     aggregate = _aggregate(sections, base)
     for section, payload_type in _offers(sections, "video"):
         name, _, stated = (_attribute(section, "rtpmap", payload_type) or "").partition("/")
-        codec = CODECS.get(name.strip().upper())
+        codec = CODECS.get(name.strip().upper()) if name.strip() else _codec_of(_fields(section, payload_type))
         if codec is None:
             continue
         framerate = _float(_attribute(section, "framerate"))
@@ -70,6 +70,13 @@ def video_track(sdp: str, base: str) -> VideoTrack:
             codec, int(payload_type), _control(section, aggregate), sets, framerate, _clock_rate(stated), feedback
         )
     raise ProtocolError("the camera offers no H.264 or H.265 video")
+
+
+def _codec_of(fields: dict[str, str]) -> str | None:
+    """By the format parameters, where no rtpmap names it: these are one codec's own (RFC 6184 8.1, RFC 7798 7.1)."""
+    if "sprop-vps" in fields:
+        return "h265"
+    return "h264" if {"packetization-mode", "sprop-parameter-sets"} & fields.keys() else None
 
 
 def _clock_rate(stated: str) -> int:
@@ -111,12 +118,14 @@ def _sound_format(section: _Section, payload_type: str) -> tuple[str, int, int]:
     name, _, rest = rtpmap.partition("/")
     rate, _, channels = rest.partition("/")
     rate, channels = rate.strip(), channels.strip()
+    if not rate and payload_type in STATIC_AUDIO:  # its rate is fixed
+        rate = STATIC_AUDIO[payload_type].partition("/")[2]
     return name.strip(), _number(rate), int(channels) if channels in ("1", "2") else 1
 
 
 def _aac(fields: dict[str, str], payload_type: int, control: str, rate: int, channels: int) -> AudioTrack | None:
     try:
-        configuration = bytes.fromhex(fields.get("config", ""))
+        configuration = bytes.fromhex(fields.get("config", "").lower().removeprefix("0x"))
         size = int(fields.get("sizelength", "6" if fields.get("mode", "").lower() == "aac-lbr" else "13"))
         header = size + int(fields["indexlength"]) if "indexlength" in fields else AU_HEADERS.get(size)
     except ValueError:
@@ -175,8 +184,10 @@ def _sections(sdp: str) -> list[_Section]:
         raise ProtocolError(f"the camera describes its streams in {len(sdp)} characters; at most {MAX_SDP} are read")
     sections = [_Section([])]
     for line in sdp.replace("\r", "\n").split("\n"):
-        if line.startswith("m="):
-            sections.append(_Section(line[2:].split()))
+        line = line.strip()
+        if line[:2] in ("m=", "M="):
+            kind, *rest = line[2:].split() or [""]
+            sections.append(_Section([kind.lower(), *rest]))
         key, _, value = line.partition(":")
         if (key := key.strip().lower()).startswith("a="):
             sections[-1].attributes.setdefault(key[2:], []).append(value)

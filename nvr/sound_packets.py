@@ -10,8 +10,9 @@ import struct
 from typing import Any
 
 from nvr import rtcp
-from nvr.access_units import MAX_DUPLICATE, Counters
+from nvr.access_units import Counters
 from nvr.audio import AudioAssembler
+from nvr.packet_numbers import MAX_DUPLICATE
 from nvr.rtp import payload_bounds
 from nvr.sources import Bounds, SourceChoice
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from nvr.access_units import MAX_DUPLICATE
+from nvr.packet_numbers import MAX_DUPLICATE
 
 MIN_TIMESTAMPS = 3  # of the other source, before silence of ours is believed
 MAX_MISSING = 100  # packets of it, between two that came

@@ -44,6 +44,8 @@ MIN_FREE_INODES = 1000  # or a twentieth of all, before a full volume is used ag
 LOOK_SECONDS = 5.0  # a volume whose file system does not answer for so long is slow
 START_SECONDS = 15.0  # the same at the start
 FLUSH_FAULT_SECONDS = 3600.0  # a failed flush is told for so long
+# A folder or file that is in the way or not the station's: of one camera, or of all.
+NAME_ERRORS = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES, errno.EPERM)
 
 
 @dataclass(slots=True, eq=False)
@@ -63,6 +65,7 @@ class Disk:
     since: float = 0.0
     lock: int | None = None  # descriptor (nvr.volume_lock)
     flush_failed_at: float = float("-inf")
+    is_doubted: bool = False  # a file could not be made: is it the disk, or what lies at its name?
 
     @property
     def usable(self) -> bool:
@@ -251,8 +254,12 @@ class VolumeSet:
         usable = [d for d in self.disks if d.usable]
         return max(usable, key=lambda d: score(stream, d.identity, max(d.free, d.total // 100, 1)), default=None)
 
-    def report(self, disk: Disk, error: OSError) -> None:
-        """A write failed: the disk is out of use until a probe succeeds."""
+    def report(self, disk: Disk, error: OSError, *, opening: bool = False) -> None:
+        """A write failed: the disk is out of use until a probe succeeds. `opening`: a file could not be made; where what lies at its
+        name may be the reason, a probe decides whether it is the disk's."""
+        if opening and error.errno in NAME_ERRORS:
+            disk.is_doubted = True
+            return
         self._change(disk, "full" if error.errno in FULL else "failed", error.strerror or str(error))
 
     def hangs(self, disk: Disk, what: str) -> None:
@@ -280,12 +287,22 @@ class VolumeSet:
         elif not disk.usable and self.clock.monotonic() - disk.since > RETRY_SECONDS:
             disk.since = self.clock.monotonic()
             await self._try_again(disk)
+        elif disk.usable and disk.is_doubted:
+            await self._prove(disk)
         self._note_flushes(disk)
         if not self._calls.hangs(disk.number):
             try:
                 self._take(disk, await self._calls.run(disk.number, partial(_measured, disk.path)))
             except TimeoutError:
                 self._leave(disk, "slow", "its file system does not answer")
+
+    async def _prove(self, disk: Disk) -> None:
+        """Whether it takes a file."""
+        disk.is_doubted = False
+        try:
+            await self._calls.run(disk.number, partial(probe, disk))
+        except OSError as e:
+            self._change(disk, "failed", e.strerror or str(e))
 
     def _leave(self, disk: Disk, state: str, why: str) -> None:
         if disk.usable:

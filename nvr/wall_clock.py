@@ -188,9 +188,11 @@ class WallClock:
         return places[0], [*(b - a for a, b in pairwise(places)), last]
 
     def _sparse(self, steps: list[int], lag: int, arrival: int) -> list[int]:
-        """Pictures a second or more apart keep their distance, or lie at their arrival."""
+        """Pictures a second or more apart keep their distance, or lie at their arrival. Many that come at once were collected since
+        the ones before: the first are as old as the pause is long."""
         self._catching, self._pace = 0, PPM
-        if -SPARSE_AHEAD <= lag <= SPARSE_BEHIND:
+        collected = min(self._usual_wait or arrival - self._arrival, CATCHING_UP) if sum(steps[1:]) >= BACKLOG else 0
+        if -SPARSE_AHEAD <= lag <= max(SPARSE_BEHIND, collected):
             return steps
         self.jumps += 1
         if steps[0] + lag > 0:

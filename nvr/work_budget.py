@@ -8,6 +8,9 @@ seconds of CPU: a pause of the whole machine is no work.
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
+
 HELD_BACK = "its packets take more CPU than a camera may have; it is read less often"  # what its status says
 SHARE = 0.1  # of one CPU
 SAVED = 0.5  # that may be saved up: a burst after a pause
@@ -53,3 +56,11 @@ class WorkBudget:
     def room(self) -> int:
         """Bytes that may be read at once."""
         return self._most if self._cost * self._most <= STINT else max(MIN_ROOM, int(STINT / self._cost))
+
+
+def lockstep_shares(frames: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Each region's part of the steps that finding its frames took, of which each costs as much however many regions take it."""
+    steps = frames + 1  # the last finds that there is no more
+    active = len(steps) - np.searchsorted(np.sort(steps), np.arange(1, steps.max() + 1))  # regions in each step
+    until = np.concatenate(([0.0], np.cumsum(1.0 / active)))
+    return np.asarray(until[steps] / until[steps].sum(), np.float64)

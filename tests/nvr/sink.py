@@ -60,7 +60,7 @@ class MemoryVolumes:
     def place(self, stream: str, before: MemoryDisk | None) -> MemoryDisk | None:
         return self.place_
 
-    def report(self, disk: MemoryDisk, error: OSError) -> None:
+    def report(self, disk: MemoryDisk, error: OSError, *, opening: bool = False) -> None:
         self.place_ = None
 
 

@@ -10,7 +10,9 @@ import pytest
 from cameras.virtual.clip import Clip
 from core.database import Database
 from nvr.streams import StreamSpec
+from tests.nvr.camera_streams import Style, encode, packetise
 from tests.nvr.conftest import Recording, eventually, segments_of
+from tests.nvr.fed_session import FedSession
 from tests.nvr.scripted_camera import Answer, Request, Script, scripted
 
 SSRC = 0x4D574E47  # of the virtual cameras
@@ -81,3 +83,20 @@ async def test_a_keep_alive_that_is_refused_is_sent_otherwise(clip: Clip, record
         next(iter(machine.ticker._sessions))._keepalive_due = 0.0
         await eventually(lambda: camera.methods.count("OPTIONS") > 1)
         assert camera.methods.count("GET_PARAMETER") == 1 and machine.streams["cam/main"].reconnects == 0
+
+
+@pytest.mark.parametrize("period", [1, 2, 3, 5, 8])
+def test_pictures_that_come_in_bursts_fill_the_time_between(period: int) -> None:
+    """A link, or a camera behind another recorder, that delivers every few seconds what it collected: no gap, no time lost."""
+    packets = packetise(encode("h264", "64x48", 500, 25), "h264", Style())
+    made = FedSession(stall=60.0)
+    for tick in range(1, 5 * 20 + 1):
+        due = tick % (5 * period) == 0
+        first, last = (tick // 5 - period) * 90_000 + 1000, tick // 5 * 90_000 + 1000
+        made.tick(b"".join(p.framed() for p in packets if first <= p.ts < last) if due else b"")
+    made.session.close()
+    made.recording.sink.end_session()
+    bursts = 20 // period
+    assert made.recording.counters.frames == bursts * period * 25 and made.recording.archive.gaps == []
+    (first_file, *_), last_file = made.recording.archive.segments, made.recording.archive.segments[-1]
+    assert (last_file.end_us - first_file.start_us) / 1e6 == pytest.approx(bursts * period, abs=period)

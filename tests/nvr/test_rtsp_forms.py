@@ -262,3 +262,31 @@ def test_what_a_camera_asks_in_between_is_passed_over() -> None:
             dialogue.buffer[:] = other
             with pytest.raises(ProtocolError, match="does not speak RTSP"):
                 dialogue._parse()
+
+
+_PLAIN = (
+    "v=0\r\ns=x\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+    "a=fmtp:96 packetization-mode=1;sprop-parameter-sets=Z0LAHtkDxWhAAAADAEAAAAwDxYuS,aMuMsg==\r\na=control:t1\r\n"
+    "m=audio 0 RTP/AVP 97\r\na=rtpmap:97 mpeg4-generic/16000/1\r\na=fmtp:97 mode=AAC-hbr;sizelength=13;indexlength=3;config=1408\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("\r\n", "\r\n  "), ("m=video", "M=Video"), ("m=audio", "m=AUDIO"), ("a=rtpmap:96 H264/90000\r\n", ""), ("config=1408", "config=0x1408"),
+        ("\r\n", "\t\r\n"),
+    ],
+)  # fmt: skip
+def test_a_description_that_is_written_carelessly_says_the_same(old: str, new: str) -> None:
+    video, audio = (f(_PLAIN.replace(old, new), "rtsp://h/") for f in (video_track, audio_track))
+    assert (video, audio) == (video_track(_PLAIN, "rtsp://h/"), audio_track(_PLAIN, "rtsp://h/")) and audio is not None
+
+
+def test_what_a_static_payload_type_needs_no_word_for() -> None:
+    track = audio_track("v=0\r\nm=audio 0 RTP/AVP 8\r\na=rtpmap:8 PCMA\r\n", "rtsp://h/")
+    assert track is not None and (track.codec, track.rate) == ("pcma", 8000)
+    with pytest.raises(ProtocolError):
+        video_track("v=0\r\nm=video 0 RTP/AVP 96\r\na=fmtp:96 x=1\r\n", "rtsp://h/")
+    found = video_track("v=0\r\nm=video 0 RTP/AVP 96\r\na=fmtp:96 sprop-vps=QAE=;sprop-sps=QgE=\r\n", "rtsp://h/")
+    assert found.codec == "h265"

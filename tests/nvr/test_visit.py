@@ -110,7 +110,7 @@ async def test_a_camera_without_keyframes_gives_a_whole_picture(monkeypatch: pyt
     ours, cameras = socket.socketpair()
     for end in (ours, cameras):
         end.setblocking(False)
-    units = camera_streams.encode("h264", "320x192", 150, 25, "intra-refresh=1")
+    units = await asyncio.to_thread(camera_streams.encode, "h264", "320x192", 150, 25, "intra-refresh=1")
     units = [camera_streams.sets_of(units[0], "h264") + units[1], *units[2:]]
     sent = camera_streams.packetise(units, "h264", camera_streams.Style(size=1400))
     track = VideoTrack("h264", 96, "rtsp://h/t", [], None)

@@ -1,0 +1,70 @@
+"""What lies where one camera's folder belongs takes no disk away from the others."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from cameras.virtual.rtsp_server import Mount
+from core.database import Database
+from nvr import writer
+from nvr.streams import StreamSpec
+from nvr.tables import Gap
+from tests.nvr.conftest import LOGIN, eventually, record, segments_of
+
+
+def _file(folder: Path) -> None:
+    folder.write_text("somebody's notes")
+
+
+def _dead_link(folder: Path) -> None:
+    folder.symlink_to(folder)
+
+
+@pytest.mark.parametrize("put", [_file, _dead_link])
+async def test_a_name_in_the_way_costs_one_camera(
+    put: Any, rtsp_camera: tuple[Mount, str], database: Database, tmp_path: Path
+) -> None:
+    video = tmp_path / "video"
+    await asyncio.to_thread(video.mkdir)
+    await asyncio.to_thread(put, video / "other")
+    specs = [StreamSpec(f"{camera}/main", rtsp_camera[1], LOGIN, "native") for camera in ("cam", "other")]
+    changes: list[str] = []
+    async with record(database, video, *specs, segment_seconds=1.1) as machine:
+        told, (disk,) = machine.volumes.on_change, machine.volumes.disks
+        machine.volumes.on_change = lambda d: (changes.append(d.state), told(d))
+        await eventually(lambda: machine.streams["other/main"].sink.in_gap)
+        await asyncio.sleep(2.5)  # the disk is proved meanwhile
+        assert disk.usable and not disk.is_doubted
+    assert changes == [] and await segments_of(database, "other/main") == []
+    ours = await segments_of(database)
+    assert sum(s.end_us - s.start_us for s in ours) > 2_000_000
+    async with database.reading() as session:
+        gaps = [(g.stream, g.cause) for g in await session.scalars(select(Gap))]
+    assert ("other/main", "disk_error") in gaps and not any(stream == "cam/main" for stream, _ in gaps)
+
+
+async def test_a_disk_that_takes_no_file_at_all_is_out_of_use(
+    rtsp_camera: tuple[Mount, str], database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same word, of the whole disk: a probe fails as well."""
+    opened = os.open
+
+    def refuses(path: Any, flags: int, *more: Any, **named: Any) -> int:
+        if flags & os.O_CREAT and str(path).startswith(str(tmp_path / "video")):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return opened(path, flags, *more, **named)
+
+    async with record(database, tmp_path / "video", StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")) as machine:
+        (disk,) = machine.volumes.disks
+        await eventually(lambda: machine.streams["cam/main"].counters.frames > 3)
+        monkeypatch.setattr(writer.os, "open", refuses)
+        monkeypatch.setattr("nvr.volumes.probe", lambda _disk: refuses(tmp_path / "video" / "x", os.O_CREAT))
+        await eventually(lambda: disk.state == "failed", 20)
+        monkeypatch.undo()
