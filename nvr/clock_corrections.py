@@ -83,12 +83,15 @@ async def waiting(session: AsyncSession, streams: Collection[str]) -> dict[str, 
     return found
 
 
+async def left_to(session: AsyncSession, worker: str, streams: Collection[str]) -> set[int]:
+    """Rows of these streams that are other workers'."""
+    rows = await session.execute(select(ClockCorrection.id, ClockCorrection.stream).where(ClockCorrection.worker != worker))
+    return {row for row, stream in rows if stream in streams}
+
+
 async def take_over(session: AsyncSession, worker: str, streams: Collection[str]) -> list[Correction]:
     """Corrections of these streams that other workers left; they are this one's from now on."""
-    other = (ClockCorrection.stream.in_(streams), ClockCorrection.worker != worker)
-    found = set(await session.scalars(select(ClockCorrection.id).where(*other)))
-    if not found:
-        return []
+    found = await left_to(session, worker, streams)
     await session.execute(update(ClockCorrection).where(ClockCorrection.id.in_(found)).values(worker=worker))
     return [c for c in await load(session, worker) if c.row in found]
 

@@ -120,12 +120,16 @@ class Refiler:
 
     async def look(self) -> None:
         """Where retention believes the clock, what earlier boots and clocks filed gets its right times."""
-        async with self._database.session() as session:
-            for left in await clock_corrections.take_over(session, self._worker, self._recorded):
-                self._waiting.put_nowait(left)
+        async with self._database.reading() as session:
+            left = await clock_corrections.left_to(session, self._worker, self._recorded)
             waits = await clock_corrections.load(session, self._worker)
+        if left:
+            async with self._database.session() as session:
+                for one in await clock_corrections.take_over(session, self._worker, self._recorded):
+                    self._waiting.put_nowait(one)
         if (
-            waits
+            left
+            or waits
             or self._epoch is None
             or not (self._epoch.past or not self._epoch.proved)
             or not await self._believed(self._epoch)
