@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from core.errors import MinwangError
 
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}
 TIMEOUT_S = 8
+TOO_MANY = 429
 
 
 def main() -> int:
@@ -32,6 +34,9 @@ def main() -> int:
     try:
         with urllib.request.urlopen(f"{scheme}://{host}:{web.port}/login", timeout=TIMEOUT_S, context=context) as reply:
             return 0 if reply.status == 200 else _unhealthy(f"the console answers with status {reply.status}")
+    except urllib.error.HTTPError as e:
+        # 429: the console lives, and somebody at this address asks too much (web.anonymous_limit).
+        return 0 if e.code == TOO_MANY else _unhealthy(f"the console answers with status {e.code}")
     except OSError as e:
         return _unhealthy(f"the console does not answer at {host}:{web.port}: {e}")
 

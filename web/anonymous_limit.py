@@ -32,6 +32,7 @@ BURST = 600.0  # refused requests at once: pages of a whole shift behind one add
 PER_SECOND = 10.0
 SERVED_COST = 0.1  # the sign-in page has some ten files
 MAX_SOURCES = 10_000
+TOO_MUCH = "too many requests from this address without signing in; wait a moment"
 PAUSE_S = 1.0  # before a 429: with 256 connections (web.limits) a source gets 256 of them a second
 MAX_PAUSED = 1024  # of all sources together; further ones are answered at once
 
@@ -77,7 +78,7 @@ class AnonymousLimit:
             if self.limited in (1, 1000, 100_000):
                 log.warning("too many refused requests, the last from %s; %d were answered 429 so far", source, self.limited)
             seconds = math.ceil((1 - bucket.tokens) / PER_SECOND)
-            raise TooManyError("too many requests from this address without signing in; wait a moment", retry_after_s=seconds)
+            raise TooManyError(TOO_MUCH, retry_after_s=seconds)
         bucket.tokens -= 1
         return Charge(bucket)
 

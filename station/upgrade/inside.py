@@ -37,6 +37,7 @@ from nvr.tables import StreamStatus
 from station.backup import postgresql
 
 CONSOLE_SECONDS = 5.0
+TOO_MANY = 429  # the console lives, and somebody at this address asks too much (web.anonymous_limit)
 FRESH_SECONDS = 30.0  # a recorder says every second how its streams are
 
 
@@ -79,6 +80,8 @@ def _console(settings: Settings) -> str:
             f"{scheme}://{host}:{settings.web.port}/login", timeout=CONSOLE_SECONDS, context=context
         ) as r:
             return "ok" if r.status == 200 else f"status {r.status}"
+    except urllib.error.HTTPError as e:
+        return "ok" if e.code == TOO_MANY else f"status {e.code}"
     except (OSError, urllib.error.URLError) as e:
         return str(getattr(e, "reason", e))
 

@@ -32,6 +32,7 @@ from tests.commands import minwang
 from tests.conftest import ROOT, _migrated
 from tests.web.certificates import made, write
 from tests.web.conftest import SignIn
+from web import anonymous_limit
 from web.api.metrics import collect
 from web.doctor import archive, clock, data, disks, machine, network
 from web.doctor.checks import CHECKS
@@ -247,7 +248,7 @@ def test_a_sandbox_that_may_not_ask_the_kernel(
     assert states(clock.synchronised(Site(Settings(), SystemClock()))) == [state]
 
 
-async def test_the_console_s_port(sign_in: SignIn, tmp_path: Path) -> None:
+async def test_the_console_s_port(sign_in: SignIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     client = await sign_in(None)
     port = client.server.port
     assert port is not None
@@ -256,6 +257,8 @@ async def test_the_console_s_port(sign_in: SignIn, tmp_path: Path) -> None:
         settings = WebSettings(port=number, **web)  # type: ignore[arg-type]
         return (await asyncio.to_thread(network.console, site(tmp_path, web=settings)))[0]
 
+    assert (found := await look(port)).state is State.OK and found.value == "the console answers"
+    monkeypatch.setattr(anonymous_limit, "BURST", 0.0)  # somebody at this address asks too much
     assert (found := await look(port)).state is State.OK and found.value == "the console answers"
 
     async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

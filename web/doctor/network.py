@@ -15,6 +15,7 @@ from cameras import discovery
 from core.network_errors import reason
 from core.settings import TlsMode
 from nvr import camera_socket
+from web.anonymous_limit import TOO_MUCH
 from web.doctor.facts import Finding, Site, failed, ok, unknown, warning
 
 WAIT_S = 1.0
@@ -68,7 +69,8 @@ def _ask(site: Site) -> bool:
     with contextlib.closing(connection):
         connection.request("GET", "/api/me")
         reply = connection.getresponse()
-        return reply.status == 401 and json.loads(reply.read(10_000)) == {"error": "sign in first"}
+        words = {401: "sign in first", 429: TOO_MUCH}.get(reply.status)
+        return words is not None and json.loads(reply.read(10_000)) == {"error": words}
 
 
 def _bindable(host: str, port: int, subject: str) -> Finding:
