@@ -1,33 +1,35 @@
 """Acceptance of a camera (R-MASK-2): what two persons must have seen before it counts as one of the town's.
 
+One account signs for what was checked (`propose`), another one confirms exactly that (`confirm`); whatever is changed in between
+is proposed anew. Cameras that were accepted before there were two signatures keep the two names that were typed then.
 The technical list (health.checklist) says whether it works; this says whether it may hang there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import history
-from cameras.tables import Camera
+from cameras.tables import Acceptance, Camera
 from core import audit, events
-from core.errors import ConflictError, UsageError
+from core.errors import ConflictError, ForbiddenError, UsageError
 
 MASKS = ("none_needed", "in_camera")
 # Places where none may hang (Decree 799, article 8); each is ticked: it is not there and does not look in.
 PROHIBITED = ("guest_rooms", "dormitories", "baths_toilets", "changing_rooms", "private_rooms")
+SIGNED = ("places", "masks", "picture", "picture_sha256", "sign_photo", "sign_sha256")
 
 
 def missing(camera: Camera) -> list[str]:
-    """What is still to be done: words of ours, in the order in which it is done."""
+    """What is still to be done before somebody can sign: words of ours, in the order in which it is done."""
     facts: Mapping[str, Any] = camera.acceptance or {}
-    checked = facts.get("checked_by") or []
     gaps = [
         ("places", set(facts.get("places") or []) != set(PROHIBITED)),
-        ("two_persons", len({str(n).strip() for n in checked if str(n).strip()}) < 2),
         ("field_of_view", not facts.get("picture")),
         ("masks", facts.get("masks") not in MASKS),
         ("sign_photo", not facts.get("sign_photo")),
@@ -47,17 +49,76 @@ def fill(session: AsyncSession, camera: Camera, facts: Mapping[str, Any], at: da
     new = {**old, **{k: v for k, v in facts.items() if v is not None}}
     if history.note_all(session, camera.id, at, actor, old, new, "acceptance."):
         camera.acceptance = new
-        # Whatever is changed after the signature is signed anew.
+        # Whatever is changed after the signatures is signed anew.
         camera.accepted_at = None
 
 
-async def accept(session: AsyncSession, camera: Camera, at: datetime, actor: str) -> None:
-    """Sign. Raises ConflictError naming what is missing."""
+async def newest(session: AsyncSession, cameras: Sequence[str]) -> dict[str, Acceptance]:
+    """The last acceptance that was proposed of each camera, by its id."""
+    last = select(func.max(Acceptance.id)).where(Acceptance.camera.in_(cameras)).group_by(Acceptance.camera)
+    return {a.camera: a for a in await session.scalars(select(Acceptance).where(Acceptance.id.in_(last)))}
+
+
+def is_current(found: Acceptance | None, camera: Camera) -> bool:
+    """Whether what was signed is what the camera's file says now."""
+    return found is not None and found.facts == _signed(camera)
+
+
+def accepted_by(found: Acceptance | None, camera: Camera) -> list[str]:
+    """The two accounts that signed; of a camera accepted before there were signatures, the names that were typed."""
+    if camera.accepted_at is None:
+        return []
+    if found is not None and found.confirmed_by is not None:
+        return [found.proposed_by, found.confirmed_by]
+    return [str(name) for name in (camera.acceptance or {}).get("checked_by") or []]
+
+
+async def propose(session: AsyncSession, camera: Camera, at: datetime, actor: str) -> None:
+    """Sign first. Raises ConflictError naming what is missing."""
     if lacks := missing(camera):
         raise ConflictError(f"{camera.id} cannot be accepted yet: {', '.join(lacks)} missing")
+    there = (await newest(session, [camera.id])).get(camera.id)
+    if camera.accepted_at is not None or (there is not None and there.confirmed_at is None and is_current(there, camera)):
+        return
+    row = Acceptance(camera=camera.id, facts=_signed(camera), proposed_by=actor, proposed_at=at)
+    session.add(row)
+    await session.flush()
+    history.note(session, camera.id, at, actor, "acceptance_proposed", None, actor)
+    events.append(session, at, "camera.acceptance_proposed", village=camera.village, camera=camera.id)
+    await audit.record(session, at, actor, "camera.acceptance_propose", camera.id, acceptance=row.id, village=camera.village)
+
+
+async def confirm(session: AsyncSession, camera: Camera, at: datetime, actor: str) -> None:
+    """Sign second. Raises ConflictError where nobody proposed what the file says now, ForbiddenError for who proposed it."""
     if camera.accepted_at is not None:
         return
+    row = (await newest(session, [camera.id])).get(camera.id)
+    if row is not None:
+        await session.refresh(row, with_for_update=True)  # two who confirm at once
+    if row is None or row.confirmed_at is not None or not is_current(row, camera):
+        raise ConflictError(f"nobody has proposed to accept {camera.id} as its file is now; propose it first")
+    if row.proposed_by == actor:
+        raise ForbiddenError(f"you proposed to accept {camera.id}; another person confirms it")
+    row.confirmed_by, row.confirmed_at = actor, at
     camera.accepted_at = at
     history.note(session, camera.id, at, actor, "accepted_at", None, at.isoformat())
     events.append(session, at, "camera.accepted", village=camera.village, camera=camera.id)
-    await audit.record(session, at, actor, "camera.accept", camera.id)
+    await audit.record(
+        session, at, actor, "camera.accept", camera.id, acceptance=row.id, proposed_by=row.proposed_by, village=camera.village
+    )
+
+
+def why_not(found: Acceptance | None, camera: Camera, actor: str) -> list[str]:
+    """Why this person cannot confirm it now: words of ours."""
+    if camera.accepted_at is not None:
+        return []
+    if found is None or found.confirmed_at is not None or not is_current(found, camera):
+        return ["proposal"]
+    return ["second_person"] if found.proposed_by == actor else []
+
+
+def _signed(camera: Camera) -> dict[str, Any]:
+    """What a signature stands for."""
+    facts: Mapping[str, Any] = camera.acceptance or {}
+    profile = {name: camera.profile.get(name) for name in ("legal_class", "responsible")}
+    return {name: facts.get(name) for name in SIGNED} | profile

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, false
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from core.database import Base
@@ -105,6 +105,23 @@ class CameraChange(Base):
     field: Mapped[str] = mapped_column(String(60), comment="address, device.firmware, streams.main …")
     old: Mapped[Any] = mapped_column(JSON, comment="Value before; null where there was none")
     new: Mapped[Any] = mapped_column(JSON)
+
+
+class Acceptance(Base):
+    __tablename__ = "acceptance"
+    __table_args__ = (
+        CheckConstraint("confirmed_by IS NULL OR confirmed_by <> proposed_by", name="second_person"),
+        Index(None, "camera", "id"),
+        {"comment": "Acceptances of cameras: one person proposes, another confirms"},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    camera: Mapped[str] = mapped_column(ForeignKey("camera.id", ondelete="CASCADE"))
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON, comment="What was checked, as it was signed")
+    proposed_by: Mapped[str] = mapped_column(String(60), comment="Account that signed first")
+    proposed_at: Mapped[datetime] = mapped_column()
+    confirmed_by: Mapped[str | None] = mapped_column(String(60), comment="Another account; null: not confirmed")
+    confirmed_at: Mapped[datetime | None] = mapped_column()
 
 
 class Policy(Base):

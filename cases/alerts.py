@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cases.tables import Alert, WatchSubject
+from cases.tables import Alert, Case, WatchSubject
 from cases.watch import dispatch
 from core import audit, events
 from core.errors import ConflictError, NotFoundError, UsageError
@@ -17,6 +17,7 @@ from core.scope import within
 ANSWERS = ("caught", "not_seen", "false_alarm")
 
 
+RUNNING = ("new", "dispatched", "acked")  # somebody has still to act on it
 SENT = ("dispatched", "acked", "answered")  # the states in which patrol officers see an alert
 
 
@@ -29,6 +30,12 @@ async def get(session: AsyncSession, number: int, villages: Sequence[str] | None
     if alert is None:
         raise NotFoundError("there is no such alert")
     return alert
+
+
+async def case_of(session: AsyncSession, alert: Alert) -> str:
+    """Number of the case for which its subject is looked for."""
+    query = select(Case.number).join(WatchSubject, WatchSubject.case == Case.id).where(WatchSubject.id == alert.subject)
+    return (await session.scalars(query)).one()
 
 
 async def recent(

@@ -298,6 +298,15 @@ class Accounts:
             row.purpose = purpose
             await audit.record(session, self._clock.now(), actor, "session.purpose", actor, reason=purpose)
 
+    async def recent_purpose(self, who: Identity) -> str:
+        """What the person stated in his newest session of the last twelve hours (a shift) that has a purpose; else empty. One
+        that he signed out of is forgotten."""
+        query = select(SignIn.purpose).where(
+            SignIn.user_id == who.user_id, SignIn.purpose != "", SignIn.created_at > self._clock.now() - MAX_SESSION
+        )
+        async with self._database.reading() as session:
+            return await session.scalar(query.order_by(SignIn.created_at.desc()).limit(1)) or ""
+
     async def sign_out(self, token: str, actor: str) -> None:
         async with self._database.session() as session:
             await session.execute(delete(SignIn).where(SignIn.token_hash == fingerprint(token)))

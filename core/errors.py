@@ -6,6 +6,8 @@
     │   └── InventoryError       inventory.yaml; carries every problem found, not only the first
     ├── NotFoundError            no such camera, case, user … (HTTP 404)
     ├── ForbiddenError           the account may not do this (HTTP 403)
+    │   ├── PurposeNeeded        the session states no purpose
+    │   └── NobodyWatches        nobody answered whether somebody still watches
     ├── ConflictError            the thing is not in a state that allows it (HTTP 409)
     │   └── StationBusyError     another process holds the data folder or a volume
     ├── TooManyError             asked too often; later it will be answered (HTTP 429)
@@ -61,6 +63,14 @@ class NotFoundError(MinwangError):
 
 
 class ForbiddenError(MinwangError):
+    pass
+
+
+class PurposeNeeded(ForbiddenError):
+    pass
+
+
+class NobodyWatches(ForbiddenError):
     pass
 
 

@@ -22,7 +22,17 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from core import audit, executors, metrics_token
 from core.accounts import Ended, Identity
-from core.errors import ConflictError, ForbiddenError, MinwangError, NotFoundError, TooManyError, TooSlowError, UsageError
+from core.errors import (
+    ConflictError,
+    ForbiddenError,
+    MinwangError,
+    NobodyWatches,
+    NotFoundError,
+    PurposeNeeded,
+    TooManyError,
+    TooSlowError,
+    UsageError,
+)
 from core.numbers import whole
 from core.permissions import Permission
 from core.settings import TlsMode, WebSettings
@@ -42,6 +52,10 @@ HSTS = "max-age=31536000"  # a year (RFC 6797)
 CSRF_HEADER = "X-Minwang"
 _STATUS: tuple[tuple[type[MinwangError], int], ...] = (
     (TooSlowError, 408), (UsageError, 400), (ForbiddenError, 403), (NotFoundError, 404), (ConflictError, 409), (MinwangError, 503),
+)  # fmt: skip
+# For a program: a refusal after which a person can do something and ask again.
+_REASONS: tuple[tuple[type[MinwangError], str], ...] = (
+    (PurposeNeeded, "purpose"), (NobodyWatches, "watching"),
 )  # fmt: skip
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -90,23 +104,31 @@ class Context:
 
     @property
     def purpose(self) -> str:
-        """The purpose stated for this session. Raises ForbiddenError where none is."""
+        """The purpose stated for this session. Raises PurposeNeeded where none is."""
         if not self.identity.purpose.strip():
-            raise ForbiddenError("state a purpose or case number first")
+            raise PurposeNeeded("state a purpose or case number first")
         return self.identity.purpose
+
+    def ground(self, thing: str, *, running: bool) -> str:
+        """On what ground a picture is looked at that belongs to an alert, order or acceptance: the thing itself, by its id, while
+        it is being worked on (`running`), afterwards the stated purpose. Raises PurposeNeeded."""
+        return thing if running else self.purpose
 
     async def look(
         self, action: str, object: str, *, reason: str = "", opens: Iterable[str] = (), key: str | None = None, **data: Any
     ) -> None:
         """Leave the row of a look in the audit trail, unless this session looked at the same within half an hour; call it
-        before what is looked at leaves. `key`: what counts as the same. `opens`: what may be looked at under this row.
+        before what is looked at leaves. `key`: what counts as the same. `opens`: what may be looked at under this row. A
+        `reason` that is not the session's purpose stands beside it.
         """
         name, looks, who = key or f"{action} {object}", self.services.looks, self.identity
-        if not looks.is_open(who.session, name):
+        if not looks.is_open(who.session, who.purpose, name):
             now, why = self.services.clock.now(), reason or who.purpose
+            if who.purpose and why != who.purpose:
+                data["purpose"] = who.purpose
             async with self.services.database.session() as session:
                 await audit.record(session, now, who.name, action, object, reason=why, by_session=who.session, **data)
-        looks.open(who.session, name, *opens)
+        looks.open(who.session, who.purpose, name, *opens)
 
 
 Handler = Callable[[Context], Awaitable[Any]]
@@ -182,7 +204,8 @@ def _enforced(r: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]
         except TooManyError as e:
             return too_many(e)
         except MinwangError as e:
-            return _error(next(status for kind, status in _STATUS if isinstance(e, kind)), str(e))
+            reason = next((reason for kind, reason in _REASONS if isinstance(e, kind)), "")
+            return _error(next(status for kind, status in _STATUS if isinstance(e, kind)), str(e), reason=reason)
         except web.HTTPRequestEntityTooLarge:
             return _error(413, "the body is larger than what is taken here")
         except ConnectionError:
@@ -238,7 +261,10 @@ async def _identify(r: Route, request: web.Request, services: Services) -> Ident
     """Pictures, video and sockets load by themselves and keep no session alive; nor does what a timer asks."""
     token = cookie_of(request, session_cookie(services.settings.web))
     active = r.kind in ("json", "page") and POLL_HEADER not in request.headers
-    return await services.accounts.resolve(token, active=active) if token and token.isascii() else None
+    who = await services.accounts.resolve(token, active=active) if token and token.isascii() else None
+    if who is not None and active:
+        services.attendance.note_input(who.session)
+    return who
 
 
 _ENDED = {
@@ -321,7 +347,7 @@ def _refusal(r: Route, request: web.Request, status: int, sentence: str, reason:
 
 
 def _error(status: int, sentence: str, *, reason: str = "") -> web.Response:
-    """`reason`: for a program, why a session is refused."""
+    """`reason`: for a program, why it is refused."""
     told = {"error": sentence} | ({"reason": reason} if reason else {})
     return web.json_response(told, status=status, headers={"Cache-Control": "no-store"})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -48,6 +49,7 @@ from web.onboarding_work import OnboardingWork
 from web.printer import Printer
 from web.services import SERVICES, Services, Snapshots, Tickets
 from web.sign_in_limit import SignInLimit
+from web.watching import Attendance, PlaybackLog, ask_after_s
 
 DIST = Path(__file__).parent / "console" / "dist"
 STATIC = Path(__file__).parent / "static"
@@ -92,6 +94,8 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
         sign_ins=SignInLimit(clock), sign_in=sign_in, anonymous=anonymous,
         searching=Lane("search", 4, of_one=2, waiting=40, waiting_of_one=10), footage=footage,
         pages=Lane("pages", 2, of_one=1, waiting=20, waiting_of_one=4), audit=Verifier(database, data_dir), looks=Looks(clock),
+        attendance=Attendance(clock, ask_after_s(timedelta(minutes=settings.web.idle_minutes))),
+        playback_log=PlaybackLog(database, clock),
         event_sockets=SocketLimit(EVENT_SOCKETS), live_sockets=SocketLimit(LIVE_SOCKETS),
         opening_rate=OpeningRate(clock),
         doctor=Doctor(CHECKS, Site(settings, clock, database)),
@@ -127,8 +131,10 @@ async def _background(app: web.Application):  # type: ignore[no-untyped-def]
     services.ptz = PtzControl(services.clock, services.onboarding.onboarding)
     tasks = BackgroundTasks(services.clock)
     tasks.run_forever("event feed", services.feed.run)
+    tasks.run_forever("playback log", services.playback_log.run)
     yield
     await tasks.close()
+    await services.playback_log.flush(everything=True)
     await services.ptz.close()
     await services.onboarding.close()
     await cameras_http.close()

@@ -15,7 +15,7 @@ import aiohttp
 from aiohttp import web
 
 from cameras.ptz import PtzControl
-from core.accounts import Accounts
+from core.accounts import Accounts, Identity
 from core.audit_check import Verifier
 from core.clock import Clock
 from core.database import Database
@@ -41,6 +41,7 @@ from web.motion_jobs import MotionJobs
 from web.onboarding_work import OnboardingWork
 from web.printer import Printer
 from web.sign_in_limit import SignInLimit
+from web.watching import Attendance, PlaybackLog
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +53,13 @@ MAX_SNAPSHOTS = 500
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """Single-use leave to open one media socket."""
+    """Single-use leave to open one media socket: of one stream, for the person, session and purpose that asked for it."""
 
     user_id: int
-    stream: str
-    expires: float
+    session: str
+    purpose: str
+    stream: str  # <camera>/<kind>
+    expires: float  # monotonic
     transcode: bool = False
 
 
@@ -65,8 +68,8 @@ class Tickets:
         self._clock = clock
         self._open: dict[str, Ticket] = {}
 
-    def issue(self, user_id: int, stream: str, transcode: bool = False) -> str:
-        now = self._clock.monotonic()
+    def issue(self, who: Identity, stream: str, transcode: bool = False) -> str:
+        now, user_id = self._clock.monotonic(), who.user_id
         self._open = {k: t for k, t in self._open.items() if t.expires > now}
         mine = [k for k, t in self._open.items() if t.user_id == user_id]
         for old in mine[: max(0, len(mine) + 1 - MAX_TICKETS_PERSON)]:  # of one person never others'
@@ -74,15 +77,16 @@ class Tickets:
         while len(self._open) >= MAX_TICKETS:
             self._open.pop(next(iter(self._open)))
         key = secrets.token_urlsafe(24)
-        self._open[key] = Ticket(user_id, stream, now + TICKET_SECONDS, transcode)
+        self._open[key] = Ticket(user_id, who.session, who.purpose, stream, now + TICKET_SECONDS, transcode)
         return key
 
-    def redeem(self, key: str, user_id: int) -> Ticket | None:
-        """The ticket, if it opens something for this user; once."""
+    def redeem(self, key: str, who: Identity) -> Ticket | None:
+        """The ticket, if it opens something for this person in this session for its present purpose; once."""
         ticket = self._open.pop(key, None)
-        if ticket is None or ticket.user_id != user_id or ticket.expires < self._clock.monotonic():
+        if ticket is None or ticket.expires < self._clock.monotonic():
             return None
-        return ticket
+        bound = ticket.user_id, ticket.session, ticket.purpose
+        return ticket if bound == (who.user_id, who.session, who.purpose) else None
 
 
 class Snapshots:
@@ -142,6 +146,8 @@ class Services:
     sign_in: SignIns
     audit: Verifier
     looks: Looks
+    attendance: Attendance
+    playback_log: PlaybackLog
     opening_rate: OpeningRate
     http: aiohttp.ClientSession | None = None
     onboarding: OnboardingWork | None = None

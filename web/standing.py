@@ -21,7 +21,12 @@ BATCH_SECONDS = 0.5  # what comes within it is one batch, for which it is asked 
 HEARTBEAT_SECONDS = 20.0
 MAX_PINGS = 1000  # of one socket: programs that ping do it every few seconds, and come again
 CLOSE_SECONDS = 2.0  # for the page's answer to the closing
-SIGNED_OUT, NOT_ALLOWED = 4401, 4403  # close codes, of the range for applications (RFC 6455 7.4.2)
+SIGNED_OUT, NOT_ALLOWED, OTHER_PURPOSE, NOBODY = (
+    4401,
+    4403,
+    4409,
+    4410,
+)  # close codes, of the range for applications (RFC 6455 7.4.2)
 
 
 class Lost(Exception):
@@ -41,8 +46,8 @@ class Standing:
     _last: tuple[float, Identity] | None = None
 
     async def ask(self) -> Identity:
-        """The account as it is now. Raises Lost where its session ended, its role or scope is another one, or the camera went
-        out of its villages."""
+        """The account as it is now. Raises Lost where its session ended, its role or scope is another one, or, of a socket with a
+        picture, the purpose is another one or the camera went out of its villages."""
         c, began = self.context, self.context.identity
         token = cookie_of(c.request, session_cookie(c.services.settings.web))
         now = await c.services.accounts.resolve(token)
@@ -50,6 +55,8 @@ class Standing:
             raise Lost(SIGNED_OUT, "the session has ended")
         if (now.role, now.villages, now.vendor) != (began.role, began.villages, began.vendor):
             raise Lost(NOT_ALLOWED, "the account was changed")
+        if self.camera and now.purpose != began.purpose:
+            raise Lost(OTHER_PURPOSE, "another purpose was stated; open it again for that")
         if self.camera and not await self._sees_camera(now):
             raise Lost(NOT_ALLOWED, "this camera is not the account's any more")
         return now

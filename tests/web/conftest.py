@@ -28,6 +28,11 @@ SignIn = Callable[..., Awaitable[Client]]
 HEADERS = {"X-Minwang": "1"}
 
 
+async def state_purpose(client: Client, purpose: str = "值班巡查") -> None:
+    async with client.post("/api/session/purpose", json={"purpose": purpose}, headers=HEADERS) as reply:
+        assert reply.status == 200, await reply.text()
+
+
 class LimitedServer(TestServer):
     """Within the limits of the product's own server."""
 

@@ -171,6 +171,7 @@ def keys(value: Any) -> list[str]:
 
 async def test_live_tickets_open_once_and_for_one_person(sign_in: SignIn) -> None:
     officer, other = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.INVESTIGATOR)
+    await purpose(officer)
     async with await officer.post("/api/live/ticket", json={"camera": "wj-01"}, headers=HEADERS) as reply:
         ticket = (await reply.json())["ticket"]
     assert (await other.get(f"/api/live/{ticket}")).status == 403  # and it is spent now

@@ -263,6 +263,8 @@ async def test_events_and_live_pictures_come_through(proxied: Station, proxy: in
         async with http.ws_connect("/api/events?after=0") as feed:
             event = await feed.receive_json(timeout=10)
             assert event["id"] >= 1 and event["kind"]
+        async with http.post("/api/session/purpose", json={"purpose": "值班巡查"}) as reply:
+            assert reply.status == 200
         async with http.post("/api/live/ticket", json={"camera": "a", "kind": "main"}) as reply:
             ticket = (await reply.json())["ticket"]
         async with http.ws_connect(f"/api/live/{ticket}", max_msg_size=0) as live:

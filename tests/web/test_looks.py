@@ -76,7 +76,8 @@ UNDER_A_PLAYLIST = {
 
 NEED_A_PURPOSE = (
     "/api/sightings/{sighting}/thumbnail", "/api/sightings/{sighting}", "/api/playback/wj-01/main/index.m3u8",
-    "/api/playback/wj-01/main/strip", "/api/judgements", "/api/faults/1/picture", "/api/faults/1/reference",
+    "/api/playback/wj-01/main/strip", "/api/judgements",
+    "/api/cameras/wj-01/snapshot", "/api/patrol/tour", "/api/faults/1/picture", "/api/faults/1/reference",
 )  # fmt: skip
 
 
@@ -323,9 +324,9 @@ async def test_the_row_of_a_second_names_the_whole_segment_that_it_opens(path: s
     assert [to_microseconds(datetime.fromisoformat(data[n])) for n in ("start", "end")] == [START, START + 60_000_000]
     looks = client.server.app[SERVICES].looks  # type: ignore[union-attr]
     (session,) = looks._sessions
-    assert looks.covers(session, "wj-01", START, START + 60_000_000)
-    assert not looks.covers(session, "wj-01", START + 60_000_000, START + 120_000_000)  # the next one
-    assert not looks.covers(session, "wj-01", START - 60_000_000, START)
+    assert looks.covers(session, "案件 2026-1", "wj-01", START, START + 60_000_000)
+    assert not looks.covers(session, "案件 2026-1", "wj-01", START + 60_000_000, START + 120_000_000)  # the next one
+    assert not looks.covers(session, "案件 2026-1", "wj-01", START - 60_000_000, START)
 
 
 async def test_a_list_without_a_purpose_opens_no_pictures(town: Town) -> None:

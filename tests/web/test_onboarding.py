@@ -22,7 +22,7 @@ from core.permissions import Role
 from core.secrets import KEY_FILE, Vault
 from core.settings import Settings
 from tests.ports import free_port, require_free
-from tests.web.conftest import HEADERS, Client, SignIn
+from tests.web.conftest import HEADERS, Client, SignIn, state_purpose
 
 LOGIN = ("minwang", "geheim-123")
 PLAIN, DOME = MAKES[0], next(m for m in MAKES if m.dome)
@@ -111,15 +111,18 @@ async def test_a_finding_is_accepted_with_a_reason(crowd: Crowd, sign_in: SignIn
     assert any(r["action"] == "finding.accept" and r["reason"] == "镇水利站的流量计" for r in rows)
 
 
-async def test_nothing_is_accepted_that_two_persons_did_not_check(crowd: Crowd, sign_in: SignIn, database: Database) -> None:
+async def test_nothing_is_accepted_that_was_not_checked(crowd: Crowd, sign_in: SignIn, database: Database) -> None:
     admin, officer = await sign_in(Role.ADMINISTRATOR), await sign_in(Role.VIDEO_OFFICER)
     await _in(admin)
     reply = await _post(officer, "/api/onboarding/accept", {"cameras": ["wj-01", "no-such"]})
-    assert reply["accepted"] == [] and set(reply["lacking"]["wj-01"]) >= {"streams", "two_persons", "sign_photo", "legal_class"}
-    body = {"places": PLACES, "checked_by": ["张三"], "masks": "none_needed", "legal_class": "7.1", "responsible": "王村长"}
+    assert reply["accepted"] == [] and set(reply["lacking"]["wj-01"]) >= {
+        "streams",
+        "field_of_view",
+        "sign_photo",
+        "legal_class",
+    }
+    body = {"places": PLACES, "masks": "none_needed", "legal_class": "7.1", "responsible": "王村长"}
     view = await _post(officer, "/api/cameras/wj-01/acceptance", body)
-    assert "two_persons" in view["missing"] and "legal_class" not in view["missing"]
-    view = await _post(officer, "/api/cameras/wj-01/acceptance", {"checked_by": ["张三", "李四"]})
     assert view["missing"] == ["field_of_view", "sign_photo"]
     await _post(officer, "/api/cameras/wj-01/acceptance", {"places": ["moon"]}, 400)
     await _post(officer, "/api/cameras/wj-01/acceptance", {"legal_class": "8"}, 400)
@@ -150,6 +153,8 @@ async def test_a_dome_is_turned_by_one_at_a_time(crowd: Crowd, sign_in: SignIn) 
         await sign_in(Role.INVESTIGATOR),
     )
     await _in(admin)
+    await state_purpose(officer)
+    await state_purpose(other)
     await _post(officer, "/api/cameras/wj-02/ptz/move", {"pan": 0.5})
     assert "turns this camera" in (await _post(other, "/api/cameras/wj-02/ptz/move", {"pan": -0.5}, 409))["error"]
     await _post(officer, "/api/cameras/wj-02/ptz/stop")

@@ -277,6 +277,16 @@ async def test_a_register_that_is_not_the_signed_one_says_so(sign_in: SignIn, da
     assert "register-problem" in await (await officer.get(f"/register/{YESTERDAY}")).text()
 
 
+async def test_the_page_learns_whether_a_day_is_over(sign_in: SignIn) -> None:
+    officer = await sign_in(Role.VIDEO_OFFICER)
+    today = await (await officer.get("/api/patrol/day")).json()
+    assert (today["over"], today["patrolled"]) == (False, False)
+    past = await (await officer.get("/api/patrol/day", params={"day": YESTERDAY})).json()
+    assert past["over"] is True
+    signed = await post(officer, "/api/patrol/day/sign", {"day": YESTERDAY, "no_patrol": "rain all day"})
+    assert signed["over"] is True
+
+
 async def test_a_register_and_its_row_changed_together_are_told(sign_in: SignIn, database: Database) -> None:
     officer, day = await sign_in(Role.VIDEO_OFFICER), {"day": YESTERDAY}
     await post(officer, "/api/patrol/day/sign", {**day, "no_patrol": "rain all day"})

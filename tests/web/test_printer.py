@@ -6,8 +6,10 @@ import asyncio
 
 import pytest
 
+from core.accounts import Identity
 from core.clock import ManualClock
 from core.errors import ProtocolError, StorageError, TooManyError
+from core.permissions import Role
 from web import printer
 from web.printer import Printer
 from web.services import MAX_TICKETS_PERSON, Tickets
@@ -88,8 +90,9 @@ async def test_what_failed_is_tried_again(made: Printer, pool: Pool) -> None:
 
 def test_one_persons_tickets_push_out_nobody_elses(clock: ManualClock) -> None:
     tickets = Tickets(clock)
-    mine = tickets.issue(1, "wj-01/main")
-    many = [tickets.issue(2, "wj-01/main") for _ in range(MAX_TICKETS_PERSON + 5)]
-    assert tickets.redeem(many[0], 2) is None
-    assert tickets.redeem(many[-1], 2) is not None
-    assert tickets.redeem(mine, 1) is not None
+    one, two = (Identity(n, f"officer-{n}", "", Role.VIDEO_OFFICER, None, "duty", session=str(n)) for n in (1, 2))
+    mine = tickets.issue(one, "wj-01/main")
+    many = [tickets.issue(two, "wj-01/main") for _ in range(MAX_TICKETS_PERSON + 5)]
+    assert tickets.redeem(many[0], two) is None
+    assert tickets.redeem(many[-1], two) is not None
+    assert tickets.redeem(mine, one) is not None

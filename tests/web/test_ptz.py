@@ -12,7 +12,7 @@ from core import audit
 from core.database import Database
 from core.errors import StorageError
 from core.permissions import Role
-from tests.web.conftest import HEADERS, Client, SignIn
+from tests.web.conftest import HEADERS, Client, SignIn, state_purpose
 from web.api import ptz as api
 from web.services import SERVICES
 
@@ -42,6 +42,7 @@ async def domes(client: Client, database: Database) -> list[str]:
 @pytest.mark.parametrize("command", COMMANDS)
 async def test_the_first_command_leaves_the_row(command: str, sign_in: SignIn, database: Database) -> None:
     client = await sign_in(Role.VIDEO_OFFICER)
+    await state_purpose(client)
     told = await domes(client, database)
     for name in (command, "stop", "stop"):
         reply = await client.post(f"/api/cameras/wj-01/ptz/{name}", json=COMMANDS[name], headers=HEADERS)
@@ -54,6 +55,7 @@ async def test_no_row_for_who_did_not_get_it_and_no_move_without_one(
 ) -> None:
     client = await sign_in(Role.VIDEO_OFFICER)
     other = await sign_in(Role.APPROVER, ["wangjia", "xidian"])
+    await state_purpose(client)
     told = await domes(client, database)
 
     async def fails(*_given: object, **_data: object) -> None:

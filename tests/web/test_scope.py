@@ -171,10 +171,11 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
         "POST /api/live/ticket": [{"camera": camera}],
         "POST /api/onboarding/identify": [{"cameras": [camera]}, {"village": village}],
         "POST /api/onboarding/accept": [{"cameras": [camera]}],
+        "POST /api/onboarding/propose": [{"cameras": [camera]}],
         "POST /api/onboarding/adopt": [
             {"address": made["device"], "village": MINE, "name": "n"}, {"address": made["device"], "village": village, "name": "n"},
         ],
-        "POST /api/cameras/{camera}/acceptance": [{"checked_by": ["a", "b"]}],
+        "POST /api/cameras/{camera}/acceptance": [{"masks": "none_needed"}],
         "POST /api/cameras/{camera}/replace": [reason],
         "POST /api/cameras/{camera}/move": [reason | {"address": made["device"]}],
         "POST /api/findings/{finding}/accept": [reason],

@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from aiohttp import WSMsgType, web
-from aiohttp.test_utils import TestServer
+from aiohttp import WSMsgType
 from sqlalchemy import delete, select
 
 from cameras.tables import Camera
@@ -19,8 +18,8 @@ from core.accounts import User
 from core.clock import SystemClock
 from core.database import Database
 from core.permissions import Role
-from nvr.tables import StreamStatus, Worker
-from tests.web.conftest import HEADERS, SignIn
+from tests.web.conftest import HEADERS, SignIn, state_purpose
+from tests.web.live_stub import live_recorder
 from web import standing
 
 Change = Callable[[Any], Awaitable[None]]
@@ -46,6 +45,10 @@ async def other_role(session: Any) -> None:
 
 async def other_scope(session: Any) -> None:
     (await user(session)).villages = ["xidian"]
+
+
+async def other_purpose(session: Any) -> None:
+    (await session.scalar(select(Session))).purpose = "案件 2026-9"
 
 
 async def camera_moves(session: Any) -> None:
@@ -90,40 +93,20 @@ async def test_no_event_is_told_after_the_session(sign_in: SignIn, database: Dat
     assert socket.close_code == 4401 and message.data == 4401
 
 
-@pytest.mark.parametrize(("change", "expected"), [*ENDS, (camera_moves, 4403), (camera_retires, 4403)])
+@pytest.mark.parametrize(("change", "expected"), [*ENDS, (camera_moves, 4403), (camera_retires, 4403), (other_purpose, 4409)])
 async def test_a_live_socket_ends(
     change: Change, expected: int, sign_in: SignIn, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(standing, "ASK_SECONDS", 0.05)
-
-    async def live(request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        while not socket.closed:
-            await socket.send_bytes(b"fragment")
-            await asyncio.sleep(0.02)
-        return socket
-
-    recorder_app = web.Application()
-    recorder_app.router.add_get("/live/{camera}/{kind}", live)
-    recorder = TestServer(recorder_app)
-    await recorder.start_server()
     client = await sign_in(Role.VIDEO_OFFICER, SCOPE)
-    now = SystemClock().now()
-    async with database.session() as session:
-        session.add(Worker(name="recorder-0", role="recorder", url=str(recorder.make_url("")).rstrip("/"), pid=1, seen_at=now))
-        await session.flush()
-        for kind in ("main", "sub"):
-            session.add(
-                StreamStatus(stream=f"wj-01/{kind}", worker="recorder-0", state="recording", engine="native", at=now, since=now)
-            )
-    ticket = (await (await client.post("/api/live/ticket", json={"camera": "wj-01"}, headers=HEADERS)).json())["ticket"]
-    socket = await client.ws_connect(f"/api/live/{ticket}")
-    assert (await socket.receive(timeout=2)).data == b"fragment"
-    async with database.session() as session:
-        await change(session)
-    assert await code(socket) == expected
-    await recorder.close()
+    async with live_recorder(database):
+        await state_purpose(client)
+        ticket = (await (await client.post("/api/live/ticket", json={"camera": "wj-01"}, headers=HEADERS)).json())["ticket"]
+        socket = await client.ws_connect(f"/api/live/{ticket}")
+        assert (await socket.receive(timeout=2)).data == b"fragment"
+        async with database.session() as session:
+            await change(session)
+        assert await code(socket) == expected
 
 
 async def test_an_account_of_some_villages_learns_of_the_town_only_that_something_was(

@@ -281,11 +281,12 @@ async def answer_alert(c: Context) -> None:
 
 @route("GET", "/api/alerts/{alert}/thumbnail", Permission.ALERT_VIEW, kind="file")
 async def alert_thumbnail(c: Context) -> web.Response:
-    """JPEG of what was seen; looking at it is audited."""
+    """JPEG of what was seen, on the ground of its alert; of an answered or rejected one for a stated purpose."""
     async with c.services.database.reading() as session:
         alert = await alerts.get(session, c.number("alert"), c.identity.villages, _states(c))
-    why = c.identity.purpose or f"alert {alert.id}"
-    await c.look("alert.view", str(alert.id), reason=why, village=alert.village, camera=alert.camera)
+        case = await alerts.case_of(session, alert)
+    why = c.ground(f"alert {alert.id}, case {case}", running=alert.state in alerts.RUNNING)
+    await c.look("alert.view", str(alert.id), reason=why, village=alert.village, camera=alert.camera, alert=alert.id, case=case)
     return await picture(c.services.data_dir, alert.thumbnail)
 
 

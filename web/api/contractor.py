@@ -117,7 +117,7 @@ async def own_photo(c: Context) -> web.Response:
         photo = await session.get(WorkOrderPhoto, c.number("photo"))
     if photo is None or photo.order != order.id:
         raise NotFoundError("there is no such photo")
-    await c.look("order.photo_view", str(order.id), reason=f"order {order.id}", village=order.village)
+    await c.look("order.photo_view", str(order.id), reason=f"order {order.id}", village=order.village, order=order.id)
     return await picture(c.services.data_dir, photo.path)
 
 

@@ -64,7 +64,13 @@ class Me(BaseModel):
     villages: list[str] | None
     permissions: list[str]
     purpose: str
+    recent_purpose: str = Field(
+        description="What this person stated in an earlier session of the last twelve hours; may be empty"
+    )
     station: str
+    ask_after_seconds: float = Field(
+        description="Without input for so long, a page that shows pictures asks whether somebody watches"
+    )
     must_change: bool = Field(description="Somebody else has set the password: nothing else is open before it is changed")
 
 
@@ -127,7 +133,7 @@ async def _opened(c: Context, opened: Opened) -> web.Response:
     identity = await c.services.accounts.resolve(opened.token)
     if identity is None:
         raise ForbiddenError("the account was changed at this moment; sign in again")
-    response = web.Response(text=_me(c, identity).model_dump_json(), content_type="application/json")
+    response = web.Response(text=(await _me(c, identity)).model_dump_json(), content_type="application/json")
     settings = c.services.settings.web
     name, known = session_cookie(settings), device_cookie(settings)
     secure = name != COOKIE
@@ -156,13 +162,13 @@ async def set_purpose(c: Context) -> Me:
     await c.services.accounts.set_purpose(token, c.body.purpose, c.identity.name)
     identity = await c.services.accounts.resolve(token)
     assert identity is not None
-    return _me(c, identity)
+    return await _me(c, identity)
 
 
 @route("GET", "/api/me", Permission.SIGNED_IN, reply=Me)
 async def me(c: Context) -> Me:
     """Who is signed in and what they may do."""
-    return _me(c, c.identity)
+    return await _me(c, c.identity)
 
 
 @route("GET", "/api/openapi.json", Permission.API_VIEW, kind="file")
@@ -255,10 +261,12 @@ def text_for(identity: Identity, event: Told) -> str | None:
     return event.bare if row.village is None and row.kind in _OF_THE_TOWN else None
 
 
-def _me(c: Context, identity: Identity) -> Me:
+async def _me(c: Context, identity: Identity) -> Me:
+    recent = "" if identity.purpose else await c.services.accounts.recent_purpose(identity)
     return Me(
         name=identity.name, display_name=identity.display_name, role=identity.role, purpose=identity.purpose,
         villages=None if identity.villages is None else list(identity.villages),
         permissions=sorted(p.value for p in GRANTS[identity.role] if identity.may(p)), station=c.services.settings.station.name,
-        must_change=identity.must_change,
+        must_change=identity.must_change, recent_purpose=recent,
+        ask_after_seconds=c.services.attendance.ask_after,
     )  # fmt: skip

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from cameras.tables import Camera
 from core import audit
 from core.clock import from_microseconds, to_microseconds
-from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError
+from core.errors import ConflictError, ForbiddenError, NobodyWatches, NotFoundError, UsageError
 from core.permissions import Permission, Role
 from core.tasks import first_of
 from nvr import clip, playback
@@ -28,7 +28,7 @@ from web.file_response import FileResponse
 from web.looks import footage_is_granted
 from web.routing import Context, route
 from web.services import Ticket
-from web.standing import Lost, Standing, close, opened, until_left
+from web.standing import NOBODY, Lost, Standing, close, opened, until_left
 
 log = logging.getLogger(__name__)
 
@@ -73,52 +73,56 @@ class SpanView(BaseModel):
 
 @route("POST", "/api/live/ticket", Permission.LIVE_VIEW, body=TicketBody, reply=TicketReply)
 async def live_ticket(c: Context) -> TicketReply:
-    """Leave to open one live socket within 30 s."""
-    camera = await camera_of(c, c.body.camera)
+    """Leave to open one live socket within 30 s; needs a stated purpose."""
+    camera, purpose = await camera_of(c, c.body.camera), c.purpose
     kinds = {s.kind for s in camera.streams if s.record}
     kind = c.body.kind if c.body.kind in kinds else "main"
     stream = f"{camera.id}/{kind}"
+    c.services.attendance.check(c.identity.session)
     async with c.services.database.session() as session:
         await audit.record(
-            session, c.services.clock.now(), c.identity.name, "live.open", stream, reason=c.identity.purpose, village=camera.village
+            session, c.services.clock.now(), c.identity.name, "live.open", stream, reason=purpose, village=camera.village,
+            by_session=c.identity.session,
         )  # fmt: skip
-    return TicketReply(ticket=c.services.tickets.issue(c.identity.user_id, stream, c.body.transcode), stream=stream)
+    return TicketReply(ticket=c.services.tickets.issue(c.identity, stream, c.body.transcode), stream=stream)
 
 
 @route("GET", "/api/live/{ticket}", Permission.LIVE_VIEW, kind="socket")
 async def live_socket(c: Context) -> web.StreamResponse:
     """Live fragments of the ticket's stream."""
-    ticket = c.services.tickets.redeem(c.path("ticket"), c.identity.user_id)
+    ticket = c.services.tickets.redeem(c.path("ticket"), c.identity)
     if ticket is None:
-        raise ForbiddenError("this ticket is used, too old or not yours; ask for another")
+        raise ForbiddenError("this ticket is used, too old, not yours or of another session or purpose; ask for another")
     stream = ticket.stream
-    await camera_of(c, stream.partition("/")[0])  # the ticket may be older than the account's scope
+    camera = await camera_of(c, stream.partition("/")[0])  # the ticket may be older than the account's scope
     async with c.services.database.reading() as session:
         status = await session.get(StreamStatus, stream)
         worker = await session.get(Worker, status.worker) if status else None
     if worker is None or not worker.url:
         raise NotFoundError("no recorder has this stream at the moment")
-    with c.services.live_sockets.one(c.session_key, c.identity.user_id):
-        return await _serve_live(c, ticket, f"{worker.url}/live/{stream}")
+    who = c.identity
+    with c.services.live_sockets.one(c.session_key, who.user_id), c.services.attendance.socket(who.session):
+        return await _serve_live(c, ticket, camera.village, f"{worker.url}/live/{stream}")
 
 
-async def _serve_live(c: Context, ticket: Ticket, url: str) -> web.StreamResponse:
+async def _serve_live(c: Context, ticket: Ticket, village: str, url: str) -> web.StreamResponse:
     stream, messages = ticket.stream, _from_recorder(c, url)
     if ticket.transcode:
         messages = c.services.transcoders.of(stream, messages, c.identity.user_id).watch()
     socket = opened(compress=False)
     await socket.prepare(c.request)
-    started = c.services.clock.now()
+    started = c.services.clock.monotonic()
     c.services.sockets.add(socket)
     try:
         await _relay(socket, messages, Standing(c, stream.partition("/")[0]))
     finally:
         c.services.sockets.discard(socket)
-        seconds = (c.services.clock.now() - started).total_seconds()
+        seconds = round(c.services.clock.monotonic() - started, 1)
         async with c.services.database.session() as session:
             await audit.record(
-                session, c.services.clock.now(), c.identity.name, "live.close", stream, seconds=round(seconds, 1)
-            )
+                session, c.services.clock.now(), c.identity.name, "live.close", stream, reason=ticket.purpose, village=village,
+                by_session=ticket.session, seconds=seconds, code=socket.close_code,
+            )  # fmt: skip
     return socket
 
 
@@ -135,9 +139,12 @@ async def _from_recorder(c: Context, url: str) -> AsyncIterator[str | bytes]:
 async def _relay(socket: web.WebSocketResponse, messages: AsyncIterator[str | bytes], standing: Standing) -> None:
     """Carry messages to the viewer until either side ends, or the viewer may not have them any more."""
     try:
-        await first_of(_send_all(socket, messages), until_left(socket), standing.watch())
+        attendance, session = standing.context.services.attendance, standing.context.identity.session
+        await first_of(_send_all(socket, messages), until_left(socket), standing.watch(), attendance.until_nobody(session))
     except Lost as e:
         await close(socket, e)
+    except NobodyWatches:
+        await close(socket, Lost(NOBODY, "nobody answered whether somebody is still watching"))
     except (aiohttp.ClientError, OSError, TimeoutError, ConflictError) as e:
         log.info("a viewer is sent away: %s", e)
         await socket.close(code=1013, message=b"the recorder does not answer")
@@ -182,19 +189,19 @@ async def playlist(c: Context) -> web.Response:
 @route("GET", "/api/playback/{camera}/{kind}/segment/{segment}.mp4", Permission.PLAYBACK_VIEW, kind="file")
 async def segment_file(c: Context) -> web.StreamResponse:
     """Bytes of a segment file (with Range), under this session's playlist of the time; needs a stated purpose."""
-    _, path = await _segment(c, (await _stream(c))[0])
+    _, path = await _segment(c, *await _stream(c))
     return FileResponse(path, headers={"Content-Type": "video/mp4", "Cache-Control": "no-store"})
 
 
 @route("GET", "/api/playback/{camera}/{kind}/segment/{segment}/{part}", Permission.PLAYBACK_VIEW, kind="file")
 async def segment_part(c: Context) -> web.Response:
     """A segment's keyframes alone, its init segment, or a range without sound, under this session's playlist."""
-    segment, path = await _segment(c, (await _stream(c))[0])
+    segment, path = await _segment(c, *await _stream(c))
     data = await c.services.footage.run(playback.part, path, segment.media_us, c.path("part"))
     return web.Response(body=data, content_type="video/mp4", headers={"Cache-Control": "no-store"})
 
 
-async def _segment(c: Context, stream: str) -> tuple[Segment, Path]:
+async def _segment(c: Context, stream: str, village: str) -> tuple[Segment, Path]:
     start = c.number("segment")
     found = [(s, p) for s, p in await c.services.reader.segments(stream, start, start + 1) if s.start_us == start]
     if not found or not await c.services.footage.run(found[0][1].is_file):
@@ -203,6 +210,8 @@ async def _segment(c: Context, stream: str) -> tuple[Segment, Path]:
     may_play_back(c, from_microseconds(segment.end_us), now)
     if not await _is_granted(c, stream.partition("/")[0], segment.start_us, segment.end_us):
         raise ForbiddenError("this footage is open under its playlist only; ask for index.m3u8 of the time first")
+    c.services.attendance.check(c.identity.session)
+    c.services.playback_log.note(c.identity, village, segment)
     return found[0]
 
 
@@ -222,7 +231,7 @@ async def _note_footage(c: Context, action: str, stream: str, village: str) -> N
             session, c.services.clock.now(), who.name, action, stream, reason=c.purpose, village=village, by_session=who.session,
             start=from_microseconds(start).isoformat(), end=from_microseconds(end).isoformat(),
         )  # fmt: skip
-    c.services.looks.open_range(who.session, camera, start, end)
+    c.services.looks.open_range(who.session, who.purpose, camera, start, end)
 
 
 @route("GET", "/api/playback/{camera}/{kind}/strip", Permission.PLAYBACK_VIEW, query=StripQuery, reply=list[datetime])
@@ -238,8 +247,8 @@ async def strip(c: Context) -> list[datetime]:
 
 @route("GET", "/api/cameras/{camera}/snapshot", Permission.LIVE_VIEW, query=SnapshotQuery, kind="file")
 async def camera_snapshot(c: Context) -> web.Response:
-    """JPEG of the newest keyframe, or of the one at a time (then with a stated purpose)."""
-    camera = await camera_of(c, c.path("camera"))
+    """JPEG of the newest keyframe, or of the one at a time; needs a stated purpose."""
+    camera, purpose = await camera_of(c, c.path("camera")), c.purpose
     kinds = {s.kind for s in camera.streams if s.record}
     stream = f"{camera.id}/{'sub' if 'sub' in kinds else 'main'}"
     if c.query.at is not None:
@@ -252,7 +261,7 @@ async def camera_snapshot(c: Context) -> web.Response:
         raise NotFoundError("there is no picture")
     jpeg = await c.services.snapshots.of(frame, max(64, min(c.query.width, 1920)))
     if c.query.at is None:
-        await c.look("snapshot.view", stream, village=camera.village)
+        await c.look("snapshot.view", stream, reason=purpose, village=camera.village)
     elif not await _is_granted(c, camera.id, frame.at_us, frame.at_us):
         at = from_microseconds(frame.at_us).isoformat()
         await c.look("snapshot.view", stream, key=f"snapshot.view {stream} {at}", village=camera.village, start=at, end=at)

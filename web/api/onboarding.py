@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, Field
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import acceptance, adoption, findings, history, registry
 from cameras.discovery import Found
-from cameras.tables import Camera, DeviceSeen
+from cameras.tables import Acceptance, Camera, DeviceSeen
 from core import audit
 from core.errors import ConflictError, ForbiddenError, NotFoundError
 from core.permissions import Permission
@@ -43,7 +45,10 @@ class CandidateView(BaseModel):
     marks: str = Field(description="One letter a check, in the order of `items`: o ok, x failed, . to do")
     failed: dict[str, str]
     missing: list[str]
+    proposed_by: str | None = Field(description="Who signed first for what the file says now, until another person confirms it")
+    proposed_at: datetime | None
     accepted_at: datetime | None
+    accepted_by: list[str] = Field(description="The two accounts; before there were signatures, the names that were typed")
 
 
 class DeviceView(BaseModel):
@@ -75,7 +80,6 @@ class IdentifyBody(BaseModel):
 
 class AcceptanceBody(BaseModel):
     places: list[str] | None = Field(None, description="Prohibited places that it is not in and does not look into")
-    checked_by: list[str] | None = Field(None, max_length=4, description="Names of those who looked")
     masks: str | None = None
     legal_class: str | None = None
     responsible: str | None = Field(None, max_length=40)
@@ -83,6 +87,11 @@ class AcceptanceBody(BaseModel):
 
 class AcceptBody(BaseModel):
     cameras: list[str] = Field(min_length=1, max_length=500)
+
+
+class ProposeReply(BaseModel):
+    proposed: list[str]
+    lacking: dict[str, list[str]]
 
 
 class AcceptReply(BaseModel):
@@ -147,13 +156,14 @@ async def overview(c: Context) -> OnboardingView:
         cameras = await registry.cameras(session, scope)
         own = {x.id for x in cameras}
         lists = await checklist.of(session, cameras, c.services.clock.now())
+        signed = await acceptance.newest(session, sorted(own))
         query = select(DeviceSeen).where(DeviceSeen.verdict.in_(adoption.ADOPTABLE), within(DeviceSeen.village, scope))
         query = query.order_by(DeviceSeen.address)
         devices = (await session.scalars(query.limit(500))).all()
     return OnboardingView(
         items=list(checklist.ITEMS),
         work=_work_view(c, _work(c).state),
-        cameras=[_candidate(camera, lists[camera.id]) for camera in cameras],
+        cameras=[_candidate(camera, lists[camera.id], signed.get(camera.id)) for camera in cameras],
         devices=[_device(d, own) for d in devices],
     )
 
@@ -180,14 +190,14 @@ async def identify(c: Context) -> WorkView:
 
 @route("POST", "/api/cameras/{camera}/acceptance", Permission.CAMERA_ACCEPT, body=AcceptanceBody, reply=CandidateView)
 async def fill(c: Context) -> CandidateView:
-    """Note what two persons saw on the spot; the camera's newest picture is kept as its field of view."""
+    """Note what was seen on the spot; the camera's newest picture is kept as its field of view."""
     now, camera = c.services.clock.now(), await _visible(c)
     frames = await c.services.reader.latest_keyframes(f"{camera.id}/main", 20, 1)
-    name = None
+    facts: dict[str, Any] = {"places": c.body.places, "masks": c.body.masks}
     if frames:
-        name = f"cameras/{camera.id}/field-of-view.jpg"
-        await keep(c.services.data_dir, name, await c.services.snapshots.of(frames[-1], 1280))
-    facts = {"places": c.body.places, "checked_by": c.body.checked_by, "masks": c.body.masks, "picture": name}
+        name, jpeg = f"cameras/{camera.id}/field-of-view.jpg", await c.services.snapshots.of(frames[-1], 1280)
+        await keep(c.services.data_dir, name, jpeg)
+        facts |= {"picture": name, "picture_sha256": hashlib.sha256(jpeg).hexdigest()}
     async with c.services.database.session() as session:
         row = await session.get_one(Camera, camera.id)
         profile = {k: v for k in ("legal_class", "responsible") if (v := getattr(c.body, k)) is not None}
@@ -195,8 +205,7 @@ async def fill(c: Context) -> CandidateView:
             registry.change_profile(session, row, profile, now, c.identity.name)
         acceptance.fill(session, row, facts, now, c.identity.name)
         await audit.record(session, now, c.identity.name, "camera.acceptance", row.id)
-        lists = await checklist.of(session, [row], now)
-        return _candidate(row, lists[row.id])
+        return await _told(session, row, now)
 
 
 @route("POST", "/api/cameras/{camera}/sign", Permission.CAMERA_ACCEPT, reply=CandidateView)
@@ -204,42 +213,70 @@ async def sign(c: Context) -> CandidateView:
     """Keep the photograph of the sign at the camera (a JPEG or PNG as the body); it is drawn anew, without its metadata."""
     now, camera = c.services.clock.now(), await _visible(c)
     name = f"cameras/{camera.id}/sign.jpg"
-    await keep(c.services.data_dir, name, await c.services.uploads.drawn(c.request, c.identity.user_id, MAX_PHOTO, 1600))
+    jpeg = await c.services.uploads.drawn(c.request, c.identity.user_id, MAX_PHOTO, 1600)
+    await keep(c.services.data_dir, name, jpeg)
     async with c.services.database.session() as session:
         row = await session.get_one(Camera, camera.id)
-        acceptance.fill(session, row, {"sign_photo": name}, now, c.identity.name)
+        digest = hashlib.sha256(jpeg).hexdigest()
+        acceptance.fill(session, row, {"sign_photo": name, "sign_sha256": digest}, now, c.identity.name)
         await audit.record(session, now, c.identity.name, "camera.sign", row.id)
-        lists = await checklist.of(session, [row], now)
-        return _candidate(row, lists[row.id])
+        return await _told(session, row, now)
 
 
 @route("GET", "/api/cameras/{camera}/acceptance/{part}", Permission.LIVE_VIEW, kind="file")
 async def acceptance_picture(c: Context) -> web.StreamResponse:
-    """The field of view or the sign, as it was accepted."""
+    """The field of view or the sign, for whoever accepts the camera; else and afterwards for a stated purpose."""
     names = {"picture": "picture", "sign": "sign_photo"}
     camera = await _visible(c)
     facts = camera.acceptance or {}
-    why = c.identity.purpose or f"acceptance of {camera.id}"
-    await c.look("acceptance.view", camera.id, reason=why, village=camera.village)
+    working = camera.accepted_at is None and c.identity.may(Permission.CAMERA_ACCEPT)
+    async with c.services.database.reading() as session:
+        signed = (await acceptance.newest(session, [camera.id])).get(camera.id)
+    number = signed.id if signed is not None else None
+    why = c.ground(f"acceptance {number} of {camera.id}" if number else f"acceptance of {camera.id}", running=working)
+    await c.look("acceptance.view", camera.id, reason=why, village=camera.village, acceptance=number)
     return await picture(c.services.data_dir, facts.get(names.get(c.path("part"), "")))
+
+
+@route("POST", "/api/onboarding/propose", Permission.CAMERA_ACCEPT, body=AcceptBody, reply=ProposeReply)
+async def propose(c: Context) -> ProposeReply:
+    """Sign first for many cameras at once, for another person to confirm; what lacks something is told and left."""
+    now, reply = c.services.clock.now(), ProposeReply(proposed=[], lacking={})
+    async with c.services.database.session() as session:
+        for camera, lacks in await _chosen(session, c, now):
+            if lacks:
+                reply.lacking[camera.id] = lacks
+                continue
+            await acceptance.propose(session, camera, now, c.identity.name)
+            reply.proposed.append(camera.id)
+    return reply
 
 
 @route("POST", "/api/onboarding/accept", Permission.CAMERA_ACCEPT, body=AcceptBody, reply=AcceptReply)
 async def accept(c: Context) -> AcceptReply:
-    """Sign for many cameras at once; what lacks something is told and left."""
+    """Confirm what another person proposed, for many cameras at once; what lacks something is told and left."""
     now, reply = c.services.clock.now(), AcceptReply(accepted=[], lacking={})
     async with c.services.database.session() as session:
-        cameras = {x.id: x for x in await registry.cameras(session, c.identity.villages)}
-        chosen = [cameras[n] for n in c.body.cameras if n in cameras]
-        lists = await checklist.of(session, chosen, now)
-        for camera in chosen:
-            open_items = [i.name for i in lists[camera.id] if i.state != checklist.OK and i.name != "acceptance"]
-            if lacks := [*open_items, *acceptance.missing(camera)]:
+        signed = await acceptance.newest(session, c.body.cameras)
+        for camera, lacks in await _chosen(session, c, now):
+            if lacks := lacks or acceptance.why_not(signed.get(camera.id), camera, c.identity.name):
                 reply.lacking[camera.id] = lacks
                 continue
-            await acceptance.accept(session, camera, now, c.identity.name)
+            await acceptance.confirm(session, camera, now, c.identity.name)
             reply.accepted.append(camera.id)
     return reply
+
+
+async def _chosen(session: AsyncSession, c: Context, now: datetime) -> list[tuple[Camera, list[str]]]:
+    """The cameras that were named and that the account sees, each with what its acceptance lacks."""
+    cameras = {x.id: x for x in await registry.cameras(session, c.identity.villages)}
+    chosen = [cameras[n] for n in dict.fromkeys(c.body.cameras) if n in cameras]
+    lists = await checklist.of(session, chosen, now)
+    found = []
+    for camera in chosen:
+        open_items = [i.name for i in lists[camera.id] if i.state != checklist.OK and i.name != "acceptance"]
+        found.append((camera, [*open_items, *acceptance.missing(camera)]))
+    return found
 
 
 @route("POST", "/api/onboarding/adopt", Permission.CAMERA_MANAGE, body=AdoptBody, reply=Created)
@@ -347,11 +384,18 @@ async def _visible(c: Context) -> Camera:
     return camera
 
 
-def _candidate(camera: Camera, items: list[checklist.Item]) -> CandidateView:
+async def _told(session: AsyncSession, camera: Camera, now: datetime) -> CandidateView:
+    lists = await checklist.of(session, [camera], now)
+    return _candidate(camera, lists[camera.id], (await acceptance.newest(session, [camera.id])).get(camera.id))
+
+
+def _candidate(camera: Camera, items: list[checklist.Item], signed: Acceptance | None) -> CandidateView:
+    waiting = signed if signed is not None and signed.confirmed_at is None and acceptance.is_current(signed, camera) else None
     device = camera.device or {}
     make = f"{device.get('manufacturer', '')} {device.get('model', '')}".strip()
     return CandidateView(
         id=camera.id, name=camera.name, village=camera.village, address=camera.address, make=make,
         marks="".join(MARKS[i.state] for i in items), failed={i.name: i.detail for i in items if i.state == checklist.FAILED},
-        missing=acceptance.missing(camera), accepted_at=camera.accepted_at,
+        missing=acceptance.missing(camera), accepted_at=camera.accepted_at, accepted_by=acceptance.accepted_by(signed, camera),
+        proposed_by=waiting.proposed_by if waiting else None, proposed_at=waiting.proposed_at if waiting else None,
     )  # fmt: skip

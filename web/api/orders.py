@@ -103,6 +103,7 @@ class DayView(BaseModel):
     digest: str | None
     remark: str = ""
     patrolled: bool = False  # a round of the whole town that began on this day was finished
+    over: bool = False  # the day is: only then a reason takes the patrol's place
     supplements: list[SupplementView] = []
     problem: str = Field("", description="What is not as it was signed any more, as a sentence")
     later: dict[str, Any] | None = None  # what a supplement would say now; null: nothing
@@ -146,13 +147,14 @@ async def order_file(c: Context) -> OrderFile:
 
 @route("GET", "/api/orders/{order}/photos/{photo}", Permission.LIVE_VIEW, kind="file")
 async def order_photo(c: Context) -> web.Response:
-    """A photo that the contractor took of what was mended."""
+    """A photo that the contractor took of what was mended, on the ground of its order; of a closed one for a stated purpose."""
     async with c.services.database.reading() as session:
         (order,) = await _visible(session, c, [c.number("order")])
         photo = await session.get(WorkOrderPhoto, c.number("photo"))
     if photo is None or photo.order != order.id:
         raise NotFoundError("there is no such photo")
-    await c.look("order.photo_view", str(order.id), reason=c.identity.purpose or f"order {order.id}", village=order.village)
+    why = c.ground(f"order {order.id}", running=order.state in orders.RUNNING)
+    await c.look("order.photo_view", str(order.id), reason=why, village=order.village, order=order.id)
     return await picture(c.services.data_dir, photo.path)
 
 
@@ -275,13 +277,15 @@ async def _day(c: Context, text: str | None) -> DayView:
         if signed is None:
             gone = "" if c.identity.villages is not None else await signatures.problem_of(session, day, None)
             return DayView(
-                day=day, figures=told, signed_by=None, signed_at=None, digest=None, patrolled=patrolled, problem=gone
+                day=day, figures=told, signed_by=None, signed_at=None, digest=None, patrolled=patrolled, over=end <= now,
+                problem=gone,
             )  # fmt: skip
         added = await register.supplements(session, day)
         problem = await signatures.problem_of(session, day, c.services.database.audit_key)
         return DayView(
             day=day, figures=signed.figures, signed_by=signed.signed_by, signed_at=signed.signed_at, digest=signed.digest,
-            remark=signed.remark, problem=problem, patrolled=patrolled, later=register.later(signed, added, told, start, now, rounds),
+            remark=signed.remark, problem=problem, patrolled=patrolled, over=end <= now,
+            later=register.later(signed, added, told, start, now, rounds),
             supplements=[
                 SupplementView(
                     number=x.number, figures=x.figures, signed_by=x.signed_by, signed_at=x.signed_at, digest=x.digest, remark=x.remark

@@ -112,12 +112,13 @@ async def _dome(c: Context) -> tuple[Camera, PtzControl]:
 
 
 async def _note(c: Context, camera: Camera, control: PtzControl) -> None:
-    """Take the camera; taking it is written down before it turns, not every push of the button. Raises ConflictError."""
-    who = c.identity
+    """Take the camera; taking it is written down before it turns, not every push of the button. Raises PurposeNeeded,
+    ConflictError."""
+    who, purpose = c.identity, c.purpose
     if not control.take(camera, who.name):
         async with c.services.database.session() as session:
             await audit.record(
-                session, c.services.clock.now(), who.name, "ptz.take", camera.id, reason=who.purpose, village=camera.village,
+                session, c.services.clock.now(), who.name, "ptz.take", camera.id, reason=purpose, village=camera.village,
                 by_session=who.session,
             )  # fmt: skip
         control.written(camera.id, who.name)

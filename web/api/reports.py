@@ -97,5 +97,5 @@ async def _report(c: Context) -> VillageReport:
     code = c.path("village")
     if not c.identity.sees_village(code):
         raise NotFoundError("there is no such village")
-    await c.look("report.view", code, reason=c.identity.purpose or "report", village=code)
+    await c.look("report.view", code, reason=f"report of {code}", village=code)
     return await c.services.reports.village(code, c.query.month)

@@ -132,9 +132,9 @@ async def search_sightings(c: Context) -> SightingPage:
         query = await question(c, session, body)
         # A later page belongs to the row of its search; a page key that was made up does not spare the row.
         same = f"search.run {hashlib.sha256(body.model_dump_json(exclude={'after', 'limit'}).encode()).hexdigest()}"
-        if body.after is None or not c.services.looks.is_open(c.identity.session, same):
+        if body.after is None or not c.services.looks.is_open(c.identity.session, reason, same):
             await record(session, c, "search.run", body, reason)
-    c.services.looks.open(c.identity.session, same)
+    c.services.looks.open(c.identity.session, reason, same)
     rows, key = await c.services.searching.run(_page, c, query, body)
     return SightingPage(rows=await views(c, rows), next=key)
 
@@ -373,7 +373,9 @@ async def views(c: Context, rows: list[Sighting]) -> list[SightingView]:
     """As the console shows them, with the verdict of the stated purpose."""
     if not rows:
         return []
-    c.services.looks.open(c.identity.session, *(f"sighting {s.id}" for s in rows))  # every list has left its row
+    c.services.looks.open(
+        c.identity.session, c.identity.purpose, *(f"sighting {s.id}" for s in rows)
+    )  # every list has left its row
     async with c.services.database.reading() as session:
         known = await numbers.places(session)
         judged = select(Judgement.sighting, Judgement.verdict).where(

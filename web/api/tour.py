@@ -43,13 +43,15 @@ class Kept(BaseModel):
 
 @route("GET", "/api/patrol/tour", Permission.PATROL_RUN, reply=TourView)
 async def draw(c: Context) -> TourView:
-    """A tour, and what the tours of the last 30 days say of the machine's misses."""
-    now = c.services.clock.now()
+    """A tour, and what the tours of the last 30 days say of the machine's misses; needs a stated purpose."""
+    now, purpose = c.services.clock.now(), c.purpose
     async with c.services.database.reading() as session:
         stops = await tour.draw(session, c.identity.name, c.identity.villages, now, random.Random())
         told = await tour.misses(session, now - timedelta(days=DAYS), c.identity.villages)
     opens = [f"snapshot.view {x.id}/{kind}" for x in stops for kind in ("main", "sub")]
-    await c.look("tour.draw", "tour", key=f"tour.draw {now.isoformat()}", opens=opens, cameras=[x.id for x in stops])
+    await c.look(
+        "tour.draw", "tour", reason=purpose, key=f"tour.draw {now.isoformat()}", opens=opens, cameras=[x.id for x in stops]
+    )
     return TourView(
         stops=[Stop(camera=x.id, name=x.name, village=x.village) for x in stops], families=list(tour.PICTURES),
         shown=told.shown, missed=told.missed, rate=told.rate, most=told.most,

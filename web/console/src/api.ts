@@ -1,6 +1,7 @@
 /** The station's HTTP API. Shapes follow /api/openapi.json. */
 
 import { isInUse } from "./activity";
+import { i18n } from "./i18n";
 
 export interface Me {
   name: string;
@@ -9,8 +10,10 @@ export interface Me {
   villages: string[] | null;
   permissions: string[];
   purpose: string;
+  recent_purpose: string;
   station: string;
   must_change: boolean;
+  ask_after_seconds: number;
 }
 
 export interface AccountView {
@@ -141,6 +144,8 @@ export interface DayRegister {
   signed_at: string | null;
   digest: string | null;
   patrolled: boolean;
+  over: boolean;
+  problem: string;
   supplements: { number: number; signed_by: string }[];
   later: { faults: unknown[] } | null;
 }
@@ -337,7 +342,10 @@ export interface CandidateView {
   marks: string;
   failed: Record<string, string>;
   missing: string[];
+  proposed_by: string | null;
+  proposed_at: string | null;
   accepted_at: string | null;
+  accepted_by: string[];
 }
 
 export interface DeviceView {
@@ -377,7 +385,7 @@ export interface ChangeView {
   new: unknown;
 }
 
-/** A refusal, with the server's own sentence. */
+/** A refusal, with the server's own sentence, or with ours where it gives a code that we know. */
 export class ApiError extends Error {
   constructor(
     readonly status: number,
@@ -395,6 +403,19 @@ export function onShutOut(listener: (refusal: ApiError) => void): void {
   shutOut = listener;
 }
 
+let purposeNeeded: () => void = () => undefined;
+
+/** What to do where the station refuses a look because the session states no purpose. */
+export function onPurposeNeeded(listener: () => void): void {
+  purposeNeeded = listener;
+}
+
+export function refusalOf(status: number, told: { error?: unknown; reason?: unknown }): ApiError {
+  const reason = String(told.reason ?? "");
+  const key = `refusal.${reason}`;
+  return new ApiError(status, reason && i18n.global.te(key) ? i18n.global.t(key) : String(told.error), reason);
+}
+
 async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
   const headers: Record<string, string> = { "X-Minwang": "1" };
   if (!isInUse()) headers["X-Minwang-Poll"] = "1"; // a timer asks: that must not keep the session alive
@@ -403,7 +424,8 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
   const reply = await fetch(path, { method, headers, body: body === undefined || file ? body : JSON.stringify(body) });
   if (!reply.ok) {
     const text = await reply.json().catch(() => ({ error: reply.statusText }));
-    const refusal = new ApiError(reply.status, String(text.error), String(text.reason ?? ""));
+    const refusal = refusalOf(reply.status, text);
+    if (refusal.reason === "purpose") purposeNeeded();
     if (path !== "/api/session" && ((reply.status === 401 && refusal.reason) || refusal.reason === "password")) shutOut(refusal);
     throw refusal;
   }

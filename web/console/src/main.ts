@@ -3,7 +3,7 @@ import { createApp } from "vue";
 
 import App from "./App.vue";
 import { watchActivity } from "./activity";
-import { api, onShutOut } from "./api";
+import { api, onPurposeNeeded, onShutOut } from "./api";
 import { i18n } from "./i18n";
 import { router } from "./router";
 import { useSession } from "./session";
@@ -19,4 +19,5 @@ onShutOut(({ reason }) => {
     void router.replace({ path: "/login", query: { next: location.pathname + location.search, ended: reason } });
   }
 });
+onPurposeNeeded(() => (useSession().askingPurpose = true));
 watchActivity(() => useSession().me && void api.get("/api/me").catch(() => undefined));

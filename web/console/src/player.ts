@@ -16,7 +16,9 @@ const FAST = 1.1;
 const JUMP_SECONDS = 4;
 const KEEP_SECONDS = 20;
 
-export type Trouble = "unsupported" | "closed" | "refused";
+const NOBODY = 4410; // the station closed it because nobody answered
+
+export type Trouble = "unsupported" | "closed" | "refused" | "nobody";
 
 export class LivePlayer {
   private socket: WebSocket | null = null;
@@ -49,8 +51,8 @@ export class LivePlayer {
       );
       this.work();
     };
-    socket.onclose = () => {
-      if (!this.stopped) this.trouble("closed");
+    socket.onclose = ({ code }) => {
+      if (!this.stopped) this.trouble(code === NOBODY ? "nobody" : "closed");
     };
   }
 

@@ -6,6 +6,7 @@ import { api, ApiError, type Me } from "./api";
 /** Who is signed in, and what they may do. The server decides again on every request. */
 export const useSession = defineStore("session", () => {
   const me = ref<Me | null>(null);
+  const askingPurpose = ref(false); // the dialog is open
   const permissions = computed(() => new Set(me.value?.permissions ?? []));
 
   async function load(): Promise<boolean> {
@@ -37,6 +38,13 @@ export const useSession = defineStore("session", () => {
     me.value = await api.post<Me>("/api/session/password", { present, new: next });
   }
 
+  /** Whether a purpose is stated; where none is, it is asked for: once a shift is enough. */
+  function hasPurpose(): boolean {
+    if (me.value?.purpose) return true;
+    askingPurpose.value = true;
+    return false;
+  }
+
   async function statePurpose(purpose: string): Promise<void> {
     me.value = await api.post<Me>("/api/session/purpose", { purpose });
   }
@@ -52,5 +60,5 @@ export const useSession = defineStore("session", () => {
     return may("audit.view") ? "/audit" : "/";
   }
 
-  return { me, load, signIn, signOut, forget, changePassword, statePurpose, may, home };
+  return { me, askingPurpose, hasPurpose, load, signIn, signOut, forget, changePassword, statePurpose, may, home };
 });

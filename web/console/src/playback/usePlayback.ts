@@ -1,6 +1,8 @@
 /** Several lanes on one clock: loads them piece by piece, holds the clock while one has no pictures yet, skips what nobody recorded. */
 import { onUnmounted, ref, shallowReactive, type Ref } from "vue";
 
+import { api } from "../api";
+import { watching } from "../watching";
 import { Lane } from "./lane";
 import { MasterClock } from "./masterClock";
 
@@ -23,6 +25,7 @@ export interface Playback {
   toggle(): void;
   step(milliseconds: number): void;
   setSpeed(speed: number): void;
+  reload(): void;
   stop(): void;
 }
 
@@ -35,6 +38,7 @@ export function usePlayback(): Playback {
   let from = 0;
   let until = 0; // of what is loaded
   let heldSince = 0;
+  let ended = (): void => undefined; // of the watching
 
   const fast = (): boolean => speed.value > KEYFRAMES_ABOVE;
 
@@ -81,11 +85,16 @@ export function usePlayback(): Playback {
   }
 
   function play(): void {
+    ended();
+    ended = watching(pause);
     playing.value = true;
+    // What was refused, because nobody watched or for want of a purpose, is asked for again once the station knows of the input.
+    if ([...lanes.values()].some((lane) => lane.state === "purpose")) void api.get("/api/me").then(() => loadAll(clock.now), () => undefined);
     clock.play();
   }
 
   function pause(): void {
+    ended();
     playing.value = false;
     clock.pause();
   }
@@ -93,6 +102,7 @@ export function usePlayback(): Playback {
   const timer = setInterval(follow, FOLLOW_MS);
   onUnmounted(() => {
     clearInterval(timer);
+    ended();
     for (const lane of lanes.values()) lane.stop();
   });
 
@@ -117,6 +127,9 @@ export function usePlayback(): Playback {
       const before = fast();
       speed.value = clock.speed = wanted;
       if (fast() !== before && at.value !== null) loadAll(clock.now);
+    },
+    reload() {
+      if (at.value !== null) loadAll(clock.now);
     },
     stop() {
       pause();

@@ -1,0 +1,135 @@
+"""A camera is accepted by two accounts: one proposes, another confirms exactly that."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from cameras import acceptance
+from cameras.tables import Acceptance, Camera
+from core.audit import AuditRow
+from core.clock import SystemClock
+from core.database import Database
+from core.errors import ConflictError, ForbiddenError
+from core.permissions import Role
+from health import checklist
+from tests.web.conftest import HEADERS, Client, SignIn
+
+NOW = SystemClock().now()
+CHECKED = {
+    "places": list(acceptance.PROHIBITED), "masks": "none_needed", "picture": "p.jpg", "picture_sha256": "1", "sign_photo": "s.jpg",
+    "sign_sha256": "2",
+}  # fmt: skip
+BODY = {"cameras": ["wj-01"]}
+
+
+@pytest.fixture
+async def officers(sign_in: SignIn, database: Database, monkeypatch: pytest.MonkeyPatch) -> tuple[Client, Client]:
+    """Two who may accept; wj-01 works and everything was checked."""
+    clients = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.APPROVER)
+
+    async def works(_session: Any, cameras: list[Camera], _now: Any) -> dict[str, list[checklist.Item]]:
+        return {c.id: [checklist.Item(name, checklist.OK) for name in checklist.ITEMS] for c in cameras}
+
+    monkeypatch.setattr(checklist, "of", works)
+    async with database.session() as session:
+        camera = await session.get_one(Camera, "wj-01")
+        camera.acceptance = CHECKED
+        camera.profile = camera.profile | {"legal_class": "7.1", "responsible": "王村长"}
+    return clients
+
+
+async def post(client: Client, path: str, body: Any = BODY) -> Any:
+    async with client.post(path, json=body, headers=HEADERS) as reply:
+        assert reply.status == 200, await reply.text()
+        return await reply.json()
+
+
+async def candidate(client: Client) -> dict[str, Any]:
+    async with client.get("/api/onboarding") as reply:
+        return next(dict(c) for c in (await reply.json())["cameras"] if c["id"] == "wj-01")
+
+
+async def test_one_proposes_and_another_confirms(officers: tuple[Client, Client], database: Database) -> None:
+    first, second = officers
+    assert (await post(second, "/api/onboarding/accept"))["lacking"] == {"wj-01": ["proposal"]}
+    assert (await post(first, "/api/onboarding/propose"))["proposed"] == ["wj-01"]
+    assert (await candidate(second))["proposed_by"] == "video_officer-all"
+    assert (await post(first, "/api/onboarding/accept"))["lacking"] == {"wj-01": ["second_person"]}
+    assert (await candidate(first))["accepted_at"] is None
+    assert (await post(second, "/api/onboarding/propose"))["proposed"] == ["wj-01"], "it stays the first one's"
+    assert (await post(second, "/api/onboarding/accept"))["accepted"] == ["wj-01"]
+    told = await candidate(first)
+    assert told["accepted_at"] and told["accepted_by"] == ["video_officer-all", "approver-all"] and told["proposed_by"] is None
+    async with database.reading() as session:
+        (row,) = await session.scalars(select(Acceptance))
+        actions = AuditRow.action.in_(("camera.acceptance_propose", "camera.accept"))
+        rows = await session.scalars(select(AuditRow).where(actions).order_by(AuditRow.id))
+        trail = [(r.actor, r.action, r.data["acceptance"]) for r in rows]
+    assert row.facts == CHECKED | {"legal_class": "7.1", "responsible": "王村长"}
+    assert trail == [
+        ("video_officer-all", "camera.acceptance_propose", row.id), ("approver-all", "camera.accept", row.id),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", ["masks", "sign_sha256", "responsible"])
+async def test_what_is_changed_in_between_is_proposed_anew(
+    change: str, officers: tuple[Client, Client], database: Database
+) -> None:
+    first, second = officers
+    await post(first, "/api/onboarding/propose")
+    async with database.session() as session:
+        camera = await session.get_one(Camera, "wj-01")
+        if change == "responsible":
+            camera.profile = camera.profile | {"responsible": "李村长"}
+        else:
+            acceptance.fill(session, camera, {change: "in_camera"}, NOW, "somebody")
+    assert (await candidate(second))["proposed_by"] is None
+    assert (await post(second, "/api/onboarding/accept"))["lacking"] == {"wj-01": ["proposal"]}
+    await post(second, "/api/onboarding/propose")
+    assert (await post(second, "/api/onboarding/accept"))["lacking"] == {"wj-01": ["second_person"]}
+    assert (await post(first, "/api/onboarding/accept"))["accepted"] == ["wj-01"]
+
+
+async def test_a_changed_file_takes_the_acceptance_back(officers: tuple[Client, Client], database: Database) -> None:
+    first, second = officers
+    await post(first, "/api/onboarding/propose")
+    await post(second, "/api/onboarding/accept")
+    async with database.session() as session:
+        acceptance.fill(session, await session.get_one(Camera, "wj-01"), {"masks": "in_camera"}, NOW, "somebody")
+    told = await candidate(first)
+    assert told["accepted_at"] is None and told["accepted_by"] == []
+    assert (await post(second, "/api/onboarding/accept"))["lacking"] == {"wj-01": ["proposal"]}
+
+
+async def test_old_acceptances_keep_their_typed_names(officers: tuple[Client, Client], database: Database) -> None:
+    async with database.session() as session:
+        camera = await session.get_one(Camera, "wj-01")
+        camera.acceptance, camera.accepted_at = {**CHECKED, "checked_by": ["张三", "李四"]}, NOW - timedelta(days=100)
+    told = await candidate(officers[0])
+    assert told["accepted_by"] == ["张三", "李四"] and told["accepted_at"]
+
+
+async def test_the_database_and_the_module_refuse_one_person(database: Database, officers: tuple[Client, Client]) -> None:
+    async with database.session() as session:
+        camera = await session.get_one(Camera, "wj-01")
+        with pytest.raises(ConflictError, match="propose"):
+            await acceptance.confirm(session, camera, NOW, "zhang")
+        await acceptance.propose(session, camera, NOW, "zhang")
+        with pytest.raises(ForbiddenError, match="another person"):
+            await acceptance.confirm(session, camera, NOW, "zhang")
+    with pytest.raises(IntegrityError):
+        async with database.session() as session:
+            (row,) = await session.scalars(select(Acceptance))
+            row.confirmed_by = row.proposed_by
+
+
+async def test_who_lacks_something_is_told_before_anybody_signs(officers: tuple[Client, Client], database: Database) -> None:
+    async with database.session() as session:
+        (await session.get_one(Camera, "wj-01")).acceptance = {**CHECKED, "sign_photo": None}
+    for path in ("propose", "accept"):
+        assert (await post(officers[0], f"/api/onboarding/{path}"))["lacking"] == {"wj-01": ["sign_photo"]}

@@ -1,0 +1,59 @@
+"""On what ground a picture of an alert, order or acceptance is looked at: the thing itself while it runs, then a purpose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cameras.tables import Camera
+from cases.tables import Alert
+from core.permissions import Role
+from health.tables import WorkOrder
+from tests.web.conftest import state_purpose
+from tests.web.test_looks import NOW, Town, town
+
+__all__ = ["town"]
+
+ALERT, PHOTO, ACCEPTANCE = "/api/alerts/1/thumbnail", "/api/orders/1/photos/1", "/api/cameras/wj-01/acceptance/picture"
+GROUNDS = [
+    (Role.PATROL_OFFICER, ALERT, "alert 1, case 1", {"alert": 1, "case": "1"}),
+    (Role.VIDEO_OFFICER, PHOTO, "order 1", {"order": 1}),
+    (Role.APPROVER, ACCEPTANCE, "acceptance of wj-01", {}),
+]
+
+
+@pytest.mark.parametrize(("role", "path", "ground", "data"), GROUNDS)
+@pytest.mark.parametrize("purpose", ["", "值班巡查"])
+async def test_what_is_worked_on_is_the_ground_with_its_id(
+    role: Role, path: str, ground: str, data: dict[str, Any], purpose: str, town: Town
+) -> None:
+    client, before = await town.client(role, purpose), await town.last()
+    assert await town.get(client, path) == 200
+    (row,) = await town.rows(before)
+    assert row.reason == ground and row.data.get("purpose", "") == purpose
+    assert {n: row.data[n] for n in data} == data
+
+
+async def over(town: Town) -> None:
+    async with town.database.session() as session:
+        (await session.get_one(Alert, 1)).state = "answered"
+        (await session.get_one(WorkOrder, 1)).state = "closed"
+        (await session.get_one(Camera, "wj-01")).accepted_at = NOW
+
+
+@pytest.mark.parametrize(("role", "path"), [g[:2] for g in GROUNDS])
+async def test_what_is_over_is_looked_at_for_a_purpose_only(role: Role, path: str, town: Town) -> None:
+    await over(town)
+    client, before = await town.client(role, ""), await town.last()
+    async with client.get(path) as reply:
+        assert (reply.status, (await reply.json())["reason"]) == (403, "purpose")
+    await state_purpose(client, "复核")
+    assert await town.get(client, path) == 200
+    (row,) = await town.rows(before)
+    assert row.reason == "复核"
+
+
+async def test_who_accepts_no_cameras_states_a_purpose(town: Town) -> None:
+    client = await town.client(Role.INVESTIGATOR, "")
+    assert await town.get(client, ACCEPTANCE) == 403

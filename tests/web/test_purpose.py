@@ -1,0 +1,98 @@
+"""Live video, the newest picture, tours and domes want a stated purpose; one a shift is enough, and each look leaves its row."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from cameras.tables import Camera
+from core.accounts import SignIn as Session
+from core.audit import AuditRow
+from core.clock import SystemClock
+from core.database import Database
+from core.permissions import Role
+from nvr.reader import Keyframe
+from tests.web.conftest import HEADERS, Client, SignIn
+from web.services import SERVICES
+
+LOOKS = (
+    ("POST", "/api/live/ticket", {"camera": "wj-01"}),
+    ("GET", "/api/cameras/wj-01/snapshot", None),
+    ("GET", "/api/patrol/tour", None),
+    ("POST", "/api/cameras/wj-01/ptz/home", {}),
+)
+
+
+async def state(client: Client, purpose: str) -> dict[str, Any]:
+    async with client.post("/api/session/purpose", json={"purpose": purpose}, headers=HEADERS) as reply:
+        assert reply.status == 200, await reply.text()
+        return dict(await reply.json())
+
+
+async def rows(database: Database, *actions: str) -> list[tuple[str, str]]:
+    async with database.reading() as session:
+        found = await session.scalars(select(AuditRow).where(AuditRow.action.in_(actions)).order_by(AuditRow.id))
+        return [(r.action, r.reason) for r in found]
+
+
+def pictures(client: Client) -> None:
+    """A newest picture of every camera, in place of the recorder's."""
+    services = client.server.app[SERVICES]  # type: ignore[union-attr]
+
+    async def latest(stream: str, *_: Any) -> list[Keyframe]:
+        return [Keyframe(stream, 1, "h264", b"", b"")]
+
+    async def jpeg(*_: Any) -> bytes:
+        return b"jpeg"
+
+    services.reader.latest_keyframes = latest
+    services.snapshots.of = jpeg
+
+
+@pytest.mark.parametrize(("method", "path", "body"), LOOKS)
+async def test_a_look_without_a_purpose_is_refused_with_a_code(
+    method: str, path: str, body: Any, sign_in: SignIn, database: Database
+) -> None:
+    client = await sign_in(Role.VIDEO_OFFICER)
+    pictures(client)
+    async with database.session() as session:
+        (await session.get_one(Camera, "wj-01")).device = {"ptz": "p"}
+    async with client.request(method, path, json=body, headers=HEADERS) as reply:
+        assert (reply.status, (await reply.json())["reason"]) == (403, "purpose")
+    assert await rows(database, "live.open", "snapshot.view", "tour.draw", "ptz.take") == []
+
+
+async def test_one_purpose_is_enough_for_a_shift_and_stands_in_every_row(sign_in: SignIn, database: Database) -> None:
+    client = await sign_in(Role.VIDEO_OFFICER)
+    pictures(client)
+    assert (await state(client, "值班巡查"))["purpose"] == "值班巡查"
+    for camera in ("wj-01", "xd-01"):
+        async with client.post("/api/live/ticket", json={"camera": camera}, headers=HEADERS) as reply:
+            assert reply.status == 200
+    assert (await client.get("/api/cameras/wj-01/snapshot")).status == 200
+    assert (await client.get("/api/patrol/tour")).status == 200
+    await state(client, "案件 2026-1")
+    async with client.post("/api/live/ticket", json={"camera": "wj-01"}, headers=HEADERS) as reply:
+        assert reply.status == 200
+    assert await rows(database, "live.open", "snapshot.view", "tour.draw") == [
+        ("live.open", "值班巡查"), ("live.open", "值班巡查"), ("snapshot.view", "值班巡查"), ("tour.draw", "值班巡查"),
+        ("live.open", "案件 2026-1"),
+    ]  # fmt: skip
+
+
+async def test_a_new_session_states_it_anew_and_is_offered_the_last_one(sign_in: SignIn, database: Database) -> None:
+    first = await sign_in(Role.VIDEO_OFFICER)
+    await state(first, "值班巡查")
+    again, other = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.INVESTIGATOR)
+    me = await (await again.get("/api/me")).json()
+    assert (me["purpose"], me["recent_purpose"]) == ("", "值班巡查")
+    async with again.post("/api/live/ticket", json={"camera": "wj-01"}, headers=HEADERS) as reply:
+        assert reply.status == 403
+    assert (await (await other.get("/api/me")).json())["recent_purpose"] == "", "another person's"
+    async with database.session() as session:
+        await session.execute(update(Session).values(created_at=SystemClock().now() - timedelta(hours=13)))
+    fresh = await sign_in(Role.VIDEO_OFFICER)
+    assert (await (await fresh.get("/api/me")).json())["recent_purpose"] == "", "of a shift that is over"
