@@ -119,8 +119,9 @@ class RtpReceiver:
         self._counters.foreign_packets += 1
         candidate = self._sources.candidate
         if candidate is not None and ssrc == candidate.ssrc and candidate.timestamps:
-            candidate.packets.append((None, seq, payload_type, 0))
-            if self._probe is not None:
+            if not self._sources.skip(candidate, seq, payload_type):
+                self._counters.foreign_packets += self._sources.give_up()
+            elif self._probe is not None:
                 self._probe.skip(seq, payload_type)
         if ssrc == self.ssrc:  # it may use the same sequence of numbers: then nothing is missing
             self._assembler.skip_number(seq, payload_type)

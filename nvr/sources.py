@@ -114,6 +114,13 @@ class SourceChoice:
             self.candidate = Candidate(ssrc, interrupted=interrupted)
         return self.candidate, gone
 
+    def skip(self, candidate: Candidate, seq: int, payload_type: int) -> bool:
+        """The candidate sent a packet of another payload type; False: more than is kept of it, it is none."""
+        if self._is_full(candidate):
+            return False
+        candidate.packets.append((None, seq, payload_type, 0))
+        return True
+
     def has_taken_over(self, candidate: Candidate, silence: int, evidence: Evidence = Evidence.NOT_ASKED) -> bool | None:
         """Whether the candidate is the source from now on; None: it is not known yet. `silence`: so long must it have sent while
         ours was silent, in units of its timestamps."""

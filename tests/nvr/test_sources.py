@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
+from nvr import rtp
 from nvr.sources import Bounds, Evidence, SourceChoice
 from tests.nvr import test_foreign_packets, test_sound_packets
 from tests.nvr.camera_streams import Packet
@@ -98,6 +100,22 @@ def test_the_announced_source_is_believed_once() -> None:
     assert heard.hear(2, 160) is None
     ours = Listener(stated=OWN)  # announced, and heard first
     assert ours.hear(1, 0) is None
+
+
+def test_packets_of_another_payload_type_are_kept_in_bounds() -> None:
+    """Ours never gives a picture that can be used, and so does not end the other source either."""
+    channel = test_foreign_packets.Channel("h264")
+    deltas = test_foreign_packets.stream("h264", first=1, count=3)
+    other = test_foreign_packets.stream("h264", test_foreign_packets.NEW, first=1, count=1)[0]
+    kept = 0
+    for packet in (*deltas, other, *(replace(other, seq=i & 0xFFFF, payload=b"", payload_type=99) for i in range(200_000))):
+        data = packet.framed()[4:]
+        channel.receiver.packet(data, memoryview(data), 0, len(data))
+        candidate = channel.receiver._sources.candidate
+        kept = max(kept, len(candidate.packets) if candidate is not None else 0)
+    assert 1 < kept <= rtp.BOUNDS.packets + 1 and not channel.receiver.has_rival
+    assert channel.counters.foreign_packets == 200_001
+    assert channel.take(test_foreign_packets.stream("h264"))  # and the stream is recorded
 
 
 @pytest.mark.parametrize("copies", [1, 2])
