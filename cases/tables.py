@@ -21,6 +21,7 @@ class Case(Base):
     opened_at: Mapped[datetime] = mapped_column()
     opened_by: Mapped[str] = mapped_column(String(60))
     closed_at: Mapped[datetime | None] = mapped_column()
+    closed_by: Mapped[str | None] = mapped_column(String(60))
 
 
 class WatchSubject(Base):
@@ -50,6 +51,7 @@ class WatchSubject(Base):
     ended_by: Mapped[str | None] = mapped_column(String(60), comment="Who took it off the list before its time")
     ended_at: Mapped[datetime | None] = mapped_column()
     look_back_to: Mapped[datetime | None] = mapped_column(comment="Still to be looked for among what was seen since then")
+    looked_back_at: Mapped[datetime | None] = mapped_column(comment="When the matcher last worked on it; null: it waits")
     auto_dispatch: Mapped[bool] = mapped_column(default=False, comment="The approver lets alerts go out unconfirmed")
 
 

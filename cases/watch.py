@@ -85,6 +85,8 @@ async def propose(
     found = await session.scalar(select(Case).where(Case.id == case, within(Case.village, scope)))
     if found is None:
         raise NotFoundError("there is no such case")
+    if found.closed_at is not None:
+        raise ConflictError("this case is closed; open another one")
     if villages is None and scope is not None:
         raise UsageError("name the villages; only an account of the whole town has somebody looked for everywhere")
     _check_villages(villages, scope)
@@ -117,7 +119,7 @@ async def approve(
         raise ConflictError("this proposal has expired; propose it again")
     row.state = "active" if yes else "refused"
     row.approved_by, row.approved_at, row.auto_dispatch = actor, at, yes and auto_dispatch
-    row.look_back_to = at - BEFORE_APPROVAL if yes else None
+    row.look_back_to, row.looked_back_at = at - BEFORE_APPROVAL if yes else None, None
     announce(session, at, "watch.approved" if yes else "watch.refused", row)
     await audit.record(
         session, at, actor, "watch.approve" if yes else "watch.refuse", str(subject), auto_dispatch=row.auto_dispatch
@@ -168,7 +170,8 @@ async def renew(
 async def look_back(
     session: AsyncSession, at: datetime, actor: str, subject: int, hours: float, scope: Villages = None
 ) -> None:
-    """Look for a subject in what was seen in the last hours; one look at a time, which is not begun anew while it goes on.
+    """Ask that a subject be looked for in what was seen in the last hours. The request waits in the database for the matcher; one
+    that waits or goes on already is extended where this one reaches further back, and is not begun anew.
 
     Raises NotFoundError, ForbiddenError, ConflictError.
     """
@@ -177,9 +180,12 @@ async def look_back(
         raise ForbiddenError("this subject is looked for beyond your villages; somebody who sees all of them asks for it")
     if not is_active(row, at):
         raise ConflictError("this subject is not on the watch list now")
-    if row.look_back_to is not None:
-        raise ConflictError(f"this subject is being looked for back to {row.look_back_to.isoformat()}; wait until that is done")
-    row.look_back_to = at - timedelta(hours=hours)
+    back_to = at - timedelta(hours=hours)
+    if row.look_back_to is None:
+        row.look_back_to, row.looked_back_at = back_to, None
+    else:
+        row.look_back_to = min(row.look_back_to, back_to)
+    announce(session, at, "watch.look_back", row)
     await audit.record(session, at, actor, "watch.look_back", str(subject), reason=row.reason, hours=hours)
 
 

@@ -21,6 +21,7 @@ class Permission(StrEnum):
     SEARCH = "search"
     CASE_VIEW = "case.view"
     CASE_MANAGE = "case.manage"
+    HOLD_MANAGE = "hold.manage"  # to keep footage from being deleted, and to let it go
     WATCH_PROPOSE = "watch.propose"
     WATCH_APPROVE = "watch.approve"
     ALERT_VIEW = "alert.view"
@@ -53,8 +54,8 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.VIDEO_OFFICER: frozenset(
         _OFFICER | {P.PATROL_RUN, P.PTZ_CONTROL, P.CAMERA_ACCEPT, P.WATCH_PROPOSE, P.ALERT_CONFIRM, P.CASE_MANAGE}
     ),
-    Role.INVESTIGATOR: frozenset(_OFFICER | {P.PTZ_CONTROL, P.WATCH_PROPOSE, P.ALERT_CONFIRM, P.CASE_MANAGE}),
-    Role.APPROVER: frozenset(_OFFICER | {P.WATCH_APPROVE, P.CAMERA_ACCEPT, P.ALERT_CONFIRM}),
+    Role.INVESTIGATOR: frozenset(_OFFICER | {P.PTZ_CONTROL, P.WATCH_PROPOSE, P.ALERT_CONFIRM, P.CASE_MANAGE, P.HOLD_MANAGE}),
+    Role.APPROVER: frozenset(_OFFICER | {P.HOLD_MANAGE, P.WATCH_APPROVE, P.CAMERA_ACCEPT, P.ALERT_CONFIRM}),
     Role.PATROL_OFFICER: frozenset({P.ALERT_VIEW, P.ALERT_ANSWER}),
     Role.FUNDER: frozenset({P.REPORT_VIEW}),
     Role.CONTRACTOR: frozenset({P.ORDER_OWN}),

@@ -198,6 +198,9 @@ class SearchSettings(Section):
     workers: int = Field(0, ge=0, le=64, description="Processes of one thread each that look at keyframes; 0: half the cores.")
     batch: int = Field(12, ge=1, le=200, description="Keyframes of one stream looked at in one go.")
     days: float = Field(31, gt=0, description="Days that sightings, their pictures and vectors are kept.")
+    unmatched_days: float = Field(
+        14, ge=1, description="Days that pictures and vectors are kept of sightings that became no alert and no candidate."
+    )
 
     @property
     def processes(self) -> int:

@@ -21,7 +21,7 @@ from core.clock import HOUR_US, SECOND, from_microseconds, to_microseconds
 from health.faults import DEAD, DISMISSED
 from health.intervals import Interval, common, joined, length, without
 from health.tables import CameraDay, Fault, Look, Maintenance
-from nvr import footage, gaps
+from nvr import footage, gaps, short_holes
 from nvr.tables import StreamStatus
 
 CHUNK = 50  # cameras of which the facts are read at once
@@ -48,6 +48,7 @@ class _Facts:
     bad: bool = False  # a fault of severity 1 or 2 is open at the end
     clock_offset: float | None = None
     unused: list[Interval] = field(default_factory=list)  # retired
+    holes: short_holes.Count = (0, 0)  # below a second
 
 
 async def of_interval(session: AsyncSession, cameras: Sequence[Camera], start: datetime, end: datetime) -> list[CameraDay]:
@@ -98,7 +99,7 @@ def _row(camera: Camera, facts: _Facts, begin: int, finish: int, zone: tzinfo | 
         missing={cause: round(us / SECOND, 3) for cause, us in missing.items()}, looked=looked,
         intact=False if facts.bad else True if looked else None,
         clock_right=None if facts.clock_offset is None else abs(facts.clock_offset) <= CLOCK_RIGHT_SECONDS,
-        reconstructed=False,
+        short_holes=facts.holes[0], short_hole_seconds=round(facts.holes[1] / SECOND, 3), reconstructed=False,
     )  # fmt: skip
 
 
@@ -188,6 +189,8 @@ async def _read_recording(
             first = min((start for start, _ in closed[stream]), default=None)
         starts = [at for at in (first, first_gaps.get(stream)) if at is not None]
         facts.first_recording = min(starts, default=None)
+    for stream, count in (await short_holes.between(session, streams, begin, finish)).items():
+        streams[stream].holes = count
     for gap in await gaps.touching(session, streams, begin, finish):
         span = (gap.start_us, finish if gap.end_us is None else gap.end_us)
         streams[gap.stream].gaps.setdefault(gap.cause, []).append(span)

@@ -46,6 +46,8 @@ class Figures:
     missing_hours: dict[str, float] = field(default_factory=dict)  # by cause
     by_cause: dict[str, int] = field(default_factory=dict)  # faults by family
     reconstructed: bool = False  # some days were written long after they were over
+    short_holes: int | None = None  # holes below a second, which are no gaps; None: nobody counted
+    short_hole_seconds: float | None = None  # missing in them, and counted as recorded
 
 
 def summary(rows: Sequence[CameraDay], faults: Sequence[Fault], cameras: int, end: datetime) -> Figures:
@@ -55,6 +57,7 @@ def summary(rows: Sequence[CameraDay], faults: Sequence[Fault], cameras: int, en
     )
     judged = [r for r in rows if r.intact is not None]
     clocks = [r for r in rows if r.clock_right is not None]
+    counted = [r for r in rows if r.short_holes is not None]
     own = [f for f in faults if f.camera]
     mended = [(f.closed_at - f.first_seen).total_seconds() for f in own if f.closed_at is not None and f.closed_at <= end]
     days = sum(r.service for r in rows) / 86400
@@ -74,6 +77,8 @@ def summary(rows: Sequence[CameraDay], faults: Sequence[Fault], cameras: int, en
         missing_hours={cause: round(s / 3600, 2) for cause, s in _added(r.missing for r in rows).items()},
         by_cause=_counted(f.family for f in faults),
         reconstructed=any(r.reconstructed for r in rows),
+        short_holes=sum(r.short_holes or 0 for r in counted) if counted else None,
+        short_hole_seconds=round(sum(r.short_hole_seconds or 0.0 for r in counted), 1) if counted else None,
     )
 
 
@@ -154,7 +159,8 @@ async def day(session: AsyncSession, villages: Villages, start: datetime, now: d
     return {
         "cameras": len(cameras), "looked": len(looked & ids), "not_looked": sorted(ids - looked),
         "online": told.online, "intact": told.intact, "recorded": told.recorded, "clock_right": told.clock_right,
-        "unknown": told.unknown, "faults": await day_faults(session, ids, villages, start, end),
+        "unknown": told.unknown, "short_holes": told.short_holes, "short_hole_seconds": told.short_hole_seconds,
+        "faults": await day_faults(session, ids, villages, start, end),
     }  # fmt: skip
 
 
@@ -220,6 +226,8 @@ async def keep_day(database: Database, day: date, zone: tzinfo, now: datetime) -
         session.add(WrittenDay(day=day.isoformat(), cameras=len(rows)))
         for row in rows:
             row.reconstructed = now - end > camera_days.RECONSTRUCTED_AFTER
+            if row.reconstructed and not row.short_holes:  # of before they were counted, or of none: nobody knows
+                row.short_holes = row.short_hole_seconds = None
         session.add_all(rows)
         if await session.get(DailyFigures, (day.isoformat(), "town", "")) is None:  # what an earlier version told stays
             session.add_all(made)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base
@@ -214,6 +214,8 @@ class CameraDay(Base):
     looked: Mapped[bool] = mapped_column(comment="Patrol looked at it")
     intact: Mapped[bool | None] = mapped_column(comment="No fault of severity 1 or 2 was open at the end; null: not looked at")
     clock_right: Mapped[bool | None] = mapped_column(comment="Within 2 s; null: not known")
+    short_holes: Mapped[int | None] = mapped_column(BigInteger, comment="Holes below a second; null: not counted then")
+    short_hole_seconds: Mapped[float | None] = mapped_column(comment="What is missing in them; it counts as recorded")
     reconstructed: Mapped[bool] = mapped_column(comment="Written long after the day, from what was left of its facts")
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,6 +15,8 @@ from cameras.tables import Camera
 from core import audit, events
 from core.clock import HOUR_US, from_microseconds, to_microseconds
 from core.errors import ConflictError, NotFoundError, UsageError
+from core.scope import Villages, within
+from nvr import footage
 from nvr.footage import Segment
 from nvr.retention_clock import Trust
 from nvr.tables import Footage, Hold
@@ -20,13 +24,18 @@ from nvr.tables import Footage, Hold
 log = logging.getLogger(__name__)
 
 WARNED_BEFORE = timedelta(days=14)
+CLOSED_CASE = timedelta(days=14)  # for which a hold goes on after its case was closed
+MAX_ROWS_SUMMED = 10_000  # of footage, for the size of the holds of a page: about 400 camera-days
 MOST_PLACES = 8  # of one hold, when clocks moved what it protects; beyond, what lies between is held as well
 
 
 async def add(
-    session: AsyncSession, now: datetime, *, camera: str, start_us: int, end_us: int, owner: str, reason: str, lasts: timedelta
-) -> int:
-    """Hold a camera's footage of [start, end); returns the hold's number."""
+    session: AsyncSession, now: datetime, *, camera: str, start_us: int, end_us: int, owner: str, reason: str, lasts: timedelta,
+    case: int | None = None,
+) -> int:  # fmt: skip
+    """Hold a camera's footage of [start, end); returns the hold's number. `case`: the one that needs it, which the caller checked.
+
+    Raises NotFoundError, UsageError."""
     if await session.get(Camera, camera, with_for_update=True) is None:  # waits for what is being deleted of it
         raise NotFoundError(f"there is no camera '{camera}'")
     if not start_us < end_us:
@@ -41,12 +50,14 @@ async def add(
         reason=reason[:200],
         created_at=now,
         expires_at=now + lasts,
+        case=case,
     )
     session.add(hold)
     await session.flush()
+    named = {} if case is None else {"case": case}
     await audit.record(
         session, now, owner, "hold.add", camera, reason=reason, hold=hold.id, start=from_microseconds(start_us).isoformat(),
-        end=from_microseconds(end_us).isoformat(), expires=hold.expires_at.isoformat(),
+        end=from_microseconds(end_us).isoformat(), expires=hold.expires_at.isoformat(), **named,
     )  # fmt: skip
     return hold.id
 
@@ -94,7 +105,7 @@ async def follow(session: AsyncSession, now: datetime, camera: str, since_us: in
         if (near.start_us > end or near.end_us < start) and len(same) < MOST_PLACES:
             near = Hold(
                 camera=camera, start_us=start, end_us=end, owner=hold.owner, reason=hold.reason, created_at=hold.created_at,
-                expires_at=hold.expires_at, told_at=hold.told_at,
+                expires_at=hold.expires_at, told_at=hold.told_at, case=hold.case,
             )  # fmt: skip
             session.add(near)
             await session.flush()
@@ -108,6 +119,56 @@ async def follow(session: AsyncSession, now: datetime, camera: str, since_us: in
         )  # fmt: skip
 
 
+async def case_closed(session: AsyncSession, now: datetime, case: int, actor: str, reason: str) -> int:
+    """The case is closed: its holds end CLOSED_CASE from now at the latest, unless a person reviews them; each is told. Returns
+    how many."""
+    ours = select(Hold, Camera.village).join(Camera, Camera.id == Hold.camera)
+    in_force = (Hold.case == case, Hold.released_at.is_(None), Hold.expires_at > now)
+    found = (await session.execute(ours.where(*in_force).order_by(Hold.id))).all()
+    for hold, village in found:
+        before, hold.expires_at, hold.told_at = hold.expires_at, min(hold.expires_at, now + CLOSED_CASE), now
+        _tell(session, now, hold, village, case_closed=True)
+        await audit.record(
+            session, now, actor, "hold.case_closed", hold.camera, reason=reason, hold=hold.id, case=case, old=before.isoformat(),
+            expires=hold.expires_at.isoformat(),
+        )  # fmt: skip
+    return len(found)
+
+
+async def page(
+    session: AsyncSession, now: datetime, villages: Villages, *, ended: bool = False, before: int | None = None, limit: int = 50
+) -> list[tuple[Hold, Camera]]:
+    """Holds of cameras in a scope, newest first, in force or (`ended`) not any more; `before`: number of the last one seen."""
+    over = Hold.released_at.is_not(None) | (Hold.expires_at <= now)
+    query = select(Hold, Camera).join(Camera, Camera.id == Hold.camera).where(within(Camera.village, villages))
+    query = query.where(over if ended else ~over)
+    if before is not None:
+        query = query.where(Hold.id < before)
+    return [(h, c) for h, c in await session.execute(query.order_by(Hold.id.desc()).limit(limit))]
+
+
+async def sizes(session: AsyncSession, held_by: Sequence[Hold]) -> dict[int, int | None]:
+    """Bytes of the footage that each hold protects now; None for those beyond MAX_ROWS_SUMMED rows of footage."""
+    found: dict[int, int | None] = {}
+    rows_left = MAX_ROWS_SUMMED
+    for hold in held_by:
+        first, last = (hold.start_us - footage.LONGEST_US) // HOUR_US, (hold.end_us - 1) // HOUR_US
+        streams = Footage.stream.in_([f"{hold.camera}/main", f"{hold.camera}/sub"])
+        columns = select(Footage.stream, Footage.hour, Footage.volume, Footage.entries).where(streams)
+        rows = (await session.execute(columns.where(Footage.hour.between(first, last)).limit(rows_left + 1))).all()
+        rows_left -= len(rows)
+        if rows_left < 0:
+            return found | {h.id: None for h in held_by if h.id not in found}
+        found[hold.id] = await asyncio.to_thread(_bytes, rows, hold)
+    return found
+
+
+def _bytes(rows: Sequence[Any], hold: Hold) -> int:
+    """Blocking."""
+    entries = (s for row in rows for s in footage.unpack(*row))
+    return sum(s.size for s in entries if s.start_us < hold.end_us and s.end_us > hold.start_us)
+
+
 async def tell_of_ends(session: AsyncSession, now: datetime) -> int:
     """Tell, once, of holds that end within WARNED_BEFORE: the footage goes with them. Returns of how many."""
     ending = Hold.released_at.is_(None) & (Hold.expires_at > now) & (Hold.expires_at <= now + WARNED_BEFORE)
@@ -116,12 +177,18 @@ async def tell_of_ends(session: AsyncSession, now: datetime) -> int:
     )).all()  # fmt: skip
     for hold, village in found:
         hold.told_at = now
-        log.warning("hold %d on %s ends at %s: review or release it (%s)", hold.id, hold.camera, hold.expires_at, hold.reason)
-        events.append(
-            session, now, "hold.ending", village=village, camera=hold.camera, hold=hold.id, expires=hold.expires_at.isoformat(),
-            owner=hold.owner, reason=hold.reason,
-        )  # fmt: skip
+        _tell(session, now, hold, village)
     return len(found)
+
+
+def _tell(session: AsyncSession, now: datetime, hold: Hold, village: str, **more: Any) -> None:
+    log.warning("hold %d on %s ends at %s: review or release it (%s)", hold.id, hold.camera, hold.expires_at, hold.reason)
+    if hold.case is None:  # else whoever sees the camera may not see the case
+        more["reason"] = hold.reason
+    events.append(
+        session, now, "hold.ending", village=village, camera=hold.camera, hold=hold.id, expires=hold.expires_at.isoformat(),
+        owner=hold.owner, **more,
+    )  # fmt: skip
 
 
 async def protecting(session: AsyncSession, trust: Trust, camera: str | None = None) -> Sequence[Hold]:

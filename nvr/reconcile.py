@@ -24,6 +24,7 @@ from nvr import quarantine, rtsp_memory, schedule, stream_status, volumes
 from nvr.access_units import Counters
 from nvr.recorder import Recorder
 from nvr.rendezvous import score
+from nvr.short_holes import HourCounts
 from nvr.start_points import NO_IDR
 from nvr.streams import NO_KEYFRAME, StreamFacts, StreamSpec, StreamState
 from nvr.tables import StreamStatus, Worker
@@ -176,6 +177,7 @@ class StatusWriter:
         self._jumps: dict[str, float] = {}
         self._keyframes = KeyframeIntervals()
         self._written: set[str] = set()
+        self._holes = HourCounts()
 
     async def write(self, session: AsyncSession, url: str, pid: int) -> Told:
         """Returns what it wrote of cameras; give it to `stored` behind the commit."""
@@ -190,6 +192,7 @@ class StatusWriter:
                 self._written.add(row["stream"])
         if rows:
             await session.execute(update(StreamStatus), rows)  # one statement for all, by primary key
+        await self._holes.write(session, now, {n: s.sink.timeline for n, s in self._recorder.streams.items()})
         return told
 
     async def _tell(self, session: AsyncSession, now: datetime) -> Told:
@@ -208,6 +211,7 @@ class StatusWriter:
 
     def stored(self, told: Told) -> None:
         """What `write` returned is committed."""
+        self._holes.stored()
         for state in told.refused:
             state.facts = replace(state.facts, refused=True)
         for state in told.with_digest:

@@ -25,7 +25,7 @@ from core import events
 from core.clock import DAY_US, HOUR_US, Clock
 from core.database import Database
 from core.settings import RetentionSettings
-from nvr import footage
+from nvr import deletions, footage, short_holes
 from nvr.disk_calls import DiskCalls
 from nvr.filing_periods import Phase, phases
 from nvr.footage import Segment
@@ -145,6 +145,8 @@ class Retention:
                 deleted += await self._by_age(stream, limit, going)
         async with self._database.session() as session:
             await session.execute(delete(Gap).where(Gap.end_us < going.now_us - GAPS_KEPT_US))
+            await deletions.forget(session, going.now_us)
+            await short_holes.forget(session, going.now_us - GAPS_KEPT_US)
         return deleted
 
     async def _by_age(self, stream: str, limit_us: int, going: _Pass) -> int:
@@ -277,6 +279,8 @@ class Retention:
             marked = [footage.flagged(s, footage.DELETING) if goes(s) and not held(holds, s) else s for s in entries]
             if not any(s.flags & footage.DELETING for s in marked):
                 return []
+            going_now = [s for s, before in zip(marked, entries, strict=True) if s.flags & ~before.flags & footage.DELETING]
+            await deletions.note(session, self._clock.now(), going_now)
             await footage.rewrite(session, row, marked)
         try:
             gone = await finish_deletion(self._database, going.volumes, number, run=partial(self._calls.run, volume))

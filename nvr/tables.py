@@ -102,6 +102,7 @@ class Hold(Base):
     expires_at: Mapped[datetime] = mapped_column(comment="Holds nothing after this; extended by a new hold")
     released_at: Mapped[datetime | None] = mapped_column()
     told_at: Mapped[datetime | None] = mapped_column(comment="When it was told that it ends soon")
+    case: Mapped[int | None] = mapped_column(comment="The case that needs it (case_file)")
 
 
 class Shortfall(Base):
@@ -113,6 +114,23 @@ class Shortfall(Base):
     held_days: Mapped[float] = mapped_column(comment="Days that the stream still held after it, the least of the day")
     required_days: Mapped[float] = mapped_column()
     reason: Mapped[str] = mapped_column(String(20), comment="disk_full, quota")
+
+
+class FootageDeletion(Base):
+    __tablename__ = "footage_deletion"
+    __table_args__ = (
+        {"comment": "Footage that retention deleted, a row a stream and day: how much, and a digest over the files' SHA-256"},
+    )
+
+    day: Mapped[str] = mapped_column(String(10), primary_key=True, comment="UTC day in which the files began")
+    stream: Mapped[str] = mapped_column(String(50), primary_key=True, comment="<camera>/<kind>")
+    files: Mapped[int] = mapped_column(BigInteger)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    runs: Mapped[list[dict[str, Any]]] = mapped_column(
+        JSON, comment="Files in the order of time, each run with its digest (nvr.deletions)"
+    )
+    first_at: Mapped[datetime] = mapped_column(comment="When the first of them were deleted")
+    last_at: Mapped[datetime] = mapped_column(comment="When the last ones were")
 
 
 class RetentionClockRow(Base):
@@ -180,6 +198,19 @@ class ClockCorrection(Base):
     protected: Mapped[bool] = mapped_column(
         default=False, server_default=false(), comment="Holds and retention know the new names already"
     )
+
+
+class ShortHole(Base):
+    __tablename__ = "short_hole"
+    __table_args__ = (
+        Index(None, "hour"),
+        {"comment": "Holes below a second, which are no gaps: how many in an hour; hours without any have no row"},
+    )
+
+    stream: Mapped[str] = mapped_column(String(50), primary_key=True, comment="<camera>/<kind>")
+    hour: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="Hours since 1970 UTC")
+    holes: Mapped[int] = mapped_column(BigInteger)
+    us: Mapped[int] = mapped_column(BigInteger, comment="What is missing in them, µs")
 
 
 class StreamStatus(Base):

@@ -85,6 +85,8 @@ class VillageReport:
     repairs: list[Repair]
     repair_cost: float
     repair_cost_warranty: float
+    short_holes: int | None = None  # below a second, which are no gaps; None: nobody counted, or a report of before
+    short_hole_seconds: float | None = None
     digest: str | None = None  # SHA-256 of the figures, of a final report only
 
 
@@ -219,6 +221,8 @@ def _rates(told: Figures) -> dict[str, Any]:
         "missing_hours": told.missing_hours,
         "unknown_share": None if told.unknown is None else math.ceil(told.unknown * 10_000 - 1e-6) / 10_000,
         "reconstructed": told.reconstructed,
+        "short_holes": told.short_holes,
+        "short_hole_seconds": told.short_hole_seconds,
         "mean_repair_hours": None if told.mttr_hours is None else round(told.mttr_hours, 1),
     }
 

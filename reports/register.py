@@ -26,6 +26,11 @@ def render(day: Mapping[str, Any], names: Mapping[str, str], station: str, zone:
         at = datetime.fromisoformat(text) if isinstance(text, str) else text
         return f"{at.astimezone(zone):%m-%d %H:%M}" if at else ""
 
+    def short_holes(figures: Mapping[str, Any]) -> str:
+        """Registers of before have none: nobody counted them."""
+        holes, seconds = figures.get("short_holes"), figures.get("short_hole_seconds")
+        return "—" if holes is None else f"{holes} 处 {seconds or 0:.1f} 秒"
+
     def listed(faults: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         return [
             {
@@ -45,6 +50,7 @@ def render(day: Mapping[str, Any], names: Mapping[str, str], station: str, zone:
         ],
         station=station,
         percent=percent,
+        short_holes=short_holes,
         clock=clock,
         signed=clock(day["signed_at"]),
         names=names,

@@ -12,6 +12,7 @@ from core.database import Database
 from core.settings import Settings
 from nvr.retention_clock import RetentionClock, Trust
 from search.store import Days
+from search.unmatched import Need, Unmatched
 
 SIGHTINGS, MODELS = "sightings", "models"
 
@@ -27,10 +28,15 @@ def shelf_of(settings: Settings) -> Path:
 
 
 class Upkeep:
-    def __init__(self, database: Database, clock: Clock, days: Days, keep_days: float, guard: RetentionClock | None = None):
-        """`guard` says whether the time may be believed; without it the clock's word is taken."""
+    def __init__(
+        self, database: Database, clock: Clock, days: Days, keep_days: float, guard: RetentionClock | None = None,
+        unmatched_days: float = 0.0, need: Need | None = None,
+    ):  # fmt: skip
+        """`guard` says whether the time may be believed; without it the clock's word is taken. `need`: which sightings keep
+        picture and vector after `unmatched_days`; None: all of them do."""
         self._database, self._clock, self._days, self._keep = database, clock, days, timedelta(days=keep_days)
-        self._guard = guard
+        self._guard, self._unmatched_after = guard, timedelta(days=unmatched_days)
+        self._unmatched = Unmatched(clock, days, need) if need is not None else None
 
     async def run_once(self) -> int:
         """Drop the days that are older than they may be; returns how many. None while the time is not known."""
@@ -46,6 +52,11 @@ class Upkeep:
             await asyncio.to_thread(self._days.drop, day)
             async with self._database.session() as session:
                 await audit.record(session, now, "system", "sightings.drop", day, keep_days=self._keep.total_seconds() / 86_400)
+        if self._unmatched is not None:
+            kept = [d for d in await asyncio.to_thread(self._days.days) if _age(d, trust) >= self._unmatched_after]
+            for day, count in (await self._unmatched.run_once(kept)).items():
+                async with self._database.session() as session:
+                    await audit.record(session, now, "system", "sightings.unmatched", day, erased=count)
         return len(over)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from core import audit, station_lock, system_user
-from core.clock import SystemClock, from_microseconds, parse_time, to_microseconds
+from core.clock import DAY_US, SystemClock, from_microseconds, parse_time, to_microseconds
 from core.errors import UsageError
 from core.settings import Settings
 from station.cli_base import Need, as_json, because, cli, settings_of, show, stated, with_database
@@ -77,18 +77,22 @@ def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, reason: s
 @click.argument("end")
 @because
 @click.option("--days", default=180, show_default=True, type=click.IntRange(1, 3650), help="How long it holds.")
+@click.option(
+    "--case", type=int, help="Id of the case that needs it (GET /api/cases): when it is closed the hold ends within 14 days."
+)
 @as_json
 @click.pass_context
-def archive_hold(ctx: click.Context, camera: str, start: str, end: str, reason: str, days: int, json_output: bool) -> None:
+def archive_hold(
+    ctx: click.Context, camera: str, start: str, end: str, reason: str, days: int, case: int | None, json_output: bool
+) -> None:
     """Keep what CAMERA recorded from START to END (ISO times), whatever retention says."""
-    from nvr import holds
+    from cases import case_files
 
     async def work(database: Any, _: Settings) -> int:
-        clock = SystemClock()
         async with database.session() as session:
-            return await holds.add(
-                session, clock.now(), camera=camera, start_us=_time(start), end_us=_time(end), owner=system_user.actor()[:60],
-                reason=reason, lasts=timedelta(days=days),
+            return await case_files.hold(
+                session, SystemClock().now(), system_user.actor(), camera=camera, start_us=_time(start), end_us=_time(end),
+                reason=reason, lasts=timedelta(days=days), case=case,
             )  # fmt: skip
 
     number = with_database(ctx, work, Need.FOOTAGE)
@@ -107,7 +111,7 @@ def archive_holds(ctx: click.Context, json_output: bool) -> None:
             return [
                 {
                     "hold": h.id, "camera": h.camera, "start": from_microseconds(h.start_us), "end": from_microseconds(h.end_us),
-                    "owner": h.owner, "reason": h.reason, "expires": h.expires_at,
+                    "owner": h.owner, "reason": h.reason, "expires": h.expires_at, "case": h.case,
                 }
                 for h in await active_holds(session, SystemClock().now())
             ]  # fmt: skip
@@ -153,6 +157,54 @@ def archive_release(ctx: click.Context, hold: int, reason: str, json_output: boo
 
     with_database(ctx, work, Need.FOOTAGE)
     show({"released": hold}, json_output, lambda: f"hold {hold} is released")
+
+
+@archive.command("deleted")
+@click.argument("camera")
+@click.argument("day")
+@click.option(
+    "--copy", type=click.Path(exists=True, dir_okay=False), help="An earlier copy of the SQLite database, out of a backup."
+)
+@as_json
+@click.pass_context
+def archive_deleted(ctx: click.Context, camera: str, day: str, copy: str | None, json_output: bool) -> None:
+    """What retention deleted of CAMERA's footage of DAY (UTC, like 2026-11-21), with the digests over the files' SHA-256.
+
+    With --copy the digests are computed anew from the entries in that copy. Exit status 1 where they do not fit.
+    """
+    from nvr import deletions, footage
+
+    start = _time(f"{day}T00:00:00+00:00")
+
+    async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
+        found = []
+        async with database.reading() as session:
+            for row in await deletions.of_day(session, [f"{camera}/main", f"{camera}/sub"], day):
+                told = {c.name: getattr(row, c.name) for c in row.__table__.columns}
+                if copy is not None:
+                    left = await footage.between(session, [row.stream], start, start + DAY_US)
+                    before = await asyncio.to_thread(deletions.entries_of_copy, copy, row.stream, day)
+                    told["problem"] = deletions.compare(row.runs, before, {s.start_us for s in left})
+                found.append(told)
+        return found
+
+    rows = with_database(ctx, work, Need.FOOTAGE)
+
+    def text() -> str:
+        lines = []
+        for r in rows:
+            lines.append(f"{r['stream']}: {r['files']} files, {r['bytes']} bytes, deleted {r['first_at']} – {r['last_at']}")
+            lines += [
+                f"  {from_microseconds(run['first'])} – {from_microseconds(run['last'])}: {run['files']} files "
+                f"({run['unhashed']} without hash), {run['digest']}"
+                for run in r["runs"]
+            ]
+            if copy is not None:
+                lines.append(f"  {r['problem'] or 'fits the copy'}")
+        return "\n".join(lines) or "nothing of that day was deleted"
+
+    show(rows, json_output, text)
+    sys.exit(1 if any(r.get("problem") for r in rows) else 0)
 
 
 @archive.command("forecast")

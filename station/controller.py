@@ -40,6 +40,7 @@ from search.upkeep import Upkeep, days_of
 from station import announcements
 from station import database as station_database
 from station.backup.schedule import NightlyBackup
+from station.needed_sightings import NeededSightings
 from station.picture_retention import PictureRetention
 from station.processes import until_stopped
 from station.stream_check import StreamCheck
@@ -171,7 +172,10 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, onboard
     scheduler.add_job(
         retention.run_once, "interval", minutes=1, id="retention", next_run_time=clock.now() + timedelta(seconds=10)
     )
-    upkeep = Upkeep(database, clock, days_of(settings), settings.search.days, retention.guard)
+    needed = NeededSightings(database, clock, retention.guard)
+    upkeep = Upkeep(
+        database, clock, days_of(settings), settings.search.days, retention.guard, settings.search.unmatched_days, needed.of_day
+    )
     scheduler.add_job(upkeep.run_once, "interval", hours=1, id="sightings", next_run_time=clock.now() + timedelta(minutes=4))
     pictures = PictureRetention(database, clock, settings.data.dir.absolute(), settings.pictures, retention.guard)
     scheduler.add_job(pictures.run_once, "interval", hours=1, id="pictures", next_run_time=clock.now() + timedelta(minutes=6))

@@ -62,6 +62,7 @@ PAGES = (
     "/patrol",
     "/search",
     "/watch",
+    "/holds",
     "/reports",
     "/cameras",
     "/audit",

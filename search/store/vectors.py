@@ -13,7 +13,7 @@ import os
 import struct
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from core.erase import apart, erase
 from core.errors import StorageError
 from core.files import write_all
 
@@ -104,6 +105,27 @@ def _named(head: bytes) -> str:
     magic, _, dimension, name = _HEAD.unpack(head)
     known = magic == MAGIC and dimension == DIMENSION
     return name.rstrip(b"\0").decode("utf-8", "replace") if known else "?"
+
+
+def erase_places(folder: Path, number: int, places: Sequence[int]) -> None:
+    """Overwrite the vectors at these places, and the numbers of the sightings that they were of. Raises OSError."""
+    for kind in ("i8", "bits", "ids"):
+        path = _path(folder, number, kind)
+        if path.exists():
+            width = WIDTHS[kind]
+            erase(path, [(_HEAD.size + p * width, _HEAD.size + (p + 1) * width) for p in places])
+
+
+def shards(folder: Path) -> list[Path]:
+    """Files of a day's vectors."""
+    return sorted(p for kind in WIDTHS for p in folder.glob(f"vectors-*.{kind}"))
+
+
+def erase_other_places(path: Path, size: int, keep: Collection[tuple[int, int]]) -> None:
+    """Of one of a day's files, its first `size` bytes: overwrite all places but those kept, (pack's number, place). Raises OSError."""
+    number, width = int(path.stem.removeprefix("vectors-")), WIDTHS[path.suffix[1:]]
+    kept = [(_HEAD.size + p * width, _HEAD.size + (p + 1) * width) for pack, p in keep if pack == number]
+    erase(path, apart(kept, _HEAD.size, size))
 
 
 def open_shard(folder: Path, number: int) -> Shard | None:

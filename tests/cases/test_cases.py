@@ -19,6 +19,7 @@ from core.audit_check import Verifier
 from core.clock import ManualClock, to_microseconds
 from core.database import Database
 from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError
+from core.events import Event
 from search import numbers
 from search.store import Days, Sighting, ids
 from search.store.days import Batch
@@ -283,6 +284,54 @@ async def test_an_expired_subject_s_alerts_are_sent_again_once_it_is_renewed(
     assert await matcher.run_once() == 1
 
 
+async def test_a_look_back_waits_for_the_matcher_and_reaches_as_far_as_was_asked(
+    database: Database, clock: ManualClock, days: Days, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked for while no matcher runs, and again while one is at it: nothing is refused, begun anew or left out."""
+    monkeypatch.setattr(look_back, "BATCH", 3)
+    monkeypatch.setattr(look_back, "BATCHES_A_PASS", 1)
+    await see(database, clock, days)
+    clock.advance(6 * 3600)
+    for _ in range(10):
+        await see(database, clock, days, upper="blue")
+    await matcher_of(database, clock, days).run_once()  # nobody is looked for yet
+    clock.advance(2 * 3600)
+    subject = await active_subject(database, clock)
+
+    async def ask(hours: float) -> None:
+        async with database.session() as session:
+            await watch.look_back(session, clock.now(), "zhang", subject, hours)
+
+    async def asked() -> tuple[Any, Any]:
+        async with database.reading() as session:
+            row = await session.get_one(WatchSubject, subject)
+            return row.look_back_to, row.looked_back_at
+
+    await ask(3)
+    await ask(1)  # reaches no further: the first goes on
+    assert await asked() == (clock.now() - timedelta(hours=3), None)
+    matcher = matcher_of(database, clock, days)  # it is back
+    looked: list[int] = []
+    find = look_back.find
+
+    def counted(*args: Any) -> list[Sighting]:
+        rows = find(*args)
+        looked.extend(r.id for r in rows)
+        return rows
+
+    monkeypatch.setattr(look_back, "find", counted)
+    assert await matcher.run_once() == 0 and (await asked())[1] == clock.now()
+    await ask(9)  # while it is at it
+    raised = 0
+    for _ in range(8):
+        raised += await matcher.run_once()
+    assert raised == 1 and await asked() == (None, None)
+    assert len(looked) == len(set(looked)) == 11
+    async with database.reading() as session:
+        kinds = list(await session.scalars(select(Event.kind).where(Event.kind.like("watch.look%")).order_by(Event.id)))
+    assert kinds == ["watch.look_back"] * 3 + ["watch.looked_back"]
+
+
 async def test_one_look_back_starves_no_other_and_is_not_begun_anew(
     database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,10 +358,12 @@ async def test_one_look_back_starves_no_other_and_is_not_begun_anew(
     for _ in range(2):
         await back.run_once()
     assert set(seen) == {"wangjia", "xidian"}  # each had its first batches
-    with pytest.raises(ConflictError, match="wait until"):
-        async with database.session() as session:
-            await watch.look_back(session, clock.now(), "zhang", 1, 24)
+    before = back._at[1]
+    async with database.session() as session:
+        await watch.look_back(session, clock.now(), "zhang", 1, 24)
+    await back.run_once()
+    assert back._at[1].before < before.before and back._at[1].end_us == before.end_us
     async with database.session() as session:  # ended meanwhile: what is remembered of it goes
         await watch.end_subject(session, clock.now(), "li", 1, "found")
     await back.run_once()
-    assert {key[0] for key in back._at} <= {2} and seen[-1] == "xidian"
+    assert set(back._at) <= {2} and seen[-1] == "xidian"

@@ -34,6 +34,11 @@ def _scripts() -> ScriptDirectory:
 REVISIONS = [script.revision for script in _scripts().walk_revisions()][::-1]
 
 
+def test_revisions_are_named_in_the_order_in_which_they_follow_each_other() -> None:
+    """Versions are compared by name: a backup's with the program's, a database's with the newest."""
+    assert migrate.revisions() == REVISIONS == sorted(REVISIONS)
+
+
 @pytest.fixture
 def address(server_address: str, tmp_path: Path) -> Iterator[str]:
     """Of an empty database."""

@@ -15,8 +15,8 @@ from core.sign_in import SignIns
 OFFICER = "alert.confirm alert.view api.view camera.view case.view live.view patrol.view playback.view report.view search"
 EXPECTED = {
     Role.VIDEO_OFFICER: f"{OFFICER} camera.accept case.manage patrol.run ptz.control watch.propose",
-    Role.INVESTIGATOR: f"{OFFICER} case.manage ptz.control watch.propose",
-    Role.APPROVER: f"{OFFICER} camera.accept watch.approve",
+    Role.INVESTIGATOR: f"{OFFICER} case.manage hold.manage ptz.control watch.propose",
+    Role.APPROVER: f"{OFFICER} camera.accept hold.manage watch.approve",
     Role.PATROL_OFFICER: "alert.answer alert.view",
     Role.FUNDER: "report.view",
     Role.CONTRACTOR: "order.own",

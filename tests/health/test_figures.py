@@ -23,7 +23,7 @@ from health.camera_days import bounds
 from health.intervals import common, joined, length, without
 from health.tables import CameraDay, DailyFigures, Fault, Look, Maintenance, PatrolRound, WrittenDay
 from nvr.footage import Segment, append
-from nvr.tables import Footage, Gap
+from nvr.tables import Footage, Gap, ShortHole
 
 spans = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)).map(lambda p: (float(min(p)), float(max(p)))), max_size=8)
 
@@ -245,6 +245,30 @@ async def test_hours_after_retirement_are_not_required(database: Database, clock
         assert await camera_days.of_interval(session, [camera], end, end + timedelta(days=1)) == []
     assert (row.service, row.required, row.recorded) == (10 * 3600, 10 * 3600, 8 * 3600)
     assert row.missing == {"unaccounted": 2 * 3600} and row.unknown == 2 * 3600
+
+
+async def test_holes_below_a_second_are_told_by_day_and_change_no_rate(database: Database, clock: ManualClock) -> None:
+    zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
+    start, end = bounds(date(2026, 10, 1), zone)
+    await _village(database, clock, start)
+    begin = to_microseconds(start)
+    async with database.session() as session:
+        await append(session, hourly(begin, begin + 24 * HOUR_US))
+        hours = ((begin - 1, 50), (begin, 3), (begin + 23 * HOUR_US, 4), (begin + 24 * HOUR_US, 50))
+        session.add_all(ShortHole(stream="c-1/main", hour=at // HOUR_US, holes=n, us=n * 100_000) for at, n in hours)
+        session.add(ShortHole(stream="c-1/sub", hour=begin // HOUR_US, holes=99, us=99))
+    assert await figures.keep_day(database, start.date(), zone, end + timedelta(hours=1)) > 0
+    async with database.reading() as session:
+        (row,) = (await session.scalars(select(CameraDay))).all()
+        day = await figures.day(session, None, start, end + timedelta(days=1))
+        kept = await session.get_one(DailyFigures, ("2026-10-01", "town", ""))
+    assert (row.short_holes, row.short_hole_seconds, row.recorded) == (7, 0.7, row.required)
+    assert (day["short_holes"], day["short_hole_seconds"], day["recorded"]) == (7, 0.7, 1.0)
+    assert kept.figures["short_holes"] == 7
+    assert await figures.keep_day(database, date(2026, 10, 2), zone, end + timedelta(days=30)) >= 0
+    async with database.reading() as session:  # written a month later: nobody knows whether they were counted
+        late = await session.get(CameraDay, ("2026-10-02", "c-1"))
+    assert late is None or late.short_holes == 50
 
 
 async def test_a_day_reads_its_own_gaps_and_not_all_that_are_kept(database: Database, clock: ManualClock) -> None:

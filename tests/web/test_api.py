@@ -37,6 +37,8 @@ SAMPLES = {"part": "init", "camera": "wj-01", "kind": "main", "segment": "1", "t
     "photo": "1",
     "day": "2026-11-01",
     "account": "nobody",
+    "case": "1",
+    "hold": "1",
 }
 
 

@@ -31,6 +31,7 @@ from health.tables import (
     WorkOrderNote,
     WorkOrderPhoto,
 )  # fmt: skip
+from nvr.tables import Hold
 from search import numbers
 from search.store import Days, ids
 from search.store.days import Batch
@@ -118,6 +119,10 @@ async def fill(database: Database, settings: Settings, sightings: Days, village:
             made[name] = (await add(fault)).id
         work = Maintenance(camera=camera, start=NOW, until=NOW + timedelta(days=2), reason=mark, by=mark)
         made["maintenance"] = (await add(work)).id
+        held = Hold(
+            camera=camera, start_us=0, end_us=2**50, owner=mark, reason=mark, created_at=NOW, expires_at=until, case=case.id
+        )
+        made["hold"] = (await add(held)).id
         address = "127.0.1.9:80" if village == MINE else "127.0.1.40:80"
         made["device"] = address
         about: dict[str, Any] = {"endpoint": mark, "url": "http://x", "name": mark, "hardware": mark, "serial": "", "macs": []}
@@ -142,6 +147,7 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
     later = (NOW + timedelta(days=2)).isoformat()
     start = (NOW - timedelta(hours=1)).isoformat()
     subject = {"case": made["case"], "title": "t", "cls": "person", "upper": "red", "reason": "rr", "expires_at": later}
+    hold = {"start": start, "end": NOW.isoformat(), "reason": "because"}
     reason, camera, village = {"reason": "because"}, made["camera"], made["village"]
     return {
         "POST /api/search": [{"villages": [village]}, {"cameras": [camera]}, {}],
@@ -152,6 +158,13 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
         "POST /api/search/motion": [{"camera": camera, "start": start, "end": NOW.isoformat()}],
         "POST /api/sightings/{sighting}/judgement": [{"verdict": "candidate"}, {"verdict": "none"}],
         "POST /api/cases": [{"number": "9", "title": "t", "village": village}],
+        "POST /api/cases/{case}/close": [reason],
+        "POST /api/holds": [
+            hold | {"camera": camera}, hold | {"camera": camera, "case": made["case"]},
+            hold | {"camera": CAMERA[MINE], "case": made["case"]}, hold | {"camera": camera, "case": made["own_case"]},
+        ],
+        "POST /api/holds/{hold}/renew": [reason],
+        "POST /api/holds/{hold}/release": [reason],
         "POST /api/watch": [
             subject, subject | {"villages": [village]}, subject | {"case": made["own_case"], "villages": [village]},
             subject | {"case": made["own_case"], "villages": [MINE, village]}, subject | {"sighting": made["sighting"]},
@@ -198,6 +211,7 @@ def queries(made: Ids) -> dict[str, list[dict[str, str]]]:
     span = {"start": (NOW - timedelta(hours=1)).isoformat(), "end": NOW.isoformat()}
     return {
         "GET /api/patrol": [{}, {"closed": "true"}, {"camera": made["camera"]}],
+        "GET /api/holds": [{}, {"ended": "true"}],
         "GET /api/orders": [{}, {"vendor": "Ning Hai"}, {"state": "closed"}],
         "GET /api/onboarding": [{}, {"village": made["village"]}],
         "GET /api/patrol/figures": [{"kind": k} for k in ("village", "town", "vendor", "sponsor")] + [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aiohttp import web
 from pydantic import BaseModel, Field
@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from cameras import registry
 from cameras.tables import Camera
-from cases import alerts, watch
+from cases import alerts, case_files, watch
 from cases.tables import Alert, Case, WatchSubject
 from core.clock import from_microseconds
 from core.errors import NotFoundError, UsageError
@@ -25,6 +25,7 @@ from web.routing import Context, route
 
 log = logging.getLogger(__name__)
 
+MATCHER_SILENT = timedelta(minutes=5)  # after which a look back that was taken up is said to wait
 LIKENESS = 0.6  # cosine from which a sighting counts as like the example
 
 
@@ -41,6 +42,8 @@ class CaseView(BaseModel):
     village: str | None
     opened_at: datetime
     opened_by: str
+    closed_at: datetime | None
+    closed_by: str | None
 
 
 class SubjectBody(BaseModel):
@@ -88,6 +91,8 @@ class SubjectView(BaseModel):
     expires_at: datetime
     auto_dispatch: bool
     by_picture: bool
+    look_back_to: datetime | None = Field(description="Still to be looked for among what was seen since then; null: done")
+    look_back_waits: bool = Field(description="The matcher has not taken it up, or has not worked on it for minutes")
 
 
 class AlertView(BaseModel):
@@ -141,6 +146,14 @@ async def open_case(c: Context) -> CaseView:
     async with c.services.database.session() as session:
         await registry.check_villages(session, [body.village] if body.village is not None else [], who.villages)
         return _case(await watch.open_case(session, now, who.name, body.number, body.title, body.village, who.villages))
+
+
+@route("POST", "/api/cases/{case}/close", Permission.CASE_MANAGE, body=EndBody, reply=CaseView)
+async def close_case(c: Context) -> CaseView:
+    """Close a case whose subjects are off the watch list; holds that name it end within 14 days unless they are renewed."""
+    now, who = c.services.clock.now(), c.identity
+    async with c.services.database.session() as session:
+        return _case(await case_files.close(session, now, who.name, c.number("case"), c.body.reason, who.villages))
 
 
 @route("GET", "/api/watch", Permission.CASE_VIEW, reply=list[SubjectView])
@@ -217,7 +230,8 @@ async def renew_watch(c: Context) -> SubjectView:
 
 @route("POST", "/api/watch/{subject}/look-back", Permission.ALERT_CONFIRM, body=LookBackBody)
 async def look_back(c: Context) -> None:
-    """Look for a subject among what was seen in the last hours as well; what is found becomes alerts to be confirmed."""
+    """Look for a subject among what was seen in the last hours as well; what is found becomes alerts to be confirmed. The request
+    waits for the matcher (`look_back_waits`)."""
     async with c.services.database.session() as session:
         await watch.look_back(
             session, c.services.clock.now(), c.identity.name, c.number("subject"), c.body.hours, c.identity.villages
@@ -306,18 +320,23 @@ def _states(c: Context) -> tuple[str, ...] | None:
 
 
 def _case(r: Case) -> CaseView:
-    return CaseView(id=r.id, number=r.number, title=r.title, village=r.village, opened_at=r.opened_at, opened_by=r.opened_by)
+    return CaseView(
+        id=r.id, number=r.number, title=r.title, village=r.village, opened_at=r.opened_at, opened_by=r.opened_by,
+        closed_at=r.closed_at, closed_by=r.closed_by,
+    )  # fmt: skip
 
 
 def _subject(r: WatchSubject, c: Context, *, known_case: bool = True) -> SubjectView:
     """Of a subject that is looked for in other villages as well an account learns what to look for in its own, not more."""
     mine, expired = c.identity.villages, r.state in ("active", "proposed") and r.expires_at <= c.services.clock.now()
+    asked = r.look_back_to if r.state == "active" and not expired else None
+    idle = r.looked_back_at is None or c.services.clock.now() - r.looked_back_at > MATCHER_SILENT
     villages = r.villages if r.villages is None or mine is None else [v for v in r.villages if v in mine]
     return SubjectView(
         id=r.id, case=r.case if known_case else None, title=r.title, cls=r.cls, upper=r.upper, lower=r.lower, villages=villages,
         reason=r.reason if known_case else "", state="expired" if expired else r.state,
         proposed_by=r.proposed_by, approved_by=r.approved_by, expires_at=r.expires_at, auto_dispatch=bool(r.auto_dispatch),
-        by_picture=r.vector is not None,
+        by_picture=r.vector is not None, look_back_to=asked, look_back_waits=asked is not None and idle,
     )  # fmt: skip
 
 

@@ -35,11 +35,21 @@ _NEEDS = {
     "alert.raised": Permission.ALERT_CONFIRM, "alert.rejected": Permission.ALERT_CONFIRM,  # not sent out to the patrol officers
     "alert": Permission.ALERT_VIEW, "fault": Permission.PATROL_VIEW, "patrol": Permission.PATROL_VIEW,
     "watch": Permission.CASE_VIEW, "backup": Permission.STATION_VIEW, "events": Permission.SIGNED_IN,
-    "hold": Permission.PLAYBACK_VIEW,
+    "hold": Permission.CASE_VIEW, "case": Permission.CASE_VIEW,
 }  # fmt: skip
 # Told to accounts of some villages as well when they concern the whole town, without what they say.
 _OF_THE_TOWN = frozenset(
-    {"events.skipped", "patrol.finished", "watch.proposed", "watch.approved", "watch.refused", "watch.renewed", "watch.ended"}
+    {
+        "events.skipped",
+        "patrol.finished",
+        "watch.proposed",
+        "watch.approved",
+        "watch.refused",
+        "watch.renewed",
+        "watch.ended",
+        "watch.look_back",
+        "watch.looked_back",
+    }
 )
 
 

@@ -61,6 +61,7 @@ class SightingView(BaseModel):
     direction: str
     speed: str
     plate: str
+    has_picture: bool = Field(description="False: it was erased, because nobody needed it (search.unmatched_days)")
     likeness: float | None = None
     verdict: str | None = None
     metres: float | None = None
@@ -391,7 +392,7 @@ def view(s: Sighting, place: Place, verdict: str | None = None) -> SightingView:
         camera=place.camera, village=place.village, cls=Cls(s.cls).name, score=s.score / 1000, looks=s.looks,
         box=(s.x / UNIT, s.y / UNIT, s.w / UNIT, s.h / UNIT), upper=_colours(s.upper, s.upper2), lower=_colours(s.lower, s.lower2),
         tone=[Tone(t).name for t in divmod(s.tone, 4)] if s.tone else [], attributes=[a.name or "" for a in Attribute if s.attributes & a],
-        direction=Direction(s.direction).name, speed=Speed(s.speed).name, plate=s.plate, verdict=verdict,
+        direction=Direction(s.direction).name, speed=Speed(s.speed).name, plate=s.plate, verdict=verdict, has_picture=s.thumb >= 0,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0035"
-down_revision = "0031"
+down_revision = "0034"
 
 COLUMNS = {
     "duplicate_packets": "Packets that had come before, or came too late: dropped",

@@ -179,6 +179,7 @@ export interface SightingView {
   direction: string;
   speed: string;
   plate: string;
+  has_picture: boolean;
   likeness: number | null;
   verdict: "candidate" | "rejected" | null;
   metres: number | null;
@@ -262,6 +263,28 @@ export interface CaseView {
   village: string | null;
   opened_at: string;
   opened_by: string;
+  closed_at: string | null;
+  closed_by: string | null;
+}
+
+/** Footage that retention does not remove. */
+export interface HoldView {
+  id: number;
+  camera: string;
+  camera_name: string;
+  village: string;
+  start: string;
+  end: string;
+  owner: string;
+  reason: string;
+  case: number | null;
+  case_number: string;
+  case_closed_at: string | null;
+  created_at: string;
+  expires_at: string;
+  released_at: string | null;
+  ends_soon: boolean;
+  bytes: number | null;
 }
 
 export interface SubjectView {
@@ -279,6 +302,8 @@ export interface SubjectView {
   expires_at: string;
   auto_dispatch: boolean;
   by_picture: boolean;
+  look_back_to: string | null;
+  look_back_waits: boolean;
 }
 
 export interface AlertView {

@@ -27,6 +27,7 @@ export const router = createRouter({
         { path: "orders", component: () => import("./views/OrdersView.vue"), meta: { permission: "patrol.view" } },
         { path: "search", component: () => import("./views/SearchView.vue"), meta: { permission: "search" } },
         { path: "watch", component: () => import("./views/WatchView.vue"), meta: { permission: "case.view" } },
+        { path: "holds", component: () => import("./views/HoldsView.vue"), meta: { permission: "case.view" } },
         { path: "cameras", component: () => import("./views/CamerasView.vue"), meta: { permission: "camera.view" } },
         { path: "reports", component: () => import("./views/ReportsView.vue"), meta: { permission: "report.view" } },
         { path: "accounts", component: () => import("./views/AccountsView.vue"), meta: { permission: "account.manage" } },

@@ -1,0 +1,78 @@
+"""Cases end, and footage is held for them: only a person who sees the case and the camera ties one to the other."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.tables import Camera
+from cases.tables import Case, WatchSubject
+from core import audit, events
+from core.errors import ConflictError, NotFoundError
+from core.scope import Villages, within
+from nvr import holds
+from nvr.tables import Hold
+
+
+async def case_of(session: AsyncSession, number: int, scope: Villages) -> Case:
+    """A case in an account's villages. Raises NotFoundError, also where it is not."""
+    row = await session.scalar(select(Case).where(Case.id == number, within(Case.village, scope)))
+    if row is None:
+        raise NotFoundError("there is no such case")
+    return row
+
+
+async def close(session: AsyncSession, at: datetime, actor: str, number: int, reason: str, scope: Villages = None) -> Case:
+    """Close a case; its holds end soon, and are told. Raises NotFoundError, ConflictError where it is closed already, or while
+    somebody is looked for because of it."""
+    row = await case_of(session, number, scope)
+    if row.closed_at is not None:
+        raise ConflictError("this case is closed already")
+    wanted = select(WatchSubject.id).where(
+        WatchSubject.case == number, WatchSubject.state.in_(("active", "proposed")), WatchSubject.expires_at > at
+    )
+    if await session.scalar(wanted.limit(1)) is not None:
+        raise ConflictError("somebody is still looked for in this case; take its subjects off the watch list first")
+    row.closed_at, row.closed_by = at, actor
+    await audit.record(session, at, actor, "case.close", row.number, reason=reason, case=row.id)
+    await holds.case_closed(session, at, row.id, actor, reason)
+    events.append(session, at, "case.closed", village=row.village, case=row.id)
+    return row
+
+
+async def hold(
+    session: AsyncSession, at: datetime, actor: str, *, camera: str, start_us: int, end_us: int, reason: str, lasts: timedelta,
+    case: int | None = None, scope: Villages = None,
+) -> int:  # fmt: skip
+    """Hold footage of a camera in the scope, for a case or for another reason; returns the hold's number.
+
+    Raises NotFoundError, UsageError, ConflictError for a case that is closed or of another village.
+    """
+    row = await session.scalar(select(Camera).where(Camera.id == camera, within(Camera.village, scope)))
+    if row is None:
+        raise NotFoundError("there is no such camera")
+    if case is not None:
+        found = await case_of(session, case, scope)
+        if found.closed_at is not None:
+            raise ConflictError("this case is closed; open another one, or hold the footage for another reason")
+        if found.village is not None and found.village != row.village:
+            raise ConflictError("this case is of another village than the camera")
+    return await holds.add(
+        session, at, camera=camera, start_us=start_us, end_us=end_us, owner=actor[:60], reason=reason, lasts=lasts, case=case
+    )
+
+
+async def hold_of(session: AsyncSession, number: int, scope: Villages) -> Hold:
+    """A hold on a camera in the scope. Raises NotFoundError, also where it is not."""
+    query = select(Hold).join(Camera, Camera.id == Hold.camera).where(Hold.id == number, within(Camera.village, scope))
+    row: Hold | None = await session.scalar(query)
+    if row is None:
+        raise NotFoundError("there is no such hold")
+    return row
+
+
+async def named(session: AsyncSession, cases: set[int], scope: Villages) -> dict[int, Case]:
+    """Of these cases those that an account sees."""
+    return {c.id: c for c in await session.scalars(select(Case).where(Case.id.in_(cases), within(Case.village, scope)))}

@@ -1,0 +1,59 @@
+"""Take bytes out of the middle of a file: they read as zeros, and their blocks are free where the file system can."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import errno
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+_PUNCH_HOLE, _KEEP_SIZE = 2, 1  # linux/falloc.h
+_UNABLE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+_ZEROS = bytes(1 << 16)
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def erase(path: Path, spans: Iterable[tuple[int, int]]) -> None:
+    """Blocking. Overwrite [start, end) of each span, in bytes; what lies beyond the end of the file is nothing. Raises OSError."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        size = os.fstat(descriptor).st_size
+        for start, end in joined(spans):
+            if start < min(end, size):
+                _erase(descriptor, start, min(end, size))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """In order, those that touch as one."""
+    whole: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if whole and start <= whole[-1][1]:
+            whole[-1] = whole[-1][0], max(end, whole[-1][1])
+        else:
+            whole.append((start, end))
+    return whole
+
+
+def apart(spans: Iterable[tuple[int, int]], start: int, end: int) -> list[tuple[int, int]]:
+    """What of [start, end) lies in none of the spans."""
+    left, at = [], start
+    for begin, over in joined(spans):
+        if begin > at:
+            left.append((at, min(begin, end)))
+        at = max(at, over)
+    return [span for span in [*left, (at, end)] if span[0] < span[1]]
+
+
+def _erase(descriptor: int, start: int, end: int) -> None:
+    length = ctypes.c_longlong(end - start)
+    if _libc.fallocate(descriptor, _PUNCH_HOLE | _KEEP_SIZE, ctypes.c_longlong(start), length) == 0:
+        return
+    if (number := ctypes.get_errno()) not in _UNABLE:
+        raise OSError(number, os.strerror(number))
+    for at in range(start, end, len(_ZEROS)):
+        os.pwrite(descriptor, _ZEROS[: end - at], at)

@@ -1,0 +1,43 @@
+"""Whose pictures and vectors are kept for as long as the sightings: alerts, candidates, footage on hold."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from sqlalchemy import select
+
+from cases.tables import Alert
+from core.clock import Clock, to_microseconds
+from core.database import Database
+from nvr.holds import protecting
+from nvr.retention_clock import RetentionClock, Trust
+from search.store import ids
+from search.tables import Judgement, SeenBy
+from search.unmatched import Needed
+
+
+class NeededSightings:
+    def __init__(self, database: Database, clock: Clock, guard: RetentionClock | None = None):
+        self._database, self._clock, self._guard = database, clock, guard
+
+    async def of_day(self, day: str) -> Needed:
+        """`day`: UTC, YYYYMMDD."""
+        start = ids.day_start(day)
+        first, last = ids.first_at(start), ids.first_at(start + ids.DAY_MS) - 1
+        wall = to_microseconds(self._clock.now())
+        trust = await self._guard.look() if self._guard is not None else Trust(wall, wall, False)
+        async with self._database.reading() as session:
+            alerts = await session.scalars(
+                select(Alert.sighting).where(Alert.sighting.between(first, last), Alert.state != "rejected")
+            )
+            judged = select(Judgement.sighting).where(Judgement.sighting.between(first, last), Judgement.verdict == "candidate")
+            found = frozenset([*alerts, *await session.scalars(judged)])
+            cameras: dict[str, set[int]] = defaultdict(set)
+            for row in await session.scalars(select(SeenBy)):
+                cameras[row.camera].add(row.number)
+            holds = [
+                (frozenset(cameras[h.camera]), h.start_us // 1000, -(-h.end_us // 1000))
+                for h in await protecting(session, trust)
+                if h.start_us < (start + ids.DAY_MS) * 1000 and h.end_us > start * 1000
+            ]
+        return Needed(found, holds)
