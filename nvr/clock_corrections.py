@@ -2,29 +2,26 @@
 
 A row is made in the transaction that moves the stream's gaps, gets rid of names in the transactions that move files, and goes with
 the last one. A recorder whose correction was taken over by another one (a stream that changed its worker) hears so and stops.
+
+Nothing here removes a name: another recorder may be telling of it at this moment, and then it is the only one that stays. Second names
+that a crash left are no other footage (`is_second_name`), and who goes on with the correction takes them (nvr.file_moves).
 """
 
 from __future__ import annotations
 
-import asyncio
 import filecmp
-import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.clock import HOUR_US
-from core.database import Database
 from core.errors import StorageError
 from nvr import footage
 from nvr.footage import Segment
-from nvr.tables import ClockCorrection, Footage
+from nvr.tables import ClockCorrection
 from nvr.timeline import ClockStep
-
-log = logging.getLogger(__name__)
 
 SHIFTS = 5  # µs by which a new name that is taken already gives way, and one
 
@@ -74,19 +71,32 @@ async def load(session: AsyncSession, worker: str, before: Correction | None = N
     ]
 
 
+async def any_of(session: AsyncSession, worker: str) -> bool:
+    """Whether the worker has some."""
+    return await session.scalar(select(ClockCorrection.id).where(ClockCorrection.worker == worker).limit(1)) is not None
+
+
+async def current(session: AsyncSession, correction: Correction) -> Correction:
+    """As its row says now: a stop or an error may have come behind a transaction that was committed all the same."""
+    row = await session.get(ClockCorrection, correction.row) if correction.row is not None else None
+    if row is None or not (row.protected or correction.resumed):  # until then it is not known which files move
+        return correction
+    return replace(correction, step=replace(correction.step, files=tuple(row.files)), protected=row.protected, resumed=True)
+
+
 async def waiting(session: AsyncSession, streams: Collection[str]) -> dict[str, dict[int, int]]:
     """Of streams with corrections: by how much (µs) the files that begin then are going to move."""
     found = dict[str, dict[int, int]]()
-    rows = await session.scalars(select(ClockCorrection).order_by(ClockCorrection.id))
-    for row in [r for r in rows if r.stream in streams]:
+    query = select(ClockCorrection).where(ClockCorrection.stream.in_(streams)).order_by(ClockCorrection.id)
+    for row in await session.scalars(query):
         found.setdefault(row.stream, {}).update(dict.fromkeys(row.files, row.by_us))
     return found
 
 
 async def left_to(session: AsyncSession, worker: str, streams: Collection[str]) -> set[int]:
     """Rows of these streams that are other workers'."""
-    rows = await session.execute(select(ClockCorrection.id, ClockCorrection.stream).where(ClockCorrection.worker != worker))
-    return {row for row, stream in rows if stream in streams}
+    others = ClockCorrection.worker != worker
+    return set(await session.scalars(select(ClockCorrection.id).where(others, ClockCorrection.stream.in_(streams))))
 
 
 async def take_over(session: AsyncSession, worker: str, streams: Collection[str]) -> list[Correction]:
@@ -121,46 +131,34 @@ async def _own(session: AsyncSession, worker: str, correction: Correction) -> Cl
     return row
 
 
-async def remove_second_names(database: Database, volumes: Mapping[int, Path], streams: Collection[str]) -> list[Path]:
-    """A recorder was killed between giving files their second names and telling so: the old names with their entries are there, and
-    recovery would take the others for other footage. Returns what was removed."""
-    pairs = list[tuple[Path, Path]]()
-    async with database.reading() as session:
-        for row in await session.scalars(select(ClockCorrection).where(ClockCorrection.stream.in_(streams))):
-            waiting = set[int](row.files)
-            later = {s + row.by_us + shift for s in waiting for shift in range(SHIFTS)}
-            known = {(s.volume, s.start_us) for s in await _entries(session, row.stream, later)}
-            known |= {(s.volume, s.start_us) for s in await footage.still_open(session, [row.stream], 2**62)}
-            for old in await _entries(session, row.stream, waiting):
-                if old.start_us in waiting and old.volume in volumes:
-                    pairs += _pairs(dict(volumes), old, row.by_us, known)
-    return await asyncio.to_thread(_remove, pairs)
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Files of a correction that still have their old names."""
+
+    by_us: int
+    files: frozenset[int]
+
+    def sources(self, start_us: int) -> list[int]:
+        """Starts of the files of which this may be the second name."""
+        return [s for shift in range(SHIFTS) if (s := start_us - self.by_us - shift) in self.files]
 
 
-async def _entries(session: AsyncSession, stream: str, starts: Collection[int]) -> list[Segment]:
-    """Entries of the hours in which these files begin."""
-    hours = {start // HOUR_US for start in starts}
-    rows = await session.scalars(select(Footage).where(Footage.stream == stream, Footage.hour.in_(hours)))
-    return [s for r in rows for s in footage.unpack(r.stream, r.hour, r.volume, r.entries)]
+async def moves(session: AsyncSession, stream: str) -> list[Moves]:
+    rows = await session.scalars(select(ClockCorrection).where(ClockCorrection.stream == stream))
+    return [Moves(r.by_us, frozenset(r.files)) for r in rows]
 
 
-def _pairs(
-    volumes: dict[int, Path], old: Segment, by_us: int, known: Collection[tuple[int, int]]
-) -> Iterator[tuple[Path, Path]]:
-    """A file's name, and the second ones that it may have."""
-    for start in range(old.start_us + by_us, old.start_us + by_us + SHIFTS):
-        if (old.volume, start) not in known:
-            yield footage.path_of(volumes, old), footage.path_of(volumes, replace(old, start_us=start))
+def is_second_name(volumes: dict[int, Path], segment: Segment, given: Collection[Moves]) -> bool:
+    """Blocking. The file without an entry is one of these that has its new name already, or a copy: it is told of, or taken again,
+    when the correction goes on. Raises OSError."""
+    path = footage.path_of(volumes, segment)
+    sources = (s for m in given for s in m.sources(segment.start_us))
+    return any(same(footage.path_of(volumes, replace(segment, start_us=s)), path) for s in sources)
 
 
-def _remove(pairs: Iterable[tuple[Path, Path]]) -> list[Path]:
-    """Blocking."""
-    removed = list[Path]()
-    for first, second in pairs:
-        try:
-            if second.exists() and first.exists() and (second.samefile(first) or filecmp.cmp(first, second, shallow=False)):
-                second.unlink()
-                removed.append(second)
-        except OSError as e:
-            log.error("%s cannot be removed, a second name of %s: %s", second, first, e.strerror or e)
-    return removed
+def same(first: Path, second: Path) -> bool:
+    """Blocking. Two names of one file, or a whole copy. Raises OSError."""
+    try:
+        return second.samefile(first) or filecmp.cmp(first, second, shallow=False)
+    except FileNotFoundError:
+        return False

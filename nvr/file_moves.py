@@ -1,19 +1,19 @@
 """Files that a wrong clock named get their right names and entries.
 
 A file is moved as: second name (hard link) → one transaction (new entry, old one flagged) → old name goes, old entry
-goes. Each step may be the last before a crash: recovery adopts, or finishes the deletion. Where the file system has no hard
-links (CIFS, exFAT, FAT) the second name is a copy, made whole before it has its name, and files go one after another, so
-that there need be room for one.
+goes. Each step may be the last before a crash, a stop or an error: recovery finishes the deletion, and second names that nobody
+told of stay for the next try, which takes them. Nobody removes them: that may be too late, when another recorder has told of them.
+Where the file system has no hard links (CIFS, exFAT, FAT) the second name is a copy, made whole before it has its name, and files
+go one after another, so that there need be room for one.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import shutil
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from core.clock import HOUR_US
 from core.database import Database
 from core.files import sync_folder
 from nvr import footage, recovery, salvage
-from nvr.clock_corrections import TakenOver
+from nvr.clock_corrections import SHIFTS, same
 from nvr.disk_calls import DiskCalls
 from nvr.footage import Segment
 from nvr.tables import Footage
@@ -47,13 +47,15 @@ def batches(step: ClockStep) -> Iterator[ClockStep]:
 
 async def refile(database: Database, step: ClockStep, told: _Told | None = None) -> int:
     """Give the stream's files of the wrong clock their right times; returns how many were moved. `told` hears which, in the same
-    transaction. Raises OSError; TakenOver where `told` does: then nothing has moved."""
+    transaction. Raises OSError; StorageError, and what `told` does: then no file of this batch has moved."""
     starts = set(step.files or ())
     async with database.reading() as session:
         volumes = await footage.volume_paths(session)
         rows = await session.scalars(select(Footage).where(Footage.stream == step.stream, Footage.hour.in_(_hours(starts))))
         found = [(r.id, s) for r in rows for s in footage.unpack(r.stream, r.hour, r.volume, r.entries) if s.start_us in starts]
     going = [(number, s) for number, s in found if not s.flags & footage.DELETING]
+    for number in {number for number, s in found if s.flags & footage.DELETING}:  # told of before a stop
+        await _unlink_old(database, volumes, number)
     try:
         await _move(database, volumes, going, step.by_us, os.link, told)
     except OSError as e:
@@ -74,23 +76,34 @@ async def _move(
     told: _Told | None,
 ) -> None:
     segments, given_up = [s for _, s in going], threading.Event()
+    on = frozenset(s.volume for s in segments)
+    async with database.reading() as session:
+        known = await _known(session, segments, by_us)
     try:
-        moved = await CALLS.run(
-            frozenset(s.volume for s in segments), partial(_named, volumes, segments, by_us, name, given_up)
-        )  # fmt: skip
-    except TimeoutError:
-        given_up.set()  # names that it makes later would be of footage that stays where it is
+        moved = await CALLS.run(on, partial(_named, volumes, segments, by_us, name, known, given_up))
+    except BaseException:
+        given_up.set()  # it need not go on: the next try does
         raise
-    try:
-        async with database.session() as session:
-            await _exchange(session, going, moved)
-            if told is not None:
-                await told(session, {s.start_us for s in segments})
-    except TakenOver:
-        await CALLS.run(frozenset(s.volume for s in segments), partial(_unname, volumes, moved))
-        raise
+    async with database.session() as session:
+        await _exchange(session, going, moved)
+        if told is not None:
+            await told(session, {s.start_us for s in segments})
+    await CALLS.run(on, partial(_name_lost, volumes, segments, moved, name))
     for number in {number for number, _ in going}:
-        await recovery.finish_deletion(database, volumes, number, run=partial(CALLS.run, ("unlink", number)))
+        await _unlink_old(database, volumes, number)
+
+
+async def _unlink_old(database: Database, volumes: dict[int, Path], number: int) -> None:
+    await recovery.finish_deletion(database, volumes, number, run=partial(CALLS.run, ("unlink", number)))
+
+
+async def _known(session: AsyncSession, segments: Sequence[Segment], by_us: int) -> set[tuple[int, int]]:
+    """(volume, start) of files of the stream that have entries, or are open, about where these go."""
+    streams = {s.stream for s in segments}
+    hours = _hours({s.start_us + by_us + shift for s in segments for shift in range(SHIFTS)})
+    rows = await session.scalars(select(Footage).where(Footage.stream.in_(streams), Footage.hour.in_(hours)))
+    entries = [s for r in rows for s in footage.unpack(r.stream, r.hour, r.volume, r.entries)]
+    return {(s.volume, s.start_us) for s in (*entries, *await footage.still_open(session, list(streams), 2**62))}
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -120,31 +133,49 @@ def _moved(segment: Segment, by_us: int) -> Segment:
 
 
 def _named(
-    volumes: dict[int, Path], segments: Sequence[Segment], by_us: int, name: _Name, given_up: threading.Event
+    volumes: dict[int, Path],
+    segments: Sequence[Segment],
+    by_us: int,
+    name: _Name,
+    known: Collection[tuple[int, int]],
+    given_up: threading.Event,
 ) -> list[Segment]:
-    """Blocking. A second name for each file; returns them as they will be."""
-    moved = list[Segment]()
-    try:
-        for segment in segments:
-            new = _moved(segment, by_us)
-            while (path := footage.path_of(volumes, new)).exists():  # of another file that moves itself
+    """Blocking. A second name for each file, where it does not have one already; returns them as they will be."""
+    moved, taken = list[Segment](), set(known)
+    for segment in segments:
+        old, new = footage.path_of(volumes, segment), _moved(segment, by_us)
+        begun = _begun(volumes, old, new, taken)
+        if begun is None:
+            while (new.volume, new.start_us) in taken or footage.path_of(
+                volumes, new
+            ).exists():  # another one that moves itself
                 new = replace(new, start_us=new.start_us + 1)
+            path = footage.path_of(volumes, new)
             path.parent.mkdir(parents=True, exist_ok=True)
-            name(footage.path_of(volumes, segment), path)
-            moved.append(new)
-            if given_up.is_set():
-                raise TimeoutError("its volume answered too late")
-    except OSError:
-        _unname(volumes, moved)
-        raise
+            name(old, path)
+        moved.append(begun or new)
+        taken.add((moved[-1].volume, moved[-1].start_us))
+        if given_up.is_set():
+            raise TimeoutError("its volume answered too late")
     return moved
 
 
-def _unname(volumes: dict[int, Path], moved: Sequence[Segment]) -> None:
-    """Blocking. Recovery would take a second name for other footage."""
-    for made in moved:
-        with contextlib.suppress(OSError):
-            footage.path_of(volumes, made).unlink()
+def _begun(volumes: dict[int, Path], old: Path, new: Segment, known: Collection[tuple[int, int]]) -> Segment | None:
+    """Blocking. What a try before this one named, and could not tell of."""
+    for shift in range(SHIFTS):
+        maybe = replace(new, start_us=new.start_us + shift)
+        if (maybe.volume, maybe.start_us) not in known and same(old, footage.path_of(volumes, maybe)):
+            return maybe
+    return None
+
+
+def _name_lost(volumes: dict[int, Path], segments: Sequence[Segment], moved: Sequence[Segment], name: _Name) -> None:
+    """Blocking. The old names go now: whoever removed a new one meanwhile would have removed the footage."""
+    for segment, new in zip(segments, moved, strict=True):
+        old, path = footage.path_of(volumes, segment), footage.path_of(volumes, new)
+        if not path.exists() and old.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            name(old, path)
 
 
 async def _exchange(session: AsyncSession, going: Sequence[tuple[int, Segment]], moved: Sequence[Segment]) -> None:

@@ -31,6 +31,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.clock import HOUR_US, from_microseconds, to_microseconds
 from core.database import Database
 from nvr import clock_corrections, fmp4, footage, salvage, timeline, volume_quarantine
+from nvr.clock_corrections import Moves
 from nvr.disk_calls import DiskCalls
 from nvr.fmp4 import TIMESCALE
 from nvr.footage import Segment
@@ -84,8 +85,6 @@ async def recover(database: Database, streams: Iterable[str], now: datetime) -> 
             await _close(database, volumes, _left_open(row), found, now)
         else:
             found.waiting += 1
-    removed = await clock_corrections.remove_second_names(database, volumes, wanted)
-    found.removed += [str(p) for p in removed]
     await _adopt_recent(database, volumes, wanted, now, found)
     async with database.reading() as session:
         moving = await clock_corrections.waiting(session, wanted)
@@ -266,7 +265,8 @@ async def finish_deletion(
         row = await footage.locked(session, number)
         if row is not None:
             entries = footage.unpack(row.stream, row.hour, row.volume, row.entries)
-            await footage.rewrite(session, row, [s for s in entries if not s.flags & footage.DELETING])
+            gone = {s.start_us for s in going}  # others may have been flagged since
+            await footage.rewrite(session, row, [s for s in entries if not (s.flags & footage.DELETING and s.start_us in gone)])
     if found is not None:
         found.removed += [str(p) for p in paths]
     return going
@@ -295,15 +295,38 @@ async def _adopt_recent(
         if not files:
             continue
         async with database.reading() as session:
-            opened = await footage.still_open(session, [stream], 2**62)
-            rows = await session.scalars(
-                select(Footage).where(Footage.stream == stream, Footage.hour >= to_microseconds(since) // HOUR_US - 24)
-            )
-            entries = (s for r in rows for s in footage.unpack(r.stream, r.hour, r.volume, r.entries))  # also what is to go
-            known = {(s.volume, s.start_us) for s in (*opened, *entries)}
+            moves = await clock_corrections.moves(session, stream)  # before the entries: another recorder may go on with them
+        hours = to_microseconds(since) // HOUR_US - 24
+        known = await _known(database, stream, hours)
         for volume, start, path in files:
-            if start is None or (volume, start) not in known:
-                await _adopt(database, volumes[volume], Segment(stream, volume, start or 0, start or 0), path, now, found)
+            unknown = Segment(stream, volume, start or 0, start or 0)
+            if start is not None and ((volume, start) in known or await _is_moving(database, volumes, unknown, moves, hours)):
+                continue
+            await _adopt(database, volumes[volume], unknown, path, now, found)
+
+
+async def _known(database: Database, stream: str, since_hour: int) -> set[tuple[int, int]]:
+    """(volume, start) of files with entries, also of those that are to go, and of open ones."""
+    async with database.reading() as session:
+        opened = await footage.still_open(session, [stream], 2**62)
+        rows = await session.scalars(select(Footage).where(Footage.stream == stream, Footage.hour >= since_hour))
+        entries = (s for r in rows for s in footage.unpack(r.stream, r.hour, r.volume, r.entries))
+        return {(s.volume, s.start_us) for s in (*opened, *entries)}
+
+
+async def _is_moving(
+    database: Database, volumes: dict[int, Path], unknown: Segment, moves: list[Moves], since_hour: int
+) -> bool:
+    """The file is no other footage: a correction that waits gave it this name, or has told of it meanwhile."""
+    if not any(m.sources(unknown.start_us) for m in moves):
+        return False
+    try:
+        if await asyncio.to_thread(clock_corrections.is_second_name, volumes, unknown, moves):
+            return True
+    except OSError as e:
+        log.error("%s cannot be read: %s", footage.path_of(volumes, unknown), e.strerror or e)
+        return True
+    return (unknown.volume, unknown.start_us) in await _known(database, unknown.stream, since_hour)
 
 
 def _finish_salvages(volumes: dict[int, Path], stream: str, days: Iterable[str]) -> None:

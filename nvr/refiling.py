@@ -122,7 +122,7 @@ class Refiler:
         """Where retention believes the clock, what earlier boots and clocks filed gets its right times."""
         async with self._database.reading() as session:
             left = await clock_corrections.left_to(session, self._worker, self._recorded)
-            waits = await clock_corrections.load(session, self._worker)
+            waits = await clock_corrections.any_of(session, self._worker)
         if left:
             async with self._database.session() as session:
                 for one in await clock_corrections.take_over(session, self._worker, self._recorded):
@@ -286,6 +286,9 @@ class Refiler:
         try:
             await self._wait_for_entries(step, patience)
             async with self._moving:
+                async with self._database.reading() as session:
+                    correction = await clock_corrections.current(session, correction)
+                step = correction.step
                 if not correction.resumed:
                     step = await self._named(step, self._epoch if step.more else None)
                 if not correction.protected:

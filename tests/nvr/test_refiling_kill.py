@@ -116,9 +116,9 @@ async def test_a_stream_that_changed_its_recorder_is_corrected_once(filed: Filed
     first._worker = "clock-0"
     await first._correct(replace_row(ours), 1)  # which had begun before
     assert first.moved == 0 and [s.start_us for s in await segments_of(filed.database)] == STARTS
-    assert len(await filed.names()) == len(STARTS)  # and left no second names
     await other.finish()
     assert other.moved == len(STARTS) and await corrections(filed.database) == []
+    assert len(await filed.names()) == len(STARTS)  # it took the second names of the first one
 
 
 def replace_row(correction: Correction) -> Correction:
@@ -126,7 +126,7 @@ def replace_row(correction: Correction) -> Correction:
 
 
 async def test_other_files_at_the_new_names_are_kept(filed: Filed) -> None:
-    """Footage that has no entry yet, and is no second name, is adopted and never removed."""
+    """What has no entry yet, and is no second name, is adopted, or goes to quarantine as here; a second name stays."""
     await filed.prepare(*STARTS[:2])
     async with filed.database.session() as session:
         step = ClockStep("cam/main", T, T + 80 * SECOND, HOUR, tuple(STARTS[:2]))
@@ -135,8 +135,12 @@ async def test_other_files_at_the_new_names_are_kept(filed: Filed) -> None:
     await asyncio.to_thread(other.parent.mkdir, parents=True, exist_ok=True)
     await asyncio.to_thread(other.write_bytes, b"film of somebody else")
     await asyncio.to_thread(shutil.copyfile, path_of(filed.archive.paths, filed.segments[1]), copy)
-    removed = await clock_corrections.remove_second_names(filed.database, filed.archive.paths, ["cam/main"])
-    assert removed == [copy] and await asyncio.to_thread(other.exists)
+    async with filed.database.reading() as session:
+        moves = await clock_corrections.moves(session, "cam/main")
+    paths, known = filed.archive.paths, [replace(s, start_us=s.start_us + HOUR) for s in filed.segments]
+    assert [await asyncio.to_thread(clock_corrections.is_second_name, paths, s, moves) for s in known] == [False, True]
+    found = await recovery.recover(filed.database, ["cam/main"], from_microseconds(T + HOUR) + timedelta(minutes=5))
+    assert found.quarantined == [str(other)] and await asyncio.to_thread(copy.exists)
 
 
 async def test_gaps_of_the_boot_before_are_moved_back_once(filed: Filed, tmp_path: Path) -> None:
