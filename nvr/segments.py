@@ -355,14 +355,14 @@ class SegmentSink:
 
     def _failed(self, file: SegmentFile, disk: Disk, error: OSError) -> None:
         opening = not file.made
-        self._volumes.report(disk, error, opening=opening)
+        self._volumes.report(disk, error, opening=self.stream if opening else "")
         if opening:
             log.error("%s cannot be made: %s", file.path, error.strerror or error, extra={"stream": self.stream})
         segment = self.segment
         if segment is not None and segment.file is file:
             covered = segment.start_us + written_us(segment)
             segment.failed = True
-            if opening or len(self._volumes.disks) == 1:
+            if len(self._volumes.disks) == 1 or (opening and not self._volumes.has_place(self.stream)):
                 self._blocked_until_us = self._arrival_us + DISK_PAUSE_US
             self._stop(_disk_cause(error), error.strerror or "", covered)
 

@@ -29,6 +29,7 @@ from core.files import write_all
 from core.tasks import run_all
 from nvr import volume_lock
 from nvr.arena import Arena, ArenaPool
+from nvr.avoided_disks import AvoidedDisks
 from nvr.disk_calls import DiskCalls
 from nvr.rendezvous import score
 from nvr.tables import Volume
@@ -180,6 +181,7 @@ class VolumeSet:
     on_flush_failed: Callable[[Disk], None] = lambda _: None
     _by_number: dict[int, Disk] = field(default_factory=dict)
     _calls: DiskCalls = field(default_factory=lambda: DiskCalls(LOOK_SECONDS))
+    _avoid: AvoidedDisks = field(default_factory=AvoidedDisks)
 
     @classmethod
     def of(
@@ -246,19 +248,30 @@ class VolumeSet:
     def place(self, stream: str, before: Disk | None) -> Disk | None:
         """Where the stream's next file goes: where the last one went, else by weighted rendezvous hashing.
 
-        The weight is free space, so that disks fill evenly; each worker comes to the same answer without
-        asking the others. None: no disk can be used.
+        The weight is free space, so that disks fill evenly; each worker comes to the same answer without asking the others. A disk
+        that took no file of this stream lately is the last choice. None: no disk can be used.
         """
-        if before is not None and before.usable:
+        if before is not None and before.usable and not self._avoided(stream, before):
             return before
         usable = [d for d in self.disks if d.usable]
-        return max(usable, key=lambda d: score(stream, d.identity, max(d.free, d.total // 100, 1)), default=None)
+        free = [d for d in usable if not self._avoided(stream, d)]
+        if usable and not free:
+            return min(usable, key=lambda d: self._avoided(stream, d))
+        return max(free, key=lambda d: score(stream, d.identity, max(d.free, d.total // 100, 1)), default=None)
 
-    def report(self, disk: Disk, error: OSError, *, opening: bool = False) -> None:
-        """A write failed: the disk is out of use until a probe succeeds. `opening`: a file could not be made; where what lies at its
-        name may be the reason, a probe decides whether it is the disk's."""
+    def has_place(self, stream: str) -> bool:
+        """There is a usable disk that has not refused this stream's files."""
+        return any(d.usable and not self._avoided(stream, d) for d in self.disks)
+
+    def _avoided(self, stream: str, disk: Disk) -> float:
+        return self._avoid.until(stream, disk.number, self.clock.monotonic())
+
+    def report(self, disk: Disk, error: OSError, *, opening: str = "") -> None:
+        """A write failed: the disk is out of use until a probe succeeds. `opening`: a file of this stream could not be made; where
+        what lies at its name may be the reason, a probe decides whether it is the disk's, and the stream goes to another one."""
         if opening and error.errno in NAME_ERRORS:
             disk.is_doubted = True
+            self._avoid.note(opening, disk.number, self.clock.monotonic())
             return
         self._change(disk, "full" if error.errno in FULL else "failed", error.strerror or str(error))
 

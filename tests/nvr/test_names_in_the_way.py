@@ -12,10 +12,15 @@ import pytest
 from sqlalchemy import select
 
 from cameras.virtual.rtsp_server import Mount
+from core.clock import ManualClock
 from core.database import Database
 from nvr import writer
+from nvr.avoided_disks import AVOID_SECONDS
+from nvr.fmp4 import TIMESCALE
 from nvr.streams import StreamSpec
 from nvr.tables import Gap
+from nvr.volumes import Disk, VolumeSet
+from nvr.writer import Writer
 from tests.nvr.conftest import LOGIN, eventually, record, segments_of
 
 
@@ -68,3 +73,42 @@ async def test_a_disk_that_takes_no_file_at_all_is_out_of_use(
         monkeypatch.setattr("nvr.volumes.probe", lambda _disk: refuses(tmp_path / "video" / "x", os.O_CREAT))
         await eventually(lambda: disk.state == "failed", 20)
         monkeypatch.undo()
+
+
+@pytest.mark.parametrize("put", [_file, _dead_link])
+async def test_a_name_in_the_way_sends_the_camera_to_another_disk(
+    put: Any, rtsp_camera: tuple[Mount, str], database: Database, tmp_path: Path
+) -> None:
+    """The first disk takes files, and not this camera's; the second one does at once, and keeps the camera."""
+    folders = [tmp_path / "a", tmp_path / "b"]
+    async with record(database, folders) as machine:
+        chosen = machine.volumes.place("cam/main", None)
+        assert chosen is not None
+    await asyncio.to_thread(put, chosen.path / "cam")
+    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
+    async with record(database, folders, spec, segment_seconds=1.1) as machine:
+        await eventually(lambda: machine.streams["cam/main"].sink.recorded > 3 * TIMESCALE, 8)
+        assert all(d.usable for d in machine.volumes.disks)
+    segments = await segments_of(database)
+    assert len(segments) >= 2 and all(s.volume != chosen.number for s in segments if s.frames)
+
+
+def test_a_disk_that_refused_a_camera_is_tried_last_and_later_again() -> None:
+    clock = ManualClock()
+    disks = [Disk(n, Path(f"/{n}"), f"disk-{n}", Writer(), total=1000, free=100) for n in (1, 2)]
+    volumes = VolumeSet(disks, clock)
+    refused = PermissionError(errno.EACCES, "")
+    first = volumes.place("c/main", None)
+    assert first is not None and volumes.has_place("c/main")
+    volumes.report(first, refused, opening="c/main")
+    second = volumes.place("c/main", first)
+    assert second is not first and second is not None and volumes.place("c/main", second) is second
+    assert any(volumes.place(f"c{i}/main", first) is first for i in range(2))  # of other cameras nothing is known
+    second.state = "failed"
+    assert volumes.place("c/main", second) is first and not volumes.has_place("c/main")
+    second.state = "ok"
+    clock.advance(1.0)
+    volumes.report(second, refused, opening="c/main")
+    assert volumes.place("c/main", second) is first and not volumes.has_place("c/main")  # refused longest ago
+    clock.advance(AVOID_SECONDS)
+    assert volumes.has_place("c/main") and volumes.place("c/main", second) is second
