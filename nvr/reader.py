@@ -7,8 +7,9 @@ simply passed over.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,7 +23,9 @@ from nvr.archive import Span, gaps_between
 from nvr.footage import Segment
 from nvr.gop_index import Gop
 
-MAX_PARTIAL = 3  # GOPs at the live edge whose refresh may not be complete
+MAX_PARTIAL = 3  # GOPs at the live edge whose refresh may not be complete …
+PARTIAL_US = 1_000_000  # … so far apart at least
+MAX_READ = 48_000_000  # bytes that one question reads of a stream for its keyframes and what makes them whole
 JOINED_US = 100_000  # between two files that go on with each other
 
 
@@ -51,7 +54,13 @@ class Keyframe:
     # Of a stream with gradual refresh: the coded pictures behind it until the picture is whole (nvr.refresh). `at_us` is the time
     # of the first.
     following: tuple[bytes, ...] = ()
+    refresh_us: int = 0  # from the first to the last of these pictures
     unusable: str = ""  # why no picture comes of it
+
+    @property
+    def whole_us(self) -> int:
+        """From when on the picture is whole, µs UTC."""
+        return self.at_us + self.refresh_us
 
 
 class ArchiveReader:
@@ -97,10 +106,11 @@ class ArchiveReader:
         rows = await self.segments(stream, start_us, end_us)
         return await self._run(_all_gops, rows, start_us, end_us, limit)
 
-    async def keyframes(self, stream: str, start_us: int, end_us: int, limit: int = 50) -> list[Keyframe]:
-        """Keyframes with start <= time < end, oldest first."""
+    async def keyframes(self, stream: str, start_us: int, end_us: int, limit: int = 50, *, step_us: int = 0) -> list[Keyframe]:
+        """Keyframes with start <= time < end, oldest first, at least `step_us` apart; fewer than there are where they are large, or
+        where the refresh of one lasts until behind others."""
         gops = [g for g in await self.gops(stream, start_us, end_us) if start_us <= g.start_us < end_us]
-        return await self._run(_read_keyframes, stream, gops[:limit])
+        return await self._run(partial(_read_keyframes, stream, gops, limit, step_us=step_us))
 
     async def latest_keyframes(self, stream: str, seconds: float, limit: int = 12) -> list[Keyframe]:
         """The newest keyframes of the last `seconds`, oldest first."""
@@ -120,7 +130,7 @@ class ArchiveReader:
     async def keyframe_at(self, stream: str, at_us: int) -> Keyframe | None:
         """The keyframe of the GOP that holds `at_us`."""
         gops = await self.gops(stream, at_us, at_us + 1)
-        frames = await self._run(_read_keyframes, stream, gops[:1])
+        frames = await self._run(_read_keyframes, stream, gops, 1)
         return frames[0] if frames else None
 
     async def newest_end(self, stream: str) -> int | None:
@@ -162,9 +172,7 @@ def _newest_of_all(
     found = {}
     for stream, segments in rows.items():
         gops = [g for g in _all_gops(segments, start_us, end_us, 5000) if g.start_us >= start_us]
-        frames = _read_keyframes(stream, gops[-limit:])
-        if len(frames) < min(limit, len(gops)):  # of gradual refresh the newest is not whole yet
-            frames = _read_keyframes(stream, gops[-limit - MAX_PARTIAL :])[-limit:]
+        frames = _newest_keyframes(stream, gops, limit)
         if frames:
             found[stream] = frames
     return found
@@ -182,42 +190,90 @@ def _locate(segment: Segment, path: Path, gops: Sequence[Gop]) -> list[LocatedGo
     ]
 
 
-def _read_keyframes(stream: str, gops: Sequence[LocatedGop]) -> list[Keyframe]:
-    frames: list[Keyframe] = []
-    configurations: dict[Path, tuple[str, bytes]] = {}
+def _read_keyframes(stream: str, gops: Sequence[LocatedGop], limit: int, *, step_us: int = 0) -> list[Keyframe]:
+    """The oldest. No picture is part of two refreshes: a point within the one before is passed over."""
+    files, frames, tries, free_us = _Files(stream, gops), list[Keyframe](), 0, -1
     for i, gop in enumerate(gops):
-        try:
-            if gop.path not in configurations:
-                configurations[gop.path] = fmp4.codec_configuration(fmp4.read_init(gop.path))
-            codec, record = configurations[gop.path]
-            fragment = next(fmp4.scan(gop.path, gop.offset), None)
-            if fragment is None or not codec:
-                continue
-            with gop.path.open("rb") as f:
-                f.seek(fragment.data_offset)
-                data = f.read(fragment.first_size)
-            frame = Keyframe(stream, gop.start_us, codec, record, data, gop.size)
-            whole = frame if refresh.is_keyframe(data, codec) else _until_whole(frame, gops[i:])
-            if whole is not None:
-                frames.append(whole)
-        except OSError:
+        if len(frames) == limit or tries == limit + MAX_PARTIAL or files.allowance.left <= 0:
+            break
+        if gop.start_us < free_us:
             continue
+        tries += 1
+        if (frame := files.keyframe(i)) is not None:
+            frames.append(frame)
+            free_us = max(frame.whole_us + 1, frame.at_us + step_us)
     return frames
 
 
-def _until_whole(frame: Keyframe, gops: Sequence[LocatedGop]) -> Keyframe | None:
-    """A GOP's first picture, which is no keyframe, with what a decoder needs behind it; None: it is not there yet. Raises OSError."""
-    gop, file_end = gops[0], gops[0].end_us
-    places = [(gop.path, gop.offset)]
-    for later in gops[1:]:
-        if later.path != places[-1][0]:
-            if abs(later.start_us - file_end) > JOINED_US:
-                break
-            places.append((later.path, later.offset))
-        file_end = later.end_us
-    needed, period = refresh.pictures_needed(frame.data, frame.codec), (gop.end_us - gop.start_us) * 9 // 100
-    try:
-        rest = refresh.following(places, frame.codec, needed, period)
-    except ProtocolError as e:
-        return replace(frame, unusable=str(e))
-    return replace(frame, following=tuple(rest)) if rest is not None else None
+def _newest_keyframes(stream: str, gops: Sequence[LocatedGop], limit: int) -> list[Keyframe]:
+    """The newest, oldest first; the same holds."""
+    files, frames, tries = _Files(stream, gops), list[Keyframe](), 0
+    until_us, last_us = 2**62, 0  # so far a refresh may reach; how long the last one took
+    for i in range(len(gops) - 1, -1, -1):
+        if len(frames) == limit or tries == limit + MAX_PARTIAL or files.allowance.left <= 0:
+            break
+        if gops[i].start_us + last_us >= until_us:
+            continue
+        tries += 1
+        frame = files.keyframe(i)
+        if frame is None:  # it is not whole yet: nor is one just before it
+            until_us = min(until_us, gops[i].start_us - PARTIAL_US) if not frames else until_us
+            continue
+        last_us = frame.refresh_us
+        if frame.whole_us < until_us or not frames:
+            frames.append(frame)
+            until_us = frame.at_us
+    return frames[::-1]
+
+
+class _Files:
+    """Keyframes of the GOPs of one stream. Blocking."""
+
+    def __init__(self, stream: str, gops: Sequence[LocatedGop]):
+        self.allowance = refresh.Allowance(MAX_READ)
+        self._stream, self._gops = stream, gops
+        self._configurations: dict[Path, tuple[str, bytes]] = {}
+
+    def keyframe(self, i: int) -> Keyframe | None:
+        """The one that begins GOP `i`; None where it cannot be read, or is not whole yet."""
+        gop = self._gops[i]
+        try:
+            if gop.path not in self._configurations:
+                self._configurations[gop.path] = fmp4.codec_configuration(fmp4.read_init(gop.path))
+            codec, record = self._configurations[gop.path]
+            fragment = next(fmp4.scan(gop.path, gop.offset), None)
+            if fragment is None or not codec:
+                return None
+            with gop.path.open("rb") as f:
+                f.seek(fragment.data_offset)
+                data = f.read(fragment.first_size)
+            self.allowance.left -= len(data)
+            frame = Keyframe(self._stream, gop.start_us, codec, record, data, gop.size)
+            return frame if refresh.is_keyframe(data, codec) else self._until_whole(frame, i)
+        except OSError:
+            return None
+
+    def _until_whole(self, frame: Keyframe, i: int) -> Keyframe | None:
+        """A GOP's first picture, which is no keyframe, with what a decoder needs behind it. Raises OSError."""
+        gop = self._gops[i]
+        needed, period = refresh.pictures_needed(frame.data, frame.codec), (gop.end_us - gop.start_us) * 9 // 100
+        try:
+            found = refresh.following(self._places(i), frame.codec, needed, period, self.allowance)
+        except ProtocolError as e:
+            return replace(frame, unusable=str(e))
+        if found is None:
+            return None
+        return replace(frame, following=tuple(found.pictures), refresh_us=found.lasts * 100 // 9)
+
+    def _places(self, i: int) -> Iterator[refresh.Place]:
+        """Where GOP `i` begins, and each later file that goes on with the one before."""
+        path, file_end = self._gops[i].path, self._gops[i].end_us
+        yield path, self._gops[i].offset
+        for k in range(i + 1, len(self._gops)):
+            later = self._gops[k]
+            if later.path != path:
+                if abs(later.start_us - file_end) > JOINED_US:
+                    return
+                path = later.path
+                yield path, later.offset
+            file_end = later.end_us

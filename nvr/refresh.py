@@ -8,6 +8,7 @@ picture is whole by itself, and anything else takes until the next such point: t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import ProtocolError
@@ -17,14 +18,17 @@ from nvr.nal_units import Role, is_intra_slice, is_key_type, is_sei, nal_type, r
 MAX_PICTURES = 300  # that are decoded for one
 MAX_TIME = 12 * fmp4.TIMESCALE  # that they last
 MAX_BYTES = 24_000_000
+MAX_UNITS = 4096  # NAL units of a picture that are looked at; slices of the largest picture are fewer
 
 Place = tuple[Path, int]  # a file, and where in it a GOP begins
 
 
 def units(sample: bytes) -> Iterator[bytes]:
-    """NAL units of a sample, with lengths of 4 bytes; what is cut short is left out."""
+    """NAL units of a sample, with lengths of 4 bytes; what is cut short is left out, and what comes behind MAX_UNITS."""
     at = 0
-    while at + 5 <= len(sample):
+    for _ in range(MAX_UNITS):
+        if at + 5 > len(sample):
+            return
         end = at + 4 + int.from_bytes(sample[at : at + 4], "big")
         if end > len(sample):
             return
@@ -45,33 +49,60 @@ def pictures_needed(sample: bytes, codec: str) -> int | None:
     return 0 if _is_intra(sample, codec) else None
 
 
-def following(places: Iterable[Place], codec: str, needed: int | None, period: int) -> list[bytes] | None:
-    """Blocking. The samples behind the first one of the first place that a decoder needs; None where they are not there (yet).
-    `period`: of 90 kHz, until the next such point. Raises OSError; ProtocolError where it takes more than anybody decodes."""
-    return behind(_samples(places), codec, needed, period)
+@dataclass(slots=True)
+class Allowance:
+    """Bytes that may still be read; below 0 where the last reading took more."""
+
+    left: int
 
 
-def behind(samples: Iterable[tuple[int, bytes]], codec: str, needed: int | None, period: int) -> list[bytes] | None:
+class Refresh:
+    """What a decoder needs behind one point, picture by picture. `needed` as `pictures_needed` says; `period`: of 90 kHz, until the
+    next such point."""
+
+    def __init__(self, codec: str, needed: int | None, period: int):
+        self._codec, self._needed, self._period = codec, needed, period
+        self._size = 0
+        self.pictures: list[bytes] = []
+        self.lasts = 0  # 90 kHz, from the point to the last of them
+        self.is_whole = needed == 0
+
+    def add(self, time: int, sample: bytes) -> None:
+        """The next picture, `time` (90 kHz) behind the point. Raises ProtocolError where it takes more than anybody decodes."""
+        if self._needed is None and time >= self._period:
+            self.is_whole = True
+            return
+        self.pictures.append(sample)
+        self.lasts, self._size = time, self._size + len(sample)
+        if self._needed is not None:
+            self._needed -= _is_reference(sample, self._codec)
+        self.is_whole = self._needed == 0 or is_keyframe(sample, self._codec)
+        if not self.is_whole and (len(self.pictures) >= MAX_PICTURES or self._size > MAX_BYTES or time > MAX_TIME):
+            raise ProtocolError("the refresh of its pictures takes longer than they are decoded for")
+
+
+def following(
+    places: Iterable[Place], codec: str, needed: int | None, period: int, allowance: Allowance | None = None
+) -> Refresh | None:
+    """Blocking. The refresh behind the first sample of the first place; None where it is not complete (yet). What is read is taken
+    from the allowance. Raises OSError; ProtocolError as `Refresh.add`."""
+    return behind(_samples(places, allowance or Allowance(MAX_BYTES)), codec, needed, period)
+
+
+def behind(samples: Iterable[tuple[int, bytes]], codec: str, needed: int | None, period: int) -> Refresh | None:
     """The same of (time, sample), the first of which is the point."""
-    found, size, begin = list[bytes](), 0, -1
+    refresh, begin = Refresh(codec, needed, period), -1
     for time, sample in samples:
-        if needed == 0 or (needed is None and begin >= 0 and time - begin >= period):
-            return found
         if begin < 0:
             begin = time
-            continue
-        found.append(sample)
-        size += len(sample)
-        if is_keyframe(sample, codec):
-            return found
-        if needed is not None:
-            needed -= _is_reference(sample, codec)
-        if needed and (len(found) >= MAX_PICTURES or size > MAX_BYTES or time - begin > MAX_TIME):
-            raise ProtocolError("the refresh of its pictures takes longer than they are decoded for")
-    return found if not needed else None
+        else:
+            refresh.add(time - begin, sample)
+        if refresh.is_whole:
+            return refresh
+    return None
 
 
-def _samples(places: Iterable[Place]) -> Iterator[tuple[int, bytes]]:
+def _samples(places: Iterable[Place], allowance: Allowance) -> Iterator[tuple[int, bytes]]:
     """(time since the first place began, bytes), through all places."""
     before = 0
     for path, offset in places:
@@ -80,6 +111,7 @@ def _samples(places: Iterable[Place]) -> Iterator[tuple[int, bytes]]:
             for time, at, size, duration in fmp4.samples(path, offset):
                 base = time - before if base is None else base
                 f.seek(at)
+                allowance.left -= size
                 yield time - base, f.read(size)
                 end = time - base + duration
         before = end

@@ -64,7 +64,7 @@ class Visitor:
         track, buffer, came = session.track, bytearray(session.early), 0
         assembler = UnitAssembler(track.codec, track.parameter_sets, Counters(), found.append)
         receiver = RtpReceiver(assembler, track.payload_type, probe_of(track))
-        began, samples = self._clock.monotonic(), list[bytes]()  # from the picture on with which decoding begins
+        began, picture = self._clock.monotonic(), _Picture()
         while True:
             if self._clock.monotonic() - began > POINT_SECONDS:
                 assembler.accept(RECOVERY)
@@ -73,10 +73,9 @@ class Visitor:
                     receiver.packet(packet, memoryview(packet), 0, len(packet))
             assembler.flush_ready()
             for run in found:
-                samples = [*([] if run.key else samples), *_samples_of(run)] if run.key or samples else []
-                if samples and (rest := _until_whole(samples, run.video.codec)) is not None:
-                    at, video = to_microseconds(self._clock.now()), run.video
-                    return Keyframe(stream, at, video.codec, video.configuration(), samples[0], following=rest)
+                if picture.take(_samples_of(run), run.video.codec, key=run.key, broken=run.broken):
+                    at, video, rest = to_microseconds(self._clock.now()), run.video, tuple(picture.following)
+                    return Keyframe(stream, at, video.codec, video.configuration(), picture.first, following=rest)
             found.clear()
             data = await _receive(session)
             if not data:  # what came is whole: the next picture is far
@@ -93,13 +92,39 @@ def _samples_of(run: Assembled) -> list[bytes]:
     return [data[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
 
-def _until_whole(samples: list[bytes], codec: str) -> tuple[bytes, ...] | None:
-    """What a decoder needs behind the first of them; None: it has not come yet. Raises ProtocolError."""
-    if refresh.is_keyframe(samples[0], codec):
-        return ()
-    needed = refresh.pictures_needed(samples[0], codec)
-    rest = refresh.behind(enumerate(samples), codec, needed, len(samples) + 1)
-    return tuple(rest) if rest is not None and needed is not None else None
+class _Picture:
+    """The picture on which decoding begins, and those behind it until it is whole. Each sample is looked at once."""
+
+    def __init__(self) -> None:
+        self.first = b""
+        self._refresh: refresh.Refresh | None = None
+        self._count = 0  # pictures behind the first one
+
+    @property
+    def following(self) -> list[bytes]:
+        return self._refresh.pictures if self._refresh is not None else []
+
+    def take(self, samples: list[bytes], codec: str, *, key: bool, broken: bool) -> bool:
+        """The next ones came (`key`: from a keyframe or recovery point on); returns whether it is whole. Raises ProtocolError."""
+        if key and refresh.is_keyframe(samples[0], codec):
+            self.first, self._refresh = samples[0], None
+            return True
+        if broken:
+            self._refresh = None
+        if key and self._refresh is None:
+            needed, self._count = refresh.pictures_needed(samples[0], codec), 0
+            self.first, samples = samples[0], samples[1:]
+            self._refresh = (
+                refresh.Refresh(codec, needed, 0) if needed is not None else None
+            )  # else nobody knows when it is whole
+        if self._refresh is None:
+            return False
+        for sample in samples:
+            if self._refresh.is_whole:
+                break
+            self._count += 1
+            self._refresh.add(self._count, sample)
+        return self._refresh.is_whole
 
 
 async def _receive(session: RtspSession) -> bytes:

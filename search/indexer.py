@@ -54,6 +54,7 @@ class Reading:
     counts: Counts = field(default_factory=Counts)
     strikes: int = 0
     skipped: int = 0
+    free_us: int = 0  # the newest picture is whole from here on: what lies before was decoded for it
     dirty: bool = False
     waiting: dict[int, Track] = field(default_factory=dict)  # stored, without a picture from the main stream yet
 
@@ -134,7 +135,8 @@ class Indexer:
         end_us = min(self._again.end_us if self._again else now_us + 5_000_000, now_us + 5_000_000)
         if may_skip and now_us - reading.position_us > BEHIND_US and _is_quiet(reading):
             await self._pass_over(stream, reading, now_us)
-        frames = await self._reader.keyframes(stream.id, reading.position_us + STEP_US, end_us, self._settings.batch)
+        begin_us = max(reading.position_us + STEP_US, reading.free_us)
+        frames = await self._reader.keyframes(stream.id, begin_us, end_us, self._settings.batch)
         frames = _of_one_day(frames)
         if not frames:
             return 0
@@ -145,6 +147,7 @@ class Indexer:
             reading.strikes = 0
         changed = await self._store(stream, looked, reading, frames[-1].at_us)
         reading.memory, reading.position_us, reading.dirty = looked.memory, frames[-1].at_us, True
+        reading.free_us = frames[-1].whole_us + 1
         _add(reading.counts, looked.counts)
         await self._closeups(camera, stream, reading, looked.tracks)
         return changed

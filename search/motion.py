@@ -72,14 +72,13 @@ async def search(
     try:
         while position < end_us or waiting:
             while position < end_us and len(waiting) < workers + 1:
-                frames = await reader.keyframes(stream, position, end_us, STRETCH * 3)
+                frames = await reader.keyframes(stream, position, end_us, STRETCH, step_us=STEP_US)
                 if not frames:
                     position = end_us
                     break
-                chosen = thinned(frames)[:STRETCH]
-                before = thinned(await reader.keyframes(stream, position - WARM_UP_US, position, 60))[-FIRST_LOOKS - 4 :]
-                waiting.append(spawn(_stretch(pool, before, chosen, mask)))
-                position = chosen[-1].at_us + STEP_US
+                before = await reader.keyframes(stream, position - WARM_UP_US, position, 60, step_us=STEP_US)
+                waiting.append(spawn(_stretch(pool, before[-FIRST_LOOKS - 4 :], frames, mask)))
+                position = max(frames[-1].at_us + STEP_US, frames[-1].whole_us + 1)
             if waiting:
                 yield await waiting.pop(0)
     finally:
@@ -92,15 +91,6 @@ async def _stretch(pool: DecodePool, before: Sequence[Keyframe], frames: Sequenc
     except ProtocolError:  # one bad keyframe spoils its stretch only
         found = []
     return Progress(frames[-1].at_us, len(frames), found)
-
-
-def thinned(frames: Sequence[Keyframe]) -> list[Keyframe]:
-    """At most one keyframe a second."""
-    kept: list[Keyframe] = []
-    for frame in frames:
-        if not kept or frame.at_us - kept[-1].at_us >= STEP_US:
-            kept.append(frame)
-    return kept
 
 
 def look(before: Sequence[Keyframe], frames: Sequence[Keyframe], mask: Mask) -> list[Moved]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ import pytest
 from av.codec.context import Flags
 
 from core.errors import ProtocolError
-from nvr import fmp4, gop_index, refresh
+from nvr import fmp4, gop_index, reader, refresh
 from nvr.footage import Segment
 from nvr.nal_units import recovery_count
 from nvr.pictures import Picture, decode, decoded
-from nvr.reader import LocatedGop, _newest_of_all, _read_keyframes
+from nvr.reader import Keyframe, LocatedGop, _newest_keyframes, _newest_of_all, _read_keyframes
 from tests.nvr.camera_streams import Style, Unit, encode, packetise, sei, sets_of
 from tests.nvr.fed_session import FedSession
 from tests.nvr.test_start_points import GOP, recorded, refreshed
@@ -59,6 +60,10 @@ def pictures_of(paths: list[Path]) -> list[Picture]:
     return [np.asarray(f.to_ndarray(format="bgr24"), np.uint8) for f in shown]
 
 
+def are_apart(frames: list[Keyframe]) -> bool:
+    return all(a.whole_us < b.at_us for a, b in pairwise(frames))
+
+
 @pytest.mark.parametrize(("more", "needed"), [("", 18), (":bframes=2:b-adapt=0", 20)])
 def test_each_recovery_point_gives_a_whole_picture(more: str, needed: int, tmp_path: Path) -> None:
     """Bit for bit what a decoder shows that began long before. Of pictures that nothing is predicted from none is counted."""
@@ -66,8 +71,9 @@ def test_each_recovery_point_gives_a_whole_picture(more: str, needed: int, tmp_p
     paths = files_of([sets_of(units[0], "h264") + units[1], *units[2:]], tmp_path)
     assert len(paths) >= 2
     gops, whole = gops_of(paths), pictures_of(paths)
-    frames = _read_keyframes("c/main", gops)
-    assert len(gops) - 2 <= len(frames) <= len(gops)  # the last may have too few behind it
+    frames = _read_keyframes("c/main", gops, len(gops))
+    assert (len(gops) - 2) // (2 if more else 1) <= len(frames) <= len(gops)  # the last may have too few behind it
+    assert are_apart(frames)  # with B-frames a refresh lasts until behind the next point
     for frame in frames[1:]:  # what lies before the first refresh is whole for nobody
         first = round(frame.at_us * 25 / S)
         assert refresh.pictures_needed(frame.data, "h264") == needed <= len(frame.following) <= 2 * GOP
@@ -81,7 +87,7 @@ def test_the_refresh_goes_on_in_the_next_file(tmp_path: Path) -> None:
     last = max(i for i, g in enumerate(gops) if g.path == paths[0])
     needed = 3 * GOP  # more than the file has behind it
     rest = refresh.following([(paths[0], gops[last].offset), (paths[1], gops[last + 1].offset)], "h264", needed, 0)
-    assert rest is not None and len(rest) == needed
+    assert rest is not None and len(rest.pictures) == needed
     assert refresh.following([(paths[0], gops[last].offset)], "h264", needed, 0) is None  # not there yet
 
 
@@ -101,7 +107,8 @@ def test_pictures_that_nothing_announces(codec: str, tmp_path: Path) -> None:
     params = "bframes=1:b-adapt=0:open-gop=1" if codec == "h264" else "intra-refresh=1"
     units = [[n for n in u if n[:1] != b"\x06"] for u in encode(codec, "64x48", 26 * 25, GOP, params)]
     units = [sets_of(units[0], codec) + units[1], *units[2:]]
-    frames = _read_keyframes("c/main", gops_of(files_of(units, tmp_path, codec, 60.0)))
+    gops = gops_of(files_of(units, tmp_path, codec, 60.0))
+    frames = _read_keyframes("c/main", gops, len(gops))
     assert len(frames) >= 3
     for frame in frames:
         assert decode(frame).shape == (48, 64, 3)
@@ -115,7 +122,7 @@ def test_what_cannot_become_whole_is_unusable_and_nothing_else(tmp_path: Path, m
     with pytest.raises(ProtocolError, match="refresh"):
         refresh.following([(paths[0], gops[0].offset)] * 40, "h264", 10**6, 0)
     monkeypatch.setattr(refresh, "MAX_PICTURES", 1)
-    frames = _read_keyframes("c/main", gops)
+    frames = _read_keyframes("c/main", gops, len(gops))
     assert len(frames) == len(gops) and all(f.unusable and not f.following for f in frames)
     with pytest.raises(ProtocolError, match="refresh"):
         decoded(frames[0])
@@ -126,3 +133,38 @@ def test_how_long_a_refresh_takes() -> None:
     assert recovery_count(b"\x06\x05\x03abc\x06\x02\x04\x40\x80", "h264") == 33  # ue(v): 00000 100010
     assert recovery_count(b"\x4e\x01\x06\x02\x04\x40\x80", "h265") == 17  # se(v): 33 is 17
     assert recovery_count(sei("h264", 300), "h264") is None and recovery_count(b"\x06\x06\x01\x00\x80", "h264") is None
+
+
+def test_what_nobody_states_is_bounded_as_well_and_complete_only_with_the_next_point() -> None:
+    delta = b"\x00\x00\x00\x02\x41\xe0"
+    with pytest.raises(ProtocolError, match="refresh"):
+        refresh.behind(((i, delta) for i in range(100_000)), "h264", None, 10**6)
+    with pytest.raises(ProtocolError, match="refresh"):
+        refresh.behind([(0, delta), (13 * 90_000, delta)], "h264", None, 14 * 90_000)
+    samples = [(i * 3600, delta) for i in range(4)]
+    assert refresh.behind(samples[:3], "h264", None, 10_800) is None  # cut off
+    found = refresh.behind(samples, "h264", None, 10_800)
+    assert found is not None and len(found.pictures) == 2 and found.lasts == 7200
+
+
+def test_a_recovery_point_at_every_picture_costs_no_more_than_the_video(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = b"\x06\x06\x02\x04\x40\x80"  # 33 pictures
+    units = [[point, *(n for n in u if n[0] & 31 != 6)] for u in refreshed(16)]
+    gops = gops_of(files_of(units, tmp_path, seconds=60.0))
+    assert len(gops) > 100
+    oldest, newest = _read_keyframes("c/main", gops, 12), _newest_keyframes("c/main", gops, 3)
+    for frames in (oldest, newest):
+        assert are_apart(frames) and {len(f.following) for f in frames} == {33}
+    assert 3 <= len(oldest) <= 12 and oldest[0].at_us == gops[0].start_us
+    assert newest and gops[-1].end_us - newest[-1].whole_us < 2 * S
+    apart = _read_keyframes("c/main", gops, 100, step_us=2 * S)
+    assert len(apart) > 1 and all(b.at_us - a.at_us >= 2 * S for a, b in pairwise(apart))
+    monkeypatch.setattr(reader, "MAX_READ", sum(map(len, oldest[0].following)))
+    assert len(_read_keyframes("c/main", gops, 12)) == len(_newest_keyframes("c/main", gops, 12)) == 1
+
+
+def test_of_a_picture_of_tiny_units_few_are_looked_at() -> None:
+    tiny = b"\x00\x00\x00\x01\x0a" * 100_000
+    assert sum(1 for _ in refresh.units(tiny)) == refresh.MAX_UNITS

@@ -18,7 +18,7 @@ from core.connection_budget import ConnectionBudget
 from core.errors import CameraRefused, CameraUnreachable, ProtocolError
 from core.tasks import end as end_task
 from core.tasks import spawn
-from nvr import visit
+from nvr import refresh, visit
 from nvr.interleaved import packets
 from nvr.pictures import decode
 from nvr.rtsp import Authenticator, RtspSession
@@ -130,3 +130,17 @@ async def test_a_camera_without_keyframes_gives_a_whole_picture(monkeypatch: pyt
         cameras.close()
     assert 10 < len(frame.following) < 40
     assert (await asyncio.to_thread(decode, frame)).shape == (192, 320, 3)
+
+
+def test_each_sample_of_a_visit_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many runs bring them; a new point changes nothing while one is completed, a keyframe ends it."""
+    looked: list[bytes] = []
+    judged = refresh.is_keyframe
+    monkeypatch.setattr(refresh, "is_keyframe", lambda sample, codec: looked.append(sample) or judged(sample, codec))
+    point = b"\x00\x00\x00\x06\x06\x06\x02\x04\x40\x80\x00\x00\x00\x02\x41\xe0"  # 33 pictures
+    picture = visit._Picture()
+    assert not picture.take([b"\x00\x00\x00\x02\x41\xe0"], "h264", key=False, broken=False)  # behind no point
+    answers = [picture.take([point + bytes([0, 0, 0, 1, i])], "h264", key=True, broken=False) for i in range(40)]
+    assert answers.index(True) == 33 and len(picture.following) == 33 and len(looked) <= 2 * 40
+    key = b"\x00\x00\x00\x02\x65\x80"
+    assert picture.take([key], "h264", key=True, broken=False) and picture.first == key and not picture.following
