@@ -84,6 +84,13 @@ async def current(session: AsyncSession, correction: Correction) -> Correction:
     return replace(correction, step=replace(correction.step, files=tuple(row.files)), protected=row.protected, resumed=True)
 
 
+async def stretches(session: AsyncSession, streams: Collection[str]) -> set[tuple[str, int, int]]:
+    """(stream, since, until) of all that wait of these streams, whoever does them."""
+    c = ClockCorrection
+    rows = await session.execute(select(c.stream, c.since_us, c.until_us).where(c.stream.in_(streams)))
+    return {(stream, since, until) for stream, since, until in rows}
+
+
 async def waiting(session: AsyncSession, streams: Collection[str]) -> dict[str, dict[int, int]]:
     """Of streams with corrections: by how much (µs) the files that begin then are going to move."""
     found = dict[str, dict[int, int]]()

@@ -33,20 +33,26 @@ async def move(session: AsyncSession, step: ClockStep, first: int = 0, last: int
 
 
 async def name_hole(session: AsyncSession, step: ClockStep, later: Epoch) -> None:
-    """The restart of the machine, which the wrong clock hid or made longer."""
+    """The restart of the machine, which the wrong clock hid or made longer. The step's files have their old names yet."""
     since, until = step.until_us + step.by_us - HOLE_US, later.since_us + HOLE_US
     stray = update(Gap).where(Gap.stream == step.stream, Gap.id >= later.first_gap, Gap.start_us < later.since_us)
     stray = stray.where(
         Gap.start_us.between(step.since_us, step.until_us), or_(Gap.end_us.is_(None), Gap.end_us >= Gap.start_us + step.by_us)
     )
     await session.execute(stray.values(start_us=Gap.start_us + step.by_us))
-    files = await footage.between(session, [step.stream], since, until)
+    moving = set(step.files or ())
+    files = [
+        (s.start_us, s.end_us) for s in await footage.between(session, [step.stream], since, until) if s.start_us not in moving
+    ]
+    by = step.by_us
+    old = await footage.between(session, [step.stream], since - by, until - by)
+    files += [(s.start_us + by, s.end_us + by) for s in old if s.start_us in moving]
     gaps = await session.execute(
         select(Gap.start_us, Gap.end_us).where(Gap.stream == step.stream, Gap.start_us < until, Gap.end_us > since)
     )
-    spans, told = [(s.start_us, s.end_us) for s in files], [(start, end if end is not None else until) for start, end in gaps]
+    told = [(start, end if end is not None else until) for start, end in gaps]
     session.add_all(
         Gap(stream=step.stream, start_us=start, end_us=end, cause="recorder_down", detail="")
-        for start, end in holes(spans, told, ())
+        for start, end in holes(files, told, ())
         if end <= until
     )

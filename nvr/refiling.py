@@ -69,7 +69,7 @@ class Refiler:
         else:
             epoch.rows = await self._rows_around(wall_us, before.streams if before is not None else ())
             epoch = clock_epoch.following(before, epoch) if before is not None else epoch
-        self._epoch = epoch
+        self._epoch = epoch = await self._forget_stored(epoch)
         self._kept_in, self._began_us, self._first_offset_us = kept_in, wall_us, epoch.offset_us
         self._worker = kept_in.stem if kept_in is not None else ""
         async with self._database.reading() as session:
@@ -141,8 +141,8 @@ class Refiler:
             if by := clock_epoch.correction(old, later):
                 log.warning("what was filed until %s µs by a wrong clock moves by %+.1f s", old.end_us, by / SECOND)
                 for stream in old.streams:
-                    await self._bring_back(stream, old, later[0], by)
-                    await self._forget(stream)
+                    if not await self._bring_back(stream, old, later[0], by):
+                        return
             self._epoch = replace(self._epoch, past=self._epoch.past[1:])
             await self._keep()
         self._epoch.proved = True
@@ -170,22 +170,34 @@ class Refiler:
             return False
         return abs(row.wall_us - row.uptime_us - epoch.offset_us) <= STEP_US
 
-    async def _bring_back(self, stream: str, old: Epoch, later: Epoch, by_us: int) -> None:
-        step = ClockStep(stream, old.since_us - SECOND, old.end_us + 2 * clock_epoch.KEPT_EVERY_S * SECOND, by_us, (), True)
+    async def _bring_back(self, stream: str, old: Epoch, later: Epoch, by_us: int) -> bool:
+        """False where nothing has moved, and it is to be tried again. What its row says the next recorder does, if need be."""
+        since, until = _stretch(old)
         try:
             async with self._moving:
                 await self._archive.flush()
-                step = await self._named(step, old, later)
-                correction = Correction(step)
-                async with self._database.session() as session:
-                    await clock_corrections.store(session, self._worker, correction, step.files or ())
-                await self._protect(step, correction)
-                await self._move(step, correction)
+                step = await self._named(ClockStep(stream, since, until, by_us, (), True), old, later)
+                correction = Correction(step, resumed=True)
                 async with self._database.session() as session:
                     await gap_moves.move(session, replace(step, files=()), old.first_gap, later.first_gap)
                     await gap_moves.name_hole(session, step, later)
-        except (OSError, StorageError) as e:
-            log.error("%s: what a wrong clock filed stays where it is (%s)", stream, e, extra={"stream": stream})
+                    await clock_corrections.store(session, self._worker, correction, step.files or ())
+        except StorageError as e:
+            log.error("%s: what a wrong clock filed stays where it is for now (%s)", stream, e, extra={"stream": stream})
+            return False
+        await self._forget(stream)
+        await self._do(correction, 0)
+        return True
+
+    async def _forget_stored(self, epoch: Epoch) -> Epoch:
+        """The epoch without the streams of which a recorder stored the correction, and was killed before it forgot them."""
+        streams = {s for old in epoch.past for s in old.streams}
+        if not streams:
+            return epoch
+        async with self._database.reading() as session:
+            stored = await clock_corrections.stretches(session, streams)
+        past = [replace(old, streams=tuple(s for s in old.streams if (s, *_stretch(old)) not in stored)) for old in epoch.past]
+        return replace(epoch, past=tuple(past))
 
     async def _keep(self) -> None:
         if self._kept_in is None or self._epoch is None:
@@ -362,3 +374,8 @@ class Refiler:
             if not any(step.since_us <= start <= step.until_us for start in waits):
                 return
             await asyncio.sleep(1)
+
+
+def _stretch(old: Epoch) -> tuple[int, int]:
+    """Of what an earlier clock filed, a little more; it also says which one."""
+    return old.since_us - SECOND, old.end_us + 2 * clock_epoch.KEPT_EVERY_S * SECOND

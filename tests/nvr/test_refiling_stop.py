@@ -16,9 +16,10 @@ from core.clock import SECOND, from_microseconds
 from core.database import Database
 from core.errors import StorageError
 from core.tasks import end, spawn
-from nvr import clock_corrections, file_moves, recovery, refiling
+from nvr import clock_corrections, clock_epoch, file_moves, recovery, refiling
 from nvr.clock_corrections import Correction
 from nvr.footage import path_of
+from nvr.tables import RetentionClockRow
 from nvr.timeline import ClockStep
 from tests.nvr.conftest import segments_of
 from tests.nvr.test_refiling import HOUR, Filed, T
@@ -59,7 +60,7 @@ async def test_another_recorder_recovers_the_stream_meanwhile(
         found = await recovery.recover(other, ["cam/main"], NOW)
         assert (found.adopted, found.quarantined) == ([], [])
 
-    exchange, finish, rest = file_moves._exchange, recovery.finish_deletion, recovery._adopt_recent
+    exchange, finish = file_moves._exchange, recovery.finish_deletion
 
     async def linked(*given: Any) -> None:
         await recover()
@@ -76,11 +77,7 @@ async def test_another_recorder_recovers_the_stream_meanwhile(
         monkeypatch.setattr(recovery, "finish_deletion", told)
     else:  # it has read what there is, and acts when the first one has told
         reading, goes_on = asyncio.Event(), asyncio.Event()
-
-        async def waits(*given: Any) -> None:
-            reading.set()
-            await goes_on.wait()
-            await rest(*given)
+        recovering: asyncio.Task[None] | None = None
 
         to_thread = asyncio.to_thread
 
@@ -105,7 +102,6 @@ async def test_another_recorder_recovers_the_stream_meanwhile(
                 await recovering
             return await finish(*given, **more)
 
-        recovering: asyncio.Task[None] | None = None
         monkeypatch.setattr(asyncio, "to_thread", late)
         monkeypatch.setattr(file_moves, "_exchange", between)
         monkeypatch.setattr(recovery, "finish_deletion", then)
@@ -251,3 +247,104 @@ async def test_a_stop_amid_the_files_that_an_epoch_knows_moves_none_twice(
         await end(running)
     await first.finish()
     await whole(filed, [s + by for s in STARTS])
+
+
+async def brought_back(filed: Filed, kept: Path, monkeypatch: pytest.MonkeyPatch) -> refiling.Refiler:
+    """A recorder whose clock, which retention believes, says that what the one before it filed must move by BACK."""
+    up = [HOUR]
+    monkeypatch.setattr(clock_epoch, "since_boot", lambda: up[0])
+    monkeypatch.setattr(file_moves, "BATCH", 3)
+    first = refiling.Refiler(filed.archive)
+    await first.begin(T, kept)
+    assert first._epoch is not None
+    first._epoch = replace(first._epoch, first_row=0, first_gap=0)
+    first.records("cam/main")
+    filed.archive.gap("cam/main", T + 80 * SECOND, "unreachable", "", T + 85 * SECOND)
+    await filed.archive.flush()
+    up[0] += 90 * SECOND
+    await first.finish()
+    up[0] += 10 * SECOND
+    second = refiling.Refiler(filed.archive)
+    await second.begin(T + 100 * SECOND + BACK, kept)
+    ours = await asyncio.to_thread(clock_epoch.load, kept)
+    assert ours is not None and len(ours.past) == 1
+    async with filed.database.session() as session:
+        wall = ours.offset_us + up[0]
+        session.add(
+            RetentionClockRow(
+                id=1, boot=ours.boot, uptime_us=up[0], wall_us=wall, plausible_us=wall, suspicion="", steady_us=0, ntp_us=0
+            )
+        )
+    return second
+
+
+BACK = -65 * SECOND
+
+
+@pytest.mark.parametrize("moment", ["stored", "forgotten", "moving", "refused"])
+async def test_a_stop_or_an_error_while_an_earlier_clock_is_taken_back(
+    filed: Filed, tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next recorder goes on: files and gaps move, each once."""
+    kept = tmp_path / "clock-0.json"
+    second = await brought_back(filed, kept, monkeypatch)
+    reached, refile = asyncio.Event(), file_moves.refile
+    calls = [0]
+
+    async def stops() -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    async def refiles(*given: Any) -> int:
+        calls[0] += 1
+        if calls[0] == 2 and moment == "refused":
+            raise OSError(30, "Read-only file system")
+        if calls[0] == 2:
+            await stops()
+        return await refile(*given)
+
+    with monkeypatch.context() as patch:
+        if moment == "stored":
+            patch.setattr(second, "_forget", lambda _stream: stops())
+        elif moment == "forgotten":
+            patch.setattr(second, "_protect", lambda *_: stops())
+        else:
+            patch.setattr(file_moves, "refile", refiles)
+        looking = spawn(second.look())
+        if moment == "refused":
+            await asyncio.wait_for(looking, 5)
+        else:
+            await asyncio.wait_for(reached.wait(), 5)
+            await end(looking)
+    assert second.moved == (3 if moment in ("moving", "refused") else 0)
+    await second.finish()
+    third = refiling.Refiler(filed.archive)
+    await third.begin(T + 100 * SECOND + BACK, kept)
+    await third.look()
+    await third.finish()
+    await third.look()
+    assert second.moved + third.moved == len(STARTS)
+    await whole(filed, [s + BACK for s in STARTS])
+    assert await filed.gaps() == [(T + 80 * SECOND + BACK, T + 85 * SECOND + BACK)]
+    assert await corrections(filed.database) == []
+    after = await asyncio.to_thread(clock_epoch.load, kept)
+    assert after is not None and after.past == () and after.proved
+
+
+async def test_a_database_that_is_locked_while_an_earlier_clock_is_taken_back(
+    filed: Filed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing moves, and it is tried again."""
+    second = await brought_back(filed, tmp_path / "clock-0.json", monkeypatch)
+
+    async def locked(*_: Any) -> None:
+        raise StorageError("the database was locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(clock_corrections, "store", locked)
+        await second.look()
+    await whole(filed, STARTS)
+    assert await filed.gaps() == [(T + 80 * SECOND, T + 85 * SECOND)]
+    await second.look()
+    await whole(filed, [s + BACK for s in STARTS])
+    assert await filed.gaps() == [(T + 80 * SECOND + BACK, T + 85 * SECOND + BACK)]
