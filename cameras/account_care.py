@@ -15,11 +15,13 @@ import secrets
 import string
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 
 import aiohttp
 from sqlalchemy import func, select
 
-from cameras import findings, history, own_account, registry
+from cameras import history, own_account, registry
+from cameras.account_claims import AccountClaimed, claim
 from cameras.onboarding import Onboarding
 from cameras.onvif import long_tail
 from cameras.onvif.addresses import service_url
@@ -28,7 +30,7 @@ from cameras.onvif.names import DEVICE
 from cameras.onvif.soap import SoapFault
 from cameras.own_account import AccountState
 from cameras.per_camera import TROUBLE, why
-from cameras.tables import Camera, CameraChange, Policy
+from cameras.tables import Camera, CameraChange, Credential, Policy
 from core import audit
 from core.authenticator import ClearLogin
 from core.clock import Clock
@@ -71,11 +73,13 @@ def password(length: int = LENGTH, signs: str = SIGNS) -> str:
 
 class AccountCare:
     def __init__(
-        self, database: Database, vault: Vault, clock: Clock, onboarding: Onboarding, http: aiohttp.ClientSession,
+        self, database: Database, vault: Vault, clock: Clock, onboarding: Onboarding, http: aiohttp.ClientSession, folder: Path,
         try_stream: TryStream | None = None,
     ):  # fmt: skip
-        """`try_stream` plays a stream with a login and leaves: raises CameraRefused where the RTSP server does not know it."""
+        """`folder`: the data folder, in which all processes claim cameras (cameras.account_claims). `try_stream` plays a stream
+        with a login and leaves: raises CameraRefused where the RTSP server does not know it."""
         self._database = database
+        self._folder = folder
         self._try_stream = try_stream
         self._vault = vault
         self._clock = clock
@@ -84,11 +88,13 @@ class AccountCare:
 
     async def first(self, number: str) -> None:
         """Give a camera its first account of ours, where that is wanted and was not tried. Why it takes none stands in its file."""
+        if await self._waits(number):
+            await self._try_first(number)
+
+    async def _waits(self, number: str) -> bool:
         async with self._database.reading() as session:
             camera, villages = await session.get(Camera, number), await own_account.wanting(session)
-        if camera is None or not camera.device or not own_account.waits(camera, villages) or camera.refused_at is not None:
-            return
-        await self._try_first(number)
+        return bool(camera and camera.device and camera.refused_at is None and own_account.waits(camera, villages))
 
     async def first_ones(self, most: int = MOST) -> None:
         """The same for all cameras that were identified, also for those that were in use before it was wanted."""
@@ -106,12 +112,17 @@ class AccountCare:
 
     async def _try_first(self, number: str) -> None:
         try:
-            await self.rotate(number, history.SYSTEM)
+            async with claim(self._folder, number):
+                if await self._waits(number):  # nobody was faster
+                    await self._rotate(number, history.SYSTEM)
+        except AccountClaimed:
+            return
         except TROUBLE as e:
             log.warning("%s has no account of our own: %s", number, why(e))
             async with self._database.session() as session:
                 row = await session.get_one(Camera, number)
-                if row.refused_at is None:  # else a person acts first, and it is tried then
+                # Refused: a person acts first, and it is tried then. Of another state: somebody gave it one meanwhile.
+                if row.refused_at is None and row.account_state is None:
                     row.account_state, row.account_problem = AccountState.FAILED, why(e)
 
     async def run_once(self, most: int = MOST) -> list[str]:
@@ -146,7 +157,12 @@ class AccountCare:
 
     async def rotate(self, number: str, actor: str) -> str:
         """Give a camera a new account of ours; returns its name. Raises NotFoundError, ConflictError, CameraError; the
-        one in use stays in use then."""
+        one in use stays in use then. AccountClaimed: somebody else is at it."""
+        async with claim(self._folder, number):
+            return await self._rotate(number, actor)
+
+    async def _rotate(self, number: str, actor: str) -> str:
+        """With the camera claimed."""
         async with self._database.reading() as session:
             camera = await session.get(Camera, number)
             login = await registry.login(session, self._vault, camera.credential) if camera else None
@@ -191,9 +207,17 @@ class AccountCare:
             await self._play(camera, login)
         except CameraRefused as e:
             # The account in use is still good: this refusal is the new one's, and it is not tried again.
-            with contextlib.suppress(CameraError):
-                await long_tail.call(delivered, url, DEVICE, "DeleteUsers", Username=[login[0]])
+            if not await self._is_in_use(camera.id, login[0]):
+                with contextlib.suppress(CameraError):
+                    await long_tail.call(delivered, url, DEVICE, "DeleteUsers", Username=[login[0]])
             raise CameraError(f"the camera made the account and does not let it in{': ' + str(e) if e.args else ''}") from e
+
+    async def _is_in_use(self, number: str, name: str) -> bool:
+        """The camera's credential has that name by now: whoever stored it tried it, and taking it away would lock us out."""
+        async with self._database.reading() as session:
+            camera = await session.get_one(Camera, number)
+            used = await session.get(Credential, camera.credential) if camera.credential else None
+        return used is not None and used.username == name
 
     async def _play(self, camera: Camera, login: tuple[str, str]) -> None:
         """Raises CameraRefused where its RTSP server does not know the account; CameraUnreachable where that cannot be asked."""
@@ -211,7 +235,6 @@ class AccountCare:
             history.note(session, row.id, now, actor, "account", old, name)
             row.credential = credential
             row.account_state, row.account_problem = AccountState.OWN, None
-            await findings.gone(session, now, ["default_password"], findings.Subject.of(row))
             await audit.record(session, now, actor, "camera.account", row.id, user=name)
 
 

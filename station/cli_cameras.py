@@ -293,7 +293,7 @@ def cameras_rotate(ctx: click.Context, cameras_: tuple[str, ...], json_output: b
             http_session(ConnectionBudget.of_station(settings, SystemClock())) as http,
         ):
             vault, check = await vault_of(settings, database), StreamCheck(settings, SystemClock())
-            care = AccountCare(database, vault, SystemClock(), onboarding, http, check)
+            care = AccountCare(database, vault, SystemClock(), onboarding, http, settings.data.dir.absolute(), check)
             for number in cameras_:
                 try:
                     done[number] = f"account {await care.rotate(number, 'command line')}"

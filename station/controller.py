@@ -82,7 +82,8 @@ async def _work(settings: Settings, database: Database, app: web.Application, li
     duties = BackgroundTasks(clock)
     duties.start("announcements", announcements.follow(Survey(database, clock, work.onboarding)))
     audit = PasswordAudit(database, clock, work.onboarding, work.http)
-    account_care = AccountCare(database, work.vault, clock, work.onboarding, work.http, StreamCheck(settings, clock))
+    folder, check = settings.data.dir.absolute(), StreamCheck(settings, clock)
+    account_care = AccountCare(database, work.vault, clock, work.onboarding, work.http, folder, check)
     work.onboarding.identified = account_care.first
 
     async def look_at_printing() -> None:

@@ -104,7 +104,8 @@ async def _onboard(database: Database, vault: Any, clock: SystemClock, settings:
 
         async with http_session(ConnectionBudget.of_station(settings, clock)) as http:
             onboarding = Onboarding(database, vault, clock, http)
-            onboarding.identified = AccountCare(database, vault, clock, onboarding, http, StreamCheck(settings, clock)).first
+            folder, check = settings.data.dir.absolute(), StreamCheck(settings, clock)
+            onboarding.identified = AccountCare(database, vault, clock, onboarding, http, folder, check).first
             await onboarding.run(unknown)
 
 

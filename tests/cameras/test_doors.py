@@ -154,7 +154,7 @@ def test_a_polygon_hides_itself_and_the_whole_picture_hides_it(polygon: list[tup
 async def test_accounts_change_when_their_time_has_come(village: Village, clip: Clip) -> None:
     await _start(village, clip, rules={"account_days": 30})
     clock = ManualClock(SystemClock().now())
-    care = AccountCare(village.database, village.vault, clock, village.onboarding, village.http)
+    care = AccountCare(village.database, village.vault, clock, village.onboarding, village.http, village.folder)
 
     async def account(number: str) -> str:
         async with village.database.reading() as session:

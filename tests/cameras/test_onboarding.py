@@ -57,6 +57,7 @@ class Village:
     survey: Survey
     vault: Vault
     http: aiohttp.ClientSession
+    folder: Path
     crowd: Crowd | None = None
 
     async def start(self, makes: Sequence[tuple[int, int, Make]], clip: Clip) -> Crowd:
@@ -107,7 +108,7 @@ async def village(database: Database, tmp_path: Path) -> AsyncIterator[Village]:
         await set_password(session, vault, "village", LOGIN[1], clock.now(), "test")
     async with http_session() as http:
         onboarding = Onboarding(database, vault, clock, http)
-        made = Village(database, onboarding, Survey(database, clock, onboarding, DISCOVERY_PORT), vault, http)
+        made = Village(database, onboarding, Survey(database, clock, onboarding, DISCOVERY_PORT), vault, http, tmp_path)
         yield made
         await made.stop()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from cameras.account_care import NAMES, AccountCare
+from cameras.account_claims import AccountClaimed
 from cameras.inventory import Inventory
 from cameras.registry import apply, export
 from cameras.tables import Camera, Credential
@@ -18,7 +20,8 @@ from cameras.virtual.crowd import Crowd
 from cameras.virtual.makes import Make
 from core.audit import AuditRow
 from core.clock import SystemClock
-from core.errors import CameraUnreachable
+from core.errors import CameraRefused, CameraUnreachable
+from core.tasks import spawn
 from health import checklist
 from nvr import stream_status
 from nvr.reconcile import desired
@@ -36,7 +39,7 @@ def care_of(village: Village) -> AccountCare:
     async def tried(url: str, login: tuple[str, str]) -> None:
         await check_credential(url.replace(f"{NET}.1/", f"{NET}.1:{PORTS[1]}/"), login)
 
-    made = AccountCare(village.database, village.vault, SystemClock(), village.onboarding, village.http, tried)
+    made = AccountCare(village.database, village.vault, SystemClock(), village.onboarding, village.http, village.folder, tried)
     village.onboarding.identified = made.first
     return made
 
@@ -137,6 +140,58 @@ async def test_a_stream_that_cannot_be_tried_keeps_the_account_in_use(village: V
     assert await village.identify() == {}
     camera = await village.camera("v-1")
     assert (camera.credential, camera.account_state, camera.account_problem) == ("village", "failed", "no answer")
+
+
+async def test_one_turn_at_a_time(village: Village, clip: Clip) -> None:
+    """Hook, ten-minute look, daily care and command line meet at one camera; a refused try takes nothing from the others."""
+    crowd = await start(village, clip)
+    assert await village.identify() == {}
+    slow, other, tries, tried = care_of(village), care_of(village), asyncio.Event(), asyncio.Event()
+
+    async def refused(_url: str, _login: tuple[str, str]) -> None:
+        tries.set()
+        await tried.wait()
+        raise CameraRefused
+
+    slow._try_stream = refused
+    turn = spawn(slow.first("v-1"))
+    await tries.wait()
+    with pytest.raises(AccountClaimed):
+        await other.rotate("v-1", "command line")
+    await other.first("v-1")
+    await other.first_ones()
+    assert (await village.camera("v-1")).account_state is None and crowd.members[0].guard.wrong_tries == 0
+    tried.set()
+    await turn
+    assert (await village.camera("v-1")).account_state == "failed" and set(crowd.members[0].guard.users) == {LOGIN[0]}
+    assert await other.run_once() == ["v-1"] and (await village.camera("v-1")).account_state == "own"
+
+
+async def test_an_account_that_is_in_use_by_now_is_not_taken_away(village: Village, clip: Clip) -> None:
+    """Where the claim does not reach (a second machine): what the vault holds stays on the camera."""
+    crowd = await start(village, clip)
+    assert await village.identify() == {}
+    care, other = care_of(village), care_of(village)
+    other._folder = await asyncio.to_thread(lambda: (village.folder / "other").mkdir() or village.folder / "other")
+
+    async def overtaken(_url: str, _login: tuple[str, str]) -> None:
+        assert await other.rotate("v-1", "command line") == NAMES[0]
+        raise CameraRefused
+
+    care._try_stream = overtaken
+    await care.first_ones()
+    camera = await village.camera("v-1")
+    assert (camera.credential, camera.account_state, camera.account_problem) == ("camera-v-1", "own", None)
+    assert NAMES[0] in crowd.members[0].guard.users and await village.identify() == {}
+
+
+async def test_the_delivered_account_stays_told(village: Village, clip: Clip) -> None:
+    """Ours is beside it: a maker's password that opens the camera opens it still."""
+    await start(village, clip)
+    assert await village.identify() == {}
+    await village.onboarding.told(await village.camera("v-1"), "default_password", user=LOGIN[0])
+    await care_of(village).first_ones()
+    assert (await village.camera("v-1")).account_state == "own" and await village.findings() == [("default_password", "v-1")]
 
 
 async def test_a_camera_without_onvif_is_recorded_once_that_is_known(village: Village, clip: Clip) -> None:

@@ -49,8 +49,8 @@ BAD: dict[str, dict[str, object]] = {
 class Station:
     """A registry of unusable rows and one good camera behind them, which notes every connection."""
 
-    def __init__(self, database: Database, vault: Vault, http: aiohttp.ClientSession, port: int) -> None:
-        self.database, self.vault, self.http, self.port = database, vault, http, port
+    def __init__(self, database: Database, vault: Vault, http: aiohttp.ClientSession, port: int, folder: Path) -> None:
+        self.database, self.vault, self.http, self.port, self.folder = database, vault, http, port, folder
         self.onboarding = Onboarding(database, vault, SystemClock(), http)
         self.visits = 0
 
@@ -84,7 +84,7 @@ async def station(either_database: Database, tmp_path: Path) -> AsyncIterator[St
             camera.streams = [Stream(id=f"{number}/main", kind="main", url="rtsp://h/a", schedule="" if odd == {} else "soon")]
             session.add(camera)
     async with http_session() as http:
-        made = Station(either_database, vault, http, port)
+        made = Station(either_database, vault, http, port, tmp_path)
         server = await asyncio.start_server(made.connected, HOST, port)
         yield made
         server.close()
@@ -107,7 +107,7 @@ async def test_no_row_ends_the_others_turn(station: Station, caplog: pytest.LogC
     assert "key" in ((await station.row("b-sealed")).problem or ""), "its credential was sealed elsewhere"
     policy_care = PolicyCare(database, clock, onboarding)
     await visited(policy_care.run_once())
-    await visited(AccountCare(database, station.vault, clock, onboarding, station.http).run_once())
+    await visited(AccountCare(database, station.vault, clock, onboarding, station.http, station.folder).run_once())
     await visited(PasswordAudit(database, clock, onboarding, station.http).run_once())
     async with database.reading() as session:
         cameras = (await session.scalars(select(Camera))).all()

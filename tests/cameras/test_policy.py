@@ -130,7 +130,7 @@ def test_passwords_are_long_random_and_harmless() -> None:
 async def test_accounts_take_turns_and_never_leave_us_outside(village: Village, clip: Clip) -> None:
     crowd = await _start(village, clip)
     users = crowd.members[0].guard.users
-    care = AccountCare(village.database, village.onboarding._vault, SystemClock(), village.onboarding, village.onboarding._http)
+    care = AccountCare(village.database, village.vault, SystemClock(), village.onboarding, village.http, village.folder)
     first = await care.rotate("v-1", "admin")
     assert first == NAMES[0] and set(users) == {LOGIN[0], NAMES[0]}
     secret = users[NAMES[0]][0]
@@ -148,7 +148,7 @@ async def test_accounts_take_turns_and_never_leave_us_outside(village: Village, 
 
 async def test_an_account_that_is_only_promised_is_not_used(village: Village, clip: Clip) -> None:
     crowd = await _start(village, clip, "ignores_sets")
-    care = AccountCare(village.database, village.onboarding._vault, SystemClock(), village.onboarding, village.onboarding._http)
+    care = AccountCare(village.database, village.vault, SystemClock(), village.onboarding, village.http, village.folder)
     with pytest.raises(CameraError, match="made no account"):
         await care.rotate("v-1", "admin")
     assert (await village.camera("v-1")).credential == "village" and crowd.members[0].guard.wrong_tries == 0
