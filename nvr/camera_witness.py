@@ -2,8 +2,9 @@
 
 Nothing of the station measures how long a machine was off: where a clock was wrong from the start of the machine and nobody set it
 before the next start, only others know. Cameras keep their time meanwhile, and each file says how far its camera's clock was from
-the station's (sender reports). What several cameras say alike is taken as one more clock that the boot may have had; whether its
-names move is decided as for the others (`clock_epoch.correction`): only they explain the time between the two boots.
+the station's (sender reports). What several cameras say alike moves names only where a restart of the machine explains the rest of the
+time between the two boots, or another clock that the boot had says the same (`clock_epoch.correction`): cameras of one make may all
+have lost their time, or follow somebody.
 """
 
 from __future__ import annotations

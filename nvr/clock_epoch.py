@@ -69,11 +69,13 @@ def following(before: Epoch, epoch: Epoch) -> Epoch:
     return replace(epoch, others=others, past=(*before.past, replace(before, past=()))[-MOST:])
 
 
-def correction(old: Epoch, later: Sequence[Epoch]) -> int:
+def correction(old: Epoch, later: Sequence[Epoch], said: int | None = None) -> int:
     """By how much the names of `old` must move. `later`: what came then; the clock of the newest is right.
 
     Of the same boot that is known. Over a restart of the machine its names are right where a restart explains the time between,
     those of another clock that it had where only they do so. A clock that had come further than the right one is never right.
+    What others have `said` of its error (cameras: nvr.camera_witness) counts only where a restart, or another clock that it had,
+    says so as well: they may all be wrong alike.
     """
     newest = later[-1]
     if old.boot == newest.boot:
@@ -82,9 +84,16 @@ def correction(old: Epoch, later: Sequence[Epoch]) -> int:
     off, restarts = _off(old, newest, later[:-1])
     if _is_restart(off, restarts):
         return 0
+    said = None if old.proved else said
     if not old.proved and (found := [o for o in old.others if _is_restart(off - o, restarts)]):
         return found[-1]
-    return 0 if off >= -STEP_US else max((o for o in old.others if off - o >= -STEP_US), default=0)
+    if said is not None and _is_restart(off - said, restarts):
+        return said
+    if off >= -STEP_US:
+        return 0
+    possible = [o for o in old.others if off - o >= -STEP_US]
+    named = [o for o in possible if said is not None and abs(o - said) <= STEP_US]
+    return max(named or possible, default=0)
 
 
 def _off(old: Epoch, new: Epoch, between: Sequence[Epoch]) -> tuple[int, int]:

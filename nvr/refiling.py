@@ -137,8 +137,8 @@ class Refiler:
             return
         while self._epoch.past:
             old, *later = (*self._epoch.past, self._epoch)
-            old = await self._with_witnesses(old, later[-1])
-            if by := clock_epoch.correction(old, later):
+            said = await self._said_by_cameras(old, later[-1])
+            if by := clock_epoch.correction(old, later, said):
                 log.warning("what was filed until %s µs by a wrong clock moves by %+.1f s", old.end_us, by / SECOND)
                 for stream in old.streams:
                     if not await self._bring_back(stream, old, later[0], by):
@@ -148,13 +148,11 @@ class Refiler:
         self._epoch.proved = True
         await self._keep()
 
-    async def _with_witnesses(self, old: Epoch, newest: Epoch) -> Epoch:
-        """The epoch, with what cameras say of its clock."""
+    async def _said_by_cameras(self, old: Epoch, newest: Epoch) -> int | None:
         if old.boot == newest.boot or old.proved:
-            return old
+            return None
         async with self._database.reading() as session:
-            error = await camera_witness.error_of(session, old, newest, self._wall_us())
-        return replace(old, others=(*old.others, error)) if error is not None else old
+            return await camera_witness.error_of(session, old, newest, self._wall_us())
 
     async def _forget(self, stream: str) -> None:
         """The stream is done: a recorder that is killed now must not move its gaps again."""

@@ -66,6 +66,29 @@ def test_a_clock_that_was_set_while_no_recorder_ran() -> None:
     assert correction(slewed.past[0], [slewed]) == 0
 
 
+@pytest.mark.parametrize(("ahead", "others", "said", "moves"), [
+    (2 * HOUR, (), -2 * HOUR, -2 * HOUR),  # a restart explains the rest
+    (2 * HOUR, (), -2 * HOUR - 10 * MINUTE, -2 * HOUR - 10 * MINUTE),
+    (2 * HOUR, (), -30 * DAY, 0),
+    (2 * HOUR, (-5 * HOUR, -3 * HOUR), -30 * DAY, -3 * HOUR),  # as without cameras
+    (2 * HOUR, (-5 * HOUR, -3 * HOUR), -5 * HOUR + SECOND, -5 * HOUR),  # of two clocks they name one
+    (2 * HOUR, (-2 * HOUR,), -2 * HOUR - 10 * MINUTE, -2 * HOUR),  # what the station knows goes before
+    (-5 * HOUR, (), 5 * HOUR, 5 * HOUR),
+    (-5 * HOUR, (), -30 * DAY, 0),
+    (-5 * HOUR, (-30 * DAY,), -30 * DAY, 0),
+    (0, (), -30 * DAY, 0),
+])  # fmt: skip
+def test_cameras_move_names_only_where_a_restart_or_a_known_clock_says_so_too(
+    ahead: int, others: tuple[int, ...], said: int, moves: int
+) -> None:
+    old = boot("a", T + ahead, DAY)
+    old.others = others
+    newest = boot("b", T + DAY + 5 * MINUTE, 0)
+    assert correction(old, [newest], said) == moves
+    old.proved = True
+    assert correction(old, [newest], said) == correction(old, [newest])
+
+
 @given(
     st.lists(
         st.tuples(st.integers(2, 30), st.lists(st.integers(-400, 400).filter(lambda d: abs(d) > 1), max_size=3)),

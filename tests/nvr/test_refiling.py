@@ -537,6 +537,7 @@ H_MS = HOUR // 1000
     (3 * DAY, (0, 9 * H_MS, -200), (0, 9 * H_MS, -200), True),  # one that is wrong itself, and steadily so
     (-5 * HOUR, (0, 9 * H_MS, -7 * H_MS), (0, 0, 0), False),  # they do not agree
     (-5 * HOUR, (0, 300, None), (0, 300, None), False),  # too few
+    (2 * HOUR, (-30 * 24 * H_MS,) * 3, (0, 0, 0), False),  # they tell of what no restart explains
     (0, (-26 * 365 * 24 * H_MS,) * 3, (0, 0, 0), False),  # all had lost their time, and have it again: the station's was right
 ])  # fmt: skip
 async def test_a_clock_that_was_wrong_from_the_start_of_the_machine_and_never_set(
