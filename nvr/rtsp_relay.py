@@ -63,9 +63,17 @@ class _Requests:
     def __init__(self, sock: socket.socket):
         self._sock = sock
         self._buffer = bytearray()
+        self._again: _Request | None = None
+
+    def put_back(self, request: _Request) -> None:
+        """It is the next once more: it was not answered yet."""
+        self._again = request
 
     async def next(self) -> _Request | bytes:
         """The next request or frame. Raises _FfmpegGone."""
+        if self._again is not None:
+            request, self._again = self._again, None
+            return request
         while True:
             found = self._frame() if self._buffer[:1] == b"$" else self._request()
             if found is not None:
@@ -135,21 +143,27 @@ class Relay:
             request = await requests.next()
         if not isinstance(request, _Request) or self._rest_of(request.url) is None:
             raise _FfmpegGone
+        requests.put_back(request)
         for _ in range(MAX_REDIRECTS + 1):
             try:
                 async with connected(self._url) as sock:
-                    return await self._converse(_Line(self, sock, client, self._login), requests, request)
+                    return await self._converse(_Line(self, sock, client, self._login), requests)
             except Redirected as e:
                 self._url = followed(e.url, self._first)
         raise ProtocolError(f"the camera redirects more than {MAX_REDIRECTS} times")
 
-    async def _converse(self, line: _Line, requests: _Requests, request: _Request) -> None:
+    async def _converse(self, line: _Line, requests: _Requests) -> None:
+        """Raises CameraError, _FfmpegGone; Redirected, and the request that was redirected is then the next."""
         try:
-            await line.ask(request)
             while not line.plays:
-                following = await requests.next()
-                if isinstance(following, _Request):
-                    await line.ask(following)
+                request = await requests.next()
+                if not isinstance(request, _Request):
+                    continue
+                try:
+                    await line.ask(request)
+                except Redirected:
+                    requests.put_back(request)
+                    raise
             await line.copy(requests)
         finally:
             line.leave()

@@ -61,6 +61,16 @@ async def test_a_redirection_on_the_same_host_is_followed(rtsp_camera: tuple[Mou
         await recorded(f"rtsp://127.0.0.1:{port}/x")
 
 
+@pytest.mark.parametrize("method", ["DESCRIBE", "SETUP"])
+async def test_a_redirection_in_the_middle_is_followed_with_what_was_asked(clip: Clip, method: str) -> None:
+    """OPTIONS is answered here, the description lies on another port of the camera."""
+    async with scripted(clip, lambda r: None) as there:
+        led = Answer("302 Moved", {"Location": there.url})
+        async with scripted(clip, lambda r: led if r.method == method else None) as here:
+            await recorded(here.url)
+    assert here.methods[-1] == method and there.methods[0] == method and "OPTIONS" in here.methods
+
+
 @pytest.mark.parametrize("method", ["DESCRIBE", "SETUP", "PLAY"])
 async def test_who_offers_digest_first_and_basic_later_is_told_nothing(clip: Clip, method: str) -> None:
     """Our question before ffmpeg's saw Digest; ffmpeg by itself answered to Basic."""
