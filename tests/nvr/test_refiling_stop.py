@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from core.clock import SECOND, from_microseconds
 from core.database import Database
@@ -348,3 +349,22 @@ async def test_a_database_that_is_locked_while_an_earlier_clock_is_taken_back(
     await second.look()
     await whole(filed, [s + BACK for s in STARTS])
     assert await filed.gaps() == [(T + 80 * SECOND + BACK, T + 85 * SECOND + BACK)]
+
+
+async def test_a_look_reads_no_lists_of_files(filed: Filed, tmp_path: Path) -> None:
+    """A month of 500 streams is millions of starts; it looks every half minute, beside the poll loop."""
+    async with filed.database.session() as session:
+        for worker in ("clock-0", "clock-1"):
+            step = ClockStep(f"{worker}/main", T, T + 80 * SECOND, HOUR, ())
+            await clock_corrections.store(session, worker, Correction(step), STARTS)
+    refiler = refiling.Refiler(filed.archive)
+    await refiler.begin(T + HOUR, tmp_path / "clock-0.json")
+    refiler.records("clock-0/main")
+    asked = list[str]()
+    event.listen(filed.database.engine.sync_engine, "before_cursor_execute", lambda _c, _cursor, said, *_: asked.append(said))
+    await refiler.look()
+    assert asked and not [s for s in asked if "clock_correction.files" in s]
+    async with filed.database.reading() as session:
+        asked.clear()
+        assert set(await clock_corrections.waiting(session, ["clock-1/main"])) == {"clock-1/main"}
+    assert "clock_correction.stream IN" in asked[-1]
