@@ -46,6 +46,7 @@ class Counters:
     skipped_units: int = 0  # NAL units that no decoder needs, or that are none
     held_back: int = 0  # readings put off because the stream takes more than its share of the CPU (nvr.work_budget)
     duplicate_packets: int = 0  # that had come before, or came too late: dropped
+    unordered_packets: int = 0  # with any number, of a camera whose numbers mean nothing (nvr.packet_numbers)
 
 
 @dataclass(slots=True)
@@ -112,7 +113,7 @@ class UnitAssembler:
         if seq != self.next_seq:
             if not self._follows(seq, ts):
                 return
-        elif self._numbers:
+        elif self._numbers.pending:
             self._numbers.in_order()
         self.next_seq, self._newest_ts = (seq + 1) & 0xFFFF, ts
         self._silent, self._ready = 0, False
@@ -146,6 +147,7 @@ class UnitAssembler:
         if self.next_seq < 0:
             return True
         missing = self._numbers.judge(self.next_seq, seq, newer=self._is_newest(ts))
+        self.counters.unordered_packets += self._numbers.ignored
         if missing == BEFORE:
             self.counters.duplicate_packets += 1
             return False
@@ -322,6 +324,11 @@ class UnitAssembler:
             self._builder.start_points, self._ready = start_points, False
 
     @property
+    def ignores_numbers(self) -> bool:
+        """The packets' numbers mean nothing: what is lost is not known."""
+        return self._numbers.ignored
+
+    @property
     def seen(self) -> int:
         """Pictures of which slices came in this session, kept or not."""
         return self.units + self._unusable
@@ -393,7 +400,7 @@ class UnitAssembler:
                 self._extend_in_order(times[-1], steps, sizes)
         self._pending.parts.append(pieces)
         self.next_seq = next_seq
-        self._silent = 0
+        self._silent = self._numbers.strange = 0
         self.counters.packets += packets
 
     def _extend_in_order(self, last_ts: int, steps: list[int], sizes: list[int]) -> None:

@@ -16,6 +16,7 @@ from nvr.arena import Arena
 from nvr.audio import AudioAssembler
 from nvr.bulk import Region
 from nvr.camera_socket import CameraSocket
+from nvr.packet_numbers import NOT_LOOKED_AT
 from nvr.reception import Reception
 from nvr.rtp import RtpReceiver, probe_of
 from nvr.rtsp import RtspSession
@@ -63,6 +64,7 @@ class NativeSession:
         self._ask_keyframe = ask_keyframe
         self.budget = budget or WorkBudget(now)
         self._lost_before = counters.lost_packets
+        self._told_numbers = False
         self._is_held = False  # more lies in its socket
         self._fir_number = 0
         self._fragment_ticks = fragment_ticks
@@ -268,6 +270,9 @@ class NativeSession:
         assembler.accept(self._start_points.observe(now, self._watchdog.waited(now) if assembler.seen else 0.0))
         if assembler.waits_for_keyframe and assembler.seen:
             self._tell_waiting(now)
+        if assembler.ignores_numbers and not self._told_numbers:
+            self._told_numbers = True
+            log.warning("%s: %s", self._sink.stream, NOT_LOOKED_AT, extra={"stream": self._sink.stream})
         if now >= self._keepalive_due or self._watchdog.wants_sign(now):
             self._keepalive_due = now + self._rtsp.timeout / 2
             self.socket.send(self._rtsp.request(self._rtsp.keepalive))

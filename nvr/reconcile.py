@@ -22,6 +22,7 @@ from core.errors import SecretError
 from core.secrets import Vault
 from nvr import quarantine, rtsp_memory, schedule, stream_status, volumes
 from nvr.access_units import Counters
+from nvr.packet_numbers import NOT_LOOKED_AT
 from nvr.recorder import Recorder
 from nvr.rendezvous import score
 from nvr.short_holes import HourCounts
@@ -231,10 +232,8 @@ class StatusWriter:
         cause, detail = state.cause, state.detail
         if state.state == "recording" and monotonic - state.keyframe_wanted_at < KEYFRAME_WANTED_SECONDS:
             cause, detail = NO_KEYFRAME, "pictures arrive, and the keyframe without which they cannot be shown is waited for"
-        elif state.state == "recording" and c.start_points > before.start_points:
-            detail = NO_IDR + (f"; {detail}" if detail else "")
-        elif state.state == "recording" and c.held_back > before.held_back:
-            detail = HELD_BACK + (f"; {detail}" if detail else "")
+        elif state.state == "recording":
+            detail = "; ".join([*notes(c, before), *([detail] if detail else [])])
         return {
             "stream": state.spec.id, "worker": self._worker, "state": state.state, "engine": state.engine, "cause": cause[:20],
             "fell_back_at": state.fell_back_at,
@@ -250,3 +249,13 @@ class StatusWriter:
             "keyframe_seconds": self._keyframes.observe(state, monotonic),
             "clock_offset": sink.clock.offset_us / 1e6 if sink.clock.offset_us is not None else None,
         }  # fmt: skip
+
+
+def notes(now: Counters, before: Counters) -> list[str]:
+    """What the status of a stream that is recorded says beside."""
+    found = {
+        NO_IDR: now.start_points > before.start_points,
+        HELD_BACK: now.held_back > before.held_back,
+        NOT_LOOKED_AT: now.unordered_packets > before.unordered_packets,
+    }
+    return [text for text, holds in found.items() if holds]

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from nvr.packet_numbers import BEFORE, MAX_STRANGE, UNKNOWN, PacketNumbers
+from nvr.access_units import Counters
+from nvr.gather import Pieces
+from nvr.packet_numbers import BEFORE, MAX_STRANGE, MIN_FOLLOWING, NOT_LOOKED_AT, UNKNOWN, PacketNumbers
+from nvr.reconcile import notes
 from nvr.sdp import AudioTrack
 from tests.nvr.camera_streams import STEP, Packet, Style, encode, numbered, packetise
 from tests.nvr.fed_session import FedSession
@@ -88,6 +92,58 @@ def test_what_came_before_is_told_from_what_begins_anew() -> None:
     assert numbers.ignored and numbers.judge(100, 7, newer=False) == 0
     numbers.restart()
     assert not numbers.ignored
+
+
+def test_numbers_that_follow_each_other_again_are_looked_at() -> None:
+    numbers = PacketNumbers()
+    for i in range(MAX_STRANGE + 5):
+        numbers.judge(0, 1000 * i & 0xFFFF, newer=True)
+    for _ in range(MIN_FOLLOWING - 1):
+        assert numbers.pending
+        numbers.in_order()
+    assert numbers.judge(10, 15, newer=True) == 0 and numbers.ignored  # not enough in a row
+    for _ in range(MIN_FOLLOWING):
+        numbers.in_order()
+    assert (numbers.ignored, numbers.pending, numbers.is_plain) == (False, False, True)
+    assert numbers.judge(10, 15, newer=True) == 5 and numbers.pending
+
+
+@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("copies", [0, 2])
+def test_odd_packets_far_apart_are_no_strange_numbers(copies: int, fast: bool) -> None:
+    """One is lost, or comes twice, now and then; whole batches in order lie between: each is judged, and counted."""
+    count = (MAX_STRANGE + 10) * 5
+    sent = packetise(encode("h264", "64x48", count, 5 * count), "h264", Style(size=60_000))
+    odd = {i for i, p in enumerate(sent) if p.marker and (p.ts - 1000) // STEP % 5 == 3}
+    assert len(odd) > MAX_STRANGE
+    made = played([p for i, p in enumerate(sent) for _ in range(copies if i in odd else 1)], fast)
+    counters = made.recording.counters
+    assert (counters.lost_packets, counters.duplicate_packets) == ((0, len(odd)) if copies else (len(odd), 0))
+    assert counters.unordered_packets == 0 and counters.frames == count - (0 if copies else len(odd))
+
+
+def test_pictures_that_nvr_bulk_takes_came_in_order() -> None:
+    """A packet that comes twice between two batches, which hand over whole pictures without any packet in order between."""
+    made = FedSession(fast=True)
+    made.play(pictures(), 2.0)
+    assembler = made.session._assembler
+    assert assembler.between_pictures
+    nothing = Pieces(memoryview(b""), 0, np.zeros((0, 2), np.uint64))
+    for _ in range(2 * MAX_STRANGE):
+        seq, ts = assembler.next_seq, assembler.rtp_time
+        assert not assembler._follows((seq - 1) & 0xFFFF, ts)  # it came before
+        assembler.extend([ts + STEP], [STEP], [4], False, nothing, 1, (seq + 1) & 0xFFFF)
+    assert made.recording.counters.duplicate_packets == 2 * MAX_STRANGE
+    assert made.recording.counters.unordered_packets == 0
+
+
+def test_a_stream_whose_numbers_mean_nothing_is_told_with_its_name(caplog: pytest.LogCaptureFixture) -> None:
+    made = played([replace(p, seq=STRANGE["even"](i)) for i, p in enumerate(pictures())], fast=True)
+    told = [r.getMessage() for r in caplog.records if NOT_LOOKED_AT in r.getMessage()]
+    assert len(told) == 1 and made.recording.sink.stream in told[0]
+    assert made.recording.counters.unordered_packets > COUNT - 2 * MAX_STRANGE
+    assert notes(made.recording.counters, Counters()) == [NOT_LOOKED_AT]  # and in the stream's status
+    assert notes(Counters(), Counters()) == []
 
 
 @pytest.mark.parametrize("fast", [False, True])
