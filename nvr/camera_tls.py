@@ -19,6 +19,7 @@ from core.tasks import end, first_of, spawn
 from nvr.rtsp_dialogue import CONNECT_SECONDS, connect
 
 CHUNK = 262_144
+LEAVE_SECONDS = 0.5  # for the last words (a TEARDOWN) to reach a camera that is left
 
 
 @asynccontextmanager
@@ -36,16 +37,33 @@ async def connected(url: str) -> AsyncIterator[socket.socket]:
     coding: asyncio.Task[None] | None = None
     try:
         tls, plain = await _open_tls(url), await asyncio.open_connection(sock=theirs)
-        coding = spawn(first_of(_pump(tls[0], plain[1]), _pump(plain[0], tls[1])), "TLS of a camera")
+        coding = spawn(_code(tls, plain), "TLS of a camera")
         yield ours
     finally:
-        ours.close()
-        if coding is not None:
-            await end(coding)
-            for writer in (tls[1], plain[1]):
-                writer.transport.abort()
-        else:
-            theirs.close()
+        try:
+            if coding is not None:
+                with contextlib.suppress(OSError):
+                    ours.shutdown(socket.SHUT_WR)
+                await asyncio.wait([coding], timeout=LEAVE_SECONDS)
+        finally:
+            ours.close()
+            if coding is not None:
+                await end(coding)
+                for writer in (tls[1], plain[1]):
+                    writer.transport.abort()
+            else:
+                theirs.close()
+
+
+async def _code(
+    tls: tuple[asyncio.StreamReader, asyncio.StreamWriter], plain: tuple[asyncio.StreamReader, asyncio.StreamWriter]
+) -> None:
+    """Until one side ends; then the other hears so, behind what was sent before."""
+    try:
+        await first_of(_pump(tls[0], plain[1]), _pump(plain[0], tls[1]))
+    finally:
+        for writer in (tls[1], plain[1]):
+            writer.close()
 
 
 async def _open_tls(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

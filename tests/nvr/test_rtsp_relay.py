@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import socket
 import ssl
@@ -23,6 +24,7 @@ from core.clock import SystemClock
 from core.errors import CameraRefused, ClearPasswordWanted, RedirectRefused, TransportDeclined
 from core.tasks import end, spawn
 from nvr.access_units import Counters
+from nvr.camera_tls import connected
 from nvr.ffmpeg_engine import FfmpegEngine
 from nvr.rtsp_relay import relay
 from nvr.station_clock import StationClock
@@ -262,3 +264,54 @@ async def test_media_over_udp_comes_to_ffmpeg_from_the_camera(clip: Clip) -> Non
         await recorded(f"rtsp://127.0.0.1:{port}/cam?udp")
     finally:
         await server.stop()
+
+
+async def test_a_camera_that_closes_inside_tls_is_gone(tmp_path: Path) -> None:
+    """What it sent before is read first."""
+
+    async def bye(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"last words")
+        writer.close()
+
+    server = await asyncio.start_server(bye, "127.0.0.1", 0)
+    async with server, in_tls(server.sockets[0].getsockname()[1], tmp_path) as place:
+        async with connected(f"rtsps://{place}/x") as sock, asyncio.timeout(5):
+            heard = b""
+            while data := await asyncio.get_running_loop().sock_recv(sock, 100):
+                heard += data
+        assert heard == b"last words"
+
+
+async def test_last_words_reach_a_camera_inside_tls(tmp_path: Path) -> None:
+    """TEARDOWN is written just before the connection is left; a camera that sends on does not hold us for long."""
+    heard, closed = bytearray(), asyncio.Event()
+
+    async def talks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            writer.write(bytes(100_000))
+            while data := await reader.read(100):
+                heard.extend(data)
+        closed.set()
+        writer.close()
+
+    server = await asyncio.start_server(talks, "127.0.0.1", 0)
+    async with server, in_tls(server.sockets[0].getsockname()[1], tmp_path) as place:
+        for cancelled in (False, True):
+            heard.clear()
+            closed.clear()
+
+            async def leave(wait: bool = cancelled) -> None:
+                async with connected(f"rtsps://{place}/x") as sock:
+                    try:
+                        await asyncio.sleep(30 if wait else 0.05)
+                    finally:
+                        sock.send(b"TEARDOWN")
+
+            leaving = spawn(leave())
+            await asyncio.sleep(0.4)
+            began = asyncio.get_running_loop().time()
+            await end(leaving)
+            assert asyncio.get_running_loop().time() - began < 2
+            async with asyncio.timeout(5):
+                await closed.wait()
+            assert heard == b"TEARDOWN"
