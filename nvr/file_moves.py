@@ -10,6 +10,7 @@ go one after another, so that there need be room for one.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import shutil
 import threading
@@ -30,6 +31,8 @@ from nvr.disk_calls import DiskCalls
 from nvr.footage import Segment
 from nvr.tables import Footage
 from nvr.timeline import ClockStep
+
+log = logging.getLogger(__name__)
 
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 CALLS = DiskCalls(120.0)  # a volume that hangs holds up nobody's end
@@ -88,9 +91,12 @@ async def _move(
         await _exchange(session, going, moved)
         if told is not None:
             await told(session, {s.start_us for s in segments})
-    await CALLS.run(on, partial(_name_lost, volumes, segments, moved, name))
-    for number in {number for number, _ in going}:
-        await _unlink_old(database, volumes, number)
+    try:
+        await CALLS.run(on, partial(_name_lost, volumes, segments, moved, name))
+        for number in {number for number, _ in going}:
+            await _unlink_old(database, volumes, number)
+    except OSError as e:  # they have moved: nobody may try that again, with copies or without
+        log.error("old names of %s stay until retention comes by: %s", segments[0].stream if segments else "", e)
 
 
 async def _unlink_old(database: Database, volumes: dict[int, Path], number: int) -> None:

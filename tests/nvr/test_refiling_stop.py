@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -368,3 +369,19 @@ async def test_a_look_reads_no_lists_of_files(filed: Filed, tmp_path: Path) -> N
         asked.clear()
         assert set(await clock_corrections.waiting(session, ["clock-1/main"])) == {"clock-1/main"}
     assert "clock_correction.stream IN" in asked[-1]
+
+
+async def test_old_names_that_their_disk_keeps(filed: Filed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files have their new names and entries once; the old ones go with the next removal."""
+
+    def refuses(*_: Any) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recovery, "_unlink", refuses)
+        refiler = refiling.Refiler(filed.archive)
+        refiler.stepped(ClockStep("cam/main", T, T + 80 * SECOND, HOUR, tuple(STARTS)))
+        await refiler.finish()
+    assert refiler.moved == len(STARTS)
+    await recovery.recover(filed.database, ["cam/main"], NOW)
+    await whole(filed, [s + HOUR for s in STARTS])
