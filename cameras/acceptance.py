@@ -39,12 +39,17 @@ def missing(camera: Camera) -> list[str]:
     return [name for name, lacks in gaps if lacks]
 
 
-def fill(session: AsyncSession, camera: Camera, facts: Mapping[str, Any], at: datetime, actor: str) -> None:
-    """Note what was checked. Raises UsageError for a value that there is not."""
+def check(facts: Mapping[str, Any]) -> None:
+    """Raises UsageError for a value that there is not."""
     if unknown := set(facts.get("places") or []) - set(PROHIBITED):
         raise UsageError(f"places are {', '.join(PROHIBITED)}; there is no {sorted(unknown)[0]}")
     if facts.get("masks") is not None and facts["masks"] not in MASKS:
         raise UsageError(f"masks are {' or '.join(MASKS)}")
+
+
+def fill(session: AsyncSession, camera: Camera, facts: Mapping[str, Any], at: datetime, actor: str) -> None:
+    """Note what was checked. Raises UsageError for a value that there is not."""
+    check(facts)
     old = camera.acceptance or {}
     new = {**old, **{k: v for k, v in facts.items() if v is not None}}
     if history.note_all(session, camera.id, at, actor, old, new, "acceptance."):
@@ -62,6 +67,19 @@ async def newest(session: AsyncSession, cameras: Sequence[str]) -> dict[str, Acc
 def is_current(found: Acceptance | None, camera: Camera) -> bool:
     """Whether what was signed is what the camera's file says now."""
     return found is not None and found.facts == _signed(camera)
+
+
+def is_waiting(found: Acceptance | None, camera: Camera) -> bool:
+    """Whether a first signature under what the file says now waits for the second."""
+    return found is not None and found.confirmed_at is None and camera.accepted_at is None and is_current(found, camera)
+
+
+def is_second(found: Acceptance | None, camera: Camera, actor: str) -> bool:
+    """Whether this person may look at the pictures in order to sign second: never who proposed it or took the picture."""
+    taken_by = (camera.acceptance or {}).get("picture_by")  # unknown of pictures of before it was noted
+    return (
+        found is not None and is_waiting(found, camera) and taken_by is not None and actor not in (found.proposed_by, taken_by)
+    )
 
 
 def accepted_by(found: Acceptance | None, camera: Camera) -> list[str]:

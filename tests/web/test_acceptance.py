@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +18,9 @@ from core.database import Database
 from core.errors import ConflictError, ForbiddenError
 from core.permissions import Role
 from health import checklist
-from tests.web.conftest import HEADERS, Client, SignIn
+from nvr.reader import Keyframe
+from tests.web.conftest import HEADERS, Client, SignIn, state_purpose
+from web.services import SERVICES
 
 NOW = SystemClock().now()
 CHECKED = {
@@ -133,3 +136,79 @@ async def test_who_lacks_something_is_told_before_anybody_signs(officers: tuple[
         (await session.get_one(Camera, "wj-01")).acceptance = {**CHECKED, "sign_photo": None}
     for path in ("propose", "accept"):
         assert (await post(officers[0], f"/api/onboarding/{path}"))["lacking"] == {"wj-01": ["sign_photo"]}
+
+
+async def fill(client: Client, body: Any, status: int = 200) -> Any:
+    async with client.post("/api/cameras/wj-01/acceptance", json=body, headers=HEADERS) as reply:
+        assert reply.status == status, await reply.text()
+        return await reply.json()
+
+
+async def look(client: Client, part: str = "picture") -> int:
+    async with client.get(f"/api/cameras/wj-01/acceptance/{part}") as reply:
+        await reply.read()
+        return reply.status
+
+
+def new_pictures(client: Client) -> None:
+    """Every look at the newest picture gets another one, in place of the recorder's."""
+    found, count = client.server.app[SERVICES], iter(range(100))  # type: ignore[union-attr]
+
+    async def latest(stream: str, *_: Any) -> list[Keyframe]:
+        return [Keyframe(stream, 1, "h264", b"", b"")]
+
+    async def jpeg(*_: Any) -> bytes:
+        return b"picture %d" % next(count)
+
+    found.reader.latest_keyframes, found.snapshots.of = latest, jpeg
+
+
+async def test_a_picture_is_taken_on_demand_and_for_a_purpose(officers: tuple[Client, Client], database: Database) -> None:
+    first, second = officers
+    new_pictures(first)
+    await post(first, "/api/onboarding/propose")
+    await post(second, "/api/onboarding/accept")
+    for body in ({}, {"masks": "none_needed"}, {"legal_class": "7.1", "responsible": "王村长"}):
+        told = await fill(second, body)
+        assert told["accepted_at"], "nothing was changed"
+    assert (await fill(second, {"picture": True}, 403))["reason"] == "purpose"
+    assert (await candidate(first))["accepted_at"], "what is refused changes nothing"
+    await state_purpose(second, "验收")
+    told = await fill(second, {"picture": True})
+    assert told["accepted_at"] is None and told["picture_by"] == "approver-all"
+    async with database.reading() as session:
+        rows = list(await session.scalars(select(AuditRow).where(AuditRow.action == "camera.acceptance").order_by(AuditRow.id)))
+        camera = await session.get_one(Camera, "wj-01")
+    assert rows[-1].reason == "验收" and camera.acceptance is not None
+    assert rows[-1].data["picture_sha256"] == camera.acceptance["picture_sha256"] == hashlib.sha256(b"picture 0").hexdigest()
+
+
+async def test_only_the_second_signer_looks_without_a_purpose(officers: tuple[Client, Client], sign_in: SignIn) -> None:
+    first, second = officers
+    new_pictures(first)
+    await state_purpose(first)
+    await fill(first, {"picture": True})
+    assert await look(second) == 403, "nothing is proposed"
+    await post(first, "/api/onboarding/propose")
+    assert await look(second) == 200
+    await fill(second, {"masks": "in_camera"})
+    assert await look(second) == 403, "the proposal is of another file"
+    await post(second, "/api/onboarding/propose")
+    assert await look(second) == 403, "he has proposed it himself"
+
+
+async def test_who_took_the_picture_states_a_purpose_even_if_another_proposes(
+    officers: tuple[Client, Client], sign_in: SignIn
+) -> None:
+    first, second = officers
+    new_pictures(first)
+    await state_purpose(second)
+    await fill(second, {"picture": True})
+    await post(first, "/api/onboarding/propose")
+    anew = await sign_in(Role.APPROVER)  # the same account in a session without a purpose
+    assert await look(anew) == 403
+
+
+async def test_without_a_recent_picture_none_is_taken(officers: tuple[Client, Client]) -> None:
+    await state_purpose(officers[0])
+    assert "picture" in (await fill(officers[0], {"picture": True}, 409))["error"]

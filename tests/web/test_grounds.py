@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cameras import acceptance
 from cameras.tables import Camera
 from cases.tables import Alert
 from core.permissions import Role
@@ -16,11 +17,22 @@ from tests.web.test_looks import NOW, Town, town
 __all__ = ["town"]
 
 ALERT, PHOTO, ACCEPTANCE = "/api/alerts/1/thumbnail", "/api/orders/1/photos/1", "/api/cameras/wj-01/acceptance/picture"
+FACTS = {"places": list(acceptance.PROHIBITED), "masks": "none_needed", "picture_sha256": "1", "sign_sha256": "2"}
 GROUNDS = [
     (Role.PATROL_OFFICER, ALERT, "alert 1, case 1", {"alert": 1, "case": "1"}),
     (Role.VIDEO_OFFICER, PHOTO, "order 1", {"order": 1}),
-    (Role.APPROVER, ACCEPTANCE, "acceptance of wj-01", {}),
+    (Role.APPROVER, ACCEPTANCE, "acceptance 1 of wj-01", {"acceptance": 1}),
 ]
+
+
+@pytest.fixture(autouse=True)
+async def proposal(town: Town) -> None:
+    """Somebody else proposed to accept wj-01 and took its picture."""
+    async with town.database.session() as session:
+        camera = await session.get_one(Camera, "wj-01")
+        camera.acceptance = {**(camera.acceptance or {}), **FACTS, "picture_by": "zhang"}
+        camera.profile = camera.profile | {"legal_class": "7.1", "responsible": "王村长"}
+        await acceptance.propose(session, camera, NOW, "zhang")
 
 
 @pytest.mark.parametrize(("role", "path", "ground", "data"), GROUNDS)

@@ -138,6 +138,7 @@ async def test_the_photo_of_the_sign_is_drawn_anew(crowd: Crowd, sign_in: SignIn
     with_metadata = photo[:2] + b"\xff\xe1" + (len(secret) + 2).to_bytes(2, "big") + secret + photo[2:]
     reply = await officer.post("/api/cameras/wj-01/sign", data=with_metadata, headers=HEADERS)
     assert reply.status == 200 and "sign_photo" not in (await reply.json())["missing"]
+    await state_purpose(officer)
     kept = await officer.get("/api/cameras/wj-01/acceptance/sign")
     content = await kept.read()
     assert content[:2] == b"\xff\xd8" and secret not in content

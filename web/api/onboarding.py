@@ -47,6 +47,7 @@ class CandidateView(BaseModel):
     missing: list[str]
     proposed_by: str | None = Field(description="Who signed first for what the file says now, until another person confirms it")
     proposed_at: datetime | None
+    picture_by: str | None = Field(description="Who took the picture of the field of view; null: none, or not known")
     accepted_at: datetime | None
     accepted_by: list[str] = Field(description="The two accounts; before there were signatures, the names that were typed")
 
@@ -83,6 +84,7 @@ class AcceptanceBody(BaseModel):
     masks: str | None = None
     legal_class: str | None = None
     responsible: str | None = Field(None, max_length=40)
+    picture: bool = Field(False, description="Take the newest picture as the field of view; needs a stated purpose")
 
 
 class AcceptBody(BaseModel):
@@ -190,34 +192,51 @@ async def identify(c: Context) -> WorkView:
 
 @route("POST", "/api/cameras/{camera}/acceptance", Permission.CAMERA_ACCEPT, body=AcceptanceBody, reply=CandidateView)
 async def fill(c: Context) -> CandidateView:
-    """Note what was seen on the spot; the camera's newest picture is kept as its field of view."""
+    """Note what was seen on the spot; with `picture`, the camera's newest picture is kept as its field of view."""
     now, camera = c.services.clock.now(), await _visible(c)
-    frames = await c.services.reader.latest_keyframes(f"{camera.id}/main", 20, 1)
     facts: dict[str, Any] = {"places": c.body.places, "masks": c.body.masks}
-    if frames:
-        name, jpeg = f"cameras/{camera.id}/field-of-view.jpg", await c.services.snapshots.of(frames[-1], 1280)
-        await keep(c.services.data_dir, name, jpeg)
-        facts |= {"picture": name, "picture_sha256": hashlib.sha256(jpeg).hexdigest()}
+    acceptance.check(facts)
+    look: dict[str, Any] = {}
+    if c.body.picture:
+        look = {"reason": c.purpose, "by_session": c.identity.session}  # a look as any other
+        facts |= await _take_picture(c, camera)
+        look["picture_sha256"] = facts["picture_sha256"]
     async with c.services.database.session() as session:
         row = await session.get_one(Camera, camera.id)
         profile = {k: v for k in ("legal_class", "responsible") if (v := getattr(c.body, k)) is not None}
         if profile:
             registry.change_profile(session, row, profile, now, c.identity.name)
         acceptance.fill(session, row, facts, now, c.identity.name)
-        await audit.record(session, now, c.identity.name, "camera.acceptance", row.id)
+        await audit.record(session, now, c.identity.name, "camera.acceptance", row.id, village=row.village, **look)
         return await _told(session, row, now)
+
+
+async def _take_picture(c: Context, camera: Camera) -> dict[str, Any]:
+    """Keep the newest picture of a camera. Raises ConflictError where there is none."""
+    frames = await c.services.reader.latest_keyframes(f"{camera.id}/main", 20, 1)
+    if not frames:
+        raise ConflictError(f"nothing of {camera.id} was recorded in the last 20 s, so there is no picture to take")
+    jpeg = await c.services.snapshots.of(frames[-1], 1280)
+    name, digest = await _keep(c, camera, "field-of-view", jpeg)
+    return {"picture": name, "picture_sha256": digest, "picture_by": c.identity.name}
+
+
+async def _keep(c: Context, camera: Camera, what: str, jpeg: bytes) -> tuple[str, str]:
+    """Its name below the data folder, and SHA-256. A file of its own each: what somebody signed is never overwritten."""
+    digest = hashlib.sha256(jpeg).hexdigest()
+    name = f"cameras/{camera.id}/{what}-{digest[:16]}.jpg"
+    await keep(c.services.data_dir, name, jpeg)
+    return name, digest
 
 
 @route("POST", "/api/cameras/{camera}/sign", Permission.CAMERA_ACCEPT, reply=CandidateView)
 async def sign(c: Context) -> CandidateView:
     """Keep the photograph of the sign at the camera (a JPEG or PNG as the body); it is drawn anew, without its metadata."""
     now, camera = c.services.clock.now(), await _visible(c)
-    name = f"cameras/{camera.id}/sign.jpg"
     jpeg = await c.services.uploads.drawn(c.request, c.identity.user_id, MAX_PHOTO, 1600)
-    await keep(c.services.data_dir, name, jpeg)
+    name, digest = await _keep(c, camera, "sign", jpeg)
     async with c.services.database.session() as session:
         row = await session.get_one(Camera, camera.id)
-        digest = hashlib.sha256(jpeg).hexdigest()
         acceptance.fill(session, row, {"sign_photo": name, "sign_sha256": digest}, now, c.identity.name)
         await audit.record(session, now, c.identity.name, "camera.sign", row.id)
         return await _told(session, row, now)
@@ -225,15 +244,15 @@ async def sign(c: Context) -> CandidateView:
 
 @route("GET", "/api/cameras/{camera}/acceptance/{part}", Permission.LIVE_VIEW, kind="file")
 async def acceptance_picture(c: Context) -> web.StreamResponse:
-    """The field of view or the sign, for whoever accepts the camera; else and afterwards for a stated purpose."""
+    """The field of view or the sign, for whoever is to sign second; for everybody else for a stated purpose."""
     names = {"picture": "picture", "sign": "sign_photo"}
     camera = await _visible(c)
     facts = camera.acceptance or {}
-    working = camera.accepted_at is None and c.identity.may(Permission.CAMERA_ACCEPT)
     async with c.services.database.reading() as session:
         signed = (await acceptance.newest(session, [camera.id])).get(camera.id)
     number = signed.id if signed is not None else None
-    why = c.ground(f"acceptance {number} of {camera.id}" if number else f"acceptance of {camera.id}", running=working)
+    second = c.identity.may(Permission.CAMERA_ACCEPT) and acceptance.is_second(signed, camera, c.identity.name)
+    why = c.ground(f"acceptance {number} of {camera.id}", running=second)
     await c.look("acceptance.view", camera.id, reason=why, village=camera.village, acceptance=number)
     return await picture(c.services.data_dir, facts.get(names.get(c.path("part"), "")))
 
@@ -390,7 +409,7 @@ async def _told(session: AsyncSession, camera: Camera, now: datetime) -> Candida
 
 
 def _candidate(camera: Camera, items: list[checklist.Item], signed: Acceptance | None) -> CandidateView:
-    waiting = signed if signed is not None and signed.confirmed_at is None and acceptance.is_current(signed, camera) else None
+    waiting = signed if acceptance.is_waiting(signed, camera) else None
     device = camera.device or {}
     make = f"{device.get('manufacturer', '')} {device.get('model', '')}".strip()
     return CandidateView(
@@ -398,4 +417,5 @@ def _candidate(camera: Camera, items: list[checklist.Item], signed: Acceptance |
         marks="".join(MARKS[i.state] for i in items), failed={i.name: i.detail for i in items if i.state == checklist.FAILED},
         missing=acceptance.missing(camera), accepted_at=camera.accepted_at, accepted_by=acceptance.accepted_by(signed, camera),
         proposed_by=waiting.proposed_by if waiting else None, proposed_at=waiting.proposed_at if waiting else None,
+        picture_by=(camera.acceptance or {}).get("picture_by"),
     )  # fmt: skip

@@ -369,6 +369,7 @@ export interface CandidateView {
   missing: string[];
   proposed_by: string | null;
   proposed_at: string | null;
+  picture_by: string | null;
   accepted_at: string | null;
   accepted_by: string[];
 }
