@@ -535,7 +535,6 @@ def test_a_camera_is_accepted_by_two_persons(browser: Browser, town: str, tmp_pa
     expect(page.locator("[data-test=missing]")).to_have_text("视野截图, 标识照片")
     page.click("[data-test=take-picture]")
     page.click("[data-test=purpose-0]")
-    page.click("[data-test=take-picture]")
     expect(page.locator("[data-test=missing]")).to_have_text("标识照片")
     expect(page.locator("[data-test=field-of-view]")).to_be_visible()
     photo = tmp_path / "sign.png"
