@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import history
-from cameras.tables import Acceptance, Camera
+from cameras.tables import Acceptance, Camera, CameraChange
 from core import audit, events
 from core.errors import ConflictError, ForbiddenError, UsageError
 
@@ -23,6 +23,7 @@ MASKS = ("none_needed", "in_camera")
 # Places where none may hang (Decree 799, article 8); each is ticked: it is not there and does not look in.
 PROHIBITED = ("guest_rooms", "dormitories", "baths_toilets", "changing_rooms", "private_rooms")
 SIGNED = ("places", "masks", "picture", "picture_sha256", "sign_photo", "sign_sha256")
+OF_DEVICE = ("masks", "picture", "picture_sha256", "picture_by")  # what is seen through the device that hangs there
 
 
 def missing(camera: Camera) -> list[str]:
@@ -50,11 +51,39 @@ def check(facts: Mapping[str, Any]) -> None:
 def fill(session: AsyncSession, camera: Camera, facts: Mapping[str, Any], at: datetime, actor: str) -> None:
     """Note what was checked. Raises UsageError for a value that there is not."""
     check(facts)
-    old = camera.acceptance or {}
+    old, before = camera.acceptance or {}, signed_facts(camera)
     new = {**old, **{k: v for k, v in facts.items() if v is not None}}
     if history.note_all(session, camera.id, at, actor, old, new, "acceptance."):
         camera.acceptance = new
-        # Whatever is changed after the signatures is signed anew.
+        withdraw_if_changed(session, camera, before, at, actor)
+
+
+def signed_facts(camera: Camera) -> dict[str, Any]:
+    """What a signature stands for."""
+    facts: Mapping[str, Any] = camera.acceptance or {}
+    profile = {name: camera.profile.get(name) for name in ("legal_class", "responsible")}
+    return {name: facts.get(name) for name in SIGNED} | profile
+
+
+def withdraw_if_changed(session: AsyncSession, camera: Camera, before: Mapping[str, Any], at: datetime, actor: str) -> None:
+    """Whatever is changed after the signatures is signed anew. `before`: the `signed_facts` of before the change. Everything that
+    writes one of them calls this."""
+    if signed_facts(camera) != before:
+        _withdraw(session, camera, at, actor)
+
+
+def forget_device(session: AsyncSession, camera: Camera, at: datetime, actor: str) -> None:
+    """Another device hangs there: what the former one showed is looked at and signed anew."""
+    old = camera.acceptance or {}
+    new = {name: value for name, value in old.items() if name not in OF_DEVICE}
+    if history.note_all(session, camera.id, at, actor, old, new, "acceptance."):
+        camera.acceptance = new
+    _withdraw(session, camera, at, actor)
+
+
+def _withdraw(session: AsyncSession, camera: Camera, at: datetime, actor: str) -> None:
+    if camera.accepted_at is not None:
+        history.note(session, camera.id, at, actor, "accepted_at", camera.accepted_at.isoformat(), None)
         camera.accepted_at = None
 
 
@@ -66,7 +95,7 @@ async def newest(session: AsyncSession, cameras: Sequence[str]) -> dict[str, Acc
 
 def is_current(found: Acceptance | None, camera: Camera) -> bool:
     """Whether what was signed is what the camera's file says now."""
-    return found is not None and found.facts == _signed(camera)
+    return found is not None and found.facts == signed_facts(camera)
 
 
 def is_waiting(found: Acceptance | None, camera: Camera) -> bool:
@@ -98,7 +127,7 @@ async def propose(session: AsyncSession, camera: Camera, at: datetime, actor: st
     there = (await newest(session, [camera.id])).get(camera.id)
     if camera.accepted_at is not None or (there is not None and there.confirmed_at is None and is_current(there, camera)):
         return
-    row = Acceptance(camera=camera.id, facts=_signed(camera), proposed_by=actor, proposed_at=at)
+    row = Acceptance(camera=camera.id, facts=signed_facts(camera), proposed_by=actor, proposed_at=at)
     session.add(row)
     await session.flush()
     history.note(session, camera.id, at, actor, "acceptance_proposed", None, actor)
@@ -126,6 +155,16 @@ async def confirm(session: AsyncSession, camera: Camera, at: datetime, actor: st
     )
 
 
+async def first_accepted(session: AsyncSession, cameras: Sequence[Camera]) -> dict[str, datetime]:
+    """When each of some cameras was accepted for the first time; those that never were are left out. A later acceptance, of a
+    changed file, says nothing about since when a camera is in use."""
+    found = {c.id: c.accepted_at for c in cameras if c.accepted_at is not None}
+    query = select(CameraChange).where(CameraChange.camera.in_([c.id for c in cameras]), CameraChange.field == "accepted_at")
+    for change in await session.scalars(query.order_by(CameraChange.id.desc())):
+        found[change.camera] = datetime.fromisoformat(str(change.old or change.new))  # the first change is read last
+    return found
+
+
 def why_not(found: Acceptance | None, camera: Camera, actor: str) -> list[str]:
     """Why this person cannot confirm it now: words of ours."""
     if camera.accepted_at is not None:
@@ -133,10 +172,3 @@ def why_not(found: Acceptance | None, camera: Camera, actor: str) -> list[str]:
     if found is None or found.confirmed_at is not None or not is_current(found, camera):
         return ["proposal"]
     return ["second_person"] if found.proposed_by == actor else []
-
-
-def _signed(camera: Camera) -> dict[str, Any]:
-    """What a signature stands for."""
-    facts: Mapping[str, Any] = camera.acceptance or {}
-    profile = {name: camera.profile.get(name) for name in ("legal_class", "responsible")}
-    return {name: facts.get(name) for name in SIGNED} | profile

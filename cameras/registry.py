@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras import history
+from cameras import acceptance, history
 from cameras.inventory import CameraEntry, CredentialEntry, Inventory, PolicyEntry, VillageEntry, kept_too_short, uncollected
 from cameras.inventory_merge import Difference, Merge, merge, things
 from cameras.registry_rows import add_camera, change_camera, entry_of, new_row, set_retired, update_row
@@ -331,5 +331,7 @@ def change_profile(session: AsyncSession, camera: Camera, facts: dict[str, Any],
         raise UsageError("; ".join(f"{'.'.join(map(str, x['loc']))}: {x['msg']}" for x in e.errors()[:3])) from e
     if sentence := kept_too_short(camera.id, entry.retention_days, entry.legal_class):
         raise UsageError(sentence)
+    before = acceptance.signed_facts(camera)
     history.note_all(session, camera.id, at, actor, camera.profile, profile)
     camera.profile = profile
+    acceptance.withdraw_if_changed(session, camera, before, at, actor)

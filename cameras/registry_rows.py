@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras import history
+from cameras import acceptance, history
 from cameras.inventory import CameraEntry, PolicyEntry, StreamEntry
 from cameras.inventory_merge import KINDS, SUB_STREAM, Difference
 from cameras.tables import Camera, Credential, Policy, Stream, Village, profile_of
@@ -30,7 +30,7 @@ def change_camera(
     session: AsyncSession, camera: Camera, differences: list[Difference], at: datetime, actor: str
 ) -> None:  # fmt: skip
     """Set single fields, and no other: what the station learned of the rest stays."""
-    streams, profile = {s.kind: s for s in camera.streams}, dict(camera.profile)
+    streams, profile, before = {s.kind: s for s in camera.streams}, dict(camera.profile), acceptance.signed_facts(camera)
     for change in differences:
         history.note(session, camera.id, at, actor, change.field, change.registry, change.file)
         section, _, key = change.field.removeprefix("streams.").partition(".")
@@ -50,6 +50,7 @@ def change_camera(
         _stream(camera, streams, "sub")
     if profile != camera.profile:
         camera.profile = profile
+        acceptance.withdraw_if_changed(session, camera, before, at, actor)
 
 
 def _stream(camera: Camera, streams: dict[str, Stream], kind: str) -> Stream:

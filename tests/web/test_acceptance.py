@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from datetime import timedelta
 from typing import Any
@@ -11,12 +12,15 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from cameras import acceptance
-from cameras.tables import Acceptance, Camera
+from cameras.inventory_merge import Difference
+from cameras.registry_rows import change_camera
+from cameras.tables import Acceptance, Camera, CameraChange
 from core.audit import AuditRow
 from core.clock import SystemClock
 from core.database import Database
 from core.errors import ConflictError, ForbiddenError
 from core.permissions import Role
+from core.settings import Settings
 from health import checklist
 from nvr.reader import Keyframe
 from tests.web.conftest import HEADERS, Client, SignIn, state_purpose
@@ -212,3 +216,52 @@ async def test_who_took_the_picture_states_a_purpose_even_if_another_proposes(
 async def test_without_a_recent_picture_none_is_taken(officers: tuple[Client, Client]) -> None:
     await state_purpose(officers[0])
     assert "picture" in (await fill(officers[0], {"picture": True}, 409))["error"]
+
+
+@pytest.mark.parametrize("change", ["legal_class", "inventory", "replace"])
+async def test_whatever_was_signed_and_changes_withdraws_the_acceptance(
+    change: str, officers: tuple[Client, Client], sign_in: SignIn, database: Database
+) -> None:
+    first, second = officers
+    await post(first, "/api/onboarding/propose")
+    await post(second, "/api/onboarding/accept")
+    if change == "legal_class":
+        await fill(first, {"legal_class": "non_public"})
+    elif change == "inventory":
+        async with database.session() as session:
+            camera = await session.get_one(Camera, "wj-01")
+            change_camera(session, camera, [Difference("responsible", "王村长", "李村长", "王村长")], NOW, "somebody")
+    else:
+        await post(await sign_in(Role.ADMINISTRATOR), "/api/cameras/wj-01/replace", {"reason": "被雷击坏"})
+    told = await candidate(first)
+    assert told["accepted_at"] is None and told["accepted_by"] == []
+    assert told["missing"] == (["field_of_view", "masks"] if change == "replace" else [])
+    async with database.reading() as session:
+        query = select(CameraChange).where(CameraChange.camera == "wj-01", CameraChange.field == "accepted_at")
+        *_, last = await session.scalars(query.order_by(CameraChange.id))
+    assert last.old and last.new is None
+
+
+async def test_a_proposal_is_of_the_device_that_hung_there(officers: tuple[Client, Client], sign_in: SignIn) -> None:
+    await post(officers[0], "/api/onboarding/propose")
+    await post(await sign_in(Role.ADMINISTRATOR), "/api/cameras/wj-01/replace", {"reason": "被雷击坏"})
+    assert (await post(officers[1], "/api/onboarding/accept"))["lacking"] == {"wj-01": ["field_of_view", "masks"]}
+
+
+@pytest.mark.parametrize("bad", [{"masks": "bogus"}, {"places": ["moon"]}, {"legal_class": "8"}])
+async def test_what_is_refused_changes_no_signed_picture(
+    bad: dict[str, Any], officers: tuple[Client, Client], database: Database, station_settings: Settings
+) -> None:
+    first, second = officers
+    new_pictures(first)
+    await state_purpose(first)
+    await fill(first, {"picture": True})
+    await post(first, "/api/onboarding/propose")
+    await fill(first, {"picture": True, **bad}, 400)
+    async with second.get("/api/cameras/wj-01/acceptance/picture") as reply:
+        assert await reply.read() == b"picture 0", "what was signed"
+    await fill(first, {"picture": True})
+    async with database.reading() as session:
+        (row,) = await session.scalars(select(Acceptance))
+    kept = await asyncio.to_thread((station_settings.data.dir / row.facts["picture"]).read_bytes)
+    assert hashlib.sha256(kept).hexdigest() == row.facts["picture_sha256"], "it stays, beside the newer one"

@@ -326,6 +326,7 @@ async def replace(c: Context) -> Created:
         history.note(session, row.id, now, c.identity.name, "replaced", row.device, c.body.reason)
         row.device, row.endpoint, row.auth_mode, row.rtsp_digest_at = None, None, None, None
         row.account_state = row.account_problem = None
+        acceptance.forget_device(session, row, now, c.identity.name)
         await findings.gone(session, now, ["identity_changed"], findings.Subject.of(row))
         await audit.record(session, now, c.identity.name, "camera.replace", row.id, reason=c.body.reason)
     return Created(id=camera.id)
