@@ -15,7 +15,7 @@ from itertools import pairwise
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras import in_use
+from cameras import acceptance, in_use
 from cameras.tables import Camera, ClockSample
 from core.clock import HOUR_US, SECOND, from_microseconds, to_microseconds
 from health.faults import DEAD, DISMISSED
@@ -47,6 +47,7 @@ class _Facts:
     last_fact: int = 0  # of the recording
     bad: bool = False  # a fault of severity 1 or 2 is open at the end
     clock_offset: float | None = None
+    accepted: datetime | None = None  # for the first time
     unused: list[Interval] = field(default_factory=list)  # retired
     holes: short_holes.Count = (0, 0)  # below a second
 
@@ -58,14 +59,16 @@ async def of_interval(session: AsyncSession, cameras: Sequence[Camera], start: d
     work = (await session.scalars(select(Maintenance).where(Maintenance.start < end, Maintenance.until > start))).all()
     oldest = await footage.oldest(session)
     rows: list[CameraDay] = []
-    for at in range(0, len(cameras), CHUNK):
-        some = cameras[at : at + CHUNK]
+    for n in range(0, len(cameras), CHUNK):
+        some = cameras[n : n + CHUNK]
         found = {c.id: _Facts() for c in some}
         await _read_recording(session, some, found, begin, finish, oldest)
         await _read_looks(session, found, start, end)
         await _read_clocks(session, some, found, end)
         for number, spans in (await in_use.unused_spans(session, some, finish)).items():
             found[number].unused.extend(spans)
+        for number, at in (await acceptance.first_accepted(session, some)).items():
+            found[number].accepted = at
         for camera in some:
             facts = found[camera.id]
             _take_faults(camera, facts, faults, finish)
@@ -104,15 +107,15 @@ def _row(camera: Camera, facts: _Facts, begin: int, finish: int, zone: tzinfo | 
 
 
 def _in_use_from(camera: Camera, facts: _Facts, zone: tzinfo | None) -> int | None:
-    """From when on something is required of it: its stated start or acceptance, never before the first fact."""
+    """From when on something is required of it: its stated start or first acceptance, never before the first fact."""
     known = [at for at in (facts.first_recording, facts.first_look, *(int(d[0]) for d in facts.down)) if at is not None]
     if not known:
         return None
     stated = camera.profile.get("in_use_since")
     if stated:
         since = to_microseconds(datetime.combine(date.fromisoformat(str(stated)), time(), zone))
-    elif camera.accepted_at is not None:
-        since = to_microseconds(camera.accepted_at)
+    elif facts.accepted is not None:
+        since = to_microseconds(facts.accepted)
     else:
         since = min(known)
     return max(since, min(known))

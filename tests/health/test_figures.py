@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, delete, event, select
 
-from cameras import inventory, registry
+from cameras import acceptance, inventory, registry
 from cameras.tables import Camera, ClockSample
 from core.clock import HOUR_US, ManualClock, to_microseconds
 from core.database import Database
@@ -199,6 +199,36 @@ async def test_a_perfect_month_stays_perfect_while_retention_deletes_it(database
         (row,) = await recorded(day)
         assert (row.required, row.recorded, row.unknown, row.missing) == (86400, 86400, 0, {})
         assert row.reconstructed is reconstructed
+
+
+@pytest.mark.parametrize("first", ["noted", "typed", "withdrawn"])
+async def test_a_later_acceptance_takes_no_hours_from_the_day(first: str, database: Database, clock: ManualClock) -> None:
+    """Down from 8 to 14 h, accepted anew at 15 h: the six hours count, whatever is written in the file meanwhile."""
+    zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
+    start, end = bounds(date(2026, 10, 5), zone)
+    long_ago, down, up, anew = (start + timedelta(hours=n) for n in (-240, 8, 14, 15))
+    await _village(database, clock, long_ago, legal_class="9", responsible="x")
+    facts = {"places": list(acceptance.PROHIBITED), "masks": "none_needed", "picture": "p", "sign_photo": "s"}
+    async with database.session() as session:
+        camera = await session.get_one(Camera, "c-1")
+        camera.acceptance = facts
+        if first == "typed":  # of before there was a history of it
+            camera.accepted_at = long_ago
+        else:
+            await acceptance.propose(session, camera, long_ago, "a")
+            await acceptance.confirm(session, camera, long_ago, "b")
+        await append(session, hourly(to_microseconds(long_ago), to_microseconds(down)))
+        await append(session, hourly(to_microseconds(up), to_microseconds(end)))
+        session.add(Gap(stream="c-1/main", start_us=to_microseconds(down), end_us=to_microseconds(up), cause="unreachable"))
+        await session.flush()
+        acceptance.fill(session, camera, {"masks": "in_camera"}, anew, "a")
+        assert camera.accepted_at is None
+        if first != "withdrawn":
+            await acceptance.propose(session, camera, anew, "a")
+            await acceptance.confirm(session, camera, anew, "b")
+        await session.flush()
+        (row,) = await camera_days.of_interval(session, [camera], start, end)
+    assert (row.service, row.offline, row.missing) == (86400, 6 * 3600, {"unreachable": 6 * 3600})
 
 
 @pytest.mark.parametrize(
