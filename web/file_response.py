@@ -11,6 +11,7 @@ import asyncio
 import math
 import os
 import re
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -18,17 +19,38 @@ from typing import Any, cast
 
 from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.typedefs import LooseHeaders
 
 _SINGLE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-(0*[1-9][0-9]{0,17}))", re.IGNORECASE)
 
 
 class FileResponse(web.FileResponse):
+    def __init__(self, path: Path, *, headers: LooseHeaders | None = None, sending: AbstractContextManager[None] | None = None):
+        """`sending`: entered while the bytes leave."""
+        super().__init__(path, headers=headers)
+        self._sending = sending
+
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         wanted, condition = request.headers.get(hdrs.RANGE), request.headers.get(hdrs.IF_RANGE)
         holds = wanted is not None and _is_range(wanted)
         if holds and condition is not None:
             holds = await asyncio.to_thread(_holds, self._path, condition)
-        return await super().prepare(cast(web.BaseRequest, _Judged(request, ranged=holds)))
+        sending, self._sending = self._sending, None
+        with sending or nullcontext():
+            return await super().prepare(cast(web.BaseRequest, _Judged(request, ranged=holds)))
+
+
+class BytesResponse(web.Response):
+    """As web.Response. `sending`: entered while the bytes leave."""
+
+    def __init__(self, body: bytes, *, sending: AbstractContextManager[None], content_type: str, headers: LooseHeaders):
+        super().__init__(body=body, content_type=content_type, headers=headers)
+        self._sending: AbstractContextManager[None] | None = sending
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        sending, self._sending = self._sending, None
+        with sending or nullcontext():
+            await super().write_eof(data)
 
 
 class Static(web.StaticResource):

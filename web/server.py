@@ -135,7 +135,6 @@ async def _background(app: web.Application):  # type: ignore[no-untyped-def]
     tasks.run_forever("playback log", services.playback_log.run)
     yield
     await tasks.close()
-    await services.playback_log.flush(everything=True)
     await services.ptz.close()
     await services.onboarding.close()
     await cameras_http.close()
@@ -147,6 +146,7 @@ async def _background(app: web.Application):  # type: ignore[no-untyped-def]
     await services.uploads.close()
     await services.printer.close()
     await asyncio.to_thread(services.days.close)
+    await services.playback_log.close()  # last: the database may be gone
 
 
 async def _close_sockets(app: web.Application) -> None:

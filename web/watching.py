@@ -7,6 +7,7 @@ refused (`NobodyWatches`) until there is input again. Input is whatever keeps a 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -14,11 +15,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from core import audit
 from core.accounts import Identity
-from core.clock import Clock, from_microseconds
+from core.clock import SECOND, Clock, from_microseconds
 from core.database import Database
-from core.errors import NobodyWatches
+from core.errors import MinwangError, NobodyWatches
 from nvr.footage import Segment
 
 log = logging.getLogger(__name__)
@@ -33,6 +36,8 @@ FLUSH_S = 10.0
 CHECK_S = 1.0
 MAX_SESSIONS = 2000
 MAX_VIEWINGS = 5000
+ADJOINS_US = SECOND  # between two segments of one recording lies a frame or so
+CLOSE_S = 5.0
 
 
 def ask_after_s(idle: timedelta) -> float:
@@ -104,33 +109,55 @@ class Attendance:
             del self._sessions[idle]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Viewing:
+    """Of one stretch of footage without a hole."""
+
     actor: str
     village: str
     first: float  # monotonic
     last: float
     start_us: int  # of the footage that was fetched
     end_us: int
+    sending: int = 0  # responses that are being sent
+
+    def adjoins(self, segment: Segment) -> bool:
+        return self.start_us - ADJOINS_US <= segment.end_us and segment.start_us <= self.end_us + ADJOINS_US
+
+
+Key = tuple[str, str, str]  # session, purpose, stream
 
 
 class PlaybackLog:
-    """Playback that goes on. When nothing of a stream was fetched for QUIET_S, a row tells how long it was watched."""
+    """Playback that goes on. When nothing of a stretch was fetched for QUIET_S, a row tells how long it was watched."""
 
     def __init__(self, database: Database, clock: Clock):
         self._database, self._clock = database, clock
-        self._viewings: OrderedDict[tuple[str, str, str], _Viewing] = OrderedDict()  # session, purpose, stream
+        self._viewings: dict[Key, list[_Viewing]] = {}
 
-    def note(self, who: Identity, village: str, segment: Segment) -> None:
-        """A piece of a segment is fetched."""
-        now, key = self._clock.monotonic(), (who.session, who.purpose, segment.stream)
-        viewing = self._viewings.get(key)
+    def note(self, who: Identity, village: str, segment: Segment) -> _Viewing:
+        """A piece of a segment is fetched. One that does not adjoin what was fetched begins another viewing."""
+        now = self._clock.monotonic()
+        there = self._viewings.setdefault((who.session, who.purpose, segment.stream), [])
+        viewing = next((v for v in there if v.adjoins(segment)), None)
         if viewing is None:
-            viewing = self._viewings[key] = _Viewing(who.name, village, now, now, segment.start_us, segment.end_us)
+            viewing = _Viewing(who.name, village, now, now, segment.start_us, segment.end_us)
+            there.append(viewing)
         viewing.last = now
         viewing.start_us = min(viewing.start_us, segment.start_us)
         viewing.end_us = max(viewing.end_us, segment.end_us)
-        self._viewings.move_to_end(key)
+        return viewing
+
+    @contextmanager
+    def sending(self, who: Identity, village: str, segment: Segment) -> Iterator[None]:
+        """While the bytes of the piece leave: it is watched until the last one."""
+        viewing = self.note(who, village, segment)
+        viewing.sending += 1
+        try:
+            yield
+        finally:
+            viewing.sending -= 1
+            viewing.last = self._clock.monotonic()
 
     async def run(self) -> None:
         """For ever: write what has ended. Raises StorageError."""
@@ -138,20 +165,37 @@ class PlaybackLog:
             await self._clock.sleep(FLUSH_S)
             await self.flush()
 
-    async def flush(self, *, everything: bool = False) -> None:
-        """Write the rows of what has ended; `everything`: of what goes on as well (the station stops)."""
-        now = self._clock.monotonic()
-        beyond = max(0, len(self._viewings) - MAX_VIEWINGS)
-        ended = [
-            (key, v) for n, (key, v) in enumerate(self._viewings.items()) if everything or n < beyond or now - v.last > QUIET_S
-        ]  # the oldest first
-        for key, viewing in ended:
-            seconds = viewing.last - viewing.first
-            await self._write(key, viewing, seconds)
-            if self._viewings.get(key) is viewing and viewing.last - viewing.first == seconds:
-                del self._viewings[key]
+    async def close(self) -> None:
+        """Write what goes on, as the station stops. It must not keep anything else from stopping: never raises, CLOSE_S at most."""
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self.flush(everything=True)
+        except (MinwangError, SQLAlchemyError, TimeoutError) as e:
+            count = sum(map(len, self._viewings.values()))
+            log.error("%d rows of how long was watched could not be written at the end: %s %s", count, type(e).__name__, e)
 
-    async def _write(self, key: tuple[str, str, str], viewing: _Viewing, seconds: float) -> None:
+    async def flush(self, *, everything: bool = False) -> None:
+        """Write the rows of what has ended; `everything`: of what goes on as well (the station stops). Raises StorageError."""
+        now = self._clock.monotonic()
+        found = [(key, v) for key, viewings in self._viewings.items() for v in viewings]
+        found.sort(key=lambda pair: pair[1].last)
+        beyond = len(found) - MAX_VIEWINGS
+        for n, (key, viewing) in enumerate(found):
+            if everything or n < beyond or (not viewing.sending and now - viewing.last > QUIET_S):
+                await self._write(key, viewing, now if viewing.sending else viewing.last)
+
+    async def _write(self, key: Key, viewing: _Viewing, last: float) -> None:
+        # What is fetched while the row is written begins another viewing.
+        self._viewings[key].remove(viewing)
+        try:
+            await self._record(key, viewing, last - viewing.first)
+        except BaseException:
+            self._viewings.setdefault(key, []).append(viewing)
+            raise
+        if not self._viewings[key]:
+            del self._viewings[key]
+
+    async def _record(self, key: Key, viewing: _Viewing, seconds: float) -> None:
         session_key, purpose, stream = key
         start, end = (from_microseconds(us).isoformat() for us in (viewing.start_us, viewing.end_us))
         async with self._database.session() as session:

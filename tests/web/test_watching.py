@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from aiohttp import web
 from sqlalchemy import select
 
 from core.accounts import Identity
 from core.audit import AuditRow
 from core.clock import ManualClock, SystemClock
 from core.database import Database
-from core.errors import NobodyWatches
+from core.errors import NobodyWatches, StorageError
 from core.permissions import Role
 from nvr.footage import Segment
 from tests.web.conftest import HEADERS, Client, SignIn, state_purpose
@@ -188,3 +191,92 @@ async def test_footage_flows_for_the_purpose_of_its_playlist_and_for_somebody(to
     await services(client).playback_log.flush(everything=True)
     closed = await rows(town.database, "playback.close")
     assert [(r.reason, r.data["village"]) for r in closed] == [("案件 2026-1", "wangjia"), ("案件 2026-2", "wangjia")]
+
+
+async def test_footage_that_does_not_adjoin_is_another_viewing(database: Database, clock: ManualClock) -> None:
+    log = PlaybackLog(database, clock)
+    for start in (3600, 3660, 79200, 79260, 3720):  # 01:00, then 22:00, then on from 01:02
+        log.note(WHO, "wangjia", segment(start))
+        clock.advance(10)
+    clock.advance(QUIET_S + 1)
+    await log.flush()
+    told = sorted(
+        (r.data["start"][11:19], r.data["end"][11:19], r.data["seconds"]) for r in await rows(database, "playback.close")
+    )
+    assert told == [("01:00:00", "01:03:00", 40.0), ("22:00:00", "22:02:00", 10.0)]
+
+
+async def test_a_piece_is_watched_until_its_last_byte_has_left(database: Database, clock: ManualClock) -> None:
+    log = PlaybackLog(database, clock)
+    with log.sending(WHO, "wangjia", segment(0)):
+        clock.advance(QUIET_S * 2)
+        await log.flush()
+        assert await rows(database, "playback.close") == [], "it is being sent"
+    clock.advance(QUIET_S + 1)
+    await log.flush()
+    (row,) = await rows(database, "playback.close")
+    assert row.data["seconds"] == QUIET_S * 2
+
+
+@pytest.mark.parametrize("path", [f"{SEGMENT}.mp4", f"{SEGMENT}/init"])
+async def test_a_single_fetch_counts_until_it_was_sent(path: str, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = await town.client(Role.INVESTIGATOR)
+    clock = ManualClock()
+    found = services(client)
+    found.playback_log = PlaybackLog(town.database, clock)
+    prepare = web.StreamResponse.prepare
+
+    async def slow(self: web.StreamResponse, request: web.BaseRequest) -> object:
+        clock.advance(7)  # the head goes out; the bytes follow
+        return await prepare(self, request)
+
+    end = web.Response.write_eof
+
+    async def slow_end(self: web.Response, data: bytes = b"") -> None:
+        clock.advance(7)
+        await end(self, data)
+
+    monkeypatch.setattr(web.StreamResponse, "prepare", slow)
+    monkeypatch.setattr(web.Response, "write_eof", slow_end)
+    assert await town.get(client, PLAYLIST) == 200 and await town.get(client, path) == 200
+    await found.playback_log.flush(everything=True)
+    (row,) = await rows(town.database, "playback.close")
+    assert row.data["seconds"] >= 7
+
+
+class Gone:
+    """A database that is gone, or does not answer."""
+
+    def __init__(self, hangs: bool):
+        self.hangs = hangs
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[None]:
+        if self.hangs:
+            await asyncio.sleep(60)
+        raise StorageError("the database is gone")
+        yield
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_everything_is_closed_where_the_database_is_gone(
+    hangs: bool, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    client, closed = await sign_in(Role.VIDEO_OFFICER), []
+    found = services(client)
+    names = ("ptz", "onboarding", "transcoders", "pool", "motion", "looker", "uploads", "printer")
+    for name in names:
+        part = getattr(found, name)
+
+        async def close(name: str = name, end: Callable[[], Awaitable[None]] = part.close) -> None:
+            closed.append(name)
+            await end()
+
+        monkeypatch.setattr(part, "close", close)
+    found.playback_log.note(WHO, "wangjia", segment(0))
+    monkeypatch.setattr(found.playback_log, "_database", Gone(hangs))
+    monkeypatch.setattr(watching, "CLOSE_S", 0.2)
+    async with asyncio.timeout(20):
+        await client.server.close()  # type: ignore[union-attr]
+    assert closed == list(names)
+    assert "1 rows" in caplog.text

@@ -24,7 +24,7 @@ from nvr import clip, playback
 from nvr.footage import Segment
 from nvr.live import TOKEN_HEADER
 from nvr.tables import StreamStatus, Worker
-from web.file_response import FileResponse
+from web.file_response import BytesResponse, FileResponse
 from web.looks import footage_is_granted
 from web.routing import Context, route
 from web.services import Ticket
@@ -189,16 +189,20 @@ async def playlist(c: Context) -> web.Response:
 @route("GET", "/api/playback/{camera}/{kind}/segment/{segment}.mp4", Permission.PLAYBACK_VIEW, kind="file")
 async def segment_file(c: Context) -> web.StreamResponse:
     """Bytes of a segment file (with Range), under this session's playlist of the time; needs a stated purpose."""
-    _, path = await _segment(c, *await _stream(c))
-    return FileResponse(path, headers={"Content-Type": "video/mp4", "Cache-Control": "no-store"})
+    stream, village = await _stream(c)
+    segment, path = await _segment(c, stream, village)
+    sending = c.services.playback_log.sending(c.identity, village, segment)
+    return FileResponse(path, headers={"Content-Type": "video/mp4", "Cache-Control": "no-store"}, sending=sending)
 
 
 @route("GET", "/api/playback/{camera}/{kind}/segment/{segment}/{part}", Permission.PLAYBACK_VIEW, kind="file")
 async def segment_part(c: Context) -> web.Response:
     """A segment's keyframes alone, its init segment, or a range without sound, under this session's playlist."""
-    segment, path = await _segment(c, *await _stream(c))
+    stream, village = await _stream(c)
+    segment, path = await _segment(c, stream, village)
     data = await c.services.footage.run(playback.part, path, segment.media_us, c.path("part"))
-    return web.Response(body=data, content_type="video/mp4", headers={"Cache-Control": "no-store"})
+    sending = c.services.playback_log.sending(c.identity, village, segment)
+    return BytesResponse(data, sending=sending, content_type="video/mp4", headers={"Cache-Control": "no-store"})
 
 
 async def _segment(c: Context, stream: str, village: str) -> tuple[Segment, Path]:
