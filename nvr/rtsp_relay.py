@@ -1,9 +1,10 @@
-"""A relay on the loopback between ffmpeg and one camera: ffmpeg learns neither the camera's address nor its password.
+"""A relay on the loopback between ffmpeg and one camera: ffmpeg learns neither the stream's address nor a password.
 
 By itself ffmpeg follows a redirection to any host and answers whatever authentication it is asked for. So its requests are asked
 here (nvr.rtsp_dialogue), which logs in as the camera's file allows and follows redirections on the camera's own host only. What
 ffmpeg hears is written here: replies of which only the fields that it needs are left, and whole interleaved frames; nothing that
-two readers could read differently. RTSP over TLS ends here as well. Media over UDP comes to ffmpeg from the camera itself.
+two readers could read differently. Addresses that the camera tells become names of the relay (nvr.relay_addresses). RTSP over TLS
+ends here as well. Media over UDP comes to ffmpeg from the camera itself, whose IP address it learns then.
 
 A relay serves the program that knows its secret path, one connection after the other, and ends with its block. `error` says why
 it gave the camera up, which explains more than ffmpeg's words about it.
@@ -27,6 +28,7 @@ from core.tasks import end, first_of, spawn
 from nvr import rtsp_memory, rtsp_text
 from nvr.answers import judge
 from nvr.camera_tls import connected
+from nvr.relay_addresses import RelayAddresses
 from nvr.rtsp_dialogue import MAX_CHALLENGES, MAX_REDIRECTS, Dialogue, Redirected, address_with, followed
 from nvr.rtsp_reader import MAX_BODY, Reply
 
@@ -112,16 +114,18 @@ class Relay:
     """To one camera. Raises nothing by itself: `error` tells."""
 
     def __init__(self, url: str, login: tuple[str, str] | None, listener: socket.socket):
-        self._first = self._url = url
+        self._first = url
         self._login = login
         self._listener = listener
-        self._path = f"/{secrets.token_urlsafe(18)}"
+        base = f"rtsp://127.0.0.1:{listener.getsockname()[1]}/{secrets.token_urlsafe(18)}"
+        self._base = base
+        self.addresses = RelayAddresses(base, url)
         self.error: CameraError | None = None
 
     @property
     def address(self) -> str:
         """For ffmpeg. It ends as the camera's does: names of tracks are put behind it."""
-        return f"rtsp://127.0.0.1:{self._listener.getsockname()[1]}{self._path}" + ("/" if self._url.endswith("/") else "")
+        return self._base + ("/" if self.addresses.stream.endswith("/") else "")
 
     async def serve(self) -> None:
         """Until it is cancelled, or the camera gives cause to end."""
@@ -141,15 +145,15 @@ class Relay:
         requests = _Requests(client)
         async with asyncio.timeout(FIRST_REQUEST_S):
             request = await requests.next()
-        if not isinstance(request, _Request) or self._rest_of(request.url) is None:
+        if not isinstance(request, _Request) or self.addresses.below(request.url) is None:
             raise _FfmpegGone
         requests.put_back(request)
         for _ in range(MAX_REDIRECTS + 1):
             try:
-                async with connected(self._url) as sock:
+                async with connected(self.addresses.stream) as sock:
                     return await self._converse(_Line(self, sock, client, self._login), requests)
             except Redirected as e:
-                self._url = followed(e.url, self._first)
+                self.addresses.stream = followed(e.url, self._first)
         raise ProtocolError(f"the camera redirects more than {MAX_REDIRECTS} times")
 
     async def _converse(self, line: _Line, requests: _Requests) -> None:
@@ -173,16 +177,6 @@ class Relay:
     def has_digest(self) -> bool:
         return rtsp_memory.offered_digest(self._first)
 
-    def camera_url(self, url: str) -> str:
-        """What ffmpeg calls so, in the camera's own words: below the relay's path, or an address that the camera told."""
-        rest = self._rest_of(url)
-        return url if rest is None else self._url.removesuffix("/") + rest if rest else self._url
-
-    def _rest_of(self, url: str) -> str | None:
-        """What stands behind the secret path; None: it is not below it."""
-        base = f"rtsp://127.0.0.1:{self._listener.getsockname()[1]}{self._path}"
-        return url.removeprefix(base) if url.startswith(base) else None
-
 
 class _Line:
     """One connection of ffmpeg's through to the camera."""
@@ -199,9 +193,11 @@ class _Line:
 
     async def ask(self, request: _Request) -> None:
         """Before media flows: one request, one reply. Raises CameraError, Redirected."""
-        url = self._relay.camera_url(request.url)
+        url = self._relay.addresses.camera_s(request.url)
         reply = await self.dialogue.relayed(request.method, url, dict(request.headers))
         self._judge(request.method, reply)
+        if request.method == "SETUP" and reply.status == 200:
+            self._relay.addresses.note_set_up(request.url)
         if request.method == "PLAY" and reply.status == 200:
             self.plays, self._play_url = True, url
         await self._tell(request, reply)
@@ -218,18 +214,24 @@ class _Line:
         """Write the reply for ffmpeg."""
         self._session = reply.headers.get("session", self._session).partition(";")[0]
         told = {name: reply.headers[k] for k, name in _FIELDS.items() if k in reply.headers}
-        if "Transport" in told:
-            told["Transport"] = self._transport(told["Transport"])
+        addresses, body = self._relay.addresses, reply.body
+        for name, rewritten in (
+            ("Transport", self._transport), ("Content-Base", addresses.base_for_ffmpeg), ("RTP-Info", addresses.info_for_ffmpeg),
+        ):  # fmt: skip
+            if name in told and (value := rewritten(told.pop(name))):
+                told[name] = value
+        if request.method == "DESCRIBE":
+            body = addresses.description_for_ffmpeg(body)
         lines = [f"RTSP/1.0 {reply.status} {'OK' if reply.status == 200 else 'No'}", f"CSeq: {request.cseq}"]
         lines += [f"{name}: {_UNPRINTABLE.sub('', value)}" for name, value in told.items()]
-        if reply.body:
-            lines.append(f"Content-Length: {len(reply.body)}")
-        await self._to_ffmpeg("\r\n".join([*lines, "", ""]).encode() + reply.body)
+        if body:
+            lines.append(f"Content-Length: {len(body)}")
+        await self._to_ffmpeg("\r\n".join([*lines, "", ""]).encode() + body)
 
     def _transport(self, told: str) -> str:
         """Media over UDP comes from the camera: there ffmpeg sends its reports, whatever source is told."""
         if "interleaved" in told.lower():
-            return told
+            return re.sub(r";\s*(source|destination)\s*=[^;,]*", "", told, flags=re.IGNORECASE)
         peer = self._sock.getpeername() if self._sock.family != socket.AF_UNIX else ()
         return re.sub(r";\s*source\s*=[^;,]*", "", told, flags=re.IGNORECASE) + (f";source={peer[0]}" if peer else "")
 
@@ -269,7 +271,7 @@ class _Line:
 
     async def _send(self, request: _Request) -> None:
         request.tries += 1
-        data = self.dialogue.compose(request.method, self._relay.camera_url(request.url), dict(request.headers))
+        data = self.dialogue.compose(request.method, self._relay.addresses.camera_s(request.url), dict(request.headers))
         self._pending[str(self.dialogue.cseq)] = request
         if len(self._pending) > MAX_PENDING:
             del self._pending[next(iter(self._pending))]

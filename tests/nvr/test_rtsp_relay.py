@@ -7,6 +7,7 @@ import contextlib
 import re
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta, timezone
@@ -18,14 +19,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cameras.virtual.clip import Clip
-from cameras.virtual.rtsp_server import Mount, Player, RtspServer
+from cameras.virtual.rtsp_server import Mount, Player, RtspServer, describe
 from core.authenticator import ClearLogin
 from core.clock import SystemClock
 from core.errors import CameraRefused, ClearPasswordWanted, RedirectRefused, TransportDeclined
 from core.tasks import end, spawn
+from nvr import rtsp_relay
 from nvr.access_units import Counters
 from nvr.camera_tls import connected
 from nvr.ffmpeg_engine import FfmpegEngine
+from nvr.relay_addresses import MAX_NAMED
 from nvr.rtsp_relay import relay
 from nvr.station_clock import StationClock
 from nvr.streams import StreamSpec
@@ -171,10 +174,67 @@ async def test_rtsp_in_http_is_not_spoken() -> None:
 @pytest.mark.parametrize("url", ["rtsp://h/a", "rtsp://h/a/", "rtsp://h:8554/a?channel=1&subtype=0"])
 async def test_addresses_of_tracks_are_what_ffmpeg_would_make_of_the_camera_s(url: str) -> None:
     async with relay(url, None) as way:
-        assert way.camera_url(way.address) == url
+        names = way.addresses
+        assert names.camera_s(way.address) == url
         joint = "" if url.endswith("/") else "/"  # rtsp.c of libavformat puts one between
-        assert way.camera_url(f"{way.address}{joint}trackID=1") == f"{url}{joint}trackID=1"
-        assert way.camera_url("rtsp://h/told/by/the/camera") == "rtsp://h/told/by/the/camera"
+        assert names.camera_s(f"{way.address}{joint}trackID=1") == f"{url}{joint}trackID=1"
+        assert names.camera_s("rtsp://h/told/by/the/camera") == "rtsp://h/told/by/the/camera"
+        # What the camera tells comes back as it was told, whatever ffmpeg puts behind it.
+        for told in (url, f"{url}/", "rtsp://u:geheim@h/a/", "rtsp://h/b?password=geheim", f"{url}&password=geheim"):
+            name = names.ffmpeg_s(told)
+            joint = "" if told.endswith("/") else "/"
+            assert name.startswith("rtsp://127.0.0.1:") and "geheim" not in name and name == names.ffmpeg_s(told)
+            assert names.camera_s(name + joint + "trackID=1") == told + joint + "trackID=1"
+            assert names.camera_s(name).removesuffix("/") == told.removesuffix("/")
+            names.note_set_up(name + joint + "trackID=1")
+            info = names.info_for_ffmpeg(f"url={told}{joint}trackID=1;seq=5;rtptime=9;geheim, url={told}2")
+            assert info.startswith(f"url={name}{joint}trackID=1;seq=5;rtptime=9,url=rtsp://127.0.0.1:") and "geheim" not in info
+
+
+async def test_names_of_a_camera_s_addresses_end() -> None:
+    async with relay("rtsp://h/a", None) as way:
+        body = "\r\n".join(f"a=control:rtsp://h/{n}" for n in range(1000)).encode()
+        told = way.addresses.description_for_ffmpeg(body)
+        assert b"rtsp://h/" not in told and told.count(b"~") == MAX_NAMED and way.addresses.base_for_ffmpeg("rtsp://h/x") == ""
+        began = time.perf_counter()
+        for hostile in (b"a:" * 500_000, b"://" * 300_000, b"\r\n" * 500_000, b"x" * 1_000_000, b"r://" * 250_000):
+            way.addresses.description_for_ffmpeg(hostile)
+            way.addresses.info_for_ffmpeg(hostile.decode())
+        assert time.perf_counter() - began < 5
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+async def test_ffmpeg_hears_no_password_from_an_address(clip: Clip, monkeypatch: pytest.MonkeyPatch, *, absolute: bool) -> None:
+    """The password lies in the stream's address, and the camera repeats that wherever it can."""
+    heard = bytearray()
+    to_ffmpeg = rtsp_relay._Line._to_ffmpeg
+
+    async def listening(line: rtsp_relay._Line, data: bytes | bytearray) -> None:
+        if data[:1] == b"R":
+            heard.extend(data)
+        await to_ffmpeg(line, data)
+
+    monkeypatch.setattr(rtsp_relay._Line, "_to_ffmpeg", listening)
+    path = f"/user={LOGIN[0]}&password={LOGIN[1]}&channel=1"
+
+    def script(request: Request) -> Answer | None:
+        url = request.url if request.method == "DESCRIBE" else ""
+        if request.method == "DESCRIBE":
+            control = f"{url}/trackID=0" if absolute else "trackID=0"
+            body = (
+                describe(clip)
+                .replace("a=control:trackID=0", f"a=control:{control}")
+                .replace("a=control:*", f"a=control:{url}/")
+            )
+            base = url.replace("rtsp://", f"rtsp://{LOGIN[0]}:{LOGIN[1]}@")
+            return Answer("200 OK", {"Content-Base": base if absolute else f"{url}/", "Content-Type": "application/sdp"}, body)
+        return None
+
+    async with scripted(clip, script, path=path) as camera:
+        await recorded(camera.url, None)
+        assert [r.url for r in camera.requests if r.method == "SETUP"] == [f"{camera.url}/trackID=0"]
+    assert b"Content-Base: rtsp://127.0.0.1:" in heard
+    assert LOGIN[1].encode() not in heard and b"user=" not in heard
 
 
 @asynccontextmanager
