@@ -7,6 +7,7 @@ comes up again within some weeks. Which slice follows from the date alone: a res
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 NEWEST_DAYS = 62  # looked at in every run
 SLICE_DAYS = 100  # of the older ones, in turn
+MAX_DAYS = 366  # that do not fit, which a fault keeps by name
+MAX_LOGGED = 20  # a run
 FAMILY = "register"
 STATION = book.Subject("", None, "register")
 
@@ -31,20 +34,28 @@ class RegisterCheck:
         self._database, self._clock = database, clock
 
     async def run_once(self) -> Misfit | None:
-        """Once a day: the first day that does not fit, which is then a fault of the station until it fits again."""
+        """Once a day: the first day that does not fit. It is a fault of the station until that day and all others fit again
+        that were found since."""
         now = self._clock.now()
         async with self._database.reading() as session:
+            signed = await signatures.signed_days(session)
             known = await session.scalars(select(Fault.figures).where(Fault.family == FAMILY, Fault.state.in_(LIVE_STATES)))
-            told = {str(figures["day"]) for figures in known if "day" in figures}
-            due = told | due_days(await signatures.signed_days(session), now)
-            found = await signatures.problem(session, due, self._database.audit_key)
-        if found is not None:
-            log.error("a signed register does not hold: %s; tell the auditor, and compare with the paper", found.problem)
+            due = due_days(signed, now)
+            for figures in known:
+                due |= (
+                    signed if figures.get("more") else {str(day) for day in figures.get("days") or [figures.get("day")] if day}
+                )
+            found = await signatures.problems(session, due, self._database.audit_key, most=MAX_DAYS + 1)
+        for misfit in found[:MAX_LOGGED]:
+            log.error("a signed register does not hold: %s; tell the auditor, and compare with the paper", misfit.problem)
         await self._note(found, now)
-        return found
+        return found[0] if found else None
 
-    async def _note(self, found: Misfit | None, now: datetime) -> None:
-        figures = {"day": found.day, "said": found.problem} if found is not None else None
+    async def _note(self, found: Sequence[Misfit], now: datetime) -> None:
+        figures: dict[str, object] | None = None
+        if found:
+            figures = {"day": found[0].day, "said": found[0].problem, "days": [m.day for m in found[:MAX_DAYS]]}
+            figures |= {"more": True} if len(found) > MAX_DAYS else {}  # then all signed days are looked at
         async with self._database.session() as session:
             query = select(Fault).where(Fault.family == FAMILY, book.not_over(now)).order_by(Fault.id.desc()).limit(1)
             fault = await session.scalar(query)

@@ -61,9 +61,17 @@ async def problem_of(session: AsyncSession, day: str, key: bytes | None) -> str:
 
 
 async def problem(session: AsyncSession, days: Collection[str] | None = None, key: bytes | None = None) -> Misfit | None:
-    """The first of these days (None: of all) of which something is not as it was signed; None: all is. `key` as in problem_of.
+    """The first of these days (None: of all) of which something is not as it was signed; None: all is. `key` as in problem_of."""
+    return next(iter(await problems(session, days, key, most=1)), None)
+
+
+async def problems(
+    session: AsyncSession, days: Collection[str] | None = None, key: bytes | None = None, *, most: int
+) -> list[Misfit]:  # fmt: skip
+    """As `problem`: so many of these days, the earliest first.
 
     Read page by page and judged in a thread: a register of a town is 100 kB."""
+    found: list[Misfit] = []
     due = sorted(await signed_days(session) if days is None else days)
     for at in range(0, len(due), PAGE_DAYS):
         page = due[at : at + PAGE_DAYS]
@@ -76,22 +84,22 @@ async def problem(session: AsyncSession, days: Collection[str] | None = None, ke
         for row in await _rows(session, page):
             rows[row.object].append(row)
         kept = [(day, registers.get(day), added[day], rows[day]) for day in page]
-        found = await asyncio.to_thread(_first, kept, key)
+        found += await asyncio.to_thread(_misfits, kept, key)
         for _, register, supplements, signatures in kept:  # what was judged is not needed again
             for row_ in (register, *supplements, *signatures):
                 if row_ is not None:
                     session.expunge(row_)
-        if found is not None:
-            return found
-    return None
+        if len(found) >= most:
+            break
+    return found[:most]
 
 
-def _first(kept: Sequence[_Kept], key: bytes | None) -> Misfit | None:
+def _misfits(kept: Sequence[_Kept], key: bytes | None) -> list[Misfit]:
     """Blocking."""
-    for day, register, added, rows in kept:
-        if found := _changed_row(day, rows, key) or _problem(day, register, added, rows):
-            return Misfit(day, found)
-    return None
+    judged = (
+        (day, _changed_row(day, rows, key) or _problem(day, register, added, rows)) for day, register, added, rows in kept
+    )
+    return [Misfit(day, problem) for day, problem in judged if problem]
 
 
 async def signed_days(session: AsyncSession) -> set[str]:

@@ -173,9 +173,10 @@ async def _made(
     assert zone is not None
     until = min(end, max(now, start))
     last = (until - timedelta(microseconds=1)).astimezone(zone).date()
-    every = list(await session.scalars(select(Camera).where(Camera.village == village.code).order_by(Camera.id)))
+    every = await in_use.between(session, start, until, [village.code])  # rates and money are of the same cameras' village
     cameras = await in_use.between(session, until - AT_THE_END, until, [village.code])
-    faults = await figures.concerning(session, every, start, until)
+    # A camera that hangs elsewhere since brings no outages of there.
+    faults = [f for f in await figures.concerning(session, every, start, until) if f.camera or f.village == village.code]
     rows = await figures.period(session, every, start.date(), last, zone, now)
     told = figures.summary(rows, faults, len(cameras), until)
     return VillageReport(

@@ -10,7 +10,7 @@ from sqlalchemy import event, select, text
 from core.clock import ManualClock
 from core.database import Database
 from core.events import Event
-from health import figures, register
+from health import figures, register, register_check
 from health.register_check import NEWEST_DAYS, SLICE_DAYS, RegisterCheck, due_days
 from health.tables import DailyRegister, Fault
 
@@ -60,6 +60,38 @@ async def test_a_register_that_does_not_fit_is_a_fault_until_it_does(
     async with database.reading() as session:
         kinds = await session.scalars(select(Event.kind).where(Event.kind.like("fault.%")).order_by(Event.id))
         assert list(kinds) == ["fault.opened", "fault.closed"]
+
+
+@pytest.mark.parametrize("most", [366, 1])
+async def test_each_day_that_does_not_fit_keeps_the_fault_open(
+    database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """One day is mended while the other, an older one, is not due."""
+    monkeypatch.setattr(register_check, "NEWEST_DAYS", 2)
+    monkeypatch.setattr(register_check, "SLICE_DAYS", 2)
+    monkeypatch.setattr(register_check, "MAX_DAYS", most)
+    days, check = await _signed(database, clock, 9), RegisterCheck(database, clock)
+
+    async def change(day: str, cameras: int) -> None:
+        async with database.session() as session:
+            row = await session.get_one(DailyRegister, day)
+            row.figures = {**row.figures, "cameras": row.figures["cameras"] + cameras}
+
+    first, second = days[3], days[6]  # of two slices
+    await change(first, 5)
+    await change(second, 5)
+    found = set()
+    for _ in range(5):
+        misfit = await check.run_once()
+        found.add(misfit.day if misfit else None)
+        clock.advance(86400)
+    assert found >= {second} and await _faults(database) == [("open", None, second)]
+    await change(second, -5)
+    for _ in range(5):
+        assert (await check.run_once()) is not None and await _faults(database) == [("open", None, first)]
+        clock.advance(86400)
+    await change(first, -5)
+    assert await check.run_once() is None and await _faults(database) == [("closed", None, first)]
 
 
 async def test_a_changed_row_of_the_trail_is_found_too(database: Database, clock: ManualClock) -> None:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import delete
 
-from cameras import inventory, registry
+from cameras import history, inventory, registry
 from cameras.tables import Camera, Village
 from core.clock import ManualClock, to_microseconds
 from core.database import Database
@@ -110,6 +110,25 @@ async def test_a_perfect_october_does_not_fade(database: Database) -> None:
     # Also where the report of that month is made only now: of the days that were written.
     late = await reports.village("xidian", "2026-10")
     assert late.final and late.digest
+
+
+async def test_a_camera_that_moved_since_counts_where_it_hung(database: Database) -> None:
+    """In all figures of the month, whenever its report is made."""
+    reports, _, clock = await _october(database)
+    async with database.session() as session:
+        outage = {"severity": 1, "first_seen": clock.now() - timedelta(days=5), "closed_at": clock.now() - timedelta(days=4)}
+        for village in ("wangjia", "xidian"):
+            fault = Fault(camera="", village=village, family="uplink", state="closed", detail=village, **outage)
+            fault.opened_at, fault.figures, fault.facts = outage["first_seen"], {}, {}
+            session.add(fault)
+    before = [await reports.village(code, "2026-10") for code in ("wangjia", "xidian")]
+    async with database.session() as session:
+        await session.execute(delete(StoredReport))
+        history.note(session, "wj-01", clock.now(), "test", "village", "wangjia", "xidian")
+        (await session.get_one(Camera, "wj-01")).village = "xidian"
+    after = [await reports.village(code, "2026-10") for code in ("wangjia", "xidian")]
+    assert [r.required_hours for r in after] == [r.required_hours for r in before] and before[0].required_hours == 744.0
+    assert [r.digest for r in after] == [r.digest for r in before] and all(r.final for r in after)
 
 
 async def test_reports_of_months_that_are_over_are_made_by_themselves(database: Database) -> None:
