@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from core.errors import CameraUnreachable, ProtocolError
 from core.network_errors import reason
 from core.tasks import end, first_of, spawn
+from core.transports import abort
 from nvr.rtsp_dialogue import CONNECT_SECONDS, connect
 
 CHUNK = 262_144
@@ -50,7 +51,7 @@ async def connected(url: str) -> AsyncIterator[socket.socket]:
             if coding is not None:
                 await end(coding)
                 for writer in (tls[1], plain[1]):
-                    writer.transport.abort()
+                    abort(writer.transport)
             else:
                 theirs.close()
 

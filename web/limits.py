@@ -27,6 +27,7 @@ from core import open_files
 from core.clock import Clock
 from core.errors import TooManyError, TooSlowError
 from core.settings import WebSettings
+from core.transports import abort
 from web.proxies import is_trusted, parse
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ class Connections(Server):
     async def shutdown(self, timeout: float | None = None) -> None:
         await super().shutdown(timeout)
         for transport in list(self._accepted.values()):
-            transport.abort()  # those without a handshake, of which aiohttp knows nothing
+            abort(transport)  # those without a handshake, of which aiohttp knows nothing
 
     def proved(self, handler: RequestHandler, user_id: int) -> None:
         """Somebody who is signed in asks on this connection: it is a person's now, not a source's."""
@@ -124,7 +125,7 @@ class Connections(Server):
         transport = self._accepted.pop(handler, None)
         handler.force_close()
         if transport is not None:
-            transport.abort()  # closing would wait until what was written is taken
+            abort(transport)
 
 
 class Runner(web.AppRunner):

@@ -24,6 +24,7 @@ from core.authenticator import ClearLogin
 from core.clock import SystemClock
 from core.errors import CameraRefused, ClearPasswordWanted, RedirectRefused, TransportDeclined
 from core.tasks import end, spawn
+from core.transports import abort
 from nvr import rtsp_relay
 from nvr.access_units import Counters
 from nvr.camera_tls import connected
@@ -267,7 +268,7 @@ async def in_tls(port: int, folder: Path) -> AsyncIterator[str]:
     finally:
         server.close()
         for writer in writers:
-            writer.transport.abort()
+            abort(writer.transport)
         await asyncio.sleep(0.05)
 
 

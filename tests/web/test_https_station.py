@@ -37,7 +37,7 @@ from core.settings import DataSettings, Settings
 from station import database as station_database
 from tests.conftest import ROOT
 from tests.web.conftest import HEADERS, PASSWORD
-from tests.web.test_browser import FLAGS, grows
+from tests.web.test_browser import FLAGS, grows, state_purpose
 from tests.web.test_tls import free_ports
 from web.tls.authority import Authority
 from web.tls.context import TlsContext
@@ -339,6 +339,7 @@ def test_live_view_in_chromium_over_the_station_s_own_tls(folder: Path, camera: 
         page.fill("[name=password]", PASSWORD)
         page.click("button[type=submit]")
         expect(page.locator("[data-camera=a]")).to_have_attribute("data-state", "ok", timeout=20_000)
+        state_purpose(page)
         page.click("[data-camera=a]")
         assert grows(page, "live", 20)
         assert page.evaluate("isSecureContext") is True and problems == []

@@ -65,8 +65,12 @@ def services_of(client: Client) -> Services:
 async def test_slow_searches_hold_up_nothing_else_and_no_other_searcher(sign_in: SignIn, stuck: list[int]) -> None:
     greedy, other = await searcher(sign_in, Role.INVESTIGATOR), await searcher(sign_in, Role.APPROVER)
     waiting = [asyncio.ensure_future(ask(greedy)) for _ in range(30)]
-    done, _ = await asyncio.wait(waiting, timeout=1)
-    assert {t.result() for t in done} == {(429, "5")} and len(done) == 30 - 2 - 10
+    async with asyncio.timeout(30):
+        while sum(t.done() for t in waiting) < 30 - 2 - 10:
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(0.2)
+    done = [t.result() for t in waiting if t.done()]
+    assert set(done) == {(429, "5")} and len(done) == 30 - 2 - 10
     assert len(stuck) == 2
     theirs = asyncio.ensure_future(ask(other))
     for path in ("/api/cameras", "/static/none", "/api/station"):
@@ -77,6 +81,7 @@ async def test_slow_searches_hold_up_nothing_else_and_no_other_searcher(sign_in:
     assert services_of(other).searching.refused == 18
     for task in (*waiting, theirs):
         task.cancel()
+    await asyncio.gather(*waiting, theirs, return_exceptions=True)
 
 
 async def test_footage_reads_have_threads_of_their_own(sign_in: SignIn) -> None:

@@ -24,7 +24,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_acceptance")),
         comment="Acceptances of cameras: one person proposes, another confirms",
     )
-    op.create_index(op.f("ix_acceptance_camera"), "acceptance", ["camera", "id"])
+    op.create_index(op.f("ix_acceptance_camera_id"), "acceptance", ["camera", "id"])
 
 
 def downgrade() -> None:
