@@ -218,7 +218,7 @@ async def test_a_piece_is_watched_until_its_last_byte_has_left(database: Databas
     assert row.data["seconds"] == QUIET_S * 2
 
 
-@pytest.mark.parametrize("path", [f"{SEGMENT}.mp4", f"{SEGMENT}/init"])
+@pytest.mark.parametrize("path", [f"{SEGMENT}.mp4", f"{SEGMENT}/init"], ids=["whole", "init"])
 async def test_a_single_fetch_counts_until_it_was_sent(path: str, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     client = await town.client(Role.INVESTIGATOR)
     clock = ManualClock()
