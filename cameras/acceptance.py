@@ -125,7 +125,7 @@ async def propose(session: AsyncSession, camera: Camera, at: datetime, actor: st
     if lacks := missing(camera):
         raise ConflictError(f"{camera.id} cannot be accepted yet: {', '.join(lacks)} missing")
     there = (await newest(session, [camera.id])).get(camera.id)
-    if camera.accepted_at is not None or (there is not None and there.confirmed_at is None and is_current(there, camera)):
+    if camera.accepted_at is not None or is_waiting(there, camera):
         return
     row = Acceptance(camera=camera.id, facts=signed_facts(camera), proposed_by=actor, proposed_at=at)
     session.add(row)
@@ -142,7 +142,7 @@ async def confirm(session: AsyncSession, camera: Camera, at: datetime, actor: st
     row = (await newest(session, [camera.id])).get(camera.id)
     if row is not None:
         await session.refresh(row, with_for_update=True)  # two who confirm at once
-    if row is None or row.confirmed_at is not None or not is_current(row, camera):
+    if row is None or not is_waiting(row, camera):
         raise ConflictError(f"nobody has proposed to accept {camera.id} as its file is now; propose it first")
     if row.proposed_by == actor:
         raise ForbiddenError(f"you proposed to accept {camera.id}; another person confirms it")
@@ -169,6 +169,6 @@ def why_not(found: Acceptance | None, camera: Camera, actor: str) -> list[str]:
     """Why this person cannot confirm it now: words of ours."""
     if camera.accepted_at is not None:
         return []
-    if found is None or found.confirmed_at is not None or not is_current(found, camera):
+    if found is None or not is_waiting(found, camera):
         return ["proposal"]
     return ["second_person"] if found.proposed_by == actor else []
