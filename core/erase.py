@@ -9,6 +9,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from core.intervals import joined
+
 _PUNCH_HOLE, _KEEP_SIZE = 2, 1  # linux/falloc.h
 _UNABLE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 _ZEROS = bytes(1 << 16)
@@ -26,27 +28,6 @@ def erase(path: Path, spans: Iterable[tuple[int, int]]) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """In order, those that touch as one."""
-    whole: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        if whole and start <= whole[-1][1]:
-            whole[-1] = whole[-1][0], max(end, whole[-1][1])
-        else:
-            whole.append((start, end))
-    return whole
-
-
-def apart(spans: Iterable[tuple[int, int]], start: int, end: int) -> list[tuple[int, int]]:
-    """What of [start, end) lies in none of the spans."""
-    left, at = [], start
-    for begin, over in joined(spans):
-        if begin > at:
-            left.append((at, min(begin, end)))
-        at = max(at, over)
-    return [span for span in [*left, (at, end)] if span[0] < span[1]]
 
 
 def _erase(descriptor: int, start: int, end: int) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 Interval = tuple[float, float]
+N = TypeVar("N", int, float)
 
 
-def joined(intervals: Iterable[Interval]) -> list[Interval]:
+def joined(intervals: Iterable[tuple[N, N]]) -> list[tuple[N, N]]:
     """Overlapping intervals as one, in order."""
-    found: list[Interval] = []
+    found: list[tuple[N, N]] = []
     for start, end in sorted(i for i in intervals if i[1] > i[0]):
         if found and start <= found[-1][1]:
             found[-1] = (found[-1][0], max(found[-1][1], end))
@@ -18,13 +20,14 @@ def joined(intervals: Iterable[Interval]) -> list[Interval]:
     return found
 
 
-def length(intervals: Iterable[Interval]) -> float:
+def length(intervals: Iterable[tuple[N, N]]) -> N:
     return sum(end - start for start, end in joined(intervals))
 
 
-def without(intervals: Iterable[Interval], excluded: Iterable[Interval]) -> list[Interval]:
+def without(intervals: Iterable[tuple[N, N]], excluded: Iterable[tuple[N, N]]) -> list[tuple[N, N]]:
     """Intervals less what is excluded. Linear in both after sorting: a day has thousands of segments."""
-    cuts, found, first = joined(excluded), [], 0
+    found: list[tuple[N, N]] = []
+    cuts, first = joined(excluded), 0
     for start, end in joined(intervals):
         while first < len(cuts) and cuts[first][1] <= start:
             first += 1
@@ -39,7 +42,7 @@ def without(intervals: Iterable[Interval], excluded: Iterable[Interval]) -> list
     return found
 
 
-def common(first: Iterable[Interval], second: Iterable[Interval]) -> list[Interval]:
+def common(first: Iterable[tuple[N, N]], second: Iterable[tuple[N, N]]) -> list[tuple[N, N]]:
     """What lies in both."""
     wanted = joined(first)
     return without(wanted, without(wanted, second))

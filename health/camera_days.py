@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras import acceptance, in_use
 from cameras.tables import Camera, ClockSample
 from core.clock import HOUR_US, SECOND, from_microseconds, to_microseconds
+from core.intervals import Interval, common, joined, length, without
 from health.faults import DEAD, DISMISSED
-from health.intervals import Interval, common, joined, length, without
 from health.tables import CameraDay, Fault, Look, Maintenance
 from nvr import footage, gaps, short_holes
 from nvr.tables import StreamStatus

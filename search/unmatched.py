@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from core.clock import Clock
-from core.erase import apart, erase
+from core.erase import erase
+from core.intervals import without
 from search.store import ids, thumbs, vectors
 from search.store.days import Days
 from search.store.rows import SIGHTING
@@ -91,7 +92,7 @@ class Unmatched:
         rows = self._days.run(day, query.where(self._days.of_day(day)))
         for path, size in sizes.items():
             if path.name == thumbs.NAME:
-                erase(path, apart([(r.thumb, r.thumb + r.thumb_size) for r in rows if r.thumb >= 0], 0, size))
+                erase(path, without([(0, size)], [(r.thumb, r.thumb + r.thumb_size) for r in rows if r.thumb >= 0]))
             else:
                 vectors.erase_other_places(path, size, {(r.embedder, r.vector) for r in rows if r.vector >= 0})
 

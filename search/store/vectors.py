@@ -21,9 +21,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from core.erase import apart, erase
+from core.erase import erase
 from core.errors import StorageError
 from core.files import write_all
+from core.intervals import without
 
 DIMENSION = 256
 SCALE = 127 * 4.0  # numbers of a unit vector of 256 are about 1/16; beyond a quarter they are cut
@@ -125,7 +126,7 @@ def erase_other_places(path: Path, size: int, keep: Collection[tuple[int, int]])
     """Of one of a day's files, its first `size` bytes: overwrite all places but those kept, (pack's number, place). Raises OSError."""
     number, width = int(path.stem.removeprefix("vectors-")), WIDTHS[path.suffix[1:]]
     kept = [(_HEAD.size + p * width, _HEAD.size + (p + 1) * width) for pack, p in keep if pack == number]
-    erase(path, apart(kept, _HEAD.size, size))
+    erase(path, without([(_HEAD.size, size)], kept))
 
 
 def open_shard(folder: Path, number: int) -> Shard | None:

@@ -18,9 +18,9 @@ from cameras import acceptance, inventory, registry
 from cameras.tables import Camera, ClockSample
 from core.clock import HOUR_US, ManualClock, to_microseconds
 from core.database import Database
+from core.intervals import common, joined, length, without
 from health import camera_days, checklist, figures
 from health.camera_days import bounds
-from health.intervals import common, joined, length, without
 from health.tables import CameraDay, DailyFigures, Fault, Look, Maintenance, PatrolRound, WrittenDay
 from nvr.footage import Segment, append
 from nvr.tables import Footage, Gap, ShortHole
