@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from asyncio.sslproto import SSLProtocol
+from asyncio.sslproto import SSLProtocol, SSLProtocolState
+from collections import deque
+from collections.abc import Callable
 from typing import cast
 
 from aiohttp import web
@@ -31,16 +33,41 @@ class Site(web.TCPSite):
         await web.BaseSite.start(self)
         server = self._runner.server
         assert isinstance(server, limits.Connections)
+        turns = Turns()
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: CountedTls(server, context), self._host, self._port, backlog=self._backlog
+            lambda: CountedTls(server, context, turns), self._host, self._port, backlog=self._backlog
         )
 
 
-class CountedTls(SSLProtocol):
-    """TLS of one accepted connection, which counts, and has its time, before anything of the handshake came."""
+class Turns:
+    """Work that is done piece by piece, one each time the event loop comes round: many wait for each other, nobody else for them."""
 
-    def __init__(self, connections: limits.Connections, context: ssl.SSLContext):
+    def __init__(self) -> None:
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    def ask(self, work: Callable[[], None]) -> None:
+        self._waiting.append(work)
+        if len(self._waiting) == 1:
+            asyncio.get_running_loop().call_soon(self._next)
+
+    def _next(self) -> None:
+        try:
+            self._waiting[0]()
+        finally:
+            self._waiting.popleft()
+            if self._waiting:
+                asyncio.get_running_loop().call_soon(self._next)
+
+
+class CountedTls(SSLProtocol):
+    """TLS of one accepted connection, which counts, and has its time, before anything of the handshake came.
+
+    Handshakes take turns: each costs a signature, and a crowd that connects again all at once would hold up everybody's requests.
+    """
+
+    def __init__(self, connections: limits.Connections, context: ssl.SSLContext, turns: Turns):
         self._handler: RequestHandler = connections()
+        self._turns, self._asked = turns, False
         self._connections = connections
         super().__init__(
             asyncio.get_running_loop(), self._handler, context, cast("asyncio.Future[object]", None), server_side=True,
@@ -54,3 +81,13 @@ class CountedTls(SSLProtocol):
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
         self._connections.gone(self._handler)
+
+    def _do_handshake(self) -> None:
+        if self._incoming.pending and not self._asked:
+            self._asked = True
+            self._turns.ask(self._next_step)
+
+    def _next_step(self) -> None:
+        self._asked = False
+        if self._state is SSLProtocolState.DO_HANDSHAKE:  # it may have ended while it waited
+            super()._do_handshake()

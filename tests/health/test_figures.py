@@ -315,12 +315,13 @@ async def test_a_day_reads_its_own_gaps_and_not_all_that_are_kept(database: Data
         session.add(Gap(stream="c-1/main", start_us=to_microseconds(end) - HOUR_US, end_us=None, cause="unreachable"))
     read: list[int] = []
     plans: list[str] = []
+    sqlite = database.engine.dialect.name == "sqlite"
 
     def count(gap: Gap, _: object) -> None:
         read.append(gap.id)
 
     def explain(connection: Connection, cursor: object, statement: str, parameters: Any, *_: object) -> None:
-        if "gap" in statement and statement.startswith("SELECT"):
+        if sqlite and "gap" in statement and statement.startswith("SELECT"):  # PostgreSQL's plans follow its statistics
             with contextlib.closing(connection.connection.cursor()) as other:
                 other.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
                 plans.extend(row[3] for row in other.fetchall() if " gap " in row[3])
@@ -334,7 +335,9 @@ async def test_a_day_reads_its_own_gaps_and_not_all_that_are_kept(database: Data
     event.remove(database.engine.sync_engine, "before_cursor_execute", explain)
     event.remove(Gap, "load", count)
     assert one.missing == {"no_packets": 3600, "unreachable": 3600, "unaccounted": 22 * 3600} and two.required == 24 * 3600
-    assert len(read) == 3 and plans and all("stream=? AND end_us" in plan for plan in plans), plans
+    assert len(read) == 3
+    if sqlite:
+        assert plans and all("stream=? AND end_us" in plan for plan in plans), plans
 
 
 async def test_silence_of_the_recorder_is_never_a_good_figure(database: Database, clock: ManualClock) -> None:

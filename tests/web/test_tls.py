@@ -8,6 +8,7 @@ import os
 import plistlib
 import socket
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -388,6 +389,34 @@ async def test_it_is_renewed_while_it_serves_and_an_expiring_one_is_said_once_a_
         await console.listener.care()
     assert caplog.text.count("the certificate expires in 25 days; renew it") == 1
     assert caplog.text.count("ca.key: cannot be read (No such file or directory); restore it") == 1
+
+
+async def test_handshakes_take_turns_with_everything_else(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty at once: never two steps of the server's between one turn of the event loop and the next."""
+    turn, steps, step = 0, Counter[int](), ssl.SSLObject.do_handshake
+
+    def counted(self: ssl.SSLObject) -> None:
+        if self.server_side:
+            steps[turn] += 1
+        step(self)
+
+    async def count_turns() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(ssl.SSLObject, "do_handshake", counted)
+    trusting = await _trusting(console.folder)
+    counting = asyncio.ensure_future(count_turns())
+    opened = await asyncio.gather(
+        *(asyncio.open_connection("localhost", console.port, ssl=trusting) for _ in range(60)), return_exceptions=True
+    )
+    counting.cancel()
+    for one in opened:
+        assert not isinstance(one, BaseException), one
+        one[1].transport.abort()
+    assert steps.total() >= 60 and max(steps.values()) == 1
 
 
 @pytest.mark.parametrize(("days", "words"), [(-500, "expired on"), (+500, "is valid from")])
