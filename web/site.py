@@ -83,11 +83,12 @@ class CountedTls(SSLProtocol):
         self._connections.gone(self._handler)
 
     def _do_handshake(self) -> None:
-        if self._incoming.pending and not self._asked:
+        if self._incoming.pending and not self._asked:  # type: ignore[attr-defined]
             self._asked = True
             self._turns.ask(self._next_step)
 
     def _next_step(self) -> None:
         self._asked = False
-        if self._state is SSLProtocolState.DO_HANDSHAKE:  # it may have ended while it waited
-            super()._do_handshake()
+        # Meanwhile it may have ended.
+        if self._state is SSLProtocolState.DO_HANDSHAKE:  # type: ignore[attr-defined]
+            super()._do_handshake()  # type: ignore[misc]
