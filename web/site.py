@@ -33,41 +33,42 @@ class Site(web.TCPSite):
         await web.BaseSite.start(self)
         server = self._runner.server
         assert isinstance(server, limits.Connections)
-        turns = Turns()
+        queue = HandshakeQueue()
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: CountedTls(server, context, turns), self._host, self._port, backlog=self._backlog
+            lambda: CountedTls(server, context, queue), self._host, self._port, backlog=self._backlog
         )
 
 
-class Turns:
-    """Work that is done piece by piece, one each time the event loop comes round: many wait for each other, nobody else for them."""
+class HandshakeQueue:
+    """Runs one handshake step per iteration of the event loop, so that a crowd of new connections delays nobody else."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Callable[[], None]] = deque()
+        self._steps: deque[Callable[[], None]] = deque()
 
-    def ask(self, work: Callable[[], None]) -> None:
-        self._waiting.append(work)
-        if len(self._waiting) == 1:
+    def put(self, step: Callable[[], None]) -> None:
+        self._steps.append(step)
+        if len(self._steps) == 1:
             asyncio.get_running_loop().call_soon(self._next)
 
     def _next(self) -> None:
         try:
-            self._waiting[0]()
+            self._steps[0]()
         finally:
-            self._waiting.popleft()
-            if self._waiting:
+            self._steps.popleft()
+            if self._steps:
                 asyncio.get_running_loop().call_soon(self._next)
 
 
 class CountedTls(SSLProtocol):
     """TLS of one accepted connection, which counts, and has its time, before anything of the handshake came.
 
-    Handshakes take turns: each costs a signature, and a crowd that connects again all at once would hold up everybody's requests.
+    Each handshake costs a signature (about 1 ms with its Python overhead). Run as they come, 1,400 connections that reconnect
+    at once delayed `/api/me` to 390 ms (p95); through the queue to 75 ms (bench security, part tls).
     """
 
-    def __init__(self, connections: limits.Connections, context: ssl.SSLContext, turns: Turns):
+    def __init__(self, connections: limits.Connections, context: ssl.SSLContext, queue: HandshakeQueue):
         self._handler: RequestHandler = connections()
-        self._turns, self._asked = turns, False
+        self._queue, self._queued = queue, False
         self._connections = connections
         super().__init__(
             asyncio.get_running_loop(), self._handler, context, cast("asyncio.Future[object]", None), server_side=True,
@@ -83,12 +84,12 @@ class CountedTls(SSLProtocol):
         self._connections.gone(self._handler)
 
     def _do_handshake(self) -> None:
-        if self._incoming.pending and not self._asked:  # type: ignore[attr-defined]
-            self._asked = True
-            self._turns.ask(self._next_step)
+        if self._incoming.pending and not self._queued:  # type: ignore[attr-defined]
+            self._queued = True
+            self._queue.put(self._handshake_step)
 
-    def _next_step(self) -> None:
-        self._asked = False
-        # Meanwhile it may have ended.
+    def _handshake_step(self) -> None:
+        self._queued = False
+        # The connection may have ended while the step was queued.
         if self._state is SSLProtocolState.DO_HANDSHAKE:  # type: ignore[attr-defined]
             super()._do_handshake()  # type: ignore[misc]

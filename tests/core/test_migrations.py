@@ -153,6 +153,7 @@ def _only(rows: Counter[tuple[Any, ...]], positions: list[int]) -> Counter[tuple
     return cut
 
 
+@pytest.mark.long
 def test_every_revision_keeps_the_rows_on_its_way_up_and_down(station: Station) -> None:
     """Up one by one, each with rows of its own; down to nothing; up again with what was left at each."""
     schemas = {}

@@ -21,7 +21,7 @@ NOT_HERE = 3
 def main() -> int:
     parser = argparse.ArgumentParser(prog="minwang fresh", description="Type the documents' commands on a bare system.")
     parser.add_argument("--release", choices=[*releases.RELEASES], help="default: what this machine runs")
-    parser.add_argument("--suite", action="store_true", help="run `./minwang test` as well")
+    parser.add_argument("--suite", action="store_true", help="run all tests but the soaks as well")
     parser.add_argument(
         "--keep", type=Path, metavar="DIR", help="keep the roots and logs here; a bare root that is here is used again"
     )

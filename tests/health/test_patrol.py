@@ -330,6 +330,7 @@ async def test_habits_are_the_median_of_good_looks(station: Station) -> None:
     assert sight.bitrate == 2e6 and sight.fps == 25.0 and patrol.HABIT
 
 
+@pytest.mark.long
 async def test_a_blur_that_comes_in_thirty_days_is_found_against_the_first(station: Station) -> None:
     """Each day is as sharp as the day before, nearly: five days' past learns it, the first days do not forget."""
     opened = None

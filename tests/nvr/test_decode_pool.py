@@ -194,6 +194,7 @@ async def test_half_an_answer_spoils_no_later_one(make: Callable[..., DecodePool
     assert pool.counters.killed == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("wanted", [25, pytest.param(100, marks=pytest.mark.soak)])
 async def test_kills_cost_no_other_task(make: Callable[..., DecodePool], wanted: int) -> None:
     """SIGKILL of processes that are idle, busy or just starting, at random moments, while tasks come all the time."""

@@ -81,6 +81,7 @@ def analyst(url: str, folder: Path, frames: list[Keyframe], now_seconds: float, 
     asyncio.run(index())
 
 
+@pytest.mark.long
 async def test_killed_at_random_moments_nothing_is_skipped_or_doubled(
     database: Database, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -139,6 +139,7 @@ async def test_a_new_pack_takes_over_and_vectors_never_mix(
     await asyncio.to_thread(days.close)
 
 
+@pytest.mark.long
 @needs_models
 @needs_footage
 async def test_the_best_picture_comes_from_the_main_stream(database: Database, clock: ManualClock, tmp_path: Path) -> None:

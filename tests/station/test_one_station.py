@@ -56,6 +56,7 @@ COMMANDS = {
 }
 
 
+@pytest.mark.long
 def test_a_second_one_is_refused_and_readers_are_not(tmp_path: Path) -> None:
     with serving(tmp_path) as process:
         workers_of(process, 3)
@@ -71,6 +72,7 @@ def test_a_second_one_is_refused_and_readers_are_not(tmp_path: Path) -> None:
     assert minwang("archive", "verify", "--repair", "--reason", "test", cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("signal_number", [signal.SIGKILL])
 def test_the_next_station_waits_for_a_killed_one_s_workers(signal_number: int, tmp_path: Path) -> None:
     with serving(tmp_path) as process:

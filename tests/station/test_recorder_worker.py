@@ -56,6 +56,7 @@ processes.run("recorder", load(Path(sys.argv[2])))
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kills", "deaths"),
     [

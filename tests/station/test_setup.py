@@ -66,6 +66,7 @@ def console_stamp(root: Path) -> str:
     return hashlib.sha256(listed).hexdigest()
 
 
+@pytest.mark.long
 def test_the_first_start_sets_up_and_the_second_says_nothing(root: Path) -> None:
     first = minwang(root, "version")
     assert first.returncode == 0, first.stderr
@@ -98,6 +99,7 @@ def forget(venv: Path) -> None:
     (venv / ".made").unlink()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("damage", "why"),
     [

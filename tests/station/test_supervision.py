@@ -143,6 +143,7 @@ async def test_a_worker_that_had_worked_is_started_again_whatever_it_says() -> N
     await supervisor.stop()
 
 
+@pytest.mark.long
 def test_status_of_a_station(tmp_path: Path) -> None:
     (tmp_path / "minwang.toml").write_text('[data]\ndir = "data"\n')
     before = minwang("status", cwd=tmp_path)

@@ -209,6 +209,7 @@ def check_whole(layout: Layout, station: Station) -> None:
     assert not layout.state.exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("stage", "before"), cuts(FORWARD))
 def test_a_power_cut_at_any_step_ends_well(layout: Layout, console: None, stage: Stage, before: bool) -> None:
     a, b = make_release(layout, "a"), make_release(layout, "b", migration=True)
@@ -343,6 +344,7 @@ def test_a_release_that_does_not_start_goes_back_by_itself(layout: Layout, camer
         manager.stop()
 
 
+@pytest.mark.long
 def test_what_is_refused_changes_nothing(layout: Layout) -> None:
     with pytest.raises(MinwangError, match="no station is installed here"):
         upgrade(layout, str(layout.releases))
@@ -369,6 +371,7 @@ def test_a_database_newer_than_the_release_is_refused(layout: Layout) -> None:
         upgrade(layout, str(layout.releases / b.name))
 
 
+@pytest.mark.long
 def test_a_station_that_does_not_run_is_not_started(layout: Layout) -> None:
     a, b = make_release(layout, "a"), make_release(layout, "b", migration=True)
     c = make_release(layout, "c")

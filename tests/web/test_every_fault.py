@@ -89,6 +89,7 @@ async def mounts() -> AsyncIterator[tuple[int, dict[str, Mount]]]:
     await server.stop()
 
 
+@pytest.mark.long
 async def test_every_fault_is_seen_opened_shown_ordered_and_registered(
     sign_in: SignIn, database: Database, mounts: tuple[int, dict[str, Mount]], tmp_path: Path
 ) -> None:

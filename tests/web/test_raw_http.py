@@ -168,6 +168,7 @@ def statuses(answer: bytes) -> list[int]:
     return [status for status in found if status != 100]  # Continue is no answer
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("signed_in", [False, True])
 async def test_no_bytes_break_a_handler_or_become_two_requests(
     signed_in: bool, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch

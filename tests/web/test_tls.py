@@ -392,7 +392,7 @@ async def test_it_is_renewed_while_it_serves_and_an_expiring_one_is_said_once_a_
 
 
 async def test_handshakes_take_turns_with_everything_else(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sixty at once: never two steps of the server's between one turn of the event loop and the next."""
+    """Sixty clients connect at once: the server never runs two handshake steps in one iteration of the event loop."""
     turn, steps, step = 0, Counter[int](), ssl.SSLObject.do_handshake
 
     def counted(self: ssl.SSLObject) -> None:

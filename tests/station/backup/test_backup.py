@@ -187,6 +187,7 @@ def test_a_writer_waits_for_no_backup_and_no_backup_for_a_writer(tmp_path: Path,
     assert create.sqlite.facts(tmp_path / "copy.db")[1]["footage"] == 40_000
 
 
+@pytest.mark.long
 def test_backup_and_restore_from_the_command_line(tmp_path: Path, chosen_address: str) -> None:
     (tmp_path / "minwang.toml").write_text('[station]\nname = "西店"\n')
     inventory = str(ROOT / "inventory.yaml")

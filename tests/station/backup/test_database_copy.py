@@ -123,6 +123,7 @@ database_copy.copy(*sys.argv[1:])
 """
 
 
+@pytest.mark.long
 async def test_a_copy_that_was_killed_goes_on(station: Settings, database: Database, target: str) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", SLOWLY, database.url, target], env={**os.environ, "PYTHONPATH": str(ROOT)}
@@ -180,6 +181,7 @@ def test_sightings_move_with_their_positions(tmp_path: Path, postgresql: str) ->
             store.close()
 
 
+@pytest.mark.long
 def test_the_commands(tmp_path: Path, postgresql: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MINWANG_DATA__DATABASE", raising=False)
     config = tmp_path / "minwang.toml"

@@ -59,6 +59,7 @@ def address(postgresql: str) -> Iterator[str]:
         yield own
 
 
+@pytest.mark.long
 def test_the_password_of_the_database_leaves_only_sealed(
     address: str, postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

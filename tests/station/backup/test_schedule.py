@@ -84,6 +84,7 @@ async def _kinds(database: Database) -> list[str]:
         return list(await session.scalars(select(Event.kind).order_by(Event.id)))
 
 
+@pytest.mark.long
 async def test_a_night_s_backup_its_rotation_and_its_failure(
     station: tuple[Settings, Database], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
