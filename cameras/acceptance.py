@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import history
 from cameras.tables import Acceptance, Camera, CameraChange
-from core import audit, events
+from core import events
+from core.audit import audit_trail
 from core.errors import ConflictError, ForbiddenError, UsageError
 
 MASKS = ("none_needed", "in_camera")
@@ -132,7 +133,9 @@ async def propose(session: AsyncSession, camera: Camera, at: datetime, actor: st
     await session.flush()
     history.note(session, camera.id, at, actor, "acceptance_proposed", None, actor)
     events.append(session, at, "camera.acceptance_proposed", village=camera.village, camera=camera.id)
-    await audit.record(session, at, actor, "camera.acceptance_propose", camera.id, acceptance=row.id, village=camera.village)
+    await audit_trail.record(
+        session, at, actor, "camera.acceptance_propose", camera.id, acceptance=row.id, village=camera.village
+    )
 
 
 async def confirm(session: AsyncSession, camera: Camera, at: datetime, actor: str) -> None:
@@ -150,7 +153,7 @@ async def confirm(session: AsyncSession, camera: Camera, at: datetime, actor: st
     camera.accepted_at = at
     history.note(session, camera.id, at, actor, "accepted_at", None, at.isoformat())
     events.append(session, at, "camera.accepted", village=camera.village, camera=camera.id)
-    await audit.record(
+    await audit_trail.record(
         session, at, actor, "camera.accept", camera.id, acceptance=row.id, proposed_by=row.proposed_by, village=camera.village
     )
 

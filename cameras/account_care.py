@@ -31,8 +31,7 @@ from cameras.onvif.soap import SoapFault
 from cameras.own_account import AccountState
 from cameras.per_camera import TROUBLE, why
 from cameras.tables import Camera, CameraChange, Credential, Policy
-from core import audit
-from core.authenticator import ClearLogin
+from core.audit import audit_trail
 from core.clock import Clock
 from core.database import Database
 from core.errors import (
@@ -44,6 +43,7 @@ from core.errors import (
     NotFoundError,
     ProtocolError,
 )
+from core.network.authenticator import ClearLogin
 from core.secrets import Vault
 
 log = logging.getLogger(__name__)
@@ -235,7 +235,7 @@ class AccountCare:
             history.note(session, row.id, now, actor, "account", old, name)
             row.credential = credential
             row.account_state, row.account_problem = AccountState.OWN, None
-            await audit.record(session, now, actor, "camera.account", row.id, user=name)
+            await audit_trail.record(session, now, actor, "camera.account", row.id, user=name)
 
 
 def _days(policy: Policy) -> timedelta | None:

@@ -1,6 +1,6 @@
 """One turn of account care a camera at a time, whichever process takes it (controller, recorder, command line).
 
-A claim is a kernel lock in a file of the data folder (core.connection_locks): it ends with its holder, however that ends.
+A claim is a kernel lock in a file of the data folder (core.network.shared_slots): it ends with its holder, however that ends.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from core.connection_locks import SharedLocks
 from core.errors import ConflictError
+from core.network.shared_slots import SharedLocks
 
 FILE_NAME = "accounts.lock"  # in the data folder
 

@@ -11,9 +11,10 @@ from cameras import findings, history
 from cameras.discovery import Found
 from cameras.onvif.addresses import host_port
 from cameras.tables import Camera, DeviceSeen, Finding
-from core import audit, events
+from core import events
+from core.accounts.scope import Villages, within
+from core.audit import audit_trail
 from core.errors import ConflictError, NotFoundError
-from core.scope import Villages, within
 
 ADOPTABLE = ("new", "clone", "replaced")  # verdicts: anything else is a camera of ours
 
@@ -55,7 +56,7 @@ async def confirm_move(
         events.append(session, at, "camera.moved", village=camera.village, camera=camera.id, was=camera.address, address=is_at)
         camera.address = is_at
     await findings.gone(session, at, ["moved"], findings.Subject.of(camera))
-    await audit.record(session, at, actor, "camera.move", camera.id, reason=reason, address=camera.address)
+    await audit_trail.record(session, at, actor, "camera.move", camera.id, reason=reason, address=camera.address)
 
 
 async def _is_followed(session: AsyncSession, camera: Camera, address: str) -> bool:

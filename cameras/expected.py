@@ -26,7 +26,8 @@ from cameras.onvif.addresses import host_of, host_port, service_url
 from cameras.registry import free_id
 from cameras.registry_rows import add_camera
 from cameras.tables import Camera, Credential, Village
-from core import audit, events
+from core import events
+from core.audit import audit_trail
 from core.errors import InventoryError
 
 HEADINGS = {
@@ -150,7 +151,7 @@ async def bring_in(
         result.added.append(entry.id)
     if entries:
         events.append(session, at, "cameras.expected", added=len(entries))
-        await audit.record(session, at, actor, "cameras.expect", name, added=len(entries))
+        await audit_trail.record(session, at, actor, "cameras.expect", name, added=len(entries))
     return result
 
 

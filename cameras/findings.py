@@ -14,9 +14,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera, Finding
-from core import audit, events
+from core import events
+from core.accounts.scope import Villages, within
+from core.audit import audit_trail
 from core.errors import NotFoundError
-from core.scope import Villages, within
 
 KINDS = (
     "no_authentication", "default_password", "known_bad_firmware", "credential_refused", "identity_changed", "certificate_changed",
@@ -75,7 +76,7 @@ async def accept(
     if row is None:
         raise NotFoundError("there is no such open finding")
     row.closed_at, row.closed_by = at, actor
-    await audit.record(session, at, actor, "finding.accept", f"{row.kind} {row.camera or row.address}", reason=reason)
+    await audit_trail.record(session, at, actor, "finding.accept", f"{row.kind} {row.camera or row.address}", reason=reason)
     return row
 
 

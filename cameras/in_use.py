@@ -12,8 +12,8 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera, CameraChange
+from core.accounts.scope import Villages
 from core.clock import to_microseconds
-from core.scope import Villages
 
 REGISTERED = ("inventory", "expected", "adopted")  # first change of a file, by the way on which the camera came
 MAX_ASKED = 500  # ids in a query

@@ -24,7 +24,7 @@ from cameras.onvif.names import DEVICE, MEDIA
 from cameras.onvif.settings import CameraSettings, EncoderSettings, Polygon
 from cameras.per_camera import own_trouble
 from cameras.tables import Camera, ModelNote, Policy
-from core import audit
+from core.audit import audit_trail
 from core.clock import Clock
 from core.database import Database
 from core.errors import CameraError, CameraRefused, CameraUnreachable, MinwangError
@@ -130,7 +130,7 @@ class PolicyCare:
             elif not result.problem:
                 await findings.gone(session, now, ["drift"], about)
             if done := result.of(SET, ROUNDED):
-                await audit.record(session, now, history.SYSTEM, "camera.configure", camera.id, settings=done)
+                await audit_trail.record(session, now, history.SYSTEM, "camera.configure", camera.id, settings=done)
 
 
 def _entry(policy: Policy) -> PolicyEntry | None:

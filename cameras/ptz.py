@@ -19,8 +19,8 @@ from cameras.onvif.names import PTZ
 from cameras.onvif.soap import Node
 from cameras.tables import Camera
 from core.clock import Clock
-from core.connection_budget import for_person
 from core.errors import CameraError, CameraRefused, CameraUnreachable, ConflictError, MinwangError, NotFoundError, UsageError
+from core.network.connect_limiter import for_person
 from core.tasks import BackgroundTasks, run_all
 
 log = logging.getLogger(__name__)

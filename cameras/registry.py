@@ -25,10 +25,11 @@ from cameras.inventory import CameraEntry, CredentialEntry, Inventory, PolicyEnt
 from cameras.inventory_merge import Difference, Merge, merge, things
 from cameras.registry_rows import add_camera, change_camera, entry_of, new_row, set_retired, update_row
 from cameras.tables import Camera, Credential, InventoryApplied, Policy, Stream, Village, profile_of
-from core import audit, events
-from core.authenticator import ClearLogin
+from core import events
+from core.accounts.scope import Villages, within
+from core.audit import audit_trail
 from core.errors import ConflictError, NotFoundError, UsageError
-from core.scope import Villages, within
+from core.network.authenticator import ClearLogin
 from core.secrets import Vault
 
 MOST_RETIRED = 0.05  # share of the cameras that may go without a second word
@@ -183,7 +184,7 @@ async def _note_applied(
     elif changes.empty:
         return
     events.append(session, at, "inventory.applied", added=len(changes.added), changed=len(changes.changed))
-    await audit.record(
+    await audit_trail.record(
         session, at, actor, "inventory.apply", inventory.town, added=len(changes.added), changed=len(changes.changed),
         retired=changes.retired, digest=now, file=file, conflicts=changes.conflicts,
     )  # fmt: skip
@@ -197,7 +198,7 @@ async def retire(session: AsyncSession, numbers: Sequence[str], at: datetime, ac
     changed = [c for c in rows.values() if c.retired != retired]
     for camera in changed:
         set_retired(session, camera, at, actor, retired=retired)
-        await audit.record(session, at, actor, "camera.retire" if retired else "camera.restore", camera.id)
+        await audit_trail.record(session, at, actor, "camera.retire" if retired else "camera.restore", camera.id)
     return [c.id for c in changed]
 
 
@@ -234,7 +235,7 @@ async def set_password(session: AsyncSession, vault: Vault, name: str, password:
         if camera.refused_at is not None:
             camera.problem = None  # it was the refusal
         camera.refused_at, camera.auth_mode = None, None
-    await audit.record(session, at, actor, "credential.set", name)
+    await audit_trail.record(session, at, actor, "credential.set", name)
 
 
 async def keep_login(session: AsyncSession, vault: Vault, name: str, user: str, password: str) -> None:

@@ -10,9 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cases.tables import Alert, Case, WatchSubject
 from cases.watch import dispatch
-from core import audit, events
+from core import events
+from core.accounts.scope import within
+from core.audit import audit_trail
 from core.errors import ConflictError, NotFoundError, UsageError
-from core.scope import within
 
 ANSWERS = ("caught", "not_seen", "false_alarm")
 
@@ -66,7 +67,7 @@ async def confirm(session: AsyncSession, now: datetime, actor: str, alert: Alert
         raise ConflictError("this alert was decided on already")
     alert.state, alert.confirmed_by, alert.confirmed_at = "rejected", actor, now
     events.append(session, now, "alert.rejected", village=alert.village, camera=alert.camera, alert=alert.id)
-    await audit.record(session, now, actor, "alert.reject", str(alert.id))
+    await audit_trail.record(session, now, actor, "alert.reject", str(alert.id))
 
 
 async def acknowledge(session: AsyncSession, now: datetime, actor: str, alert: Alert) -> None:
@@ -74,7 +75,7 @@ async def acknowledge(session: AsyncSession, now: datetime, actor: str, alert: A
         raise ConflictError(f"this alert was taken by {alert.acked_by}" if alert.acked_by else "this alert was not sent out")
     alert.state, alert.acked_by, alert.acked_at = "acked", actor, now
     events.append(session, now, "alert.acked", village=alert.village, camera=alert.camera, alert=alert.id, by=actor)
-    await audit.record(session, now, actor, "alert.ack", str(alert.id))
+    await audit_trail.record(session, now, actor, "alert.ack", str(alert.id))
 
 
 async def answer(session: AsyncSession, now: datetime, actor: str, alert: Alert, result: str, note: str = "") -> None:
@@ -84,4 +85,4 @@ async def answer(session: AsyncSession, now: datetime, actor: str, alert: Alert,
         raise ConflictError("only the officer who took the alert answers it, once")
     alert.state, alert.answer, alert.note, alert.answered_by, alert.answered_at = "answered", result, note[:400], actor, now
     events.append(session, now, "alert.answered", village=alert.village, camera=alert.camera, alert=alert.id, result=result)
-    await audit.record(session, now, actor, "alert.answer", str(alert.id), result=result)
+    await audit_trail.record(session, now, actor, "alert.answer", str(alert.id), result=result)

@@ -9,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
 from cases.tables import Case, WatchSubject
-from core import audit, events
+from core import events
+from core.accounts.scope import Villages, within
+from core.audit import audit_trail
 from core.errors import ConflictError, NotFoundError
-from core.scope import Villages, within
 from nvr import holds
 from nvr.tables import Hold
 
@@ -36,7 +37,7 @@ async def close(session: AsyncSession, at: datetime, actor: str, number: int, re
     if await session.scalar(wanted.limit(1)) is not None:
         raise ConflictError("somebody is still looked for in this case; take its subjects off the watch list first")
     row.closed_at, row.closed_by = at, actor
-    await audit.record(session, at, actor, "case.close", row.number, reason=reason, case=row.id)
+    await audit_trail.record(session, at, actor, "case.close", row.number, reason=reason, case=row.id)
     await holds.case_closed(session, at, row.id, actor, reason)
     events.append(session, at, "case.closed", village=row.village, case=row.id)
     return row

@@ -20,11 +20,12 @@ from cameras.tables import Camera
 from cases.look_back import BEFORE_APPROVAL, IN_PROGRESS, LookBack
 from cases.tables import Alert, Case, WatchSubject
 from cases.watch_list import WatchList
-from core import audit, events
+from core import events
+from core.accounts.scope import Villages, covers, overlapping, overlaps, within
+from core.audit import audit_trail
 from core.clock import Clock, to_microseconds
 from core.database import Database
 from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError
-from core.scope import Villages, covers, overlapping, overlaps, within
 from search import numbers, vocabulary
 from search.store import Days, Sighting, ids, thumbs
 from search.store.vectors import Floats
@@ -62,7 +63,7 @@ async def open_case(
     row = Case(number=number, title=title, village=village, opened_at=at, opened_by=actor)
     session.add(row)
     await session.flush()
-    await audit.record(session, at, actor, "case.open", number, title=title)
+    await audit_trail.record(session, at, actor, "case.open", number, title=title)
     return row
 
 
@@ -98,7 +99,7 @@ async def propose(
     session.add(row)
     await session.flush()
     announce(session, at, "watch.proposed", row)
-    await audit.record(session, at, actor, "watch.propose", str(row.id), reason=reason, case=found.number)
+    await audit_trail.record(session, at, actor, "watch.propose", str(row.id), reason=reason, case=found.number)
     return row
 
 
@@ -121,7 +122,7 @@ async def approve(
     row.approved_by, row.approved_at, row.auto_dispatch = actor, at, yes and auto_dispatch
     row.look_back_to, row.looked_back_at = at - BEFORE_APPROVAL if yes else None, None
     announce(session, at, "watch.approved" if yes else "watch.refused", row)
-    await audit.record(
+    await audit_trail.record(
         session, at, actor, "watch.approve" if yes else "watch.refuse", str(subject), auto_dispatch=row.auto_dispatch
     )
     return row
@@ -139,7 +140,7 @@ async def end_subject(
         raise ConflictError("this subject is not on the watch list")
     row.state, row.ended_by, row.ended_at = "ended", actor, at
     announce(session, at, "watch.ended", row)
-    await audit.record(session, at, actor, "watch.end", str(subject), reason=reason)
+    await audit_trail.record(session, at, actor, "watch.end", str(subject), reason=reason)
     return row
 
 
@@ -161,7 +162,7 @@ async def renew(
     before, row.expires_at = row.expires_at, expires_at
     row.approved_by, row.approved_at = actor, at
     announce(session, at, "watch.renewed", row)
-    await audit.record(
+    await audit_trail.record(
         session, at, actor, "watch.renew", str(subject), reason=reason, old=before.isoformat(), new=expires_at.isoformat()
     )
     return row
@@ -186,7 +187,7 @@ async def look_back(
     else:
         row.look_back_to = min(row.look_back_to, back_to)
     announce(session, at, "watch.look_back", row)
-    await audit.record(session, at, actor, "watch.look_back", str(subject), reason=row.reason, hours=hours)
+    await audit_trail.record(session, at, actor, "watch.look_back", str(subject), reason=row.reason, hours=hours)
 
 
 def check_end(at: datetime, expires_at: datetime) -> None:
@@ -328,7 +329,7 @@ class Matcher:
             events.append(
                 session, now, "alert.raised", village=alert.village, camera=alert.camera, alert=alert.id, picture=bool(picture)
             )
-            await audit.record(
+            await audit_trail.record(
                 session,
                 now,
                 "system",
@@ -375,7 +376,7 @@ async def seen_by_a_person(
     session.add(alert)
     await session.flush()
     events.append(session, now, "alert.raised", village=alert.village, camera=alert.camera, alert=alert.id)
-    await audit.record(session, now, actor, "alert.raise", str(alert.id), subject=row.id, camera=camera.id)
+    await audit_trail.record(session, now, actor, "alert.raise", str(alert.id), subject=row.id, camera=camera.id)
     await dispatch(session, now, actor, alert, reason="seen by an officer")
     return alert
 
@@ -388,7 +389,7 @@ async def dispatch(session: AsyncSession, now: datetime, actor: str, alert: Aler
         raise ConflictError("its subject is not on the watch list any more: renew it, or reject the alert")
     alert.state, alert.confirmed_by, alert.confirmed_at = "dispatched", actor, now
     events.append(session, now, "alert.dispatched", village=alert.village, camera=alert.camera, alert=alert.id)
-    await audit.record(session, now, actor, "alert.dispatch", str(alert.id), reason=reason)
+    await audit_trail.record(session, now, actor, "alert.dispatch", str(alert.id), reason=reason)
 
 
 def is_active(row: WatchSubject, now: datetime) -> bool:

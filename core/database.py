@@ -90,7 +90,7 @@ class Database:
     """An engine and its sessions; one a process."""
 
     def __init__(self, url: str, audit_key: bytes | None = None):
-        """`audit_key` seals rows of the audit trail (core.audit); without it none can be written."""
+        """`audit_key` seals rows of the audit trail (core.audit.audit_trail); without it none can be written."""
         self.url = url
         self.audit_key = audit_key
         self.engine = _engine(url)

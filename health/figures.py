@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import in_use
 from cameras.tables import Camera
+from core.accounts.scope import Villages, within
 from core.database import Database
-from core.scope import Villages, within
 from health import camera_days
 from health.camera_days import beneath, bounds
 from health.faults import FAMILIES

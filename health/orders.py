@@ -16,9 +16,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
-from core import audit, events
+from core import events
+from core.accounts.scope import Villages, within
+from core.audit import audit_trail
 from core.errors import ConflictError, NotFoundError, UsageError
-from core.scope import Villages, within
 from health.faults import CLOSED, DISMISSED, FAMILIES, OPEN, RECOVERING
 from health.tables import Fault, WorkOrder, WorkOrderNote
 
@@ -101,7 +102,7 @@ async def _create(session: AsyncSession, faults: list[Fault], at: datetime, by: 
     for fault in faults:
         fault.order = order.id
     await _note(session, order, at, by, "created", wish.text)
-    await audit.record(session, at, by, "order.create", str(order.id), faults=[f.id for f in faults])
+    await audit_trail.record(session, at, by, "order.create", str(order.id), faults=[f.id for f in faults])
     return order
 
 
@@ -141,7 +142,7 @@ async def move(
     if state == VERIFYING:
         order.mended_at = at
     await _note(session, order, at, by, state, text)
-    await audit.record(session, at, by, "order.move", str(number), state=state)
+    await audit_trail.record(session, at, by, "order.move", str(number), state=state)
     return order
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core import audit, audit_check
+from core.audit import audit_trail, verification
 from core.errors import ConflictError, UsageError
 from health import signatures
 from health.camera_days import bounds
@@ -74,13 +74,13 @@ async def sign(
     row = DailyRegister(day=day, figures=content, signed_by=by, signed_at=now, remark=remark)
     row.digest = signatures.digest_of(row)
     session.add(row)
-    await audit.record(session, now, by, signatures.SIGNED, day, digest=row.digest)
+    await audit_trail.record(session, now, by, signatures.SIGNED, day, digest=row.digest)
     return row
 
 
 async def audit_head(session: AsyncSession) -> dict[str, Any]:
     """Length and last hash of the audit trail, which are signed and printed: what is cut off it later is missing then."""
-    rows, last = await audit_check.head(session)
+    rows, last = await verification.head(session)
     return {"rows": rows, "hash": last}
 
 
@@ -125,7 +125,7 @@ async def add(
     row = RegisterSupplement(day=day, number=len(added) + 1, figures=content, signed_by=by, signed_at=now, remark=remark)
     row.digest = signatures.digest_of(row, before)
     session.add(row)
-    await audit.record(session, now, by, signatures.SUPPLEMENTED, day, number=row.number, digest=row.digest)
+    await audit_trail.record(session, now, by, signatures.SUPPLEMENTED, day, number=row.number, digest=row.digest)
     return row
 
 

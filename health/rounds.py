@@ -13,7 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
-from core import audit, events
+from core import events
+from core.audit import audit_trail
 from core.errors import ConflictError
 from health.tables import PatrolRound
 
@@ -38,7 +39,7 @@ async def ask(session: AsyncSession, at: datetime, by: str, scope: dict[str, Any
     await session.flush()
     events.append(session, at, "patrol.asked", round=row.id, by=by)
     if by != SCHEDULE:
-        await audit.record(session, at, by, "patrol.ask", str(row.id), **wanted)
+        await audit_trail.record(session, at, by, "patrol.ask", str(row.id), **wanted)
     return row
 
 

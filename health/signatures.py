@@ -18,8 +18,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core import audit, audit_key
-from core.audit import AuditRow
+from core.audit import audit_key, audit_trail
+from core.audit.audit_trail import AuditRow
 from health.tables import DailyRegister, RegisterSupplement
 
 PAGE_DAYS = 20  # read at once
@@ -116,7 +116,7 @@ async def _rows(session: AsyncSession, days: Collection[str]) -> list[AuditRow]:
 def _changed_row(day: str, rows: Sequence[AuditRow], key: bytes | None) -> str:
     for row in rows if key is not None else ():
         assert key is not None
-        if row.key_id == audit_key.key_id(key) and not hmac.compare_digest(row.hash, audit.keyed_digest(key, row)):
+        if row.key_id == audit_key.key_id(key) and not hmac.compare_digest(row.hash, audit_trail.keyed_digest(key, row)):
             return f"row {row.id} of the audit trail, which tells who signed {day}, was changed"
     return ""
 

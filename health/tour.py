@@ -16,9 +16,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
-from core import audit, events
+from core import events
+from core.accounts.scope import Villages, within
+from core.audit import audit_trail
 from core.errors import NotFoundError, UsageError
-from core.scope import Villages, within
 from health import bank
 from health.faults import FAMILIES, LIVE_STATES, OPEN, Track
 from health.tables import Fault, Look, TourVerdict
@@ -64,7 +65,7 @@ async def judge(session: AsyncSession, camera: Camera, verdict: str, family: str
         )
     }
     session.add(TourVerdict(at=now, by=by, camera=camera.id, blind=not live, verdict=verdict, family=family))
-    await audit.record(session, now, by, "tour.verdict", camera.id, verdict=verdict, family=family)
+    await audit_trail.record(session, now, by, "tour.verdict", camera.id, verdict=verdict, family=family)
     if verdict == "normal":
         for fault in live.values():
             fault.verdict = "false"

@@ -16,7 +16,7 @@ def judge(method: str, status: int, *, with_login: bool) -> CameraError:
     """The error that a refusing status (not 2xx) of a request means.
 
     401 counts as a refusal of the credential only where the caller has answered the challenge as far as
-    `core.authenticator` allows.
+    `core.network.authenticator` allows.
     """
     if method == "OPTIONS":
         return CameraDeclined(f"OPTIONS was answered with {status}")

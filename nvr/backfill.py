@@ -25,9 +25,9 @@ from cameras.per_camera import TROUBLE, why
 from cameras.tables import Camera, Stream
 from core import events
 from core.clock import SECOND, Clock, from_microseconds, to_microseconds
-from core.connection_budget import subnet_of
 from core.database import Database
 from core.errors import CameraError, CameraRefused
+from core.network.connect_limiter import subnet_of
 from core.secrets import Vault
 from core.settings import RecorderSettings
 from core.tasks import run_all

@@ -14,7 +14,7 @@ import socket
 from enum import IntEnum
 
 from core.errors import ConnectionLost
-from core.network_errors import reason
+from core.network.error_text import reason
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 from core.errors import CameraUnreachable, ProtocolError
-from core.network_errors import reason
+from core.network.error_text import reason
+from core.network.transports import abort
 from core.tasks import end, first_of, spawn
-from core.transports import abort
 from nvr.rtsp_dialogue import CONNECT_SECONDS, connect
 
 CHUNK = 262_144

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from core.clock import SECOND, Clock
 from core.errors import CameraUnreachable
-from core.network_errors import reason
+from core.network.error_text import reason
 from nvr.access_units import Assembled, Counters, UnitAssembler
 from nvr.interleaved import packets
 from nvr.rtcp import ntp_us

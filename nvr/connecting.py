@@ -1,4 +1,4 @@
-"""Who may connect when: the guard against storms. The budget of connection attempts is core.connection_budget.
+"""Who may connect when: the guard against storms. The budget of connection attempts is core.network.connect_limiter.
 
 A camera is never hammered, and neither is a village's up-link. When most cameras fail within seconds of each other the cause is ours
 or the network's: that is one event, not hundreds, and nobody hurries. When the first camera of a subnet

@@ -12,10 +12,11 @@ from sqlalchemy import ColumnElement, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
-from core import audit, events
+from core import events
+from core.accounts.scope import Villages, within
+from core.audit import audit_trail
 from core.clock import HOUR_US, from_microseconds, to_microseconds
 from core.errors import ConflictError, NotFoundError, UsageError
-from core.scope import Villages, within
 from nvr import footage
 from nvr.footage import Segment
 from nvr.retention_clock import Trust
@@ -55,7 +56,7 @@ async def add(
     session.add(hold)
     await session.flush()
     named = {} if case is None else {"case": case}
-    await audit.record(
+    await audit_trail.record(
         session, now, owner, "hold.add", camera, reason=reason, hold=hold.id, start=from_microseconds(start_us).isoformat(),
         end=from_microseconds(end_us).isoformat(), expires=hold.expires_at.isoformat(), **named,
     )  # fmt: skip
@@ -70,7 +71,7 @@ async def release(session: AsyncSession, now: datetime, number: int, actor: str,
     if hold.released_at is not None or hold.expires_at <= now:
         raise ConflictError(f"hold {number} has ended already")
     hold.released_at = now
-    await audit.record(session, now, actor, "hold.release", hold.camera, reason=reason, hold=number)
+    await audit_trail.record(session, now, actor, "hold.release", hold.camera, reason=reason, hold=number)
 
 
 async def review(session: AsyncSession, now: datetime, number: int, actor: str, reason: str, lasts: timedelta) -> datetime:
@@ -86,7 +87,7 @@ async def review(session: AsyncSession, now: datetime, number: int, actor: str, 
     if hold.released_at is not None or hold.expires_at <= now:
         raise ConflictError(f"hold {number} has ended already")
     before, hold.expires_at, hold.told_at = hold.expires_at, now + lasts, None
-    await audit.record(
+    await audit_trail.record(
         session, now, actor, "hold.review", hold.camera, reason=reason, hold=number, old=before.isoformat(),
         expires=hold.expires_at.isoformat(),
     )  # fmt: skip
@@ -113,7 +114,7 @@ async def follow(session: AsyncSession, now: datetime, camera: str, since_us: in
         elif near.start_us <= start and near.end_us >= end:
             continue
         near.start_us, near.end_us = min(near.start_us, start), max(near.end_us, end)
-        await audit.record(
+        await audit_trail.record(
             session, now, "system", "hold.follow", camera, hold=near.id, of=hold.id, reason="the station's clock was set",
             start=from_microseconds(near.start_us).isoformat(), end=from_microseconds(near.end_us).isoformat(),
         )  # fmt: skip
@@ -128,7 +129,7 @@ async def case_closed(session: AsyncSession, now: datetime, case: int, actor: st
     for hold, village in found:
         before, hold.expires_at, hold.told_at = hold.expires_at, min(hold.expires_at, now + CLOSED_CASE), now
         _tell(session, now, hold, village, case_closed=True)
-        await audit.record(
+        await audit_trail.record(
             session, now, actor, "hold.case_closed", hold.camera, reason=reason, hold=hold.id, case=case, old=before.isoformat(),
             expires=hold.expires_at.isoformat(),
         )  # fmt: skip

@@ -15,10 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import own_account, registry
 from cameras.tables import Camera, Stream
-from core.authenticator import ClearLogin
 from core.clock import Clock, from_microseconds
 from core.database import Database
 from core.errors import SecretError
+from core.network.authenticator import ClearLogin
 from core.secrets import Vault
 from nvr import quarantine, rtsp_memory, schedule, stream_status, volumes
 from nvr.access_units import Counters

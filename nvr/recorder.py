@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 
 from core.clock import SECOND, Clock, from_microseconds, to_microseconds
-from core.connection_budget import ConnectionBudget, subnet_of
 from core.errors import CameraError, CameraRefused, StationFault
+from core.network.connect_limiter import ConnectionBudget, subnet_of
 from core.settings import RecorderSettings
 from core.tasks import BackgroundTasks, end, spawn
 from nvr.access_units import Counters

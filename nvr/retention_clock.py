@@ -15,10 +15,12 @@ from pathlib import Path
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core import audit, events, ntp
+from core import events
+from core.audit import audit_trail
 from core.clock import DAY_US, SECOND, Clock, SystemClock, from_microseconds, to_microseconds
 from core.database import Database
 from core.errors import ConflictError, UsageError
+from core.host import ntp
 from nvr import filing_periods, footage
 from nvr.filing_periods import BEGINNING, Period, Phase
 from nvr.plausible_clock import ClockState, Judgement, Promise, Reading, Suspicion, confirmed, first, judge
@@ -114,7 +116,7 @@ class RetentionClock:
         else:
             log.warning("deletion by age goes on: %s", found.change)
             events.append(session, now, "retention.resumed", why=found.change)
-        await audit.record(session, now, "system", f"retention.{found.change}", "clock")
+        await audit_trail.record(session, now, "system", f"retention.{found.change}", "clock")
 
 
 def _following(periods: Sequence[Period], found: Judgement) -> tuple[Period, ...]:
@@ -218,4 +220,6 @@ async def confirm(session: AsyncSession, now: datetime, actor: str, reason: str)
     known = await _periods(session)
     await _store(session, known, filing_periods.confirmed(known, state.ahead_us))
     events.append(session, now, "retention.resumed", why="person", actor=actor)
-    await audit.record(session, now, actor, "retention.confirm", "clock", reason=reason[:200], ahead_s=state.ahead_us // SECOND)
+    await audit_trail.record(
+        session, now, actor, "retention.confirm", "clock", reason=reason[:200], ahead_s=state.ahead_us // SECOND
+    )

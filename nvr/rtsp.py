@@ -15,8 +15,8 @@ import re
 import socket
 from dataclasses import dataclass
 
-from core.authenticator import Authenticator
 from core.errors import CameraDeclined, ProtocolError, TransportDeclined
+from core.network.authenticator import Authenticator
 from nvr import rtsp_memory
 from nvr.rtsp_dialogue import MAX_REDIRECTS, USER_AGENT, Dialogue, Redirected, SilentAtOptions, address_with, connect, followed
 from nvr.rtsp_reader import Closed

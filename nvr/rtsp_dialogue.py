@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from cameras.onvif.addresses import filled, wants_password
-from core.authenticator import Authenticator, ClearLogin
 from core.errors import (
     CameraDeclined,
     CameraUnreachable,
@@ -24,7 +23,8 @@ from core.errors import (
     ProtocolError,
     RedirectRefused,
 )
-from core.network_errors import reason
+from core.network.authenticator import Authenticator, ClearLogin
+from core.network.error_text import reason
 from nvr.answers import judge
 from nvr.camera_socket import FIRST_BUFFER, ask
 from nvr.rtsp_reader import Reply, ReplyReader

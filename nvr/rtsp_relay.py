@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import CameraError, ConnectionLost, ProtocolError
-from core.network_errors import reason
+from core.network.error_text import reason
 from core.tasks import end, first_of, spawn
 from nvr import rtsp_memory, rtsp_text
 from nvr.answers import judge

@@ -11,9 +11,9 @@ import contextlib
 from itertools import accumulate
 
 from core.clock import Clock, to_microseconds
-from core.connection_budget import ConnectionBudget
 from core.errors import CameraUnreachable, StreamStalled
-from core.network_errors import reason
+from core.network.connect_limiter import ConnectionBudget
+from core.network.error_text import reason
 from nvr import refresh
 from nvr.access_units import Assembled, Counters, UnitAssembler
 from nvr.gather import joined

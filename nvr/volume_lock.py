@@ -1,6 +1,6 @@
 """One station per volume: all processes of a station share its lock, another station's are refused.
 
-`.minwang-volume.lock` on the volume is locked by byte ranges (core.locks). A station's number, made of its machine and its data
+`.minwang-volume.lock` on the volume is locked by byte ranges (core.host.file_locks). A station's number, made of its machine and its data
 folder, is the byte that each of its processes holds shared; a lock on any other byte is another station's. Byte 0 is held for the
 moment of looking and taking, so that of two that start at once one sees the other. The file's text only names the holder.
 Blocking.
@@ -16,7 +16,7 @@ import socket
 import time
 from pathlib import Path
 
-from core import locks
+from core.host import file_locks
 
 LOCK_FILE = ".minwang-volume.lock"
 GATE_SECONDS = 2.0
@@ -45,10 +45,10 @@ def take(volume: Path, data: Path) -> int:
         _enter(descriptor, volume)
         if _is_foreign(descriptor, number):
             raise ForeignVolumeError(_refusal(volume, _text(descriptor)))
-        locks.try_lock(descriptor, number, 1, shared=True)
+        file_locks.try_lock(descriptor, number, 1, shared=True)
         text = json.dumps({"data": str(data.absolute()), "host": socket.gethostname()}).encode()
         os.pwrite(descriptor, text.ljust(512) + b"\n", 0)
-        locks.unlock(descriptor, 0, 1)
+        file_locks.unlock(descriptor, 0, 1)
     except BaseException:
         os.close(descriptor)
         raise
@@ -69,14 +69,14 @@ def foreign(volume: Path, data: Path) -> str:
 
 def _enter(descriptor: int, volume: Path) -> None:
     until = time.monotonic() + GATE_SECONDS
-    while not locks.try_lock(descriptor, 0, 1):
+    while not file_locks.try_lock(descriptor, 0, 1):
         if time.monotonic() > until:
             raise ForeignVolumeError(_refusal(volume, _text(descriptor)))
         time.sleep(0.01)
 
 
 def _is_foreign(descriptor: int, number: int) -> bool:
-    return locks.is_locked(descriptor, 1, number - 1) or locks.is_locked(descriptor, number + 1)
+    return file_locks.is_locked(descriptor, 1, number - 1) or file_locks.is_locked(descriptor, number + 1)
 
 
 def _text(descriptor: int) -> str:

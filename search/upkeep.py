@@ -6,7 +6,7 @@ import asyncio
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from core import audit
+from core.audit import audit_trail
 from core.clock import DAY_US, Clock, to_microseconds
 from core.database import Database
 from core.settings import Settings
@@ -51,12 +51,14 @@ class Upkeep:
         for day in sorted(over):
             await asyncio.to_thread(self._days.drop, day)
             async with self._database.session() as session:
-                await audit.record(session, now, "system", "sightings.drop", day, keep_days=self._keep.total_seconds() / 86_400)
+                await audit_trail.record(
+                    session, now, "system", "sightings.drop", day, keep_days=self._keep.total_seconds() / 86_400
+                )
         if self._unmatched is not None:
             kept = [d for d in await asyncio.to_thread(self._days.days) if _age(d, trust) >= self._unmatched_after]
             for day, count in (await self._unmatched.run_once(kept)).items():
                 async with self._database.session() as session:
-                    await audit.record(session, now, "system", "sightings.unmatched", day, erased=count)
+                    await audit_trail.record(session, now, "system", "sightings.unmatched", day, erased=count)
         return len(over)
 
 

@@ -7,8 +7,9 @@ import sys
 import click
 
 import core
-from core import settings_source, station_lock
+from core import settings_source
 from core.errors import MinwangError, UsageError
+from core.host import station_lock
 from station.cli_base import as_json, cli, run, settings_of, show
 
 

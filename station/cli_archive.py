@@ -10,9 +10,10 @@ from typing import Any
 
 import click
 
-from core import audit, station_lock, system_user
+from core.audit import audit_trail
 from core.clock import DAY_US, SystemClock, from_microseconds, parse_time, to_microseconds
 from core.errors import UsageError
+from core.host import station_lock, system_user
 from core.settings import Settings
 from station.cli_base import Need, as_json, because, cli, settings_of, show, stated, with_database
 
@@ -49,7 +50,9 @@ def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, reason: s
             told = {name: len(v) if isinstance(v, list) else v for name, v in found.as_dict().items()}
             async with database.session() as session:
                 now = SystemClock().now()
-                await audit.record(session, now, system_user.actor(), "archive.repair", "archive", reason=reason, found=told)
+                await audit_trail.record(
+                    session, now, system_user.actor(), "archive.repair", "archive", reason=reason, found=told
+                )
         return found
 
     if repair:

@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from core import audit, audit_check, audit_start, system_user
-from core.audit_check import Verdict, Verifier
+from core.audit import audit_trail, opening, verification
+from core.audit.verification import Verdict, Verifier
 from core.clock import SystemClock
+from core.host import system_user
 from core.settings import Settings
 from health import signatures
 from station.cli_base import as_json, because, cli, private_files, run, settings_of, show, with_database
@@ -74,11 +75,11 @@ def audit_seal(ctx: click.Context, reason: str) -> None:
         found, data_dir = await verdict(database, settings), settings.data.dir.absolute()
         now, actor = SystemClock().now(), system_user.actor()
         async with database.session() as session:
-            await audit.record(
-                session, now, actor, audit_check.SEALED_ANEW, "audit trail", reason=reason, problem=found.problem,
+            await audit_trail.record(
+                session, now, actor, verification.SEALED_ANEW, "audit trail", reason=reason, problem=found.problem,
                 broken_at=found.broken_at,
             )  # fmt: skip
-        await audit_check.seal_now(database, data_dir, now, anew=True)
+        await verification.seal_now(database, data_dir, now, anew=True)
         return found
 
     found = with_database(ctx, work)
@@ -92,5 +93,5 @@ def audit_new_key(ctx: click.Context, reason: str) -> None:
     """Begin a new key where the station's is lost. The rows there are stay, but cannot be verified any more."""
     settings = settings_of(ctx)
     private_files()
-    run(audit_start.new_key(settings.database_url, settings.data.dir.absolute(), system_user.actor(), reason))
+    run(opening.new_key(settings.database_url, settings.data.dir.absolute(), system_user.actor(), reason))
     click.echo("a new key is begun; back it up (docs/backup.md)")

@@ -15,8 +15,8 @@ import click
 
 import core
 from core import settings as core_settings
-from core import system_user
 from core.errors import MinwangError, SettingsError, UsageError
+from core.host import system_user
 from core.settings import DATABASE_FILE, Settings
 
 T = TypeVar("T")
@@ -106,7 +106,7 @@ def with_database(ctx: click.Context, work: Callable[[Any, Settings], Awaitable[
     system_user.actor()  # reads a file: not in the loop
 
     async def body() -> T:
-        from core import audit_check
+        from core.audit import verification
         from core.clock import SystemClock
         from station import database as station_database
         from station import schema
@@ -117,7 +117,7 @@ def with_database(ctx: click.Context, work: Callable[[Any, Settings], Awaitable[
             return await work(database, settings)
         finally:
             try:
-                await audit_check.seal_now(database, settings.data.dir.absolute(), SystemClock().now())
+                await verification.seal_now(database, settings.data.dir.absolute(), SystemClock().now())
             finally:
                 await database.close()
 

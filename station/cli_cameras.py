@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from core import system_user
+from core.host import system_user
 from core.settings import Settings
 from station.cli_base import as_json, cli, show, with_database
 
@@ -281,8 +281,8 @@ def cameras_rotate(ctx: click.Context, cameras_: tuple[str, ...], json_output: b
     from cameras.account_care import AccountCare
     from cameras.onvif.client import http_session
     from core.clock import SystemClock
-    from core.connection_budget import ConnectionBudget
     from core.errors import MinwangError
+    from core.network.connect_limiter import ConnectionBudget
     from station.processes import vault_of
     from station.stream_check import StreamCheck
 
@@ -330,7 +330,7 @@ async def _onboarding(database: Any, settings: Settings, listener: Listener | No
     from cameras.onboarding import Onboarding
     from cameras.onvif.client import http_session
     from core.clock import SystemClock
-    from core.connection_budget import ConnectionBudget
+    from core.network.connect_limiter import ConnectionBudget
     from station.processes import vault_of
 
     async with http_session(ConnectionBudget.of_station(settings, SystemClock())) as http:

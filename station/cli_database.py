@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from sqlalchemy import func, make_url, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core import migrate, station_lock
-from core.audit_check import Verifier
+from core import migrate
+from core.audit.verification import Verifier
 from core.errors import StorageError, UsageError
+from core.host import station_lock
 from core.settings import DataSettings, Settings
 from station.cli_base import as_json, cli, run, settings_of, show, with_database
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from core import station_lock
 from core.errors import StationBusyError
+from core.host import station_lock
 from station.cli_base import Need, as_json, because, cli, run, settings_of, show, with_database
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from core import accounts, settings_source
 from core import settings as core_settings
+from core import settings_source
+from core.accounts import accounts
 from core.errors import MinwangError, UsageError
 from core.settings import Settings, StationSettings
 from station import files, first_start

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from core import metrics_token, system_user
 from core.database import Database
 from core.errors import UsageError
+from core.host import metrics_token, system_user
 from core.settings import Settings, TlsMode
 from station import files
 from station.cli_base import as_json, cli, new_password, settings_of, show, with_database

@@ -12,10 +12,11 @@ import click
 from sqlalchemy import func, select
 
 from cameras.tables import Camera, Stream
-from core import migrate, station_lock
+from core import migrate
 from core.clock import SystemClock
 from core.database import Database
 from core.errors import MinwangError
+from core.host import station_lock
 from core.settings import Settings
 from nvr.tables import StreamStatus, Worker
 from station import overseeing, schema

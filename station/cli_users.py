@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 from sqlalchemy import select
 
-from core import system_user
+from core.accounts.permissions import Role
 from core.database import Database
 from core.errors import UsageError
-from core.permissions import Role
+from core.host import system_user
 from station.cli_base import as_json, because, cli, new_password, show, with_database
 
 if TYPE_CHECKING:
-    from core.accounts import Accounts, User
+    from core.accounts.accounts import Accounts, User
 
 ROLES = click.Choice([r.value for r in Role])
 _vendor = click.option("--vendor", default="", help="Of a contractor's account: the company whose work orders it sees.")
@@ -33,7 +33,7 @@ def user() -> None:
 
 
 def _accounts(ctx: click.Context, work: Callable[[Accounts, Database], Awaitable[Any]]) -> Any:
-    from core.accounts import Accounts
+    from core.accounts.accounts import Accounts
     from core.clock import SystemClock
 
     return with_database(ctx, lambda database, _settings: work(Accounts(database, SystemClock()), database))

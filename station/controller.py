@@ -23,8 +23,8 @@ from cameras.password_audit import PasswordAudit
 from cameras.policy_care import PolicyCare
 from cameras.survey import Survey
 from cameras.tables import Camera
-from core.accounts import Accounts
-from core.audit_check import Sealing
+from core.accounts.accounts import Accounts
+from core.audit.verification import Sealing
 from core.clock import SystemClock
 from core.database import Database
 from core.executors import set_file_threads

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from core import audit_start, migrate, station_lock
+from core import migrate
+from core.audit import opening
 from core.database import Database
+from core.host import station_lock
 from core.settings import Settings
 
 
@@ -25,9 +27,9 @@ async def ready(settings: Settings) -> Database:
         await migrate.upgrade(bare)
     finally:
         await bare.close()
-    database = Database(settings.database_url, await audit_start.key_of(settings.database_url, data_dir))
+    database = Database(settings.database_url, await opening.key_of(settings.database_url, data_dir))
     try:
-        await audit_start.begin(database, data_dir)
+        await opening.begin(database, data_dir)
     except BaseException:
         await database.close()
         raise

@@ -29,15 +29,16 @@ from cameras.onvif.client import http_session
 from cameras.survey import Survey
 from cases import watch
 from cases.tables import Alert
-from core import events, station_lock
-from core.accounts import Accounts
+from core import events
+from core.accounts.accounts import Accounts
+from core.accounts.permissions import Role
 from core.clock import SystemClock, to_microseconds
-from core.connection_budget import ConnectionBudget
 from core.database import Database
 from core.errors import StorageError
-from core.permissions import Role
+from core.host import station_lock
+from core.host.station_lock import StationLock
+from core.network.connect_limiter import ConnectionBudget
 from core.settings import Settings
-from core.station_lock import StationLock
 from core.tasks import end, running, spawn
 from health.faults import OPEN
 from health.tables import Fault

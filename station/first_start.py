@@ -15,11 +15,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from cameras import inventory
-from core import accounts
-from core.accounts import Accounts
+from core.accounts import accounts
+from core.accounts.accounts import Accounts
+from core.accounts.permissions import Role
 from core.clock import SystemClock
 from core.errors import StorageError, UsageError
-from core.permissions import Role
 from core.settings import DataSettings, Settings, StationSettings, WebSettings
 from core.settings_source import SYSTEM_FILE
 from station import database as station_database

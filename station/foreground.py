@@ -12,10 +12,11 @@ from sqlalchemy import select
 
 from cameras import registry
 from cameras.tables import Camera, Village
-from core import audit, station_lock, system_user
+from core.audit import audit_trail
 from core.clock import SystemClock, from_microseconds, parse_time, to_microseconds
 from core.database import Database
 from core.errors import ConflictError, NotFoundError, UsageError
+from core.host import station_lock, system_user
 from core.settings import Settings
 from health.faults import OPEN, RECOVERING
 from health.patrol import Patrol
@@ -169,7 +170,7 @@ async def search(database: Database, settings: Settings, options: dict[str, Any]
             setattr(asked, name, from_microseconds(_time(options[name])) if options[name] else getattr(asked, name))
         query = await query_of(session, asked, zone, None)
         what = asked.model_dump(mode="json", exclude_defaults=True)
-        await audit.record(
+        await audit_trail.record(
             session, clock.now(), system_user.actor(), "search.run", "sightings", reason=options["reason"], query=what
         )
         places = await numbers.places(session)
@@ -201,7 +202,7 @@ async def _note_clip(database: Database, streams: list[str], start_us: int, end_
     async with database.session() as session:
         cameras = [s.partition("/")[0] for s in streams]
         villages = sorted(set(await session.scalars(select(Camera.village).where(Camera.id.in_(cameras)))))
-        await audit.record(
+        await audit_trail.record(
             session, SystemClock().now(), system_user.actor(), "footage.export", ",".join(streams), reason=reason,
             start=from_microseconds(start_us).isoformat(), end=from_microseconds(end_us).isoformat(), streams=streams,
             village=",".join(villages), file=str(target),

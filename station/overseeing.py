@@ -17,7 +17,7 @@ from typing import Any
 
 from core import logs
 from core.clock import Clock
-from core.notify import Notifier
+from core.host.service_manager import Notifier
 from station.supervisor import Supervisor
 
 FILE = ".station-status.json"  # the leading point keeps it out of backups

@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cases.tables import Alert
-from core import audit
+from core.audit import audit_trail
 from core.clock import Clock, from_microseconds, to_microseconds
 from core.database import Database
 from core.settings import PictureSettings
@@ -58,7 +58,9 @@ class PictureRetention:
         gone = await asyncio.to_thread(_sweep, self._data_dir, named)
         if gone or counts:
             async with self._database.session() as session:
-                await audit.record(session, self._clock.now(), "system", "pictures.drop", str(gone), files=gone, rows=counts)
+                await audit_trail.record(
+                    session, self._clock.now(), "system", "pictures.drop", str(gone), files=gone, rows=counts
+                )
         return gone
 
     async def _expire(self, trust: Trust) -> dict[str, int]:

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from cameras.vault import open_vault
-from core import logs, open_files, station_lock
+from core import logs
 from core.clock import Clock, SystemClock
 from core.database import Database
 from core.errors import DatabaseUnreachable, MinwangError, TaskFailed
+from core.host import open_files, station_lock
 from core.secrets import KEY_FILE, Vault
 from core.settings import Settings
 from core.tasks import BackgroundTasks, run_all, running
@@ -87,7 +88,7 @@ async def until_stopped() -> None:
 
 async def visits_of(settings: Settings, database: Database, clock: Clock) -> Visits:
     """How patrol reaches cameras that nobody records: at the recorder's pace, and no faster."""
-    from core.connection_budget import ConnectionBudget
+    from core.network.connect_limiter import ConnectionBudget
     from health.visits import Visits
     from nvr.visit import Visitor
 

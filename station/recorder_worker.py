@@ -17,8 +17,8 @@ from aiohttp import web
 from cameras.onvif.client import SoapClient, http_session
 from core import events
 from core.clock import SECOND, Clock, SystemClock, to_microseconds
-from core.connection_budget import ConnectionBudget
 from core.database import Database
+from core.network.connect_limiter import ConnectionBudget
 from core.secrets import Vault
 from core.settings import Settings
 from core.tasks import BackgroundTasks, first_of

@@ -16,9 +16,9 @@ from sqlalchemy import select
 
 from cameras import inventory, registry
 from core.clock import SystemClock, to_microseconds
-from core.connection_budget import ConnectionBudget
 from core.database import Database
 from core.errors import TaskFailed
+from core.network.connect_limiter import ConnectionBudget
 from core.settings import Settings
 from nvr import footage, recovery
 from nvr.archive import ArchiveDatabase

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import cameras.tables
 import cases.tables
-import core.accounts
-import core.audit
+import core.accounts.accounts
+import core.accounts.sign_in
+import core.audit.audit_trail
 import core.events
-import core.sign_in
 import health.tables
 import nvr.tables
 import reports.tables
@@ -15,9 +15,9 @@ import search.tables
 from core.database import Base
 
 ROOMS = (
-    core.accounts,
-    core.audit,
-    core.sign_in,
+    core.accounts.accounts,
+    core.audit.audit_trail,
+    core.accounts.sign_in,
     core.events,
     cameras.tables,
     nvr.tables,

@@ -10,14 +10,16 @@ import shutil
 from pathlib import Path
 
 from cameras.vault import check_vault
-from core import logs, open_files, ports
+from core import logs
 from core.clock import Clock, SystemClock
 from core.database import Database
 from core.errors import DatabaseUnreachable
-from core.notify import Notifier
+from core.host import open_files
+from core.host.service_manager import Notifier
+from core.host.station_lock import StationLock
+from core.network import ports
 from core.secrets import KEY_FILE
 from core.settings import Settings, TlsMode
-from core.station_lock import StationLock
 from core.tasks import end, spawn
 from nvr import volumes
 from station import database as station_database

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.clock import Clock
-from core.connection_budget import ConnectionBudget
+from core.network.connect_limiter import ConnectionBudget
 from core.settings import Settings
 from nvr.rtsp import check_credential
 

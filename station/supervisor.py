@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from core import notify, station_lock
 from core.clock import Clock
 from core.errors import MinwangError
+from core.host import service_manager, station_lock
+from core.host.station_lock import StationLock
 from core.settings import Settings
-from core.station_lock import StationLock
 from core.tasks import end, spawn
 from nvr import black_box
 from station.processes import SUPERVISOR
@@ -240,7 +240,7 @@ class Supervisor:
         return [sys.executable, "-m", "station", *config, *role.arguments]
 
     def _environment(self, report: int) -> dict[str, str]:
-        found = {name: value for name, value in os.environ.items() if name not in notify.VARIABLES}
+        found = {name: value for name, value in os.environ.items() if name not in service_manager.VARIABLES}
         found |= {"PYTHONPATH": str(Path(__file__).parent.parent), SUPERVISOR: str(os.getpid()), DESCRIPTOR: str(report)}
         if self._lock:
             found[station_lock.INHERITED] = str(self._lock.descriptor)

@@ -22,7 +22,8 @@ import station.schema
 from cameras.virtual.clip import Clip, encode
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from cameras.virtual.scene import Street
-from core import migrate, passwords
+from core import migrate
+from core.accounts import passwords
 from core.clock import ManualClock
 from core.database import Database
 from tests import postgres
@@ -106,7 +107,7 @@ def _no_blocking_calls() -> Iterator[BlockBuster]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _cheap_passwords() -> Iterator[None]:
-    """Thousands of accounts are made and signed in; tests.core.test_passwords asks what the product's hashes cost."""
+    """Thousands of accounts are made and signed in; tests.core.accounts.test_passwords asks what the product's hashes cost."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         patch.setattr(passwords, "_NOBODY", passwords.hashed("nobody"))

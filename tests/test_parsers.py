@@ -17,8 +17,8 @@ from multidict import CIMultiDict
 from cameras import discovery
 from cameras.onvif import addresses, capture, lenient_http, soap
 from core import logs
-from core.authenticator import Authenticator
 from core.errors import MinwangError
+from core.network.authenticator import Authenticator
 from nvr import (
     depacketizer,
     ffmpeg_errors,

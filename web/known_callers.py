@@ -13,12 +13,12 @@ from pathlib import Path
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
-from core import metrics_token
-from core.accounts import Accounts, fingerprint
+from core.accounts.accounts import Accounts, fingerprint
+from core.accounts.sign_in import SignIns, device_source
 from core.clock import Clock
 from core.errors import MinwangError
+from core.host import metrics_token
 from core.settings import WebSettings
-from core.sign_in import SignIns, device_source
 from web.routing import bearer_of, cookie_of, device_cookie, session_cookie
 
 log = logging.getLogger(__name__)

@@ -23,11 +23,11 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_server import Server
 
-from core import open_files
 from core.clock import Clock
 from core.errors import TooManyError, TooSlowError
+from core.host import open_files
+from core.network.transports import abort
 from core.settings import WebSettings
-from core.transports import abort
 from web.proxies import is_trusted, parse
 
 log = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ import re
 
 from aiohttp import web
 
-from core import ports
 from core.clock import Clock
 from core.errors import CertificateError, MinwangError, NotFoundError
+from core.network import ports
 from core.settings import Settings, TlsMode
 from web import limits, routing
 from web.exposure import exposure

@@ -14,8 +14,8 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from core import audit
-from core.accounts import MAX_SESSION, Identity
+from core.accounts.accounts import MAX_SESSION, Identity
+from core.audit import audit_trail
 from core.clock import Clock, to_microseconds
 from core.database import Database
 
@@ -83,9 +83,13 @@ async def footage_is_granted(
     if looks.covers(who.session, who.purpose, camera, start_us, end_us):
         return True
     query = (
-        select(audit.AuditRow)
-        .where(audit.AuditRow.actor == who.name, audit.AuditRow.action.in_(FOOTAGE), audit.AuditRow.at > now - MAX_SESSION)
-        .order_by(audit.AuditRow.id.desc())
+        select(audit_trail.AuditRow)
+        .where(
+            audit_trail.AuditRow.actor == who.name,
+            audit_trail.AuditRow.action.in_(FOOTAGE),
+            audit_trail.AuditRow.at > now - MAX_SESSION,
+        )
+        .order_by(audit_trail.AuditRow.id.desc())
         .limit(MAX_RANGES)
     )
     async with database.reading() as session:

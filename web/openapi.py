@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from core import __version__
-from core.permissions import GRANTS, Permission, Role
+from core.accounts.permissions import GRANTS, Permission, Role
 from web.routing import CSRF_HEADER, ROUTES, Route
 
 _REF = "#/components/schemas/{model}"

@@ -16,7 +16,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from core import audit
+from core.audit import audit_trail
 from core.settings import TlsMode, WebSettings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -89,11 +89,11 @@ def middleware(settings: WebSettings) -> Middleware:
         if hop is not None and hop.scheme in DEFAULT_PORTS:
             scheme = hop.scheme
         host = hop.host if hop is not None and _HOST.fullmatch(hop.host) else request.host
-        token = audit.CLIENT.set(client)
+        token = audit_trail.CLIENT.set(client)
         try:
             return await handler(request.clone(remote=client, scheme=scheme, host=host))
         finally:
-            audit.CLIENT.reset(token)
+            audit_trail.CLIENT.reset(token)
 
     return forwarded
 

@@ -20,8 +20,10 @@ from aiohttp import web
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from sqlalchemy.exc import DataError, IntegrityError
 
-from core import audit, executors, metrics_token
-from core.accounts import Ended, Identity
+from core import executors
+from core.accounts.accounts import Ended, Identity
+from core.accounts.permissions import Permission
+from core.audit import audit_trail
 from core.errors import (
     ConflictError,
     ForbiddenError,
@@ -33,8 +35,8 @@ from core.errors import (
     TooSlowError,
     UsageError,
 )
+from core.host import metrics_token
 from core.numbers import whole
-from core.permissions import Permission
 from core.settings import TlsMode, WebSettings
 from web import anonymous_limit, bodies, limits, proxies, strict
 from web.proxies import same_origin
@@ -43,7 +45,7 @@ from web.services import SERVICES, Services
 log = logging.getLogger(__name__)
 
 COOKIE = "minwang_session"
-DEVICE_COOKIE = "minwang_device"  # by which a device is known that its account has signed in from (core.sign_in)
+DEVICE_COOKIE = "minwang_device"  # by which a device is known that its account has signed in from (core.accounts.sign_in)
 # Set by the console where a timer asks and no person: such a request does not keep a session from becoming idle.
 POLL_HEADER = "X-Minwang-Poll"
 # What an account may do whose password somebody else has set.
@@ -127,7 +129,7 @@ class Context:
             if who.purpose and why != who.purpose:
                 data["purpose"] = who.purpose
             async with self.services.database.session() as session:
-                await audit.record(session, now, who.name, action, object, reason=why, by_session=who.session, **data)
+                await audit_trail.record(session, now, who.name, action, object, reason=why, by_session=who.session, **data)
         looks.open(who.session, who.purpose, name, *opens)
 
 
@@ -145,7 +147,7 @@ class Route:
     body: type[BaseModel] | None
     reply: Any
     kind: str  # 'json', 'file', 'socket', 'page'
-    scraped: bool = False  # also open to a monitoring system by its token (core.metrics_token)
+    scraped: bool = False  # also open to a monitoring system by its token (core.host.metrics_token)
 
 
 ROUTES: list[Route] = []

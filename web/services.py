@@ -15,13 +15,13 @@ import aiohttp
 from aiohttp import web
 
 from cameras.ptz import PtzControl
-from core.accounts import Accounts, Identity
-from core.audit_check import Verifier
+from core.accounts.accounts import Accounts, Identity
+from core.accounts.sign_in import SignIns
+from core.audit.verification import Verifier
 from core.clock import Clock
 from core.database import Database
 from core.executors import Lane
 from core.settings import Settings
-from core.sign_in import SignIns
 from core.tasks import spawn
 from nvr.decode_pool import DecodePool
 from nvr.pictures import snapshot

@@ -1,6 +1,6 @@
 """Wrong passwords from one address: after 30 in a quarter of an hour nobody signs in from there for a while.
 
-An account waits at one source after five (core.sign_in); this keeps one stranger from trying all accounts in turn and from
+An account waits at one source after five (core.accounts.sign_in); this keeps one stranger from trying all accounts in turn and from
 keeping the processor busy with hashes. A device that the account has signed in from before is not held up. The address is
 the client's own, also behind a proxy (web.proxies).
 """

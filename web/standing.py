@@ -10,7 +10,7 @@ from aiohttp import WSMsgType, web
 from sqlalchemy.exc import SQLAlchemyError
 
 from cameras.tables import Camera
-from core.accounts import Identity
+from core.accounts.accounts import Identity
 from core.errors import MinwangError
 from web.routing import Context, cookie_of, session_cookie
 

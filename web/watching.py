@@ -17,8 +17,8 @@ from datetime import timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from core import audit
-from core.accounts import Identity
+from core.accounts.accounts import Identity
+from core.audit import audit_trail
 from core.clock import SECOND, Clock, from_microseconds
 from core.database import Database
 from core.errors import MinwangError, NobodyWatches
@@ -199,7 +199,7 @@ class PlaybackLog:
         session_key, purpose, stream = key
         start, end = (from_microseconds(us).isoformat() for us in (viewing.start_us, viewing.end_us))
         async with self._database.session() as session:
-            await audit.record(
+            await audit_trail.record(
                 session, self._clock.now(), viewing.actor, "playback.close", stream, reason=purpose, village=viewing.village,
                 by_session=session_key, seconds=round(seconds, 1), start=start, end=end,
             )  # fmt: skip

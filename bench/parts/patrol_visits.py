@@ -15,9 +15,9 @@ from bench.common import Context, Figure, farm
 from bench.parts.patrol_round import VILLAGES, remember
 from cameras import inventory, registry
 from core.clock import SystemClock
-from core.connection_budget import ConnectionBudget
 from core.database import Database
 from core.migrate import upgrade
+from core.network.connect_limiter import ConnectionBudget
 from core.secrets import Vault
 from core.settings import PatrolSettings
 from health.patrol import Patrol

@@ -26,11 +26,11 @@ from cameras.onvif.addresses import with_port_of
 from cameras.onvif.connector import BudgetedConnector, NoPlace, time_limit
 from cameras.onvif.names import DEVICE
 from cameras.onvif.soap import Node, NotPermitted, SoapFault, envelope, fault_of, is_refusal, parse, password_digest
-from core.authenticator import Authenticator
 from core.clock import Clock
-from core.connection_budget import ConnectionBudget
 from core.errors import CameraRefused, CameraUnreachable, ProtocolError
-from core.network_errors import reason
+from core.network.authenticator import Authenticator
+from core.network.connect_limiter import ConnectionBudget
+from core.network.error_text import reason
 
 MAX_BODY = 1_000_000
 CONNECT_SECONDS = 5.0

@@ -14,8 +14,8 @@ from typing import Any
 
 import aiohttp
 
-from core.connection_budget import ConnectionBudget, person_waits
 from core.errors import CameraUnreachable
+from core.network.connect_limiter import ConnectionBudget, person_waits
 
 PLACE_SECONDS = 60.0  # that a place is waited for
 PERSON_SECONDS = 8.0  # the same, where a person waits: a dome that turns long after the button was pressed is worse than none

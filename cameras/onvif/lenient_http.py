@@ -17,7 +17,7 @@ from yarl import URL
 from cameras.onvif import soap
 from cameras.onvif.connector import time_limit
 from core.errors import CameraUnreachable, ProtocolError
-from core.network_errors import reason
+from core.network.error_text import reason
 
 CHUNK = 65_536
 MAX_HEAD = 65_536
@@ -39,7 +39,7 @@ async def post(
     limit: int,
     place: AbstractAsyncContextManager[object],
 ) -> tuple[int, bytes, list[str]]:
-    """Status, body and WWW-Authenticate headers. `place`: held while connecting (core.connection_budget).
+    """Status, body and WWW-Authenticate headers. `place`: held while connecting (core.network.connect_limiter).
 
     Raises CameraUnreachable or ProtocolError.
     """

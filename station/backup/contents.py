@@ -8,15 +8,16 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from core import audit_check, audit_key, backup_log
+from core.audit import audit_key, verification
+from core.host import backup_log
+from core.host.station_lock import LOCK_FILE
 from core.secrets import KEY_FILE
 from core.settings import DATABASE_FILE, TLS_DIR
-from core.station_lock import LOCK_FILE
 from nvr.volumes import IDENTITY
 from search.upkeep import MODELS, SIGHTINGS
 from station.backup import sqlite
 
-SECRETS = (KEY_FILE, "node.token", audit_key.NAME, audit_check.FILE)
+SECRETS = (KEY_FILE, "node.token", audit_key.NAME, verification.FILE)
 RESTORED = "restored"  # folder of the settings that came out of a backup
 # What a running station makes anew, or what is copied in another way.
 NOT_COPIED = {

@@ -16,9 +16,9 @@ import psutil
 import sqlalchemy as sa
 
 import core
-from core import backup_log
 from core.errors import BackupError, MinwangError, UsageError
 from core.files import sync_folder
+from core.host import backup_log
 from core.secrets import KEY_FILE, Vault
 from core.settings import Settings
 from station.backup import archive, contents, postgresql, sealing, sqlite

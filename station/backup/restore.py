@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import migrate, station_lock
+from core import migrate
 from core.errors import BackupError, UsageError
 from core.files import sync_folder
+from core.host import station_lock
 from core.secrets import KEY_FILE
 from core.settings import DATABASE_FILE
 from nvr.volumes import IDENTITY

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from core import backup_log, events
-from core.backup_log import Run
+from core import events
 from core.clock import Clock
 from core.database import Database
+from core.host import backup_log
+from core.host.backup_log import Run
 from core.settings import BackupSettings, Settings
 from station.backup import contents
 

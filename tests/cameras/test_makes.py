@@ -17,9 +17,9 @@ from cameras.virtual.clip import Clip
 from cameras.virtual.crowd import Crowd, device_of
 from cameras.virtual.device import QUIRKS, Device
 from cameras.virtual.makes import MAKES, Make
-from core.authenticator import ClearLogin
 from core.clock import SystemClock
 from core.errors import CameraRefused, ProtocolError
+from core.network.authenticator import ClearLogin
 from nvr.rtsp import open_session
 from tests.ports import free_port
 

@@ -32,7 +32,7 @@ from cameras.tables import Village as VillageRow
 from cameras.virtual.clip import Clip
 from cameras.virtual.crowd import Crowd, device_of
 from cameras.virtual.makes import MAKES, Make
-from core.audit import AuditRow
+from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.database import Database
 from core.errors import ConflictError, NotFoundError

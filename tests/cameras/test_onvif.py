@@ -27,8 +27,8 @@ from cameras.virtual.discovery_answer import DiscoveryAnswer
 from cameras.virtual.onvif_service import OnvifService
 from cameras.virtual.rtsp_server import Mount
 from core.clock import SystemClock
-from core.connection_budget import ConnectionBudget, for_person
 from core.errors import CameraRefused, CameraUnreachable, ProtocolError
+from core.network.connect_limiter import ConnectionBudget, for_person
 from tests.conftest import ONVIF_REPLIES
 
 LOGIN = ("minwang", "geheim-123")

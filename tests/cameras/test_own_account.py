@@ -18,7 +18,7 @@ from cameras.tables import Village as VillageRow
 from cameras.virtual.clip import Clip
 from cameras.virtual.crowd import Crowd
 from cameras.virtual.makes import Make
-from core.audit import AuditRow
+from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.errors import CameraRefused, CameraUnreachable
 from core.tasks import spawn

@@ -14,8 +14,8 @@ from sqlalchemy import select
 from cameras.tables import Camera
 from cases import alerts, look_back, watch
 from cases.tables import Alert, WatchSubject
-from core import audit
-from core.audit_check import Verifier
+from core.audit import audit_trail
+from core.audit.verification import Verifier
 from core.clock import ManualClock, to_microseconds
 from core.database import Database
 from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError
@@ -158,7 +158,7 @@ async def test_the_way_of_an_alert_and_its_audit(database: Database, clock: Manu
     async with database.reading() as session:
         actions = [
             r.action
-            for r in await session.scalars(select(audit.AuditRow).order_by(audit.AuditRow.id))
+            for r in await session.scalars(select(audit_trail.AuditRow).order_by(audit_trail.AuditRow.id))
             if r.action.startswith("alert.")
         ]
         assert actions == ["alert.raise", "alert.dispatch", "alert.ack", "alert.answer"]
@@ -235,7 +235,7 @@ async def test_the_last_hours_are_looked_through_on_request(
     assert await matcher.run_once() == 0
     async with database.session() as session:
         await watch.look_back(session, clock.now(), "zhang", subject, 4)
-        row = await session.scalar(select(audit.AuditRow).where(audit.AuditRow.action == "watch.look_back"))
+        row = await session.scalar(select(audit_trail.AuditRow).where(audit_trail.AuditRow.action == "watch.look_back"))
         assert row is not None and row.reason == (await session.get_one(WatchSubject, subject)).reason
     passes = [await matcher.run_once() for _ in range(4)]
     assert sum(passes) == 1 and passes[0] == 0  # a few batches at a time: what is new does not wait

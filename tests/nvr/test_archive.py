@@ -26,7 +26,7 @@ from sqlalchemy import insert, select, update
 from cameras.tables import Camera as CameraRow
 from cameras.tables import Village
 from cameras.virtual.rtsp_server import Mount, RtspServer
-from core.audit import AuditRow
+from core.audit.audit_trail import AuditRow
 from core.clock import ManualClock, SystemClock, from_microseconds
 from core.database import Base, Database
 from core.errors import ConflictError, NotFoundError, UsageError

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from cameras.virtual.card import _BREAK, _KEY, _marked
 from cameras.virtual.clip import _SSRC
-from core.authenticator import Authenticator
 from core.clock import ManualClock
+from core.network.authenticator import Authenticator
 from nvr.access_units import Assembled
 from nvr.card_reader import CardReader
 from nvr.rtsp import RtspSession

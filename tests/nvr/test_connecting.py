@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from cameras.virtual.rtsp_server import Mount
-from core.authenticator import ClearLogin
 from core.clock import ManualClock, SystemClock, to_microseconds
 from core.database import Database
 from core.errors import CameraError, CameraRefused, ClearPasswordWanted, ProtocolError, RedirectRefused
+from core.network.authenticator import ClearLogin
 from nvr import rtsp, schedule
 from nvr.connecting import StallGuard
 from nvr.engine_choice import weight

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.authenticator import Authenticator
 from core.errors import CameraError
+from core.network.authenticator import Authenticator
 from nvr import rtsp_dialogue
 from nvr.rtsp import open_session
 from nvr.rtsp_dialogue import Dialogue

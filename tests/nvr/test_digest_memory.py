@@ -10,11 +10,11 @@ from sqlalchemy import update
 
 from cameras import registry
 from cameras.tables import Camera, Credential, Stream, Village
-from core.authenticator import ClearLogin
 from core.clock import SystemClock
-from core.connection_budget import ConnectionBudget
 from core.database import Database
 from core.errors import CameraRefused, ClearPasswordWanted
+from core.network.authenticator import ClearLogin
+from core.network.connect_limiter import ConnectionBudget
 from core.secrets import Vault
 from health.visits import Visits
 from nvr import rtsp, rtsp_memory

@@ -16,11 +16,11 @@ from sqlalchemy import select, text
 
 from cameras.virtual.clip import Clip
 from cameras.virtual.rtsp_server import Mount, RtspServer
-from core.authenticator import Authenticator, ClearLogin
 from core.clock import SystemClock, to_microseconds
-from core.connection_budget import ConnectionBudget
 from core.database import Database
 from core.errors import CameraError
+from core.network.authenticator import Authenticator, ClearLogin
+from core.network.connect_limiter import ConnectionBudget
 from nvr import gather, rtsp, rtsp_dialogue
 from nvr.footage import NO_HASH
 from nvr.reader import ArchiveReader
@@ -129,7 +129,7 @@ def test_digest_sha256_answers_the_rfc_example() -> None:
     ]
     assert auth.challenge(offers)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("core.authenticator.secrets.token_hex", lambda _: cnonce)
+        patch.setattr("core.network.authenticator.secrets.token_hex", lambda _: cnonce)
         header = auth.header("GET", "/dir/index.html")
     assert 'response="753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"' in header
     assert not auth.challenge(offers)  # the same credential again makes no sense

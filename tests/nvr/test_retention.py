@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import event, select
 
 from cameras.tables import Camera, Village
-from core import audit
+from core.audit import audit_trail
 from core.clock import DAY_US, HOUR_US, SECOND, ManualClock, to_microseconds
 from core.database import Database
 from core.errors import ConflictError, UsageError
@@ -379,7 +379,9 @@ async def test_a_person_confirms_with_a_trail(database: Database, clocks: Clocks
     clocks.clock.advance(60)
     assert await retention.run_once() > 0
     async with database.reading() as session:
-        trail = [(a.actor, a.action) for a in await session.scalars(select(audit.AuditRow).order_by(audit.AuditRow.id))]
+        trail = [
+            (a.actor, a.action) for a in await session.scalars(select(audit_trail.AuditRow).order_by(audit_trail.AuditRow.id))
+        ]
     assert trail == [("system", "retention.suspended"), ("li", "retention.confirm")]
 
 

@@ -9,7 +9,6 @@ import socket
 import pytest
 
 from cameras.virtual.clip import Clip
-from core.authenticator import ClearLogin
 from core.errors import (
     CameraDeclined,
     CameraError,
@@ -19,6 +18,7 @@ from core.errors import (
     RedirectRefused,
     TransportDeclined,
 )
+from core.network.authenticator import ClearLogin
 from nvr.rtsp import RtspSession, open_session
 from nvr.rtsp_dialogue import Dialogue
 from nvr.sdp import aggregate_control, audio_track, base_of, video_track, why_silent

@@ -20,11 +20,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from cameras.virtual.clip import Clip
 from cameras.virtual.rtsp_server import Mount, Player, RtspServer, describe
-from core.authenticator import ClearLogin
 from core.clock import SystemClock
 from core.errors import CameraRefused, ClearPasswordWanted, RedirectRefused, TransportDeclined
+from core.network.authenticator import ClearLogin
+from core.network.transports import abort
 from core.tasks import end, spawn
-from core.transports import abort
 from nvr import rtsp_relay
 from nvr.access_units import Counters
 from nvr.camera_tls import connected

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from cameras.virtual.clip import Clip
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SystemClock
-from core.connection_budget import ConnectionBudget
 from core.errors import CameraRefused, CameraUnreachable, ProtocolError
+from core.network.connect_limiter import ConnectionBudget
 from core.tasks import end as end_task
 from core.tasks import spawn
 from nvr import refresh, visit

@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from cases.tables import Alert, Case, WatchSubject
 from core import erase as erasing
-from core.audit import AuditRow
+from core.audit.audit_trail import AuditRow
 from core.clock import ManualClock, to_microseconds
 from core.database import Database
 from core.erase import erase

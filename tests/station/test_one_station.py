@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core import station_lock
+from core.host import station_lock
 from tests.commands import minwang
 from tests.conftest import ROOT
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from cameras.tables import Camera, Village
 from cases.tables import Alert, Case, WatchSubject
-from core.audit import AuditRow
+from core.audit.audit_trail import AuditRow
 from core.clock import ManualClock, to_microseconds
 from core.database import Database
 from core.errors import ConflictError, NotFoundError, UsageError

@@ -15,9 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core import station_lock
 from core.clock import SystemClock
-from core.notify import Notifier
+from core.host import station_lock
+from core.host.service_manager import Notifier
 from station.overseeing import Overseer
 from station.supervisor import Role, Supervisor
 from station.worker_report import EX_CONFIG

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from core import system_user
-from core.audit import GUARDS
+from core.audit.audit_trail import GUARDS
+from core.host import system_user
 from station.cli import cli
 
 TRIGGERS = {"update": GUARDS["sqlite"][0]}

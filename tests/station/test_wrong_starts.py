@@ -16,8 +16,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from core import ports
 from core.errors import StorageError
+from core.network import ports
 from core.secrets import Vault
 from tests.commands import minwang
 

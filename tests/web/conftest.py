@@ -10,10 +10,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from cameras import inventory, registry
-from core.accounts import Accounts
+from core.accounts.accounts import Accounts
+from core.accounts.permissions import NEEDS_VILLAGES, Role
 from core.clock import SystemClock
 from core.database import Database
-from core.permissions import NEEDS_VILLAGES, Role
 from core.settings import DataSettings, Settings
 from search.store import Days
 from search.upkeep import days_of

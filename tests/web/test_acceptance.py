@@ -15,11 +15,11 @@ from cameras import acceptance
 from cameras.inventory_merge import Difference
 from cameras.registry_rows import change_camera
 from cameras.tables import Acceptance, Camera, CameraChange
-from core.audit import AuditRow
+from core.accounts.permissions import Role
+from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.database import Database
 from core.errors import ConflictError, ForbiddenError
-from core.permissions import Role
 from core.settings import Settings
 from health import checklist
 from nvr.reader import Keyframe

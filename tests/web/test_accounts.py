@@ -11,11 +11,11 @@ from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 from sqlalchemy import select, update
 
-from core.accounts import SignIn
-from core.audit import AuditRow
+from core.accounts.accounts import SignIn
+from core.accounts.permissions import Role
+from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.database import Database
-from core.permissions import Role
 from tests.web.conftest import HEADERS, PASSWORD, Client
 from tests.web.conftest import SignIn as Open
 from web.routing import COOKIE, POLL_HEADER, cookie_of

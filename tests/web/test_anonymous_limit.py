@@ -11,14 +11,14 @@ import pytest
 from aiohttp.test_utils import TestClient
 from sqlalchemy import delete
 
-from core import metrics_token
-from core.accounts import Accounts, SignIn
+from core.accounts.accounts import Accounts, SignIn
+from core.accounts.permissions import Role
+from core.accounts.sign_in import SignIns
 from core.clock import ManualClock, SystemClock
 from core.database import Database
 from core.errors import StorageError, TooManyError
-from core.permissions import Role
+from core.host import metrics_token
 from core.settings import DataSettings, Settings, TlsMode, WebSettings
-from core.sign_in import SignIns
 from tests.web.conftest import HEADERS, PASSWORD, Client, LimitedServer
 from tests.web.conftest import SignIn as Open
 from web import anonymous_limit, server

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from core import events
+from core.accounts.permissions import GRANTS, Permission, Role
 from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.errors import NotFoundError
-from core.permissions import GRANTS, Permission, Role
 from search import numbers
 from search.store import Days, ids
 from search.store.days import Batch

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
+from core.accounts.permissions import Role
 from core.errors import TooManyError
-from core.permissions import Role
 from tests.web.conftest import HEADERS, Client, SignIn
 from web import bodies
 from web.services import SERVICES

@@ -13,10 +13,10 @@ from sqlalchemy import select
 
 from cameras import findings
 from cameras.tables import Camera, DeviceSeen
-from core.audit import AuditRow
+from core.accounts.permissions import Role
+from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.database import Database
-from core.permissions import Role
 from tests.web.conftest import HEADERS, PASSWORD, SignIn
 from tests.web.test_browser import FLAGS
 

@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import select
 
 from cameras.tables import Camera
-from core.accounts import Accounts
-from core.audit import AuditRow
+from core.accounts.accounts import Accounts
+from core.accounts.permissions import Role
+from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.database import Database
 from core.errors import UsageError
-from core.permissions import Role
 from core.settings import Settings
 from health.stills import WIDTH, masked
 from health.tables import Fault, WorkOrder

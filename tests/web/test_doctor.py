@@ -19,10 +19,10 @@ import pytest
 from sqlalchemy import text
 
 from cameras import inventory, registry
-from core import backup_log, station_lock
+from core.accounts.permissions import Role
 from core.clock import ManualClock, SystemClock, to_microseconds
 from core.database import Database
-from core.permissions import Role
+from core.host import backup_log, station_lock
 from core.settings import DataSettings, RetentionSettings, SearchSettings, Settings, TlsMode, WebSettings, load
 from nvr import footage
 from nvr.footage import Segment

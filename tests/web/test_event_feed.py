@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from core import events
+from core.accounts.permissions import Role
 from core.clock import SystemClock
 from core.database import Database
 from core.errors import TooManyError
-from core.permissions import Role
 from core.tasks import running
 from tests import postgres
 from tests.conftest import open_database

@@ -16,10 +16,10 @@ from cameras import inventory, registry
 from cameras.tables import Camera, Stream
 from cameras.virtual.clip import Clip, encode
 from cameras.virtual.rtsp_server import Mount, RtspServer
+from core.accounts.permissions import Role
 from core.clock import Clock, ManualClock, SystemClock
-from core.connection_budget import ConnectionBudget
 from core.database import Database
-from core.permissions import Role
+from core.network.connect_limiter import ConnectionBudget
 from core.secrets import Vault
 from core.settings import PatrolSettings
 from health.faults import FAMILIES

@@ -9,7 +9,7 @@ import pytest
 from cameras import acceptance
 from cameras.tables import Camera
 from cases.tables import Alert
-from core.permissions import Role
+from core.accounts.permissions import Role
 from health.tables import WorkOrder
 from tests.web.conftest import state_purpose
 from tests.web.test_looks import NOW, Town, town

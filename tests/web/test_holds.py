@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import select
 
 from cases.tables import Case
-from core.audit import AuditRow
+from core.accounts.permissions import Role
+from core.audit.audit_trail import AuditRow
 from core.clock import HOUR_US, SystemClock, from_microseconds, to_microseconds
 from core.database import Database
 from core.events import Event
-from core.permissions import Role
 from nvr import footage, holds
 from nvr.footage import Segment
 from nvr.tables import Hold

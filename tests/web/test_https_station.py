@@ -30,9 +30,9 @@ from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect, sync_playwright
 
 from cameras import inventory, registry
-from core.accounts import Accounts
+from core.accounts.accounts import Accounts
+from core.accounts.permissions import Role
 from core.clock import SystemClock
-from core.permissions import Role
 from core.settings import DataSettings, Settings
 from station import database as station_database
 from tests.conftest import ROOT

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from core.permissions import Role
+from core.accounts.permissions import Role
 from tests.conftest import ROOT
 from tests.web.conftest import HEADERS, Client, SignIn
 from web.api import search

@@ -12,11 +12,11 @@ import pytest
 from aiohttp import web
 
 from cameras import findings
-from core import open_files
+from core.accounts.permissions import Role
 from core.clock import ManualClock, SystemClock
 from core.database import Database
 from core.errors import TooManyError, TooSlowError
-from core.permissions import Role
+from core.host import open_files
 from core.settings import WebSettings
 from tests.web import certificates
 from tests.web.conftest import SignIn

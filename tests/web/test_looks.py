@@ -13,10 +13,10 @@ from sqlalchemy import select
 
 from cameras.tables import Camera
 from cases.tables import Alert, Case, WatchSubject
-from core.audit import AuditRow
+from core.accounts.permissions import Role
+from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock, from_microseconds, to_microseconds
 from core.database import Database
-from core.permissions import Role
 from core.settings import Settings
 from health.tables import Fault, WorkOrder, WorkOrderPhoto
 from nvr import playback

@@ -11,8 +11,8 @@ import pytest
 from pydantic import BaseModel
 from yarl import URL
 
+from core.accounts.permissions import GRANTS, Permission, Role
 from core.errors import UsageError
-from core.permissions import GRANTS, Permission, Role
 from tests.web.conftest import HEADERS, Client, SignIn
 from tests.web.test_api import path_of
 from web import strict

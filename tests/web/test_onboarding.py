@@ -16,9 +16,9 @@ from cameras.tables import Camera
 from cameras.virtual.clip import Clip
 from cameras.virtual.crowd import Crowd, device_of
 from cameras.virtual.makes import MAKES
+from core.accounts.permissions import Role
 from core.clock import SystemClock
 from core.database import Database
-from core.permissions import Role
 from core.secrets import KEY_FILE, Vault
 from core.settings import Settings
 from tests.ports import free_port, require_free

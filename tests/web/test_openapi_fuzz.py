@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis.generation import GenerationMode
 
-from core.permissions import Role
+from core.accounts.permissions import Role
 from tests.web.conftest import HEADERS, Client, SignIn
 from web import anonymous_limit, openapi
 

@@ -15,11 +15,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, text, update
 
-from core import metrics_token
-from core.audit import AuditRow
+from core.accounts.permissions import Role
+from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.database import Database
-from core.permissions import Role
+from core.host import metrics_token
 from health import register, rounds, signatures
 from health.tables import CameraSight, DailyFigures, DailyRegister, Fault, PatrolRound, RegisterSupplement
 from nvr.tables import StreamStatus

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from core.accounts import Identity
+from core.accounts.accounts import Identity
+from core.accounts.permissions import Role
 from core.clock import ManualClock
 from core.errors import ProtocolError, StorageError, TooManyError
-from core.permissions import Role
 from web import printer
 from web.printer import Printer
 from web.services import MAX_TICKETS_PERSON, Tickets

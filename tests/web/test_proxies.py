@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from core.accounts.permissions import Role
 from core.clock import ManualClock
 from core.database import Database
 from core.errors import ForbiddenError, StorageError, TooManyError
-from core.permissions import Role
 from core.settings import DataSettings, Settings, TlsMode, WebSettings
 from tests.web.conftest import HEADERS, PASSWORD, Client, SignIn
 from web import sign_in_limit

@@ -8,10 +8,10 @@ from sqlalchemy import select
 
 from cameras.onvif.soap import Node
 from cameras.tables import Camera
-from core import audit
+from core.accounts.permissions import Role
+from core.audit import audit_trail
 from core.database import Database
 from core.errors import StorageError
-from core.permissions import Role
 from tests.web.conftest import HEADERS, Client, SignIn, state_purpose
 from web.api import ptz as api
 from web.services import SERVICES
@@ -21,7 +21,7 @@ COMMANDS = {"move": {"pan": 0.5}, "stop": {}, "home": {}, "preset": {"token": "1
 
 async def rows(database: Database) -> list[tuple[str, str]]:
     async with database.reading() as session:
-        query = select(audit.AuditRow.actor, audit.AuditRow.action).where(audit.AuditRow.action == "ptz.take")
+        query = select(audit_trail.AuditRow.actor, audit_trail.AuditRow.action).where(audit_trail.AuditRow.action == "ptz.take")
         return [(r.actor, r.action) for r in await session.execute(query)]
 
 

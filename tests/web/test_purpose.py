@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import select, update
 
 from cameras.tables import Camera
-from core.accounts import SignIn as Session
-from core.audit import AuditRow
+from core.accounts.accounts import SignIn as Session
+from core.accounts.permissions import Role
+from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.database import Database
-from core.permissions import Role
 from nvr.reader import Keyframe
 from tests.web.conftest import HEADERS, Client, SignIn
 from web.services import SERVICES

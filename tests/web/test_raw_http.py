@@ -13,8 +13,8 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
+from core.accounts.permissions import Role
 from core.logs import _BadRequests
-from core.permissions import Role
 from tests.web.conftest import SignIn
 from web import anonymous_limit
 from web.file_response import _Judged

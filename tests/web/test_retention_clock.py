@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import select
 
-from core.audit import AuditRow
+from core.accounts.permissions import Role
+from core.audit.audit_trail import AuditRow
 from core.clock import SECOND, SystemClock, to_microseconds
 from core.database import Database
-from core.permissions import Role
 from nvr.tables import RetentionClockRow
 from station.cli import cli
 from tests.conftest import open_database

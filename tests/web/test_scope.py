@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from cameras.tables import Camera, DeviceSeen, Finding
 from cases.tables import Alert, Case, WatchSubject
 from core import events
+from core.accounts.permissions import GRANTS, OF_THE_TOWN, Permission, Role
 from core.clock import SystemClock, to_microseconds
 from core.database import Base, Database
-from core.permissions import GRANTS, OF_THE_TOWN, Permission, Role
 from core.settings import Settings
 from health.tables import (
     DailyFigures,

@@ -17,11 +17,11 @@ from PIL import Image
 from sqlalchemy import select
 
 from cases.watch import Matcher
-from core import audit
-from core.audit_check import Verifier
+from core.accounts.permissions import Role
+from core.audit import audit_trail
+from core.audit.verification import Verifier
 from core.clock import SystemClock, to_microseconds
 from core.database import Database
-from core.permissions import Role
 from core.settings import Settings
 from nvr.uploads import MOST_BYTES
 from search import motion, numbers
@@ -181,7 +181,7 @@ async def test_verdicts_belong_to_a_case_and_candidates_outlive_their_day(
         assert (await client.get(gone)).status == 404
     assert (await post(client, "/api/search", {}))[1]["rows"] == []
     async with database.reading() as session:
-        rows = list(await session.scalars(select(audit.AuditRow).order_by(audit.AuditRow.id)))
+        rows = list(await session.scalars(select(audit_trail.AuditRow).order_by(audit_trail.AuditRow.id)))
         assert [r.reason for r in rows if r.action == "sighting.judge"] == ["案件 2026-7"]
     assert (await Verifier(database, Path("none")).from_start()).broken_at is None
 

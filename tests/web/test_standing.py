@@ -13,11 +13,11 @@ from sqlalchemy import delete, select
 
 from cameras.tables import Camera
 from core import events
-from core.accounts import SignIn as Session
-from core.accounts import User
+from core.accounts.accounts import SignIn as Session
+from core.accounts.accounts import User
+from core.accounts.permissions import Role
 from core.clock import SystemClock
 from core.database import Database
-from core.permissions import Role
 from tests.web.conftest import HEADERS, SignIn, state_purpose
 from tests.web.live_stub import live_recorder
 from web import standing

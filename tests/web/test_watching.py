@@ -12,12 +12,12 @@ import pytest
 from aiohttp import web
 from sqlalchemy import select
 
-from core.accounts import Identity
-from core.audit import AuditRow
+from core.accounts.accounts import Identity
+from core.accounts.permissions import Role
+from core.audit.audit_trail import AuditRow
 from core.clock import ManualClock, SystemClock
 from core.database import Database
 from core.errors import NobodyWatches, StorageError
-from core.permissions import Role
 from nvr.footage import Segment
 from tests.web.conftest import HEADERS, Client, SignIn, state_purpose
 from tests.web.live_stub import live_recorder

@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import select
 
 from cameras.tables import Village
-from core.accounts import User
+from core.accounts.accounts import User
+from core.accounts.permissions import Permission, Role
 from core.errors import ForbiddenError, NotFoundError, UsageError
-from core.permissions import Permission, Role
 from web.routing import Context, route
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=200)]

@@ -6,7 +6,7 @@ import asyncio
 
 from aiohttp import web
 
-from core.permissions import Permission
+from core.accounts.permissions import Permission
 from web.routing import Context, route
 from web.tls import install_page
 

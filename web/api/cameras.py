@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from cameras import registry
 from cameras.tables import Camera, Village
+from core.accounts.permissions import Permission
 from core.errors import NotFoundError
-from core.permissions import Permission
 from health.faults import OPEN, RECOVERING
 from health.tables import Fault
 from nvr.stream_status import UNKNOWN, state_of

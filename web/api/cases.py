@@ -13,10 +13,10 @@ from cameras import registry
 from cameras.tables import Camera
 from cases import alerts, case_files, watch
 from cases.tables import Alert, Case, WatchSubject
+from core.accounts.permissions import Permission
+from core.accounts.scope import within
 from core.clock import from_microseconds
 from core.errors import NotFoundError, UsageError
-from core.permissions import Permission
-from core.scope import within
 from search import numbers
 from search.store.vectors import quantised
 from web.api.search import seen as seen_sighting

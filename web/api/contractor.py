@@ -12,10 +12,10 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera, Village
-from core import audit
+from core.accounts.permissions import Permission
+from core.accounts.scope import within
+from core.audit import audit_trail
 from core.errors import ConflictError, ForbiddenError, NotFoundError
-from core.permissions import Permission
-from core.scope import within
 from health import orders
 from health.stills import masked
 from health.tables import Fault, WorkOrder, WorkOrderPhoto
@@ -105,7 +105,7 @@ async def add_photo(c: Context) -> Kept:
         row = WorkOrderPhoto(order=order.id, at=now, by=c.identity.name, path=name)
         session.add(row)
         await session.flush()
-        await audit.record(session, now, c.identity.name, "order.photo", str(order.id), photo=row.id)
+        await audit_trail.record(session, now, c.identity.name, "order.photo", str(order.id), photo=row.id)
         return Kept(photo=row.id)
 
 
@@ -132,7 +132,7 @@ async def still(c: Context) -> web.Response:
         camera = await session.get(Camera, fault.camera) if fault is not None else None
         if fault is None or camera is None:
             raise NotFoundError("there is no picture of this fault")
-        await audit.record(
+        await audit_trail.record(
             session,
             now,
             c.identity.name,

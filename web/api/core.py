@@ -13,12 +13,12 @@ from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from core import audit
-from core.accounts import Identity
+from core.accounts.accounts import Identity
+from core.accounts.permissions import GRANTS, Permission
+from core.accounts.sign_in import DEVICE_KNOWN_FOR, Opened
+from core.audit import audit_trail
 from core.errors import ForbiddenError, MinwangError
 from core.numbers import whole
-from core.permissions import GRANTS, Permission
-from core.sign_in import DEVICE_KNOWN_FOR, Opened
 from core.tasks import first_of
 from web import openapi
 from web.event_feed import Told
@@ -190,11 +190,11 @@ async def describe_api(_c: Context) -> web.Response:
 @route("GET", "/api/audit", Permission.AUDIT_VIEW, query=AuditQuery, reply=AuditPage)
 async def audit_trail(c: Context) -> AuditPage:
     """The audit trail, newest first, and whether its chain holds."""
-    query = select(audit.AuditRow).order_by(audit.AuditRow.id.desc()).limit(c.query.limit)
+    query = select(audit_trail.AuditRow).order_by(audit_trail.AuditRow.id.desc()).limit(c.query.limit)
     if c.query.before is not None:
-        query = query.where(audit.AuditRow.id < c.query.before)
+        query = query.where(audit_trail.AuditRow.id < c.query.before)
     if c.query.actor is not None:
-        query = query.where(audit.AuditRow.actor == c.query.actor)
+        query = query.where(audit_trail.AuditRow.actor == c.query.actor)
     async with c.services.database.reading() as session:
         rows = (await session.scalars(query)).all()
     entries = [_entry(r) for r in rows]
@@ -212,7 +212,7 @@ async def audit_trail(c: Context) -> AuditPage:
     )  # fmt: skip
 
 
-def _entry(row: audit.AuditRow) -> AuditEntry:
+def _entry(row: audit_trail.AuditRow) -> AuditEntry:
     details = dict(row.data)
     details.pop("by_session", None)
     client, village = str(details.pop("client", "")), str(details.pop("village", "") or "")

@@ -12,11 +12,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
-from core import audit
-from core.accounts import Identity
+from core.accounts.accounts import Identity
+from core.accounts.permissions import Permission
+from core.accounts.scope import covers, within
+from core.audit import audit_trail
 from core.errors import NotFoundError, UsageError
-from core.permissions import Permission
-from core.scope import covers, within
 from health import bank
 from health.faults import FAMILIES, LIVE_STATES, OPEN, RECOVERING
 from health.rounds import ask
@@ -161,7 +161,7 @@ async def verdict(c: Context) -> Count:
                 await bank.new_view(session, fault.camera, now)
             if said == "false":
                 await bank.teach(session, fault)
-        await audit.record(session, now, c.identity.name, "fault.verdict", said, faults=[f.id for f in faults])
+        await audit_trail.record(session, now, c.identity.name, "fault.verdict", said, faults=[f.id for f in faults])
     return Count(done=len(faults))
 
 
@@ -193,7 +193,7 @@ async def begin_maintenance(c: Context) -> MaintenanceView:
         )  # fmt: skip
         session.add(row)
         await session.flush()
-        await audit.record(session, now, c.identity.name, "maintenance.begin", body.camera or village, hours=body.hours)
+        await audit_trail.record(session, now, c.identity.name, "maintenance.begin", body.camera or village, hours=body.hours)
     return _maintenance(row)
 
 
@@ -207,7 +207,7 @@ async def end_maintenance(c: Context) -> Count:
         if row is None or not c.identity.sees_village(row.village or (camera.village if camera else "")):
             raise NotFoundError("there is no such maintenance")
         row.until = min(row.until, now)
-        await audit.record(session, now, c.identity.name, "maintenance.end", str(row.id))
+        await audit_trail.record(session, now, c.identity.name, "maintenance.end", str(row.id))
     return Count(done=1)
 
 

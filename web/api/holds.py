@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.tables import Camera
 from cases import case_files
 from cases.tables import Case
+from core.accounts.permissions import Permission
 from core.clock import from_microseconds, to_microseconds
-from core.permissions import Permission
 from nvr import holds
 from nvr.tables import Hold
 from web.routing import Context, route

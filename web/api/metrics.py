@@ -12,9 +12,9 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera, Stream
-from core import backup_log
+from core.accounts.permissions import Permission
 from core.errors import CertificateError
-from core.permissions import Permission
+from core.host import backup_log
 from core.settings import Settings, TlsMode
 from health.faults import DEAD, OPEN, RECOVERING
 from health.orders import RUNNING

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from core import audit
+from core.accounts.permissions import Permission
+from core.audit import audit_trail
 from core.clock import from_microseconds, to_microseconds
 from core.errors import ForbiddenError, UsageError
-from core.permissions import Permission
 from search.motion import LONGEST_US, mask_of
 from search.request import Corner
 from web.api.nvr import camera_of, may_play_back
@@ -59,7 +59,7 @@ async def begin_motion_search(c: Context) -> MotionView:
         stream = f"{camera.id}/main"  # the sub-stream is kept for some days only
     async with c.services.database.session() as session:
         what = body.model_dump(mode="json")
-        await audit.record(
+        await audit_trail.record(
             session, c.services.clock.now(), c.identity.name, "search.motion", camera.id, reason=reason, query=what
         )
     standing = Standing(c, camera.id)

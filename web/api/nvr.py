@@ -15,10 +15,10 @@ from aiohttp import WSMsgType, web
 from pydantic import BaseModel
 
 from cameras.tables import Camera
-from core import audit
+from core.accounts.permissions import Permission, Role
+from core.audit import audit_trail
 from core.clock import from_microseconds, to_microseconds
 from core.errors import ConflictError, ForbiddenError, NobodyWatches, NotFoundError, UsageError
-from core.permissions import Permission, Role
 from core.tasks import first_of
 from nvr import clip, playback
 from nvr.footage import Segment
@@ -80,7 +80,7 @@ async def live_ticket(c: Context) -> TicketReply:
     stream = f"{camera.id}/{kind}"
     c.services.attendance.check(c.identity.session)
     async with c.services.database.session() as session:
-        await audit.record(
+        await audit_trail.record(
             session, c.services.clock.now(), c.identity.name, "live.open", stream, reason=purpose, village=camera.village,
             by_session=c.identity.session,
         )  # fmt: skip
@@ -119,7 +119,7 @@ async def _serve_live(c: Context, ticket: Ticket, village: str, url: str) -> web
         c.services.sockets.discard(socket)
         seconds = round(c.services.clock.monotonic() - started, 1)
         async with c.services.database.session() as session:
-            await audit.record(
+            await audit_trail.record(
                 session, c.services.clock.now(), c.identity.name, "live.close", stream, reason=ticket.purpose, village=village,
                 by_session=ticket.session, seconds=seconds, code=socket.close_code,
             )  # fmt: skip
@@ -231,7 +231,7 @@ async def _note_footage(c: Context, action: str, stream: str, village: str) -> N
     for segment, _ in await c.services.reader.segments(stream, start, end):
         start, end = min(start, segment.start_us), max(end, segment.end_us)
     async with c.services.database.session() as session:
-        await audit.record(
+        await audit_trail.record(
             session, c.services.clock.now(), who.name, action, stream, reason=c.purpose, village=village, by_session=who.session,
             start=from_microseconds(start).isoformat(), end=from_microseconds(end).isoformat(),
         )  # fmt: skip

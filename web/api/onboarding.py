@@ -15,10 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras import acceptance, adoption, findings, history, registry
 from cameras.discovery import Found
 from cameras.tables import Acceptance, Camera, DeviceSeen
-from core import audit
+from core.accounts.permissions import Permission
+from core.accounts.scope import covers, within
+from core.audit import audit_trail
 from core.errors import ConflictError, ForbiddenError, NotFoundError
-from core.permissions import Permission
-from core.scope import covers, within
 from health import checklist
 from web.files import keep, picture
 from web.onboarding_work import OnboardingWork, State
@@ -176,7 +176,7 @@ async def survey(c: Context) -> WorkView:
     if c.identity.villages is not None:
         raise ForbiddenError("only an administrator of the whole town may look through all subnets")
     async with c.services.database.session() as session:
-        await audit.record(session, c.services.clock.now(), c.identity.name, "cameras.survey", "town")
+        await audit_trail.record(session, c.services.clock.now(), c.identity.name, "cameras.survey", "town")
     return _work_view(c, _work(c).survey())
 
 
@@ -186,7 +186,7 @@ async def identify(c: Context) -> WorkView:
     async with c.services.database.session() as session:
         cameras = await registry.cameras(session, _scope(c, c.body.village))
         chosen = [x for x in cameras if x.address and (not c.body.cameras or x.id in c.body.cameras)]
-        await audit.record(session, c.services.clock.now(), c.identity.name, "cameras.identify", str(len(chosen)))
+        await audit_trail.record(session, c.services.clock.now(), c.identity.name, "cameras.identify", str(len(chosen)))
     return _work_view(c, _work(c).identify(chosen))
 
 
@@ -207,7 +207,7 @@ async def fill(c: Context) -> CandidateView:
         if profile:
             registry.change_profile(session, row, profile, now, c.identity.name)
         acceptance.fill(session, row, facts, now, c.identity.name)
-        await audit.record(session, now, c.identity.name, "camera.acceptance", row.id, village=row.village, **look)
+        await audit_trail.record(session, now, c.identity.name, "camera.acceptance", row.id, village=row.village, **look)
         return await _told(session, row, now)
 
 
@@ -238,7 +238,7 @@ async def sign(c: Context) -> CandidateView:
     async with c.services.database.session() as session:
         row = await session.get_one(Camera, camera.id)
         acceptance.fill(session, row, {"sign_photo": name, "sign_sha256": digest}, now, c.identity.name)
-        await audit.record(session, now, c.identity.name, "camera.sign", row.id)
+        await audit_trail.record(session, now, c.identity.name, "camera.sign", row.id)
         return await _told(session, row, now)
 
 
@@ -313,7 +313,7 @@ async def adopt(c: Context) -> Created:
         history.note(session, number, now, c.identity.name, "adopted", None, device.address)
         device.verdict, device.camera = "first", number
         await findings.gone(session, now, ["unknown_device", "clone"], findings.Subject(None, device.address, device.village))
-        await audit.record(session, now, c.identity.name, "camera.adopt", number, address=device.address)
+        await audit_trail.record(session, now, c.identity.name, "camera.adopt", number, address=device.address)
     return Created(id=number)
 
 
@@ -328,7 +328,7 @@ async def replace(c: Context) -> Created:
         row.account_state = row.account_problem = None
         acceptance.forget_device(session, row, now, c.identity.name)
         await findings.gone(session, now, ["identity_changed"], findings.Subject.of(row))
-        await audit.record(session, now, c.identity.name, "camera.replace", row.id, reason=c.body.reason)
+        await audit_trail.record(session, now, c.identity.name, "camera.replace", row.id, reason=c.body.reason)
     return Created(id=camera.id)
 
 

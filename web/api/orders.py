@@ -11,9 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
+from core.accounts.permissions import Permission
+from core.accounts.scope import within
 from core.errors import ConflictError, NotFoundError, UsageError
-from core.permissions import Permission
-from core.scope import within
 from health import figures, orders, register, signatures
 from health.camera_days import bounds
 from health.tables import DailyRegister, WorkOrder, WorkOrderNote, WorkOrderPhoto

@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field
 
 from cameras.ptz import PtzControl
 from cameras.tables import Camera
-from core import audit
+from core.accounts.permissions import Permission
+from core.audit import audit_trail
 from core.errors import ConflictError, NotFoundError
-from core.permissions import Permission
 from web.routing import Context, route
 
 
@@ -86,7 +86,7 @@ async def keep(c: Context) -> PresetView:
     await _note(c, camera, control)
     token = await control.keep(camera, c.identity.name, c.body.name)
     async with c.services.database.session() as session:
-        await audit.record(session, c.services.clock.now(), c.identity.name, "ptz.preset", camera.id, preset=c.body.name)
+        await audit_trail.record(session, c.services.clock.now(), c.identity.name, "ptz.preset", camera.id, preset=c.body.name)
     return PresetView(token=token, name=c.body.name)
 
 
@@ -117,7 +117,7 @@ async def _note(c: Context, camera: Camera, control: PtzControl) -> None:
     who, purpose = c.identity, c.purpose
     if not control.take(camera, who.name):
         async with c.services.database.session() as session:
-            await audit.record(
+            await audit_trail.record(
                 session, c.services.clock.now(), who.name, "ptz.take", camera.id, reason=purpose, village=camera.village,
                 by_session=who.session,
             )  # fmt: skip

@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 
 from cameras.tables import Camera, Village
+from core.accounts.permissions import Permission
+from core.accounts.scope import within
 from core.errors import ForbiddenError, NotFoundError
-from core.permissions import Permission
-from core.scope import within
 from health import figures
 from health.tables import DailyFigures
 from reports.coverage import VillageReport, render

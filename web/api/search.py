@@ -14,12 +14,12 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera, Village
-from core import audit
+from core.accounts.permissions import Permission
+from core.accounts.scope import within
+from core.audit import audit_trail
 from core.clock import from_microseconds
 from core.errors import NotFoundError, UsageError
 from core.numbers import whole
-from core.permissions import Permission
-from core.scope import within
 from search import numbers, vocabulary, words
 from search.lag import lag
 from search.numbers import Place
@@ -299,7 +299,9 @@ async def judge_sighting(c: Context) -> SightingView:
                 session.add(row)
             row.verdict, row.by, row.at = verdict, c.identity.name, now
             row.thumbnail = relative if verdict == "candidate" else ""
-        await audit.record(session, now, c.identity.name, "sighting.judge", str(sighting.id), reason=reason, verdict=verdict)
+        await audit_trail.record(
+            session, now, c.identity.name, "sighting.judge", str(sighting.id), reason=reason, verdict=verdict
+        )
     (view,) = await views(c, [sighting])
     return view
 
@@ -330,7 +332,7 @@ async def record(session: AsyncSession, c: Context, action: str, body: BaseModel
     if len(asked.get("cameras", ())) > 50:
         asked["cameras"] = [*asked["cameras"][:50], f"and {len(asked['cameras']) - 50} more"]
     target = ",".join(asked.get("cls", ())) or "any"
-    await audit.record(
+    await audit_trail.record(
         session,
         c.services.clock.now(),
         c.identity.name,

@@ -6,9 +6,9 @@ import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
 from cameras.tables import Camera
+from core.accounts.permissions import Permission
 from core.clock import from_microseconds, to_microseconds
 from core.errors import NotFoundError, UsageError
-from core.permissions import Permission
 from nvr import uploads
 from nvr.reader import Keyframe
 from search import example, numbers

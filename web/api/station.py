@@ -7,8 +7,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
+from core.accounts.permissions import Permission
 from core.clock import to_microseconds
-from core.permissions import Permission
 from health import forecast
 from nvr import retention_clock
 from web.doctor.facts import Fact, State

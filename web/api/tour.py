@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from core.accounts.permissions import Permission
 from core.errors import NotFoundError
-from core.permissions import Permission
 from health import tour
 from web.routing import Context, route
 

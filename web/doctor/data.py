@@ -15,9 +15,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cameras import inventory, registry
 from cameras.tables import Camera, Stream
-from core import backup_log, migrate, station_lock
+from core import migrate
 from core.clock import HOUR_US, to_microseconds
 from core.errors import DetectorError, InventoryError, MinwangError
+from core.host import backup_log, station_lock
 from core.logs import redact
 from core.settings import Settings, TlsMode
 from nvr import footage

@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 
 import core
 from cameras.tables import Camera, Stream
-from core import audit_check, audit_key
+from core.audit import audit_key, verification
 from core.secrets import KEY_FILE
 from core.settings import TLS_DIR
 from nvr.tables import Worker
@@ -120,7 +120,7 @@ def rights(site: Site) -> Sequence[Finding]:
     for path in (
         data / KEY_FILE,
         data / audit_key.NAME,
-        data / audit_check.FILE,
+        data / verification.FILE,
         data / TLS_DIR / "ca.key",
         data / TLS_DIR / "server.key",
     ):

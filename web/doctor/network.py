@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import psutil
 
 from cameras import discovery
-from core.network_errors import reason
+from core.network.error_text import reason
 from core.settings import TlsMode
 from nvr import camera_socket
 from web.anonymous_limit import TOO_MUCH

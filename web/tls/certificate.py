@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from core import system_user
 from core.errors import CertificateError
+from core.host import system_user
 
 EXPIRES_SOON_DAYS = 30
 MIN_RSA_BITS = 2048  # CA/Browser Forum baseline requirements 6.1.5

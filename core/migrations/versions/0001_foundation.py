@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-import core.audit
+import core.audit.audit_trail
 import core.database
 
 revision = "0001"
@@ -201,7 +201,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=60), nullable=False, comment="Log-in name"),
         sa.Column("display_name", sa.String(length=80), nullable=False, comment="Shown in watermarks and the audit trail"),
-        sa.Column("role", sa.String(length=30), nullable=False, comment="core.permissions.Role"),
+        sa.Column("role", sa.String(length=30), nullable=False, comment="core.accounts.permissions.Role"),
         sa.Column("villages", sa.JSON(), nullable=True, comment="Scope: village codes; null: the whole town"),
         sa.Column("password_hash", sa.String(length=200), nullable=False, comment="argon2id"),
         sa.Column("failures", sa.Integer(), nullable=False, comment="Wrong passwords since the last success"),
@@ -387,7 +387,7 @@ def upgrade() -> None:
     with op.batch_alter_table("stream", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_stream_camera"), ["camera"], unique=False)
 
-    for statement in core.audit.GUARDS[op.get_bind().dialect.name]:
+    for statement in core.audit.audit_trail.GUARDS[op.get_bind().dialect.name]:
         op.execute(statement)
 
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-import core.audit
+import core.audit.audit_trail
 from core.database import UtcDateTime
 
 revision = "0017"
@@ -22,7 +22,7 @@ def upgrade() -> None:
         ),
     )
     _comment("HMAC-SHA256 over all of the above; of old rows SHA-256", "SHA-256 over all of the above")
-    for statement in core.audit.INSERT_GUARDS[op.get_bind().dialect.name]:
+    for statement in core.audit.audit_trail.INSERT_GUARDS[op.get_bind().dialect.name]:
         op.execute(statement)
     op.add_column(
         "user",

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from core import audit, audit_check, audit_key, audit_start, migrate
-from core.audit_check import Verdict, Verifier
+from core import migrate
+from core.audit import audit_key, audit_trail, opening, verification
+from core.audit.verification import Verdict, Verifier
 from core.clock import SystemClock
 from core.database import Database
 from core.settings import DataSettings, Settings
@@ -22,7 +23,9 @@ from tests.station.backup.conftest import PASSPHRASE
 async def write(database: Database, count: int) -> None:
     async with database.session() as session:
         for number in range(count):
-            await audit.record(session, SystemClock().now(), "zhang", "test.do", "x", f=0.1 + number, text="文'\\", none=None)
+            await audit_trail.record(
+                session, SystemClock().now(), "zhang", "test.do", "x", f=0.1 + number, text="文'\\", none=None
+            )
 
 
 async def trail_in(data: Path, migrated_file: bytes) -> Database:
@@ -32,9 +35,9 @@ async def trail_in(data: Path, migrated_file: bytes) -> Database:
         return audit_key.make(data)
 
     database = Database(f"sqlite+aiosqlite:///{data / 'minwang.db'}", await asyncio.to_thread(make))
-    await audit_start.begin(database, data)
+    await opening.begin(database, data)
     await write(database, 4)
-    await audit_check.seal_now(database, data, SystemClock().now())
+    await verification.seal_now(database, data, SystemClock().now())
     return database
 
 
@@ -53,7 +56,7 @@ async def test_a_restored_trail_holds_although_rows_were_written_meanwhile(
     database = await trail_in(data, migrated_file)
     made = await asyncio.to_thread(backup, Settings(data=DataSettings(dir=data)), Wish(tmp_path, PASSPHRASE))
     await write(database, 3)
-    await audit_check.seal_now(database, data, SystemClock().now())
+    await verification.seal_now(database, data, SystemClock().now())
     await database.close()
     await asyncio.to_thread(restore.restore, made.path, new, PASSPHRASE)
     url = f"sqlite+aiosqlite:///{new / 'minwang.db'}"
@@ -61,7 +64,7 @@ async def test_a_restored_trail_holds_although_rows_were_written_meanwhile(
     assert (found.problem, found.rows) == ("", 5)
     assert await asyncio.to_thread(lambda: (new / audit_key.NAME).stat().st_mode & 0o777) == 0o600
     # The same old database beside the station's newer seal is what somebody would do who wants rows to vanish.
-    await asyncio.to_thread(lambda: (new / audit_check.FILE).write_bytes((data / audit_check.FILE).read_bytes()))
+    await asyncio.to_thread(lambda: (new / verification.FILE).write_bytes((data / verification.FILE).read_bytes()))
     assert "rows were cut off" in (await verdict(url, new)).problem
 
 

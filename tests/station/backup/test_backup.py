@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from core import backup_log, station_lock
 from core.database import Database
 from core.errors import BackupError, StationBusyError, UsageError
+from core.host import backup_log, station_lock
 from core.secrets import KEY_FILE, Vault
 from core.settings import DataSettings, Settings
 from station.backup import archive, create, restore

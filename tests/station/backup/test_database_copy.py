@@ -15,10 +15,11 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
-from core import events, migrate, station_lock
+from core import events, migrate
 from core.clock import SystemClock
 from core.database import Database
 from core.errors import ConflictError, StorageError, UsageError
+from core.host import station_lock
 from core.settings import Settings
 from search.store import Days, ids
 from search.store.copying import copy_day

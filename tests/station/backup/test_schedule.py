@@ -12,12 +12,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import select
 
-from core import backup_log
 from core import settings as core_settings
-from core.backup_log import Run
 from core.clock import SystemClock
 from core.database import Database
 from core.events import Event
+from core.host import backup_log
+from core.host.backup_log import Run
 from core.settings import Settings
 from station.backup.schedule import NightlyBackup, due, too_old
 from tests.conftest import open_database

@@ -16,8 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core import station_lock, system_user
 from core.errors import StationBusyError, StorageError
+from core.host import station_lock, system_user
 from tests.conftest import ROOT
 
 HOLD = "import sys, time; from pathlib import Path; from core import station_lock\n"

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from core import sign_in
-from core.accounts import Accounts
-from core.audit import AuditRow
+from core.accounts import sign_in
+from core.accounts.accounts import Accounts
+from core.accounts.permissions import Role
+from core.accounts.sign_in import SignIns, SignInSource
+from core.audit.audit_trail import AuditRow
 from core.clock import ManualClock
 from core.database import Database
 from core.errors import ForbiddenError, MinwangError, TooManyError
-from core.permissions import Role
-from core.sign_in import SignIns, SignInSource
 
 RIGHT = "correct horse"
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from core import ntp
-from core.ntp import STA_UNSYNC, TIME_ERROR, KernelClock
+from core.host import ntp
+from core.host.ntp import STA_UNSYNC, TIME_ERROR, KernelClock
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ from typing import Any
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core import audit, audit_key
-from core.audit import GENESIS, AuditRow
+from core.audit import audit_key, audit_trail
+from core.audit.audit_trail import GENESIS, AuditRow
 from core.clock import Clock
 from core.database import Database
 from core.errors import StorageError
@@ -181,7 +181,7 @@ def follow(state: State, rows: Sequence[Any], key: bytes) -> State:
     ours = audit_key.key_id(key)
     for row in rows:
         # A row of ours that came through an older program has lost the name of its key, not its hash.
-        fits = row.key_id in ("", ours) and hmac.compare_digest(row.hash, audit.keyed_digest(key, row))
+        fits = row.key_id in ("", ours) and hmac.compare_digest(row.hash, audit_trail.keyed_digest(key, row))
         if wrong := _wrong(state, row, ours, fits):
             return replace(state, broken_at=row.id, problem=f"row {row.id} {wrong}")
         state = replace(
@@ -202,7 +202,7 @@ def _wrong(state: State, row: Any, ours: str, fits: bool) -> str:
         return _unvouched(state, row) if fits else "was changed"
     if state.keyed:
         return "was not sealed with the station's key"
-    return "was changed" if not row.key_id and row.hash != audit.plain_digest(row) else ""
+    return "was changed" if not row.key_id and row.hash != audit_trail.plain_digest(row) else ""
 
 
 def _unvouched(state: State, row: Any) -> str:
@@ -270,7 +270,7 @@ class Verifier:
             rows = (await session.execute(query)).all()
         for row in rows:
             known = row.data.get("broken_at") == state.broken_at and row.data.get("problem") == state.problem
-            if known and hmac.compare_digest(row.hash, audit.keyed_digest(key, row)):
+            if known and hmac.compare_digest(row.hash, audit_trail.keyed_digest(key, row)):
                 doubted = state.doubted + row.id - (state.broken_at or 0)
                 return replace(
                     state, last=row.id - 1, hash=row.previous, keyed=True, doubted=doubted, broken_at=None, problem=""
@@ -319,7 +319,7 @@ async def _unguarded(session: AsyncSession) -> str:
         "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'",
         "postgresql": "SELECT tgname FROM pg_trigger WHERE tgrelid = 'audit'::regclass AND NOT tgisinternal AND tgenabled <> 'D'",
     }[dialect]
-    missing = sorted(audit.TRIGGERS[dialect] - set(await session.scalars(text(query))))
+    missing = sorted(audit_trail.TRIGGERS[dialect] - set(await session.scalars(text(query))))
     return f"the database does not refuse changes of the trail any more: trigger {missing[0]} is missing" if missing else ""
 
 

@@ -19,8 +19,8 @@ from sqlalchemy import CursorResult, Integer, String, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import audit
-from core.accounts import Accounts, Identity, SignIn, User, fingerprint
+from core.accounts.accounts import Accounts, Identity, SignIn, User, fingerprint
+from core.audit import audit_trail
 from core.clock import Clock
 from core.database import Base, Database
 from core.errors import ForbiddenError, TooManyError
@@ -104,7 +104,7 @@ class SignIns:
                     SignInSource(name=name, source=device_source(device), failures=0, wait_until=None, tried_at=now, known=True)
                 )
             session.add(SignIn(token_hash=fingerprint(token), user_id=user.id, created_at=now, seen_at=now, purpose=""))
-            await audit.record(session, now, name, "session.open", name, by_session=fingerprint(token)[:16])
+            await audit_trail.record(session, now, name, "session.open", name, by_session=fingerprint(token)[:16])
         return Opened(token, device)
 
     async def change_password(self, identity: Identity, old: str, new: str, source: str = "", device: str = "") -> None:
@@ -114,7 +114,7 @@ class SignIns:
             await self._accounts.change_own_password(identity, old, new)
         except ForbiddenError as e:
             async with self._database.session() as session:
-                await audit.record(
+                await audit_trail.record(
                     session, self._clock.now(), identity.name, "user.password_refused", identity.name, why=str(e), source=source,
                     by_session=identity.session,
                 )  # fmt: skip
@@ -157,7 +157,7 @@ class SignIns:
 
     async def _refuse(self, name: str) -> None:
         async with self._database.session() as session:
-            await audit.record(session, self._clock.now(), ANONYMOUS, "session.refused", "sign-in", name=name[:60])
+            await audit_trail.record(session, self._clock.now(), ANONYMOUS, "session.refused", "sign-in", name=name[:60])
 
 
 def _has_to_wait(left: timedelta) -> TooManyError:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from core import audit, audit_check, audit_key, audit_start
-from core.audit import AuditRow
-from core.audit_check import Verdict, Verifier
+from core.audit import audit_key, audit_trail, opening, verification
+from core.audit.audit_trail import AuditRow
+from core.audit.verification import Verdict, Verifier
 from core.clock import ManualClock, to_microseconds
 from core.database import Database
 from core.errors import ConflictError, StorageError
@@ -32,10 +32,10 @@ class Trail:
     async def write(self, count: int) -> None:
         async with self.database.session() as session:
             for n in range(count):
-                await audit.record(session, self.clock.now(), "zhang", "test.do", f"thing {n}", n=n)
+                await audit_trail.record(session, self.clock.now(), "zhang", "test.do", f"thing {n}", n=n)
 
-    async def seal(self) -> audit_check.Seal | None:
-        return await audit_check.seal_now(self.database, self.folder, self.clock.now())
+    async def seal(self) -> verification.Seal | None:
+        return await verification.seal_now(self.database, self.folder, self.clock.now())
 
     async def made(self) -> Trail:
         await self.write(10)
@@ -50,11 +50,11 @@ class Trail:
         """As somebody who has the database in his hands and puts the triggers back afterwards."""
         async with self.database.session() as session:
             dialect = session.get_bind().dialect.name
-            for name in audit.TRIGGERS[dialect]:
+            for name in audit_trail.TRIGGERS[dialect]:
                 await session.execute(text(f"DROP TRIGGER {name}{' ON audit' if dialect == 'postgresql' else ''}"))
             for statement in statements:
                 await session.execute(text(statement), values)
-            for statement in (*audit.GUARDS[dialect], *audit.INSERT_GUARDS[dialect]):
+            for statement in (*audit_trail.GUARDS[dialect], *audit_trail.INSERT_GUARDS[dialect]):
                 if "FUNCTION audit_" not in statement or "TRIGGER audit" in statement:
                     await session.execute(text(statement))
 
@@ -62,14 +62,14 @@ class Trail:
         """Every row from one on with another actor, chained anew under `key`; empty: as rows of before there was a key."""
         async with self.database.reading() as session:
             rows = (await session.scalars(select(AuditRow).order_by(AuditRow.id))).all()
-        previous, statements = audit.GENESIS, []
+        previous, statements = audit_trail.GENESIS, []
         for row in rows:
             if row.id >= first:
                 row.previous = previous
                 for name, value in changes.items():
                     setattr(row, name, value)
                 row.key_id = row.key_id if key else ""
-                row.hash = audit.keyed_digest(key, row) if key else audit.plain_digest(row)
+                row.hash = audit_trail.keyed_digest(key, row) if key else audit_trail.plain_digest(row)
                 statements.append(
                     f"UPDATE audit SET actor = '{row.actor}', previous = '{row.previous}', hash = '{row.hash}', key_id = '{row.key_id}' "
                     f"WHERE id = {row.id}"
@@ -161,18 +161,18 @@ async def test_rows_before_a_lost_key_are_counted_by_key(either_database: Databa
     """What the first row of a key tells of those before it holds for ever: an old row cannot join those of the lost key, and
     a new one neither."""
     row = AuditRow(
-        id=1, at=clock.now(), actor="zhang", action="a.b", object="x", reason="", data={}, previous=audit.GENESIS
+        id=1, at=clock.now(), actor="zhang", action="a.b", object="x", reason="", data={}, previous=audit_trail.GENESIS
     )  # fmt: skip
-    row.hash = audit.plain_digest(row)
+    row.hash = audit_trail.plain_digest(row)
     async with either_database.session() as session:
         session.add(row)
     trail = Trail(either_database, clock, tmp_path)
-    await audit_start.begin(either_database, tmp_path)
+    await opening.begin(either_database, tmp_path)
     await trail.write(2)
     other = Database(either_database.url, b"k" * 32)
     try:
-        await asyncio.to_thread((tmp_path / audit_check.FILE).unlink)
-        await audit_start.begin(other, tmp_path, "root", "the disk is broken")
+        await asyncio.to_thread((tmp_path / verification.FILE).unlink)
+        await opening.begin(other, tmp_path, "root", "the disk is broken")
         trail = Trail(other, clock, tmp_path)
         await trail.write(2)
         found = await trail.verdict()
@@ -215,7 +215,7 @@ async def test_taking_a_trigger_away_is_found(trail: Trail) -> None:
 
 async def test_the_seal_itself_is_forged_or_gone(database: Database, clock: ManualClock, tmp_path: Path) -> None:
     trail = await Trail(database, clock, tmp_path).made()
-    seal = tmp_path / audit_check.FILE
+    seal = tmp_path / verification.FILE
     assert await asyncio.to_thread(mode, seal) == 0o600
     good = await asyncio.to_thread(seal.read_text)
     await put(seal, json.dumps(json.loads(good) | {"rows": 3, "last": 3}))
@@ -232,13 +232,13 @@ async def test_the_seal_itself_is_forged_or_gone(database: Database, clock: Manu
 async def test_verification_goes_on_where_it_was(database: Database, clock: ManualClock, tmp_path: Path) -> None:
     trail = await Trail(database, clock, tmp_path).made()
     looked_at: list[int] = []
-    original = audit_check.follow
+    original = verification.follow
 
-    def counted(state: audit_check.State, rows: Any, key: bytes) -> audit_check.State:
+    def counted(state: verification.State, rows: Any, key: bytes) -> verification.State:
         looked_at.append(len(rows))
         return original(state, rows, key)
 
-    audit_check.follow = counted  # type: ignore[assignment]
+    verification.follow = counted  # type: ignore[assignment]
     try:
         assert (await trail.verifier.verdict()).rows == 12
         await trail.write(3)
@@ -250,13 +250,13 @@ async def test_verification_goes_on_where_it_was(database: Database, clock: Manu
         await trail.execute("UPDATE audit SET actor = 'li' WHERE id = 2")
         assert (await trail.verifier.from_start()).broken_at == 2
     finally:
-        audit_check.follow = original  # type: ignore[assignment]
+        verification.follow = original  # type: ignore[assignment]
 
 
 async def test_a_long_trail_is_verified_behind_the_answer(
     database: Database, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_check, "BATCH_ROWS", 4)
+    monkeypatch.setattr(verification, "BATCH_ROWS", 4)
     trail = await Trail(database, clock, tmp_path).made()
     first = await trail.verifier.verdict(wait_s=0)
     assert not first.complete and first.rows < 12
@@ -265,16 +265,16 @@ async def test_a_long_trail_is_verified_behind_the_answer(
 
 
 async def test_rows_of_before_the_key_stay_as_they_were(either_database: Database, clock: ManualClock, tmp_path: Path) -> None:
-    previous = audit.GENESIS
+    previous = audit_trail.GENESIS
     async with either_database.session() as session:
         for number in (1, 2, 5, 6):  # PostgreSQL left holes
             row = AuditRow(
                 id=number, at=clock.now(), actor="zhang", action="a.b", object="x", reason="", data={"n": 1}, previous=previous
             )
-            row.hash = previous = audit.plain_digest(row)
+            row.hash = previous = audit_trail.plain_digest(row)
             session.add(row)
             await session.flush()
-    await audit_start.begin(either_database, tmp_path)
+    await opening.begin(either_database, tmp_path)
     trail = Trail(either_database, clock, tmp_path)
     await trail.write(2)
     async with either_database.reading() as session:
@@ -291,23 +291,23 @@ async def test_a_key_is_made_once_and_never_by_surprise(database: Database, cloc
     made = await asyncio.gather(*(asyncio.to_thread(audit_key.make, tmp_path) for _ in range(8)))
     assert len(set(made)) == 1 and len(made[0]) == 32
     assert await asyncio.to_thread(mode, tmp_path / audit_key.NAME) == 0o600
-    assert await audit_start.key_of(database.url, tmp_path) == made[0]
+    assert await opening.key_of(database.url, tmp_path) == made[0]
     await Trail(database, clock, tmp_path).write(1)
     await asyncio.to_thread((tmp_path / audit_key.NAME).unlink)
     with pytest.raises(StorageError, match="restore it from the backup"):
-        await audit_start.key_of(database.url, tmp_path)
+        await opening.key_of(database.url, tmp_path)
     for wrong in ("", "00", "zz" * 32):
         await put(tmp_path / audit_key.NAME, wrong)
         with pytest.raises(StorageError, match="is not a key"):
-            await audit_start.key_of(database.url, tmp_path)
+            await opening.key_of(database.url, tmp_path)
 
 
 async def test_a_lost_key_is_followed_by_another_and_said(database: Database, clock: ManualClock, tmp_path: Path) -> None:
     await Trail(database, clock, tmp_path).made()
-    await audit_start.new_key(database.url, tmp_path, "command line: root", "the disk is broken")
+    await opening.new_key(database.url, tmp_path, "command line: root", "the disk is broken")
     with pytest.raises(ConflictError):
-        await audit_start.new_key(database.url, tmp_path, "command line: root", "again")
-    other = Database(database.url, await audit_start.key_of(database.url, tmp_path))
+        await opening.new_key(database.url, tmp_path, "command line: root", "again")
+    other = Database(database.url, await opening.key_of(database.url, tmp_path))
     try:
         trail = Trail(other, clock, tmp_path)
         await trail.write(1)
@@ -321,7 +321,7 @@ async def test_a_database_without_its_key_writes_no_rows(database: Database, clo
     bare = Database(database.url)
     with pytest.raises(StorageError, match="audit key"):
         async with bare.session() as session:
-            await audit.record(session, clock.now(), "a", "b.c", "d")
+            await audit_trail.record(session, clock.now(), "a", "b.c", "d")
     await bare.close()
 
 
@@ -331,7 +331,7 @@ async def test_concurrent_rows_form_one_chain(either_database: Database, clock: 
     async def and_roll_back() -> None:
         with pytest.raises(RuntimeError):
             async with either_database.session() as session:
-                await audit.record(session, clock.now(), "zhang", "test.do", "undone")
+                await audit_trail.record(session, clock.now(), "zhang", "test.do", "undone")
                 raise RuntimeError
 
     await asyncio.gather(*(trail.write(1) for _ in range(8)), and_roll_back(), *(trail.write(1) for _ in range(8)))
@@ -344,7 +344,7 @@ async def test_odd_data_come_back_as_they_were_sealed(either_database: Database,
     trail = Trail(either_database, clock, tmp_path)
     odd: dict[str, Any] = {"t": (1, 2), "f": 0.1 + 0.2, "big": 2**80, "文": '字\n\\"', "n": None, "d": {3: "x", 1: "y"}}
     async with either_database.session() as session:
-        await audit.record(session, clock.now(), "名" * 80, "a.b", "o" * 300, reason="r" * 900, **odd)
+        await audit_trail.record(session, clock.now(), "名" * 80, "a.b", "o" * 300, reason="r" * 900, **odd)
     await trail.seal()
     assert (await trail.verdict()).problem == ""
     assert to_microseconds(clock.now())

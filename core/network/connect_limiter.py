@@ -1,7 +1,7 @@
 """The budget of connection attempts to cameras: at most `rate` a second in all, and `per_subnet` at once in one subnet.
 
 It holds for all processes of a station together, over RTSP and ONVIF, where they are given the same `file`
-(core.connection_locks). Where that file fails (a full disk, a removed folder, a file system without locks) every process
+(core.network.shared_slots). Where that file fails (a full disk, a removed folder, a file system without locks) every process
 counts for itself, says so, and tries the file again later: a budget never keeps a camera from being recorded.
 
 What a person waits for (`for_person`) goes before all else: each subnet has a place beside the others that only persons may
@@ -24,7 +24,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from core.clock import Clock
-from core.connection_locks import SharedLocks
+from core.network.shared_slots import SharedLocks
 from core.settings import Settings
 
 log = logging.getLogger(__name__)

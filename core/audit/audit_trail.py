@@ -1,6 +1,6 @@
 """The audit trail: append-only rows, each sealed over the one before it with a key outside the database (HMAC-SHA256).
 
-Triggers in the database refuse UPDATE, DELETE and an INSERT over a row that is there; `core.audit_check` finds what somebody
+Triggers in the database refuse UPDATE, DELETE and an INSERT over a row that is there; `core.audit.verification` finds what somebody
 changed all the same. A row is written in the transaction of the deed itself. Rows of versions without a key (`key_id` is
 empty) are chained by SHA-256 alone and stay as they were.
 """
@@ -18,7 +18,7 @@ from sqlalchemy import JSON, String, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import audit_key
+from core.audit import audit_key
 from core.clock import to_microseconds
 from core.database import AUDIT_KEY, Base
 from core.errors import StorageError

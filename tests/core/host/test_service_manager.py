@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.notify import Notifier
+from core.host.service_manager import Notifier
 
 
 @pytest.fixture(params=["file", "abstract"])

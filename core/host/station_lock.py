@@ -1,7 +1,7 @@
 """One station per data folder: whoever changes it holds the lock on `station.lock` in it for as long as it runs.
 
 The file also says who that is (JSON: command, process, user, machine, since when), for the sentence that a second one is
-refused with. The lock itself is the kernel's (core.locks): a holder that is killed leaves none behind, and what an old file
+refused with. The lock itself is the kernel's (core.host.file_locks): a holder that is killed leaves none behind, and what an old file
 says counts for nothing. A supervisor passes the descriptor on to its workers, so that the folder stays taken until the last
 of them has ended; a new station waits that long for a killed one's workers.
 """
@@ -20,8 +20,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from core import locks, system_user
 from core.errors import StationBusyError, StorageError
+from core.host import file_locks, system_user
 
 LOCK_FILE = "station.lock"
 INHERITED = "MINWANG_STATION_LOCK"  # environment of a worker: the descriptor it holds the lock by
@@ -70,7 +70,7 @@ class StationLock:
 
     def release(self) -> None:
         os.ftruncate(self.descriptor, 0)
-        locks.unlock(self.descriptor)
+        file_locks.unlock(self.descriptor)
         os.close(self.descriptor)
 
 
@@ -114,7 +114,7 @@ def holder(folder: Path) -> Holder | None:
     except OSError:
         return None
     try:
-        return _read(descriptor) if locks.is_locked(descriptor) else None
+        return _read(descriptor) if file_locks.is_locked(descriptor) else None
     finally:
         os.close(descriptor)
 
@@ -153,7 +153,7 @@ def _open(path: Path) -> int:
 def _take(descriptor: int) -> bool:
     """Take the lock; waits for the workers of a holder that is gone."""
     started, told = time.monotonic(), False
-    while not locks.try_lock(descriptor):
+    while not file_locks.try_lock(descriptor):
         current = _read(descriptor)
         if not current.is_gone or time.monotonic() - started > ORPHANS_SECONDS:
             return False

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from core.clock import ManualClock, SystemClock
-from core.connection_budget import ConnectionBudget, for_person, subnet_of
-from core.connection_locks import MAX_AHEAD_SECONDS, SharedLocks
+from core.network.connect_limiter import ConnectionBudget, for_person, subnet_of
+from core.network.shared_slots import MAX_AHEAD_SECONDS, SharedLocks
 from core.tasks import end, spawn
 
 
@@ -80,7 +80,7 @@ async def _hold(budget: ConnectionBudget, url: str, seconds: float) -> None:
 async def test_a_process_that_dies_gives_its_places_back(tmp_path: Path) -> None:
     code = (
         "import asyncio, sys\nfrom pathlib import Path\nfrom core.clock import SystemClock\n"
-        "from core.connection_budget import ConnectionBudget\n"
+        "from core.network.connect_limiter import ConnectionBudget\n"
         "async def main():\n"
         "    async with ConnectionBudget(SystemClock(), 100, 1, Path(sys.argv[1])).attempt('rtsp://10.0.0.1/'):\n"
         "        print('held', flush=True)\n        await asyncio.sleep(60)\nasyncio.run(main())\n"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from core.transports import abort
+from core.network.transports import abort
 
 
 class ClosedTwice(asyncio.WriteTransport):

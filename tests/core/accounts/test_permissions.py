@@ -1,16 +1,16 @@
-"""What each role may, written out: whoever changes core.permissions changes it here as well, and a reviewer sees it."""
+"""What each role may, written out: whoever changes core.accounts.permissions changes it here as well, and a reviewer sees it."""
 
 from __future__ import annotations
 
 import pytest
 from sqlalchemy import update
 
-from core.accounts import Accounts, Identity, User
+from core.accounts.accounts import Accounts, Identity, User
+from core.accounts.permissions import GRANTS, OF_THE_TOWN, Permission, Role, allows
+from core.accounts.sign_in import SignIns
 from core.clock import ManualClock
 from core.database import Database
 from core.errors import UsageError
-from core.permissions import GRANTS, OF_THE_TOWN, Permission, Role, allows
-from core.sign_in import SignIns
 
 OFFICER = "alert.confirm alert.view api.view camera.view case.view live.view patrol.view playback.view report.view search"
 EXPECTED = {

@@ -5,13 +5,13 @@ import asyncio
 import pytest
 from sqlalchemy import select, text
 
-from core import audit
-from core.accounts import Accounts, Ended
+from core.accounts.accounts import Accounts, Ended
+from core.accounts.permissions import GRANTS, Permission, Role
+from core.accounts.sign_in import Opened, SignIns
+from core.audit import audit_trail
 from core.clock import ManualClock
 from core.database import Database
 from core.errors import ConflictError, ForbiddenError, UsageError
-from core.permissions import GRANTS, Permission, Role
-from core.sign_in import Opened, SignIns
 
 
 async def accounts_with(database: Database, clock: ManualClock) -> Accounts:
@@ -209,7 +209,7 @@ async def test_a_change_ends_sessions_and_is_written_down(either_database: Datab
     identity = await accounts.resolve((await sign_in(accounts, "zhang", "correct horse")).token)
     assert identity is not None and identity.villages is None
     async with either_database.reading() as session:
-        changes = list(await session.scalars(select(audit.AuditRow).where(audit.AuditRow.action == "user.change")))
+        changes = list(await session.scalars(select(audit_trail.AuditRow).where(audit_trail.AuditRow.action == "user.change")))
     assert next((r.actor, r.object, r.data["new"]) for r in changes) == ("root", "zhang", {"villages": ["wang"]})
     assert len(changes) == 3
 

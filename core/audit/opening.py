@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from core import audit, audit_check, audit_key
-from core.audit import AuditRow
+from core.audit import audit_key, audit_trail, verification
+from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.database import Database
 from core.errors import ConflictError, StorageError
@@ -36,20 +36,20 @@ async def key_of(database_url: str, data_dir: Path) -> bytes:
 async def begin(database: Database, data_dir: Path, actor: str = "system", reason: str = "") -> None:
     """The first row under this key, and the first seal, where they are missing."""
     assert database.audit_key is not None
-    if await asyncio.to_thread((data_dir / audit_check.FILE).exists):
+    if await asyncio.to_thread((data_dir / verification.FILE).exists):
         return
     async with database.session() as session:
         keyed = await session.scalar(select(func.count()).where(AuditRow.key_id == audit_key.key_id(database.audit_key)))
         if not keyed:
-            rows, digest = await audit_check.head(session)
+            rows, digest = await verification.head(session)
             now = SystemClock().now()
             key = audit_key.key_id(database.audit_key)
-            await audit.record(
-                session, now, actor, audit_check.KEY_BEGUN, "audit trail", reason=reason, rows=rows, hash=digest, key=key,
-                keys=await audit_check.keys(session),
+            await audit_trail.record(
+                session, now, actor, verification.KEY_BEGUN, "audit trail", reason=reason, rows=rows, hash=digest, key=key,
+                keys=await verification.keys(session),
             )  # fmt: skip
     if not keyed:  # a seal that was taken away is not made anew by itself
-        await audit_check.seal_now(database, data_dir, SystemClock().now(), anew=True)
+        await verification.seal_now(database, data_dir, SystemClock().now(), anew=True)
 
 
 async def new_key(database_url: str, data_dir: Path, actor: str, reason: str) -> None:
@@ -57,7 +57,7 @@ async def new_key(database_url: str, data_dir: Path, actor: str, reason: str) ->
     if await asyncio.to_thread(audit_key.load, data_dir) is not None:
         raise ConflictError(f"{data_dir / audit_key.NAME} is there; nothing to do")
     key = await asyncio.to_thread(audit_key.make, data_dir)
-    await asyncio.to_thread((data_dir / audit_check.FILE).unlink, missing_ok=True)
+    await asyncio.to_thread((data_dir / verification.FILE).unlink, missing_ok=True)
     database = Database(database_url, key)
     try:
         await begin(database, data_dir, actor, reason)

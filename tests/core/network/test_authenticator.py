@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.authenticator import Authenticator, ClearLogin
+from core.network.authenticator import Authenticator, ClearLogin
 
 LOGIN = ("admin", "secret12")
 

@@ -1,7 +1,7 @@
 """Accounts and sessions: who there is, what an account may be changed to, and what a session's token stands for.
 
 A session is a random 256-bit token in a cookie; only its SHA-256 is stored. It ends after a time without input, and in any
-case after twelve hours. Signing in is `core.sign_in`'s.
+case after twelve hours. Signing in is `core.accounts.sign_in`'s.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from sqlalchemy import JSON, CursorResult, ForeignKey, String, delete, false, se
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import audit
+from core.accounts.permissions import NEEDS_VILLAGES, Permission, Role, allows, scope_problem
+from core.audit import audit_trail
 from core.clock import Clock
 from core.database import Base, Database
 from core.errors import ConflictError, ForbiddenError, NotFoundError, TooManyError, UsageError
 from core.executors import Executor
-from core.permissions import NEEDS_VILLAGES, Permission, Role, allows, scope_problem
 
 MIN_PASSWORD = 10
 MAX_SESSION = timedelta(hours=12)
@@ -41,7 +41,7 @@ class User(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(60), unique=True, comment="Log-in name")
     display_name: Mapped[str] = mapped_column(String(80), comment="Shown in watermarks and the audit trail")
-    role: Mapped[str] = mapped_column(String(30), comment="core.permissions.Role")
+    role: Mapped[str] = mapped_column(String(30), comment="core.accounts.permissions.Role")
     villages: Mapped[list[str] | None] = mapped_column(JSON, comment="Scope: village codes; null: the whole town")
     vendor: Mapped[str] = mapped_column(String(80), default="", server_default="", comment="Contractor: whose orders these are")
     password_hash: Mapped[str] = mapped_column(String(200), comment="argon2id")
@@ -146,7 +146,7 @@ class Accounts:
                 )
             )
             now = self._clock.now()
-            await audit.record(session, now, actor, "user.create", name, reason=reason, role=role, villages=villages)
+            await audit_trail.record(session, now, actor, "user.create", name, reason=reason, role=role, villages=villages)
 
     async def reset_password(
         self, name: str, password: str, *, actor: str, reason: str = "", must_change: bool = False, by: Identity | None = None
@@ -161,7 +161,7 @@ class Accounts:
             user = await _by_name(session, name)
             user.password_hash, user.must_change = hashed, must_change
             await session.execute(delete(SignIn).where(SignIn.user_id == user.id))
-            await audit.record(session, self._clock.now(), actor, "user.reset", name, reason=reason)
+            await audit_trail.record(session, self._clock.now(), actor, "user.reset", name, reason=reason)
 
     async def change_own_password(self, identity: Identity, old: str, new: str) -> None:
         """Set one's own password and end all sessions of the account, this one too: sign in again with the new one.
@@ -185,7 +185,7 @@ class Accounts:
                 raise ForbiddenError(CHANGED_MEANWHILE)
             user.password_hash, user.must_change = hashed, False
             await session.execute(delete(SignIn).where(SignIn.user_id == user.id))
-            await audit.record(session, self._clock.now(), user.name, "user.password", user.name)
+            await audit_trail.record(session, self._clock.now(), user.name, "user.password", user.name)
 
     async def change(
         self, name: str, *, role: Role | None = None, villages: list[str] | Literal["all"] | None = None, vendor: str | None = None,
@@ -223,7 +223,9 @@ class Accounts:
                 raise ConflictError(f"'{name}' is the last enabled administrator; add or enable another one first")
             await session.execute(delete(SignIn).where(SignIn.user_id == user.id))
             before = {field: old[field] for field in changed}
-            await audit.record(session, self._clock.now(), actor, "user.change", name, reason=reason, old=before, new=changed)
+            await audit_trail.record(
+                session, self._clock.now(), actor, "user.change", name, reason=reason, old=before, new=changed
+            )
             return changed
 
     async def users(self) -> list[User]:
@@ -296,7 +298,7 @@ class Accounts:
             if row is None:
                 raise ForbiddenError(CHANGED_MEANWHILE)
             row.purpose = purpose
-            await audit.record(session, self._clock.now(), actor, "session.purpose", actor, reason=purpose)
+            await audit_trail.record(session, self._clock.now(), actor, "session.purpose", actor, reason=purpose)
 
     async def recent_purpose(self, who: Identity) -> str:
         """What the person stated in his newest session of the last twelve hours (a shift) that has a purpose; else empty. One
@@ -310,7 +312,7 @@ class Accounts:
     async def sign_out(self, token: str, actor: str) -> None:
         async with self._database.session() as session:
             await session.execute(delete(SignIn).where(SignIn.token_hash == fingerprint(token)))
-            await audit.record(session, self._clock.now(), actor, "session.close", actor)
+            await audit_trail.record(session, self._clock.now(), actor, "session.close", actor)
 
     async def _hash(self, password: str) -> str:
         check_password(password)
@@ -380,7 +382,7 @@ def _villages(user: User) -> tuple[str, ...] | None:
 
 
 def _passwords() -> ModuleType:
-    from core import passwords  # with argon2: only who signs people in needs it
+    from core.accounts import passwords  # with argon2: only who signs people in needs it
 
     return passwords
 

@@ -1,0 +1,1 @@
+"""Accounts: who exists, passwords, signing in, roles and permissions, the village scope of queries."""

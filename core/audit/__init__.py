@@ -1,0 +1,1 @@
+"""The audit trail: sealed append-only rows, its key, and its verification."""
