@@ -148,7 +148,7 @@ def client(kind: str, cameras: int) -> dict[str, float]:
 
 async def plan_seconds(cameras: int = 10_000) -> float:
     """Seconds to plan an inventory of 10,000 cameras that the registry holds already: the file's reading included."""
-    from cameras import inventory, registry
+    from cameras.registry import inventory, registry
     from core import migrate
     from core.clock import SystemClock
     from core.database import Database

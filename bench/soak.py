@@ -28,8 +28,8 @@ from sqlalchemy import select, update
 from bench.common import Figure, report
 from bench.parts.accounting import Account, account
 from bench.parts.faults import Faults, Station, fake_clock, small_disk
-from cameras.inventory import load
-from cameras.registry import apply
+from cameras.registry.inventory import load
+from cameras.registry.registry import apply
 from cameras.tables import Camera, Credential
 from cameras.virtual.__main__ import load_clip
 from cameras.virtual.device import Device

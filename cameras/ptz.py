@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cameras.onboarding import Onboarding
-from cameras.onvif import long_tail
-from cameras.onvif.names import PTZ
+from cameras.onboarding.onboarding import Onboarding
+from cameras.onvif import wsdl_requests
+from cameras.onvif.namespaces import PTZ
 from cameras.onvif.soap import Node
 from cameras.tables import Camera
 from core.clock import Clock
@@ -162,7 +162,7 @@ class PtzControl:
             self._after(camera, held, "guard", self._guard_seconds, lambda: self._return(camera))
         try:
             with for_person():
-                answer = await long_tail.call(client, address, PTZ, operation, ProfileToken=profile, **arguments)
+                answer = await wsdl_requests.call(client, address, PTZ, operation, ProfileToken=profile, **arguments)
         except CameraRefused:
             await self._onboarding.refused(camera.id)
             raise

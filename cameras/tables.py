@@ -140,7 +140,7 @@ class InventoryApplied(Base):
     at: Mapped[datetime] = mapped_column(comment="When it was applied")
     actor: Mapped[str] = mapped_column(String(60), comment="Account name, 'command line' or 'station start'")
     file: Mapped[str] = mapped_column(String(400), comment="Path of the file")
-    digest: Mapped[str] = mapped_column(String(64), comment="SHA-256 of what it says (cameras.registry.digest)")
+    digest: Mapped[str] = mapped_column(String(64), comment="SHA-256 of what it says (cameras.registry.registry.digest)")
     content: Mapped[dict[str, Any]] = mapped_column(JSON, comment="What it says, without defaults; the base of the next merge")
 
 

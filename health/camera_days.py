@@ -15,7 +15,7 @@ from itertools import pairwise
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras import acceptance, in_use
+from cameras.registry import acceptance, periods_in_use
 from cameras.tables import Camera, ClockSample
 from core.clock import HOUR_US, SECOND, from_microseconds, to_microseconds
 from core.intervals import Interval, common, joined, length, without
@@ -65,7 +65,7 @@ async def of_interval(session: AsyncSession, cameras: Sequence[Camera], start: d
         await _read_recording(session, some, found, begin, finish, oldest)
         await _read_looks(session, found, start, end)
         await _read_clocks(session, some, found, end)
-        for number, spans in (await in_use.unused_spans(session, some, finish)).items():
+        for number, spans in (await periods_in_use.unused_spans(session, some, finish)).items():
             found[number].unused.extend(spans)
         for number, at in (await acceptance.first_accepted(session, some)).items():
             found[number].accepted = at

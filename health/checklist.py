@@ -15,8 +15,9 @@ from sqlalchemy import String, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from cameras import findings, own_account
-from cameras.own_account import AccountState
+from cameras.onboarding import own_account
+from cameras.onboarding.own_account import AccountState
+from cameras.registry import findings
 from cameras.tables import Camera
 from health.faults import FAMILIES, OPEN, RECOVERING
 from health.tables import Fault, Look, PatrolRound

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras.onvif.names import EVENTS, PTZ
+from cameras.onvif.namespaces import EVENTS, PTZ
 from cameras.tables import Camera, Finding
 
 # Kind of finding → family of faults.

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras import in_use
+from cameras.registry import periods_in_use
 from cameras.tables import Camera
 from core.accounts.scope import Villages, within
 from core.database import Database
@@ -152,7 +152,7 @@ async def day(session: AsyncSession, villages: Villages, start: datetime, now: d
     end = min(over, now)
     looked = set(await session.scalars(select(Look.camera).where(Look.at >= start, Look.at < end).distinct()))
     written = set(await session.scalars(select(CameraDay.camera).where(CameraDay.day == start.date().isoformat())))
-    cameras = await in_use.between(session, start, end, villages, looked | written)
+    cameras = await periods_in_use.between(session, start, end, villages, looked | written)
     rows = await period(session, cameras, start.date(), start.date(), zone, now)
     ids = {c.id for c in cameras}
     told = summary(rows, await concerning(session, cameras, start, end), len(cameras), end)

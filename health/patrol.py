@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras import registry
+from cameras.registry import registry
 from cameras.tables import Camera, Stream
 from core import events
 from core.clock import Clock, from_microseconds

@@ -16,8 +16,9 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras import own_account, registry
+from cameras.onboarding import own_account
 from cameras.per_camera import TROUBLE, why
+from cameras.registry import registry
 from cameras.tables import Camera
 from core.database import Database
 from core.errors import CameraError, CameraRefused, CameraUnreachable, StationFault

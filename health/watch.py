@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
-from cameras import registry
+from cameras.registry import registry
 from cameras.tables import Camera
 from core.clock import Clock, to_microseconds
 from core.database import Database

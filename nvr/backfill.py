@@ -16,12 +16,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras import registry
 from cameras.onvif.addresses import service_url
 from cameras.onvif.camera_clock import camera_time
 from cameras.onvif.client import SoapClient
 from cameras.onvif.recordings import Card
 from cameras.per_camera import TROUBLE, why
+from cameras.registry import registry
 from cameras.tables import Camera, Stream
 from core import events
 from core.clock import SECOND, Clock, from_microseconds, to_microseconds

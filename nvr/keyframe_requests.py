@@ -13,13 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
-from cameras import registry
 from cameras.onvif import device
 from cameras.onvif.addresses import service_url
 from cameras.onvif.camera_clock import camera_time
 from cameras.onvif.client import SoapClient
-from cameras.onvif.names import MEDIA, MEDIA2
+from cameras.onvif.namespaces import MEDIA, MEDIA2
 from cameras.per_camera import TROUBLE, why
+from cameras.registry import registry
 from cameras.tables import Camera, Credential
 from core.clock import Clock
 from core.database import Database

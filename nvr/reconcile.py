@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras import own_account, registry
+from cameras.onboarding import own_account
+from cameras.registry import registry
 from cameras.tables import Camera, Stream
 from core.clock import Clock, from_microseconds
 from core.database import Database

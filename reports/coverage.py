@@ -22,7 +22,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras import in_use
+from cameras.registry import periods_in_use
 from cameras.tables import Camera, Stream, Village
 from core.clock import Clock
 from core.database import Database
@@ -173,8 +173,10 @@ async def _made(
     assert zone is not None
     until = min(end, max(now, start))
     last = (until - timedelta(microseconds=1)).astimezone(zone).date()
-    every = await in_use.between(session, start, until, [village.code])  # rates and money are of the same cameras' village
-    cameras = await in_use.between(session, until - AT_THE_END, until, [village.code])
+    every = await periods_in_use.between(
+        session, start, until, [village.code]
+    )  # rates and money are of the same cameras' village
+    cameras = await periods_in_use.between(session, until - AT_THE_END, until, [village.code])
     # A camera that hangs elsewhere since brings no outages of there.
     faults = [f for f in await figures.concerning(session, every, start, until) if f.camera or f.village == village.code]
     rows = await figures.period(session, every, start.date(), last, zone, now)

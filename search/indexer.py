@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import select
 
-from cameras import registry
+from cameras.registry import registry
 from cameras.tables import Camera, Stream
 from core import events
 from core.clock import Clock, to_microseconds

@@ -6,9 +6,9 @@ import asyncio
 import logging
 from collections import Counter
 
-from cameras import discovery
-from cameras.discovery import Found
-from cameras.survey import Survey
+from cameras.discovery import ws_discovery
+from cameras.discovery.ws_discovery import Found
+from cameras.onboarding.survey import Survey
 from core.clock import Clock, SystemClock
 from core.database_errors import UNFIT, why_unfit
 from core.errors import MinwangError
@@ -100,9 +100,9 @@ async def follow(survey: Survey) -> None:
         if word == "Hello" and device.url:
             heard.put(device)
 
-    interfaces = await asyncio.to_thread(discovery.interfaces)
+    interfaces = await asyncio.to_thread(ws_discovery.interfaces)
     try:
-        async with discovery.announcements(interfaces, hear):
+        async with ws_discovery.announcements(interfaces, hear):
             while True:
                 device = await heard.get()
                 try:

@@ -69,11 +69,13 @@ def worker(ctx: click.Context, role: str, index: int) -> None:
 @as_json
 def discover(subnets: tuple[str, ...], wait: float, interfaces: tuple[str, ...], json_output: bool) -> None:
     """Find ONVIF cameras by WS-Discovery."""
-    from cameras import discovery
+    from cameras.discovery import ws_discovery
     from core.tasks import run_all
 
-    async def find() -> list[discovery.Found]:
-        parts = await run_all(discovery.multicast(interfaces or discovery.interfaces(), wait), discovery.sweep(subnets, wait))
+    async def find() -> list[ws_discovery.Found]:
+        parts = await run_all(
+            ws_discovery.multicast(interfaces or ws_discovery.interfaces(), wait), ws_discovery.sweep(subnets, wait)
+        )
         return sorted({(d.endpoint, d.address): d for part in parts for d in part}.values(), key=lambda d: d.address)
 
     found = run(find())

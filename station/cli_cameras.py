@@ -15,7 +15,7 @@ from core.settings import Settings
 from station.cli_base import as_json, cli, show, with_database
 
 if TYPE_CHECKING:
-    from cameras.onboarding import Onboarding
+    from cameras.onboarding.onboarding import Onboarding
     from cameras.onvif.client import Listener
 
 MARKS = {"ok": "✓", "failed": "✗", "todo": "·"}
@@ -32,14 +32,14 @@ def cameras() -> None:
 @click.pass_context
 def cameras_expect(ctx: click.Context, file: Path, json_output: bool) -> None:
     """Bring a list of ordered cameras (CSV, XLSX) into the registry."""
-    from cameras import expected
+    from cameras.registry import import_list
     from core.clock import SystemClock
 
-    rows = expected.read(file)
+    rows = import_list.read(file)
 
-    async def work(database: Any, _: Settings) -> expected.Imported:
+    async def work(database: Any, _: Settings) -> import_list.Imported:
         async with database.session() as session:
-            return await expected.bring_in(session, rows, file.name, SystemClock().now(), system_user.actor())
+            return await import_list.bring_in(session, rows, file.name, SystemClock().now(), system_user.actor())
 
     done = with_database(ctx, work)
     facts = {"added": done.added, "known": done.known}
@@ -56,14 +56,14 @@ def cameras_find(
     ctx: click.Context, subnets: tuple[str, ...], wait: float, interfaces: tuple[str, ...], json_output: bool
 ) -> None:
     """Look who is out there, match it with the registry, follow cameras that moved."""
-    from cameras import discovery
-    from cameras.survey import Survey
+    from cameras.discovery import ws_discovery
+    from cameras.onboarding.survey import Survey
     from core.clock import SystemClock
 
     async def work(database: Any, settings: Settings) -> list[dict[str, Any]]:
         async with _onboarding(database, settings) as onboarding:
             survey = Survey(database, SystemClock(), onboarding)
-            report = await survey.run(interfaces or discovery.interfaces(), wait, subnets)
+            report = await survey.run(interfaces or ws_discovery.interfaces(), wait, subnets)
         return [
             {
                 "address": m.found.address, "verdict": m.verdict.kind, "camera": m.verdict.camera, "village": m.village,
@@ -93,8 +93,8 @@ def cameras_identify(
     ctx: click.Context, village: str | None, only: tuple[str, ...], capture: Path | None, json_output: bool
 ) -> None:
     """Ask cameras who they are and where their streams are. Ctrl-C keeps what was done."""
-    from cameras import registry
     from cameras.onvif.capture import Capture
+    from cameras.registry import registry
 
     async def work(database: Any, settings: Settings) -> Any:
         async with database.reading() as session:
@@ -128,7 +128,7 @@ def cameras_identify(
 @click.pass_context
 def cameras_list(ctx: click.Context, village: str | None, problems: bool, json_output: bool) -> None:
     """The checklist of each camera: reachable, credential, identity, streams, picture, clock, configuration, acceptance."""
-    from cameras import registry
+    from cameras.registry import registry
     from core.clock import SystemClock
     from health import checklist
 
@@ -161,7 +161,7 @@ def cameras_list(ctx: click.Context, village: str | None, problems: bool, json_o
 @click.pass_context
 def cameras_show(ctx: click.Context, camera: str, json_output: bool) -> None:
     """One file a camera (一机一档): everything known, and its history."""
-    from cameras import history
+    from cameras.registry import history
     from cameras.tables import Camera
     from core.errors import NotFoundError
 
@@ -195,7 +195,7 @@ def cameras_show(ctx: click.Context, camera: str, json_output: bool) -> None:
 @click.pass_context
 def cameras_findings(ctx: click.Context, json_output: bool) -> None:
     """Open findings: open doors, refused credentials, clones, strangers, wrong clocks."""
-    from cameras import findings
+    from cameras.registry import findings
 
     async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
         async with database.reading() as session:
@@ -220,7 +220,7 @@ def cameras_findings(ctx: click.Context, json_output: bool) -> None:
 @click.pass_context
 def cameras_clocks(ctx: click.Context, json_output: bool) -> None:
     """Ask every camera for its time now, and set the clocks that are wrong."""
-    from cameras.clock_care import ClockCare
+    from cameras.upkeep.clock_sync import ClockCare
     from core.clock import SystemClock
     from nvr import backfill
 
@@ -246,7 +246,7 @@ def cameras_clocks(ctx: click.Context, json_output: bool) -> None:
 @click.pass_context
 def cameras_configure(ctx: click.Context, only: tuple[str, ...], look: bool, json_output: bool) -> None:
     """Set cameras by their policy, read back what they made of it."""
-    from cameras.policy_care import PolicyCare
+    from cameras.upkeep.config_compliance import PolicyCare
     from core.clock import SystemClock
 
     async def work(database: Any, settings: Settings) -> list[dict[str, Any]]:
@@ -278,8 +278,8 @@ def cameras_configure(ctx: click.Context, only: tuple[str, ...], look: bool, jso
 @click.pass_context
 def cameras_rotate(ctx: click.Context, cameras_: tuple[str, ...], json_output: bool) -> None:
     """Give cameras an account of our own with a new random password; it goes into the vault."""
-    from cameras.account_care import AccountCare
     from cameras.onvif.client import http_session
+    from cameras.upkeep.credential_rotation import AccountCare
     from core.clock import SystemClock
     from core.errors import MinwangError
     from core.network.connect_limiter import ConnectionBudget
@@ -313,7 +313,7 @@ def cameras_rotate(ctx: click.Context, cameras_: tuple[str, ...], json_output: b
 @click.pass_context
 def cameras_retire(ctx: click.Context, cameras_: tuple[str, ...], undo: bool) -> None:
     """Take cameras out of use; their footage and history stay."""
-    from cameras import registry
+    from cameras.registry import registry
     from core.clock import SystemClock
 
     async def work(database: Any, _: Settings) -> list[str]:
@@ -326,9 +326,9 @@ def cameras_retire(ctx: click.Context, cameras_: tuple[str, ...], undo: bool) ->
 
 @contextlib.asynccontextmanager
 async def _onboarding(database: Any, settings: Settings, listener: Listener | None = None) -> AsyncIterator[Onboarding]:
-    from cameras import firmware
-    from cameras.onboarding import Onboarding
+    from cameras.onboarding.onboarding import Onboarding
     from cameras.onvif.client import http_session
+    from cameras.registry import firmware
     from core.clock import SystemClock
     from core.network.connect_limiter import ConnectionBudget
     from station.processes import vault_of

@@ -118,7 +118,7 @@ def _folders(text: str) -> list[Path]:
 
 
 def _inventory(text: str) -> Path | None:
-    from cameras import inventory
+    from cameras.registry import inventory
 
     if not text:
         return None

@@ -15,7 +15,7 @@ from station import files
 from station.cli_base import as_json, cli, new_password, settings_of, show, with_database
 
 if TYPE_CHECKING:
-    from cameras.registry import Plan
+    from cameras.registry.registry import Plan
 
 
 @cli.group()
@@ -39,7 +39,7 @@ FILE = click.option("--file", type=click.Path(path_type=Path), help="Inventory f
 @click.pass_context
 def inventory_check(ctx: click.Context, file: Path | None, json_output: bool) -> None:
     """Read the file and report every problem with its line."""
-    from cameras import inventory as cameras_inventory
+    from cameras.registry import inventory as cameras_inventory
 
     path = _inventory_path(ctx, file)
     found = cameras_inventory.load(path)
@@ -53,8 +53,8 @@ def inventory_check(ctx: click.Context, file: Path | None, json_output: bool) ->
 @click.pass_context
 def inventory_plan(ctx: click.Context, file: Path | None, json_output: bool) -> None:
     """Show what `apply` would change: the file against the registry and against the file as it was last applied."""
-    from cameras import inventory as cameras_inventory
-    from cameras import registry
+    from cameras.registry import inventory as cameras_inventory
+    from cameras.registry import registry
 
     wanted = cameras_inventory.load(_inventory_path(ctx, file))
 
@@ -74,8 +74,8 @@ def inventory_plan(ctx: click.Context, file: Path | None, json_output: bool) -> 
 @click.pass_context
 def inventory_apply(ctx: click.Context, file: Path | None, prefer: str | None, really: bool, json_output: bool) -> None:
     """Bring into the registry what the file changed since it was last applied."""
-    from cameras import inventory as cameras_inventory
-    from cameras import registry
+    from cameras.registry import inventory as cameras_inventory
+    from cameras.registry import registry
     from core.clock import SystemClock
 
     path = _inventory_path(ctx, file)
@@ -129,8 +129,8 @@ def inventory_export(ctx: click.Context, target: Path | None, force: bool) -> No
 
     Comments at the top of the file that is replaced, or else of the settings' file, are kept; others are not.
     """
-    from cameras import inventory as cameras_inventory
-    from cameras import registry
+    from cameras.registry import inventory as cameras_inventory
+    from cameras.registry import registry
 
     async def work(database: Any, settings: Settings) -> tuple[str, Path | None]:
         async with database.reading() as session:
@@ -155,7 +155,7 @@ def inventory_export(ctx: click.Context, target: Path | None, force: bool) -> No
 @click.pass_context
 def inventory_password(ctx: click.Context, name: str, password_file: Any) -> None:
     """Seal the password of a camera credential in the vault."""
-    from cameras import registry
+    from cameras.registry import registry
     from core.clock import SystemClock
     from station.processes import vault_of
 

@@ -13,16 +13,17 @@ from aiohttp import web
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import select
 
-from cameras import discovery, reminders
-from cameras.account_care import AccountCare
-from cameras.clock_care import ClockCare
-from cameras.doors import Doors
-from cameras.event_care import EventCare
-from cameras.onboarding import Onboarding
-from cameras.password_audit import PasswordAudit
-from cameras.policy_care import PolicyCare
-from cameras.survey import Survey
+from cameras.discovery import ws_discovery
+from cameras.onboarding.onboarding import Onboarding
+from cameras.onboarding.survey import Survey
 from cameras.tables import Camera
+from cameras.upkeep import reminders
+from cameras.upkeep.clock_sync import ClockCare
+from cameras.upkeep.config_compliance import PolicyCare
+from cameras.upkeep.credential_rotation import AccountCare
+from cameras.upkeep.default_password_audit import PasswordAudit
+from cameras.upkeep.event_subscriptions import EventCare
+from cameras.upkeep.exposure_scan import Doors
 from core.accounts.accounts import Accounts
 from core.audit.verification import Sealing
 from core.clock import SystemClock
@@ -162,7 +163,7 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, onboard
             await holds.tell_of_ends(session, clock.now())
 
     async def look_around() -> None:
-        await survey.run(await asyncio.to_thread(discovery.interfaces))
+        await survey.run(await asyncio.to_thread(ws_discovery.interfaces))
 
     scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 600}, timezone="UTC")
     scheduler.add_job(

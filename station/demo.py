@@ -23,10 +23,10 @@ from typing import Any
 import aiohttp
 from sqlalchemy import func, select
 
-from cameras import inventory, registry
-from cameras.onboarding import Onboarding
+from cameras.onboarding.onboarding import Onboarding
+from cameras.onboarding.survey import Survey
 from cameras.onvif.client import http_session
-from cameras.survey import Survey
+from cameras.registry import inventory, registry
 from cases import watch
 from cases.tables import Alert
 from core import events

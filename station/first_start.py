@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from cameras import inventory
+from cameras.registry import inventory
 from core.accounts import accounts
 from core.accounts.accounts import Accounts
 from core.accounts.permissions import Role

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from cameras import registry
+from cameras.registry import registry
 from cameras.tables import Camera, Village
 from core.audit import audit_trail
 from core.clock import SystemClock, from_microseconds, parse_time, to_microseconds

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from cameras import inventory, registry
+from cameras.registry import inventory, registry
 from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.errors import TaskFailed
@@ -98,9 +98,9 @@ async def _onboard(database: Database, vault: Any, clock: SystemClock, settings:
     async with database.reading() as session:
         unknown = [c for c in await registry.cameras(session) if c.address and not all(s.url for s in c.streams)]
     if unknown:
-        from cameras.account_care import AccountCare
-        from cameras.onboarding import Onboarding
+        from cameras.onboarding.onboarding import Onboarding
         from cameras.onvif.client import http_session
+        from cameras.upkeep.credential_rotation import AccountCare
 
         async with http_session(ConnectionBudget.of_station(settings, clock)) as http:
             onboarding = Onboarding(database, vault, clock, http)

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from pathlib import Path
 
-from cameras import inventory, registry
+from cameras.registry import inventory, registry
 from core.clock import Clock
 from core.database import Database
 from core.errors import InventoryError, SettingsError

@@ -14,7 +14,7 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
-from cameras import discovery
+from cameras.discovery import ws_discovery
 from cameras.onvif import addresses, capture, lenient_http, soap
 from core import logs
 from core.errors import MinwangError
@@ -213,7 +213,7 @@ CASES: dict[str, Callable[[], object]] = {
     "HTTP answer in small packets": dripped(b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n" + fill("<a>", XML).encode()),
     "HTTP answer of chunks": dripped(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 50_000),
     "HTTP answer of interim answers": dripped(b"HTTP/1.1 100 Continue\r\n\r\n" * 2_500),
-    "discovery": lambda: discovery.read_answer((ENVELOPE % fill("<ProbeMatch/>", 64_000)).encode(), "10.0.0.1"),
+    "discovery": lambda: ws_discovery.read_answer((ENVELOPE % fill("<ProbeMatch/>", 64_000)).encode(), "10.0.0.1"),
     "address of names": lambda: addresses.repair_rtsp("rtsp://a/" + fill("user=_", 100_000), "http://10.0.0.1/"),
     "address of letters": lambda: addresses.repair_rtsp("rtsp://a/password=_" + fill("a", 100_000), "http://10.0.0.1/"),
     "address of colons": lambda: addresses.repair_http("http://" + fill(":1", 100_000), "http://10.0.0.1/"),

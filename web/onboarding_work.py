@@ -10,10 +10,10 @@ from typing import Any
 
 import aiohttp
 
-from cameras import discovery
-from cameras.firmware import Hole
-from cameras.onboarding import Onboarding
-from cameras.survey import Survey
+from cameras.discovery import ws_discovery
+from cameras.onboarding.onboarding import Onboarding
+from cameras.onboarding.survey import Survey
+from cameras.registry.firmware import Hole
 from cameras.tables import Camera
 from core import events
 from core.clock import Clock
@@ -76,7 +76,7 @@ class OnboardingWork:
 
     async def _survey(self) -> None:
         survey = Survey(self._database, self._clock, self.onboarding)
-        report = await survey.run(await asyncio.to_thread(discovery.interfaces))
+        report = await survey.run(await asyncio.to_thread(ws_discovery.interfaces))
         self.state.done = self.state.total = len(report.met)
 
     async def _identify(self, cameras: Sequence[Camera]) -> None:

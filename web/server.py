@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 import aiohttp
 from aiohttp import web
 
-from cameras import firmware
 from cameras.onvif.client import http_session
 from cameras.ptz import PtzControl
+from cameras.registry import firmware
 from cameras.vault import open_vault
 from core.accounts.accounts import Accounts
 from core.accounts.sign_in import SignIns

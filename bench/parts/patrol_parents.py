@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import select, update
 
 from bench.common import Context, Figure
-from cameras import inventory, registry
+from cameras.registry import inventory, registry
 from cameras.tables import Camera, Stream
 from core.clock import ManualClock, SystemClock
 from core.database import Database

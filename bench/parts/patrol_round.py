@@ -21,7 +21,7 @@ from sqlalchemy import func, insert, select, update
 
 from bench.common import ENVIRONMENT, Context, Figure, farm
 from bench.parts import in_process
-from cameras import inventory, registry
+from cameras.registry import inventory, registry
 from cameras.tables import Stream
 from core.clock import SystemClock, to_microseconds
 from core.database import Database

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from bench.common import Context, Figure, farm
 from bench.parts.patrol_round import VILLAGES, remember
-from cameras import inventory, registry
+from cameras.registry import inventory, registry
 from core.clock import SystemClock
 from core.database import Database
 from core.migrate import upgrade

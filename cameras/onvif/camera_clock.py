@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from xml.sax.saxutils import escape
 
 from cameras.onvif.client import SoapClient
-from cameras.onvif.names import DEVICE, SCHEMA
+from cameras.onvif.namespaces import DEVICE, SCHEMA
 from cameras.onvif.soap import Node
 from core.clock import Clock
 from core.errors import CameraRefused, ProtocolError

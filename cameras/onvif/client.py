@@ -24,7 +24,7 @@ from yarl import URL
 from cameras.onvif import http_body, lenient_http, soap
 from cameras.onvif.addresses import with_port_of
 from cameras.onvif.connector import BudgetedConnector, NoPlace, time_limit
-from cameras.onvif.names import DEVICE
+from cameras.onvif.namespaces import DEVICE
 from cameras.onvif.soap import Node, NotPermitted, SoapFault, envelope, fault_of, is_refusal, parse, password_digest
 from core.clock import Clock
 from core.errors import CameraRefused, CameraUnreachable, ProtocolError

@@ -16,7 +16,7 @@ from cameras.onvif.addresses import repair_http
 from cameras.onvif.camera_clock import CameraTime, camera_time
 from cameras.onvif.client import SoapClient
 from cameras.onvif.media import Profile
-from cameras.onvif.names import CAPABILITY, DEVICE, MEDIA, MEDIA2
+from cameras.onvif.namespaces import CAPABILITY, DEVICE, MEDIA, MEDIA2
 from cameras.onvif.soap import Node
 from core.clock import Clock
 from core.errors import CameraError, CameraRefused, ProtocolError

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 from cameras.onvif.addresses import MAX_URL, login_in, repair_rtsp, repair_snapshot, without_own
 from cameras.onvif.client import SoapClient
-from cameras.onvif.names import MEDIA, MEDIA2, SCHEMA
+from cameras.onvif.namespaces import MEDIA, MEDIA2, SCHEMA
 from cameras.onvif.soap import Node
 from core.errors import ProtocolError
 from core.numbers import whole

@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 
 from cameras.onvif.addresses import repair_http
 from cameras.onvif.client import SoapClient
-from cameras.onvif.names import EVENTS
+from cameras.onvif.namespaces import EVENTS
 from cameras.onvif.soap import Node
 from core.clock import Clock
 from core.errors import CameraError, CameraUnreachable, ProtocolError

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 from cameras.onvif.addresses import repair_rtsp
 from cameras.onvif.client import SoapClient
 from cameras.onvif.device import services
-from cameras.onvif.names import RECORDING, REPLAY, SCHEMA, SEARCH
+from cameras.onvif.namespaces import RECORDING, REPLAY, SCHEMA, SEARCH
 from cameras.onvif.soap import Node
 from core.errors import CameraUnreachable, ProtocolError
 

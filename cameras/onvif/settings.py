@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from xml.sax.saxutils import escape, quoteattr
 
-from cameras.onvif import long_tail
+from cameras.onvif import wsdl_requests
 from cameras.onvif.client import SoapClient
 from cameras.onvif.device import enabled_protocols
-from cameras.onvif.names import DEVICE, MEDIA, MEDIA2, SCHEMA
+from cameras.onvif.namespaces import DEVICE, MEDIA, MEDIA2, SCHEMA
 from cameras.onvif.soap import Node
 from core.errors import NotFoundError, ProtocolError
 from core.numbers import whole
@@ -94,7 +94,7 @@ class CameraSettings:
             await self._client.call(self._services[MEDIA2], _body2(node, token, values))
         else:
             configuration = _configuration1(node, token, values)
-            await long_tail.call(
+            await wsdl_requests.call(
                 self._client, self._services[MEDIA], MEDIA, "SetVideoEncoderConfiguration",
                 Configuration=configuration, ForcePersistence=True,
             )  # fmt: skip
@@ -115,7 +115,7 @@ class CameraSettings:
 
     async def texts(self) -> dict[str, str]:
         """Texts in the picture by token; 'DateAndTime' for the clock, whatever a make calls it (Pelco: DeviceNameDateTime)."""
-        reply = await long_tail.call(self._client, self._services[MEDIA], MEDIA, "GetOSDs")
+        reply = await wsdl_requests.call(self._client, self._services[MEDIA], MEDIA, "GetOSDs")
         found: dict[str, str] = {}
         for node in reply.all("OSDs"):
             kind = node.text("TextString/Type") or ""
@@ -136,7 +136,7 @@ class CameraSettings:
             else {"Type": "Plain", "PlainText": text},
         }
         operation = "SetOSD" if token else "CreateOSD"
-        await long_tail.call(self._client, self._services[MEDIA], MEDIA, operation, OSD=osd)
+        await wsdl_requests.call(self._client, self._services[MEDIA], MEDIA, operation, OSD=osd)
 
     async def masks(self, source: str) -> dict[str, Polygon]:
         """Privacy masks of a video source by token: corners in shares of the picture, from its upper left. Raises as SoapClient.call, and

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from cameras import inventory
+from cameras.registry import inventory
 from cameras.virtual.clip import Clip, Frame, encode
 from cameras.virtual.crowd import SIZES, Crowd, devices
 from cameras.virtual.makes import MAKES

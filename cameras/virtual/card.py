@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from xml.sax.saxutils import escape
 
-from cameras.onvif.names import RECORDING, REPLAY, SEARCH
+from cameras.onvif.namespaces import RECORDING, REPLAY, SEARCH
 from cameras.onvif.soap import Node
 from cameras.virtual.clip import Clip
 

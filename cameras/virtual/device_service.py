@@ -7,7 +7,19 @@ from datetime import datetime, timedelta, timezone
 from xml.sax.saxutils import escape
 
 from cameras.onvif.camera_clock import zone_offset
-from cameras.onvif.names import ANALYTICS, CAPABILITY, DEVICE, EVENTS, IMAGING, MEDIA, MEDIA2, PTZ, RECORDING, REPLAY, SEARCH
+from cameras.onvif.namespaces import (
+    ANALYTICS,
+    CAPABILITY,
+    DEVICE,
+    EVENTS,
+    IMAGING,
+    MEDIA,
+    MEDIA2,
+    PTZ,
+    RECORDING,
+    REPLAY,
+    SEARCH,
+)
 from cameras.onvif.soap import Node
 from cameras.virtual.device import Device
 

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-from cameras.discovery import GROUP, PORT
+from cameras.discovery.ws_discovery import GROUP, PORT
 from cameras.onvif.soap import parse
 from cameras.virtual.device import Device
 from cameras.virtual.device_service import scopes

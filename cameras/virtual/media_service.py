@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from xml.sax.saxutils import escape, quoteattr
 
-from cameras.onvif.names import MEDIA2
+from cameras.onvif.namespaces import MEDIA2
 from cameras.onvif.soap import Node
 from cameras.virtual.device import Device, Encoder
 from cameras.virtual.device_service import Operations, Refuse, offered

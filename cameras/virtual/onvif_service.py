@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from aiohttp import web
 
-from cameras.onvif.names import DEVICE, EVENTS, MEDIA, MEDIA2, SCHEMA
+from cameras.onvif.namespaces import DEVICE, EVENTS, MEDIA, MEDIA2, SCHEMA
 from cameras.onvif.soap import Node, parse
 from cameras.virtual.card import CardService
 from cameras.virtual.device import Device

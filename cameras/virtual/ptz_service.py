@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from xml.sax.saxutils import escape, quoteattr
 
-from cameras.onvif.names import PTZ
+from cameras.onvif.namespaces import PTZ
 from cameras.onvif.soap import Node
 from cameras.virtual.device import Device
 from cameras.virtual.device_service import Operations, Refuse

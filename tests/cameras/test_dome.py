@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from cameras import ptz
-from cameras.onvif import long_tail
+from cameras.onvif import wsdl_requests
 from cameras.onvif.client import SoapClient
-from cameras.onvif.names import DEVICE, MEDIA, PTZ
+from cameras.onvif.namespaces import DEVICE, MEDIA, PTZ
 from cameras.ptz import PtzControl
 from cameras.tables import Camera
 from cameras.virtual.clip import Clip
@@ -18,7 +18,7 @@ from cameras.virtual.makes import MAKES
 from cameras.virtual.onvif_service import OnvifService
 from core.clock import SystemClock
 from core.errors import CameraUnreachable, ConflictError, NotFoundError, UsageError
-from tests.cameras.test_onboarding import Village, village
+from tests.cameras.onboarding.test_onboarding import Village, village
 
 __all__ = ["village"]
 DOME = next(m for m in MAKES if m.dome)
@@ -108,14 +108,14 @@ async def test_the_end_of_the_console_waits_for_no_dead_dome(
         await asyncio.sleep(60)
 
     monkeypatch.setattr(ptz, "CLOSE_SECONDS", 0.2)
-    monkeypatch.setattr(long_tail, "call", silence)
+    monkeypatch.setattr(wsdl_requests, "call", silence)
     async with asyncio.timeout(1):
         await control.close()
 
 
 async def test_a_move_whose_answer_is_lost_is_stopped(village: Village, clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
     control, camera, service = await _dome(village, clip)
-    call = long_tail.call
+    call = wsdl_requests.call
 
     async def lost(client: SoapClient, url: str, namespace: str, operation: str, **arguments: Any) -> object:
         answer = await call(client, url, namespace, operation, **arguments)
@@ -124,7 +124,7 @@ async def test_a_move_whose_answer_is_lost_is_stopped(village: Village, clip: Cl
         return answer
 
     monkeypatch.setattr(ptz, "HOLD_SECONDS", 0.2)
-    monkeypatch.setattr(long_tail, "call", lost)
+    monkeypatch.setattr(wsdl_requests, "call", lost)
     with pytest.raises(CameraUnreachable):
         await control.move(camera, "li", 0.5, 0, 0)
     assert service.ptz.moving
@@ -133,8 +133,8 @@ async def test_a_move_whose_answer_is_lost_is_stopped(village: Village, clip: Cl
 
 
 def test_requests_are_written_by_the_schema() -> None:
-    body = long_tail.request(PTZ, "ContinuousMove", ProfileToken="a&b", Velocity={"PanTilt": {"x": 0.5, "y": 0}})
+    body = wsdl_requests.request(PTZ, "ContinuousMove", ProfileToken="a&b", Velocity={"PanTilt": {"x": 0.5, "y": 0}})
     assert body.startswith("<ContinuousMove") and f'xmlns="{PTZ}"' in body and "a&amp;b" in body and 'x="0.5"' in body
     users = [{"Username": "u", "Password": "p", "UserLevel": "Operator"}]
-    assert "<CreateUsers" in long_tail.request(DEVICE, "CreateUsers", User=users)
-    assert "<GetOSDs" in long_tail.request(MEDIA, "GetOSDs")
+    assert "<CreateUsers" in wsdl_requests.request(DEVICE, "CreateUsers", User=users)
+    assert "<GetOSDs" in wsdl_requests.request(MEDIA, "GetOSDs")

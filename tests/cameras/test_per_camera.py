@@ -13,22 +13,23 @@ import aiohttp
 import pytest
 from sqlalchemy import select, update
 
-from cameras import findings, reminders
-from cameras.account_care import AccountCare
-from cameras.clock_care import ClockCare, Look
-from cameras.discovery import Found
-from cameras.doors import Doors
-from cameras.event_care import EventCare
-from cameras.expected import _Book
-from cameras.onboarding import Onboarding
+from cameras.discovery.port_scan import open_ports
+from cameras.discovery.ws_discovery import Found
+from cameras.onboarding.onboarding import Onboarding
+from cameras.onboarding.survey import Survey, networks_of
 from cameras.onvif.camera_clock import CameraTime
 from cameras.onvif.client import http_session
-from cameras.onvif.names import EVENTS
-from cameras.password_audit import PasswordAudit
-from cameras.policy_care import PolicyCare
-from cameras.ports import open_ports
-from cameras.survey import Survey, networks_of
+from cameras.onvif.namespaces import EVENTS
+from cameras.registry import findings
+from cameras.registry.import_list import _Book
 from cameras.tables import Camera, ClockSample, Credential, DeviceSeen, Policy, Stream, Village
+from cameras.upkeep import reminders
+from cameras.upkeep.clock_sync import ClockCare, Look
+from cameras.upkeep.config_compliance import PolicyCare
+from cameras.upkeep.credential_rotation import AccountCare
+from cameras.upkeep.default_password_audit import PasswordAudit
+from cameras.upkeep.event_subscriptions import EventCare
+from cameras.upkeep.exposure_scan import Doors
 from core.clock import SystemClock
 from core.database import Database
 from core.secrets import Vault

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, delete, event, select
 
-from cameras import acceptance, inventory, registry
+from cameras.registry import acceptance, inventory, registry
 from cameras.tables import Camera, ClockSample
 from core.clock import HOUR_US, ManualClock, to_microseconds
 from core.database import Database

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select, update
 
-from cameras import inventory, registry
+from cameras.registry import inventory, registry
 from cameras.tables import Camera, Stream
 from cameras.virtual import scene
 from core.clock import ManualClock

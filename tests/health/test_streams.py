@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from cameras import findings, inventory, registry
-from cameras.onvif.names import EVENTS, PTZ
+from cameras.onvif.namespaces import EVENTS, PTZ
+from cameras.registry import findings, inventory, registry
 from cameras.tables import Camera, Stream
 from core.clock import ManualClock, to_microseconds
 from core.database import Database

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
-from cameras import inventory, registry
+from cameras.registry import inventory, registry
 from cameras.tables import Camera
 from core.clock import ManualClock
 from core.database import Database

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from cameras import inventory, registry
+from cameras.registry import inventory, registry
 from cameras.tables import Camera, Stream
 from core.clock import ManualClock
 from core.database import Database

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import update
 
-from cameras import registry
+from cameras.registry import registry
 from cameras.tables import Camera, Credential, Stream, Village
 from core.clock import SystemClock
 from core.database import Database

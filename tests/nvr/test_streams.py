@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from cameras import inventory
+from cameras.registry import inventory
 from cameras.virtual.rtsp_server import Mount
 from core.clock import SystemClock
 from core.database import Database

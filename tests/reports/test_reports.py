@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import delete
 
-from cameras import history, inventory, registry
+from cameras.registry import history, inventory, registry
 from cameras.tables import Camera, Village
 from core.clock import ManualClock, to_microseconds
 from core.database import Database

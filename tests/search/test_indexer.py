@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from cameras import inventory, registry
+from cameras.registry import inventory, registry
 from cameras.tables import Camera
 from cameras.virtual import scene
 from cameras.virtual.clip import encode

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cameras import inventory, registry
+from cameras.registry import inventory, registry
 from cameras.virtual.clip import encode
 from core.clock import ManualClock, to_microseconds
 from core.database import Database

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cameras import inventory, registry
+from cameras.registry import inventory, registry
 from cameras.virtual.clip import encode
 from core.clock import ManualClock, to_microseconds
 from core.database import Database

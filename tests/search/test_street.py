@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select
 
-from cameras import inventory, registry
+from cameras.registry import inventory, registry
 from cameras.tables import Camera
 from cameras.virtual import scene
 from cameras.virtual.clip import encode

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from cameras.discovery import Found
+from cameras.discovery.ws_discovery import Found
 from core.clock import ManualClock
 from station.announcements import AGAIN_S, MAX_ADDRESSES, MAX_ADDRESSES_HOST, HelloQueue
 

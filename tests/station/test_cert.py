@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from cameras import inventory, registry
+from cameras.registry import inventory, registry
 from core.clock import SystemClock
 from core.database import Database
 from core.secrets import Vault

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from cameras import inventory
+from cameras.registry import inventory
 from core import settings
 from station.cli import cli
 

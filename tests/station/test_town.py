@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import delete
 
-from cameras import registry
+from cameras.registry import registry
 from cameras.tables import InventoryApplied
 from core import settings as core_settings
 from core.clock import ManualClock

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from cameras import inventory, registry
+from cameras.registry import inventory, registry
 from core.accounts.accounts import Accounts
 from core.accounts.permissions import NEEDS_VILLAGES, Role
 from core.clock import SystemClock

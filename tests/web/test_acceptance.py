@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from cameras import acceptance
-from cameras.inventory_merge import Difference
-from cameras.registry_rows import change_camera
+from cameras.registry import acceptance
+from cameras.registry.inventory_merge import Difference
+from cameras.registry.rows import change_camera
 from cameras.tables import Acceptance, Camera, CameraChange
 from core.accounts.permissions import Role
 from core.audit.audit_trail import AuditRow

@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import async_playwright, expect
 from sqlalchemy import select
 
-from cameras import findings
+from cameras.registry import findings
 from cameras.tables import Camera, DeviceSeen
 from core.accounts.permissions import Role
 from core.audit.audit_trail import AuditRow

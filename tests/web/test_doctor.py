@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from cameras import inventory, registry
+from cameras.registry import inventory, registry
 from core.accounts.permissions import Role
 from core.clock import ManualClock, SystemClock, to_microseconds
 from core.database import Database

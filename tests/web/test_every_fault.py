@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select, update
 
-from cameras import inventory, registry
+from cameras.registry import inventory, registry
 from cameras.tables import Camera, Stream
 from cameras.virtual.clip import Clip, encode
 from cameras.virtual.rtsp_server import Mount, RtspServer

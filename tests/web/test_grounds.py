@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cameras import acceptance
+from cameras.registry import acceptance
 from cameras.tables import Camera
 from cases.tables import Alert
 from core.accounts.permissions import Role

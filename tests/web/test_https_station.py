@@ -29,7 +29,7 @@ import pytest
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect, sync_playwright
 
-from cameras import inventory, registry
+from cameras.registry import inventory, registry
 from core.accounts.accounts import Accounts
 from core.accounts.permissions import Role
 from core.clock import SystemClock

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from cameras import findings
+from cameras.registry import findings
 from core.accounts.permissions import Role
 from core.clock import ManualClock, SystemClock
 from core.database import Database

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cameras import registry
+from cameras.registry import registry
 from cameras.tables import Camera
 from cameras.virtual.clip import Clip
 from cameras.virtual.crowd import Crowd, device_of

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from sqlalchemy import select
 
-from cameras import registry
+from cameras.registry import registry
 from cameras.tables import Camera, Village
 from core.accounts.permissions import Permission
 from core.errors import NotFoundError

@@ -9,7 +9,7 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 
-from cameras import registry
+from cameras.registry import registry
 from cameras.tables import Camera
 from cases import alerts, case_files, watch
 from cases.tables import Alert, Case, WatchSubject

@@ -12,8 +12,9 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras import acceptance, adoption, findings, history, registry
-from cameras.discovery import Found
+from cameras.discovery.ws_discovery import Found
+from cameras.onboarding import adoption
+from cameras.registry import acceptance, findings, history, registry
 from cameras.tables import Acceptance, Camera, DeviceSeen
 from core.accounts.permissions import Permission
 from core.accounts.scope import covers, within
@@ -176,7 +177,7 @@ async def survey(c: Context) -> WorkView:
     if c.identity.villages is not None:
         raise ForbiddenError("only an administrator of the whole town may look through all subnets")
     async with c.services.database.session() as session:
-        await audit_trail.record(session, c.services.clock.now(), c.identity.name, "cameras.survey", "town")
+        await audit_trail.record(session, c.services.clock.now(), c.identity.name, "cameras.onboarding.survey", "town")
     return _work_view(c, _work(c).survey())
 
 

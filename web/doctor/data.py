@@ -13,7 +13,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from cameras import inventory, registry
+from cameras.registry import inventory, registry
 from cameras.tables import Camera, Stream
 from core import migrate
 from core.clock import HOUR_US, to_microseconds

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import psutil
 
-from cameras import discovery
+from cameras.discovery import ws_discovery
 from core.network.error_text import reason
 from core.settings import TlsMode
 from nvr import camera_socket
@@ -93,7 +93,7 @@ def discovery_port(_site: Site) -> Sequence[Finding]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            s.bind((discovery.GROUP, discovery.PORT))
+            s.bind((ws_discovery.GROUP, ws_discovery.PORT))
         except OSError as e:
             return [
                 warning(
@@ -108,7 +108,7 @@ def multicast(_site: Site) -> Sequence[Finding]:
     """Each interface that is up: can the group be joined, and does a datagram come back?"""
     names = {a.address: n for n, found in psutil.net_if_addrs().items() for a in found if a.family == socket.AF_INET}
     flags = psutil.net_if_stats()
-    addresses = discovery.interfaces()
+    addresses = ws_discovery.interfaces()
     found = [_loop(a, names.get(a, "")) for a in addresses if "loopback" not in flags[names[a]].flags.split(",")]
     return found or [warning("no interface but loopback is up", "connect the camera network")]
 
@@ -119,11 +119,11 @@ def _loop(address: str, name: str) -> Finding:
         s.settimeout(WAIT_S)
         try:
             s.bind(("", 0))
-            membership = socket.inet_aton(discovery.GROUP) + socket.inet_aton(address)
+            membership = socket.inet_aton(ws_discovery.GROUP) + socket.inet_aton(address)
             s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
             s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
             s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 0)  # does not leave the machine
-            s.sendto(token, (discovery.GROUP, s.getsockname()[1]))
+            s.sendto(token, (ws_discovery.GROUP, s.getsockname()[1]))
             heard = s.recv(200) == token
         except OSError as e:
             why = "nothing came back" if isinstance(e, TimeoutError) else e.strerror

@@ -1,0 +1,1 @@
+"""Discovery: WS-Discovery, port scans, and the identity of the devices that answer."""

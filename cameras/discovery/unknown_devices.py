@@ -1,0 +1,46 @@
+"""Devices that were met and are no cameras where they were met: how many of them are remembered, and for how long.
+
+Anybody on the cameras' network invents thousands. Who answers the hourly look is seen anew each time and stays; of the others
+the newest stay, and none for ever.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.discovery.ws_discovery import MAX_OF_HOST
+from cameras.onvif.addresses import host_port
+from cameras.registry import findings
+from cameras.tables import DeviceSeen
+
+log = logging.getLogger(__name__)
+
+OURS = ("known", "first")  # verdicts of cameras at their own addresses
+KEEP = timedelta(days=30)  # since a stranger was seen last
+MAX_STRANGERS = 5000
+AT_ONCE = 500
+
+
+async def forget(session: AsyncSession, now: datetime) -> int:
+    """Remove strangers not seen for 30 days, beyond 20 of a host and 5,000 in all, with their findings; returns how many."""
+    query = select(DeviceSeen).where(DeviceSeen.verdict.not_in(OURS)).order_by(DeviceSeen.last_seen.desc(), DeviceSeen.address)
+    of_host, gone = Counter[str](), list[DeviceSeen]()
+    for device in await session.scalars(query):
+        host = host_port(device.address).rpartition(":")[0]
+        if now - device.last_seen > KEEP or of_host[host] >= MAX_OF_HOST or of_host.total() >= MAX_STRANGERS:
+            gone.append(device)
+        else:
+            of_host[host] += 1
+    for device in gone:
+        await findings.gone(session, now, ["unknown_device", "clone"], findings.Subject(None, device.address, device.village))
+    addresses = [d.address for d in gone]
+    for at in range(0, len(addresses), AT_ONCE):
+        await session.execute(delete(DeviceSeen).where(DeviceSeen.address.in_(addresses[at : at + AT_ONCE])))
+    if gone:
+        log.info("%d devices that are no cameras are forgotten", len(gone))
+    return len(gone)

@@ -1,0 +1,326 @@
+"""From an address to a camera that can be recorded: ask it over ONVIF, keep what it said, note what changed.
+
+Each camera is one piece of work: what is known of one is kept whatever happens to the others, so that long work may
+be broken off at any time. A camera whose credential was refused is left alone until a person acts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import aiohttp
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras import per_camera
+from cameras.discovery import ws_discovery
+from cameras.discovery.identity import Known, Roll, Traits
+from cameras.onvif.addresses import DEFAULT_PATH, MAX_URL, host_of, host_port, service_url
+from cameras.onvif.client import Listener, ServiceNotFound, SoapClient
+from cameras.onvif.device import Identity, identify
+from cameras.onvif.media import Profile
+from cameras.per_camera import TROUBLE, why
+from cameras.registry import findings, history, registry
+from cameras.registry.firmware import Hole, known_holes
+from cameras.tables import Camera, Credential, DeviceSeen, Stream
+from core import events
+from core.clock import Clock
+from core.database import Database
+from core.errors import CameraRefused, ProtocolError
+from core.secrets import Vault
+from core.tasks import run_all
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 50
+MAX_TOLD = 64  # services, protocols, MAC addresses that are kept of a camera
+Progress = Callable[[int, int], None]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What onboarding brought: camera ids, and why the others failed."""
+
+    identified: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+class Onboarding:
+    def __init__(
+        self, database: Database, vault: Vault, clock: Clock, http: aiohttp.ClientSession, listener: Listener | None = None,
+        holes: Sequence[Hole] = (),
+    ):  # fmt: skip
+        self._database = database
+        self._vault = vault
+        self._clock = clock
+        self._http = http
+        self._listener = listener
+        self._clients: dict[str, SoapClient] = {}
+        self._holes = holes
+        self.identified: Callable[[str], Awaitable[None]] | None = None  # hears whose identity is kept, before it is used
+
+    async def run(self, cameras: Sequence[Camera], progress: Progress = lambda _done, _all: None) -> Outcome:
+        """Identify cameras, at most 50 at once; `progress` hears after each how many of how many are done."""
+        outcome = Outcome()
+        slots = asyncio.Semaphore(AT_ONCE)
+        wanted = [c for c in cameras if c.address and c.refused_at is None]
+
+        async def one(camera: Camera) -> None:
+            async with slots:
+                try:
+                    await self.identify(camera)
+                    outcome.identified.append(camera.id)
+                except TROUBLE as e:  # one camera's word must not end the others' turn
+                    outcome.failed[camera.id] = why(e)
+                    await per_camera.note(self._database, camera.id, e)
+            progress(len(outcome.identified) + len(outcome.failed), len(wanted))
+
+        await run_all(*(one(c) for c in wanted))
+        return outcome
+
+    async def client(self, camera: Camera, *, alone: bool = False) -> SoapClient:
+        """The client of a camera: one for all who ask it, so that one request is in flight and nonces are kept.
+
+        Without credential where it was refused: that rests until a person acts. `alone` gives a client that knows
+        nothing of the others, for a device that may be another.
+        """
+        login = None
+        if camera.refused_at is None:
+            async with self._database.reading() as session:
+                login = await registry.login(session, self._vault, camera.credential)
+        known = self._clients.get(camera.id)
+        if known is not None and known.login == login and not alone:
+            known.probe_url = service_url(camera.address or "")
+            return known
+        client = SoapClient(self._http, self._clock, login, mode=camera.auth_mode, listener=self._listener)
+        client.clock_offset, client.probe_url = camera.clock_offset or 0.0, service_url(camera.address or "")
+        if not alone:
+            self._clients[camera.id] = client
+        return client
+
+    async def identify(self, camera: Camera) -> Identity:
+        """Ask one camera and store its identity and streams. Raises CameraError."""
+        assert camera.address is not None
+        client = await self.client(camera)
+        try:
+            try:
+                found = await identify(client, service_url(camera.address), self._clock)
+            except ServiceNotFound as missing:
+                found = await self._identify_elsewhere(client, camera, missing)
+        except CameraRefused:
+            await self.refused(camera.id)
+            raise
+        await self._keep(camera.id, found)
+        if self.identified is not None:
+            await self.identified(camera.id)
+        return found
+
+    async def _identify_elsewhere(self, client: SoapClient, camera: Camera, missing: ServiceNotFound) -> Identity:
+        """Its service is not where it was: it is followed to where it answers. Raises `missing` where it does so nowhere."""
+        for told in await self._told_addresses(camera):
+            try:
+                found = await identify(client, service_url(told), self._clock)
+            except ServiceNotFound:
+                continue
+            await self._follow(camera, told)
+            return found
+        raise missing
+
+    async def _told_addresses(self, camera: Camera) -> list[str]:
+        """Where else on the same host the camera's service may be: where discovery says it is (asked now where it has not been
+        met yet), and at the usual path, because anybody can tell a path for it."""
+        known = camera.address or ""
+        async with self._database.reading() as session:
+            seen = await session.get(DeviceSeen, host_port(known)) or await session.get(
+                DeviceSeen, host_port(known).removesuffix(":80")
+            )
+        if seen is not None:
+            met = [ws_discovery.Found(seen.endpoint, seen.address, seen.url, seen.name, seen.hardware)]
+        else:
+            met = await ws_discovery.ask([host_of(service_url(known))])
+        told = [a for d in met if host_of(service_url(a := d.known_as)) == host_of(service_url(known))]
+        told.append(f"https://{host_port(known)}{DEFAULT_PATH}" if known.startswith("https://") else host_port(known))
+        return [a for a in dict.fromkeys(told) if service_url(a) != service_url(known)]
+
+    async def _follow(self, camera: Camera, address: str) -> None:
+        """Its service is elsewhere: remember where."""
+        async with self._database.session() as session:
+            row = await session.get_one(Camera, camera.id)
+            history.note(session, row.id, self._clock.now(), history.SYSTEM, "address", row.address, address)
+            row.address = address
+
+    async def told(self, camera: Camera, kind: str, *, gone: bool = False, **detail: Any) -> None:
+        """Open a finding of a camera, or close it."""
+        async with self._database.session() as session:
+            about = findings.Subject.of(camera)
+            if gone:
+                await findings.gone(session, self._clock.now(), [kind], about)
+            else:
+                await findings.tell(session, self._clock.now(), kind, about, **detail)
+
+    async def refused(self, number: str) -> None:
+        """Nobody uses the credential on this camera any more until a person acts."""
+        now = self._clock.now()
+        async with self._database.session() as session:
+            row = await session.get_one(Camera, number)
+            if row.refused_at is None:
+                row.refused_at = now
+                events.append(session, now, "camera.refused", village=row.village, camera=row.id)
+                await findings.tell(session, now, "credential_refused", findings.Subject.of(row), credential=row.credential)
+        # What it knew rests with it: until now who asked was refused without a word sent.
+        self._clients.pop(number, None)
+
+    async def _keep(self, number: str, found: Identity) -> None:
+        now = self._clock.now()
+        async with self._database.session() as session:
+            row = await session.get_one(Camera, number)
+            facts = _facts(found)
+            other = bool(row.device) and _contradicts(row, found)
+            if other:
+                detail = {"was": _shown(row.device or {}), "is": _shown(facts)}
+                await findings.tell(session, now, "identity_changed", findings.Subject.of(row), **detail)
+            else:
+                await self._store(session, row, found, facts)
+        if other:
+            raise ProtocolError("another device answers at this camera's address; look at the finding")
+
+    async def _store(self, session: AsyncSession, row: Camera, found: Identity, facts: dict[str, Any]) -> None:
+        now = self._clock.now()
+        history.note_all(session, row.id, now, history.SYSTEM, row.device or {}, facts, "device.")
+        row.device = facts
+        row.clock_offset, row.seen_at, row.auth_mode, row.problem = found.clock_offset, now, found.mode or None, None
+        await self._keep_login(session, row, found)
+        for kind, profile in chosen(found.profiles).items():
+            _store_stream(session, row, kind, profile, now)
+        about = findings.Subject.of(row)
+        await findings.gone(session, now, ["identity_changed", "credential_refused"], about)
+        if holes := known_holes(facts, self._holes):
+            await findings.tell(session, now, "known_bad_firmware", about, firmware=found.firmware, holes=holes)
+        else:
+            await findings.gone(session, now, ["known_bad_firmware"], about)
+        if found.mode == "none" and row.credential is not None:
+            await findings.tell(session, now, "no_authentication", about, model=found.model)
+        else:
+            await findings.gone(session, now, ["no_authentication"], about)
+        events.append(session, now, "camera.identified", village=row.village, camera=row.id, model=found.model)
+
+    async def _keep_login(self, session: AsyncSession, row: Camera, found: Identity) -> None:
+        """A password that the camera writes into its addresses goes into the vault, and nowhere else."""
+        if found.embedded_login is None or row.credential is not None:
+            return
+        user, password = found.embedded_login
+        name = f"camera-{row.id}"[:40]
+        if await session.get(Credential, name) is None:
+            await registry.keep_login(session, self._vault, name, user, password)
+        history.note(session, row.id, self._clock.now(), history.SYSTEM, "credential", None, name)
+        row.credential = name
+
+
+def serial_of(manufacturer: str, serial: str) -> str:
+    """A serial number as a trait: with its manufacturer, because each counts from one."""
+    return f"{manufacturer} {serial}" if serial else ""
+
+
+def traits_of(device: dict[str, Any] | None, endpoint: str | None) -> Traits:
+    """Of a camera as the registry knows it."""
+    if not device:
+        return Traits(uuid=endpoint or "")
+    serial = serial_of(device.get("manufacturer", ""), device.get("serial") or "")
+    return Traits(endpoint or "", serial, frozenset(device.get("macs") or ()))
+
+
+def roll_of(cameras: Sequence[Camera]) -> Roll:
+    return Roll(Known(c.id, host_port(c.address) if c.address else None, _known_traits(c)) for c in cameras)
+
+
+def _known_traits(camera: Camera) -> Traits:
+    try:
+        return traits_of(camera.device, camera.endpoint)
+    except TROUBLE as e:  # of one file; the others are still told apart
+        log.warning("%s: %s", camera.id, why(e))
+        return Traits(uuid=camera.endpoint or "")
+
+
+def chosen(profiles: Sequence[Profile]) -> dict[str, Profile]:
+    """Main: the largest picture that we can record; sub: the smallest of the others of the same channel, H.264 preferred.
+
+    A recorder or encoder has several channels, each another camera's picture. Of equal pictures the first told is taken:
+    channel 1.
+    """
+    usable = [p for p in profiles if p.stream_url and (p.codec or "H264") in ("H264", "H265")]
+    if not usable:
+        return {}
+    main = max(usable, key=_pixels)
+    others = [p for p in usable if p.stream_url != main.stream_url and (p.width or 0) < (main.width or 0)]
+    others = [p for p in others if _same_channel(p, main)]
+    sub = min(others, key=lambda p: ((p.codec or "H264") != "H264", _pixels(p)), default=None)
+    return {"main": main} | ({"sub": sub} if sub else {})
+
+
+# Dahua's channel=2&subtype=1, Hikvision's /Channels/201
+_CHANNEL = re.compile(r"\bchannel[=_](\d+)|/channels/(\d+)\d\d\b", re.IGNORECASE)
+
+
+def _pixels(profile: Profile) -> int:
+    return (profile.width or 0) * (profile.height or 0)
+
+
+def _same_channel(one: Profile, other: Profile) -> bool:
+    """Profiles of one video source; a source that is not told may be any."""
+    if one.source and other.source:
+        return one.source == other.source
+    if one.source_configuration and other.source_configuration:
+        return one.source_configuration == other.source_configuration
+    mine, its = _CHANNEL.search(one.stream_url or ""), _CHANNEL.search(other.stream_url or "")
+    return mine is None or its is None or (mine[1] or mine[2]) == (its[1] or its[2])
+
+
+def _facts(found: Identity) -> dict[str, Any]:
+    return {
+        "manufacturer": found.manufacturer, "model": found.model, "firmware": found.firmware, "serial": found.serial,
+        "hardware": found.hardware, "macs": found.macs[:MAX_TOLD], "services": _bounded(found.services),
+        "protocols": _bounded(found.protocols),
+        "ptz": next((p.token for p in _of_main(found) if p.ptz), None), "zone": found.time.zone[:80] if found.time else "",
+        "encoders": {kind: p.encoder for kind, p in chosen(found.profiles).items() if p.encoder},
+        "source": next((p.source_configuration for p in _of_main(found) if p.source_configuration), None),
+        "notes": [n[:300] for n in found.notes[:20]],
+    }  # fmt: skip
+
+
+def _bounded(told: dict[str, Any]) -> dict[str, Any]:
+    """Services or protocols of a camera's file: as many and as long as a camera can mean."""
+    fitting = {k: v for k, v in told.items() if len(k) <= MAX_URL and len(str(v)) <= MAX_URL}
+    return dict(list(fitting.items())[:MAX_TOLD])
+
+
+def _of_main(found: Identity) -> list[Profile]:
+    """Profiles of the main stream's channel: where texts are placed and what is turned belongs to the same camera."""
+    main = chosen(found.profiles).get("main")
+    return [p for p in found.profiles if main is None or _same_channel(p, main)]
+
+
+def _contradicts(row: Camera, found: Identity) -> bool:
+    serial = serial_of(found.manufacturer, found.serial)
+    here = Roll([Known(row.id, "here", traits_of(row.device, None))])
+    return here.judge("here", Traits("", serial, frozenset(found.macs))).kind == "replaced"
+
+
+def _shown(device: dict[str, Any]) -> dict[str, Any]:
+    return {k: device.get(k) for k in ("manufacturer", "model", "serial", "macs")}
+
+
+def _store_stream(session: AsyncSession, camera: Camera, kind: str, profile: Profile, now: Any) -> None:
+    row = next((s for s in camera.streams if s.kind == kind), None)
+    if row is None:
+        row = Stream(id=f"{camera.id}/{kind}", camera=camera.id, kind=kind, record=True)
+        camera.streams.append(row)
+    told = {k: v for k, v in asdict(profile).items() if k in ("codec", "width", "height", "fps", "bitrate", "snapshot_url")}
+    if not row.from_inventory:
+        told["url"] = profile.stream_url
+    history.note_all(session, camera.id, now, history.SYSTEM, {k: getattr(row, k) for k in told}, told, f"streams.{kind}.")
+    for key, value in told.items():
+        setattr(row, key, value)

@@ -1,0 +1,215 @@
+"""The list of cameras that were ordered: CSV or XLSX from the village or the contractor, brought into the registry.
+
+Columns are told by their heading, Chinese or English. Every bad line is named at once and nothing is taken over
+then. A camera that the registry has already (same address, or same village and site) is left as it is.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import ipaddress
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.onvif.addresses import host_of, host_port, service_url
+from cameras.registry import history, workbook
+from cameras.registry.inventory import CameraEntry
+from cameras.registry.registry import free_id
+from cameras.registry.rows import add_camera
+from cameras.tables import Camera, Credential, Village
+from core import events
+from core.audit import audit_trail
+from core.errors import InventoryError
+
+HEADINGS = {
+    "village": ("village", "村", "行政村", "村庄"),
+    "site": ("site", "点位", "位置", "安装地点"),
+    "name": ("name", "名称", "摄像机名称"),
+    "address": ("address", "ip", "地址", "ip地址"),
+    "longitude": ("longitude", "lon", "经度"),
+    "latitude": ("latitude", "lat", "纬度"),
+    "expected_make": ("make", "expected make", "品牌", "型号", "品牌型号"),
+    "credential": ("credential", "账号", "凭据"),
+    "sponsor": ("sponsor", "捐建", "赞助单位"),
+    "cost": ("cost", "造价", "费用"),
+    "legal_class": ("legal class", "法定类别"),
+    "responsible": ("responsible", "责任人"),
+    "contract": ("contract", "合同号"),
+    "warranty_until": ("warranty until", "质保期至"),
+    "installed": ("installed", "安装日期"),
+}
+MAX_ROWS = 20_000
+MAX_FILE = 10_000_000  # bytes of a CSV file
+
+
+@dataclass(slots=True)
+class Imported:
+    added: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
+
+
+def read(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """(line, values by field) of a CSV (UTF-8 or GB 18030) or XLSX file. Raises InventoryError."""
+    try:
+        lines = workbook.rows(path, MAX_ROWS + 2) if path.suffix.lower() in (".xlsx", ".xlsm") else _csv(path)
+        rows = list(itertools.islice(lines, MAX_ROWS + 2))
+    except OSError as e:
+        raise InventoryError([f"{path}: cannot be read ({e.strerror})"]) from e
+    if not rows:
+        raise InventoryError([f"{path}: the file is empty; its first line must name the columns"])
+    columns = [_field(heading) for heading in rows[0]]
+    if "village" not in columns or not {"site", "address"} & set(columns):
+        raise InventoryError(
+            [f"{path}:1: the first line must name the columns, among them village (村) and site (点位) or address (地址)"]
+        )
+    if len(rows) > MAX_ROWS + 1:
+        raise InventoryError([f"{path}: more than {MAX_ROWS} lines; give at most {MAX_ROWS} at a time"])
+    return [
+        (number, {c: v.strip() for c, v in zip(columns, row, strict=False) if c and v.strip()})
+        for number, row in enumerate(rows[1:], 2)
+        if any(v.strip() for v in row)
+    ]
+
+
+def _field(heading: str) -> str:
+    plain = heading.strip().lower().replace("_", " ")
+    return next((name for name, words in HEADINGS.items() if plain in words), "")
+
+
+def _csv(path: Path) -> Iterator[list[str]]:
+    if path.stat().st_size > MAX_FILE:
+        raise InventoryError(
+            [f"{path}: the file is larger than {MAX_FILE // 1_000_000} MB; give at most {MAX_ROWS} lines at a time"]
+        )
+    raw = path.read_bytes()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("gb18030", "replace")  # as Excel saves it in China
+    try:
+        for row in csv.reader(io.StringIO(text, newline="")):
+            yield row[: workbook.MAX_COLUMNS]
+    except csv.Error as e:
+        raise InventoryError([f"{path}: not a CSV file ({e}); save it as .xlsx or .csv"]) from e
+
+
+async def bring_in(
+    session: AsyncSession, rows: Sequence[tuple[int, dict[str, str]]], name: str, at: datetime, actor: str
+) -> Imported:
+    """Add what the registry does not have. Raises InventoryError with every problem; then nothing is added."""
+    villages = {v.code: v for v in await session.scalars(select(Village))}
+    codes = {v.name: v.code for v in villages.values()} | {c: c for c in villages}
+    credentials = set(await session.scalars(select(Credential.name)))
+    cameras = (await session.scalars(select(Camera))).all()
+    book = _Book(cameras)
+    users: dict[str, set[str]] = {}  # villages by credential
+    for camera in cameras:
+        if camera.credential and not camera.retired:
+            users.setdefault(camera.credential, set()).add(camera.village)
+    result, problems, entries = Imported(), list[str](), list[CameraEntry]()
+    for line, values in rows:
+        village = codes.get(values.get("village", ""))
+        if village is None:
+            problems.append(
+                f"{name}:{line}: there is no village '{values.get('village', '')}'; use the code or name of the inventory"
+            )
+            continue
+        if values.get("credential") and values["credential"] not in credentials:
+            problems.append(f"{name}:{line}: there is no credential '{values['credential']}'; add it to the inventory first")
+            continue
+        if sentence := _foreign(villages[village], values, users):
+            problems.append(f"{name}:{line}: {sentence}")
+            continue
+        known = book.find(village, values)
+        if known is not None:
+            result.known.append(known)
+            continue
+        try:
+            entry = _entry(book.next_id(village), village, values)
+        except ValidationError as e:
+            problems += [f"{name}:{line}: {'.'.join(map(str, err['loc']))}: {err['msg']}" for err in e.errors()]
+            continue
+        except ValueError as e:
+            problems.append(f"{name}:{line}: {e}")
+            continue
+        book.add(entry)
+        entries.append(entry)
+    if problems:
+        raise InventoryError(problems)
+    for entry in entries:
+        await add_camera(session, entry)
+        history.note(session, entry.id, at, actor, "expected", None, name)
+        result.added.append(entry.id)
+    if entries:
+        events.append(session, at, "cameras.registry.import_list", added=len(entries))
+        await audit_trail.record(session, at, actor, "cameras.expect", name, added=len(entries))
+    return result
+
+
+def _foreign(village: Village, values: dict[str, str], users: dict[str, set[str]]) -> str:
+    """Why a line may not name its credential: a list is a contractor's word, and whoever is at its address would be told it."""
+    credential, address = values.get("credential", ""), values.get("address", "")
+    if not credential:
+        return ""
+    if users.get(credential) and village.code not in users[credential]:
+        return f"the credential '{credential}' is used in other villages only; give a camera of {village.code} it in the inventory first"
+    if not village.subnets:
+        return f"{village.code} has no subnets, so nothing bounds where a credential is told; add them to the inventory first"
+    if not address:
+        return ""
+    try:
+        host = ipaddress.ip_address(host_of(service_url(address)))
+    except ValueError:
+        return f"'{address}' is no IP address; a line that names a credential needs one of the village's subnets"
+    if not any(host in ipaddress.ip_network(s, strict=False) for s in village.subnets):
+        return f"{address} lies outside the subnets of {village.code} ({', '.join(village.subnets)}); a line that names a credential must not"
+    return ""
+
+
+def _site(camera: Camera) -> str:
+    """Empty where its file tells none that can be read."""
+    site = camera.profile.get("site") if isinstance(camera.profile, dict) else None
+    return site if isinstance(site, str) else ""
+
+
+class _Book:
+    """What is there already, and the next free number of each village."""
+
+    def __init__(self, cameras: Sequence[Camera]):
+        self._ids = {c.id for c in cameras}
+        self._by_address = {host_port(c.address): c.id for c in cameras if c.address and not c.retired}
+        self._by_site = {(c.village, s): c.id for c in cameras if not c.retired for s in (_site(c), c.name) if s}
+
+    def find(self, village: str, values: dict[str, str]) -> str | None:
+        if address := values.get("address"):
+            return self._by_address.get(host_port(address))
+        return self._by_site.get((village, values.get("site", "")))
+
+    def next_id(self, village: str) -> str:
+        return free_id(self._ids, village)
+
+    def add(self, entry: CameraEntry) -> None:
+        self._ids.add(entry.id)
+        if entry.address:
+            self._by_address[host_port(entry.address)] = entry.id
+        if entry.site:
+            self._by_site[entry.village, entry.site] = entry.id
+
+
+def _entry(number: str, village: str, values: dict[str, str]) -> CameraEntry:
+    facts: dict[str, Any] = {k: v for k, v in values.items() if k not in ("village", "longitude", "latitude")}
+    if ("longitude" in values) != ("latitude" in values):
+        raise ValueError("longitude and latitude belong together; give both or neither")
+    if "longitude" in values:
+        facts["position"] = (values["longitude"], values["latitude"])
+    facts["name"] = values.get("name") or values.get("site") or number
+    return CameraEntry.model_validate({"id": number, "village": village, **facts})

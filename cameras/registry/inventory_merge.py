@@ -1,0 +1,142 @@
+"""What an inventory file changes: a three-way merge between the file as it was last applied, the file now, and the registry.
+
+A field of the registry changes only where the file changed since it was last applied. Where the file changed and the
+registry holds something else by then (an address that was followed, a credential that was rotated), that is a conflict,
+which a person decides. What the file does not say counts as its default. Pure functions; `cameras.registry.registry` reads and
+writes the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from cameras.registry.inventory import CameraEntry, CredentialEntry, Inventory, PolicyEntry, StreamEntry, VillageEntry
+
+KINDS: Final = ("main", "sub")
+SUB_STREAM: Final = "streams.sub"  # whether there is one
+Fields = dict[str, Any]
+Thing = tuple[str, str]  # ("camera", its id), ("village", its code), ("policy" or "credential", its name)
+
+
+class _NotSaid:
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+NOT_SAID: Final = _NotSaid()
+"""In place of a required field's value where the file did not have the thing yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A field in which file and registry differ because the file changed."""
+
+    field: str
+    applied: Any
+    file: Any
+    registry: Any
+
+    @property
+    def conflict(self) -> bool:
+        """The registry changed too."""
+        return bool(self.registry != self.applied)
+
+
+@dataclass(slots=True)
+class Merge:
+    """What applying the file would do."""
+
+    added: list[Thing] = field(default_factory=list)
+    changed: dict[Thing, list[Difference]] = field(default_factory=dict)
+    restored: list[str] = field(default_factory=list)  # retired cameras that the file has again
+    retired: list[str] = field(default_factory=list)  # cameras that the file had and has no more
+    not_in_file: list[str] = field(default_factory=list)  # cameras of the registry that never were in the file: they stay
+    kept_retired: list[str] = field(default_factory=list)  # in the file, and retired by hand since it was applied
+
+    @property
+    def conflicts(self) -> dict[Thing, list[Difference]]:
+        found = {thing: [d for d in differences if d.conflict] for thing, differences in self.changed.items()}
+        return {thing: differences for thing, differences in found.items() if differences}
+
+    @property
+    def empty(self) -> bool:
+        return not (self.added or self.changed or self.restored or self.retired)
+
+
+def merge(applied: Inventory | None, file: Inventory, registry: Inventory, retired: frozenset[str] = frozenset()) -> Merge:
+    """`applied`: the file as it was last applied, None where none was. `registry` holds retired cameras as well."""
+    wanted, there = dict(things(file)), dict(things(registry))
+    before = wanted if applied is file else dict(things(applied)) if applied else {}
+    result = Merge()
+    for thing, fields in wanted.items():
+        kind, key = thing
+        if thing not in there:
+            result.added.append(thing)
+            continue
+        if kind == "camera" and key in retired:
+            (result.kept_retired if thing in before else result.restored).append(key)
+        base = before.get(thing) or defaults(kind)
+        if differences := list(_differences(base, fields, there[thing])):
+            result.changed[thing] = differences
+    for thing in there:
+        kind, key = thing
+        if kind == "camera" and thing not in wanted and key not in retired:
+            (result.retired if thing in before else result.not_in_file).append(key)
+    return result
+
+
+def _differences(applied: Mapping[str, Any], file: Fields, registry: Fields) -> Iterator[Difference]:
+    for name, value in file.items():
+        if name == SUB_STREAM:
+            if value and not registry[name]:  # a camera may have one that the file does not name; none is taken away
+                yield Difference(name, False, True, False)
+        elif value != applied[name] and value != registry[name]:
+            yield Difference(name, applied[name], value, registry[name])
+
+
+def things(inventory: Inventory) -> Iterator[tuple[Thing, Fields]]:
+    """Everything in an inventory, each as plain fields."""
+    for credential in inventory.credentials:
+        yield ("credential", credential.name), {"username": credential.username}
+    for policy in inventory.policies:
+        yield ("policy", policy.name), policy.model_dump(mode="json", exclude={"name"})
+    for village in inventory.villages:
+        yield ("village", village.code), village_fields(village)
+    for camera in inventory.cameras:
+        yield ("camera", camera.id), camera_fields(camera)
+
+
+def village_fields(entry: VillageEntry) -> Fields:
+    return {**entry.model_dump(mode="json", exclude={"code"}), "area_km2": entry.area}
+
+
+def camera_fields(entry: CameraEntry) -> Fields:
+    """A camera's fields; those of its streams as 'streams.main.url' and so on."""
+    fields = entry.model_dump(mode="json", exclude={"id", "streams"}) | {SUB_STREAM: entry.streams.sub is not None}
+    for kind in KINDS:
+        stream: StreamEntry = getattr(entry.streams, kind) or StreamEntry()
+        fields |= {f"streams.{kind}.{key}": value for key, value in stream.model_dump(mode="json").items()}
+    return fields
+
+
+_MODELS: Mapping[str, tuple[type[BaseModel], str]] = {
+    "credential": (CredentialEntry, "name"), "policy": (PolicyEntry, "name"), "village": (VillageEntry, "code"),
+    "camera": (CameraEntry, "id"),
+}  # fmt: skip
+
+
+@cache
+def defaults(kind: str) -> Mapping[str, Any]:
+    """The fields of a thing of which the file says nothing."""
+    model, key = _MODELS[kind]
+    blank = model.model_construct()
+    plain = blank.model_dump(mode="json", warnings=False)
+    if kind == "camera":
+        plain = camera_fields(CameraEntry(id="x", name="x", village="x"))
+    required = {name for name, info in model.model_fields.items() if info.is_required()}
+    return {**plain, **dict.fromkeys(required - {key}, NOT_SAID)}

@@ -1,0 +1,346 @@
+"""The registry: the station's truth about villages and cameras, in the database.
+
+`plan` says what an inventory file changes, `apply` brings that in, in one transaction, `export` writes an inventory back.
+The registry belongs to the station: what it learned is changed by a file only where the file itself changed since it was
+last applied (cameras.registry.inventory_merge). A camera that leaves the file is retired, never deleted: its footage and history stay.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.registry import acceptance, history
+from cameras.registry.inventory import (
+    CameraEntry,
+    CredentialEntry,
+    Inventory,
+    PolicyEntry,
+    VillageEntry,
+    kept_too_short,
+    uncollected,
+)
+from cameras.registry.inventory_merge import Difference, Merge, merge, things
+from cameras.registry.rows import add_camera, change_camera, entry_of, new_row, set_retired, update_row
+from cameras.tables import Camera, Credential, InventoryApplied, Policy, Stream, Village, profile_of
+from core import events
+from core.accounts.scope import Villages, within
+from core.audit import audit_trail
+from core.errors import ConflictError, NotFoundError, UsageError
+from core.network.authenticator import ClearLogin
+from core.secrets import Vault
+
+MOST_RETIRED = 0.05  # share of the cameras that may go without a second word
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `apply` would change, in words, and what stays."""
+
+    merge: Merge
+    last: InventoryApplied | None
+
+    @property
+    def empty(self) -> bool:
+        return self.merge.empty
+
+    @property
+    def added(self) -> list[str]:
+        return [" ".join(thing) for thing in self.merge.added]
+
+    @property
+    def changed(self) -> dict[str, list[str]]:
+        """Thing → 'field: registry → file'."""
+        found = {
+            " ".join(thing): [f"{d.field}: {d.registry!r} → {d.file!r}" for d in differences]
+            for thing, differences in self.merge.changed.items()
+        }
+        for camera in self.merge.restored:
+            found.setdefault(f"camera {camera}", []).append("retired: True → False")
+        return found
+
+    @property
+    def retired(self) -> list[str]:
+        return [f"camera {camera}" for camera in self.merge.retired]
+
+    @property
+    def conflicts(self) -> dict[str, list[str]]:
+        """Thing → 'field: file F, registry R, last applied A'."""
+        return {
+            " ".join(thing): [
+                f"{d.field}: file {d.file!r}, registry {d.registry!r}, last applied {d.applied!r}" for d in differences
+            ]
+            for thing, differences in self.merge.conflicts.items()
+        }
+
+
+class Prefer(StrEnum):
+    """Who is right about a field that both the file and the registry changed."""
+
+    FILE = "file"
+    REGISTRY = "registry"
+
+
+async def plan(session: AsyncSession, inventory: Inventory) -> Plan:
+    """What `apply` would change. See cameras.registry.inventory_merge for the rules."""
+    with uncollected():
+        last = await last_applied(session)
+        rows = list(await session.scalars(select(Camera).order_by(Camera.id)))
+        there = await _as_inventory(session, "registry", rows)
+        unchanged = last is not None and last.digest == digest(inventory)
+        before = inventory if unchanged else Inventory.model_validate(last.content) if last else None
+        return Plan(merge(before, inventory, there, frozenset(c.id for c in rows if c.retired)), last)
+
+
+async def last_applied(session: AsyncSession) -> InventoryApplied | None:
+    return await session.scalar(select(InventoryApplied).order_by(InventoryApplied.id.desc()).limit(1))
+
+
+async def is_empty(session: AsyncSession) -> bool:
+    """Whether the registry holds no village and no camera, retired ones included."""
+    return not any([await session.scalar(select(table).limit(1)) for table in (Village.code, Camera.id)])
+
+
+def digest(inventory: Inventory) -> str:
+    """SHA-256 of what an inventory says; comments, order of keys and defaults written out do not count."""
+    return hashlib.sha256(json.dumps(_content(inventory), sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _content(inventory: Inventory) -> dict[str, Any]:
+    return inventory.model_dump(mode="json", exclude_defaults=True)
+
+
+async def apply(
+    session: AsyncSession, inventory: Inventory, at: datetime, actor: str, *, file: str = "", prefer: Prefer | None = None,
+    really: bool = False,
+) -> Plan:  # fmt: skip
+    """Bring into the registry what the file changed since it was last applied, and keep the file as the one applied now.
+
+    Raises ConflictError where file and registry both changed a field and `prefer` does not say who is right, and where more
+    than 5 % of the cameras would be retired, unless `really`. Returns what changed.
+    """
+    changes = await plan(session, inventory)
+    rows = {c.id: c for c in await session.scalars(select(Camera))}
+    _refuse(changes, sum(not c.retired for c in rows.values()), prefer, really=really)
+    await _write_others(session, inventory, changes.merge, prefer)
+    entries = {c.id: c for c in inventory.cameras}
+    for kind, key in changes.merge.added:
+        if kind == "camera":
+            await add_camera(session, entries[key])
+            history.note(session, key, at, actor, "inventory", None, inventory.town)
+    for (kind, key), differences in changes.merge.changed.items():
+        if kind == "camera":
+            change_camera(session, rows[key], _accepted(differences, prefer), at, actor)
+    for key in changes.merge.restored:
+        set_retired(session, rows[key], at, actor, retired=False)
+    for key in changes.merge.retired:
+        set_retired(session, rows[key], at, actor, retired=True)
+    await _note_applied(session, inventory, changes, at, actor, file)
+    return changes
+
+
+def _refuse(changes: Plan, in_use: int, prefer: Prefer | None, *, really: bool) -> None:
+    conflicts = [f"{thing}: {what}" for thing, those in changes.conflicts.items() for what in those]
+    if conflicts and prefer is None:
+        raise ConflictError(
+            f"the file and the registry both changed {len(conflicts)} fields since the file was last applied, the first: "
+            f"{conflicts[0]}; 'inventory plan' lists them; say who is right with --prefer file or --prefer registry"
+        )
+    if len(changes.retired) > MOST_RETIRED * in_use and not really:
+        raise ConflictError(
+            f"this would retire {len(changes.retired)} of {in_use} cameras, which is more than 5 %: "
+            "check that the file is whole, then say so with --really"
+        )
+
+
+def _accepted(differences: list[Difference], prefer: Prefer | None) -> list[Difference]:
+    return [d for d in differences if not d.conflict or prefer is Prefer.FILE]
+
+
+async def _write_others(session: AsyncSession, inventory: Inventory, merge: Merge, prefer: Prefer | None) -> None:
+    """Credentials, policies and villages: what is new, and the accepted fields of what is there."""
+    wanted = dict(things(inventory))
+    for (kind, key), fields in wanted.items():
+        if kind == "camera":
+            continue
+        if (kind, key) in merge.added:
+            session.add(new_row(kind, key, fields))
+        else:
+            values = {d.field: d.file for d in _accepted(merge.changed.get((kind, key), []), prefer)}
+            await update_row(session, kind, key, values)
+    await session.flush()
+
+
+async def _note_applied(
+    session: AsyncSession, inventory: Inventory, changes: Plan, at: datetime, actor: str, file: str
+) -> None:  # fmt: skip
+    """Keep the file as the one applied last; an unchanged one leaves no trace."""
+    now = digest(inventory)
+    if changes.last is None or changes.last.digest != now:
+        await session.execute(delete(InventoryApplied))
+        session.add(InventoryApplied(at=at, actor=actor, file=file[:400], digest=now, content=_content(inventory)))
+    elif changes.empty:
+        return
+    events.append(session, at, "inventory.applied", added=len(changes.added), changed=len(changes.changed))
+    await audit_trail.record(
+        session, at, actor, "inventory.apply", inventory.town, added=len(changes.added), changed=len(changes.changed),
+        retired=changes.retired, digest=now, file=file, conflicts=changes.conflicts,
+    )  # fmt: skip
+
+
+async def retire(session: AsyncSession, numbers: Sequence[str], at: datetime, actor: str, *, retired: bool) -> list[str]:
+    """Take cameras out of use by hand, or back into it; returns those that changed. Raises NotFoundError for an unknown one."""
+    rows = {c.id: c for c in await session.scalars(select(Camera).where(Camera.id.in_(numbers)))}
+    if missing := [n for n in numbers if n not in rows]:
+        raise NotFoundError(f"there is no camera {', '.join(missing)}; 'cameras list' shows those in use")
+    changed = [c for c in rows.values() if c.retired != retired]
+    for camera in changed:
+        set_retired(session, camera, at, actor, retired=retired)
+        await audit_trail.record(session, at, actor, "camera.retire" if retired else "camera.restore", camera.id)
+    return [c.id for c in changed]
+
+
+async def export(session: AsyncSession, town: str) -> Inventory:
+    """The registry as an inventory, without retired cameras."""
+    query = select(Camera).where(Camera.retired.is_(False)).order_by(Camera.id)
+    return await _as_inventory(session, town, await session.scalars(query))
+
+
+async def _as_inventory(session: AsyncSession, town: str, cameras: Iterable[Camera]) -> Inventory:
+    villages = [
+        VillageEntry(
+            code=v.code, name=v.name, boundary=v.boundary, area_km2=v.area_km2, population=v.population,
+            subnets=v.subnets, funding=v.funding, quota_bytes=v.quota_bytes, own_account=v.own_account,
+        )
+        for v in await session.scalars(select(Village).order_by(Village.code))
+    ]  # fmt: skip
+    credentials = [
+        CredentialEntry(name=c.name, username=c.username)
+        for c in await session.scalars(select(Credential).order_by(Credential.name))
+    ]
+    policies = [PolicyEntry(name=p.name, **p.rules) for p in await session.scalars(select(Policy).order_by(Policy.name))]
+    entries = [entry_of(c) for c in cameras]
+    return Inventory(town=town, credentials=credentials, policies=policies, villages=villages, cameras=entries)
+
+
+async def set_password(session: AsyncSession, vault: Vault, name: str, password: str, at: datetime, actor: str) -> None:
+    """Seal a credential's password; cameras that had refused it may be tried again."""
+    row = await session.get(Credential, name)
+    if row is None:
+        raise NotFoundError(f"there is no credential '{name}'; add it to the inventory and apply that first")
+    row.sealed = vault.seal(password, f"credential:{name}")
+    for camera in await session.scalars(select(Camera).where(Camera.credential == name)):
+        if camera.refused_at is not None:
+            camera.problem = None  # it was the refusal
+        camera.refused_at, camera.auth_mode = None, None
+    await audit_trail.record(session, at, actor, "credential.set", name)
+
+
+async def keep_login(session: AsyncSession, vault: Vault, name: str, user: str, password: str) -> None:
+    """Seal user and password under a credential's name, new or not."""
+    row = await session.get(Credential, name)
+    if row is None:
+        row = Credential(name=name, username=user)
+        session.add(row)
+    row.username, row.sealed = user, vault.seal(password, f"credential:{name}")
+    await session.flush()
+
+
+async def stream_login(session: AsyncSession, vault: Vault, camera: Camera) -> tuple[str, str] | None:
+    """As `login`, of a camera, for its streams: a ClearLogin where its file allows that it is sent as it is."""
+    found = await login(session, vault, camera.credential)
+    return ClearLogin(found) if found is not None and allows_clear(camera) else found
+
+
+def allows_clear(camera: Camera) -> bool:
+    """Its file allows that its streams are told the password as it is: true, and nothing that only looks like it."""
+    return isinstance(camera.profile, dict) and camera.profile.get("allow_clear_password") is True
+
+
+async def login(session: AsyncSession, vault: Vault, name: str | None) -> tuple[str, str] | None:
+    """User and password of a credential; None where the camera names none or it has no password yet.
+
+    `MINWANG_CREDENTIAL_<NAME>` in the environment stands in for the vault (foreground recording).
+    """
+    if name is None:
+        return None
+    row = await session.get(Credential, name)
+    if row is None:
+        return None
+    from_environment = os.environ.get(f"MINWANG_CREDENTIAL_{name.upper().replace('-', '_')}")
+    if from_environment is not None:
+        return row.username, from_environment
+    return (row.username, vault.open(row.sealed, f"credential:{name}")) if row.sealed else None
+
+
+async def cameras(session: AsyncSession, villages: Sequence[str] | None = None) -> list[Camera]:
+    """Cameras in use, within a scope of villages (None: all)."""
+    query = select(Camera).where(Camera.retired.is_(False)).order_by(Camera.village, Camera.id)
+    if villages is not None:
+        query = query.where(Camera.village.in_(villages))
+    return list(await session.scalars(query))
+
+
+async def check_villages(session: AsyncSession, codes: Sequence[str], villages: Villages) -> None:
+    """Raises NotFoundError, alike for a village that the town does not have and one outside a scope (None: the whole town)."""
+    known = set(await session.scalars(select(Village.code).where(Village.code.in_(codes), within(Village.code, villages))))
+    if missing := [v for v in codes if v not in known]:
+        raise NotFoundError(f"there is no village '{missing[0]}'")
+
+
+def watched_stream(camera: Camera) -> Stream | None:
+    """The stream that patrol and search read: the sub-stream where it is recorded, else the main stream.
+
+    A sub-stream's keyframes cost a fifth to decode.
+    """
+    recorded = {s.kind: s for s in camera.streams if s.record and s.url}
+    return recorded.get("sub") or recorded.get("main")
+
+
+def visited_stream(camera: Camera) -> Stream | None:
+    """The stream that patrol visits where nothing of the camera is recorded: the sub-stream where there is one."""
+    if watched_stream(camera) is not None:
+        return None
+    there = {s.kind: s for s in camera.streams if s.url}
+    return there.get("sub") or there.get("main")
+
+
+def free_id(taken: Collection[str], village: str) -> str:
+    """The next number of a village: wangjia-001, wangjia-002 …"""
+    return next(n for i in range(1, 100_000) if (n := f"{village}-{i:03d}") not in taken)
+
+
+async def add_met(session: AsyncSession, village: str, name: str, address: str, credential: str | None) -> Camera:
+    """A camera that was met, not ordered. Raises NotFoundError for a village or credential that there is not."""
+    if await session.get(Village, village) is None:
+        raise NotFoundError(f"there is no village '{village}'")
+    if credential is not None and await session.get(Credential, credential) is None:
+        raise NotFoundError(f"there is no credential '{credential}'; add it to the inventory first")
+    number = free_id(set(await session.scalars(select(Camera.id))), village)
+    entry = CameraEntry(id=number, name=name, village=village, address=address, credential=credential)
+    return await add_camera(session, entry)
+
+
+def change_profile(session: AsyncSession, camera: Camera, facts: dict[str, Any], at: datetime, actor: str) -> None:
+    """Set some of a camera's fields as the inventory knows them. Raises UsageError for a value that it would refuse."""
+    try:
+        profile = profile_of(entry_of(camera).model_copy(update=facts).model_dump(mode="json", exclude_none=True))
+        entry = CameraEntry.model_validate({**profile, "id": camera.id, "name": camera.name, "village": camera.village})
+    except ValidationError as e:
+        raise UsageError("; ".join(f"{'.'.join(map(str, x['loc']))}: {x['msg']}" for x in e.errors()[:3])) from e
+    if sentence := kept_too_short(camera.id, entry.retention_days, entry.legal_class):
+        raise UsageError(sentence)
+    before = acceptance.signed_facts(camera)
+    history.note_all(session, camera.id, at, actor, camera.profile, profile)
+    camera.profile = profile
+    acceptance.withdraw_if_changed(session, camera, before, at, actor)

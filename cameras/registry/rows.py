@@ -1,0 +1,133 @@
+"""Rows of the registry from entries of an inventory, and back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.registry import acceptance, history
+from cameras.registry.inventory import CameraEntry, PolicyEntry, StreamEntry
+from cameras.registry.inventory_merge import KINDS, SUB_STREAM, Difference
+from cameras.tables import Camera, Credential, Policy, Stream, Village, profile_of
+from core.database import Base
+
+_COLUMNS = ("name", "village", "address", "credential")
+_STREAM_KEYS = ("engine", "record", "schedule", "audio")
+
+
+async def add_camera(session: AsyncSession, entry: CameraEntry) -> Camera:
+    """A camera that the registry does not have yet."""
+    camera = Camera(id=entry.id, **_camera_values(entry))
+    session.add(camera)
+    camera.streams = []
+    _apply_streams(camera, entry)
+    return camera
+
+
+def change_camera(
+    session: AsyncSession, camera: Camera, differences: list[Difference], at: datetime, actor: str
+) -> None:  # fmt: skip
+    """Set single fields, and no other: what the station learned of the rest stays."""
+    streams, profile, before = {s.kind: s for s in camera.streams}, dict(camera.profile), acceptance.signed_facts(camera)
+    for change in differences:
+        history.note(session, camera.id, at, actor, change.field, change.registry, change.file)
+        section, _, key = change.field.removeprefix("streams.").partition(".")
+        if change.field == SUB_STREAM:
+            continue
+        if change.field.startswith("streams."):
+            _set_stream(camera, streams, section, key, change.file)
+        elif change.field in _COLUMNS:
+            setattr(camera, change.field, change.file)
+            if change.field == "credential":  # an account of our own is made anew
+                camera.account_state = camera.account_problem = None
+        elif change.file is None:
+            profile.pop(change.field, None)
+        else:
+            profile[change.field] = change.file
+    if any(d.field == SUB_STREAM for d in differences):
+        _stream(camera, streams, "sub")
+    if profile != camera.profile:
+        camera.profile = profile
+        acceptance.withdraw_if_changed(session, camera, before, at, actor)
+
+
+def _stream(camera: Camera, streams: dict[str, Stream], kind: str) -> Stream:
+    if kind not in streams:
+        defaults = StreamEntry().model_dump(include=set(_STREAM_KEYS))
+        streams[kind] = Stream(id=f"{camera.id}/{kind}", camera=camera.id, kind=kind, from_inventory=False, **defaults)
+        camera.streams.append(streams[kind])
+    return streams[kind]
+
+
+def _set_stream(camera: Camera, streams: dict[str, Stream], kind: str, key: str, value: Any) -> None:
+    row = _stream(camera, streams, kind)
+    if key == "url":
+        row.url, row.from_inventory = value or row.url, value is not None  # without one ONVIF tells it again
+    else:
+        setattr(row, key, value)
+
+
+def _apply_streams(camera: Camera, entry: CameraEntry) -> None:
+    rows = {s.kind: s for s in camera.streams}
+    for kind in KINDS:
+        wanted = getattr(entry.streams, kind)
+        if wanted is None:
+            continue
+        row = rows.get(kind)
+        if row is None:
+            row = Stream(id=f"{entry.id}/{kind}", camera=entry.id, kind=kind)
+            camera.streams.append(row)
+        for key in _STREAM_KEYS:
+            setattr(row, key, getattr(wanted, key))
+        if wanted.url is not None:
+            row.url, row.from_inventory = wanted.url, True
+
+
+def rules_of(entry: PolicyEntry) -> dict[str, Any]:
+    return entry.model_dump(mode="json", exclude={"name"}, exclude_defaults=True)
+
+
+def _camera_values(entry: CameraEntry) -> dict[str, Any]:
+    return {
+        "name": entry.name, "village": entry.village, "address": entry.address, "credential": entry.credential,
+        "profile": profile_of(entry.model_dump(mode="json", exclude_none=True)), "retired": False,
+    }  # fmt: skip
+
+
+def entry_of(camera: Camera) -> CameraEntry:
+    streams = {
+        s.kind: {"url": s.url if s.from_inventory else None, **{key: getattr(s, key) for key in _STREAM_KEYS}}
+        for s in camera.streams
+    }
+    return CameraEntry.model_validate(
+        {
+            "id": camera.id, "name": camera.name, "village": camera.village, "address": camera.address,
+            "credential": camera.credential, **camera.profile, "streams": streams,
+        }
+    )  # fmt: skip
+
+
+def set_retired(session: AsyncSession, camera: Camera, at: datetime, actor: str, *, retired: bool) -> None:
+    """Take a camera out of use, or back into it; its footage and history stay."""
+    history.note(session, camera.id, at, actor, "retired", camera.retired, retired)
+    camera.retired = retired
+
+
+def new_row(kind: str, key: str, fields: dict[str, Any]) -> Base:
+    if kind == "policy":
+        return Policy(name=key, rules=rules_of(PolicyEntry(name=key, **fields)))
+    return Village(code=key, **fields) if kind == "village" else Credential(name=key, **fields)
+
+
+async def update_row(session: AsyncSession, kind: str, key: str, values: dict[str, Any]) -> None:
+    if not values:
+        return
+    if kind == "policy":
+        policy = await session.get_one(Policy, key)
+        policy.rules = rules_of(PolicyEntry.model_validate({"name": key, **policy.rules, **values}))
+        return
+    row = await session.get_one(Village if kind == "village" else Credential, key)
+    for name, value in values.items():
+        setattr(row, name, value)

@@ -1,0 +1,1 @@
+"""Recurring work on cameras: clocks, configuration, credentials, events, exposure, reminders."""

@@ -1,0 +1,162 @@
+"""The hourly look at every camera: does it answer, and what time does it think it is?
+
+One question without credentials a camera. A clock that is off by more than two seconds is set, by whole half-hours
+its zone with it, and asked again: what a camera says after a Set counts, not that it said yes. A camera whose card is
+being read is left alone: its recordings are found by its clock. What a model does not take is remembered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.onboarding.onboarding import AT_ONCE, Onboarding
+from cameras.onvif.addresses import service_url
+from cameras.onvif.camera_clock import CameraTime, camera_time, set_time
+from cameras.onvif.client import SoapClient
+from cameras.onvif.soap import for_people
+from cameras.per_camera import MAX_PROBLEM, TROUBLE, own_trouble, why
+from cameras.registry import findings, model_quirks
+from cameras.tables import Camera, ClockSample
+from core.clock import Clock
+from core.database import Database
+from core.errors import CameraRefused, ProtocolError
+from core.tasks import run_all
+
+log = logging.getLogger(__name__)
+
+TOLERATED = 2.0  # seconds
+NOTEWORTHY = 0.5  # a change of the error that is written down
+ALARMING = 60.0
+SETTING = "clock"
+
+
+@dataclass(slots=True)
+class Look:
+    """What one camera said. `problem` is a sentence where it did not."""
+
+    camera: str
+    told: CameraTime | None = None
+    after: CameraTime | None = None  # asked again after it was set
+    problem: str = ""
+    refused: bool = False
+    outcome: str = ""  # of the setting, for model_notes: refused, ignored
+
+
+@dataclass(slots=True)
+class Round:
+    asked: int = 0
+    silent: list[str] = field(default_factory=list)
+    corrected: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+
+class ClockCare:
+    def __init__(self, database: Database, clock: Clock, onboarding: Onboarding):
+        self._database = database
+        self._clock = clock
+        self._onboarding = onboarding
+
+    async def run_once(self, busy: Collection[str] = ()) -> Round:
+        """Ask every camera; `busy` are the cameras whose clock must not be touched now."""
+        async with self._database.reading() as session:
+            cameras = (
+                await session.scalars(select(Camera).where(Camera.retired.is_(False), Camera.address.is_not(None)))
+            ).all()
+            stubborn = await model_quirks.with_setting(session, SETTING)
+        slots = asyncio.Semaphore(AT_ONCE)
+
+        async def one(camera: Camera) -> Look:
+            async with slots:
+                return await self._look(camera, may_set=camera.id not in busy and camera.refused_at is None, stubborn=stubborn)
+
+        looks = await run_all(*(one(c) for c in cameras))
+        await self._keep(looks)
+        for look in looks:
+            if look.refused:
+                async with own_trouble(self._database, look.camera):
+                    await self._onboarding.refused(look.camera)
+        return _summary(looks)
+
+    async def _look(self, camera: Camera, *, may_set: bool, stubborn: Collection[model_quirks.Key] = ()) -> Look:
+        look = Look(camera.id)
+        try:
+            url = service_url(camera.address or "")
+            client = await self._onboarding.client(camera)
+            # A camera that wants to be asked by name is asked so by its remembered mode; else no credential goes along.
+            look.told = await camera_time(client, url, self._clock)
+            offset = look.told.offset
+            may_set = may_set and camera.device is not None and model_quirks.key(camera) not in stubborn
+            if offset is not None and abs(offset) > TOLERATED and may_set:
+                await self._correct(client, url, look)
+        except CameraRefused as e:
+            look.refused, look.problem = camera.credential is not None, str(e)
+        except TROUBLE as e:
+            look.problem = why(e)
+        return look
+
+    async def _correct(self, client: SoapClient, url: str, look: Look) -> None:
+        assert look.told is not None
+        client.clock_offset = look.told.offset or 0.0
+        try:
+            look.after = await set_time(client, url, self._clock, look.told)
+        except ProtocolError as e:  # its own no; that it went silent says nothing of its model
+            look.outcome = "refused"
+            log.info("%s does not take a time: %s", look.camera, e)
+            return
+        if look.after.offset is None or abs(look.after.offset) > TOLERATED:
+            look.outcome = "ignored"
+
+    async def _keep(self, looks: Sequence[Look]) -> None:
+        """All in one transaction: an hour's looks are one piece of news. Where a camera's cannot be kept, each in its own."""
+        try:
+            async with self._database.session() as session:
+                rows = {c.id: c for c in await session.scalars(select(Camera))}
+                for look in looks:
+                    if (row := rows.get(look.camera)) is not None:
+                        await self._keep_one(session, row, look)
+        except TROUBLE:
+            for look in looks:
+                async with own_trouble(self._database, look.camera), self._database.session() as session:
+                    await self._keep_one(session, await session.get_one(Camera, look.camera), look)
+
+    async def _keep_one(self, session: AsyncSession, row: Camera, look: Look) -> None:
+        now = self._clock.now()
+        if look.told is None:
+            row.problem = for_people(look.problem, MAX_PROBLEM)
+            return
+        row.seen_at, row.problem = now, for_people(look.problem, MAX_PROBLEM) or None
+        was, told = row.clock_offset, look.told.offset
+        row.clock_offset = look.after.offset if look.after is not None else told
+        if told is not None and (was is None or abs(told - was) > NOTEWORTHY or look.after is not None):
+            session.add(ClockSample(camera=row.id, at=now, offset=told, corrected=look.after is not None))
+        if look.outcome:
+            await model_quirks.note(session, row, SETTING, look.outcome, now)
+        about = findings.Subject.of(row)
+        error = row.clock_offset
+        zone = look.told.zone_mistake and look.after is None
+        for kind, there in (("zone_wrong", zone), ("clock_wrong", not zone and error is not None and abs(error) > ALARMING)):
+            if there:
+                # Whole seconds: a finding is not rewritten because a clock trembles.
+                await findings.tell(session, now, kind, about, offset=round(error or 0.0), zone=for_people(look.told.zone))
+            else:
+                await findings.gone(session, now, [kind], about)
+
+
+def _summary(looks: Sequence[Look]) -> Round:
+    result = Round(asked=len(looks))
+    for look in looks:
+        if look.told is None:
+            result.silent.append(look.camera)
+            continue
+        now = look.after.offset if look.after is not None else look.told.offset
+        if look.after is not None and not look.outcome:
+            result.corrected.append(look.camera)
+        elif now is None or abs(now) > TOLERATED:
+            result.wrong.append(look.camera)
+    return result

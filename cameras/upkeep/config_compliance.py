@@ -1,0 +1,253 @@
+"""Cameras are set by their class's policy, and looked after: daily, what has drifted is told or put right.
+
+Each setting is read, compared, written where it differs, and read again. What a model refuses or ignores is
+remembered for that model and firmware and not tried on its other cameras; a value that it rounds is taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.onboarding.onboarding import AT_ONCE, Onboarding
+from cameras.onvif.addresses import service_url
+from cameras.onvif.camera_clock import ntp_servers, set_ntp
+from cameras.onvif.namespaces import DEVICE, MEDIA
+from cameras.onvif.settings import CameraSettings, EncoderSettings, Polygon
+from cameras.per_camera import own_trouble
+from cameras.registry import findings, history, model_quirks
+from cameras.registry.inventory import EncoderPolicy, PolicyEntry
+from cameras.tables import Camera, ModelNote, Policy
+from core.audit import audit_trail
+from core.clock import Clock
+from core.database import Database
+from core.errors import CameraError, CameraRefused, CameraUnreachable, MinwangError
+from core.tasks import run_all
+
+log = logging.getLogger(__name__)
+
+OK, SET, DRIFT, REFUSED, IGNORED, ROUNDED, KNOWN = "ok", "set", "drift", "refused", "ignored", "rounded", "known"
+UNSUPPORTED = "unsupported"
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What became of one setting. known: the model rounds it, and to this value; unsupported: the model refuses or ignores it,
+    which was known and is not tried again. The camera still differs from its policy then."""
+
+    setting: str
+    state: str
+    was: str = ""
+    now: str = ""
+
+
+@dataclass(slots=True)
+class Result:
+    camera: str
+    deeds: list[Deed] = field(default_factory=list)
+    problem: str = ""
+    refused: bool = False
+
+    def of(self, *states: str) -> list[str]:
+        return [d.setting for d in self.deeds if d.state in states]
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """`good` judges what was read, `write` is given it; both `read` and `write` may raise CameraError."""
+
+    name: str
+    read: Callable[[], Awaitable[Any]]
+    good: Callable[[Any], bool]
+    write: Callable[[Any], Awaitable[None]]
+
+
+class PolicyCare:
+    def __init__(self, database: Database, clock: Clock, onboarding: Onboarding):
+        self._database = database
+        self._clock = clock
+        self._onboarding = onboarding
+
+    async def run_once(self, only: Sequence[str] | None = None, *, write: bool = True) -> list[Result]:
+        """Look at every camera that has a policy (or the given ones); `write` False only tells what differs."""
+        async with self._database.reading() as session:
+            query = select(Camera).where(Camera.retired.is_(False), Camera.refused_at.is_(None), Camera.address.is_not(None))
+            cameras = [c for c in await session.scalars(query) if c.device and (only is None or c.id in only)]
+            policies = {p.name: entry for p in await session.scalars(select(Policy)) if (entry := _entry(p)) is not None}
+            notes: dict[model_quirks.Key, dict[str, ModelNote]] = {}
+            for n in await session.scalars(select(ModelNote)):
+                notes.setdefault((n.manufacturer, n.model, n.firmware), {})[n.setting] = n
+        slots = asyncio.Semaphore(AT_ONCE)
+
+        results: list[Result] = []
+
+        async def one(camera: Camera) -> None:
+            async with slots, own_trouble(self._database, camera.id):
+                policy = policies.get(camera.profile.get("policy") or "")
+                if policy is None:
+                    return
+                known = notes.get(model_quirks.key(camera), {})
+                results.append(result := await self._one(camera, policy, known, write=write and policy.enforce))
+                await self._keep(result)
+
+        await run_all(*(one(c) for c in cameras))
+        return sorted(results, key=lambda r: r.camera)
+
+    async def _one(self, camera: Camera, policy: PolicyEntry, known: dict[str, ModelNote], *, write: bool) -> Result:
+        result = Result(camera.id)
+        client = await self._onboarding.client(camera)
+        device = camera.device or {}
+        url = service_url(camera.address or "")
+        settings = CameraSettings(client, {**(device.get("services") or {}), DEVICE: url})
+        try:
+            for setting in _settings(settings, policy, camera, client, url):
+                result.deeds.append(await _care(setting, known.get(setting.name), write=write))
+        except CameraRefused as e:
+            result.refused, result.problem = True, str(e)
+        except CameraError as e:
+            result.problem = str(e)
+        return result
+
+    async def _keep(self, result: Result) -> None:
+        if result.refused:
+            await self._onboarding.refused(result.camera)
+            return
+        now = self._clock.now()
+        async with self._database.session() as session:
+            camera = await session.get_one(Camera, result.camera)
+            for deed in result.deeds:
+                await _note(session, camera, deed, now)
+            about = findings.Subject.of(camera)
+            if drifted := result.of(DRIFT, REFUSED, IGNORED, UNSUPPORTED):
+                if not await findings.is_accepted(session, "drift", about, settings=drifted):
+                    await findings.tell(session, now, "drift", about, settings=drifted)
+            elif not result.problem:
+                await findings.gone(session, now, ["drift"], about)
+            if done := result.of(SET, ROUNDED):
+                await audit_trail.record(session, now, history.SYSTEM, "camera.configure", camera.id, settings=done)
+
+
+def _entry(policy: Policy) -> PolicyEntry | None:
+    """A policy's rules; None where they are none: its cameras are left as they are."""
+    try:
+        return PolicyEntry(name=policy.name, **policy.rules)
+    except (ValueError, TypeError) as e:
+        log.error("the policy '%s' cannot be used: %s; correct it in the inventory", policy.name, str(e).splitlines()[0])
+        return None
+
+
+async def _note(session: AsyncSession, camera: Camera, deed: Deed, now: Any) -> None:
+    if deed.state in (SET, ROUNDED):
+        history.note(session, camera.id, now, history.SYSTEM, f"policy.{deed.setting}", deed.was, deed.now)
+    if deed.state in (REFUSED, IGNORED, ROUNDED):
+        await model_quirks.note(session, camera, deed.setting, deed.state, now, deed.now)
+
+
+async def _care(setting: _Setting, note: ModelNote | None, *, write: bool) -> Deed:
+    """One setting. Raises CameraUnreachable and CameraRefused; what the camera says no to is its answer."""
+    try:
+        was = await setting.read()
+    except (CameraRefused, CameraUnreachable):
+        raise
+    except MinwangError as e:
+        return Deed(setting.name, UNSUPPORTED if note is not None else REFUSED, now=str(e))
+    if setting.good(was):
+        return Deed(setting.name, OK)
+    if note is not None:
+        if note.outcome != ROUNDED:
+            return Deed(setting.name, UNSUPPORTED, str(was), str(was))
+        if note.detail == str(was)[:200]:
+            return Deed(setting.name, KNOWN, str(was), str(was))
+    if not write:
+        return Deed(setting.name, DRIFT, str(was))
+    try:
+        await setting.write(was)
+    except (CameraRefused, CameraUnreachable):
+        raise
+    except MinwangError as e:
+        return Deed(setting.name, REFUSED, str(was), str(e))
+    now = await setting.read()
+    if setting.good(now):
+        return Deed(setting.name, SET, str(was), str(now))
+    return Deed(setting.name, IGNORED if now == was else ROUNDED, str(was), str(now))
+
+
+def _settings(s: CameraSettings, policy: PolicyEntry, camera: Camera, client: Any, url: str) -> list[_Setting]:
+    device = camera.device or {}
+    found: list[_Setting] = []
+    if policy.ntp is not None:
+        ntp = policy.ntp
+
+        async def write_ntp(_: Any) -> None:
+            await set_ntp(client, url, ntp)
+
+        found.append(_Setting("ntp", lambda: ntp_servers(client, url), lambda now: ntp in now, write_ntp))
+    if policy.discoverable is not None:
+        wanted = policy.discoverable
+        found.append(_Setting("discoverable", s.discoverable, lambda now: now == wanted, lambda _: s.set_discoverable(wanted)))
+    for service in policy.shut:
+        found.append(_shut(s, service))
+    for kind in ("main", "sub"):
+        rules, token = getattr(policy, kind), (device.get("encoders") or {}).get(kind)
+        if rules is not None and token is not None:
+            found.append(_encoder(s, kind, token, rules))
+    source = device.get("source")
+    if source is not None and MEDIA in (device.get("services") or {}):
+        texts = [("name_in_picture", camera.name)] * policy.name_in_picture
+        texts += [("time_in_picture", "DateAndTime")] * policy.time_in_picture
+        found += [_text(s, name, source, text) for name, text in texts]
+    if source is not None and camera.profile.get("masks"):
+        found.append(_masks(s, source, camera.profile["masks"]))
+    return found
+
+
+def _masks(s: CameraSettings, source: str, wanted: Sequence[Polygon]) -> _Setting:
+    async def write(_: Any) -> None:
+        await s.set_masks(source, wanted)
+
+    # Cameras with rectangles only round a polygon up: what must be hidden is hidden, that is what counts.
+    return _Setting("masks", lambda: s.masks(source), lambda now: hidden(wanted, list(now.values())), write)
+
+
+def hidden(wanted: Sequence[Polygon], masks: Sequence[Polygon]) -> bool:
+    """Whether the masks hide all that is to be hidden, to 2 % of it."""
+    from shapely import Polygon as Shape  # with numpy it weighs 25 MB, and recorders read inventories too
+    from shapely import unary_union
+
+    there = unary_union([Shape(m).buffer(0) for m in masks if len(m) > 2])
+    return all((shape := Shape(w).buffer(0)).difference(there).area <= 0.02 * shape.area for w in wanted)
+
+
+def _shut(s: CameraSettings, service: str) -> _Setting:
+    async def write(now: dict[str, int]) -> None:
+        await s.shut(service, now[service])
+
+    return _Setting(f"shut {service}", s.open_services, lambda now: service not in now, write)
+
+
+def _encoder(s: CameraSettings, kind: str, token: str, rules: EncoderPolicy) -> _Setting:
+    async def read() -> EncoderSettings:
+        return (await s.encoders()).get(token, EncoderSettings())
+
+    def wanted(now: EncoderSettings) -> EncoderSettings:
+        fps = rules.fps or now.fps or 25.0
+        gop = round(rules.gop_seconds * fps) if rules.gop_seconds is not None else None
+        return EncoderSettings(rules.codec, rules.width, rules.height, rules.fps, rules.bitrate, gop)
+
+    async def write(now: EncoderSettings) -> None:
+        await s.set_encoder(token, wanted(now))
+
+    return _Setting(f"encoder {kind}", read, lambda now: not now.differs(wanted(now)), write)
+
+
+def _text(s: CameraSettings, name: str, source: str, text: str) -> _Setting:
+    async def write(_: Any) -> None:
+        await s.set_text(source, text)
+
+    return _Setting(name, s.texts, lambda now: text in now.values(), write)

@@ -1,0 +1,145 @@
+"""What a camera leaves open to its network, looked at from outside once a day: Telnet, UPnP, and the certificate it shows.
+
+What a camera says of its own services (GetNetworkProtocols) leaves out the very doors that worms come through. Nothing
+is logged in to: a port is opened and closed, UPnP is asked who it is, a TLS handshake is begun.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.discovery import port_scan
+from cameras.onvif.addresses import host_of, service_url
+from cameras.per_camera import own_trouble
+from cameras.registry import findings, history
+from cameras.tables import Camera
+from core.clock import Clock
+from core.database import Database
+from core.errors import UsageError
+from core.tasks import run_all
+
+log = logging.getLogger(__name__)
+
+TELNET = (23, 2323, 9527)  # the last is a maker's debugging shell
+TLS = 443
+UPNP = 1900
+AT_ONCE = 50
+SECONDS = 3.0
+QUESTION = b'M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: "ssdp:discover"\r\nMX: 1\r\nST: upnp:rootdevice\r\n\r\n'
+
+
+@dataclass(slots=True)
+class Seen:
+    """Of one host. certificate: SHA-256 of what it shows, None where it speaks no TLS."""
+
+    telnet: list[int] = field(default_factory=list)
+    upnp: bool = False
+    certificate: str | None = None
+
+
+class Doors:
+    def __init__(
+        self, database: Database, clock: Clock, *, telnet: Sequence[int] = TELNET, tls: int = TLS, upnp: int = UPNP
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._telnet, self._tls, self._upnp = telnet, tls, upnp
+
+    async def run_once(self) -> dict[str, Seen]:
+        """Look at every camera with an address; what was seen by camera."""
+        async with self._database.reading() as session:
+            cameras = (
+                await session.scalars(select(Camera).where(Camera.retired.is_(False), Camera.address.is_not(None)))
+            ).all()
+        hosts: dict[str, str] = {}
+        for camera in cameras:
+            async with own_trouble(self._database, camera.id):
+                hosts[camera.id] = host_of(service_url(camera.address or ""))
+        there = await port_scan.open_ports(sorted({h for h in hosts.values() if h}), (*self._telnet, self._tls))
+        slots = asyncio.Semaphore(AT_ONCE)
+        seen: dict[str, Seen] = {}
+
+        async def one(camera: str) -> None:
+            async with slots, own_trouble(self._database, camera):
+                what = await self._look(hosts[camera], there.get(hosts[camera], []))
+                async with self._database.session() as session:
+                    await self._keep(session, await session.get_one(Camera, camera), what)
+                seen[camera] = what
+
+        await run_all(*(one(c) for c in hosts))
+        return seen
+
+    async def _look(self, host: str, there: Sequence[int]) -> Seen:
+        """At one host, of which these TCP ports are open. Raises UsageError where an address names none."""
+        if not host:  # a connection to no host goes to this machine
+            raise UsageError("its address names no host; correct it in the inventory")
+        return Seen(
+            telnet=[p for p in there if p in self._telnet],
+            upnp=await answers_upnp(host, self._upnp),
+            certificate=await certificate_of(host, self._tls) if self._tls in there else None,
+        )
+
+    async def _keep(self, session: AsyncSession, camera: Camera, seen: Seen) -> None:
+        now, about = self._clock.now(), findings.Subject.of(camera)
+        for kind, there in (("open_telnet", seen.telnet), ("open_upnp", [self._upnp] if seen.upnp else [])):
+            if there:
+                await findings.tell(session, now, kind, about, ports=there)
+            else:
+                await findings.gone(session, now, [kind], about)
+        if seen.certificate is not None and seen.certificate != camera.certificate:
+            history.note(session, camera.id, now, history.SYSTEM, "certificate", camera.certificate, seen.certificate)
+            if camera.certificate is not None:  # stays open until a person says that it is right
+                change = {"was": camera.certificate, "is": seen.certificate}
+                await findings.tell(session, now, "certificate_changed", about, **change)
+            camera.certificate = seen.certificate
+
+
+async def certificate_of(host: str, port: int = TLS) -> str | None:
+    """SHA-256 (hexadecimal) of the certificate that a host shows; None where there is no TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # A camera signs for itself: what counts is that it is the same one as before.
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        async with asyncio.timeout(SECONDS):
+            _, writer = await asyncio.open_connection(host, port, ssl=context)
+    except (OSError, TimeoutError, ssl.SSLError):
+        return None
+    shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.transport.abort()
+    return hashlib.sha256(shown).hexdigest() if shown else None
+
+
+async def answers_upnp(host: str, port: int = UPNP) -> bool:
+    """Whether a host tells strangers about itself over UPnP."""
+    answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    class Listener(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, _addr: object) -> None:
+            if data.startswith(b"HTTP/1.1 200") and not answered.done():
+                answered.set_result(True)
+
+        def error_received(self, _exc: Exception) -> None:
+            if not answered.done():
+                answered.set_result(False)
+
+    try:
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Listener, remote_addr=(host, port))
+    except OSError:
+        return False
+    try:
+        transport.sendto(QUESTION)
+        async with asyncio.timeout(SECONDS):
+            return await answered
+    except TimeoutError:
+        return False
+    finally:
+        transport.close()

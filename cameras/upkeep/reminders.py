@@ -1,0 +1,63 @@
+"""What falls due about a camera's papers: the filing with the county, the warranty, the contract of its maintainer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from cameras.per_camera import TROUBLE, why
+from cameras.registry import findings
+from cameras.tables import Camera
+from core.clock import Clock
+from core.database import Database
+
+log = logging.getLogger(__name__)
+
+FILING_DAYS = 30  # after the start of use (Decree 799, article 14)
+AHEAD = timedelta(days=10)
+ENDS_AHEAD = timedelta(days=60)  # to have a defect mended while the maker still pays
+KINDS = ("filing_due", "warranty_ends", "contract_ends")
+
+
+def due(profile: dict[str, object], today: date) -> Iterator[tuple[str, date]]:
+    """(kind, day) of what is due or was missed, by an inventory entry."""
+    since = _day(profile, "in_use_since")
+    if since is not None and not profile.get("filing_no"):
+        last = since + timedelta(days=FILING_DAYS)
+        if today >= last - AHEAD:
+            yield "filing_due", last
+    for kind, key in (("warranty_ends", "warranty_until"), ("contract_ends", "contract_until")):
+        end = _day(profile, key)
+        # A warranty that is over is a fact, not a task; a contract that is over leaves nobody to mend.
+        if end is not None and end - ENDS_AHEAD <= today and (kind == "contract_ends" or today <= end):
+            yield kind, end
+
+
+def _day(profile: dict[str, object], key: str) -> date | None:
+    text = profile.get(key)
+    return date.fromisoformat(str(text)) if text else None
+
+
+async def look(database: Database, clock: Clock, zone: ZoneInfo) -> int:
+    """Open and close the reminders of every camera; how many are open now."""
+    now = clock.now()
+    today = now.astimezone(zone).date()
+    wanted: set[tuple[str, str]] = set()
+    async with database.session() as session:
+        for camera in await session.scalars(select(Camera).where(Camera.retired.is_(False))):
+            try:
+                found = list(due(camera.profile, today))
+            except TROUBLE as e:  # of one file; what the others' papers say is told
+                log.warning("%s: its papers cannot be read: %s", camera.id, why(e))
+                continue
+            for kind, day in found:
+                wanted.add((camera.id, kind))
+                await findings.tell(session, now, kind, findings.Subject.of(camera), day=day.isoformat())
+        for row in await findings.open_ones(session):
+            if row.kind in KINDS and (row.camera, row.kind) not in wanted:
+                await findings.gone(session, now, [row.kind], findings.Subject(row.camera, row.address, row.village))
+    return len(wanted)

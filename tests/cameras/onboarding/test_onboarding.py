@@ -1,0 +1,489 @@
+"""A village is met, identified, followed, and what is odd about it becomes a finding."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from sqlalchemy import insert, select
+
+from cameras.discovery import unknown_devices, ws_discovery
+from cameras.onboarding import adoption
+from cameras.onboarding.onboarding import Onboarding, chosen
+from cameras.onboarding.survey import Survey
+from cameras.onvif import media, soap
+from cameras.onvif.addresses import address_of, host_port, service_url
+from cameras.onvif.client import http_session
+from cameras.onvif.device import Identity
+from cameras.onvif.media import Profile
+from cameras.registry import findings, history
+from cameras.registry.inventory import CameraEntry, Inventory
+from cameras.registry.registry import apply, set_password
+from cameras.tables import Camera, CameraChange, Credential, DeviceSeen, Finding
+from cameras.tables import Village as VillageRow
+from cameras.virtual.clip import Clip
+from cameras.virtual.crowd import Crowd, device_of
+from cameras.virtual.makes import MAKES, Make
+from core.audit.audit_trail import AuditRow
+from core.clock import SystemClock
+from core.database import Database
+from core.errors import ConflictError, NotFoundError
+from core.secrets import Vault
+from health import checklist
+from tests.ports import free_port
+
+LOGIN = ("minwang", "geheim-123")
+PORTS = (free_port(), free_port())
+DISCOVERY_PORT = free_port(socket.SOCK_DGRAM)
+NET = "127.78.0"
+PLAIN, LOCKING = MAKES[0], next(m for m in MAKES if "locks_out" in m.quirks)
+CLONE = next(m for m in MAKES if "clone" in m.quirks)
+
+
+@dataclass
+class Village:
+    """A village of virtual cameras and its registry."""
+
+    database: Database
+    onboarding: Onboarding
+    survey: Survey
+    vault: Vault
+    http: aiohttp.ClientSession
+    folder: Path
+    crowd: Crowd | None = None
+
+    async def start(self, makes: Sequence[tuple[int, int, Make]], clip: Clip) -> Crowd:
+        """(host part, serial number, make) of each camera; a crowd before it goes."""
+        await self.stop()
+        self.crowd = Crowd([device_of(n, make, clip, f"{NET}.{host}", LOGIN, PORTS) for host, n, make in makes])
+        await self.crowd.start(discovery_port=DISCOVERY_PORT)
+        return self.crowd
+
+    async def stop(self) -> None:
+        if self.crowd is not None:
+            await self.crowd.stop()
+            self.crowd = None
+
+    async def look(self) -> dict[str, int]:
+        found = await ws_discovery.sweep([f"{NET}.0/28"], 0.4, DISCOVERY_PORT)
+        return (await self.survey.keep(found)).counts
+
+    async def identify(self) -> dict[str, str]:
+        async with self.database.reading() as session:
+            cameras = (await session.scalars(select(Camera))).all()
+        return (await self.onboarding.run(cameras)).failed
+
+    async def camera(self, number: str) -> Camera:
+        async with self.database.reading() as session:
+            return await session.get_one(Camera, number)
+
+    async def findings(self) -> list[tuple[str, str | None]]:
+        async with self.database.reading() as session:
+            return sorted((f.kind, f.camera) for f in await findings.open_ones(session))
+
+
+@pytest.fixture
+async def village(database: Database, tmp_path: Path) -> AsyncIterator[Village]:
+    clock, vault = SystemClock(), await asyncio.to_thread(Vault.open_or_create, tmp_path / "key")
+    inventory = Inventory.model_validate(
+        {
+            "town": "t", "villages": [{"code": "v", "name": "V", "subnets": [f"{NET}.0/28"]}],
+            "credentials": [{"name": "village", "username": LOGIN[0]}],
+            "cameras": [
+                {"id": f"v-{i}", "name": f"V {i}", "village": "v", "address": f"{NET}.{i}:{PORTS[0]}", "credential": "village"}
+                for i in (1, 2)
+            ],
+        }
+    )  # fmt: skip
+    async with database.session() as session:
+        await apply(session, inventory, clock.now(), "test")
+        await set_password(session, vault, "village", LOGIN[1], clock.now(), "test")
+    async with http_session() as http:
+        onboarding = Onboarding(database, vault, clock, http)
+        made = Village(database, onboarding, Survey(database, clock, onboarding, DISCOVERY_PORT), vault, http, tmp_path)
+        yield made
+        await made.stop()
+
+
+async def test_a_village_is_met_and_identified(village: Village, clip: Clip) -> None:
+    await village.start([(1, 1, PLAIN), (2, 2, PLAIN), (3, 3, PLAIN)], clip)
+    assert await village.look() == {"first": 2, "new": 1}
+    assert await village.identify() == {}
+    assert await village.look() == {"known": 2, "new": 1}
+    camera = await village.camera("v-1")
+    assert camera.device is not None and camera.device["model"] == PLAIN.model and camera.device["macs"]
+    assert {s.kind: (s.codec, s.width) for s in camera.streams} == {"main": ("H264", 1280), "sub": ("H264", 640)}
+    assert await village.findings() == [("unknown_device", None)]
+    async with village.database.reading() as session:
+        changes = {c.field for c in await history.of(session, "v-1")}
+        met = (await session.scalars(select(DeviceSeen).order_by(DeviceSeen.address))).all()
+    assert {"device.serial", "endpoint", "streams.main.url"} <= changes
+    assert [(d.verdict, d.village) for d in met] == [("known", "v"), ("known", "v"), ("new", "v")]
+
+
+async def test_what_is_seen_again_writes_no_history(village: Village, clip: Clip) -> None:
+    await village.start([(1, 1, PLAIN), (2, 2, PLAIN)], clip)
+    await village.look()
+    await village.identify()
+
+    async def count() -> int:
+        async with village.database.reading() as session:
+            return len(list(await history.of(session, "v-1")))
+
+    before = await count()
+    await village.look()
+    await village.identify()
+    assert await count() == before
+
+
+async def test_a_camera_is_followed_to_another_address(village: Village, clip: Clip) -> None:
+    await village.start([(1, 1, PLAIN), (2, 2, PLAIN)], clip)
+    await village.look()
+    await village.identify()
+    await village.start([(9, 1, PLAIN), (2, 2, PLAIN)], clip)
+    assert await village.look() == {"moved": 1, "known": 1}
+    assert (await village.camera("v-1")).address == f"{NET}.9:{PORTS[0]}"
+    assert await village.identify() == {}
+    async with village.database.reading() as session:
+        (change,) = [c for c in await history.of(session, "v-1") if c.field == "address"]
+    assert (change.actor, change.old, change.new) == ("system", f"{NET}.1:{PORTS[0]}", f"{NET}.9:{PORTS[0]}")
+    assert await village.look() == {"known": 2}
+    assert await village.findings() == [("moved", "v-1")]  # until a person has confirmed it
+    async with village.database.session() as session:
+        row, now = await session.get_one(Camera, "v-1"), SystemClock().now()
+        with pytest.raises(NotFoundError):
+            await adoption.confirm_move(session, row, f"{NET}.1:{PORTS[0]}", None, now, "wang", "seen there")
+        await adoption.confirm_move(session, row, f"{NET}.9:{PORTS[0]}", ("v",), now, "wang", "seen there")
+        said = (await session.scalars(select(AuditRow).where(AuditRow.action == "camera.move"))).one()
+    assert (said.actor, said.object) == ("wang", "v-1") and await village.findings() == []
+    async with village.database.reading() as session:
+        assert [c.field for c in await history.of(session, "v-1")].count("address") == 1
+
+
+@pytest.mark.parametrize("why", ["old_address_answers", "outside_subnets", "no_digest"])
+async def test_a_move_that_may_be_a_relay_is_confirmed_by_a_person_first(village: Village, clip: Clip, why: str) -> None:
+    """Its credential is not even sent there."""
+    await village.start([(1, 1, PLAIN), (2, 2, PLAIN)], clip)
+    await village.look()
+    await village.identify()
+    async with village.database.session() as session:
+        if why == "outside_subnets":
+            (await session.get_one(VillageRow, "v")).subnets = [f"{NET}.0/30"]
+        elif why == "no_digest":
+            (await session.get_one(Camera, "v-1")).auth_mode = "wsse"
+    await village.start([(9, 1, PLAIN), (2, 2, PLAIN), *([(1, 5, PLAIN)] if why == "old_address_answers" else [])], clip)
+    for _ in range(2):
+        assert (await village.look())["moved"] == 1
+    assert (await village.camera("v-1")).address == f"{NET}.1:{PORTS[0]}"
+    assert ("moved", "v-1") in await village.findings()
+    async with village.database.reading() as session:
+        (finding,) = (await session.scalars(select(Finding).where(Finding.kind == "moved"))).all()
+    assert (finding.detail["why"], finding.detail["followed"]) == (why, False)
+    async with village.database.session() as session:
+        row, now = await session.get_one(Camera, "v-1"), SystemClock().now()
+        with pytest.raises(NotFoundError):
+            await adoption.confirm_move(session, row, f"{NET}.2:{PORTS[0]}", None, now, "wang", "seen there")
+        with pytest.raises(ConflictError):
+            await adoption.confirm_move(session, row, f"{NET}.9:{PORTS[0]}", ("w",), now, "wang", "seen there")
+        await adoption.confirm_move(session, row, f"{NET}.9:{PORTS[0]}", None, now, "wang", "seen there")
+    assert (await village.camera("v-1")).address == f"{NET}.9:{PORTS[0]}"
+    assert ("moved", "v-1") not in await village.findings()
+
+
+async def test_cameras_that_changed_places_wait_for_a_person(village: Village, clip: Clip) -> None:
+    await village.start([(1, 1, PLAIN), (2, 2, PLAIN)], clip)
+    await village.look()
+    await village.identify()
+    await village.start([(1, 2, PLAIN), (2, 1, PLAIN)], clip)
+    assert await village.look() == {"moved": 2}
+    assert await village.findings() == [("moved", "v-1"), ("moved", "v-2")]
+    async with village.database.session() as session:
+        for camera, host in (("v-1", 2), ("v-2", 1)):
+            row = await session.get_one(Camera, camera)
+            await adoption.confirm_move(session, row, f"{NET}.{host}:{PORTS[0]}", None, SystemClock().now(), "wang", "swapped")
+    assert await village.look() == {"known": 2} and await village.findings() == []
+
+
+async def test_another_device_at_the_address_is_not_taken_for_the_camera(village: Village, clip: Clip) -> None:
+    await village.start([(1, 1, PLAIN), (2, 2, PLAIN)], clip)
+    await village.look()
+    await village.identify()
+    await village.start([(1, 77, PLAIN), (2, 2, PLAIN)], clip)
+    assert await village.look() == {"replaced": 1, "known": 1}
+    failed = await village.identify()
+    assert set(failed) == {"v-1"} and "another device" in failed["v-1"]
+    camera = await village.camera("v-1")
+    assert camera.device is not None and camera.device["serial"] == "a00001"
+    assert await village.findings() == [("identity_changed", "v-1")]
+
+
+async def test_a_thief_of_the_uuid_gets_no_video_and_no_password(village: Village, clip: Clip) -> None:
+    """A device that answers with a camera's UUID from elsewhere is asked once, and is no camera of ours if it refuses."""
+    crowd = await village.start([(1, 1, PLAIN), (2, 2, PLAIN)], clip)
+    await village.look()
+    await village.identify()
+    crowd = await village.start([(9, 1, LOCKING), (2, 2, PLAIN)], clip)
+    thief = crowd.members[0]
+    thief.guard.users = {"thief": ("x", "Administrator")}
+    for _ in range(3):
+        assert await village.look() == {"clone": 1, "known": 1}
+    camera = await village.camera("v-1")
+    assert camera.address == f"{NET}.1:{PORTS[0]}" and camera.refused_at is None
+    assert ("clone", None) in await village.findings()
+    assert thief.guard.times_barred == 0
+
+
+async def test_clones_are_told_apart_by_their_mac(village: Village, clip: Clip) -> None:
+    await village.start([(1, 1, CLONE), (2, 2, CLONE)], clip)
+    await village.look()
+    assert await village.identify() == {}
+    assert await village.look() == {"known": 2}
+    cameras = [await village.camera(f"v-{i}") for i in (1, 2)]
+    devices: list[Any] = [c.device for c in cameras]
+    assert devices[0]["serial"] == devices[1]["serial"] and devices[0]["macs"] != devices[1]["macs"]
+
+
+async def test_a_refused_credential_is_told_and_used_no_more(village: Village, clip: Clip) -> None:
+    crowd = await village.start([(1, 1, LOCKING), (2, 2, PLAIN)], clip)
+    crowd.members[0].guard.users = {"minwang": ("another", "Administrator")}
+    for _ in range(8):
+        await village.identify()
+    assert crowd.members[0].guard.wrong_tries == 1
+    assert await village.findings() == [("credential_refused", "v-1")]
+    refused = await village.camera("v-1")
+    assert refused.refused_at is not None
+    async with village.database.reading() as session:
+        listed = (await checklist.of(session, [refused], SystemClock().now()))["v-1"]
+    told = {i.name: (i.state, i.detail) for i in listed}
+    assert told["reachable"] == ("ok", "") and told["credential"] == ("failed", "refused")  # it answered: with a no
+
+
+async def test_an_open_door_is_a_finding_until_it_is_shut(village: Village, clip: Clip) -> None:
+    open_make = Make("Tianmu", "TM-2M", "5.7.1", frozenset({"open_access"}))
+    await village.start([(1, 1, open_make), (2, 2, PLAIN)], clip)
+    await village.identify()
+    assert await village.findings() == [("no_authentication", "v-1")]
+    await village.start([(1, 1, PLAIN), (2, 2, PLAIN)], clip)
+    await village.identify()
+    assert await village.findings() == []
+    async with village.database.reading() as session:
+        assert [f.closed_by for f in await session.scalars(select(Finding))] == ["system"]
+
+
+async def test_a_password_in_an_address_goes_into_the_vault(village: Village, clip: Clip) -> None:
+    make = next(m for m in MAKES if "rtsp_password" in m.quirks)
+    async with village.database.session() as session:
+        for camera in await session.scalars(select(Camera)):
+            camera.credential = None
+    await village.start([(1, 1, make), (2, 2, make)], clip)
+    await village.identify()
+    async with village.database.reading() as session:
+        credential = await session.get_one(Credential, "camera-v-1")
+        rows = [c.__dict__ for c in await session.scalars(select(Camera))]
+        streams = [s.url for s in (await session.get_one(Camera, "v-1")).streams]
+    assert credential.username == LOGIN[0] and credential.sealed and LOGIN[1] not in credential.sealed
+    assert LOGIN[1] not in repr(rows) and LOGIN[1] not in repr(streams)
+    assert (await village.camera("v-1")).credential == "camera-v-1"
+
+
+ODD_PATH = Make("Test", "O-1", "1", frozenset(["odd_path"]))
+
+
+async def test_a_service_at_another_path_is_asked_where_discovery_told(village: Village, clip: Clip) -> None:
+    await village.start([(1, 1, ODD_PATH), (2, 2, PLAIN), (3, 3, ODD_PATH)], clip)
+    failed = await village.identify()
+    assert "HTTP 404 Not Found at /onvif/device_service" in failed["v-1"], "nobody has met it: what it answered is told"
+    assert await village.look() == {"first": 1, "known": 1, "new": 1}
+    where = f"{NET}.1:{PORTS[0]}/onvif/service"
+    assert (await village.camera("v-1")).address == where
+    assert await village.identify() == {}
+    assert await village.look() == {"known": 2, "new": 1}
+    async with village.database.reading() as session:
+        stranger = await session.get_one(DeviceSeen, f"{NET}.3:{PORTS[0]}")
+        fields = [c.field for c in await session.scalars(select(CameraChange).where(CameraChange.camera == "v-1"))]
+    assert fields.count("address") == 1 and ws_discovery.Found("", stranger.address, stranger.url, "", "").known_as.endswith(
+        "/onvif/service"
+    )
+
+
+async def test_a_service_that_moved_on_its_host_is_found_again(village: Village, clip: Clip) -> None:
+    """Met at the unusual path before, and known by host and port alone: as registries written until now are."""
+    await village.start([(1, 1, ODD_PATH)], clip)
+    await village.look()
+    async with village.database.session() as session:
+        (await session.get_one(Camera, "v-1")).address = f"{NET}.1:{PORTS[0]}"
+    assert "v-1" not in await village.identify()
+    assert (await village.camera("v-1")).address == f"{NET}.1:{PORTS[0]}/onvif/service"
+
+
+async def test_a_forged_hello_moves_no_service(village: Village, clip: Clip) -> None:
+    """One datagram with the camera's address and its UUID, which everybody can read, tells any path."""
+    crowd = await village.start([(1, 1, ODD_PATH), (2, 2, PLAIN)], clip)
+    await village.look()
+    forged = [
+        ws_discovery.Found(d.uuid, f"{NET}.{i}:{PORTS[0]}", f"http://{NET}.{i}:{PORTS[0]}/nothing/here", "", "")
+        for i, d in enumerate(crowd.members, 1)
+    ]
+    right = [(await village.camera(n)).address for n in ("v-1", "v-2")]
+    assert right[0] == f"{NET}.1:{PORTS[0]}/onvif/service" and right[1] == f"{NET}.2:{PORTS[0]}"
+    await village.survey.keep(forged)  # before anybody asked them
+    assert [(await village.camera(n)).address for n in ("v-1", "v-2")] == right
+    assert await village.identify() == {}
+    await village.survey.keep(forged)
+    assert [(await village.camera(n)).address for n in ("v-1", "v-2")] == right
+    # What was written before, or confirmed with a forged path by a person, is mended when the camera is asked.
+    async with village.database.session() as session:
+        (await session.get_one(Camera, "v-2")).address = f"{NET}.2:{PORTS[0]}/nothing/here"
+    assert await village.identify() == {}
+    assert [(await village.camera(n)).address for n in ("v-1", "v-2")] == right
+
+
+async def test_a_forged_hello_gives_a_camera_no_identity(village: Village, clip: Clip) -> None:
+    """A datagram in the camera's name with the UUID of another device: only what the camera answers itself counts."""
+    crowd = await village.start([(1, 1, PLAIN)], clip)  # v-2 answers nothing
+    forged = [
+        ws_discovery.Found(
+            "feed-" + str(i), f"{NET}.{i}:{PORTS[0]}", f"http://{NET}.{i}:{PORTS[0]}/onvif/device_service", "", ""
+        )
+        for i in (1, 2)
+    ]
+    assert (await village.survey.keep(forged)).counts == {"first": 2}
+    assert (await village.camera("v-1")).endpoint == crowd.members[0].uuid, "it was asked itself, and said who it is"
+    assert (await village.camera("v-2")).endpoint is None
+    await village.identify()
+    assert (await village.survey.keep(forged)).counts == {"known": 1, "first": 1}
+    assert (await village.camera("v-1")).endpoint == crowd.members[0].uuid
+    assert ("identity_changed", "v-1") not in await village.findings()
+
+
+async def test_strangers_are_forgotten(village: Village, clip: Clip) -> None:
+    """Invented devices go by age, a host's and all together's beyond their number; cameras and who answers still stay."""
+    now = SystemClock().now()
+    old, new = now - timedelta(days=31), now - timedelta(days=1)
+    await village.start([(1, 1, PLAIN), (3, 3, PLAIN)], clip)
+    await village.look()
+
+    def row(address: str, seen: datetime, verdict: str = "new", camera: str | None = None) -> dict[str, Any]:
+        return {
+            "address": address, "endpoint": "u", "url": "http://h/x", "name": "", "hardware": "", "serial": "", "macs": [],
+            "verdict": verdict, "camera": camera, "first_seen": old, "last_seen": seen,
+        }  # fmt: skip
+
+    rows = [row(f"10.1.{i}.1:80", old, "clone" if i % 2 else "moved", "v-1") for i in range(200)]
+    rows += [row(f"10.2.0.1:{i}", new - timedelta(seconds=i)) for i in range(1, 61)]
+    rows += [row(f"10.3.{i >> 8}.{i & 255}:80", new - timedelta(hours=1)) for i in range(unknown_devices.MAX_STRANGERS)]
+    rows += [row("10.4.0.1:80", old, "known", "v-2")]
+    async with village.database.session() as session:
+        await session.execute(insert(DeviceSeen), rows)
+        await findings.tell(session, now, "clone", findings.Subject(None, "10.1.1.1:80", None))
+        await findings.tell(session, now, "unknown_device", findings.Subject(None, "10.2.0.1:1", None))
+    async with village.database.session() as session:
+        gone = await unknown_devices.forget(session, now)
+        left = set(await session.scalars(select(DeviceSeen.address)))
+        told = {f.address for f in await findings.open_ones(session)}
+    assert gone == 200 + 40 + 21 and len(left) == unknown_devices.MAX_STRANGERS + 2
+    assert {a for a in left if a.startswith("10.2.")} == {f"10.2.0.1:{i}" for i in range(1, 21)}
+    assert {f"{NET}.1:{PORTS[0]}", f"{NET}.3:{PORTS[0]}", "10.4.0.1:80"} <= left and not any(
+        a.startswith("10.1.") for a in left
+    )
+    assert "10.1.1.1:80" not in told and {"10.2.0.1:1", f"{NET}.3:{PORTS[0]}"} <= told
+
+
+ADDRESSES = [
+    ("10.0.0.5", "10.0.0.5", "http://10.0.0.5/onvif/device_service", "10.0.0.5:80"),
+    ("10.0.0.5:8899", "10.0.0.5:8899", "http://10.0.0.5:8899/onvif/device_service", "10.0.0.5:8899"),
+    ("10.0.0.5:2020/onvif/service", "10.0.0.5:2020/onvif/service", "http://10.0.0.5:2020/onvif/service", "10.0.0.5:2020"),
+    ("http://10.0.0.5/onvif/device_service", "10.0.0.5", "http://10.0.0.5/onvif/device_service", "10.0.0.5:80"),
+    ("http://cam-1.lan/onvif/ptz?x=1", "cam-1.lan/onvif/ptz?x=1", "http://cam-1.lan/onvif/ptz?x=1", "cam-1.lan:80"),
+    ("https://10.0.0.5/onvif/a", "https://10.0.0.5/onvif/a", "https://10.0.0.5/onvif/a", "10.0.0.5:443"),
+    ("[fe80::1]:81/onvif/s", "[fe80::1]:81/onvif/s", "http://[fe80::1]:81/onvif/s", "[fe80::1]:81"),
+    ("http://10.0.0.5:8080", "10.0.0.5:8080", "http://10.0.0.5:8080/onvif/device_service", "10.0.0.5:8080"),
+]
+
+
+@pytest.mark.parametrize(("told", "known", "service", "where"), ADDRESSES)
+def test_an_address_may_be_a_url(told: str, known: str, service: str, where: str) -> None:
+    assert (address_of(told), service_url(known), host_port(told)) == (known, service, where)
+    entry = CameraEntry(id="c", name="c", village="v", address=told)
+    assert service_url(address_of(entry.address or "")) == service
+
+
+WRONG_ADDRESSES = [
+    "http://user:secret@10.0.0.5/", "10.0.0.5:port", "a b", "http:///x", "10.0.0.5/a#b", "rtsp://10.0.0.5/x", "10.0.0.5:99999",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG_ADDRESSES)
+def test_what_is_no_address_is_refused(wrong: str) -> None:
+    with pytest.raises(ValidationError, match="no address"):
+        CameraEntry(id="c", name="c", village="v", address=wrong)
+
+
+def _profile(channel: int, width: int, height: int, *, source: bool = True, codec: str = "H264") -> Profile:
+    url = f"rtsp://10.0.0.5/cam?channel={channel}&subtype={width}"
+    return Profile(f"{channel}-{width}", "", codec, width, height, 25.0, None, url, source=f"S{channel}" if source else None)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 12), st.sampled_from([(352, 288), (704, 576), (1920, 1080), (2560, 1440)]), st.sampled_from(["H264", "H265"])),
+        min_size=1, max_size=36,
+    ),
+    st.booleans(),
+)  # fmt: skip
+def test_main_and_sub_are_one_channel(told: list[tuple[int, tuple[int, int], str]], sources: bool) -> None:
+    profiles = [_profile(n, *size, source=sources, codec=codec) for n, size, codec in told]
+    found = chosen(profiles)
+    channels = {str(p.stream_url).partition("channel=")[2].partition("&")[0] for p in found.values()}
+    assert len(channels) == 1 and (found["main"].width or 0) == max(size[0] for _, size, _ in told)
+    smaller = [p for p in profiles if p.token.partition("-")[0] in channels and (p.width or 0) < (found["main"].width or 0)]
+    assert ("sub" in found) == bool(smaller)
+
+
+async def test_all_profiles_of_a_recorder_are_read() -> None:
+    nodes = "".join(f"<Profiles token='p{i}'/>" for i in range(36))
+    reply = soap.parse(f"<Envelope><Body><R>{nodes}</R></Body></Envelope>".encode())
+    assert len(media._told(reply)) == 36
+
+
+async def test_one_lying_camera_keeps_nobody_from_being_met_or_identified(
+    either_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL refuses what is longer than its column or holds a NUL: that is the error of the camera that told it."""
+    told = ["s", "a" * 500, "nul\x00"]
+
+    async def answered(_client: object, url: str, _clock: object) -> Identity:
+        number = int(url.partition("10.0.0.")[2].partition("/")[0])
+        return Identity("M", "X", profiles=[replace(_profile(1, 640, 360), stream_url=f"rtsp://h/{told[number % 3]}")])
+
+    async with either_database.session() as session:
+        session.add(VillageRow(code="v", name="V", funding=[], subnets=[], boundary=[]))
+        await session.flush()
+        session.add_all([Camera(id=f"v-{i}", name="c", village="v", address=f"10.0.0.{i}", profile={}) for i in range(6)])
+    monkeypatch.setattr("cameras.onboarding.onboarding.identify", answered)
+    onboarding = Onboarding(either_database, None, SystemClock(), None)  # type: ignore[arg-type]
+    async with either_database.reading() as session:
+        cameras = (await session.scalars(select(Camera))).all()
+    outcome = await onboarding.run(cameras)
+    survey = Survey(either_database, SystemClock(), onboarding)
+    longest, nul, good = (
+        ws_discovery.Found(e, f"10.0.1.{i}:80", "http://h/x", "n", "h") for i, e in enumerate(["u" * 300, "\x00", "b"])
+    )
+    await survey.keep([longest, nul, good])
+    async with either_database.reading() as session:
+        devices = set(await session.scalars(select(DeviceSeen.address)))
+        problems = {c.id: c.problem for c in await session.scalars(select(Camera)) if c.problem}
+    assert "v-0" in outcome.identified and "v-3" in outcome.identified and good.address in devices
+    if either_database.url.startswith("postgresql"):
+        assert devices == {good.address} and set(problems) == set(outcome.failed) == {"v-1", "v-2", "v-4", "v-5"}
+        assert all("what it told, cannot be used" in str(p) and "INSERT" not in str(p) for p in problems.values())

@@ -1,0 +1,154 @@
+"""Cameras are set by their policy, whatever they make of a Set."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from cameras.registry import findings
+from cameras.tables import Camera, CameraChange, Credential, ModelNote, Policy
+from cameras.upkeep.config_compliance import PolicyCare, Result
+from cameras.upkeep.credential_rotation import NAMES, AccountCare, password
+from cameras.virtual.clip import Clip
+from cameras.virtual.crowd import Crowd
+from cameras.virtual.makes import Make
+from core.clock import SystemClock
+from core.errors import CameraError
+from tests.cameras.onboarding.test_onboarding import LOGIN, NET, Village, village
+
+__all__ = ["village"]
+RULES = {
+    "ntp": "10.0.0.1", "discoverable": False, "shut": ["TELNET"], "name_in_picture": True, "time_in_picture": True,
+    "main": {"bitrate": 1_024_000, "gop_seconds": 2.0}, "sub": {"bitrate": 512_000},
+}  # fmt: skip
+
+
+async def _start(village: Village, clip: Clip, *quirks: str, rules: dict[str, object] | None = None) -> Crowd:
+    make = Make("Test", "P-1", "1", frozenset(quirks))
+    crowd = await village.start([(1, 1, make), (2, 2, make)], clip)
+    for member in crowd.members:
+        member.protocols["TELNET"] = (True, 23)
+    assert await village.identify() == {}
+    async with village.database.session() as session:
+        session.add(Policy(name="street", rules=RULES if rules is None else rules))
+        for camera in await session.scalars(select(Camera)):
+            camera.profile = {**camera.profile, "policy": "street"}
+    return crowd
+
+
+async def _care(village: Village, *only: str, write: bool = True) -> dict[str, Result]:
+    done = await PolicyCare(village.database, SystemClock(), village.onboarding).run_once(only or None, write=write)
+    return {r.camera: r for r in done}
+
+
+MEDIA = [[], ["media2_only"], ["media1_without_encoder"], ["restarts_stream"], ["wsse_only"]]
+
+
+@pytest.mark.parametrize("quirks", MEDIA, ids=lambda q: "+".join(q) or "plain")
+async def test_every_setting_is_written_and_read_back(village: Village, clip: Clip, quirks: list[str]) -> None:
+    crowd = await _start(village, clip, *quirks)
+    device = crowd.members[0]
+    result = (await _care(village))["v-1"]
+    assert result.problem == "" and not result.of("refused", "ignored", "drift")
+    assert device.ntp == ["10.0.0.1"] and not device.discoverable and device.protocols["TELNET"][0] is False
+    assert (device.encoders["main"].bitrate, device.encoders["main"].gop) == (1024, 2 * device.encoders["main"].fps)
+    assert device.encoders["sub"].bitrate == 512
+    if "media2_only" not in quirks:
+        assert "V 1" in device.osd.values() and "time" in device.osd
+    again = (await _care(village))["v-1"]
+    assert {d.state for d in again.deeds} == {"ok"}
+    async with village.database.reading() as session:
+        fields = set(await session.scalars(select(CameraChange.field).where(CameraChange.camera == "v-1")))
+    assert {"policy.ntp", "policy.encoder main"} <= fields
+    assert await village.findings() == []
+
+
+async def test_looking_writes_nothing_and_tells_what_drifted(village: Village, clip: Clip) -> None:
+    crowd = await _start(village, clip)
+    result = (await _care(village, write=False))["v-1"]
+    assert "ntp" in result.of("drift") and crowd.members[0].ntp == [] and crowd.members[0].discoverable
+    assert await village.findings() == [("drift", "v-1"), ("drift", "v-2")]
+    await _care(village)
+    assert await village.findings() == []
+
+
+async def test_a_policy_that_does_not_enforce_only_tells(village: Village, clip: Clip) -> None:
+    crowd = await _start(village, clip, rules={**RULES, "enforce": False})
+    assert "ntp" in (await _care(village))["v-1"].of("drift") and crowd.members[0].ntp == []
+
+
+async def test_a_model_that_ignores_is_not_asked_twice(village: Village, clip: Clip) -> None:
+    crowd = await _start(village, clip, "ignores_sets")
+    first = (await _care(village, "v-1"))["v-1"]
+    assert {"ntp", "discoverable", "shut TELNET", "encoder main"} <= set(first.of("ignored"))
+    calls = crowd.services[f"{NET}.2"].calls
+    second = (await _care(village, "v-2"))["v-2"]
+    assert set(second.of("unsupported")) >= {"ntp", "discoverable", "encoder main"} and not second.of("ignored", "set")
+    assert crowd.services[f"{NET}.2"].calls - calls <= len(second.deeds) + 2, "it was read, and nothing was written"
+    # What is not tried again is not as it should be all the same: the finding stays, on every day.
+    third = (await _care(village, "v-1"))["v-1"]
+    assert set(third.of("unsupported")) == set(second.of("unsupported"))
+    assert await village.findings() == [("drift", "v-1"), ("drift", "v-2")]
+
+
+async def test_what_a_person_accepts_is_told_again_only_where_it_changes(village: Village, clip: Clip) -> None:
+    await _start(village, clip, "ignores_encoder", rules={"main": {"bitrate": 64_000}})
+    await _care(village, "v-1")
+    async with village.database.session() as session:
+        (row,) = await findings.open_ones(session)
+        await findings.accept(session, row.id, SystemClock().now(), "an officer", "this model cannot do it")
+    await _care(village, "v-1")
+    assert await village.findings() == []
+    async with village.database.session() as session:
+        about = findings.Subject("v-1", "", "v")
+        assert await findings.is_accepted(session, "drift", about, settings=["encoder main"])
+        assert not await findings.is_accepted(session, "drift", about, settings=["encoder main", "ntp"])
+
+
+async def test_a_value_that_is_rounded_is_taken_and_remembered(village: Village, clip: Clip) -> None:
+    crowd = await _start(village, clip, "rounds", rules={"main": {"bitrate": 1_500_000, "gop_seconds": 1.6}})
+    assert (await _care(village, "v-1"))["v-1"].of("rounded") == ["encoder main"]
+    assert crowd.members[0].encoders["main"].bitrate in (1024, 2048)
+    assert (await _care(village, "v-1"))["v-1"].of("known") == ["encoder main"]
+    async with village.database.reading() as session:
+        (note,) = (await session.scalars(select(ModelNote))).all()
+    assert note.outcome == "rounded"
+    assert await village.findings() == []
+
+
+async def test_an_encoder_that_keeps_its_own_is_told(village: Village, clip: Clip) -> None:
+    await _start(village, clip, "ignores_encoder", rules={"main": {"bitrate": 64_000}})
+    assert (await _care(village, "v-1"))["v-1"].of("ignored") == ["encoder main"]
+    assert await village.findings() == [("drift", "v-1")]
+
+
+def test_passwords_are_long_random_and_harmless() -> None:
+    made = {password() for _ in range(200)}
+    assert len(made) == 200 and all(len(p) == 16 and not set(p) & set('&<>"%:@/ ') for p in made)
+
+
+async def test_accounts_take_turns_and_never_leave_us_outside(village: Village, clip: Clip) -> None:
+    crowd = await _start(village, clip)
+    users = crowd.members[0].guard.users
+    care = AccountCare(village.database, village.vault, SystemClock(), village.onboarding, village.http, village.folder)
+    first = await care.rotate("v-1", "admin")
+    assert first == NAMES[0] and set(users) == {LOGIN[0], NAMES[0]}
+    secret = users[NAMES[0]][0]
+    second = await care.rotate("v-1", "admin")
+    assert second == NAMES[1] and set(users) == {LOGIN[0], *NAMES}, "the former one stays until the next turn"
+    third = await care.rotate("v-1", "admin")
+    assert third == NAMES[0] and users[NAMES[0]][0] != secret
+    assert await village.identify() == {} and crowd.members[0].guard.wrong_tries == 0
+    async with village.database.reading() as session:
+        credential = await session.get_one(Credential, "camera-v-1")
+        camera = await session.get_one(Camera, "v-2")
+    assert credential.username == NAMES[0] and users[NAMES[0]][0] not in (credential.sealed or "")
+    assert camera.credential == "village", "the other camera has its own affairs"
+
+
+async def test_an_account_that_is_only_promised_is_not_used(village: Village, clip: Clip) -> None:
+    crowd = await _start(village, clip, "ignores_sets")
+    care = AccountCare(village.database, village.vault, SystemClock(), village.onboarding, village.http, village.folder)
+    with pytest.raises(CameraError, match="made no account"):
+        await care.rotate("v-1", "admin")
+    assert (await village.camera("v-1")).credential == "village" and crowd.members[0].guard.wrong_tries == 0

@@ -1,0 +1,288 @@
+"""What cameras report themselves, through everything that their PullPoints do."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from cameras.onvif import pull_point, soap
+from cameras.onvif.client import SHORT_PULL_SECONDS, STEERED_SECONDS, SoapClient
+from cameras.onvif.namespaces import DEVICE
+from cameras.upkeep.event_subscriptions import EventCare
+from cameras.virtual.clip import Clip
+from cameras.virtual.crowd import Crowd
+from cameras.virtual.makes import MAKES, Make
+from cameras.virtual.onvif_service import OnvifService
+from core.clock import ManualClock, SystemClock
+from core.errors import CameraUnreachable, ProtocolError
+from core.events import Event
+from core.tasks import spawn
+from tests.cameras.onboarding.test_onboarding import LOGIN, NET, Village, village
+
+__all__ = ["village"]
+
+
+@pytest.fixture
+async def care(village: Village) -> AsyncIterator[EventCare]:
+    made = EventCare(village.database, SystemClock(), village.onboarding)
+    yield made
+    await made.close()
+
+
+async def _start(village: Village, clip: Clip, *quirks: str) -> tuple[Crowd, OnvifService]:
+    crowd = await village.start([(1, 1, Make("Test", "E-1", "1", frozenset(quirks))), (2, 2, MAKES[0])], clip)
+    assert await village.identify() == {}
+    return crowd, crowd.services[f"{NET}.1"]
+
+
+async def _kinds(village: Village) -> list[str]:
+    async with village.database.reading() as session:
+        query = select(Event.kind).where(
+            Event.camera == "v-1", Event.kind.in_(["camera.motion", "camera.tamper", "camera.storage_failure"])
+        )
+        return list(await session.scalars(query.order_by(Event.id)))
+
+
+async def _until(true: object, seconds: float = 8.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not await true():  # type: ignore[operator]
+            await asyncio.sleep(0.05)
+
+
+QUIRKS = [
+    [], ["relative_subscription"], ["returns_at_once"], ["one_slot"], ["no_termination_time"], ["wrong_event_namespace"],
+    ["drops_pull"], ["undeclared_prefix"], ["reordered"], ["closes_silently"], ["wsse_only", "no_termination_time"], ["single_threaded"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("quirks", QUIRKS, ids=lambda q: "+".join(q) or "plain")
+async def test_motion_and_a_failing_card_arrive(village: Village, clip: Clip, care: EventCare, quirks: list[str]) -> None:
+    _, service = await _start(village, clip, *quirks)
+    await care.reconcile()
+
+    async def subscribed() -> bool:
+        return bool(service.events.subscriptions)
+
+    await _until(subscribed)
+    service.events.emit("motion", True)
+    service.events.emit("storage_failure", True)
+
+    async def arrived() -> bool:
+        return set(await _kinds(village)) == {"camera.motion", "camera.storage_failure"}
+
+    await _until(arrived)
+    assert await village.findings() == [("storage_failure", "v-1")]
+    service.events.emit("motion", False)
+    service.events.emit("motion", True)  # within five minutes: not again
+    service.events.emit("storage_failure", False)
+
+    async def mended() -> bool:
+        return await village.findings() == []
+
+    await _until(mended)
+    assert (await _kinds(village)).count("camera.motion") == 1
+
+
+async def test_slots_are_given_back(village: Village, clip: Clip, care: EventCare) -> None:
+    crowd, service = await _start(village, clip, "one_slot")
+    for _ in range(3):
+        await care.reconcile()
+
+        async def subscribed() -> bool:
+            return len(service.events.subscriptions) == 1
+
+        await _until(subscribed)
+        await care.close()
+        assert service.events.subscriptions == {}
+    assert len(crowd.members) == 2
+
+
+async def test_a_slot_is_given_back_before_its_answer_has_come(village: Village, clip: Clip, care: EventCare) -> None:
+    _, service = await _start(village, clip, "one_slot")
+    for later in range(
+        12
+    ):  # turns of the loop after the camera has subscribed us: its answer, the time of it being written down
+        await care.reconcile()
+        async with asyncio.timeout(10):
+            while not service.events.subscriptions:
+                await asyncio.sleep(0)
+        for _ in range(later * later):
+            await asyncio.sleep(0)
+        await care.close()
+        assert service.events.subscriptions == {}, later
+
+
+async def test_a_camera_that_returns_at_once_is_not_hammered(village: Village, clip: Clip, care: EventCare) -> None:
+    _, service = await _start(village, clip, "returns_at_once")
+    await care.reconcile()
+    await asyncio.sleep(1.0)
+    before = service.calls
+    await asyncio.sleep(2.5)
+    assert service.calls - before <= 6  # two requests a pull where the nonce is new, a pull a second
+
+
+async def test_an_event_service_that_is_not_there_is_left_alone(village: Village, clip: Clip, care: EventCare) -> None:
+    _, service = await _start(village, clip, "claims_events")
+    before = service.calls
+    await care.reconcile()
+    await asyncio.sleep(1.5)
+    await care.reconcile()
+    assert service.calls - before <= 4
+    assert await _kinds(village) == []
+
+
+async def test_a_long_pull_holds_up_nobody_and_loses_nothing(village: Village, clip: Clip, care: EventCare) -> None:
+    """An officer who turns a dome does not wait for twenty seconds of silence, and what happens meanwhile is heard: a pull that
+    is broken off would take it along (the virtual camera gives it to the dead connection, as real ones do)."""
+    _, service = await _start(village, clip)
+    await care.reconcile()
+
+    async def subscribed() -> bool:
+        return bool(service.events.subscriptions)
+
+    await _until(subscribed)
+    await asyncio.sleep(0.3)  # the pull hangs
+    client = await village.onboarding.client(await village.camera("v-1"))
+    began = asyncio.get_running_loop().time()
+    for _ in range(5):
+        await client.call(service.device.service, f'<GetHostname xmlns="{DEVICE}"/>')
+    assert asyncio.get_running_loop().time() - began < 2
+    assert client.companion().pull_seconds(20) == SHORT_PULL_SECONDS  # while somebody steers
+    service.events.emit("motion", True)
+
+    async def arrived() -> bool:
+        return await _kinds(village) == ["camera.motion"]
+
+    await _until(arrived)
+
+
+class _SerialCamera:
+    """A client whose answers are scripted, on a clock of its own; `pulls` is its companion."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.client = SoapClient(None, self.clock)  # type: ignore[arg-type]
+        self.pulls = self.client.companion()
+        self.answered = asyncio.Event()  # the pull is
+        self.gone = False
+
+    async def pull(self) -> asyncio.Task[object]:
+        async def answer(*_: object) -> object:
+            await self.answered.wait()
+            if self.gone:
+                raise CameraUnreachable("gone")
+            return None
+
+        self.pulls._call = answer  # type: ignore[method-assign, assignment]
+        waiting = spawn(self.pulls.wait_for_events("http://camera/", "<PullMessages/>", seconds=30.0, header=""))
+        await asyncio.sleep(0)
+        return waiting
+
+    async def command(self, seconds: float, *, pull_ends: bool = False, fails: bool = False) -> None:
+        async def answer(*_: object) -> object:
+            self.clock.advance(seconds)
+            if pull_ends:
+                self.answered.set()
+                await asyncio.sleep(0.01)
+            if fails:
+                raise CameraUnreachable("cut off")
+            return None
+
+        self.client._call = answer  # type: ignore[method-assign, assignment]
+        await self.client.call("http://camera/", "<Stop/>")
+
+    def pull_seconds(self) -> float:
+        """Long after the last question."""
+        self.clock.advance(STEERED_SECONDS + 1)
+        return self.pulls.pull_seconds(20)
+
+
+@pytest.mark.parametrize(("seconds", "pull_ends", "short"), [(0.2, False, False), (0.2, True, False), (15.0, True, True)])
+async def test_a_camera_that_answers_one_at_a_time_is_pulled_shortly(seconds: float, pull_ends: bool, short: bool) -> None:
+    camera = _SerialCamera()
+    waiting = await camera.pull()
+    await camera.command(seconds, pull_ends=pull_ends)
+    camera.answered.set()
+    await waiting
+    assert camera.pull_seconds() == (SHORT_PULL_SECONDS if short else 20)
+    camera.clock.advance(3600)
+    assert camera.pulls.pull_seconds(20) == 20, "it is looked at anew"
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["cut off beside a pull", "gone altogether"])
+async def test_a_camera_that_is_gone_is_not_taken_for_one_that_cuts_off(gone: bool) -> None:
+    camera = _SerialCamera()
+    waiting = await camera.pull()
+    with pytest.raises(CameraUnreachable):
+        await camera.command(0.1, fails=True)
+    camera.gone = gone
+    camera.answered.set()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert camera.pull_seconds() == (20 if gone else SHORT_PULL_SECONDS)
+
+
+async def test_a_command_is_not_late_of_a_camera_that_answers_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for a short pull, and is given up where the pull is long: a dome must not turn when nobody looks."""
+    monkeypatch.setattr("cameras.onvif.client.SHORT_PULL_SECONDS", 0.05)
+    camera = _SerialCamera()
+    camera.client._is_serial()
+    waiting = await camera.pull()
+    with pytest.raises(CameraUnreachable, match="one question at a time"):
+        await camera.command(0.0)
+    camera.answered.set()
+    await waiting
+    await camera.command(0.0)
+
+
+async def test_a_refusal_counts_for_both_lines() -> None:
+    camera = _SerialCamera()
+    camera.pulls.refused = True
+    assert camera.client.refused
+
+
+async def test_subscriptions_are_renewed_and_given_back_as_the_standard_says(village: Village, clip: Clip) -> None:
+    """The actions of WS-BaseNotification's WSDL, and a MessageID: what dispatches by WS-Addressing refuses others."""
+    _, service = await _start(village, clip)
+    sent: list[bytes] = []
+    client = SoapClient(
+        village.http, SystemClock(), LOGIN, listener=lambda _url, request, _status, _reply: sent.append(request)
+    )
+    point = await pull_point.PullPoint.open(client, f"{service.device.service.rpartition('/')[0]}/event_service")
+    sent.clear()
+    await point.renew()
+    await point.close()
+    texts = [b.decode() for b in sent]
+    for operation in ("Renew", "Unsubscribe"):
+        (request,) = {t for t in texts if f"<{operation} " in t and "Security" not in t} or {
+            t for t in texts if f"<{operation} " in t
+        }
+        assert f">http://docs.oasis-open.org/wsn/bw-2/SubscriptionManager/{operation}Request</Action>" in request
+        assert re.search(r"<MessageID [^>]*>urn:uuid:[0-9a-f-]{36}</MessageID>", request)
+
+
+def test_a_known_topic_in_any_dress_is_read() -> None:
+    body = (
+        "<x:NotificationMessage xmlns:x='odd'><x:Topic>tns1:RuleEngine/CellMotionDetector/Motion</x:Topic><x:Message><tt:Message>"
+        "<tt:Data><tt:SimpleItem Value='true' Name='IsMotion'/></tt:Data></tt:Message></x:Message></x:NotificationMessage>"
+    )
+    (news,) = pull_point.read(soap.parse(f"<Envelope><Body><R>{body}</R></Body></Envelope>".encode()))
+    assert (news.kind, news.state, news.first) == ("motion", True, False)
+
+
+@given(st.text(max_size=200) | st.text("<>/:a1 ='&", max_size=40))
+@example("<:")
+@example("<a:1/>")
+def test_no_notification_breaks_the_reader(text: str) -> None:
+    try:
+        node = soap.parse(
+            f"<Envelope><Body><R><NotificationMessage>{text}</NotificationMessage></R></Body></Envelope>".encode()
+        )
+    except ProtocolError:
+        return
+    pull_point.read(node)
