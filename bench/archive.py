@@ -28,12 +28,14 @@ from cameras.virtual.__main__ import load_clip
 from core.clock import HOUR_US, SystemClock, to_microseconds
 from core.database import Database
 from core.migrate import upgrade
-from nvr import clip, fmp4, footage, gop_index
-from nvr.footage import Segment
-from nvr.parameter_sets import VideoFormat
-from nvr.reader import LocatedGop
-from nvr.verify import verify
-from nvr.volumes import prepare
+from nvr.archive import segment_index
+from nvr.archive.reader import LocatedGop
+from nvr.archive.segment_index import Segment
+from nvr.archive.verify import verify
+from nvr.media import fmp4, gop_index
+from nvr.media.parameter_sets import VideoFormat
+from nvr.playback import clip
+from nvr.storage.volumes import prepare
 
 MINUTE_US = 60_000_000
 DAY_HOURS = 24
@@ -48,7 +50,7 @@ def hour_of(stream: str, hour: int, size: int = 15_000_000) -> bytes:
         Segment(stream, 1, base + i * MINUTE_US, base + (i + 1) * MINUTE_US, MINUTE_US, size, 1500, sha256=bytes(32))
         for i in range(60)
     )
-    return b"".join(footage.pack(s) for s in entries)
+    return b"".join(segment_index.pack(s) for s in entries)
 
 
 async def fill(database: Database, cameras: int, days: int, first_hour: int) -> None:
@@ -74,8 +76,8 @@ async def ask(database: Database, cameras: int, days: int, first_hour: int, coun
         start = (first_hour + rng.randrange(days) * DAY_HOURS) * HOUR_US
         began = time.perf_counter()
         async with database.reading() as session:
-            found = await footage.spans(session, streams, start, start + DAY_HOURS * HOUR_US)
-        spans = {s: footage.joined(pairs) for s, pairs in found.items()}
+            found = await segment_index.spans(session, streams, start, start + DAY_HOURS * HOUR_US)
+        spans = {s: segment_index.joined(pairs) for s, pairs in found.items()}
         took.append(time.perf_counter() - began)
         assert all(len(v) == 1 for v in spans.values())
     return sorted(took)
@@ -92,7 +94,7 @@ async def append(database: Database, cameras: int, hour: int, seconds: int) -> f
             for k in range(a_second)
         ]
         async with database.session() as session:
-            await footage.append(session, closed)
+            await segment_index.append(session, closed)
     return (time.process_time() - before) / seconds
 
 
@@ -105,7 +107,7 @@ async def index(folder: Path, cameras: int, days: int, questions: int) -> list[F
     share = await append(database, cameras, first_hour + days * DAY_HOURS, 30 if questions < 100 else 300)
     began = time.perf_counter()
     async with database.reading() as session:
-        oldest = await footage.oldest(session)
+        oldest = await segment_index.oldest(session)
     seek = time.perf_counter() - began
     await database.close()
     worst = took[int(len(took) * 0.95)]
@@ -137,7 +139,7 @@ def link_all(folder: Path, streams: list[str], first_hour: int, hours: int) -> i
             if made % LINKS == 0:
                 source = folder / f"source-{made}"
                 source.write_bytes(data)
-            path = folder / "video" / stream / footage.name_of(start)
+            path = folder / "video" / stream / segment_index.name_of(start)
             if start % (DAY_HOURS * HOUR_US) == 0 or start == first_hour * HOUR_US:
                 path.parent.mkdir(parents=True, exist_ok=True)
             os.link(source, path)

@@ -34,7 +34,7 @@ def picture(c: Context, footage: Path | None) -> list[Figure]:
     from bench.parts.patrol_round import keyframe_1080p, known_past
     from health.examine import Question, examine
     from health.measure import look
-    from nvr.pictures import decoded
+    from nvr.playback.pictures import decoded
 
     frame = keyframe_1080p(footage)
     vectors, hours, scenes, pattern = known_past(frame)

@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from nvr.rtsp import open_session
+from nvr.rtsp.client import open_session
 
 LOW_WATER = 65_536
 

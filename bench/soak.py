@@ -37,8 +37,8 @@ from cameras.virtual.onvif_service import OnvifService
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SECOND, SystemClock, to_microseconds
 from core.settings import load as load_settings
+from nvr.archive.verify import verify
 from nvr.tables import StreamStatus
-from nvr.verify import verify
 from station import database as station_database
 from station.processes import vault_of
 from station.supervisor import Supervisor, roles

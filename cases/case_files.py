@@ -13,7 +13,7 @@ from core import events
 from core.accounts.scope import Villages, within
 from core.audit import audit_trail
 from core.errors import ConflictError, NotFoundError
-from nvr import holds
+from nvr.archive import holds
 from nvr.tables import Hold
 
 

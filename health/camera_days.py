@@ -21,7 +21,7 @@ from core.clock import HOUR_US, SECOND, from_microseconds, to_microseconds
 from core.intervals import Interval, common, joined, length, without
 from health.faults import DEAD, DISMISSED
 from health.tables import CameraDay, Fault, Look, Maintenance
-from nvr import footage, gaps, short_holes
+from nvr.archive import gaps, segment_index, short_holes
 from nvr.tables import StreamStatus
 
 CHUNK = 50  # cameras of which the facts are read at once
@@ -57,7 +57,7 @@ async def of_interval(session: AsyncSession, cameras: Sequence[Camera], start: d
     begin, finish = to_microseconds(start), to_microseconds(end)
     faults = await faults_between(session, start, end)
     work = (await session.scalars(select(Maintenance).where(Maintenance.start < end, Maintenance.until > start))).all()
-    oldest = await footage.oldest(session)
+    oldest = await segment_index.oldest(session)
     rows: list[CameraDay] = []
     for n in range(0, len(cameras), CHUNK):
         some = cameras[n : n + CHUNK]
@@ -183,10 +183,10 @@ async def _read_recording(
     session: AsyncSession, cameras: Sequence[Camera], found: dict[str, _Facts], begin: int, finish: int, oldest: dict[str, int]
 ) -> None:
     streams = {f"{c.id}/main": found[c.id] for c in cameras}
-    closed = await footage.spans(session, streams, begin, finish)
+    closed = await segment_index.spans(session, streams, begin, finish)
     first_gaps = await gaps.first_starts(session, streams)
     for stream, facts in streams.items():
-        facts.recorded = [*footage.joined(closed[stream])]
+        facts.recorded = [*segment_index.joined(closed[stream])]
         first = oldest.get(stream)
         if first is not None and first > begin - HOUR_US:  # known to the hour: the exact start lies in this day, if anywhere
             first = min((start for start, _ in closed[stream]), default=None)
@@ -205,7 +205,7 @@ async def _read_recording(
 
 async def _read_open_segments(session: AsyncSession, streams: Mapping[str, _Facts], finish: int) -> None:
     """What is being written covers the time up to its last picture."""
-    opened = await footage.still_open(session, [*streams], finish)
+    opened = await segment_index.still_open(session, [*streams], finish)
     if not opened:
         return
     query = select(StreamStatus.stream, StreamStatus.last_picture).where(StreamStatus.stream.in_(streams))
@@ -247,7 +247,7 @@ async def _read_clocks(
 
 async def first_fact(session: AsyncSession) -> datetime | None:
     """When the station began to know anything: its first footage, gap or look."""
-    starts = [at for at in (await gaps.first_start(session), await footage.first_start(session)) if at is not None]
+    starts = [at for at in (await gaps.first_start(session), await segment_index.first_start(session)) if at is not None]
     look = await session.scalar(select(Look.at).order_by(Look.id).limit(1))
     if look is not None:
         starts.append(to_microseconds(look))

@@ -21,7 +21,7 @@ from cameras.registry import findings
 from cameras.tables import Camera
 from health.faults import FAMILIES, OPEN, RECOVERING
 from health.tables import Fault, Look, PatrolRound
-from nvr.stream_status import UNKNOWN, state_of
+from nvr.recorder.stream_status import UNKNOWN, state_of
 from nvr.tables import StreamStatus
 
 ITEMS = ("reachable", "credential", "identity", "streams", "picture", "clock", "configuration", "acceptance")

@@ -22,8 +22,8 @@ from health.judge import decayed, judge
 from health.marks import Box
 from health.measure import Plane, Sight
 from health.pattern import Pattern
-from nvr.pictures import decoded, snapshot
-from nvr.reader import Keyframe
+from nvr.archive.reader import Keyframe
+from nvr.playback.pictures import decoded, snapshot
 
 STILL = 0.05  # grey levels: the very same picture; noise alone gives 0.9 and more
 ALMOST = 0.02  # of the size

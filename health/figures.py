@@ -21,7 +21,7 @@ from health import camera_days
 from health.camera_days import beneath, bounds
 from health.faults import FAMILIES
 from health.tables import CameraDay, DailyFigures, Fault, Look, WrittenDay
-from nvr.retention import GAPS_KEPT_US
+from nvr.archive.retention import GAPS_KEPT_US
 
 LATE = timedelta(days=2)  # a day that is over and still without rows is computed from facts for so long
 DAYS_A_RUN = 31  # written at once by keep_days

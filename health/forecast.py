@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.tables import Camera, Village
 from core.clock import DAY_US, from_microseconds
 from core.settings import RetentionSettings
-from nvr import footage
-from nvr.reconcile import bit_rates
-from nvr.retention import promised_days
+from nvr.archive import segment_index
+from nvr.archive.retention import promised_days
+from nvr.recorder.reconcile import bit_rates
 from nvr.tables import StreamUsage, Volume
 
 MIN_HISTORY_DAYS = 1.0  # shorter ones say less of a stream's rate than what it sends now
@@ -72,7 +72,7 @@ async def outlook(session: AsyncSession, settings: RetentionSettings, now_us: in
 
 
 async def _streams(session: AsyncSession, settings: RetentionSettings, now_us: int) -> list[_Stream]:
-    present, oldest = await bit_rates(session, from_microseconds(now_us)), await footage.oldest(session)
+    present, oldest = await bit_rates(session, from_microseconds(now_us)), await segment_index.oldest(session)
     held = {u.stream: u.bytes_held for u in await session.scalars(select(StreamUsage))}
     found = []
     for camera in await session.scalars(select(Camera).where(Camera.retired.is_(False))):

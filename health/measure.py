@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import ProtocolError
-from nvr.pictures import decoded
-from nvr.reader import Keyframe
+from nvr.archive.reader import Keyframe
+from nvr.playback.pictures import decoded
 
 Plane = npt.NDArray[np.uint8]
 Vector = npt.NDArray[np.float32]

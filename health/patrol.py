@@ -36,8 +36,8 @@ from health.rounds import following, in_scope
 from health.sky import Sky, lasts
 from health.tables import CameraSight, Fault, Look, PatrolRound, ReferenceScene
 from health.visits import Visit, Visits
-from nvr.decode_pool import DecodePool
-from nvr.reader import ArchiveReader, Keyframe
+from nvr.archive.reader import ArchiveReader, Keyframe
+from nvr.playback.decode_pool import DecodePool
 from nvr.tables import StreamStatus
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
 from core.clock import DAY_US, HOUR_US, to_microseconds
-from nvr import footage, gaps
+from nvr.archive import gaps, segment_index
 from nvr.tables import Shortfall
 
 LONGEST_US = 60_000_000  # a gap longer than this is told
@@ -72,11 +72,11 @@ async def sampled(session: AsyncSession, cameras: Sequence[Camera], now: datetim
     streams = _recorded_main(cameras)
     draw = zlib.crc32(f"{now:%Y%m%d}{now.hour // 2}".encode()) % 1440
     at = to_microseconds(now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=1, minutes=draw))
-    volumes = await footage.volume_paths(session)
+    volumes = await segment_index.volume_paths(session)
     found: dict[str, list[tuple[Path, int]]] = {}
-    for segment in await footage.between(session, list(streams), at, at + 1):
+    for segment in await segment_index.between(session, list(streams), at, at + 1):
         if not segment.open and segment.volume in volumes:
-            found.setdefault(streams[segment.stream], []).append((footage.path_of(volumes, segment), segment.size))
+            found.setdefault(streams[segment.stream], []).append((segment_index.path_of(volumes, segment), segment.size))
     return found
 
 

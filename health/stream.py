@@ -9,7 +9,7 @@ from datetime import datetime
 
 from cameras.tables import Camera, Stream
 from health.tables import CameraSight
-from nvr.reader import Keyframe
+from nvr.archive.reader import Keyframe
 from nvr.streams import NO_KEYFRAME
 from nvr.tables import StreamStatus
 

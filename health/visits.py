@@ -27,10 +27,10 @@ from core.tasks import spawn
 from health import book, topology
 from health.faults import LIVE_STATES
 from health.tables import Fault, Look
-from nvr import rtsp_memory
-from nvr.reader import Keyframe
-from nvr.reconcile import note_digest
-from nvr.visit import Visitor
+from nvr.archive.reader import Keyframe
+from nvr.edge.keyframe_probe import Visitor
+from nvr.recorder.reconcile import note_digest
+from nvr.rtsp import server_memory
 
 log = logging.getLogger(__name__)
 
@@ -74,10 +74,10 @@ class Visits:
     def _recall_digest(self, camera: Camera, url: str) -> None:
         """What is known of its RTSP server: a person may have said that another device hangs there."""
         if camera.rtsp_digest_at is not None:
-            rtsp_memory.remember_digest(url)
+            server_memory.remember_digest(url)
             self._with_digest.add(camera.id)
         elif camera.id in self._with_digest:
-            rtsp_memory.forget_digest(url)
+            server_memory.forget_digest(url)
             self._with_digest.discard(camera.id)
 
     async def keep(self, visits: Mapping[str, Visit], now: datetime) -> None:
@@ -96,7 +96,7 @@ class Visits:
 
     async def _one(self, camera: Camera, stream: str, url: str, login: tuple[str, str] | None) -> Visit:
         visit = await self._visited(camera, stream, url, login)
-        visit.has_digest = rtsp_memory.offered_digest(url)
+        visit.has_digest = server_memory.offered_digest(url)
         return visit
 
     async def _visited(self, camera: Camera, stream: str, url: str, login: tuple[str, str] | None) -> Visit:

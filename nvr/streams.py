@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 from core.errors import CameraError, CameraRefused, ProtocolError, StationFault
 from core.logs import redact
-from nvr import rtsp_memory
-from nvr.access_units import Counters
+from nvr.archive.segment_writer import SegmentSink
 from nvr.engine_choice import EngineChoice
-from nvr.segments import SegmentSink
+from nvr.media.depacketizer import Counters
+from nvr.rtsp import server_memory
 
 NO_KEYFRAME = "no_keyframe"  # gap cause: pictures arrive, and none that can be the first
 PACKET_LOSS = "packet_loss"  # gap cause
@@ -106,6 +106,6 @@ class StreamState:
             self.quarantined = None
             self.news.set()
         if facts.has_digest:
-            rtsp_memory.remember_digest(self.spec.url)
+            server_memory.remember_digest(self.spec.url)
         elif before.has_digest:  # a person says that another device hangs there
-            rtsp_memory.forget_digest(self.spec.url)
+            server_memory.forget_digest(self.spec.url)

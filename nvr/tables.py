@@ -55,7 +55,7 @@ class OpenSegment(Base):
     stream: Mapped[str] = mapped_column(String(50), primary_key=True, comment="<camera>/<kind>")
     start_us: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False, comment="Wall time, µs UTC")
     volume: Mapped[int] = mapped_column()
-    flags: Mapped[int] = mapped_column(default=0, comment="As in the entry (nvr.footage)")
+    flags: Mapped[int] = mapped_column(default=0, comment="As in the entry (nvr.archive.segment_index)")
 
 
 class Footage(Base):
@@ -73,7 +73,9 @@ class Footage(Base):
     hour: Mapped[int] = mapped_column(comment="Hours since 1970 UTC in which the segments begin")
     volume: Mapped[int] = mapped_column()
     deleting: Mapped[bool] = mapped_column(default=False, comment="Some entries are flagged: their files are being removed")
-    entries: Mapped[bytes] = mapped_column(LargeBinary, comment="Packed entries (nvr.footage), in the order of closing")
+    entries: Mapped[bytes] = mapped_column(
+        LargeBinary, comment="Packed entries (nvr.archive.segment_index), in the order of closing"
+    )
 
 
 class StreamUsage(Base):
@@ -127,7 +129,7 @@ class FootageDeletion(Base):
     files: Mapped[int] = mapped_column(BigInteger)
     bytes: Mapped[int] = mapped_column(BigInteger)
     runs: Mapped[list[dict[str, Any]]] = mapped_column(
-        JSON, comment="Files in the order of time, each run with its digest (nvr.deletions)"
+        JSON, comment="Files in the order of time, each run with its digest (nvr.archive.deletions)"
     )
     first_at: Mapped[datetime] = mapped_column(comment="When the first of them were deleted")
     last_at: Mapped[datetime] = mapped_column(comment="When the last ones were")
@@ -136,7 +138,7 @@ class FootageDeletion(Base):
 class RetentionClockRow(Base):
     __tablename__ = "retention_clock"
     __table_args__ = (
-        {"comment": "Whether the wall clock is plausible enough to delete by age (nvr.plausible_clock): one row"},
+        {"comment": "Whether the wall clock is plausible enough to delete by age (nvr.clock.plausibility): one row"},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -152,7 +154,9 @@ class RetentionClockRow(Base):
 
 class MisfiledRow(Base):
     __tablename__ = "misfiled"
-    __table_args__ = ({"comment": "Stretches of file times between two steps of the station's clock (nvr.filing_periods)"},)
+    __table_args__ = (
+        {"comment": "Stretches of file times between two steps of the station's clock (nvr.clock.filing_periods)"},
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     start_us: Mapped[int] = mapped_column(BigInteger, comment="µs UTC as filed")

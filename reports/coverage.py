@@ -31,7 +31,7 @@ from health import figures
 from health.faults import FAMILIES
 from health.figures import Figures
 from health.tables import Fault
-from nvr import stream_status
+from nvr.recorder import stream_status
 from nvr.tables import StreamStatus
 from reports.repairs import Repair, repairs
 from reports.tables import StoredReport

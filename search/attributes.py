@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nvr.pictures import Picture
+from nvr.playback.pictures import Picture
 from search.networks import Network
 from search.packs.shelf import Installed
 from search.vocabulary import Attribute, Cls, Colour

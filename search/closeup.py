@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.errors import ProtocolError
-from nvr.pictures import Picture, decoded
-from nvr.reader import Keyframe
+from nvr.archive.reader import Keyframe
+from nvr.playback.pictures import Picture, decoded
 from search import look
 from search.colours import Balance
 from search.describe import THUMBNAIL_HEIGHT, thumbnail

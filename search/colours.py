@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from nvr.pictures import Picture
+from nvr.playback.pictures import Picture
 from search.vocabulary import Colour, Tone
 
 SIZE = (32, 64)  # width, height to which a person is scaled

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 
 from core.settings import SearchSettings
-from nvr.pictures import Picture
+from nvr.playback.pictures import Picture
 from search import colours
 from search.attributes import AttributePack
 from search.colours import Balance

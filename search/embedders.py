@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from nvr.pictures import Picture
+from nvr.playback.pictures import Picture
 from search.networks import Network
 from search.packs.shelf import Installed
 from search.vocabulary import Cls

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.errors import UsageError
-from nvr import uploads
-from nvr.pictures import Picture, decoded
-from nvr.reader import Keyframe
+from nvr.archive.reader import Keyframe
+from nvr.playback import uploads
+from nvr.playback.pictures import Picture, decoded
 from search import look
 from search.colours import Balance
 from search.describe import thumbnail

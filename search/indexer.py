@@ -23,8 +23,8 @@ from core.database import Database
 from core.errors import ProtocolError
 from core.settings import SearchSettings
 from core.tasks import run_all
-from nvr.decode_pool import DecodePool
-from nvr.reader import ArchiveReader, Keyframe
+from nvr.archive.reader import ArchiveReader, Keyframe
+from nvr.playback.decode_pool import DecodePool
 from search import closeup, numbers
 from search import look as worker
 from search.look import Counts, Looked, Memory

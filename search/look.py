@@ -16,8 +16,8 @@ import numpy as np
 
 from core.errors import ProtocolError
 from core.settings import SearchSettings
-from nvr.pictures import Picture, decoded
-from nvr.reader import Keyframe
+from nvr.archive.reader import Keyframe
+from nvr.playback.pictures import Picture, decoded
 from search.colours import Balance, is_monochrome
 from search.describe import Models, thumbnail
 from search.detectors.base import Region

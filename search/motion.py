@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from core.errors import ProtocolError, UsageError
 from core.tasks import end, spawn
-from nvr.decode_pool import DecodePool
-from nvr.pictures import decoded
-from nvr.reader import ArchiveReader, Keyframe
+from nvr.archive.reader import ArchiveReader, Keyframe
+from nvr.playback.decode_pool import DecodePool
+from nvr.playback.pictures import decoded
 from search.areas import drawn
 from search.gate import FIRST_LOOKS, HEIGHT, WIDTH, Gate
 from search.look import luma_of

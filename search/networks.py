@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import DetectorError
-from nvr.pictures import Picture
+from nvr.playback.pictures import Picture
 from search.packs.definition import Pack
 from search.packs.shelf import Installed
 

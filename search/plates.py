@@ -9,7 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from nvr.pictures import Picture
+from nvr.playback.pictures import Picture
 from search.networks import Network
 from search.packs.shelf import Installed
 

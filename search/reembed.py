@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from core.database import Database
 from core.errors import ProtocolError, StorageError
-from nvr.decode_pool import DecodePool
+from nvr.playback.decode_pool import DecodePool
 from search import look, numbers
 from search.embedders import Vector
 from search.packs import Pack, Shelf

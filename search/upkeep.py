@@ -10,7 +10,7 @@ from core.audit import audit_trail
 from core.clock import DAY_US, Clock, to_microseconds
 from core.database import Database
 from core.settings import Settings
-from nvr.retention_clock import RetentionClock, Trust
+from nvr.archive.retention_clock import RetentionClock, Trust
 from search.store import Days
 from search.unmatched import Need, Unmatched
 

@@ -31,7 +31,9 @@ def archive() -> None:
 @click.pass_context
 def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, reason: str, json_output: bool) -> None:
     """Compare index and files in both directions."""
-    from nvr import reconcile, verify, volumes
+    from nvr.archive import verify
+    from nvr.recorder import reconcile
+    from nvr.storage import volumes
 
     if repair:
         stated(reason)
@@ -107,7 +109,7 @@ def archive_hold(
 @click.pass_context
 def archive_holds(ctx: click.Context, json_output: bool) -> None:
     """List the holds in force."""
-    from nvr.holds import active_holds
+    from nvr.archive.holds import active_holds
 
     async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
         async with database.reading() as session:
@@ -135,7 +137,7 @@ def archive_holds(ctx: click.Context, json_output: bool) -> None:
 @click.pass_context
 def archive_review(ctx: click.Context, hold: int, days: int, reason: str, json_output: bool) -> None:
     """Keep a hold that was reviewed and is still needed; the station warns 14 days before one ends."""
-    from nvr import holds
+    from nvr.archive import holds
 
     async def work(database: Any, _: Settings) -> datetime:
         async with database.session() as session:
@@ -152,7 +154,7 @@ def archive_review(ctx: click.Context, hold: int, days: int, reason: str, json_o
 @click.pass_context
 def archive_release(ctx: click.Context, hold: int, reason: str, json_output: bool) -> None:
     """End a hold; retention goes on with its footage."""
-    from nvr import holds
+    from nvr.archive import holds
 
     async def work(database: Any, _: Settings) -> None:
         async with database.session() as session:
@@ -175,7 +177,7 @@ def archive_deleted(ctx: click.Context, camera: str, day: str, copy: str | None,
 
     With --copy the digests are computed anew from the entries in that copy. Exit status 1 where they do not fit.
     """
-    from nvr import deletions, footage
+    from nvr.archive import deletions, segment_index
 
     start = _time(f"{day}T00:00:00+00:00")
 
@@ -185,7 +187,7 @@ def archive_deleted(ctx: click.Context, camera: str, day: str, copy: str | None,
             for row in await deletions.of_day(session, [f"{camera}/main", f"{camera}/sub"], day):
                 told = {c.name: getattr(row, c.name) for c in row.__table__.columns}
                 if copy is not None:
-                    left = await footage.between(session, [row.stream], start, start + DAY_US)
+                    left = await segment_index.between(session, [row.stream], start, start + DAY_US)
                     before = await asyncio.to_thread(deletions.entries_of_copy, copy, row.stream, day)
                     told["problem"] = deletions.compare(row.runs, before, {s.start_us for s in left})
                 found.append(told)
@@ -215,7 +217,8 @@ def archive_deleted(ctx: click.Context, camera: str, day: str, copy: str | None,
 @click.pass_context
 def archive_forecast(ctx: click.Context, json_output: bool) -> None:
     """Per village: what it holds, what it writes a day, how many days the disks can keep at this rate."""
-    from nvr import reconcile, retention
+    from nvr.archive import retention
+    from nvr.recorder import reconcile
 
     async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
         async with database.reading() as session:
@@ -249,7 +252,7 @@ def archive_clock(ctx: click.Context, confirm: bool, reason: str, json_output: b
 
     Exit status 1 while deletion by age is suspended.
     """
-    from nvr import retention_clock
+    from nvr.archive import retention_clock
 
     if confirm:
         stated(reason)

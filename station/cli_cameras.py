@@ -222,7 +222,7 @@ def cameras_clocks(ctx: click.Context, json_output: bool) -> None:
     """Ask every camera for its time now, and set the clocks that are wrong."""
     from cameras.upkeep.clock_sync import ClockCare
     from core.clock import SystemClock
-    from nvr import backfill
+    from nvr.edge import backfill
 
     async def work(database: Any, settings: Settings) -> Any:
         async with _onboarding(database, settings) as onboarding:

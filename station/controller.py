@@ -34,8 +34,9 @@ from core.tasks import BackgroundTasks
 from health import figures, orders
 from health.register_check import RegisterCheck
 from health.rounds import ask
-from nvr import backfill, holds
-from nvr.retention import Retention
+from nvr.archive import holds
+from nvr.archive.retention import Retention
+from nvr.edge import backfill
 from reports.coverage import Reports
 from search.upkeep import Upkeep, days_of
 from station import announcements

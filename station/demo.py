@@ -43,8 +43,8 @@ from core.tasks import end, running, spawn
 from health.faults import OPEN
 from health.tables import Fault
 from health.words import sentence
-from nvr import footage
-from nvr.reader import ArchiveReader
+from nvr.archive import segment_index
+from nvr.archive.reader import ArchiveReader
 from nvr.tables import StreamStatus
 from search.query import Query, numbers
 from search.upkeep import days_of
@@ -254,7 +254,7 @@ class Story:
         now_us = to_microseconds(self._clock.now())
         reader = ArchiveReader(self._database, self._clock)
         async with self._database.reading() as session:
-            first = await footage.first_start(session) or now_us
+            first = await segment_index.first_start(session) or now_us
             faults = [
                 {"camera": f.camera, "family": f.family, "detail": sentence(f.family, f.figures)}
                 for f in await session.scalars(select(Fault).where(Fault.state == OPEN).order_by(Fault.camera))

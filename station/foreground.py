@@ -24,12 +24,12 @@ from health.rounds import ask
 from health.tables import Fault, Look, PatrolRound
 from health.watch import Watch
 from health.words import sentence
-from nvr import bundle as write_bundle
-from nvr import clip as write_clip
-from nvr import footage
-from nvr.decode_pool import DecodePool
-from nvr.reader import ArchiveReader
-from nvr.reconcile import recorders_alive
+from nvr.archive import segment_index
+from nvr.archive.reader import ArchiveReader
+from nvr.playback import bundle as write_bundle
+from nvr.playback import clip as write_clip
+from nvr.playback.decode_pool import DecodePool
+from nvr.recorder.reconcile import recorders_alive
 from search import look, numbers, upkeep, verify_store, words
 from search.detectors.load import load
 from search.indexer import Again, Indexer
@@ -97,7 +97,7 @@ async def _round_facts(database: Database, clock: SystemClock, number: int) -> d
         ]
         looks = list(await session.scalars(select(Look).where(Look.round == number)))
         cameras = [c.id for c in await registry.cameras(session)]
-        recorded = await footage.first_start(session) is not None
+        recorded = await segment_index.first_start(session) is not None
     judged = {look.camera for look in looks if PICTURE not in look.untestable}
     return {
         "cameras": len(cameras), "judged": len(judged), "not_judged": [c for c in cameras if c not in judged],
@@ -135,7 +135,7 @@ async def index(database: Database, settings: Settings, options: dict[str, Any])
 
 async def _index_new(database: Database, indexer: Indexer) -> int:
     async with database.reading() as session:
-        earliest = await footage.first_start(session)
+        earliest = await segment_index.first_start(session)
     total = 0
     while True:
         before = indexer.positions()

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from cases.tables import Alert
 from core.clock import Clock, to_microseconds
 from core.database import Database
-from nvr.holds import protecting
-from nvr.retention_clock import RetentionClock, Trust
+from nvr.archive.holds import protecting
+from nvr.archive.retention_clock import RetentionClock, Trust
 from search.store import ids
 from search.tables import Judgement, SeenBy
 from search.unmatched import Needed

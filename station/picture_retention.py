@@ -25,8 +25,8 @@ from core.database import Database
 from core.settings import PictureSettings
 from health.faults import CLOSED, DISMISSED
 from health.tables import Fault, Look, WorkOrder, WorkOrderPhoto
-from nvr.holds import protecting
-from nvr.retention_clock import RetentionClock, Trust
+from nvr.archive.holds import protecting
+from nvr.archive.retention_clock import RetentionClock, Trust
 from nvr.tables import Hold
 from search.store import ids
 from search.tables import Judgement

@@ -27,8 +27,8 @@ from core.host import open_files, station_lock
 from core.secrets import KEY_FILE, Vault
 from core.settings import Settings
 from core.tasks import BackgroundTasks, run_all, running
-from nvr import volumes
-from nvr.volumes import VolumeSet
+from nvr.storage import volumes
+from nvr.storage.volumes import VolumeSet
 from station import database as station_database
 from station.worker_report import EX_CONFIG, Reporter
 
@@ -90,7 +90,7 @@ async def visits_of(settings: Settings, database: Database, clock: Clock) -> Vis
     """How patrol reaches cameras that nobody records: at the recorder's pace, and no faster."""
     from core.network.connect_limiter import ConnectionBudget
     from health.visits import Visits
-    from nvr.visit import Visitor
+    from nvr.edge.keyframe_probe import Visitor
 
     budget = ConnectionBudget.of_station(settings, clock)
     return Visits(database, await vault_of(settings, database), Visitor(clock, budget, at_once=settings.patrol.visits_at_once))
@@ -114,7 +114,7 @@ async def _look(settings: Settings, database: Database, packs: Path, ready: Call
     from cases.watch import Matcher
     from health.patrol import Patrol
     from health.watch import Watch
-    from nvr.decode_pool import DecodePool
+    from nvr.playback.decode_pool import DecodePool
     from search import look, upkeep
     from search.indexer import Indexer
     from search.packs import Shelf

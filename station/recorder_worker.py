@@ -22,16 +22,17 @@ from core.network.connect_limiter import ConnectionBudget
 from core.secrets import Vault
 from core.settings import Settings
 from core.tasks import BackgroundTasks, first_of
-from nvr import black_box, quarantine, recovery, sealing
-from nvr.archive import ArchiveDatabase
-from nvr.backfill import Backfiller
-from nvr.black_box import SEVERAL, BlackBox
-from nvr.disk_calls import DiskCalls
-from nvr.keyframe_requests import KeyframeRequests
-from nvr.live import LiveHub, node_token
-from nvr.reconcile import Desired, StatusWriter, desired
-from nvr.recorder import Recorder
-from nvr.timeline import Covered
+from nvr.archive import hash_backlog, recovery
+from nvr.archive.archive_log import ArchiveDatabase
+from nvr.archive.timeline import Covered
+from nvr.edge.backfill import Backfiller
+from nvr.playback.live import LiveHub, node_token
+from nvr.recorder import crash_marker, quarantine
+from nvr.recorder.crash_marker import SEVERAL, BlackBox
+from nvr.recorder.keyframe_requests import KeyframeRequests
+from nvr.recorder.reconcile import Desired, StatusWriter, desired
+from nvr.recorder.recorder import Recorder
+from nvr.storage.disk_calls import DiskCalls
 from station import database as station_database
 from station.processes import spare_memory, until_stopped, vault_of, volume_set
 
@@ -60,7 +61,7 @@ class Worker:
     machine: Recorder
     covered: dict[str, Covered]
     recovered: set[str] = field(default_factory=set)  # streams of which it knows what earlier recorders left
-    seal_calls: DiskCalls = field(default_factory=lambda: DiskCalls(sealing.SEAL_SECONDS))
+    seal_calls: DiskCalls = field(default_factory=lambda: DiskCalls(hash_backlog.SEAL_SECONDS))
     told_failures: Counter[str] = field(default_factory=Counter)  # of the recorder's own tasks
     observing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -114,7 +115,7 @@ class Worker:
             # Only of those who closed such a file: the hours of a whole town are 200 MB of index.
             waiting, self.archive.unsealed = self.archive.unsealed, set()
             await self.archive.flush()  # their entries
-            if await sealing.seal(self.database, waiting, self.clock, self.seal_calls, self.seal_failed):
+            if await hash_backlog.seal(self.database, waiting, self.clock, self.seal_calls, self.seal_failed):
                 self.archive.unsealed |= waiting  # until a round finds nothing
 
     def seal_failed(self, volume: int, error: OSError) -> None:
@@ -192,7 +193,7 @@ def _start_duties(duties: BackgroundTasks, worker: Worker, url: str, http: aioht
 
 async def _look_back(worker: Worker) -> None:
     """Whose bytes did the predecessor die over?"""
-    box = await asyncio.to_thread(BlackBox, black_box.path_of(worker.settings.data.dir, worker.index))
+    box = await asyncio.to_thread(BlackBox, crash_marker.path_of(worker.settings.data.dir, worker.index))
     worker.machine.ticker.box = box
     if not box.left:
         return

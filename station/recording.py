@@ -20,12 +20,12 @@ from core.database import Database
 from core.errors import TaskFailed
 from core.network.connect_limiter import ConnectionBudget
 from core.settings import Settings
-from nvr import footage, recovery
-from nvr.archive import ArchiveDatabase
-from nvr.reconcile import desired
-from nvr.recorder import Recorder
+from nvr.archive import recovery, segment_index
+from nvr.archive.archive_log import ArchiveDatabase
+from nvr.recorder.reconcile import desired
+from nvr.recorder.recorder import Recorder
+from nvr.storage.volumes import check_ours, prepare
 from nvr.tables import Gap
-from nvr.volumes import check_ours, prepare
 from station import database as station_database
 from station.processes import spare_memory, vault_of, volume_set
 from station.stream_check import StreamCheck
@@ -111,7 +111,7 @@ async def _onboard(database: Database, vault: Any, clock: SystemClock, settings:
 
 async def _stream_summary(database: Database, stream: str, state: Any, began_us: int, ended_us: int) -> dict[str, Any]:
     async with database.reading() as session:
-        segments = await footage.between(session, [stream], began_us, ended_us + 1)
+        segments = await segment_index.between(session, [stream], began_us, ended_us + 1)
         gaps = (
             await session.scalars(select(Gap).where(Gap.stream == stream, Gap.end_us.is_(None) | (Gap.end_us > began_us)))
         ).all()

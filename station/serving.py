@@ -21,7 +21,7 @@ from core.network import ports
 from core.secrets import KEY_FILE
 from core.settings import Settings, TlsMode
 from core.tasks import end, spawn
-from nvr import volumes
+from nvr.storage import volumes
 from station import database as station_database
 from station import town
 from station.backup import adopting

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.clock import Clock
 from core.network.connect_limiter import ConnectionBudget
 from core.settings import Settings
-from nvr.rtsp import check_credential
+from nvr.rtsp.client import check_credential
 
 
 class StreamCheck:
@@ -13,6 +13,6 @@ class StreamCheck:
         self._budget = ConnectionBudget.of_station(settings, clock)
 
     async def __call__(self, url: str, login: tuple[str, str]) -> None:
-        """Play a stream and leave at once. Raises CameraRefused where the login is refused, else as nvr.rtsp.open_session."""
+        """Play a stream and leave at once. Raises CameraRefused where the login is refused, else as nvr.rtsp.client.open_session."""
         async with self._budget.attempt(url):
             await check_credential(url, login)

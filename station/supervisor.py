@@ -23,7 +23,7 @@ from core.host import service_manager, station_lock
 from core.host.station_lock import StationLock
 from core.settings import Settings
 from core.tasks import end, spawn
-from nvr import black_box
+from nvr.recorder import crash_marker
 from station.processes import SUPERVISOR
 from station.worker_report import DESCRIPTOR, EX_CONFIG, Heard, listen
 
@@ -42,7 +42,7 @@ START_SECONDS = 300.0  # a worker that has not said a word by then hangs
 class Role:
     name: str
     index: int = 0
-    box: Path | None = None  # where it says that it lives (nvr.black_box)
+    box: Path | None = None  # where it says that it lives (nvr.recorder.crash_marker)
 
     @property
     def arguments(self) -> list[str]:
@@ -78,7 +78,7 @@ class Watched:
 
 
 def roles(settings: Settings) -> list[Role]:
-    recorders = [Role("recorder", i, black_box.path_of(settings.data.dir, i)) for i in range(settings.recorder.workers)]
+    recorders = [Role("recorder", i, crash_marker.path_of(settings.data.dir, i)) for i in range(settings.recorder.workers)]
     return [Role("controller"), *recorders, Role("analyst")]
 
 
@@ -212,7 +212,7 @@ class Supervisor:
         """How long the worker has done nothing, by its pipe and, of a recorder, by its black box."""
         now, watched = self._clock.monotonic(), self.watched[role]
         silent = watched.silent(now) + HANG_SECONDS
-        if role.box is not None and (boxed := await asyncio.to_thread(black_box.silent_seconds, role.box)) is not None:
+        if role.box is not None and (boxed := await asyncio.to_thread(crash_marker.silent_seconds, role.box)) is not None:
             silent = max(silent, min(boxed, now - watched.started))
         return silent
 

@@ -19,19 +19,10 @@ from cameras.onvif import addresses, capture, lenient_http, soap
 from core import logs
 from core.errors import MinwangError
 from core.network.authenticator import Authenticator
-from nvr import (
-    depacketizer,
-    ffmpeg_errors,
-    interleaved,
-    nal_units,
-    parameter_sets,
-    rtsp_reader,
-    rtsp_text,
-    sdp,
-    transports,
-    work_budget,
-)
-from nvr.parameter_set_store import MAX_SET
+from nvr.media import nal_units, parameter_sets, rtp_payload, work_budget
+from nvr.media.parameter_set_store import MAX_SET
+from nvr.recorder import ffmpeg_errors
+from nvr.rtsp import interleaved, message_text, reply_reader, sdp, transports
 from search import words
 from tests.nvr.fed_session import FedSession
 from web import proxies, routing
@@ -87,7 +78,7 @@ def described(text: str) -> Callable[[], object]:
 
 def answer(data: bytes) -> Callable[[], object]:
     def parse() -> None:
-        reader = rtsp_reader.ReplyReader(None)  # type: ignore[arg-type]
+        reader = reply_reader.ReplyReader(None)  # type: ignore[arg-type]
         reader.buffer += data
         reply = reader._parse()
         if reply is not None:
@@ -138,15 +129,15 @@ def unit(sei: bytes) -> Callable[[], object]:
     payload = b"\x7c\xc1" + nal[1:]
 
     def parse() -> None:
-        assert depacketizer.Depacketizer("h264").take(memoryview(payload), 0, len(payload), 0)
+        assert rtp_payload.Depacketizer("h264").take(memoryview(payload), 0, len(payload), 0)
 
     return parse
 
 
 OPEN_SEI = b"\x06" + b"\5\0" * 6500 + b"\5" + b"\xff" * 40 + b"\x10"  # its last message states more than is there
-SDP = rtsp_reader.MAX_BODY
+SDP = reply_reader.MAX_BODY
 MOST = sdp.MAX_SDP - 40
-HEAD = rtsp_text.MAX_HEAD
+HEAD = message_text.MAX_HEAD
 ENVELOPE = '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>%s</s:Body></s:Envelope>'
 H264 = "v=0\r\nm=video 0 RTP/AVP "
 
@@ -192,13 +183,13 @@ CASES: dict[str, Callable[[], object]] = {
     "reply with a long transport": answer(head("Transport: " + fill("interleaved ", HEAD - 200))),
     "reply without an end": answer(b"RTSP/1.0 200 OK\r\n" + b"\r" * (HEAD - 20)),
     "reply of line ends": answer(b"\r\n" * (HEAD // 2)),
-    "head while it plays": lambda: rtsp_text.after_message(b"RTSP/1.0 200 OK\n" + b"a:\n" * 170_000 + b"\n", 0, 512_000, SDP),
+    "head while it plays": lambda: message_text.after_message(b"RTSP/1.0 200 OK\n" + b"a:\n" * 170_000 + b"\n", 0, 512_000, SDP),
     "heads that do not end": heads(b"RTSP/" + b"\nx" * 4),
     "heads of a line": heads(b"RTSP/"),
     "head of permitted lines": answer(head(fill("a: b\r\n", 1100))),
-    "description without an end": lambda: rtsp_text.text_end(fill("RTSP/RTSP ", SDP).encode()),
-    "description of requests": lambda: rtsp_text.text_end(fill("AAAA RTSP/", SDP).encode()),
-    "no status line": lambda: rtsp_text.next_status_line(fill("RTSP/1.0   ", SDP).encode()),
+    "description without an end": lambda: message_text.text_end(fill("RTSP/RTSP ", SDP).encode()),
+    "description of requests": lambda: message_text.text_end(fill("AAAA RTSP/", SDP).encode()),
+    "no status line": lambda: message_text.next_status_line(fill("RTSP/1.0   ", SDP).encode()),
     "request without an end": answer(b"A" * HEAD),
     "frames": lambda: list(interleaved.packets(bytearray(b"$\0\0\0" * 16_384))),
     "keep-alives": lambda: list(interleaved.packets(bytearray(b"RTSP/1.0 200 OK\r\n\r\n" * 3000))),

@@ -20,8 +20,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from core.errors import StorageError, TooManyError, UsageError
 from core.executors import Executor, RunInThread
-from nvr import uploads
-from nvr.decode_pool import DecodePool
+from nvr.playback import uploads
+from nvr.playback.decode_pool import DecodePool
 from web import limits
 
 LARGEST_JSON, LARGEST_PUBLIC = 1_000_000, 16_384  # bytes; of somebody signed in, of a stranger

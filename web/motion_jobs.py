@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from core.clock import Clock
 from core.errors import ConflictError, ForbiddenError, MinwangError, NotFoundError
 from core.tasks import BackgroundTasks, end
-from nvr.decode_pool import DecodePool
-from nvr.reader import ArchiveReader
+from nvr.archive.reader import ArchiveReader
+from nvr.playback.decode_pool import DecodePool
 from search import motion
 from search.motion import Mask, Moved
 

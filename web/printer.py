@@ -14,7 +14,7 @@ from functools import partial
 
 from core.errors import DetectorError, ProtocolError, StorageError, TooManyError
 from core.tasks import spawn
-from nvr.decode_pool import DecodePool
+from nvr.playback.decode_pool import DecodePool
 from reports import pdf
 
 SECONDS = 120.0

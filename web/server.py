@@ -25,10 +25,10 @@ from core.network.connect_limiter import ConnectionBudget
 from core.secrets import KEY_FILE
 from core.settings import Settings
 from core.tasks import BackgroundTasks
-from nvr.decode_pool import DecodePool
-from nvr.live import node_token
-from nvr.reader import ArchiveReader
-from nvr.transcode import Transcoders
+from nvr.archive.reader import ArchiveReader
+from nvr.playback.decode_pool import DecodePool
+from nvr.playback.live import node_token
+from nvr.playback.transcode import Transcoders
 from reports.coverage import Reports
 from search import look
 from search.packs import Shelf

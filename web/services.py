@@ -23,10 +23,10 @@ from core.database import Database
 from core.executors import Lane
 from core.settings import Settings
 from core.tasks import spawn
-from nvr.decode_pool import DecodePool
-from nvr.pictures import snapshot
-from nvr.reader import ArchiveReader, Keyframe
-from nvr.transcode import Transcoders
+from nvr.archive.reader import ArchiveReader, Keyframe
+from nvr.playback.decode_pool import DecodePool
+from nvr.playback.pictures import snapshot
+from nvr.playback.transcode import Transcoders
 from reports.coverage import Reports
 from search.detectors.load import name as detector_name
 from search.packs import Shelf

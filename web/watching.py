@@ -22,7 +22,7 @@ from core.audit import audit_trail
 from core.clock import SECOND, Clock, from_microseconds
 from core.database import Database
 from core.errors import MinwangError, NobodyWatches
-from nvr.footage import Segment
+from nvr.archive.segment_index import Segment
 
 log = logging.getLogger(__name__)
 

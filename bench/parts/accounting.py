@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from core.clock import SECOND
 from core.database import Database
-from nvr import footage
+from nvr.archive import segment_index
 from nvr.tables import Gap
 
 LEAST_US = SECOND  # shorter is jitter, and the recorder writes no gap of it
@@ -55,12 +55,12 @@ async def account(
         injected[fault.stream].append(fault)
     async with database.reading() as session:
         for stream, (start, end) in ranges.items():
-            segments = [s for s in await footage.between(session, [stream], start, end) if not s.open]
+            segments = [s for s in await segment_index.between(session, [stream], start, end) if not s.open]
             gaps = list(await session.scalars(select(Gap).where(Gap.stream == stream).order_by(Gap.start_us)))
             result.total += (end - start) / SECOND
             for segment in segments:
                 seconds = (min(segment.end_us, end) - max(segment.start_us, start)) / SECOND
-                if segment.flags & footage.BACKFILLED:
+                if segment.flags & segment_index.BACKFILLED:
                     result.backfilled += seconds
                 else:
                     result.recorded += seconds

@@ -12,8 +12,8 @@ from cameras.virtual.__main__ import load_clip
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SystemClock, to_microseconds
 from core.settings import RecorderSettings
-from nvr import fmp4
-from nvr.recorder import StreamSpec
+from nvr.media import fmp4
+from nvr.recorder.recorder import StreamSpec
 from station.processes import spare_memory
 
 SHARE = 0.05  # of the cameras are away at a time

@@ -10,9 +10,9 @@ from core.clock import SystemClock
 from core.database import Database
 from core.migrate import upgrade
 from core.settings import RecorderSettings
-from nvr.archive import ArchiveDatabase
-from nvr.recorder import Recorder
-from nvr.volumes import VolumeSet, prepare
+from nvr.archive.archive_log import ArchiveDatabase
+from nvr.recorder.recorder import Recorder
+from nvr.storage.volumes import VolumeSet, prepare
 
 
 @asynccontextmanager

@@ -23,8 +23,8 @@ from cameras.virtual.__main__ import load_clip
 from cameras.virtual.clip import Clip
 from cameras.virtual.paced import PacedServer
 from cameras.virtual.rtsp_server import Mount
-from nvr import fmp4
-from nvr.footage import start_of
+from nvr.archive.segment_index import start_of
+from nvr.media import fmp4
 
 KILL_STREAMS = 4
 AT_ONCE = 3

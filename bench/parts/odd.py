@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.common import ENVIRONMENT, Context, Figure, cpu_seconds, inventory
-from nvr import fmp4, footage
-from nvr.fmp4 import TIMESCALE
+from nvr.archive import segment_index
+from nvr.media import fmp4
+from nvr.media.fmp4 import TIMESCALE
 
 WARM_UP = 5.0
 
@@ -31,7 +32,7 @@ def recorded_times(folder: Path) -> list[float]:
     """Seconds since 1970 of each picture in a stream's files, as they were decoded."""
     found: list[float] = []
     for path in sorted(folder.glob("*/*.mp4")):
-        start, data = (footage.start_of(path) or 0) / 1e6, path.read_bytes()
+        start, data = (segment_index.start_of(path) or 0) / 1e6, path.read_bytes()
         for fragment in fmp4.scan(path):
             parsed = fmp4.parse_moof(data[fragment.offset : fragment.offset + fragment.size])
             if parsed is not None:

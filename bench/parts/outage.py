@@ -10,7 +10,7 @@ from bench.common import Context, Figure
 from bench.parts import in_process
 from cameras.virtual.__main__ import load_clip
 from cameras.virtual.rtsp_server import Mount, Player, RtspServer
-from nvr.recorder import Recorder, StreamSpec
+from nvr.recorder.recorder import Recorder, StreamSpec
 from station.processes import spare_memory
 
 OUTAGE_SECONDS = 40.0

@@ -31,14 +31,15 @@ from health.patrol import Patrol
 from health.pattern import Pattern
 from health.rounds import ask
 from health.tables import CameraSight, Look, PatrolRound, ReferenceScene
-from nvr import fmp4, footage, gop_index
-from nvr.decode_pool import DecodePool
-from nvr.footage import Segment
-from nvr.parameter_sets import VideoFormat
-from nvr.reader import Keyframe
-from nvr.recorder import StreamSpec
+from nvr.archive import segment_index
+from nvr.archive.reader import Keyframe
+from nvr.archive.segment_index import Segment
+from nvr.media import fmp4, gop_index
+from nvr.media.parameter_sets import VideoFormat
+from nvr.playback.decode_pool import DecodePool
+from nvr.recorder.recorder import StreamSpec
+from nvr.storage.volumes import prepare
 from nvr.tables import StreamStatus
-from nvr.volumes import prepare
 
 CAMERAS, RECORDED = 2252, 200
 LOOKS, SCENES = 100, 24
@@ -114,7 +115,7 @@ def files_of(cameras: int, video: Path, start_us: int, clips: list[bytes]) -> No
         source.write_bytes(data)
         sources.append(source)
     for i in range(cameras):
-        path = video / f"c{i}/sub" / footage.name_of(start_us)
+        path = video / f"c{i}/sub" / segment_index.name_of(start_us)
         path.parent.mkdir(parents=True, exist_ok=True)
         os.link(sources[i % len(sources)], path)
 
@@ -193,7 +194,7 @@ async def measure(c: Context, cameras: int) -> tuple[float, float, int, float]:
     await asyncio.to_thread(files_of, cameras, folder / "video", start_us, [data for data, _ in made])
     await remember(database, cameras, [f for _, f in made], now)
     async with database.session() as session:
-        await footage.append(
+        await segment_index.append(
             session,
             [
                 Segment(f"c{i}/sub", 1, start_us, start_us + 16 * SECOND_US, 16 * SECOND_US, len(made[i % 4][0]), 8)

@@ -24,8 +24,8 @@ from health.patrol import Patrol
 from health.rounds import ask
 from health.tables import Look
 from health.visits import Visits
-from nvr.decode_pool import DecodePool
-from nvr.visit import Visitor
+from nvr.edge.keyframe_probe import Visitor
+from nvr.playback.decode_pool import DecodePool
 
 CAMERAS, HANGING = 2252, 42
 RATE, PER_SUBNET, AT_ONCE = 20.0, 4, 128

@@ -17,9 +17,9 @@ import numpy as np
 from bench.common import Figure
 from cameras.virtual.clip import Clip, encode
 from core.settings import SearchSettings
-from nvr.parameter_sets import VideoFormat
-from nvr.pictures import Picture
-from nvr.reader import Keyframe
+from nvr.archive.reader import Keyframe
+from nvr.media.parameter_sets import VideoFormat
+from nvr.playback.pictures import Picture
 from search import look
 from search.gate import Gate
 from search.look import Counts, Memory
@@ -238,7 +238,7 @@ def _indexed(frames: Sequence[Keyframe], days: Days, batch: int = 12) -> tuple[f
 
 def _missed(made: Village) -> list[Figure]:
     """What each gate misses: keyframes with somebody that it would have passed over, after it has learnt."""
-    from nvr.pictures import decoded
+    from nvr.playback.pictures import decoded
     from search.look import bgr_of, luma_of
 
     memory, by_size, by_motion, after = Memory.new(1), 0, 0, 0

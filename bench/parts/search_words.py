@@ -17,9 +17,9 @@ from cameras.virtual import scene
 from cameras.virtual.clip import encode
 from cases.tables import WatchSubject
 from cases.watch_list import WatchList
-from nvr.decode_pool import DecodePool
-from nvr.pictures import Picture
-from nvr.reader import Keyframe
+from nvr.archive.reader import Keyframe
+from nvr.playback.decode_pool import DecodePool
+from nvr.playback.pictures import Picture
 from search import motion
 from search.colours import Balance, strongest, weights
 from search.store.rows import Sighting

@@ -14,13 +14,13 @@ import sys
 from pathlib import Path
 
 from core.settings import Settings
-from nvr import writer
+from nvr.storage import disk_writer
 from station import recording
 
 
 def main() -> None:
     plan, data, trace, interval = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4])
-    real, safe = writer.sync_file_system, dict[str, int]()
+    real, safe = disk_writer.sync_file_system, dict[str, int]()
 
     def noted(folder: Path) -> OSError | None:
         written = {str(p): p.stat().st_size for p in folder.rglob("*.mp4")}
@@ -30,7 +30,7 @@ def main() -> None:
             f.write(json.dumps({"flushed": safe}) + "\n")
         return error
 
-    writer.sync_file_system = noted
+    disk_writer.sync_file_system = noted
     settings = Settings()
     settings.recorder.sync_interval = interval
     settings.retention.min_free_bytes = 0

@@ -18,8 +18,8 @@ from aiohttp import web
 
 from bench.common import ENVIRONMENT, Context, Figure, cpu_seconds, farm
 from bench.parts import in_process
-from nvr.live import TOKEN_HEADER, LiveHub
-from nvr.recorder import StreamSpec
+from nvr.playback.live import TOKEN_HEADER, LiveHub
+from nvr.recorder.recorder import StreamSpec
 from station.processes import spare_memory
 
 STREAMS = 30

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from nvr.pictures import Picture
+from nvr.playback.pictures import Picture
 from search.vocabulary import Cls
 
 Region = tuple[float, float, float, float]  # x1, y1, x2, y2 in parts of the picture

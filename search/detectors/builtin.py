@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from nvr.pictures import Picture
+from nvr.playback.pictures import Picture
 from search.detectors.base import Detection, Region, clipped
 from search.vocabulary import Cls
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from nvr.pictures import Picture
+from nvr.playback.pictures import Picture
 from search.detectors.base import Detection, Region, clipped, suppressed
 from search.detectors.decoders import decoder_of
 from search.detectors.regions import Pixels, tiles, windows

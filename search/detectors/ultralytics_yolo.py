@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import DetectorError
-from nvr.pictures import Picture
+from nvr.playback.pictures import Picture
 from search.detectors.base import Detection, Region, clipped, suppressed
 from search.detectors.regions import tiles, windows
 from search.packs.definition import Input, Pack, PackFile, checksum

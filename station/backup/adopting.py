@@ -15,8 +15,8 @@ from core.clock import Clock
 from core.database import Database
 from core.errors import BackupError, StorageError
 from core.settings import Settings
-from nvr import volumes
-from nvr.adoption import Adopted, adopt
+from nvr.archive.adoption import Adopted, adopt
+from nvr.storage import volumes
 from station.backup.restore import MARKER
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from core.host import backup_log
 from core.host.station_lock import LOCK_FILE
 from core.secrets import KEY_FILE
 from core.settings import DATABASE_FILE, TLS_DIR
-from nvr.volumes import IDENTITY
+from nvr.storage.volumes import IDENTITY
 from search.upkeep import MODELS, SIGHTINGS
 from station.backup import sqlite
 

@@ -19,7 +19,7 @@ from station.install.release import Source
 from station.install.settings_file import Facts
 from station.install.steps import Owner, Step
 
-VOLUME_IDENTITY = ".minwang-volume.json"  # nvr.volumes.IDENTITY, which needs more than the standard library
+VOLUME_IDENTITY = ".minwang-volume.json"  # nvr.storage.volumes.IDENTITY, which needs more than the standard library
 READY_SECONDS = 300  # until the console answers: on a slow machine, with a database that comes up meanwhile
 
 

@@ -33,7 +33,7 @@ from cameras.upkeep.exposure_scan import Doors
 from core.clock import SystemClock
 from core.database import Database
 from core.secrets import Vault
-from nvr.reconcile import desired
+from nvr.recorder.reconcile import desired
 from tests.ports import free_port
 
 HOST = "127.79.0.1"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cameras.virtual import scene
 from cameras.virtual.clip import Clip, Frame, encode
-from nvr.parameter_sets import VideoFormat
-from nvr.reader import Keyframe
+from nvr.archive.reader import Keyframe
+from nvr.media.parameter_sets import VideoFormat
 
 TOWN = """
 town: t

@@ -22,7 +22,7 @@ from core.intervals import common, joined, length, without
 from health import camera_days, checklist, figures
 from health.camera_days import bounds
 from health.tables import CameraDay, DailyFigures, Fault, Look, Maintenance, PatrolRound, WrittenDay
-from nvr.footage import Segment, append
+from nvr.archive.segment_index import Segment, append
 from nvr.tables import Footage, Gap, ShortHole
 
 spans = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)).map(lambda p: (float(min(p)), float(max(p)))), max_size=8)
@@ -188,7 +188,7 @@ async def test_a_perfect_month_stays_perfect_while_retention_deletes_it(database
     async with database.session() as session:
         await append(session, hourly(begin, begin + 48 * HOUR_US))
     assert await figures.keep_day(database, first, zone, start + timedelta(days=1, hours=1)) > 0
-    async with database.session() as session:  # as retention does it (nvr.retention._remember)
+    async with database.session() as session:  # as retention does it (nvr.archive.retention._remember)
         await session.execute(delete(Footage))
         session.add(Gap(stream="c-1/main", start_us=begin, end_us=begin + 48 * HOUR_US, cause="retention"))
     assert await figures.keep_day(database, first, zone, start + timedelta(days=40)) == 0  # once

@@ -14,9 +14,9 @@ from core.settings import PatrolSettings, RetentionSettings
 from health.forecast import Outlook, outlook
 from health.tables import Fault
 from health.watch import FORECAST_SECONDS, Watch
-from nvr import footage
-from nvr.footage import Segment
-from nvr.retention import promised_days
+from nvr.archive import segment_index
+from nvr.archive.retention import promised_days
+from nvr.archive.segment_index import Segment
 from nvr.tables import StreamUsage, Volume
 
 GB = 1_000_000_000
@@ -37,7 +37,7 @@ async def town(database: Database, clock: ManualClock, *, free: int, quota: int 
             session.add(Camera(id=f"{village}1", name="c", village=village, profile={}, streams=[stream]))
             await session.flush()
             start = now - days * DAY_US
-            await footage.append(session, [Segment(stream.id, 1, start, start + 60_000_000, 1, 1, 1)])
+            await segment_index.append(session, [Segment(stream.id, 1, start, start + 60_000_000, 1, 1, 1)])
             usage = await session.get_one(StreamUsage, stream.id)
             usage.bytes_held = rate * days * GB
 

@@ -26,8 +26,8 @@ from health.examine import Question, examine
 from health.patrol import Ground, Patrol, Seen
 from health.rounds import ask
 from health.tables import CameraSight, Fault, Look, Maintenance, PatrolRound, ReferenceScene
-from nvr.decode_pool import DecodePool
-from nvr.reader import Keyframe
+from nvr.archive.reader import Keyframe
+from nvr.playback.decode_pool import DecodePool
 from nvr.tables import Gap, StreamStatus
 from tests.health.frames import coded, street
 

@@ -20,11 +20,11 @@ from health import recording
 from health import stream as checks
 from health.tables import Fault
 from health.watch import Watch
-from nvr import footage
-from nvr.access_units import Counters
-from nvr.footage import Segment
-from nvr.reader import Keyframe
-from nvr.reconcile import KeyframeIntervals
+from nvr.archive import segment_index
+from nvr.archive.reader import Keyframe
+from nvr.archive.segment_index import Segment
+from nvr.media.depacketizer import Counters
+from nvr.recorder.reconcile import KeyframeIntervals
 from nvr.streams import NO_KEYFRAME, StreamSpec, StreamState
 from nvr.tables import Gap, StreamStatus, Volume
 from tests.health.frames import TOWN, coded, street
@@ -118,10 +118,10 @@ async def test_index_against_disk(
             Segment("cam/main", 1, now_us - (26 - i) * 3_600_000_000, now_us - (25 - i) * 3_600_000_000, 3_600_000_000, 1000, 8)
             for i in range(26)
         ]
-        await footage.append(session, day)
+        await segment_index.append(session, day)
     if there is not None:
         for segment in day:
-            path = footage.path_of({1: tmp_path}, segment)
+            path = segment_index.path_of({1: tmp_path}, segment)
             await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
             await asyncio.to_thread(path.write_bytes, b"x" * there)
     async with database.reading() as session:

@@ -21,7 +21,7 @@ from health.patrol import Patrol
 from health.rounds import ask
 from health.tables import Fault, Look
 from health.visits import Visits
-from nvr.reader import Keyframe
+from nvr.archive.reader import Keyframe
 from tests.health.frames import coded, street
 from tests.health.test_patrol import Inline
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 
-from nvr.picture_times import PictureTimes
-from nvr.wall_clock import WallClock
+from nvr.clock.wall_clock import WallClock
+from nvr.media.picture_times import PictureTimes
 
 ORIGIN_US = 1_764_000_000_000_000
 TICK_US = 400_000
@@ -126,7 +126,7 @@ def runs(clock: CameraClock, times: PictureTimes) -> Iterator[Run]:
 
 
 def place(clock: CameraClock, wall: WallClock | None = None) -> list[Placed]:
-    """Every picture of the camera where the recorder would file it, as nvr.segments does."""
+    """Every picture of the camera where the recorder would file it, as nvr.archive.segment_writer does."""
     wall, found, held = wall or WallClock(), list[Placed](), list[Run]()
     for run in runs(clock, PictureTimes(clock.stated)):
         if held:

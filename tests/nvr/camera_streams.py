@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
-from nvr import fmp4, gather
-from nvr.access_units import Assembled, Counters, UnitAssembler
-from nvr.nal_units import Role, is_key_type, nal_type, role_of
+from nvr.media import fmp4, iovec
+from nvr.media.depacketizer import Assembled, Counters, UnitAssembler
+from nvr.media.nal_units import Role, is_key_type, nal_type, role_of
 
 STEP = 3600  # 25 pictures a second at 90 kHz
 Unit = list[bytes]  # NAL units of a picture, parameter sets first
@@ -209,7 +209,7 @@ def samples(runs: list[Assembled]) -> list[bytes]:
     """The samples of all fragments, in order."""
     found = []
     for run in runs:
-        data, at = gather.joined(run.parts), 0
+        data, at = iovec.joined(run.parts), 0
         for size in run.sizes:
             found.append(data[at : at + size])
             at += size
@@ -224,7 +224,7 @@ def files(runs: list[Assembled]) -> list[bytes]:
         if not made or run.broken or (run.key and run.video != made[-1][0].video):
             made.append((run, fmp4.init_segment(run.video)))
         first, data = made[-1]
-        data += fmp4.moof(i + 1, run.time - first.time, run.durations, run.sizes, run.key, run.offsets) + gather.joined(
+        data += fmp4.moof(i + 1, run.time - first.time, run.durations, run.sizes, run.key, run.offsets) + iovec.joined(
             run.parts
         )
         made[-1] = (first, data)

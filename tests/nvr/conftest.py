@@ -12,10 +12,10 @@ import pytest
 from core.clock import Clock, SystemClock
 from core.database import Database
 from core.settings import RecorderSettings
-from nvr.archive import ArchiveDatabase
-from nvr.footage import Segment, between, path_of, volume_paths
-from nvr.recorder import Recorder, StreamSpec
-from nvr.volumes import VolumeSet, prepare
+from nvr.archive.archive_log import ArchiveDatabase
+from nvr.archive.segment_index import Segment, between, path_of, volume_paths
+from nvr.recorder.recorder import Recorder, StreamSpec
+from nvr.storage.volumes import VolumeSet, prepare
 
 LOGIN = ("minwang", "geheim-123")
 Recording = Callable[..., AbstractAsyncContextManager[Recorder]]

@@ -9,11 +9,11 @@ from typing import Any, cast
 
 from core.clock import ManualClock
 from core.errors import MinwangError
-from nvr.arena import Arena, ArenaPool
-from nvr.camera_socket import Reading
-from nvr.native import TICK, NativeSession, Ticker
-from nvr.rtsp import Authenticator, RtspSession
-from nvr.sdp import AudioTrack, VideoTrack
+from nvr.media.arena import Arena, ArenaPool
+from nvr.recorder.poll_loop import TICK, NativeSession, Ticker
+from nvr.rtsp.camera_socket import Reading
+from nvr.rtsp.client import Authenticator, RtspSession
+from nvr.rtsp.sdp import AudioTrack, VideoTrack
 from tests.nvr.camera_clock import ORIGIN_US
 from tests.nvr.camera_streams import Packet
 from tests.nvr.sink import Recording
@@ -62,7 +62,7 @@ def written(pool: ArenaPool, arenas: list[Arena]) -> None:
 
 class FedSession:
     """One session of a stream; give several of them one `recording` and, as the engine does, one `memory`. `fast`: a ticker reads
-    it, whole pictures by nvr.bulk; otherwise it is read packet by packet."""
+    it, whole pictures by nvr.media.batch_depacketizer; otherwise it is read packet by packet."""
 
     def __init__(
         self, codec: str = "h264", recording: Recording | None = None, *, began: float = 0.0, stall: float = 5.0,

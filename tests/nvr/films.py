@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cameras.virtual.clip import Clip
-from nvr import audio, fmp4, footage, gop_index
-from nvr.audio import AudioRun
-from nvr.parameter_sets import VideoFormat
-from nvr.reader import LocatedGop
-from nvr.sdp import AudioTrack
+from nvr.archive import segment_index
+from nvr.archive.reader import LocatedGop
+from nvr.media import audio, fmp4, gop_index
+from nvr.media.audio import AudioRun
+from nvr.media.parameter_sets import VideoFormat
+from nvr.rtsp.sdp import AudioTrack
 from tests.conftest import street_clip
 
 BEGIN_US = 1_795_249_805_000_000
@@ -33,7 +34,7 @@ def film(
     folder: Path, start_us: int, clip: Clip, *, sound: AudioTrack | None = None, sound_bytes: int = 8000, count: int = 20
 ) -> list[LocatedGop]:
     """A segment file of `count` pictures of a clip that starts at `start_us`; returns its GOPs."""
-    path = folder / footage.name_of(start_us)
+    path = folder / segment_index.name_of(start_us)
     path.parent.mkdir(parents=True, exist_ok=True)
     data = bytearray(fmp4.init_segment(video_format(clip), sound))
     step = round(90_000 / clip.fps)

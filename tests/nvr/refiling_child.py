@@ -12,9 +12,10 @@ from typing import Any
 
 from core.clock import SystemClock
 from core.database import Database
-from nvr import file_moves, recovery, refiling
-from nvr.archive import ArchiveDatabase
-from nvr.timeline import ClockStep
+from nvr.archive import recovery
+from nvr.archive.archive_log import ArchiveDatabase
+from nvr.archive.timeline import ClockStep
+from nvr.refiling import file_moves, refiling
 
 
 def die() -> None:

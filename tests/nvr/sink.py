@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from nvr import gather
-from nvr.access_units import Assembled, Counters
-from nvr.footage import Segment
-from nvr.gather import Part
-from nvr.parameter_sets import VideoFormat
-from nvr.picture_times import PictureTimes
-from nvr.segments import SegmentSink
-from nvr.volumes import VolumeSet
-from nvr.writer import SegmentFile
+from nvr.archive.segment_index import Segment
+from nvr.archive.segment_writer import SegmentSink
+from nvr.media import iovec
+from nvr.media.depacketizer import Assembled, Counters
+from nvr.media.iovec import Part
+from nvr.media.parameter_sets import VideoFormat
+from nvr.media.picture_times import PictureTimes
+from nvr.storage.disk_writer import SegmentFile
+from nvr.storage.volumes import VolumeSet
 from tests.nvr.camera_clock import ORIGIN_US, CameraClock, Run, runs
 
 SPS = bytes.fromhex("6742c00ada0f0a0a0b010000030001000003003c8d")
@@ -32,7 +32,7 @@ class MemoryWriter:
     def append(self, file: SegmentFile, *parts: Part, size: int) -> bool:
         if self.refuses:
             return False
-        body = gather.joined(cast(Sequence[Part], parts))
+        body = iovec.joined(cast(Sequence[Part], parts))
         assert len(body) == size
         self.files.setdefault(file.path, bytearray()).extend(body)
         file.size += size

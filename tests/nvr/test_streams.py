@@ -15,11 +15,11 @@ from core.clock import SystemClock
 from core.database import Database
 from core.errors import CameraError, CameraRefused, ConnectionLost, InventoryError, ProtocolError, StationFault
 from core.tasks import end
-from nvr.access_units import Counters
-from nvr.recorder import Recorder
+from nvr.archive.timeline import Covered
+from nvr.media.depacketizer import Counters
+from nvr.recorder.recorder import Recorder
 from nvr.streams import StreamFacts, StreamSpec, StreamState
 from nvr.tables import Gap
-from nvr.timeline import Covered
 from tests.nvr.conftest import LOGIN, Recording, eventually
 
 Camera = tuple[Mount, str]

@@ -18,7 +18,7 @@ from core.database import Database
 from core.errors import NotFoundError, UsageError
 from health import figures
 from health.tables import Fault, WorkOrder, WorkOrderNote
-from nvr.footage import Segment, append
+from nvr.archive.segment_index import Segment, append
 from nvr.tables import Footage, Gap
 from reports.coverage import Reports, digest_of, month_bounds, render
 from reports.tables import StoredReport

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cameras.virtual import scene
-from nvr.pictures import Picture
+from nvr.playback.pictures import Picture
 from search.colours import Balance, is_monochrome, strongest, tones, weights
 from search.embedders import HistogramEmbedder
 from search.vocabulary import Colour, Tone

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from cameras.virtual import scene
 from core.errors import DetectorError
 from core.settings import SearchSettings
-from nvr.pictures import Picture
+from nvr.playback.pictures import Picture
 from search.detectors.base import Detection, Region, suppressed
 from search.detectors.builtin import BuiltinDetector
 from search.detectors.decoders import end2end, ssd, yolo

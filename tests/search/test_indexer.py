@@ -24,8 +24,8 @@ from core.clock import ManualClock, from_microseconds, to_microseconds
 from core.database import Database
 from core.errors import ProtocolError
 from core.settings import SearchSettings
-from nvr.decode_pool import DecodePool
-from nvr.reader import Keyframe
+from nvr.archive.reader import Keyframe
+from nvr.playback.decode_pool import DecodePool
 from nvr.tables import StreamStatus
 from search import look as worker
 from search import numbers, verify_store

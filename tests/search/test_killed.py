@@ -20,7 +20,7 @@ from cameras.virtual.clip import encode
 from core.clock import ManualClock, to_microseconds
 from core.database import Database
 from core.settings import SearchSettings
-from nvr.reader import Keyframe
+from nvr.archive.reader import Keyframe
 from search import look as worker
 from search import verify_store
 from search.indexer import Indexer

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from nvr.reader import ArchiveReader, Keyframe
+from nvr.archive.reader import ArchiveReader, Keyframe
 from search import motion
 from search.motion import STEP_US, STRETCH, Mask, Progress, mask_of
 

@@ -17,8 +17,8 @@ from core.clock import ManualClock, to_microseconds
 from core.database import Database
 from core.errors import StorageError
 from core.settings import SearchSettings
-from nvr.pictures import Picture
-from nvr.reader import Keyframe
+from nvr.archive.reader import Keyframe
+from nvr.playback.pictures import Picture
 from search import look as worker
 from search import numbers, verify_store
 from search.indexer import Indexer

@@ -21,7 +21,7 @@ from core.clock import ManualClock, to_microseconds
 from core.database import Database
 from core.errors import UsageError
 from core.settings import SearchSettings
-from nvr.reader import Keyframe
+from nvr.archive.reader import Keyframe
 from search import look as worker
 from search import numbers
 from search.indexer import Indexer

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from core.clock import SECOND, ManualClock, to_microseconds
 from core.database import Database
-from nvr.plausible_clock import Reading
-from nvr.retention_clock import RetentionClock
+from nvr.archive.retention_clock import RetentionClock
+from nvr.clock.plausibility import Reading
 from search.store import Days, ids
 from search.store.days import Batch
 from search.upkeep import Upkeep

@@ -17,7 +17,7 @@ import pytest
 
 from core import settings as core_settings
 from core.errors import MinwangError, SettingsError, StorageError, UsageError
-from nvr import volumes
+from nvr.storage import volumes
 from station.install import archive, bundle, debs, install, manifest, packages, release, settings_file, steps, uninstall, units
 from station.install.layout import Layout
 from station.install.manifest import CHECKSUMS, FILE, Manifest

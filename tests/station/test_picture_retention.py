@@ -20,8 +20,8 @@ from core.errors import ConflictError, NotFoundError, UsageError
 from core.events import Event
 from core.settings import PictureSettings
 from health.tables import Fault, Look, PatrolRound, WorkOrder, WorkOrderPhoto
-from nvr import holds
-from nvr.retention_clock import Trust
+from nvr.archive import holds
+from nvr.archive.retention_clock import Trust
 from search.store import ids
 from search.tables import Judgement
 from station.picture_retention import PictureRetention

@@ -20,11 +20,12 @@ from core.database import Database
 from core.events import Event
 from core.secrets import Vault
 from core.settings import Settings
-from nvr import black_box, footage
-from nvr.black_box import SEVERAL, BlackBox
-from nvr.quarantine import applies
-from nvr.reconcile import Desired
-from nvr.recorder import StreamSpec
+from nvr.archive import segment_index
+from nvr.recorder import crash_marker
+from nvr.recorder.crash_marker import SEVERAL, BlackBox
+from nvr.recorder.quarantine import applies
+from nvr.recorder.reconcile import Desired
+from nvr.recorder.recorder import StreamSpec
 from nvr.tables import Gap, StreamStatus
 from station import database as station_database
 from station.recorder_worker import Worker
@@ -101,7 +102,7 @@ async def test_a_deadly_stream_is_isolated(kills: str, deaths: int, clip: Clip, 
     assert await asyncio.wait_for(process.wait(), 20) == 0
     async with database.reading() as session:
         kinds = list(await session.scalars(select(Event.kind)))
-        assert await footage.newest(session, "good/main") is not None
+        assert await segment_index.newest(session, "good/main") is not None
     assert kinds.count("stream.quarantined") == 1 and kinds.count("stream.killed_recorder") == 2
     await database.close()
     await server.stop()
@@ -120,24 +121,24 @@ async def _database(data: Path, town: Path) -> Database:
 
 
 def test_the_box_outlives_its_recorder(tmp_path: Path) -> None:
-    path = black_box.path_of(tmp_path, 0)
-    assert black_box.silent_seconds(path) is None
+    path = crash_marker.path_of(tmp_path, 0)
+    assert crash_marker.silent_seconds(path) is None
     first = BlackBox(path)
     assert first.left == ""
-    first.at(black_box.tag("cam-1/main"))
+    first.at(crash_marker.tag("cam-1/main"))
     second = BlackBox(path)
     assert second.left == "cam-1/main"
-    second.at(black_box.tag(SEVERAL))
+    second.at(crash_marker.tag(SEVERAL))
     third = BlackBox(path)
     assert third.left == SEVERAL
     third.idle()
     assert BlackBox(path).left == ""
-    silent = black_box.silent_seconds(path)
+    silent = crash_marker.silent_seconds(path)
     assert silent is not None and 0 <= silent < 5
 
 
 async def test_the_box_names_a_camera_that_is_being_connected_to(tmp_path: Path) -> None:
-    path = black_box.path_of(tmp_path, 0)
+    path = crash_marker.path_of(tmp_path, 0)
     box, named = BlackBox(path), list[str]()
 
     def look() -> None:
@@ -152,11 +153,11 @@ async def test_the_box_names_a_camera_that_is_being_connected_to(tmp_path: Path)
         look()
         return "connected"
 
-    assert await box.during(black_box.tag("cam-1/main"), connect()) == "connected"
+    assert await box.during(crash_marker.tag("cam-1/main"), connect()) == "connected"
     look()
     assert named == ["cam-1/main", "", "cam-1/main", ""]
     with pytest.raises(ValueError, match="lost"):
-        await box.during(black_box.tag("cam-1/main"), _fail())
+        await box.during(crash_marker.tag("cam-1/main"), _fail())
 
 
 async def _fail() -> None:

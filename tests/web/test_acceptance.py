@@ -22,7 +22,7 @@ from core.database import Database
 from core.errors import ConflictError, ForbiddenError
 from core.settings import Settings
 from health import checklist
-from nvr.reader import Keyframe
+from nvr.archive.reader import Keyframe
 from tests.web.conftest import HEADERS, Client, SignIn, state_purpose
 from web.services import SERVICES
 

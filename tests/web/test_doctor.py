@@ -24,8 +24,8 @@ from core.clock import ManualClock, SystemClock, to_microseconds
 from core.database import Database
 from core.host import backup_log, station_lock
 from core.settings import DataSettings, RetentionSettings, SearchSettings, Settings, TlsMode, WebSettings, load
-from nvr import footage
-from nvr.footage import Segment
+from nvr.archive import segment_index
+from nvr.archive.segment_index import Segment
 from nvr.tables import OpenSegment, RetentionClockRow, StreamStatus, Volume, Worker
 from search.tables import IndexState
 from tests.commands import minwang
@@ -444,9 +444,9 @@ async def test_what_waits(either_database: Database, tmp_path: Path) -> None:
     now_us = to_microseconds(now)
     async with either_database.session() as session:
         session.add(_status("a/main", now))
-        flags = (0, footage.UNHASHED, footage.UNHASHED)
+        flags = (0, segment_index.UNHASHED, segment_index.UNHASHED)
         files = [Segment("a/main", 1, now_us - i * 1000, now_us, flags=f) for i, f in enumerate(flags)]
-        await footage.append(session, files)
+        await segment_index.append(session, files)
         session.add(OpenSegment(stream="a/main", start_us=now_us - 1_000_000_000, volume=1))
         session.add(IndexState(stream="a/main", position_us=now_us - 700_000_000))
     rows, hashes, behind = await data.backlog(here)

@@ -27,8 +27,8 @@ from health.patrol import Patrol
 from health.rounds import ask
 from health.tables import Fault
 from health.visits import Visits
-from nvr.decode_pool import DecodePool
-from nvr.visit import Visitor
+from nvr.edge.keyframe_probe import Visitor
+from nvr.playback.decode_pool import DecodePool
 from tests.health import faults_made, places
 from tests.health.places import Guests, Place, Weather
 from tests.web.conftest import HEADERS, SignIn

@@ -14,8 +14,8 @@ from core.audit.audit_trail import AuditRow
 from core.clock import HOUR_US, SystemClock, from_microseconds, to_microseconds
 from core.database import Database
 from core.events import Event
-from nvr import footage, holds
-from nvr.footage import Segment
+from nvr.archive import holds, segment_index
+from nvr.archive.segment_index import Segment
 from nvr.tables import Hold
 from tests.web.conftest import HEADERS, Client, SignIn
 
@@ -41,7 +41,7 @@ async def test_a_hold_for_a_case_from_beginning_to_end(sign_in: SignIn, database
     case = await post(officer, "/api/cases", {"number": "A-7", "title": "t", "village": "wangjia"})
     async with database.session() as session:
         half = HOUR_US // 2
-        await footage.append(
+        await segment_index.append(
             session,
             [Segment(f"wj-01/{kind}", 1, BEGIN + n * half, BEGIN + (n + 1) * half, half, 1000 if kind == "main" else 10, 1)
              for kind in ("main", "sub") for n in range(-3, 9)],
@@ -117,7 +117,7 @@ async def test_a_page_of_holds_reads_only_so_much_footage(
     officer = await sign_in(Role.APPROVER)
     monkeypatch.setattr(holds, "MAX_ROWS_SUMMED", 5)
     async with database.session() as session:
-        await footage.append(
+        await segment_index.append(
             session, [Segment("wj-01/main", 1, BEGIN + n * HOUR_US, BEGIN + n * HOUR_US + 1, 1, 7, 1) for n in range(9)]
         )
         for end in (9, 3):

@@ -19,9 +19,9 @@ from core.clock import SystemClock, from_microseconds, to_microseconds
 from core.database import Database
 from core.settings import Settings
 from health.tables import Fault, WorkOrder, WorkOrderPhoto
-from nvr import playback
-from nvr.footage import Segment
-from nvr.reader import Keyframe
+from nvr.archive.reader import Keyframe
+from nvr.archive.segment_index import Segment
+from nvr.playback import hls
 from search import numbers
 from search.store import Days, ids
 from search.store.days import Batch
@@ -183,9 +183,9 @@ async def town(
     services.reader = Footage(folder / "x.mp4")
     services.snapshots.of = _picture
     services.printer.pdf_of = _pdf
-    monkeypatch.setattr(playback, "playlist", lambda *_, **__: "#EXTM3U")
-    monkeypatch.setattr(playback, "strip_times", lambda *_: [START])
-    monkeypatch.setattr(playback, "part", lambda *_: b"part")
+    monkeypatch.setattr(hls, "playlist", lambda *_, **__: "#EXTM3U")
+    monkeypatch.setattr(hls, "strip_times", lambda *_: [START])
+    monkeypatch.setattr(hls, "part", lambda *_: b"part")
     monkeypatch.setattr("web.api.search.picture_of", lambda *_: jpeg())
     return made
 

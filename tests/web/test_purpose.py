@@ -14,7 +14,7 @@ from core.accounts.permissions import Role
 from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.database import Database
-from nvr.reader import Keyframe
+from nvr.archive.reader import Keyframe
 from tests.web.conftest import HEADERS, Client, SignIn
 from web.services import SERVICES
 

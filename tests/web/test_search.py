@@ -23,7 +23,7 @@ from core.audit.verification import Verifier
 from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.settings import Settings
-from nvr.uploads import MOST_BYTES
+from nvr.playback.uploads import MOST_BYTES
 from search import motion, numbers
 from search.embedders import HISTOGRAM, HistogramEmbedder
 from search.motion import Moved

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.errors import DetectorError, ProtocolError
-from nvr.reader import Keyframe
+from nvr.archive.reader import Keyframe
 from web.services import MAX_SNAPSHOTS, Snapshots
 
 

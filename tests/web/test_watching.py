@@ -18,7 +18,7 @@ from core.audit.audit_trail import AuditRow
 from core.clock import ManualClock, SystemClock
 from core.database import Database
 from core.errors import NobodyWatches, StorageError
-from nvr.footage import Segment
+from nvr.archive.segment_index import Segment
 from tests.web.conftest import HEADERS, Client, SignIn, state_purpose
 from tests.web.live_stub import live_recorder
 from tests.web.test_looks import SEGMENT, Town, town

@@ -14,7 +14,7 @@ from core.accounts.permissions import Permission
 from core.errors import NotFoundError
 from health.faults import OPEN, RECOVERING
 from health.tables import Fault
-from nvr.stream_status import UNKNOWN, state_of
+from nvr.recorder.stream_status import UNKNOWN, state_of
 from nvr.tables import StreamStatus
 from web.routing import Context, route
 

@@ -12,7 +12,7 @@ from cases import case_files
 from cases.tables import Case
 from core.accounts.permissions import Permission
 from core.clock import from_microseconds, to_microseconds
-from nvr import holds
+from nvr.archive import holds
 from nvr.tables import Hold
 from web.routing import Context, route
 

@@ -19,7 +19,7 @@ from core.settings import Settings, TlsMode
 from health.faults import DEAD, OPEN, RECOVERING
 from health.orders import RUNNING
 from health.tables import DailyFigures, Fault, PatrolRound, WorkOrder
-from nvr import retention_clock
+from nvr.archive import retention_clock
 from nvr.tables import StreamStatus, Volume
 from search.lag import lag
 from web.counters import WebCounters

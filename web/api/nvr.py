@@ -20,9 +20,9 @@ from core.audit import audit_trail
 from core.clock import from_microseconds, to_microseconds
 from core.errors import ConflictError, ForbiddenError, NobodyWatches, NotFoundError, UsageError
 from core.tasks import first_of
-from nvr import clip, playback
-from nvr.footage import Segment
-from nvr.live import TOKEN_HEADER
+from nvr.archive.segment_index import Segment
+from nvr.playback import clip, hls
+from nvr.playback.live import TOKEN_HEADER
 from nvr.tables import StreamStatus, Worker
 from web.file_response import BytesResponse, FileResponse
 from web.looks import footage_is_granted
@@ -176,13 +176,13 @@ async def playlist(c: Context) -> web.Response:
     start, end = _range(c.query)
     now = c.services.clock.now()
     may_play_back(c, from_microseconds(start), now)
-    if end - start > playback.MAX_HLS_US:
+    if end - start > hls.MAX_HLS_US:
         raise UsageError("ask for at most 6 hours at once")
     gops = await c.services.reader.gops(stream, start, end, 20_000)
     if not gops:
         clip.refuse(await clip.unreadable(c.services.reader, stream, start, end, gops), "nothing is recorded in this range")
     await _note_footage(c, "playback.open", stream, village)
-    text = await c.services.footage.run(playback.playlist, gops, live=False, keyframes=c.query.keyframes)
+    text = await c.services.footage.run(hls.playlist, gops, live=False, keyframes=c.query.keyframes)
     return web.Response(text=text, content_type="application/vnd.apple.mpegurl", headers={"Cache-Control": "no-store"})
 
 
@@ -200,7 +200,7 @@ async def segment_part(c: Context) -> web.Response:
     """A segment's keyframes alone, its init segment, or a range without sound, under this session's playlist."""
     stream, village = await _stream(c)
     segment, path = await _segment(c, stream, village)
-    data = await c.services.footage.run(playback.part, path, segment.media_us, c.path("part"))
+    data = await c.services.footage.run(hls.part, path, segment.media_us, c.path("part"))
     sending = c.services.playback_log.sending(c.identity, village, segment)
     return BytesResponse(data, sending=sending, content_type="video/mp4", headers={"Cache-Control": "no-store"})
 
@@ -245,8 +245,8 @@ async def strip(c: Context) -> list[datetime]:
     start, end = _range(c.query)
     may_play_back(c, from_microseconds(start), c.services.clock.now())
     await _note_footage(c, "strip.view", stream, village)
-    gops = await c.services.reader.gops(stream, start, min(end, start + playback.MAX_HLS_US), 20_000)
-    return [from_microseconds(t) for t in playback.strip_times(gops, max(1, min(c.query.count, 100)))]
+    gops = await c.services.reader.gops(stream, start, min(end, start + hls.MAX_HLS_US), 20_000)
+    return [from_microseconds(t) for t in hls.strip_times(gops, max(1, min(c.query.count, 100)))]
 
 
 @route("GET", "/api/cameras/{camera}/snapshot", Permission.LIVE_VIEW, query=SnapshotQuery, kind="file")

@@ -9,8 +9,8 @@ from cameras.tables import Camera
 from core.accounts.permissions import Permission
 from core.clock import from_microseconds, to_microseconds
 from core.errors import NotFoundError, UsageError
-from nvr import uploads
-from nvr.reader import Keyframe
+from nvr.archive.reader import Keyframe
+from nvr.playback import uploads
 from search import example, numbers
 from search.example import Example
 from search.query import Query

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from core.accounts.permissions import Permission
 from core.clock import to_microseconds
 from health import forecast
-from nvr import retention_clock
+from nvr.archive import retention_clock
 from web.doctor.facts import Fact, State
 from web.doctor.runner import worst
 from web.routing import Context, route

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from nvr import retention_clock, volume_quarantine
+from nvr.archive import retention_clock
+from nvr.storage import volume_quarantine
+from nvr.storage.volumes import remedy_of
 from nvr.tables import Volume
-from nvr.volumes import remedy_of
 from web.doctor.facts import Finding, Site, failed, ok, unknown, warning
 
 

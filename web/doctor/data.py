@@ -21,7 +21,7 @@ from core.errors import DetectorError, InventoryError, MinwangError
 from core.host import backup_log, station_lock
 from core.logs import redact
 from core.settings import Settings, TlsMode
-from nvr import footage
+from nvr.archive import segment_index
 from nvr.tables import Footage, OpenSegment, StreamStatus, Worker
 from search.lag import lag
 from search.packs import Shelf
@@ -147,8 +147,8 @@ async def _hashes(site: Site) -> Finding:
     since = to_microseconds(site.clock.now()) // HOUR_US - HASH_HOURS + 1
     async with site.database.reading() as session:
         query = select(Footage.stream, Footage.hour, Footage.volume, Footage.entries).where(Footage.hour >= since).limit(ROWS)
-        entries = [s for row in await session.execute(query) for s in footage.unpack(*row)]
-    waiting = sum(bool(s.flags & footage.UNHASHED) for s in entries)
+        entries = [s for row in await session.execute(query) for s in segment_index.unpack(*row)]
+    waiting = sum(bool(s.flags & segment_index.UNHASHED) for s in entries)
     value = f"{waiting} of {len(entries)} files of the last {HASH_HOURS} hours"
     if waiting > HASH_WARNING * len(entries):
         return warning(value, "the processor falls behind: fewer search.workers, or more cores", "checksums waiting")

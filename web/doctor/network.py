@@ -14,7 +14,7 @@ import psutil
 from cameras.discovery import ws_discovery
 from core.network.error_text import reason
 from core.settings import TlsMode
-from nvr import camera_socket
+from nvr.rtsp import camera_socket
 from web.anonymous_limit import TOO_MUCH
 from web.doctor.facts import Finding, Site, failed, ok, unknown, warning
 

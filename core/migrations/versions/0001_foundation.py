@@ -133,7 +133,9 @@ def upgrade() -> None:
         sa.Column("frames", sa.Integer(), nullable=False),
         sa.Column("lost_packets", sa.Integer(), nullable=False),
         sa.Column("clock_offset_us", sa.BigInteger(), nullable=True, comment="Camera's clock minus ours, from sender reports"),
-        sa.Column("gops", sa.LargeBinary(), nullable=True, comment="Packed index of GOPs (nvr.gop_index); null while open"),
+        sa.Column(
+            "gops", sa.LargeBinary(), nullable=True, comment="Packed index of GOPs (nvr.media.gop_index); null while open"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_segment")),
         sa.UniqueConstraint("path", name=op.f("uq_segment_path")),
         comment="Segment files; each file is owned by exactly one row",

@@ -20,7 +20,12 @@ def upgrade() -> None:
         sa.Column("hour", sa.Integer(), nullable=False, comment="Hours since 1970 UTC in which the segments begin"),
         sa.Column("volume", sa.Integer(), nullable=False),
         sa.Column("deleting", sa.Boolean(), nullable=False, comment="Some entries are flagged: their files are being removed"),
-        sa.Column("entries", sa.LargeBinary(), nullable=False, comment="Packed entries (nvr.footage), in the order of closing"),
+        sa.Column(
+            "entries",
+            sa.LargeBinary(),
+            nullable=False,
+            comment="Packed entries (nvr.archive.segment_index), in the order of closing",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_footage")),
         comment="Closed segment files, an hour of a stream a row (docs/design/archive.md)",
     )
@@ -163,7 +168,9 @@ def downgrade() -> None:
         sa.Column("frames", sa.Integer(), nullable=False),
         sa.Column("lost_packets", sa.Integer(), nullable=False),
         sa.Column("clock_offset_us", sa.BigInteger(), nullable=True, comment="Camera's clock minus ours, from sender reports"),
-        sa.Column("gops", sa.LargeBinary(), nullable=True, comment="Packed index of GOPs (nvr.gop_index); null while open"),
+        sa.Column(
+            "gops", sa.LargeBinary(), nullable=True, comment="Packed index of GOPs (nvr.media.gop_index); null while open"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_segment")),
         sa.UniqueConstraint("path", name=op.f("uq_segment_path")),
         comment="Segment files; each file is owned by exactly one row",

@@ -28,7 +28,9 @@ def upgrade() -> None:
         )
     with op.batch_alter_table("open_segment", schema=None) as batch_op:
         batch_op.add_column(
-            sa.Column("flags", sa.Integer(), nullable=False, server_default="0", comment="As in the entry (nvr.footage)")
+            sa.Column(
+                "flags", sa.Integer(), nullable=False, server_default="0", comment="As in the entry (nvr.archive.segment_index)"
+            )
         )
     with op.batch_alter_table("stream_status", schema=None) as batch_op:
         batch_op.add_column(

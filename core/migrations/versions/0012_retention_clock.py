@@ -30,7 +30,7 @@ def upgrade() -> None:
             comment="Deletion by age is suspended since",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_retention_clock")),
-        comment="Whether the wall clock is plausible enough to delete by age (nvr.plausible_clock): one row",
+        comment="Whether the wall clock is plausible enough to delete by age (nvr.clock.plausibility): one row",
     )
     op.create_table(
         "misfiled",

@@ -11,7 +11,7 @@ COMMENTS = {  # of misfiled: column → what it said, what it says
 }
 TABLE = (
     "Stretches that were filed too early because the station's clock was behind",
-    "Stretches of file times between two steps of the station's clock (nvr.filing_periods)",
+    "Stretches of file times between two steps of the station's clock (nvr.clock.filing_periods)",
 )
 
 

@@ -20,7 +20,7 @@ from cameras.virtual.makes import MAKES, Make
 from core.clock import SystemClock
 from core.errors import CameraRefused, ProtocolError
 from core.network.authenticator import ClearLogin
-from nvr.rtsp import open_session
+from nvr.rtsp.client import open_session
 from tests.ports import free_port
 
 LOGIN = ("minwang", "geheim-123")

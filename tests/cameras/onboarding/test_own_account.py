@@ -23,9 +23,9 @@ from core.clock import SystemClock
 from core.errors import CameraRefused, CameraUnreachable
 from core.tasks import spawn
 from health import checklist
-from nvr import stream_status
-from nvr.reconcile import desired
-from nvr.rtsp import check_credential
+from nvr.recorder import stream_status
+from nvr.recorder.reconcile import desired
+from nvr.rtsp.client import check_credential
 from nvr.tables import StreamStatus
 from tests.cameras.onboarding.test_onboarding import LOGIN, NET, PORTS, Village, village
 

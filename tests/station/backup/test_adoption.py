@@ -13,10 +13,10 @@ from core.clock import SystemClock
 from core.database import Database
 from core.errors import StorageError
 from core.settings import DataSettings, Settings
-from nvr import footage
-from nvr.recorder import StreamSpec
-from nvr.recovery import recover
-from nvr.verify import verify
+from nvr.archive import segment_index
+from nvr.archive.recovery import recover
+from nvr.archive.verify import verify
+from nvr.recorder.recorder import StreamSpec
 from station.backup import adopting, restore
 from station.backup.create import Wish, backup
 from tests.conftest import open_database
@@ -40,7 +40,7 @@ async def _recorded_beyond_its_backup(data: Path, volume: Path, camera: Camera) 
         await _record(database, volume, camera, 45)
         segments = await segments_of(database)
         assert 0 < before < len(segments)
-        last = footage.path_of({1: volume}, segments[-1])
+        last = segment_index.path_of({1: volume}, segments[-1])
         with last.open("r+b") as file:
             file.truncate(last.stat().st_size - 40)
     return made.path, {s.start_us for s in segments}

@@ -1,0 +1,1 @@
+"""The archive: segment files, their index, gaps, holds, retention, recovery and verification."""

@@ -1,0 +1,286 @@
+"""The archive's facts on their way to the database, and the questions asked of it.
+
+`ArchiveDatabase` collects facts in the recorder's event loop without waiting and writes them in one
+transaction a second. While the database is locked they wait (bounded); footage is never touched by
+that: what has no entry yet is adopted at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import case, insert, select, update
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.tables import Camera
+from core import events
+from core.clock import Clock
+from core.database import Database
+from core.errors import DatabaseUnreachable, StorageError
+from core.tasks import spawn
+from nvr.archive import gaps, segment_index
+from nvr.archive.segment_index import Segment
+from nvr.storage.disk_calls import DiskCalls
+from nvr.tables import FILLABLE, Gap, OpenSegment
+
+log = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 1.0
+MAX_WAITING = 200_000
+BATCH_FACTS = 5_000  # of one transaction
+UNLINK_SECONDS = 5.0  # a volume that has not answered for so long hangs
+LONGEST_FLUSH_SECONDS = 20.0  # a locked database is given up after 15
+MAX_EMPTY_FILES = 10_000
+REFUSALS_BEFORE_SINGLES = 10  # flushes in a row: then the facts are tried one by one
+MAX_TRIES_WITHOUT_SUCCESS = 20  # facts, one by one: then it is the database, not the facts
+FIRST_ASK = timedelta(seconds=30)  # after a gap, for what the camera's card has of it: the camera has just come back
+_Write = Callable[[AsyncSession], Any]
+_Fact = Segment | _Write
+
+
+class ArchiveDatabase:
+    """An ArchiveLog that writes rows. `run` must be running; `drain` empties it at the end."""
+
+    def __init__(self, database: Database, clock: Clock):
+        self.database = database
+        self._clock = clock
+        self._waiting: deque[_Fact] = deque()
+        self._empty_files: deque[Segment] = deque(maxlen=MAX_EMPTY_FILES)  # to be unlinked
+        self.paths: dict[int, Path] = {}  # of the volumes
+        self.dropped_facts = 0
+        self._calls = DiskCalls(UNLINK_SECONDS)
+        self._refusals = 0  # flushes in a row in which the database refused
+        self._writing = asyncio.Lock()
+        self.unsealed: set[str] = set()  # streams that closed a file without a hash (nvr.archive.hash_backlog)
+        self.unlink_failed: Callable[[int, OSError], object] = lambda _volume, _error: None
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    def opened(self, segment: Segment) -> None:
+        self._put(segment)
+
+    def closed(self, segment: Segment) -> None:
+        if segment.flags & segment_index.UNHASHED and segment.frames:
+            self.unsealed.add(segment.stream)
+        self._put(segment)
+
+    def gap(
+        self, stream: str, start_us: int, cause: str, detail: str, end_us: int | None = None, *, fillable: bool = True
+    ) -> None:
+        ask = fillable and end_us is not None and cause in FILLABLE
+        row = {"stream": stream, "start_us": start_us, "end_us": end_us, "cause": cause, "detail": detail[:200]}
+        asked = {"ask_at": self._clock.now() + FIRST_ASK} if ask else {}
+        self._put(lambda s: s.execute(insert(Gap).values(**row, **asked)))
+
+    def gap_ended(self, stream: str, end_us: int) -> None:
+        ask_at = case((Gap.cause.in_(FILLABLE), self._clock.now() + FIRST_ASK), else_=None)
+        ended = update(Gap).where(Gap.stream == stream, Gap.end_us.is_(None)).values(end_us=end_us, ask_at=ask_at)
+        self._put(lambda s: s.execute(ended))
+
+    def announce(self, kind: str, camera: str | None, **data: Any) -> None:
+        """Queue an event row; it belongs to the camera's village."""
+
+        async def write(session: AsyncSession) -> None:
+            village = await village_of(session, camera)
+            events.append(session, self._clock.now(), kind, village=village, camera=camera, **data)
+
+        self._put(write)
+
+    def write(self, rows: _Write) -> None:
+        """Queue rows that must come behind the facts told before."""
+        self._put(rows)
+
+    def _put(self, write: _Fact) -> None:
+        self._waiting.append(write)
+        self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        """Of gaps nobody else knows, files are adopted at the next start: the oldest files go first."""
+        for share in (10, 1):  # mostly the oldest tenth has some
+            excess = len(self._waiting) - MAX_WAITING
+            if excess <= 0:
+                return
+            oldest = [self._waiting.popleft() for _ in range(min(len(self._waiting), excess + MAX_WAITING // share))]
+            kept = [fact for fact in oldest if not isinstance(fact, Segment)]
+            self._waiting.extendleft(reversed(kept))
+            self.dropped_facts += len(oldest) - len(kept)
+        while len(self._waiting) > MAX_WAITING:
+            self._waiting.popleft()
+            self.dropped_facts += 1
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            await self.flush()
+
+    async def flush(self) -> bool:
+        """Write what waits; False where the database refused and it waits on.
+
+        Once begun it goes to its end although its task is cancelled: a transaction that was committed unnoticed would be
+        written twice.
+        """
+        work = spawn(self._flush_all(), "archive flush")
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            await asyncio.wait({work}, timeout=LONGEST_FLUSH_SECONDS)
+            raise
+
+    async def _flush_all(self) -> bool:
+        async with self._writing:
+            while self._waiting:
+                if not await self._flush():
+                    return False
+            await self._unlink_empty_files()
+            return True
+
+    async def _flush(self) -> bool:
+        """One transaction. What it writes has left the queue: facts that come meanwhile cannot push it out."""
+        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_FACTS))]
+        left: Sequence[_Fact] = batch
+        try:
+            left = await self._written(batch)
+        finally:
+            self._waiting.extendleft(reversed(left))
+            self._drop_oldest()
+        if not left:
+            self._empty_files += (s for s in batch if isinstance(s, Segment) and _is_empty(s))
+        return not left
+
+    async def _written(self, batch: Sequence[_Fact]) -> Sequence[_Fact]:
+        """Write facts; returns those that wait for the database."""
+        try:
+            await self._write(batch)
+        except DatabaseUnreachable:
+            return batch  # the database has said so itself (core.database)
+        except (StorageError, OperationalError, InterfaceError) as e:
+            self._refusals += 1
+            log.warning("archive rows wait for the database: %s", e)
+            if self._refusals < REFUSALS_BEFORE_SINGLES:
+                return batch
+        except Exception as e:  # noqa: BLE001  # whatever the driver does not take: a contradiction, a value out of range
+            log.error("a fact contradicts the archive: %s", _first_line(e))
+        else:
+            self._refusals = 0
+            return ()
+        return await self._one_by_one(batch)
+
+    async def _one_by_one(self, batch: Sequence[_Fact]) -> Sequence[_Fact]:
+        """One fact that the database refuses must not hold up the others for ever; returns those that wait on."""
+        refused: list[_Fact] = []
+        for at, fact in enumerate(batch):
+            try:
+                await self._write([fact])
+            except DatabaseUnreachable:
+                return [*refused, *batch[at:]]
+            except (StorageError, OperationalError, InterfaceError):
+                refused.append(fact)
+                if len(refused) == at + 1 >= MAX_TRIES_WITHOUT_SUCCESS:
+                    return batch  # it takes nothing at all: none of these facts is to blame
+            except Exception as e:  # noqa: BLE001
+                self._drop(fact, e)
+        if len(refused) == len(batch):
+            return batch
+        self._refusals = 0
+        for fact in refused:
+            self._drop(fact, None)
+        return ()
+
+    def _drop(self, fact: _Fact, error: Exception | None) -> None:
+        self.dropped_facts += 1
+        about = f"{fact.stream} from {fact.start_us} µs" if isinstance(fact, Segment) else "a gap or an event"
+        why = _first_line(error) if error is not None else "it always fails"
+        log.error("the archive refuses a fact (%s) and goes on without it: %s", about, why)
+
+    async def _write(self, batch: Sequence[_Fact]) -> None:
+        async with self.database.session() as session:
+            await self._store(session, [f for f in batch if isinstance(f, Segment)])
+            for write in batch:
+                if not isinstance(write, Segment):
+                    await write(session)
+
+    async def _store(self, session: AsyncSession, segments: Sequence[Segment]) -> None:
+        """Three statements for all segments of the last second, however many."""
+        opened = [
+            {"stream": s.stream, "start_us": s.start_us, "volume": s.volume, "flags": s.flags} for s in segments if s.open
+        ]
+        if opened:
+            await session.execute(insert(OpenSegment), opened)
+        await segment_index.append(session, [s for s in segments if not s.open and s.frames])
+        for segment in segments:
+            if _is_empty(segment):
+                await segment_index.forget_open(session, segment.stream, segment.start_us)
+
+    async def _unlink_empty_files(self) -> None:
+        """Unlink files in which nothing was written; one that its disk keeps is tried again with the next ones."""
+        waiting = [s for s in self._empty_files if s.size >= 0 and s.volume in self.paths]
+        self._empty_files.clear()
+        if not waiting:
+            return
+        for volume in {s.volume for s in waiting}:
+            files = [(s, segment_index.path_of(self.paths, s)) for s in waiting if s.volume == volume]
+            try:
+                failed = await self._calls.run(volume, partial(_remove, files))
+            except OSError as e:  # it hangs: the rows of the others must not wait for it
+                failed = [(segment, e) for segment, _ in files]
+            for segment, error in failed:
+                log.error("the empty file of %s on volume %d cannot be unlinked: %s", segment.stream, volume, error)
+                self._empty_files.append(segment)
+                self.unlink_failed(volume, error)
+
+    async def drain(self) -> None:
+        for _ in range(3):
+            if await self.flush():
+                return
+        log.error("%d archive facts could not be written; recovery adopts the files", len(self._waiting))
+
+
+def _is_empty(segment: Segment) -> bool:
+    """A file in which nothing was written: its name may still be there."""
+    return not segment.open and not segment.frames
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def _remove(files: Sequence[tuple[Segment, Path]]) -> list[tuple[Segment, OSError]]:
+    """Blocking. Returns what could not be unlinked, and why."""
+    failed = []
+    for segment, path in files:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as e:
+            failed.append((segment, e))
+    return failed
+
+
+async def village_of(session: AsyncSession, camera: str | None) -> str | None:
+    """Who may hear of a camera's event is decided by its village."""
+    return await session.scalar(select(Camera.village).where(Camera.id == camera)) if camera else None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of the time line, µs UTC."""
+
+    start_us: int
+    end_us: int
+    cause: str = ""  # empty: recorded
+
+
+async def gaps_between(session: AsyncSession, stream: str, start_us: int, end_us: int, now_us: int) -> list[Span]:
+    """Gaps that touch [start, end), cut to it; one that goes on ends now."""
+    rows = sorted(await gaps.touching(session, [stream], start_us, end_us), key=lambda g: g.start_us)
+    spans = (Span(max(g.start_us, start_us), min(g.end_us if g.end_us is not None else now_us, end_us), g.cause) for g in rows)
+    return [s for s in spans if s.end_us > s.start_us]

@@ -1,0 +1,171 @@
+"""Which files still have to move after the station's clock was set: rows, so that a killed recorder's successor goes on.
+
+A row is made in the transaction that moves the stream's gaps, gets rid of names in the transactions that move files, and goes with
+the last one. A recorder whose correction was taken over by another one (a stream that changed its worker) hears so and stops.
+
+Nothing here removes a name: another recorder may be telling of it at this moment, and then it is the only one that stays. Second names
+that a crash left are no other footage (`is_second_name`), and who goes on with the correction takes them (nvr.refiling.file_moves).
+"""
+
+from __future__ import annotations
+
+import filecmp
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.errors import StorageError
+from nvr.archive import segment_index
+from nvr.archive.segment_index import Segment
+from nvr.archive.timeline import ClockStep
+from nvr.tables import ClockCorrection
+
+SHIFTS = 5  # µs by which a new name that is taken already gives way, and one
+
+
+class TakenOver(StorageError):
+    """Another recorder has the correction."""
+
+
+@dataclass(slots=True, eq=False)
+class Correction:
+    """Of one stream. `row` is None until it is stored; `resumed`: another run of the recorder began it."""
+
+    step: ClockStep
+    row: int | None = None
+    protected: bool = False
+    resumed: bool = False
+
+
+async def store(session: AsyncSession, worker: str, correction: Correction, files: Collection[int]) -> None:
+    step = correction.step
+    row = ClockCorrection(
+        stream=step.stream, worker=worker, since_us=step.since_us, until_us=step.until_us, by_us=step.by_us, files=sorted(files),
+        protected=False,
+    )  # fmt: skip
+    session.add(row)
+    await session.flush()
+    correction.row = row.id
+
+
+async def is_waiting(session: AsyncSession, stream: str) -> bool:
+    return await session.scalar(select(ClockCorrection.id).where(ClockCorrection.stream == stream).limit(1)) is not None
+
+
+async def is_done(session: AsyncSession, correction: Correction) -> bool:
+    """Its row was there and is gone."""
+    return correction.row is not None and await session.get(ClockCorrection, correction.row) is None
+
+
+async def load(session: AsyncSession, worker: str, before: Correction | None = None) -> list[Correction]:
+    """The worker's, in the order in which they are done; those of its stream that come `before` one."""
+    query = select(ClockCorrection).where(ClockCorrection.worker == worker).order_by(ClockCorrection.id)
+    if before is not None:
+        query = query.where(ClockCorrection.stream == before.step.stream, ClockCorrection.id < (before.row or 0))
+    return [
+        Correction(ClockStep(r.stream, r.since_us, r.until_us, r.by_us, tuple(r.files)), r.id, r.protected, resumed=True)
+        for r in await session.scalars(query)
+    ]
+
+
+async def any_of(session: AsyncSession, worker: str) -> bool:
+    """Whether the worker has some."""
+    return await session.scalar(select(ClockCorrection.id).where(ClockCorrection.worker == worker).limit(1)) is not None
+
+
+async def current(session: AsyncSession, correction: Correction) -> Correction:
+    """As its row says now: a stop or an error may have come behind a transaction that was committed all the same."""
+    row = await session.get(ClockCorrection, correction.row) if correction.row is not None else None
+    if row is None or not (row.protected or correction.resumed):  # until then it is not known which files move
+        return correction
+    return replace(correction, step=replace(correction.step, files=tuple(row.files)), protected=row.protected, resumed=True)
+
+
+async def stretches(session: AsyncSession, streams: Collection[str]) -> set[tuple[str, int, int]]:
+    """(stream, since, until) of all that wait of these streams, whoever does them."""
+    c = ClockCorrection
+    rows = await session.execute(select(c.stream, c.since_us, c.until_us).where(c.stream.in_(streams)))
+    return {(stream, since, until) for stream, since, until in rows}
+
+
+async def waiting(session: AsyncSession, streams: Collection[str]) -> dict[str, dict[int, int]]:
+    """Of streams with corrections: by how much (µs) the files that begin then are going to move."""
+    found = dict[str, dict[int, int]]()
+    query = select(ClockCorrection).where(ClockCorrection.stream.in_(streams)).order_by(ClockCorrection.id)
+    for row in await session.scalars(query):
+        found.setdefault(row.stream, {}).update(dict.fromkeys(row.files, row.by_us))
+    return found
+
+
+async def left_to(session: AsyncSession, worker: str, streams: Collection[str]) -> set[int]:
+    """Rows of these streams that are other workers'."""
+    others = ClockCorrection.worker != worker
+    return set(await session.scalars(select(ClockCorrection.id).where(others, ClockCorrection.stream.in_(streams))))
+
+
+async def take_over(session: AsyncSession, worker: str, streams: Collection[str]) -> list[Correction]:
+    """Corrections of these streams that other workers left; they are this one's from now on."""
+    found = await left_to(session, worker, streams)
+    await session.execute(update(ClockCorrection).where(ClockCorrection.id.in_(found)).values(worker=worker))
+    return [c for c in await load(session, worker) if c.row in found]
+
+
+async def keep(session: AsyncSession, worker: str, correction: Correction, files: Collection[int]) -> None:
+    """These are to move. Raises TakenOver."""
+    if (row := await _own(session, worker, correction)) is not None:
+        row.files, row.protected = sorted(files), True
+
+
+async def moved(session: AsyncSession, worker: str, correction: Correction, files: Collection[int]) -> None:
+    """These have their new names with this transaction. Raises TakenOver."""
+    if (row := await _own(session, worker, correction)) is not None:
+        row.files = sorted(set(row.files) - set(files))
+
+
+async def forget(session: AsyncSession, correction: Correction) -> None:
+    await session.execute(delete(ClockCorrection).where(ClockCorrection.id == correction.row))
+
+
+async def _own(session: AsyncSession, worker: str, correction: Correction) -> ClockCorrection | None:
+    if correction.row is None:  # the database refused it: then it is done as long as this recorder lives
+        return None
+    row = await session.get(ClockCorrection, correction.row, with_for_update=True, populate_existing=True)
+    if row is None or row.worker != worker:
+        raise TakenOver(f"{correction.step.stream}: another recorder corrects what a wrong clock filed")
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Files of a correction that still have their old names."""
+
+    by_us: int
+    files: frozenset[int]
+
+    def sources(self, start_us: int) -> list[int]:
+        """Starts of the files of which this may be the second name."""
+        return [s for shift in range(SHIFTS) if (s := start_us - self.by_us - shift) in self.files]
+
+
+async def moves(session: AsyncSession, stream: str) -> list[Moves]:
+    rows = await session.scalars(select(ClockCorrection).where(ClockCorrection.stream == stream))
+    return [Moves(r.by_us, frozenset(r.files)) for r in rows]
+
+
+def is_second_name(volumes: dict[int, Path], segment: Segment, given: Collection[Moves]) -> bool:
+    """Blocking. The file without an entry is one of these that has its new name already, or a copy: it is told of, or taken again,
+    when the correction goes on. Raises OSError."""
+    path = segment_index.path_of(volumes, segment)
+    sources = (s for m in given for s in m.sources(segment.start_us))
+    return any(same(segment_index.path_of(volumes, replace(segment, start_us=s)), path) for s in sources)
+
+
+def same(first: Path, second: Path) -> bool:
+    """Blocking. Two names of one file, or a whole copy. Raises OSError."""
+    try:
+        return second.samefile(first) or filecmp.cmp(first, second, shallow=False)
+    except FileNotFoundError:
+        return False

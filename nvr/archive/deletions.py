@@ -1,0 +1,119 @@
+"""What retention deleted stays told: a row a stream and day with number, bytes and a digest over the SHA-256 of each file (R-RET-2).
+
+A file's SHA-256 is made while it is written and stands in its entry (nvr.archive.segment_index), in earlier copies of the database, in exported
+bundles. The digest goes on from file to file in the order of time, so a day is a row of constant size; a file that goes later
+than a newer one of its volume (a hold was on it) begins a run of its own. With the entries of before, digests are computed anew
+and compared: `compare`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import sqlite3
+import struct
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.clock import DAY_US, from_microseconds
+from core.errors import UsageError
+from nvr.archive.segment_index import NO_HASH, Segment, unpack
+from nvr.tables import FootageDeletion
+
+KEPT_DAYS = 1100  # three years, as long as the audit trail
+MAX_RUNS = 64  # of a day; beyond, files go into the last one in the order in which they were deleted
+JOINT_US = 2_000_000  # between a file and the next one
+Run = dict[
+    str, Any
+]  # volume; first, last: starts of files, until: the last one's end, µs UTC; files; unhashed: of these without a hash; digest
+
+
+async def note(session: AsyncSession, now: datetime, gone: Sequence[Segment]) -> None:
+    """Segments of one stream are being deleted: in the transaction that flags them."""
+    by_day: dict[str, list[Segment]] = {}
+    for segment in gone:
+        by_day.setdefault(day_of(segment.start_us), []).append(segment)
+    for day, some in by_day.items():
+        row = await session.get(FootageDeletion, (day, some[0].stream), with_for_update=True)
+        if row is None:
+            row = FootageDeletion(day=day, stream=some[0].stream, files=0, bytes=0, runs=[], first_at=now, last_at=now)
+            session.add(row)
+        row.files, row.bytes = row.files + len(some), row.bytes + sum(max(0, s.size) for s in some)
+        row.runs, row.last_at = extended(row.runs, some), now
+
+
+async def forget(session: AsyncSession, now_us: int) -> None:
+    """Drop the rows of days more than KEPT_DAYS ago."""
+    await session.execute(delete(FootageDeletion).where(FootageDeletion.day < day_of(now_us - KEPT_DAYS * DAY_US)))
+
+
+async def of_day(session: AsyncSession, streams: Collection[str], day: str) -> list[FootageDeletion]:
+    query = select(FootageDeletion).where(FootageDeletion.day == day, FootageDeletion.stream.in_(streams))
+    return list(await session.scalars(query.order_by(FootageDeletion.stream)))
+
+
+def entries_of_copy(path: str, stream: str, day: str) -> list[Segment]:
+    """Blocking. Segments of a stream that began on a day, as an earlier copy of the SQLite database has them. Raises UsageError."""
+    hour = int(datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=timezone.utc).timestamp()) // 3600
+    query = "SELECT hour, volume, entries FROM footage WHERE stream = ? AND hour BETWEEN ? AND ? ORDER BY hour, volume"
+    try:
+        with contextlib.closing(sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as other:
+            rows = other.execute(query, (stream, hour, hour + 23)).fetchall()
+            return [s for h, volume, entries in rows for s in unpack(stream, h, volume, entries)]
+    except (sqlite3.Error, struct.error) as e:
+        raise UsageError(f"{path} is no copy of a station's SQLite database: {e}") from e
+
+
+def day_of(start_us: int) -> str:
+    return f"{from_microseconds(start_us):%Y-%m-%d}"
+
+
+def extended(runs: Sequence[Run], gone: Iterable[Segment]) -> list[Run]:
+    """The runs with these files added."""
+    found = [dict(run) for run in runs]
+    for s in sorted(gone, key=lambda s: s.start_us):
+        run = _continued(found, s)
+        if run is None:
+            run = {"volume": s.volume, "first": s.start_us, "last": 0, "until": 0, "files": 0, "unhashed": 0, "digest": ""}
+            found.append(run)
+        run |= {
+            "last": max(run["last"], s.start_us), "until": max(run["until"], s.end_us), "files": run["files"] + 1,
+            "unhashed": run["unhashed"] + (s.sha256 == NO_HASH), "digest": _next(run["digest"], s),
+        }  # fmt: skip
+    return found
+
+
+def _continued(runs: Sequence[Run], s: Segment) -> Run | None:
+    """The run that goes on with a file: the last one before it, unless files of another run may lie between the two."""
+    ours = [run for run in runs if run["volume"] == s.volume]
+    before = max((run for run in ours if run["last"] < s.start_us), key=lambda run: run["last"], default=None)
+    if before is not None:
+        others = [run for run in ours if run is not before and run["last"] > before["last"] and run["first"] < s.start_us]
+        if s.start_us - before["until"] <= JOINT_US or not others:
+            return before
+    return ours[-1] if ours and len(runs) >= MAX_RUNS else None
+
+
+def _next(digest: str, s: Segment) -> str:
+    """SHA-256 of the digest so far and of stream, start, end (µs UTC), size and SHA-256 of the file, in ASCII."""
+    line = f"{digest} {s.stream} {s.start_us} {s.end_us} {s.size} {s.sha256.hex()}\n"
+    return hashlib.sha256(line.encode("ascii")).hexdigest()
+
+
+def compare(runs: Sequence[Run], recorded: Sequence[Segment], still_there: Collection[int] = ()) -> str:
+    """Whether the deleted files are those that were `recorded` in one stream (entries of before, of that day), as a sentence;
+    empty: they are. `still_there`: starts of those that were not deleted yet."""
+    left = [s for s in recorded if s.start_us not in still_there]
+    for run in reversed(runs):  # a later run lies inside an earlier one's time
+        mine = [s for s in left if s.volume == run["volume"] and run["first"] <= s.start_us <= run["last"]]
+        if len(mine) != run["files"]:
+            return f"{run['files']} files were deleted from {from_microseconds(run['first'])} on, and {len(mine)} were recorded"
+        if extended([], mine)[0]["digest"] != run["digest"]:
+            return f"the {run['files']} files that were deleted from {from_microseconds(run['first'])} on are not those that were recorded"
+        left = [s for s in left if s not in mine]
+    return f"{len(left)} files that were recorded are neither there nor among those that were deleted" if left else ""

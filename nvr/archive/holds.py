@@ -1,0 +1,231 @@
+"""Holds: footage that retention must not remove (R-RET-2). Made and ended with an audit row in the same transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, not_, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.tables import Camera
+from core import events
+from core.accounts.scope import Villages, within
+from core.audit import audit_trail
+from core.clock import HOUR_US, from_microseconds, to_microseconds
+from core.errors import ConflictError, NotFoundError, UsageError
+from nvr.archive import segment_index
+from nvr.archive.retention_clock import Trust
+from nvr.archive.segment_index import Segment
+from nvr.tables import Footage, Hold
+
+log = logging.getLogger(__name__)
+
+WARNED_BEFORE = timedelta(days=14)
+CLOSED_CASE = timedelta(days=14)  # for which a hold goes on after its case was closed
+MAX_ROWS_SUMMED = 10_000  # of footage, for the size of the holds of a page: about 400 camera-days
+MOST_PLACES = 8  # of one hold, when clocks moved what it protects; beyond, what lies between is held as well
+
+
+async def add(
+    session: AsyncSession, now: datetime, *, camera: str, start_us: int, end_us: int, owner: str, reason: str, lasts: timedelta,
+    case: int | None = None,
+) -> int:  # fmt: skip
+    """Hold a camera's footage of [start, end); returns the hold's number. `case`: the one that needs it, which the caller checked.
+
+    Raises NotFoundError, UsageError."""
+    if await session.get(Camera, camera, with_for_update=True) is None:  # waits for what is being deleted of it
+        raise NotFoundError(f"there is no camera '{camera}'")
+    if not start_us < end_us:
+        raise UsageError("the end must lie after the start")
+    if not reason.strip():
+        raise UsageError("a hold needs a reason: the case number or the ground")
+    hold = Hold(
+        camera=camera,
+        start_us=start_us,
+        end_us=end_us,
+        owner=owner,
+        reason=reason[:200],
+        created_at=now,
+        expires_at=now + lasts,
+        case=case,
+    )
+    session.add(hold)
+    await session.flush()
+    named = {} if case is None else {"case": case}
+    await audit_trail.record(
+        session, now, owner, "hold.add", camera, reason=reason, hold=hold.id, start=from_microseconds(start_us).isoformat(),
+        end=from_microseconds(end_us).isoformat(), expires=hold.expires_at.isoformat(), **named,
+    )  # fmt: skip
+    return hold.id
+
+
+async def release(session: AsyncSession, now: datetime, number: int, actor: str, reason: str) -> None:
+    """End a hold. Raises NotFoundError, ConflictError where it has ended."""
+    hold = await session.get(Hold, number)
+    if hold is None:
+        raise NotFoundError(f"there is no hold {number}")
+    if hold.released_at is not None or hold.expires_at <= now:
+        raise ConflictError(f"hold {number} has ended already")
+    hold.released_at = now
+    await audit_trail.record(session, now, actor, "hold.release", hold.camera, reason=reason, hold=number)
+
+
+async def review(session: AsyncSession, now: datetime, number: int, actor: str, reason: str, lasts: timedelta) -> datetime:
+    """A person looked whether a hold is still needed, and lets it last from now; returns its new end.
+
+    Raises NotFoundError, UsageError, ConflictError where it has ended.
+    """
+    hold = await session.get(Hold, number)
+    if hold is None:
+        raise NotFoundError(f"there is no hold {number}")
+    if not reason.strip():
+        raise UsageError("say why the hold is still needed")
+    if hold.released_at is not None or hold.expires_at <= now:
+        raise ConflictError(f"hold {number} has ended already")
+    before, hold.expires_at, hold.told_at = hold.expires_at, now + lasts, None
+    await audit_trail.record(
+        session, now, actor, "hold.review", hold.camera, reason=reason, hold=number, old=before.isoformat(),
+        expires=hold.expires_at.isoformat(),
+    )  # fmt: skip
+    return hold.expires_at
+
+
+async def follow(session: AsyncSession, now: datetime, camera: str, since_us: int, until_us: int, by_us: int) -> None:
+    """Footage of [since, until) gets names `by_us` later: what holds protect of it stays held. Where it was stays held, too: the
+    new names may be the mistake, and other streams have yet to move."""
+    await session.get(Camera, camera, with_for_update=True)
+    ours = (await session.scalars(select(Hold).where(Hold.camera == camera, Hold.released_at.is_(None)))).all()
+    for hold in [h for h in ours if h.start_us < until_us and h.end_us > since_us]:
+        start, end = max(hold.start_us, since_us) + by_us, min(hold.end_us, until_us) + by_us
+        same = [h for h in ours if (h.owner, h.reason, h.created_at) == (hold.owner, hold.reason, hold.created_at)]
+        near = min(same, key=lambda h: max(h.start_us - end, start - h.end_us))
+        if (near.start_us > end or near.end_us < start) and len(same) < MOST_PLACES:
+            near = Hold(
+                camera=camera, start_us=start, end_us=end, owner=hold.owner, reason=hold.reason, created_at=hold.created_at,
+                expires_at=hold.expires_at, told_at=hold.told_at, case=hold.case,
+            )  # fmt: skip
+            session.add(near)
+            await session.flush()
+            ours = [*ours, near]
+        elif near.start_us <= start and near.end_us >= end:
+            continue
+        near.start_us, near.end_us = min(near.start_us, start), max(near.end_us, end)
+        await audit_trail.record(
+            session, now, "system", "hold.follow", camera, hold=near.id, of=hold.id, reason="the station's clock was set",
+            start=from_microseconds(near.start_us).isoformat(), end=from_microseconds(near.end_us).isoformat(),
+        )  # fmt: skip
+
+
+async def case_closed(session: AsyncSession, now: datetime, case: int, actor: str, reason: str) -> int:
+    """The case is closed: its holds end CLOSED_CASE from now at the latest, unless a person reviews them; each is told. Returns
+    how many."""
+    ours = select(Hold, Camera.village).join(Camera, Camera.id == Hold.camera)
+    in_force = (Hold.case == case, Hold.released_at.is_(None), Hold.expires_at > now)
+    found = (await session.execute(ours.where(*in_force).order_by(Hold.id))).all()
+    for hold, village in found:
+        before, hold.expires_at, hold.told_at = hold.expires_at, min(hold.expires_at, now + CLOSED_CASE), now
+        _tell(session, now, hold, village, case_closed=True)
+        await audit_trail.record(
+            session, now, actor, "hold.case_closed", hold.camera, reason=reason, hold=hold.id, case=case, old=before.isoformat(),
+            expires=hold.expires_at.isoformat(),
+        )  # fmt: skip
+    return len(found)
+
+
+async def page(
+    session: AsyncSession, now: datetime, villages: Villages, *, ended: bool = False, before: int | None = None, limit: int = 50
+) -> list[tuple[Hold, Camera]]:
+    """Holds of cameras in a scope, newest first, in force or (`ended`) not any more; `before`: number of the last one seen."""
+    over = Hold.released_at.is_not(None) | (Hold.expires_at <= now)
+    query = select(Hold, Camera).join(Camera, Camera.id == Hold.camera).where(within(Camera.village, villages))
+    query = query.where(over if ended else ~over)
+    if before is not None:
+        query = query.where(Hold.id < before)
+    return [(h, c) for h, c in await session.execute(query.order_by(Hold.id.desc()).limit(limit))]
+
+
+async def sizes(session: AsyncSession, held_by: Sequence[Hold]) -> dict[int, int | None]:
+    """Bytes of the footage that each hold protects now; None for those beyond MAX_ROWS_SUMMED rows of footage."""
+    found: dict[int, int | None] = {}
+    rows_left = MAX_ROWS_SUMMED
+    for hold in held_by:
+        first, last = (hold.start_us - segment_index.LONGEST_US) // HOUR_US, (hold.end_us - 1) // HOUR_US
+        streams = Footage.stream.in_([f"{hold.camera}/main", f"{hold.camera}/sub"])
+        columns = select(Footage.stream, Footage.hour, Footage.volume, Footage.entries).where(streams)
+        rows = (await session.execute(columns.where(Footage.hour.between(first, last)).limit(rows_left + 1))).all()
+        rows_left -= len(rows)
+        if rows_left < 0:
+            return found | {h.id: None for h in held_by if h.id not in found}
+        found[hold.id] = await asyncio.to_thread(_bytes, rows, hold)
+    return found
+
+
+def _bytes(rows: Sequence[Any], hold: Hold) -> int:
+    """Blocking."""
+    entries = (s for row in rows for s in segment_index.unpack(*row))
+    return sum(s.size for s in entries if s.start_us < hold.end_us and s.end_us > hold.start_us)
+
+
+async def tell_of_ends(session: AsyncSession, now: datetime) -> int:
+    """Tell, once, of holds that end within WARNED_BEFORE: the footage goes with them. Returns of how many."""
+    ending = Hold.released_at.is_(None) & (Hold.expires_at > now) & (Hold.expires_at <= now + WARNED_BEFORE)
+    found = (await session.execute(
+        select(Hold, Camera.village).join(Camera, Camera.id == Hold.camera).where(ending, Hold.told_at.is_(None))
+    )).all()  # fmt: skip
+    for hold, village in found:
+        hold.told_at = now
+        _tell(session, now, hold, village)
+    return len(found)
+
+
+def _tell(session: AsyncSession, now: datetime, hold: Hold, village: str, **more: Any) -> None:
+    log.warning("hold %d on %s ends at %s: review or release it (%s)", hold.id, hold.camera, hold.expires_at, hold.reason)
+    if hold.case is None:  # else whoever sees the camera may not see the case
+        more["reason"] = hold.reason
+    events.append(
+        session, now, "hold.ending", village=village, camera=hold.camera, hold=hold.id, expires=hold.expires_at.isoformat(),
+        owner=hold.owner, **more,
+    )  # fmt: skip
+
+
+async def protecting(session: AsyncSession, trust: Trust, camera: str | None = None) -> Sequence[Hold]:
+    """Holds that deletion respects, of all cameras or of one, whose row stays locked: no hold is made until the session ends.
+
+    While the time is not known no hold is over; a step of the clock ends none, either.
+    """
+    query = select(Hold).where(Hold.released_at.is_(None))
+    if camera is not None:
+        await session.get(Camera, camera, with_for_update=True)
+        query = query.where(Hold.camera == camera)
+    return [h for h in await session.scalars(query) if trust.suspended or not _is_over(h, trust)]
+
+
+def _is_over(hold: Hold, trust: Trust) -> bool:
+    created = to_microseconds(hold.created_at)
+    return trust.age_us(created, created) >= to_microseconds(hold.expires_at) - created
+
+
+async def active_holds(session: AsyncSession, now: datetime | None) -> Sequence[Hold]:
+    """Holds in force; `now` None: the time is not known, and none that was not released is over."""
+    in_force = select(Hold).where(Hold.released_at.is_(None))
+    return (await session.scalars(in_force if now is None else in_force.where(Hold.expires_at > now))).all()
+
+
+def not_wholly_held(holds: Sequence[Hold]) -> list[ColumnElement[bool]]:
+    """Conditions that leave out rows of which every segment is held: their hour lies inside a hold."""
+    covered = []
+    for h in holds:
+        first, last = -(-h.start_us // HOUR_US), h.end_us // HOUR_US - 1  # whole hours inside
+        if first <= last:
+            streams = Footage.stream.in_([f"{h.camera}/main", f"{h.camera}/sub"])
+            covered.append(streams & Footage.hour.between(first, last))
+    return [not_(or_(*covered))] if covered else []
+
+
+def held(holds: Sequence[Hold], segment: Segment) -> bool:
+    camera = segment.stream.partition("/")[0]
+    return any(h.camera == camera and h.start_us < segment.end_us and h.end_us > segment.start_us for h in holds)

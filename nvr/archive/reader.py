@@ -1,0 +1,280 @@
+"""Readers of the log: coverage, GOPs and keyframes of recorded streams, the open segment included.
+
+Nothing here decodes. File reads run in threads; a file that vanished meanwhile (retention) is
+simply passed over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.clock import Clock, to_microseconds
+from core.database import Database
+from core.errors import ProtocolError
+from core.executors import RunInThread
+from nvr.archive import segment_index
+from nvr.archive.archive_log import Span, gaps_between
+from nvr.archive.segment_index import Segment
+from nvr.media import fmp4, gop_index, gradual_refresh
+from nvr.media.gop_index import Gop
+
+MAX_PARTIAL = 3  # GOPs at the live edge whose refresh may not be complete …
+PARTIAL_US = 1_000_000  # … so far apart at least
+MAX_READ = 48_000_000  # bytes that one question reads of a stream for its keyframes and what makes them whole
+JOINED_US = 100_000  # between two files that go on with each other
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedGop:
+    """A GOP on the time line. Times µs UTC."""
+
+    start_us: int
+    end_us: int
+    path: Path
+    offset: int
+    size: int
+    segment_us: int  # start of its segment: with the stream, the segment's name
+
+
+@dataclass(frozen=True, slots=True)
+class Keyframe:
+    """A coded keyframe with all that a decoder needs."""
+
+    stream: str
+    at_us: int
+    codec: str  # 'h264' or 'h265'
+    configuration: bytes  # avcC or hvcC record
+    data: bytes  # NAL units with 4-byte lengths
+    gop_bytes: int = 0  # of the whole GOP that it opens; 0: not known
+    # Of a stream with gradual refresh: the coded pictures behind it until the picture is whole (nvr.media.gradual_refresh). `at_us` is the time
+    # of the first.
+    following: tuple[bytes, ...] = ()
+    refresh_us: int = 0  # from the first to the last of these pictures
+    unusable: str = ""  # why no picture comes of it
+
+    @property
+    def whole_us(self) -> int:
+        """From when on the picture is whole, µs UTC."""
+        return self.at_us + self.refresh_us
+
+
+class ArchiveReader:
+    """`run`: in whose threads files are read."""
+
+    def __init__(self, database: Database, clock: Clock, run: RunInThread = asyncio.to_thread):
+        self._database = database
+        self._run = run
+        self._clock = clock
+
+    async def segments(self, stream: str, start_us: int, end_us: int) -> list[tuple[Segment, Path]]:
+        """Segments that touch [start, end), oldest first, with the places of their files."""
+        async with self._database.reading() as session:
+            return await self._located(session, [stream], start_us, end_us)
+
+    async def _located(
+        self, session: AsyncSession, streams: Sequence[str], start_us: int, end_us: int
+    ) -> list[tuple[Segment, Path]]:
+        volumes = await segment_index.volume_paths(session)
+        found = await segment_index.between(session, streams, start_us, end_us)
+        return [(s, segment_index.path_of(volumes, s)) for s in found if s.volume in volumes]
+
+    async def coverage(self, stream: str, start_us: int, end_us: int) -> list[Span]:
+        """Recorded spans and gaps with cause in [start, end), in order of time."""
+        now_us = to_microseconds(self._clock.now())
+        async with self._database.reading() as session:
+            closed = (await segment_index.spans(session, [stream], start_us, end_us))[stream]
+            writing = await segment_index.still_open(session, [stream], end_us)
+            gaps = await gaps_between(session, stream, start_us, end_us, now_us)
+            volumes = await segment_index.volume_paths(session) if writing else {}
+        known = {start for start, _ in closed}
+        for segment in writing:
+            if segment.volume not in volumes or segment.start_us in known:
+                continue
+            end = await self._run(_open_end, segment, segment_index.path_of(volumes, segment))
+            if end > start_us and segment.start_us < end_us:
+                closed.append((segment.start_us, end))
+        spans = [Span(max(start, start_us), min(end, end_us)) for start, end in segment_index.joined(sorted(closed))]
+        return sorted(spans + gaps, key=lambda s: s.start_us)
+
+    async def gops(self, stream: str, start_us: int, end_us: int, limit: int = 5000) -> list[LocatedGop]:
+        """GOPs that touch [start, end), oldest first."""
+        rows = await self.segments(stream, start_us, end_us)
+        return await self._run(_all_gops, rows, start_us, end_us, limit)
+
+    async def keyframes(self, stream: str, start_us: int, end_us: int, limit: int = 50, *, step_us: int = 0) -> list[Keyframe]:
+        """Keyframes with start <= time < end, oldest first, at least `step_us` apart; fewer than there are where they are large, or
+        where the refresh of one lasts until behind others."""
+        gops = [g for g in await self.gops(stream, start_us, end_us) if start_us <= g.start_us < end_us]
+        return await self._run(partial(_read_keyframes, stream, gops, limit, step_us=step_us))
+
+    async def latest_keyframes(self, stream: str, seconds: float, limit: int = 12) -> list[Keyframe]:
+        """The newest keyframes of the last `seconds`, oldest first."""
+        return (await self.newest_keyframes([stream], seconds, limit)).get(stream, [])
+
+    async def newest_keyframes(self, streams: Sequence[str], seconds: float, limit: int = 12) -> dict[str, list[Keyframe]]:
+        """As `latest_keyframes`, of many streams with one question to the database. Streams without any are left out."""
+        now_us = to_microseconds(self._clock.now())
+        start_us, end_us = now_us - int(seconds * 1e6), now_us + 60_000_000
+        async with self._database.reading() as session:
+            found = await self._located(session, streams, start_us, end_us)
+        rows: dict[str, list[tuple[Segment, Path]]] = {}
+        for segment, path in found:
+            rows.setdefault(segment.stream, []).append((segment, path))
+        return await self._run(_newest_of_all, rows, start_us, end_us, limit)
+
+    async def keyframe_at(self, stream: str, at_us: int) -> Keyframe | None:
+        """The keyframe of the GOP that holds `at_us`."""
+        gops = await self.gops(stream, at_us, at_us + 1)
+        frames = await self._run(_read_keyframes, stream, gops, 1)
+        return frames[0] if frames else None
+
+    async def newest_end(self, stream: str) -> int | None:
+        """Wall time at which the newest segment ends; None where nothing is recorded."""
+        async with self._database.reading() as session:
+            segment = await segment_index.newest(session, stream)
+            volumes = await segment_index.volume_paths(session)
+        if segment is None or segment.volume not in volumes:
+            return None
+        path = segment_index.path_of(volumes, segment)
+        return await self._run(_open_end, segment, path) if segment.open else segment.end_us
+
+
+def _open_end(segment: Segment, path: Path) -> int:
+    gops = _gops_of(segment, path)
+    return segment.start_us + gops[-1].time_us + gops[-1].duration_us if gops else segment.start_us
+
+
+def _gops_of(segment: Segment, path: Path) -> list[Gop]:
+    try:
+        return gop_index.read(path, segment.media_us)
+    except OSError:  # gone, or its disk does not give it (nvr.playback.clip.unreadable tells)
+        return []
+
+
+def _all_gops(rows: Sequence[tuple[Segment, Path]], start_us: int, end_us: int, limit: int) -> list[LocatedGop]:
+    found: list[LocatedGop] = []
+    for segment, path in rows:
+        gops = _locate(segment, path, _gops_of(segment, path))
+        found += [g for g in gops if g.end_us > start_us and g.start_us < end_us]
+        if len(found) >= limit:
+            break
+    return found[:limit]
+
+
+def _newest_of_all(
+    rows: dict[str, list[tuple[Segment, Path]]], start_us: int, end_us: int, limit: int
+) -> dict[str, list[Keyframe]]:
+    found = {}
+    for stream, segments in rows.items():
+        gops = [g for g in _all_gops(segments, start_us, end_us, 5000) if g.start_us >= start_us]
+        frames = _newest_keyframes(stream, gops, limit)
+        if frames:
+            found[stream] = frames
+    return found
+
+
+def _locate(segment: Segment, path: Path, gops: Sequence[Gop]) -> list[LocatedGop]:
+    # Wall and media clocks differ by parts per thousand: the difference is spread over the file.
+    start = segment.start_us
+    stretch = (segment.end_us - start) / segment.media_us if segment.media_us and not segment.open else 1.0
+    return [
+        LocatedGop(
+            start + int(g.time_us * stretch), start + int((g.time_us + g.duration_us) * stretch), path, g.offset, g.size, start
+        )
+        for g in gops
+    ]
+
+
+def _read_keyframes(stream: str, gops: Sequence[LocatedGop], limit: int, *, step_us: int = 0) -> list[Keyframe]:
+    """The oldest. No picture is part of two refreshes: a point within the one before is passed over."""
+    files, frames, tries, free_us = _Files(stream, gops), list[Keyframe](), 0, -1
+    for i, gop in enumerate(gops):
+        if len(frames) == limit or tries == limit + MAX_PARTIAL or files.allowance.left <= 0:
+            break
+        if gop.start_us < free_us:
+            continue
+        tries += 1
+        if (frame := files.keyframe(i)) is not None:
+            frames.append(frame)
+            free_us = max(frame.whole_us + 1, frame.at_us + step_us)
+    return frames
+
+
+def _newest_keyframes(stream: str, gops: Sequence[LocatedGop], limit: int) -> list[Keyframe]:
+    """The newest, oldest first; the same holds."""
+    files, frames, tries = _Files(stream, gops), list[Keyframe](), 0
+    until_us, last_us = 2**62, 0  # so far a refresh may reach; how long the last one took
+    for i in range(len(gops) - 1, -1, -1):
+        if len(frames) == limit or tries == limit + MAX_PARTIAL or files.allowance.left <= 0:
+            break
+        if gops[i].start_us + last_us >= until_us:
+            continue
+        tries += 1
+        frame = files.keyframe(i)
+        if frame is None:  # it is not whole yet: nor is one just before it
+            until_us = min(until_us, gops[i].start_us - PARTIAL_US) if not frames else until_us
+            continue
+        last_us = frame.refresh_us
+        if frame.whole_us < until_us or not frames:
+            frames.append(frame)
+            until_us = frame.at_us
+    return frames[::-1]
+
+
+class _Files:
+    """Keyframes of the GOPs of one stream. Blocking."""
+
+    def __init__(self, stream: str, gops: Sequence[LocatedGop]):
+        self.allowance = gradual_refresh.Allowance(MAX_READ)
+        self._stream, self._gops = stream, gops
+        self._configurations: dict[Path, tuple[str, bytes]] = {}
+
+    def keyframe(self, i: int) -> Keyframe | None:
+        """The one that begins GOP `i`; None where it cannot be read, or is not whole yet."""
+        gop = self._gops[i]
+        try:
+            if gop.path not in self._configurations:
+                self._configurations[gop.path] = fmp4.codec_configuration(fmp4.read_init(gop.path))
+            codec, record = self._configurations[gop.path]
+            fragment = next(fmp4.scan(gop.path, gop.offset), None)
+            if fragment is None or not codec:
+                return None
+            with gop.path.open("rb") as f:
+                f.seek(fragment.data_offset)
+                data = f.read(fragment.first_size)
+            self.allowance.left -= len(data)
+            frame = Keyframe(self._stream, gop.start_us, codec, record, data, gop.size)
+            return frame if gradual_refresh.is_keyframe(data, codec) else self._until_whole(frame, i)
+        except OSError:
+            return None
+
+    def _until_whole(self, frame: Keyframe, i: int) -> Keyframe | None:
+        """A GOP's first picture, which is no keyframe, with what a decoder needs behind it. Raises OSError."""
+        gop = self._gops[i]
+        needed, period = gradual_refresh.pictures_needed(frame.data, frame.codec), (gop.end_us - gop.start_us) * 9 // 100
+        try:
+            found = gradual_refresh.following(self._places(i), frame.codec, needed, period, self.allowance)
+        except ProtocolError as e:
+            return replace(frame, unusable=str(e))
+        if found is None:
+            return None
+        return replace(frame, following=tuple(found.pictures), refresh_us=found.lasts * 100 // 9)
+
+    def _places(self, i: int) -> Iterator[gradual_refresh.Place]:
+        """Where GOP `i` begins, and each later file that goes on with the one before."""
+        path, file_end = self._gops[i].path, self._gops[i].end_us
+        yield path, self._gops[i].offset
+        for k in range(i + 1, len(self._gops)):
+            later = self._gops[k]
+            if later.path != path:
+                if abs(later.start_us - file_end) > JOINED_US:
+                    return
+                path = later.path
+                yield path, later.offset
+            file_end = later.end_us

@@ -1,0 +1,226 @@
+"""The guard before every deletion by age: reads the clocks, judges them (nvr.clock.plausibility), keeps the judgement.
+
+All is in one row of the database: whoever deletes asks `look`, on whichever process, and a restart forgets nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core import events
+from core.audit import audit_trail
+from core.clock import DAY_US, SECOND, Clock, SystemClock, from_microseconds, to_microseconds
+from core.database import Database
+from core.errors import ConflictError, UsageError
+from core.host import ntp
+from nvr.archive import segment_index
+from nvr.clock import filing_periods
+from nvr.clock.filing_periods import BEGINNING, Period, Phase
+from nvr.clock.plausibility import ClockState, Judgement, Promise, Reading, Suspicion, confirmed, first, judge
+from nvr.tables import Footage, MisfiledRow, RetentionClockRow
+
+log = logging.getLogger(__name__)
+
+ROW = 1
+FOR_EVER_US = 36_500 * DAY_US
+REMEDY = "compare the time with a good clock, set it right where it is wrong, then say so: minwang archive clock --confirm"
+_BOOT_ID, _UPTIME = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/uptime")
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What a look found. Where `suspended` nothing may be deleted because of its age, and no hold is over."""
+
+    now_us: int  # believed time
+    wall_us: int  # what the clock says, and recorders file by
+    suspended: bool
+    periods: tuple[Period, ...] = BEGINNING
+
+    def age_us(self, start_us: int, end_us: int) -> int:
+        """How long ago what is filed in [start, end) was recorded to its end; at most what the wall clock says, and at most what
+        the monotonic clock has counted."""
+        return self.wall_us - end_us - max(0, filing_periods.later_us(self.periods, start_us, end_us, self.wall_us))
+
+    def most_age_us(self, start_us: int, end_us: int) -> int:
+        """The most of it that any footage of [start, end) can have."""
+        return self.wall_us - start_us - max(0, filing_periods.least_later_us(self.periods, start_us, end_us, self.wall_us))
+
+    def is_of(self, phase: Phase, start_us: int, end_us: int) -> bool:
+        return filing_periods.period_of(self.periods, start_us, end_us, self.wall_us) in phase.periods
+
+
+def read_machine(clock: Clock) -> Reading:
+    """Blocking."""
+    uptime = int(float(_UPTIME.read_text().split()[0]) * SECOND)
+    return Reading(to_microseconds(clock.now()), uptime, _BOOT_ID.read_text().strip()[:40], ntp.synchronised())
+
+
+def read_clock(clock: Clock) -> Reading:
+    """Of a clock that is not the machine's own, and has run for ever."""
+    return Reading(to_microseconds(clock.now()), int(clock.monotonic() * SECOND) + FOR_EVER_US, "")
+
+
+class RetentionClock:
+    def __init__(self, database: Database, clock: Clock, promise_days: float, read: Callable[[Clock], Reading] | None = None):
+        """`promise_days`: how long footage is promised at most, and until told otherwise at least. `read` reads the clocks; a
+        parameter for tests."""
+        self._database, self._clock = database, clock
+        self.promise_days = self.shortest_days = promise_days
+        self._read = read or (read_machine if isinstance(clock, SystemClock) else read_clock)
+
+    async def look(self) -> Trust:
+        """Read the clocks, keep and tell what changed."""
+        reading = await asyncio.to_thread(self._read, self._clock)
+        promise = Promise(int(self.promise_days * DAY_US), int(self.shortest_days * DAY_US))
+        async with self._database.session() as session:
+            row = await session.get(RetentionClockRow, ROW, with_for_update=True)
+            before = _state(row) if row is not None else None
+            newest = await _newest_end(session) if before is None else None
+            found = first(reading, newest) if before is None else judge(before, reading, promise)
+            await self._keep(session, row, found)
+            known = await _periods(session)
+            periods = _following(known, found)
+            if not found.state.suspended:
+                periods = filing_periods.needed(periods, reading.wall_us, promise.longest_us)
+            await _store(session, known, periods)
+        state = found.state
+        return Trust(state.plausible_us, state.wall_us, state.suspended, periods)
+
+    async def _keep(self, session: AsyncSession, row: RetentionClockRow | None, found: Judgement) -> None:
+        if row is None:
+            row = RetentionClockRow(id=ROW, **_values(found.state))
+            session.add(row)
+        else:
+            for name, value in _values(found.state).items():
+                setattr(row, name, value)
+        if not found.state.suspended:
+            row.suspended_at = None
+        elif row.suspended_at is None:
+            row.suspended_at = from_microseconds(found.state.plausible_us)
+        if found.change:
+            await self._tell(session, found)
+
+    async def _tell(self, session: AsyncSession, found: Judgement) -> None:
+        now = self._clock.now()
+        if found.change == "suspended":
+            sentence = describe(found.state)
+            log.error("%s; nothing is deleted because of its age; %s", sentence, REMEDY)
+            events.append(session, now, "retention.suspended", detail=sentence, remedy=REMEDY)
+        else:
+            log.warning("deletion by age goes on: %s", found.change)
+            events.append(session, now, "retention.resumed", why=found.change)
+        await audit_trail.record(session, now, "system", f"retention.{found.change}", "clock")
+
+
+def _following(periods: Sequence[Period], found: Judgement) -> tuple[Period, ...]:
+    """The periods after a look."""
+    if found.move is not None:
+        periods = filing_periods.moved(periods, found.move, suspended=found.change == "suspended")
+    return filing_periods.proved(periods) if found.change in ("returned", "ntp", "time") else tuple(periods)
+
+
+async def _periods(session: AsyncSession) -> tuple[Period, ...]:
+    rows = await session.scalars(select(MisfiledRow).order_by(MisfiledRow.id))
+    known = [Period(r.start_us, r.end_us, r.offset_us, r.doubted) for r in rows]
+    return tuple(known) if any(p.end_us == filing_periods.OPEN for p in known) else (*known, *BEGINNING)
+
+
+async def refiled(session: AsyncSession, since_us: int, until_us: int, by_us: int) -> None:
+    """Footage that is named in [since, until] gets names `by_us` later; whatever clock they follow, it grows no older by that."""
+    row = await session.get(RetentionClockRow, ROW, with_for_update=True)
+    known = await _periods(session)
+    wall_us = row.wall_us if row is not None else filing_periods.OPEN  # nobody has looked yet
+    await _store(session, known, filing_periods.refiled(known, since_us, until_us, by_us, wall_us))
+
+
+async def _store(session: AsyncSession, before: Sequence[Period], periods: Sequence[Period]) -> None:
+    if tuple(before) == tuple(periods):
+        return
+    await session.execute(delete(MisfiledRow))
+    session.add_all(MisfiledRow(start_us=p.start_us, end_us=p.end_us, offset_us=p.later_us, doubted=p.doubted) for p in periods)
+
+
+def _state(row: RetentionClockRow) -> ClockState:
+    return ClockState(
+        row.boot, row.uptime_us, row.wall_us, row.plausible_us, Suspicion(row.suspicion), row.steady_us, row.ntp_us
+    )
+
+
+def _values(state: ClockState) -> dict[str, int | str]:
+    return asdict(state) | {"suspicion": state.suspicion.value}
+
+
+async def _newest_end(session: AsyncSession) -> int | None:
+    """End of the newest footage, µs UTC."""
+    hour = await session.scalar(select(func.max(Footage.hour)))
+    if hour is None:
+        return None
+    rows = await session.scalars(select(Footage).where(Footage.hour == hour))
+    return max(s.end_us for r in rows for s in segment_index.unpack(r.stream, r.hour, r.volume, r.entries))
+
+
+def describe(state: ClockState) -> str:
+    """Why it is suspended, for a person."""
+    direction = "ahead of" if state.ahead_us > 0 else "behind"
+    return (
+        f"the station's clock says {from_microseconds(max(state.wall_us, 0)):%Y-%m-%d %H:%M} UTC and is "
+        f"{_span(abs(state.ahead_us))} {direction} the time that its own progress makes plausible"
+    )
+
+
+def _span(us: int) -> str:
+    for unit, name in ((DAY_US, "days"), (3600 * SECOND, "hours"), (60 * SECOND, "minutes")):
+        if us >= 2 * unit:
+            return f"{us // unit} {name}"
+    return f"{us // SECOND} seconds"
+
+
+@dataclass(frozen=True, slots=True)
+class ClockReport:
+    """What a person is told."""
+
+    suspended: bool
+    suspended_at: datetime | None
+    clock: datetime | None  # at the last look
+    plausible: datetime | None
+    sentence: str
+    remedy: str
+
+
+async def report(session: AsyncSession) -> ClockReport:
+    row = await session.get(RetentionClockRow, ROW)
+    if row is None:
+        return ClockReport(False, None, None, None, "the clock was not looked at yet", "")
+    state = _state(row)
+    return ClockReport(
+        state.suspended, row.suspended_at, from_microseconds(state.wall_us), from_microseconds(state.plausible_us),
+        describe(state) if state.suspended else "the clock is plausible; footage is deleted by age",
+        REMEDY if state.suspended else "",
+    )  # fmt: skip
+
+
+async def confirm(session: AsyncSession, now: datetime, actor: str, reason: str) -> None:
+    """A person has compared the time and it is right: deletion by age goes on. Raises ConflictError, UsageError."""
+    row = await session.get(RetentionClockRow, ROW, with_for_update=True)
+    if row is None or not row.suspicion:
+        raise ConflictError("deletion by age is not suspended; there is nothing to confirm")
+    if not reason.strip():
+        raise UsageError("say with what the time was compared")
+    state = _state(row)
+    for name, value in _values(confirmed(state)).items():
+        setattr(row, name, value)
+    row.suspended_at = None
+    known = await _periods(session)
+    await _store(session, known, filing_periods.confirmed(known, state.ahead_us))
+    events.append(session, now, "retention.resumed", why="person", actor=actor)
+    await audit_trail.record(
+        session, now, actor, "retention.confirm", "clock", reason=reason[:200], ahead_s=state.ahead_us // SECOND
+    )

@@ -1,0 +1,193 @@
+"""Completing a segment file whose writer died, and salvaging what is readable of a damaged one. Blocking.
+
+A file that only lacks its end is cut back to its last whole fragment and gets its index. Of a damaged one (bytes that are
+no box, a broken head, pages that a power cut left empty) the readable fragments go into a new file, from the next keyframe
+on behind each damaged place; the damaged file itself moves to the quarantine of its volume (nvr.storage.volume_quarantine). A file
+without a readable fragment moves there whole. Nothing is deleted.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from core.clock import SystemClock
+from core.errors import ProtocolError
+from core.files import sync_folder
+from nvr.media import fmp4, gop_index, moov
+from nvr.media.fmp4 import TIMESCALE, Fragment
+from nvr.storage import volume_quarantine
+
+PART = ".part"  # of what is salvaged of a damaged file
+COPY = ".copy"  # of a file that gets another name where there are no hard links (nvr.refiling.refiling)
+HOLE = TIMESCALE  # a shorter one between two salvaged pictures is jitter
+HEAD_BYTES = 65_536  # the init segment lies within
+TORN_BYTES = 32_000_000  # no fragment is longer
+_BOXES = (b"moof", b"mdat", b"mfra", b"free", b"ftyp", b"moov")
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a file. `fragments` are those of the file that now lies at its path; empty: it holds no picture."""
+
+    fragments: list[Fragment] = field(default_factory=list)
+    quarantined: Path | None = None
+    why: str = ""
+    holes: list[tuple[int, int]] = field(default_factory=list)  # media time, 90 kHz: what was damaged
+
+
+@dataclass(slots=True)
+class _Content:
+    """What a file holds: its head (whole, or made anew of its decoder configuration) and runs of whole fragments."""
+
+    head: bytes
+    head_is_whole: bool
+    runs: list[list[Fragment]]
+    torn_at: int  # where the unreadable rest begins
+
+
+def complete(path: Path, now: datetime | None = None) -> Outcome:
+    """Make the file whole. Raises FileNotFoundError, and OSError where its disk does not give it."""
+    finish_interrupted(path)
+    content = _read(path)
+    if not content.runs or not content.head:
+        why = "no picture in it can be read" if content.head else "it is no segment file, or its head is destroyed"
+        return _quarantined(path, why, now)
+    (first, *others) = content.runs
+    if content.head_is_whole and not others and first[0].offset <= len(content.head) and _is_torn(path, content.torn_at):
+        return Outcome(_cut_back(path, first), holes=list(_holes([[f] for f in first])) if _was_salvaged(path) else [])
+    return _salvaged(path, content, now)
+
+
+def finish_interrupted(path: Path) -> bool:
+    """Name what was salvaged of a file, where the process died between moving the file away and that; False where it did not."""
+    part = path.with_name(path.name + PART)
+    if os.path.lexists(path) or not os.path.lexists(part) or not _was_salvaged(path):
+        return False
+    part.rename(path)
+    return True
+
+
+def _was_salvaged(path: Path) -> bool:
+    """A file of that name lies in quarantine, and its record says that parts of it were salvaged."""
+    record = volume_quarantine.record_of(path.parents[3], path)
+    return record is not None and bool(record.salvaged)
+
+
+def _read(path: Path) -> _Content:
+    head = fmp4.read_init(path)
+    whole = head[4:8] == b"ftyp" and bool(fmp4.codec_configuration(head)[0])
+    if not whole:
+        head = _rebuilt_head(path)
+    runs, at = list[list[Fragment]](), 0
+    size = path.stat().st_size
+    if size:
+        with path.open("rb") as f, mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            at = len(head) if whole else 0
+            while (start := _next_fragment(data, at)) is not None:
+                run = list(fmp4.scan(path, start))
+                at = run[-1].offset + run[-1].size if run else start + 8
+                if run := run if not runs and start <= len(head) else _from_keyframe(run):
+                    runs.append(run)
+            at = runs[-1][-1].offset + runs[-1][-1].size if runs else at
+    return _Content(head, whole, runs, at)
+
+
+def _next_fragment(data: mmap.mmap, at: int) -> int | None:
+    """Where the next `moof` box begins that looks like one (ISO/IEC 14496-12 8.8.4: its first box is `mfhd`, 16 bytes)."""
+    while (found := data.find(b"moof", at)) >= 0:
+        if found >= 4 and data[found + 4 : found + 12] == b"\0\0\0\x10mfhd":
+            return found - 4
+        at = found + 4
+    return None
+
+
+def _from_keyframe(run: list[Fragment]) -> list[Fragment]:
+    """Behind a damaged place nothing can be shown before the next keyframe."""
+    first = next((i for i, f in enumerate(run) if f.key), len(run))
+    return run[first:]
+
+
+def _rebuilt_head(path: Path) -> bytes:
+    """An init segment made of the decoder configuration that the destroyed one still holds; empty where it does not."""
+    with path.open("rb") as f:
+        head = f.read(HEAD_BYTES)
+    try:
+        return fmp4.init_segment(moov.video_format(head))
+    except (ProtocolError, ValueError, IndexError, struct.error):
+        return b""
+
+
+def _is_torn(path: Path, at: int) -> bool:
+    """What lies behind the last whole fragment is its index, or what a writer leaves that is killed: a part of a fragment,
+    or empty pages."""
+    with path.open("rb") as f:
+        f.seek(at)
+        rest = f.read(TORN_BYTES + 1)
+    rest = rest.rstrip(b"\0")
+    return len(rest) < 8 or (rest[4:8] in _BOXES and len(rest) <= TORN_BYTES)
+
+
+def _cut_back(path: Path, fragments: list[Fragment]) -> list[Fragment]:
+    if not gop_index.is_closed(path):
+        os.truncate(path, fragments[-1].offset + fragments[-1].size)
+        with path.open("ab") as f:
+            f.write(gop_index.box(list(gop_index.from_fragments(fragments))))
+    return fragments
+
+
+def _salvaged(path: Path, content: _Content, now: datetime | None) -> Outcome:
+    part = path.with_name(path.name + PART)
+    try:
+        fragments = _copied(path, part, content)
+    except BaseException:
+        part.unlink(missing_ok=True)  # on a full disk every start would leave another one
+        raise
+    count = sum(f.samples for f in fragments)
+    outcome = _quarantined(path, "parts of it are damaged", now, f"{count} pictures, to the file of the same name")
+    part.rename(path)
+    sync_folder(path.parent)
+    outcome.fragments, outcome.holes = fragments, list(_holes(content.runs))
+    return outcome
+
+
+def _copied(path: Path, part: Path, content: _Content) -> list[Fragment]:
+    with path.open("rb") as source, part.open("wb") as target:
+        target.write(content.head)
+        for piece in _pieces(content):
+            source.seek(piece[0])
+            target.write(source.read(piece[1]))
+    fragments = list(fmp4.scan(part))
+    with part.open("ab") as target:
+        target.write(gop_index.box(list(gop_index.from_fragments(fragments))))
+        target.flush()
+        os.fsync(target.fileno())
+    return fragments
+
+
+def _pieces(content: _Content) -> Iterator[tuple[int, int]]:
+    """(offset, size) of what is copied: with a head made anew, which knows no sound, the pictures alone."""
+    for run in content.runs:
+        if content.head_is_whole:
+            yield run[0].offset, run[-1].offset + run[-1].size - run[0].offset
+        else:
+            yield from ((f.offset, f.size) for f in run)
+
+
+def _holes(runs: list[list[Fragment]]) -> Iterator[tuple[int, int]]:
+    end = 0
+    for run in runs:
+        if run[0].time - end >= HOLE:
+            yield end, run[0].time
+        end = run[-1].time + run[-1].duration
+
+
+def _quarantined(path: Path, why: str, now: datetime | None, salvaged: str = "") -> Outcome:
+    volume = path.parents[3]  # <volume>/<camera>/<kind>/<day>/<file>
+    target = volume_quarantine.move(volume, path, why, now or SystemClock().now(), salvaged)
+    return Outcome(quarantined=target, why=why)

@@ -1,0 +1,195 @@
+"""The time line of one stream: what is covered, and gaps with their causes. Wall time in µs UTC.
+
+Every instant since recording began is covered by a file or lies in a gap: covered + gaps = elapsed. Holes shorter than
+`GAP_MIN_US` are covered by the file they lie in, and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from nvr.archive.segment_index import Segment
+
+GAP_MIN_US = 1_000_000  # a shorter hole is counted, not told
+OVERLAP_MAX_US = 2_000_000  # of a new file with what is covered; more comes from a clock that was wrong
+JITTER_US = 50_000  # between two files: no hole
+_TICKS = 90_000
+_JITTER = _TICKS // 4  # a pause between pictures that no stream's rhythm has to explain
+_SPARSE = 10 * _TICKS  # the longest distance that pictures of an unknown rhythm may have
+
+
+class ArchiveLog(Protocol):
+    """Takes the facts of recording; must not block."""
+
+    def opened(self, segment: Segment) -> None: ...
+
+    def closed(self, segment: Segment) -> None:
+        """The file is complete on its volume, or (no frames) holds nothing and goes."""
+
+    def gap(
+        self, stream: str, start_us: int, cause: str, detail: str, end_us: int | None = None, *, fillable: bool = True
+    ) -> None:
+        """A gap begins, or, with its end, is over. `fillable`: there is room for what the camera's card has of it."""
+
+    def gap_ended(self, stream: str, end_us: int) -> None:
+        """The stream's open gap, if any, ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockStep:
+    """A stream goes over to the station's clock, which was set."""
+
+    stream: str
+    since_us: int  # from here …
+    until_us: int  # … to here its footage is filed by the old clock
+    by_us: int  # by which the clock was set
+    files: tuple[int, ...] | None  # starts of its files in between; None: nobody knows them
+    more: bool = False  # there are more than these
+    after: list[int] = field(default_factory=list, compare=False)  # starts of files by the new clock, as they come; at most 400
+
+
+class Covered(NamedTuple):
+    """Where a stream's time line ended when its recorder did."""
+
+    until_us: int  # end of its newest file or gap, or where the open gap begins
+    in_gap: bool
+    cause: str = "no_packets"
+
+
+def covered(ends: Sequence[int], open_gaps: Sequence[tuple[int, str]]) -> Covered | None:
+    """By the ends of its files and gaps, and by (start, cause) of the gaps that are open; None where it has none of either."""
+    if open_gaps:
+        start, cause = max(open_gaps)
+        return Covered(start, True, cause)
+    return Covered(max(ends), False) if ends else None
+
+
+def overtaken(start_us: int, files: Sequence[tuple[int, int]]) -> int | None:
+    """When an open gap that began at `start_us` really ended: files (start, end) begin behind it, and the fact of its end was
+    lost with a recorder that was killed. None: it goes on."""
+    ends = [max(begin, start_us) for begin, end in files if end > start_us and begin >= start_us - OVERLAP_MAX_US]
+    return min(ends, default=None)
+
+
+def holes(files: Sequence[tuple[int, int]], gaps: Sequence[tuple[int, int]], mended: Sequence[int]) -> list[tuple[int, int]]:
+    """What lies between the first and the last (start, end), in none of them, and nobody told: the fact was lost with a
+    recorder that was killed. Holes below a second were counted by it, except beside the files that recovery has `mended` (their
+    starts): they end with their last whole fragment, and what was told before them may be lost, too."""
+    found, at, torn = list[tuple[int, int]](), None, set(mended)
+    is_torn = False  # what ends at `at` is mended
+    for start, end, of_file in sorted([*((a, b, True) for a, b in files), *((a, b, False) for a, b in gaps)]):
+        is_mended = of_file and start in torn
+        if at is not None and start - at > (JITTER_US if is_torn or is_mended else GAP_MIN_US):
+            found.append((at, start))
+        if at is None or end > at:
+            at, is_torn = end, is_mended
+    return found
+
+
+class Timeline:
+    def __init__(self, stream: str, archive: ArchiveLog):
+        self._stream = stream
+        self._archive = archive
+        self.covered_until: int | None = None  # or where the open gap begins
+        self.in_gap = False
+        self.last_cause = "no_packets"
+        self._gap_start = 0
+        self.short_holes = 0
+        self.short_holes_us = 0
+
+    def resume(self, covered_until: int | None, in_gap: bool, last_cause: str = "no_packets") -> None:
+        """Go on where another time line of the stream ended."""
+        self.covered_until, self.in_gap, self.last_cause = covered_until, in_gap, last_cause
+
+    def go_on(self, covered: Covered, now_us: int) -> None:
+        """Go on where an earlier recorder ended."""
+        if covered.in_gap:
+            self.resume(*covered)
+            return
+        until = min(covered.until_us, now_us)  # a clock that was ahead may have filed footage in the future
+        self.resume(until, False)
+        self.start_gap("recorder_down", "", until)
+
+    def begin(self, start: int) -> int:
+        """Footage begins at `start`, or where this returns: not before what is covered. Ends the open gap, or tells
+        the one since the last file."""
+        covered = self.covered_until
+        self._gap_start = covered if covered is not None else start
+        if covered is not None and start < covered:
+            if covered - start > OVERLAP_MAX_US:  # filed by a clock that was ahead: that is no reason to be wrong now
+                covered = self.covered_until = start
+            start = covered
+        if self.in_gap:
+            self.in_gap = False
+            self._archive.gap_ended(self._stream, max(start, self._gap_start))
+        elif covered is not None and start > covered:
+            self.hole(covered, start, self.last_cause, fillable=True)
+        return start
+
+    def cover(self, until: int) -> None:
+        """There is footage up to `until`."""
+        self.covered_until = until
+
+    def hole(self, start: int, end: int, cause: str, *, fillable: bool) -> None:
+        """Pictures are missing between `start` and `end`."""
+        if end - start >= GAP_MIN_US:
+            self._archive.gap(self._stream, start, cause, "", end, fillable=fillable)
+        else:
+            self.short_holes += 1
+            self.short_holes_us += end - start
+
+    def start_gap(self, cause: str, detail: str, now_us: int) -> None:
+        """Recording stopped for a reason; the gap runs from the last covered instant."""
+        if self.in_gap and cause == self.last_cause:
+            return
+        start = self.covered_until if self.covered_until is not None else now_us
+        if self.in_gap:  # the cause changed: the old gap ends where the new one begins
+            start = max(start, now_us)
+            self._archive.gap_ended(self._stream, start)
+        self.in_gap, self.last_cause, self.covered_until = True, cause, start
+        self._archive.gap(self._stream, start, cause, detail[:200])
+
+    def shift(self, by_us: int) -> None:
+        """The station's clock was set: what is behind lies elsewhere now."""
+        if self.covered_until is not None:
+            self.covered_until += by_us
+
+
+class Cadence:
+    """The usual distance of a stream's pictures, by which a hole is told from a slow stream. In 1/90,000 s."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: list[int] = []
+
+    def missing(self, first: int, durations: list[int]) -> list[tuple[int, int]]:
+        """Holes of a run whose first picture comes `first` behind the one before it: (which picture lies behind the
+        hole, its length). The last of `durations` is a guess."""
+        holes: list[tuple[int, int]] = []
+        if first > _JITTER or (len(durations) > 1 and max(durations[:-1]) > _JITTER):
+            usual = self._usual()
+            for i, distance in enumerate((first, *durations[:-1])):
+                length = _missing(distance, usual)
+                if length:
+                    holes.append((i, length))
+        self._learn(first, durations)
+        return holes
+
+    def _learn(self, first: int, durations: list[int]) -> None:
+        if len(durations) > 5:
+            self._known = durations[:-1]
+        else:
+            self._known = [*self._known[-5:], first, *durations[:-1]][-5:]
+
+    def _usual(self) -> int:
+        """0: unknown."""
+        return sorted(self._known)[len(self._known) // 2] if self._known else 0
+
+
+def _missing(distance: int, usual: int) -> int:
+    if not usual:
+        return 0 if distance <= _SPARSE else distance - _SPARSE
+    return distance - usual if distance > max(_JITTER, 5 * usual // 2) else 0

@@ -1,0 +1,1 @@
+"""Time: the station's clock, wall time of pictures, and whether a clock is plausible."""

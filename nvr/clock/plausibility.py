@@ -1,0 +1,142 @@
+"""Is the station's wall clock plausible enough to delete footage by age?
+
+Pure arithmetic on integers (µs), no I/O. The *plausible time* is the wall time that was believed last plus what the
+monotonic clock has counted since. Where the wall clock leaves it by more than a minute, deletion by age is suspended until
+
+- the wall clock comes back to it (the step is undone),
+- a time service has kept the kernel's clock, without another step, for ten minutes, and the step was shorter than the shortest
+  promise: of a greater one the service may be the cause,
+- a person confirms the time (`nvr.archive.retention_clock.confirm`), or
+- it has run evenly for as long as footage is promised: what was recorded before the step is then too old by any clock.
+
+Over a reboot nothing counts; the wall clock may then be ahead by ten minutes, and what lies beyond is to be proved.
+Whatever is believed, footage is never older than the monotonic clock says (nvr.clock.filing_periods).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from core.clock import SECOND
+
+STEP_US = 60 * SECOND
+REBOOT_US = 600 * SECOND  # what a reboot takes, at most
+NTP_PROOF_US = 600 * SECOND
+PROGRAM_US = 1_767_225_600 * SECOND  # 2026-01-01: a clock that says an earlier time than the program's is wrong
+
+
+class Suspicion(StrEnum):
+    NONE = ""
+    FORWARD = "forward"  # the wall clock is ahead of the plausible time
+    BACKWARD = "backward"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The clocks at one moment."""
+
+    wall_us: int  # since 1970
+    uptime_us: int  # since the machine's start; counts evenly
+    boot: str  # names this start of the machine
+    ntp: bool | None = None  # a time service keeps the wall clock; None: not known
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """How long footage is promised to be kept, µs."""
+
+    longest_us: int
+    shortest_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClockState:
+    """What is known at the last reading. While suspended `plausible_us` goes on by the monotonic clock alone."""
+
+    boot: str
+    uptime_us: int
+    wall_us: int
+    plausible_us: int
+    suspicion: Suspicion = Suspicion.NONE
+    steady_us: int = 0  # without another step since the last one
+    ntp_us: int = 0  # of it kept by a time service
+
+    @property
+    def suspended(self) -> bool:
+        return self.suspicion is not Suspicion.NONE
+
+    @property
+    def ahead_us(self) -> int:
+        """Wall clock minus plausible time."""
+        return self.wall_us - self.plausible_us
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What the wall clock did between two readings, measured by the monotonic clock."""
+
+    from_us: int  # wall time at the reading before
+    to_us: int  # … and at this one
+    progress_us: int  # by the monotonic clock; 0 over a reboot, where it is not known
+    began_us: int  # by the clock before, when the machine started; `from_us` over a reboot
+
+    @property
+    def by_us(self) -> int:
+        return self.to_us - self.from_us - self.progress_us
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    state: ClockState
+    change: str = ""  # suspended, returned, ntp, time, person: what has just happened; empty: nothing new
+    move: Move | None = None
+
+
+def first(reading: Reading, newest_us: int | None) -> Judgement:
+    """The first reading ever; `newest_us`: end of the newest footage. The machine has run since before it, or has not."""
+    state = ClockState(reading.boot, reading.uptime_us, reading.wall_us, reading.wall_us)
+    if newest_us is None:
+        return Judgement(state)
+    if -STEP_US <= reading.wall_us - newest_us <= reading.uptime_us + REBOOT_US:
+        return Judgement(state)
+    move = Move(newest_us, reading.wall_us, 0, newest_us)
+    return Judgement(_suspended(replace(state, plausible_us=newest_us)), "suspended", move)
+
+
+def judge(before: ClockState, reading: Reading, promise: Promise) -> Judgement:
+    """The next reading."""
+    same_boot = reading.boot == before.boot and reading.uptime_us >= before.uptime_us
+    progress = reading.uptime_us - before.uptime_us if same_boot else 0
+    began = before.wall_us - before.uptime_us if same_boot else before.wall_us
+    move = Move(before.wall_us, reading.wall_us, progress, began)
+    now = replace(
+        before, boot=reading.boot, uptime_us=reading.uptime_us, wall_us=reading.wall_us,
+        plausible_us=before.plausible_us + progress,
+    )  # fmt: skip
+    if -STEP_US <= now.ahead_us <= (STEP_US if same_boot else reading.uptime_us + REBOOT_US):
+        return Judgement(_believed(now), "returned" if before.suspended else "", move)
+    if not before.suspended:
+        return Judgement(_suspended(now), "suspended", move)
+    if not same_boot or abs(move.by_us) > STEP_US:
+        return Judgement(_suspended(now), "", move)
+    now = replace(now, steady_us=before.steady_us + progress, ntp_us=before.ntp_us + progress if reading.ntp else 0)
+    if now.ntp_us >= NTP_PROOF_US and (abs(now.ahead_us) < promise.shortest_us or now.plausible_us < PROGRAM_US):
+        return Judgement(_believed(now), "ntp", move)
+    if now.steady_us >= promise.longest_us:
+        return Judgement(_believed(now), "time", move)
+    return Judgement(now, "", move)
+
+
+def confirmed(state: ClockState) -> ClockState:
+    """A person says that the wall clock was right at the last reading."""
+    return _believed(state)
+
+
+def _believed(state: ClockState) -> ClockState:
+    return replace(state, plausible_us=state.wall_us, suspicion=Suspicion.NONE, steady_us=0, ntp_us=0)
+
+
+def _suspended(state: ClockState) -> ClockState:
+    suspicion = Suspicion.FORWARD if state.ahead_us >= 0 else Suspicion.BACKWARD
+    return replace(state, suspicion=suspicion, steady_us=0, ntp_us=0)

@@ -1,0 +1,353 @@
+"""From media time to wall time: when was a picture, or a run of sound, taken?
+
+Media time counts as the camera's clock does, which may run slow or fast, jump, stand still or be stated at a wrong
+rate. What is sure is that nothing arrives before it was taken. So media time is laid on the station's time of arrival:
+the least delayed picture of late lies at its arrival, the others keep their distance from it.
+
+- A clock that is right is followed tick by tick; small errors are drawn right between two files (`slew`).
+- A clock that runs slow or fast is measured (`_Rate`), and durations are stretched or shortened.
+- A step forward is taken out of the picture before which it shows: the stream would run ahead of its arrival.
+- Behind its arrival a stream lies because it was delayed, and then it catches up, faster than time itself; or because
+  the camera's clock stood still, and then it is placed at its arrival and a hole is left.
+
+Placed times are in 1/90,000 s of the station's steady time (nvr.clock.station_clock); they never run backwards. The camera's
+sender reports (RFC 3550 6.4.1) may draw a right clock by no more than `MAX_DELAY`: they lie too often.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate, pairwise
+
+CLOCK = 90_000
+MAX_SLEW = CLOCK // 20  # correction between two files
+AHEAD = 35 * CLOCK // 100  # before its arrival: that cannot be
+BEHIND = 75 * CLOCK // 100  # after its arrival: not by the network's usual delay
+GROWTH = 3 * CLOCK // 10  # of the lag from one run to the next
+STANDING = CLOCK // 1000  # distance of pictures whose timestamps do not go on
+TOLERANCE = CLOCK // 4  # of the least delayed picture of a second
+SETTLED = CLOCK // 20
+PAUSE = 7 * CLOCK // 10  # without anything: then what comes may be late
+SPARSE = PAUSE  # between two arrivals: then each picture's own arrival says more than any measure of many
+SPARSE_AHEAD, SPARSE_BEHIND = CLOCK // 2, 6 * CLOCK // 10
+BACKLOG = 6 * CLOCK // 10  # media at once that prove a delay
+CATCHING_UP = 10 * CLOCK  # a delay is over by then
+MAX_DELAY = 3 * CLOCK // 10  # of the network, by the camera's sender reports
+REPORTS_AGREE_US = 50_000
+GOOD_RATE = 3_000  # ppm; a clock nearer to the right rate than that is right
+WINDOW = CLOCK
+WINDOWS = 8
+PPM = 1_000_000
+
+
+class _Rate:
+    """How fast media time runs: its lower envelope of arrival, a point a second."""
+
+    __slots__ = ("_best", "_until", "points")
+
+    def __init__(self) -> None:
+        self.points: list[tuple[int, int]] = []  # (media time, arrival) of the least delayed picture of each window
+        self.restart()
+
+    def restart(self) -> None:
+        """What was measured before is of another time line."""
+        self.points.clear()
+        self._until: int | None = None
+        self._best: tuple[int, int] | None = None
+
+    def observe(self, media: int, arrival: int) -> bool:
+        """True where a window ends with this picture; then `points` has one more."""
+        if self._until is None:
+            self._until = arrival + WINDOW
+        if self._best is None or arrival - media <= self._best[1] - self._best[0]:
+            self._best = (media, arrival)
+        if arrival < self._until:
+            return False
+        self.points = [*self.points[1 - WINDOWS :], self._best]
+        self._until, self._best = arrival + WINDOW, None
+        return True
+
+    @property
+    def ppm(self) -> int | None:
+        """Station's time by media time, in millionths; None before it is known."""
+        if len(self.points) < 3:
+            return None
+        (media, arrival), (last_media, last_arrival) = self.points[0], self.points[-1]
+        if last_media <= media or last_arrival <= arrival:
+            return None
+        return max(PPM // 20, min(20 * PPM, (last_arrival - arrival) * PPM // (last_media - media)))
+
+
+class WallClock:
+    """One track of one session. `ticks` of media time are in 1/`rate` s, everything else in 1/90,000 s unless it says µs."""
+
+    __slots__ = (
+        "_arrival", "_best", "_catching", "_distances", "_lag", "_media", "_pace", "_placed", "_ppm", "_pressed", "_rate", "_reports",
+        "_usual_wait", "correction_us", "jumps", "offset_us", "shift",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.offset_us: int | None = None  # the camera's clock minus ours
+        self.correction_us = 0  # wall time minus steady time
+        self.jumps = 0  # how often the stream was placed anew
+        self._rate = _Rate()
+        self.restart()
+
+    def restart(self) -> None:
+        """A new session: media times start over."""
+        self.shift: int | None = None  # placed minus media time, of the newest picture
+        self._ppm = PPM  # of the camera's clock, where it is not right
+        self._pace = PPM  # by which durations are multiplied now
+        self._media = self._placed = self._arrival = self._lag = 0  # of the newest picture
+        self._distances = (0, 0)  # between the newest pictures; 0: unknown
+        self._usual_wait = 0  # between two arrivals
+        self._catching = 0  # arrival until which a delay may last; 0: none
+        self._pressed = False  # runs had to be fitted to their arrival since the clock was looked at last
+        self._best: int | None = None  # smallest lag since the last slew
+        self._reports: list[int] = []
+        self._rate.restart()
+
+    # placing
+
+    def place(self, time: int, durations: list[int], arrival_us: int) -> tuple[int, list[int]]:
+        """Lay a run of pictures on the station's time: (place of the first, durations).
+
+        `time` is the first one's media time, the last of `durations` is a guess. All had arrived at `arrival_us`.
+        """
+        arrival = arrival_us * 9 // 100
+        media = time + sum(durations) - durations[-1]
+        if self.shift is None:
+            placed = self._begin(durations, arrival)
+        elif self._is_ordinary(arrival - media - self.shift):
+            placed = time + self.shift, durations
+        else:
+            placed = self._place_odd(time, durations, arrival)
+        self._note(media, placed, arrival)
+        return placed
+
+    def _is_ordinary(self, lag: int) -> bool:
+        return self._pace == PPM and -AHEAD <= lag <= BEHIND and not self._catching and lag - self._lag < GROWTH
+
+    def is_in_doubt(self, time: int, durations: list[int], arrival_us: int) -> bool:
+        """The run came after a pause and lies behind its arrival: only the next one (`resolve`) shows whether it was
+        delayed, or whether the camera's clock stood still meanwhile."""
+        arrival = arrival_us * 9 // 100
+        media = time + sum(durations) - durations[-1]
+        if self.shift is None or self._catching or self._is_ordinary(lag := arrival - media - self.shift):
+            return False
+        backlog = media - time
+        sudden = lag > BEHIND and _standing(durations[:-1]) < 3 and lag - self._lag > lag // 2
+        return sudden and self._was_paused(arrival) and backlog < BACKLOG and self._usual_wait < SPARSE
+
+    def resolve(self, doubtful: tuple[int, int], following: tuple[int, int]) -> None:
+        """(media time of its newest picture, arrival in µs) of the run in doubt and of the one behind it."""
+        (media, arrival), (next_media, next_arrival) = doubtful, following
+        waited = (next_arrival - arrival) * 9 // 100
+        if self._paced(next_media - media) >= waited + waited // 8:
+            self._catching = arrival * 9 // 100 + CATCHING_UP
+
+    def _begin(self, durations: list[int], arrival: int) -> tuple[int, list[int]]:
+        """The first run: its newest picture lies at its arrival. A step of the clock in it is none of time."""
+        if len(durations) > 1 and max(durations[:-1]) > CLOCK:
+            usual = sorted(durations)[len(durations) // 2] if len(durations) > 3 else CLOCK // 8
+            durations = [d if d < max(CLOCK, 8 * usual) else min(usual, CLOCK) for d in durations]
+        start = arrival - sum(durations) + durations[-1]
+        self._placed, self._arrival = start - 1, arrival
+        return start, durations
+
+    def _note(self, media: int, placed: tuple[int, list[int]], arrival: int) -> None:
+        """Remember the newest picture, and look at the clock's rate once a second."""
+        start, durations = placed
+        newest = start + sum(durations) - durations[-1]
+        wait = arrival - self._arrival
+        if wait > 0:
+            usual = self._usual_wait
+            self._usual_wait += (min(wait, 3 * usual) - usual) // 8 if usual else wait
+        self._distances = (self._distances[1], durations[len(durations) // 2] if len(durations) > 2 else newest - self._placed)
+        self._media, self._placed, self._arrival = media, newest, arrival
+        self._lag, self.shift = arrival - newest, newest - media
+        self._best = self._lag if self._best is None else min(self._best, self._lag)
+        if self._rate.observe(media, arrival):
+            self._settle()
+
+    def _place_odd(self, time: int, durations: list[int], arrival: int) -> tuple[int, list[int]]:
+        """Distances from the newest picture placed before: of the run's first picture, then from picture to picture."""
+        steps = [self._paced(step) for step in (time - self._media, *durations[:-1])]
+        lag = arrival - self._placed - sum(steps)
+        if (self._usual_wait or arrival - self._arrival) >= SPARSE:
+            steps = self._sparse(steps, lag, arrival)
+        elif lag < -AHEAD:
+            steps = self._without_steps(steps, lag, arrival)
+        elif lag > GROWTH and _standing(steps) > 2:
+            steps = self._spread(steps, lag)
+        elif lag > BEHIND or self._catching:
+            steps = self._behind(steps, lag, arrival)
+        places = list(accumulate(steps, initial=self._placed))[1:]
+        for i, place in enumerate(places):  # no two pictures at one instant
+            places[i] = max(place, (places[i - 1] if i else self._placed) + 1)
+        last = max(1, self._paced(durations[-1]))
+        return places[0], [*(b - a for a, b in pairwise(places)), last]
+
+    def _sparse(self, steps: list[int], lag: int, arrival: int) -> list[int]:
+        """Pictures a second or more apart keep their distance, or lie at their arrival. Many that come at once were collected since
+        the ones before: the first are as old as the pause is long."""
+        self._catching, self._pace = 0, PPM
+        collected = min(self._usual_wait or arrival - self._arrival, CATCHING_UP) if sum(steps[1:]) >= BACKLOG else 0
+        if -SPARSE_AHEAD <= lag <= max(SPARSE_BEHIND, collected):
+            return steps
+        self.jumps += 1
+        if steps[0] + lag > 0:
+            return [steps[0] + lag, *steps[1:]]
+        return _fitted(steps, arrival - self._placed)
+
+    def _paced(self, ticks: int) -> int:
+        return ticks if self._pace == PPM else ticks * self._pace // PPM
+
+    def _without_steps(self, steps: list[int], lag: int, arrival: int) -> list[int]:
+        """The run would end after it arrived: take steps of the clock out of it, else press it together."""
+        usual = sorted(steps)[len(steps) // 2] if len(steps) > 2 else min(self._distances)
+        paused = self._was_paused(arrival)
+        while lag < -AHEAD:
+            largest = max(range(len(steps)), key=steps.__getitem__)
+            excess = steps[largest] - usual
+            if 10 * excess < 6 * -lag or not usual:
+                self._pressed = True
+                return _fitted(steps, arrival - self._placed)
+            taken = min(excess, -lag) if paused else excess
+            steps[largest] -= taken
+            lag += taken
+            self._new_line()
+        return steps
+
+    def _spread(self, steps: list[int], lag: int) -> list[int]:
+        """The clock stands, or ffmpeg holds it: time goes by between the pictures whose timestamps do not go on."""
+        self._pressed, self._catching = True, 0
+        share = lag // _standing(steps)
+        return [step + share if step < STANDING else step for step in steps]
+
+    def _was_paused(self, arrival: int) -> bool:
+        """Nothing came for longer than usual."""
+        return arrival - self._arrival > max(PAUSE, 5 * self._usual_wait // 2)
+
+    def _behind(self, steps: list[int], lag: int, arrival: int) -> list[int]:
+        """The run arrived late: is it delayed, did the camera's clock stand, or does it run slow?"""
+        if lag <= BEHIND:
+            self._catching = 0
+            return steps
+        if self._catching:
+            waited = arrival - self._arrival
+            if arrival < self._catching and (lag <= self._lag - waited // 8 or self._was_paused(arrival)):
+                return steps
+            return self._at_arrival(steps, lag)
+        if self._was_paused(arrival) and lag - self._lag > lag // 2:
+            if sum(steps[1:]) < BACKLOG:
+                return self._at_arrival(steps, lag)
+            self._catching = arrival + CATCHING_UP
+            return steps
+        self._pressed = True
+        return _fitted(steps, arrival - self._placed)
+
+    def _at_arrival(self, steps: list[int], lag: int) -> list[int]:
+        """Leave a hole before the run: nothing came."""
+        self._new_line()
+        return [steps[0] + lag, *steps[1:]]
+
+    def _new_line(self) -> None:
+        self.jumps += 1
+        self._catching = 0
+        self._rate.restart()
+
+    def _settle(self) -> None:
+        """Choose the pace of the next second: the clock's own rate, and what is needed to be right again."""
+        known = self._rate.ppm
+        media, arrival = self._rate.points[-1]
+        error = arrival - self._line(media)
+        odd, self._pressed = self._pace != PPM or self._pressed, False
+        if self._usual_wait >= SPARSE:
+            self._ppm = self._pace = PPM
+            return
+        if known is not None:
+            self._ppm = known if abs(known - PPM) > GOOD_RATE else PPM
+        if self._catching or (abs(error) <= (SETTLED if odd else TOLERANCE) and self._ppm == PPM):
+            self._pace = PPM
+        elif odd or abs(error) > TOLERANCE:
+            most = self._ppm // 5
+            self._pace = self._ppm + max(-most, min(most, self._ppm * error // (3 * WINDOW)))
+
+    @property
+    def ppm(self) -> int:
+        """How long a second of the camera's clock lasts, µs."""
+        return self._ppm
+
+    def _line(self, media: int) -> int:
+        """Where a picture of a moment ago lies."""
+        return self._placed - self._paced(self._media - media)
+
+    def move(self, by: int) -> None:
+        """Everything from the newest run on lies `by` later."""
+        assert self.shift is not None
+        self.shift += by
+        self._placed += by
+
+    # wall time
+
+    def wall(self, placed: int) -> int:
+        """µs UTC of a placed time."""
+        return placed * 100 // 9 + self.correction_us
+
+    def slew(self) -> int:
+        """Between two files, draw a clock that is right towards arrival, or the camera's own time; returns by how much."""
+        if self.shift is None or self._best is None or self._pace != PPM or self._catching:
+            return 0
+        wanted = self._best
+        if self._trusted is not None:
+            wanted = self._trusted
+        self._best = None
+        by = max(-MAX_SLEW, min(MAX_SLEW, wanted))
+        self.move(by)
+        self._reports = [r - by * 100 // 9 for r in self._reports]
+        return by
+
+    # sender reports
+
+    def report(self, camera_us: int, time: int) -> None:
+        """The camera says that its clock read `camera_us` at media time `time`."""
+        if self.shift is None:
+            return
+        self.offset_us = camera_us - self.wall(self._placed + self._paced(time - self._media))
+        self._reports = [*self._reports[-2:], self.offset_us]
+
+    @property
+    def _trusted(self) -> int | None:
+        """How much later (90 kHz) the camera's clock says that its pictures were taken; None where it is not to be believed."""
+        if len(self._reports) < 3 or max(self._reports) - min(self._reports) > REPORTS_AGREE_US:
+            return None
+        by = self._reports[-1] * 9 // 100
+        return by if -MAX_DELAY <= by <= SETTLED else None
+
+
+class KnownTimes(WallClock):
+    """Media time is already the station's: pictures fetched from a camera's card."""
+
+    def place(self, time: int, durations: list[int], arrival_us: int) -> tuple[int, list[int]]:
+        self.shift = self.shift or 0
+        return time + self.shift, durations
+
+    def is_in_doubt(self, time: int, durations: list[int], arrival_us: int) -> bool:
+        return False
+
+    def slew(self) -> int:
+        return 0
+
+
+def _standing(steps: list[int]) -> int:
+    """How many pictures have hardly a later timestamp than the one before."""
+    return sum(step < STANDING for step in steps)
+
+
+def _fitted(steps: list[int], room: int) -> list[int]:
+    """Distances in proportion that add up to `room`."""
+    total = sum(steps)
+    if total <= 0:
+        return [room // len(steps)] * len(steps)
+    ends = [0, *(done * room // total for done in accumulate(steps))]
+    return [b - a for a, b in pairwise(ends)]

@@ -1,0 +1,265 @@
+"""Backfill: what we could not record is fetched from the camera's own card once the camera is back.
+
+A gap that ended with a cause of which the camera knows nothing (its link was down, our disk was full …)
+carries the time at which to ask for it (`Gap.ask_at`). Few cameras are asked at once, at a bounded rate, and the
+live stream comes first: at its first lost packet the fetching stops and is tried again later, slower.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.onvif.addresses import service_url
+from cameras.onvif.camera_clock import camera_time
+from cameras.onvif.client import SoapClient
+from cameras.onvif.recordings import Card
+from cameras.per_camera import TROUBLE, why
+from cameras.registry import registry
+from cameras.tables import Camera, Stream
+from core import events
+from core.clock import SECOND, Clock, from_microseconds, to_microseconds
+from core.database import Database
+from core.errors import CameraError, CameraRefused
+from core.network.connect_limiter import subnet_of
+from core.secrets import Vault
+from core.settings import RecorderSettings
+from core.tasks import run_all
+from nvr.archive import segment_index
+from nvr.archive.archive_log import ArchiveDatabase
+from nvr.edge.gap_fill import Filling
+from nvr.edge.replay import CardReader
+from nvr.recorder.recorder import Recorder
+from nvr.rtsp.client import Replay, open_session
+from nvr.streams import StreamState
+from nvr.tables import Gap
+
+log = logging.getLogger(__name__)
+
+ASK_AGAIN = timedelta(minutes=10)
+GIVE_UP = timedelta(days=7)  # a card's ring has come round
+AT_ONCE = 2  # cameras, in different subnets
+LONGEST_US = 1800 * SECOND  # fetched in one turn, so that others get theirs
+LOOKED_AT = 200  # due gaps, the oldest, of which jobs are chosen
+LEAST_US = SECOND  # what is shorter is not asked for; it stays a gap
+PICTURE_US = SECOND // 4  # between what was fetched and what was recorded: no hole
+MARGIN_US = 6 * SECOND  # asked for before the gap: the keyframe lies there
+SLOWEST = 1_000_000  # bits a second
+STORE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A gap whose time has come. Times in µs UTC of our clock."""
+
+    gap: int
+    camera: str
+    stream: str
+    address: str
+    subnet: str
+    start_us: int
+    end_us: int
+    login: tuple[str, str] | None
+
+
+@dataclass(slots=True)
+class Backfiller:
+    """One a recorder. `soap` makes the ONVIF client of a camera."""
+
+    database: Database
+    recorder: Recorder
+    archive: ArchiveDatabase
+    clock: Clock
+    vault: Vault
+    settings: RecorderSettings
+    soap: Callable[[tuple[str, str] | None], SoapClient]
+    _rates: dict[str, float] = field(default_factory=dict)
+
+    async def run_once(self) -> int:
+        """Fetch what is due; returns the bytes that came."""
+        chosen: dict[str, Job] = {}
+        for job in await self._due():
+            chosen.setdefault(job.subnet, job)
+        fetched = await run_all(*(self._one(j) for j in list(chosen.values())[:AT_ONCE]))
+        return sum(fetched)
+
+    async def _due(self) -> list[Job]:
+        """Gaps to ask for now, of streams that record steadily, the oldest first: cards overwrite the oldest."""
+        now = self.clock.now()
+        steady = [s.spec.id for s in self.recorder.streams.values() if s.state == "recording"]
+        async with self.database.session() as session:
+            long_ago = to_microseconds(now - GIVE_UP)
+            await session.execute(update(Gap).where(Gap.ask_at.is_not(None), Gap.end_us < long_ago).values(ask_at=None))
+            query = (
+                select(Gap, Camera)
+                .join(Stream, Stream.id == Gap.stream)
+                .join(Camera, Camera.id == Stream.camera)
+                .where(Gap.ask_at <= now, Stream.kind == "main", Gap.stream.in_(steady))
+                .order_by(Gap.start_us)
+                .limit(LOOKED_AT)
+            )
+            jobs = []
+            for gap, camera in await session.execute(query):
+                if gap.end_us is not None and gap.end_us - gap.start_us < LEAST_US:
+                    gap.ask_at = None
+                    continue
+                pieces = await _still_missing(session, gap)
+                if not pieces:
+                    await session.delete(gap)
+                    continue
+                worth_it = [piece for piece in pieces if piece[1] - piece[0] >= LEAST_US]
+                if camera.address is None or camera.refused_at is not None or not worth_it:
+                    gap.ask_at = None
+                    continue
+                try:
+                    subnet = subnet_of(service_url(camera.address))
+                    login = await registry.stream_login(session, self.vault, camera)
+                except TROUBLE as e:  # its card waits; the others are read
+                    log.warning("%s: its card cannot be asked: %s", gap.stream, why(e))
+                    gap.ask_at = now + ASK_AGAIN
+                    continue
+                start, end = worth_it[0]
+                end = end if end - start < LONGEST_US + LEAST_US else start + LONGEST_US
+                jobs.append(Job(gap.id, camera.id, gap.stream, camera.address, subnet, start, end, login))
+            return jobs
+
+    async def _one(self, job: Job) -> int:
+        """Fetch one gap's stretch; whatever happens is written into the gap."""
+        again: timedelta | None = None
+        fetched = 0
+        try:
+            whole, fetched = await self._fetch(job)
+            again = None if whole else ASK_AGAIN
+        except CameraRefused as e:
+            log.warning("%s: its card may not be read: %s", job.stream, e)  # never twice: cameras lock out
+        except CameraError as e:
+            log.info("%s: its card cannot be read now: %s", job.stream, e)
+            again = ASK_AGAIN
+        await self._settle(job, again)
+        return fetched
+
+    async def _fetch(self, job: Job) -> tuple[bool, int]:
+        """(whether all that the card has was fetched, bytes). Raises CameraError."""
+        client, url = self.soap(job.login), service_url(job.address)
+        told = (await camera_time(client, url, self.clock)).offset or 0.0
+        client.clock_offset = told
+        card = await Card.of(client, url)
+        if card is None:
+            return True, 0
+        offset_us = self._offset(job.stream, int(told * 1e6) + SECOND // 2)  # ONVIF cuts the second's fraction off
+        start, end = (from_microseconds(t + offset_us) for t in (job.start_us, job.end_us))
+        for recording in await card.recordings():
+            if recording.touches(start, end):
+                return await self._replay(job, await card.replay_url(recording), offset_us)
+        return True, 0
+
+    def _offset(self, stream: str, told_us: int) -> int:
+        """Camera's clock minus ours: its sender reports know the milliseconds that ONVIF leaves out."""
+        state = self.recorder.streams.get(stream)
+        fine = state.sink.clock.offset_us if state is not None else None
+        return fine if fine is not None and abs(fine - told_us) < 2 * SECOND else told_us
+
+    async def _replay(self, job: Job, url: str, offset_us: int) -> tuple[bool, int]:
+        stretch = Replay(_moment(job.start_us + offset_us - MARGIN_US), _moment(job.end_us + offset_us + SECOND))
+        live = self.recorder.streams[job.stream].spec.url
+        async with self.recorder.budget.attempt(url):
+            session = await open_session(url, job.login, replay=stretch, remembered_as=live)
+        filling = Filling(
+            job.stream, job.start_us, job.end_us, offset_us, self.recorder.volumes, self.archive,
+            self.settings.segment_seconds, asyncio.get_running_loop().call_soon_threadsafe,
+        )  # fmt: skip
+        reader = CardReader(session, filling.take, filling.cut, self.clock)
+        rate = self._rates.get(job.camera, float(self.settings.backfill_rate))
+        undisturbed = _Undisturbed(self.recorder.streams[job.stream])
+        try:
+            whole = await reader.read(rate, undisturbed)
+        finally:
+            reader.close()
+            filling.close()
+            await self._stored(filling)
+        if not whole:
+            self._rates[job.camera] = max(SLOWEST, rate / 2)
+            log.warning("%s: reading its card disturbed the live stream; later, at half the rate", job.stream)
+        return whole, filling.bytes
+
+    async def _stored(self, filling: Filling) -> None:
+        """Wait until the writers have closed the files; a disk that hangs is not waited for."""
+        until = self.clock.monotonic() + STORE_SECONDS
+        while not filling.stored and self.clock.monotonic() < until:
+            self.recorder.volumes.submit()
+            await self.clock.sleep(0.05)
+
+    async def _settle(self, job: Job, again: timedelta | None) -> None:
+        """Make the gap what is still missing of it, behind the entries of what came."""
+
+        async def write(session: AsyncSession) -> None:
+            gap = await session.get(Gap, job.gap)
+            if gap is None or gap.end_us is None:
+                return
+            now = self.clock.now()
+            pieces = await _still_missing(session, gap)
+            for start, end in _split(pieces, job.end_us):
+                # What lies behind this turn's stretch has not been asked for.
+                ask = now if start > job.end_us - LEAST_US else now + again if again else None
+                ask = ask if end - start >= LEAST_US else None
+                session.add(Gap(stream=gap.stream, start_us=start, end_us=end, cause=gap.cause, detail=gap.detail, ask_at=ask))
+            await session.execute(delete(Gap).where(Gap.id == job.gap))
+            left = sum(end - start for start, end in pieces)
+            filled = gap.end_us - gap.start_us - left
+            if filled >= LEAST_US:
+                seconds, rest = round(filled / SECOND, 1), round(left / SECOND, 1)
+                events.append(session, now, "footage.backfilled", camera=job.camera, seconds=seconds, missing=rest)
+
+        self.archive.write(write)
+        await self.archive.flush()
+
+
+async def _still_missing(session: AsyncSession, gap: Gap) -> list[tuple[int, int]]:
+    """What of a gap is in no file: a recorder that died while it fetched has left some of it."""
+    end = gap.end_us if gap.end_us is not None else gap.start_us
+    found = await segment_index.spans(session, [gap.stream], gap.start_us, end)
+    return missing(gap.start_us, end, segment_index.joined(found[gap.stream], PICTURE_US))
+
+
+class _Undisturbed:
+    """Whether the live stream is as well as when the fetching began."""
+
+    def __init__(self, state: StreamState):
+        self._state = state
+        self._lost = state.counters.lost_packets
+
+    def __call__(self) -> bool:
+        return self._state.state == "recording" and self._state.counters.lost_packets == self._lost
+
+
+def missing(start_us: int, end_us: int, covered: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What of [start, end) lies in none of the spans (in order). Short pieces count: those of neighbouring gaps add up."""
+    pieces, at = list[tuple[int, int]](), start_us
+    for begin, until in [*covered, (end_us, end_us)]:
+        if begin - at > PICTURE_US:
+            pieces.append((at, min(begin, end_us)))
+        at = max(at, until)
+    return pieces
+
+
+def _split(pieces: list[tuple[int, int]], at: int) -> list[tuple[int, int]]:
+    """The same pieces, the one that holds `at` as two where both are worth it."""
+    halves = (([(a, at), (at, b)] if min(at - a, b - at) >= LEAST_US else [(a, b)]) for a, b in pieces)
+    return [piece for pair in halves for piece in pair]
+
+
+def _moment(us: int) -> str:
+    """ISO 8601 basic, as RTSP's Range wants it."""
+    return from_microseconds(us).strftime("%Y%m%dT%H%M%S.%f")[:-3] + "Z"
+
+
+async def cameras_being_read(session: AsyncSession, now: datetime) -> set[str]:
+    """Cameras whose card is being asked, or soon will be: their clocks must stay as they are."""
+    streams = await session.scalars(select(Gap.stream).where(Gap.ask_at <= now + timedelta(minutes=10)).distinct())
+    return {s.partition("/")[0] for s in streams}

@@ -1,0 +1,125 @@
+"""Fetched pictures become segment files that fit their gap exactly.
+
+A stretch begins with the keyframe before the gap, without which its first pictures could not be shown. The
+pictures before the gap are kept, bit for bit, and squeezed into its first moment, half a millisecond each,
+so that no instant is shown twice; what lies behind the gap is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import accumulate, pairwise
+
+from nvr.archive import segment_index
+from nvr.archive.segment_index import Segment
+from nvr.archive.segment_writer import SegmentSink
+from nvr.archive.timeline import ArchiveLog
+from nvr.clock.wall_clock import KnownTimes
+from nvr.media import iovec
+from nvr.media.depacketizer import Assembled, Counters
+from nvr.storage.volumes import VolumeSet
+
+SQUEEZED = 45  # 1/90,000 s that a picture before the gap lasts; ffmpeg calls less a fault of the time stamps
+MAX_HELD = 16_000_000  # bytes of the GOP before the gap
+
+
+class _Backfilled:
+    """An ArchiveLog that marks segments, counts those still open, and keeps gaps to itself."""
+
+    def __init__(self, archive: ArchiveLog):
+        self._archive = archive
+        self.open = 0
+        self.bytes = 0
+
+    def opened(self, segment: Segment) -> None:
+        self.open += 1
+        self._archive.opened(segment_index.flagged(segment, segment_index.BACKFILLED))
+
+    def closed(self, segment: Segment) -> None:
+        self.open -= 1
+        self.bytes += max(segment.size, 0)
+        self._archive.closed(segment_index.flagged(segment, segment_index.BACKFILLED))
+
+    def gap(
+        self, stream: str, start_us: int, cause: str, detail: str, end_us: int | None = None, *, fillable: bool = True
+    ) -> None: ...
+
+    def gap_ended(self, stream: str, end_us: int) -> None: ...
+
+
+class Filling:
+    """Writes what lies in [start, end), µs UTC of our clock, to the archive. `offset_us`: the camera's clock
+    minus ours."""
+
+    def __init__(
+        self, stream: str, start_us: int, end_us: int, offset_us: int, volumes: VolumeSet, archive: ArchiveLog,
+        segment_seconds: float, in_loop: Callable[[Callable[[], None]], object],
+    ):  # fmt: skip
+        self._log = _Backfilled(archive)
+        self._sink = SegmentSink(stream, volumes, self._log, Counters(), segment_seconds, in_loop, KnownTimes())
+        # Stream time is wall time in 1/90,000 s.
+        self._start, self._end = -(-start_us * 9 // 100), end_us * 9 // 100
+        self._offset_us = offset_us
+        self._held: list[Assembled] = []
+        self._placed = self._start - SQUEEZED  # the last picture's time
+
+    def take(self, run: Assembled, camera_us: int) -> bool:
+        """A run whose first picture the camera took at `camera_us`; False when the end is reached."""
+        begin = (camera_us - self._offset_us) * 9 // 100
+        times = list(accumulate(run.durations, initial=begin))
+        wanted = sum(t < self._end for t in times[:-1])
+        if wanted == 0:
+            return False
+        if wanted < len(run.sizes):
+            run = _first(run, wanted)
+        last = min(times[wanted], self._end) - times[wanted - 1]
+        run = replace(run, time=begin, durations=[*run.durations[:-1], last])
+        if times[wanted] <= self._start:
+            self._hold(run)
+            return True
+        for early in self._held:
+            self._write(early)
+        self._held = []
+        self._write(run)
+        return wanted == len(times) - 1
+
+    def cut(self) -> None:
+        """The camera's recording has a hole here."""
+        self._held = []
+        self._sink.end_session()
+
+    def _hold(self, run: Assembled) -> None:
+        """Keep the GOP that may reach into the gap."""
+        if run.key or sum(sum(r.sizes) for r in self._held) > MAX_HELD:
+            self._held = []
+        if run.key or self._held:
+            self._held.append(run)
+
+    def _write(self, run: Assembled) -> None:
+        times = list(accumulate(run.durations, initial=run.time))
+        for i, t in enumerate(times):
+            self._placed = times[i] = max(t, self._placed + (SQUEEZED if t < self._start else 1))
+        self._placed = times[-2]
+        durations = [b - a for a, b in pairwise(times)]
+        run = replace(run, time=times[0], durations=durations)
+        self._sink.fragment(run, times[-2] * 100 // 9)
+
+    def close(self) -> None:
+        self._sink.end_session()
+
+    @property
+    def stored(self) -> bool:
+        """Every file is closed and handed to the archive."""
+        return self._log.open == 0
+
+    @property
+    def bytes(self) -> int:
+        return self._log.bytes
+
+
+def _first(run: Assembled, count: int) -> Assembled:
+    """The first pictures of a run."""
+    sizes = run.sizes[:count]
+    data = iovec.joined(run.parts)[: sum(sizes)]
+    return replace(run, durations=run.durations[:count], sizes=sizes, offsets=run.offsets[:count], parts=[data])

@@ -1,0 +1,151 @@
+"""One keyframe of a camera that nobody records: a short connection, within the budget of connections.
+
+In goes an address, out comes the first keyframe, as if it had been read from a file; the camera is left at once. Whoever
+calls owns the retries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from itertools import accumulate
+
+from core.clock import Clock, to_microseconds
+from core.errors import CameraUnreachable, StreamStalled
+from core.network.connect_limiter import ConnectionBudget
+from core.network.error_text import reason
+from nvr.archive.reader import Keyframe
+from nvr.media import gradual_refresh
+from nvr.media.depacketizer import Assembled, Counters, UnitAssembler
+from nvr.media.iovec import joined
+from nvr.media.rtp import RtpReceiver, probe_of
+from nvr.media.start_points import RECOVERY
+from nvr.rtsp.client import RtspSession, open_session
+from nvr.rtsp.interleaved import packets
+
+CHUNK = 65_536
+MOST_BYTES = 24_000_000  # no camera needs so many before its first keyframe
+LEAVE_SECONDS = 0.5
+POINT_SECONDS = 3.0  # without a keyframe, after which a recovery point will do (nvr.media.gradual_refresh)
+PAUSE_SECONDS = 0.5  # nothing for this long: the keyframe that came is whole
+
+
+class Visitor:
+    """At most `at_once` cameras are visited at a time; `answer` seconds until it plays, `seconds` for the whole of a visit."""
+
+    def __init__(
+        self, clock: Clock, budget: ConnectionBudget, *, at_once: int = 128, answer: float = 6.0, seconds: float = 8.0
+    ):
+        self._clock = clock
+        self._budget = budget
+        self._slots = asyncio.Semaphore(at_once)
+        self._answer, self._seconds = answer, seconds
+
+    async def keyframe(self, stream: str, url: str, login: tuple[str, str] | None) -> Keyframe:
+        """Raises CameraError; CameraUnreachable where it did not answer in time, StreamStalled where no keyframe came."""
+        async with self._slots, self._budget.attempt(url):
+            answered = False
+            try:
+                async with asyncio.timeout(self._seconds):
+                    async with asyncio.timeout(self._answer):
+                        session = await open_session(url, login)
+                    answered = True
+                    try:
+                        return await self._first(session, stream)
+                    finally:
+                        await _leave(session)
+            except TimeoutError as e:
+                if answered:
+                    raise StreamStalled(f"no keyframe within {self._seconds:g} s") from e
+                raise CameraUnreachable(f"no answer within {self._answer:g} s") from e
+
+    async def _first(self, session: RtspSession, stream: str) -> Keyframe:
+        found: list[Assembled] = []
+        track, buffer, came = session.track, bytearray(session.early), 0
+        assembler = UnitAssembler(track.codec, track.parameter_sets, Counters(), found.append)
+        receiver = RtpReceiver(assembler, track.payload_type, probe_of(track))
+        began, picture = self._clock.monotonic(), _Picture()
+        while True:
+            if self._clock.monotonic() - began > POINT_SECONDS:
+                assembler.accept(RECOVERY)
+            for channel, packet in packets(buffer):
+                if channel == session.rtp_channel and len(packet) >= 12:
+                    receiver.packet(packet, memoryview(packet), 0, len(packet))
+            assembler.flush_ready()
+            for run in found:
+                if picture.take(_samples_of(run), run.video.codec, key=run.key, broken=run.broken):
+                    at, video, rest = to_microseconds(self._clock.now()), run.video, tuple(picture.following)
+                    return Keyframe(stream, at, video.codec, video.configuration(), picture.first, following=rest)
+            found.clear()
+            data = await _receive(session)
+            if not data:  # what came is whole: the next picture is far
+                assembler.settle()
+                continue
+            came += len(data)
+            if came > MOST_BYTES:
+                raise StreamStalled(f"no keyframe in {MOST_BYTES // 1_000_000} MB")
+            buffer += data
+
+
+def _samples_of(run: Assembled) -> list[bytes]:
+    data, ends = joined(run.parts), list(accumulate(run.sizes))
+    return [data[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+
+
+class _Picture:
+    """The picture on which decoding begins, and those behind it until it is whole. Each sample is looked at once."""
+
+    def __init__(self) -> None:
+        self.first = b""
+        self._refresh: gradual_refresh.Refresh | None = None
+        self._count = 0  # pictures behind the first one
+
+    @property
+    def following(self) -> list[bytes]:
+        return self._refresh.pictures if self._refresh is not None else []
+
+    def take(self, samples: list[bytes], codec: str, *, key: bool, broken: bool) -> bool:
+        """The next ones came (`key`: from a keyframe or recovery point on); returns whether it is whole. Raises ProtocolError."""
+        if key and gradual_refresh.is_keyframe(samples[0], codec):
+            self.first, self._refresh = samples[0], None
+            return True
+        if broken:
+            self._refresh = None
+        if key and self._refresh is None:
+            needed, self._count = gradual_refresh.pictures_needed(samples[0], codec), 0
+            self.first, samples = samples[0], samples[1:]
+            self._refresh = (
+                gradual_refresh.Refresh(codec, needed, 0) if needed is not None else None
+            )  # else nobody knows when it is whole
+        if self._refresh is None:
+            return False
+        for sample in samples:
+            if self._refresh.is_whole:
+                break
+            self._count += 1
+            self._refresh.add(self._count, sample)
+        return self._refresh.is_whole
+
+
+async def _receive(session: RtspSession) -> bytes:
+    """What came; empty where nothing comes for a while. Raises CameraUnreachable."""
+    try:
+        async with asyncio.timeout(PAUSE_SECONDS):
+            data = await asyncio.get_running_loop().sock_recv(session.sock, CHUNK)
+    except TimeoutError:
+        return b""
+    except OSError as e:
+        raise CameraUnreachable(f"connection lost: {reason(e)}") from e
+    if not data:
+        raise CameraUnreachable("the camera closed the connection")
+    return data
+
+
+async def _leave(session: RtspSession) -> None:
+    """A camera has few sessions to give: this one is given back, if it listens."""
+    try:
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await asyncio.get_running_loop().sock_sendall(session.sock, session.request("TEARDOWN"))
+    finally:
+        session.sock.close()

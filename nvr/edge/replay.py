@@ -1,0 +1,200 @@
+"""Reading a stretch of a camera's own recording over RTSP (ONVIF Streaming Specification, section 6).
+
+The camera sends as fast as it is read, so the reader sets the pace. The true time of a picture is in an
+RTP header extension (0xABAC), by the camera's clock. A hole in the recording shows as a jump of that time: alone, or together
+with the RTP time (then it is told from the usual distance of pictures, or by the extension's D bit). A replay has no end
+mark: it is over when no pictures come, whatever sender reports and keep-alive answers go on coming.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import statistics
+import struct
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.clock import SECOND, Clock
+from core.errors import CameraUnreachable
+from core.network.error_text import reason
+from nvr.media.depacketizer import Assembled, Counters, UnitAssembler
+from nvr.media.rtcp import ntp_us
+from nvr.media.rtp import RtpReceiver, probe_of
+from nvr.rtsp.client import RtspSession
+from nvr.rtsp.interleaved import packets
+
+log = logging.getLogger(__name__)
+
+CHUNK = 16_384
+FRAGMENT = 65_536  # bytes that make a fragment, unless a keyframe comes before
+QUIET_SECONDS = 6.0  # without pictures: the end of a replay
+MAX_PICTURE = 4_000_000  # bytes, of which one may be on its way for longer than that
+PAUSE_SECONDS = 0.5  # nothing for this long: what is complete may be stored
+JUMP_US = 300_000  # by which time and RTP time may differ
+HOLE_US = 1_000_000  # between two pictures, where they usually follow each other faster
+USUAL_STEPS = 16  # pictures of which the usual distance is learnt
+_EXTENSION = 0xABAC
+_CLEAN_POINT, _DISCONTINUITY = 0x80, 0x20  # bits C and D of the extension
+
+Take = Callable[[Assembled, int], bool]
+
+
+class CardReader:
+    """One replay. `take` gets runs of pictures with the time of their first in µs UTC by the camera's clock and
+    tells whether it wants more; `cut` hears of breaks in the recording."""
+
+    def __init__(self, session: RtspSession, take: Take, cut: Callable[[], None], clock: Clock):
+        self._session = session
+        self._take = take
+        self._cut = cut
+        self._clock = clock
+        self._buffer = bytearray()
+        self._reference: tuple[int, int] | None = None  # RTP timestamp of the newest picture and when the camera took it, µs
+        self._steps: deque[int] = deque(maxlen=USUAL_STEPS)  # between the newest pictures, µs
+        self._is_coarse = True  # the camera has told whole seconds only
+        self._wanted = True
+        self.counters = Counters()
+        track = session.track
+        self._assembler = UnitAssembler(track.codec, track.parameter_sets, self.counters, self._emit, track.clock_rate)
+        self._receiver = RtpReceiver(self._assembler, track.payload_type, probe_of(track))
+
+    async def read(self, bits_per_second: float, go_on: Callable[[], bool]) -> bool:
+        """Read to the end; False where `go_on` said to leave off. Raises CameraError."""
+        session, clock = self._session, self._clock
+        # The kernel must not fetch ahead of the pace: what it holds the camera's up-link has already carried.
+        session.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * CHUNK)
+        self._buffer += session.early
+        self._parse()
+        kept = due = clock.monotonic()
+        silence = _Silence(clock.monotonic(), MAX_PICTURE * 8 / bits_per_second)
+        flushed = 0
+        while self._wanted and not silence.is_over(clock.monotonic()):
+            if not go_on():
+                return False
+            await clock.sleep(max(0.0, due - clock.monotonic()))
+            data = await self._receive()
+            if data == b"":
+                break
+            now = clock.monotonic()
+            if data:
+                due = max(due, now - 1.0) + len(data) * 8 / bits_per_second
+                self._buffer += data
+                self.counters.bytes += len(data)
+                self._parse()
+            if data is None or self.counters.bytes - flushed >= FRAGMENT:
+                flushed = self.counters.bytes
+                self._assembler.flush_ready()
+            silence.note(now, self.counters.packets, self.counters.frames)
+            if now - kept > session.timeout / 2:
+                kept = now
+                await self._send(session.request(session.keepalive))
+        self._assembler.flush()
+        return True
+
+    async def _receive(self) -> bytes | None:
+        """What came; empty at the end of the connection, None where nothing comes now."""
+        try:
+            async with asyncio.timeout(PAUSE_SECONDS):
+                return await asyncio.get_running_loop().sock_recv(self._session.sock, CHUNK)
+        except TimeoutError:
+            return None
+        except OSError as e:
+            raise CameraUnreachable(f"connection lost: {reason(e)}") from e
+
+    async def _send(self, data: bytes) -> None:
+        try:
+            async with asyncio.timeout(PAUSE_SECONDS):
+                await asyncio.get_running_loop().sock_sendall(self._session.sock, data)
+        except (TimeoutError, OSError):
+            log.debug("a keep-alive could not be sent")
+
+    def _emit(self, run: Assembled) -> None:
+        if self._wanted and self._reference is not None:
+            ts, taken = self._reference
+            self._wanted = self._take(run, taken + (run.time - self._assembler.unwrapped(ts)) * 100 // 9)
+
+    def _parse(self) -> None:
+        for channel, packet in packets(self._buffer):
+            if channel == self._session.rtp_channel and len(packet) >= 12:
+                self._packet(packet)
+            if not self._wanted:
+                break
+
+    def _packet(self, packet: bytes) -> None:
+        told, ts = _extension(packet), int.from_bytes(packet[4:8], "big")
+        if told is not None and packet[1] & 0x7F == self._session.track.payload_type:
+            taken, flags = told
+            self._is_coarse = self._is_coarse and taken % SECOND == 0
+            if self._is_coarse and self._reference is not None:
+                taken = self._within_second(taken, self._expected(*self._reference, ts))
+            if self._reference is not None and self._is_break(*self._reference, ts, taken, flags):
+                self._assembler.flush()
+                self._cut()
+            self._reference = ts, taken
+        self._receiver.packet(packet, memoryview(packet), 0, len(packet))
+
+    @staticmethod
+    def _within_second(told: int, expected: int) -> int:
+        """Where in the second that the camera tells a picture was taken: where RTP time puts it, if that is near."""
+        near = told - JUMP_US <= expected <= told + SECOND + JUMP_US
+        return min(max(expected, told), told + SECOND - 1) if near else told
+
+    def _is_break(self, before: int, was: int, ts: int, taken: int, flags: int) -> bool:
+        """Something is missing in the camera's recording before this packet."""
+        if abs(taken - self._expected(before, was, ts)) > JUMP_US + (SECOND if self._is_coarse else 0):
+            return True
+        if ts == before:
+            return False
+        step, usual = abs(taken - was), statistics.median(self._steps) if self._steps else 0
+        if flags & _DISCONTINUITY and step > max(JUMP_US, 1.5 * usual):
+            return True
+        known = len(self._steps) >= 3 or flags & _CLEAN_POINT
+        if known and step > max(HOLE_US, 4 * usual):
+            return True
+        self._steps.append(step)
+        return False
+
+    def _expected(self, before: int, taken: int, ts: int) -> int:
+        """When a picture with this RTP timestamp was taken, if the recording has no break since `before`."""
+        return taken + (((ts - before + 0x80000000) & 0xFFFFFFFF) - 0x80000000) * 1_000_000 // self._session.track.clock_rate
+
+    def close(self) -> None:
+        self._session.sock.close()
+
+
+@dataclass(slots=True)
+class _Silence:
+    """How long no picture has come. Times in seconds (monotonic)."""
+
+    picture_at: float
+    longest_picture: float  # seconds that a large picture is on its way at the pace of reading
+    packet_at: float = 0.0
+    _packets: int = 0
+    _pictures: int = 0
+
+    def note(self, now: float, packets: int, pictures: int) -> None:
+        """Counts so far, of the video track alone."""
+        if packets != self._packets:
+            self.packet_at, self._packets = now, packets
+        if pictures != self._pictures:
+            self.picture_at, self._pictures = now, pictures
+
+    def is_over(self, now: float) -> bool:
+        quiet = now - self.picture_at
+        return quiet >= QUIET_SECONDS and (
+            now - self.packet_at >= QUIET_SECONDS or quiet >= QUIET_SECONDS + self.longest_picture
+        )
+
+
+def _extension(packet: bytes) -> tuple[int, int] | None:
+    """(µs UTC by the camera's clock, flags) from the replay extension; None where the packet has none."""
+    at = 12 + 4 * (packet[0] & 15)
+    if not packet[0] & 0x10 or len(packet) < at + 16:
+        return None
+    kind, words, seconds, fraction = struct.unpack_from(">HHII", packet, at)
+    if kind != _EXTENSION or words < 3:
+        return None
+    return ntp_us(seconds, fraction), packet[at + 12]

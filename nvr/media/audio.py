@@ -1,0 +1,135 @@
+"""Audio access units: G.711 (RFC 3551) and AAC (RFC 3640, AAC-hbr and AAC-lbr), and their place in fragmented MP4.
+
+Sound is recorded only where a camera's entry asks for it. It lies in fragments of its own (track 2)
+between the video fragments of the same file, so that the video can be taken out by boxes alone.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from nvr.rtsp.sdp import AudioTrack
+
+AAC_FRAME = 1024  # samples
+MAX_WAITING = 1_000_000  # bytes between two flushes
+MAX_UNITS = 64  # access units of a packet: 4 s at 16 kHz
+MAX_STEP_SECONDS = 10
+TRACK = 2
+
+
+@dataclass(slots=True)
+class AudioRun:
+    """Consecutive sound. `time` in units of the track's rate, unwrapped; sizes in bytes, durations in samples."""
+
+    time: int
+    sizes: list[int]
+    durations: list[int]
+    data: bytearray
+
+
+class AudioAssembler:
+    """One audio track of one session."""
+
+    def __init__(self, track: AudioTrack):
+        self.track = track
+        self.frames = 0
+        self._ts = -1
+        self._time = 0
+        self._end = 0  # of what came last
+        self._run: AudioRun | None = None
+
+    def push(self, payload: memoryview, ts: int) -> None:
+        """One RTP payload; what cannot be read is dropped."""
+        self._advance(ts)
+        if self.track.codec == "aac":
+            self._aac(payload)
+        elif len(payload):
+            self._add(payload, len(payload) // self.track.channels)
+
+    def _advance(self, ts: int) -> None:
+        """Sound is in order: a timestamp that goes back, or far away, says that the camera's clock was set."""
+        if self._ts >= 0:
+            delta = ((ts - self._ts + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+            self._time = self._time + delta if 0 <= delta <= MAX_STEP_SECONDS * self.track.rate else self._end
+        self._ts = ts
+
+    def restart(self) -> None:
+        """Another source: its first timestamp has nothing to do with those before; its sound follows what came last."""
+        self._time, self._ts = self._end, -1
+
+    def _aac(self, payload: memoryview) -> None:
+        """Access units behind their headers (RFC 3640, 3.2.1): of each its size, in 13 of 16 bits or in 6 of 8."""
+        if len(payload) < 2:
+            return
+        bits, width = payload[0] << 8 | payload[1], self.track.header_bytes
+        count, at = bits // (8 * width), 2 + (bits + 7) // 8
+        if count > MAX_UNITS or at > len(payload):
+            return
+        for i in range(count):
+            header = int.from_bytes(payload[2 + i * width : 2 + (i + 1) * width], "big")
+            size = header >> (8 * width - self.track.size_bits)
+            if size == 0 or at + size > len(payload):
+                return
+            self._add(payload[at : at + size], AAC_FRAME, i * AAC_FRAME)
+            at += size
+
+    def _add(self, data: memoryview, duration: int, behind: int = 0) -> None:
+        """Samples that begin `behind` the packet's timestamp."""
+        if self._run is None:
+            self._run = AudioRun(self._time + behind, [], [], bytearray())
+        self._end = self._time + behind + duration
+        run = self._run
+        if duration <= 0 or len(run.data) + len(data) > MAX_WAITING:
+            return
+        run.sizes.append(len(data))
+        run.durations.append(duration)
+        run.data += data
+        self.frames += 1
+
+    def take(self) -> AudioRun | None:
+        """What came since the last call."""
+        run, self._run = self._run, None
+        return run
+
+    def unwrapped(self, ts: int) -> int | None:
+        """Time of an RTP timestamp near the present one, in units of the rate; None before the first packet."""
+        return self._time + ((ts - self._ts + 0x80000000) & 0xFFFFFFFF) - 0x80000000 if self._ts >= 0 else None
+
+
+def sample_entry(track: AudioTrack) -> bytes:
+    """`mp4a` with `esds`, or `alaw`/`ulaw` (ISO/IEC 14496-12 12.2.3, 14496-14 5.6)."""
+    kind = {"aac": b"mp4a", "pcma": b"alaw", "pcmu": b"ulaw"}[track.codec]
+    body = struct.pack(">6xH8xHH4xI", 1, track.channels, 16, track.rate << 16 & 0xFFFFFFFF)
+    if track.codec == "aac":
+        body += _esds(track.configuration)
+    return struct.pack(">I4s", 8 + len(body), kind) + body
+
+
+def _esds(configuration: bytes) -> bytes:
+    specific = _descriptor(5, configuration)
+    decoder = _descriptor(4, struct.pack(">BBBHII", 0x40, 0x15, 0, 0, 0, 0) + specific)
+    body = struct.pack(">I", 0) + _descriptor(3, struct.pack(">HB", TRACK, 0) + decoder + _descriptor(6, b"\x02"))
+    return struct.pack(">I4s", 8 + len(body), b"esds") + body
+
+
+def _descriptor(tag: int, body: bytes) -> bytes:
+    return bytes((tag, 0x80, 0x80, 0x80, len(body))) + body
+
+
+def moof(sequence: int, time: int, run: AudioRun) -> bytes:
+    """`moof` for a run of sound at `time` of the track; ends with the mdat's own header."""
+    trun = 20 + 8 * len(run.sizes)
+    traf = 8 + 16 + 20 + trun
+    size = 8 + 16 + traf
+    head = struct.pack(
+        ">I4sI4sIII4sI4sIII4sIQI4sIIi",
+        size, b"moof",
+        16, b"mfhd", 0, sequence,
+        traf, b"traf",
+        16, b"tfhd", 0x020000, TRACK,
+        20, b"tfdt", 0x01000000, time,
+        trun, b"trun", 0x00000301, len(run.sizes), size + 8,
+    )  # fmt: skip
+    table = [value for pair in zip(run.durations, run.sizes, strict=True) for value in pair]
+    return head + struct.pack(f">{len(table)}II4s", *table, len(run.data) + 8, b"mdat")

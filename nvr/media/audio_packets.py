@@ -1,0 +1,81 @@
+"""RTP packets of a sound track: which belong to it (RFC 3550 5.1), as nvr.media.rtp does for pictures.
+
+An old session's packets (another SSRC) are foreign while the known source goes on sending; when it has fallen silent the
+other is the source (nvr.media.ssrc), and numbers and timestamps start over. A packet that came before is dropped.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from nvr.media import rtcp
+from nvr.media.audio import AudioAssembler
+from nvr.media.depacketizer import Counters
+from nvr.media.packet_numbers import MAX_DUPLICATE
+from nvr.media.rtp import payload_bounds
+from nvr.media.ssrc import Bounds, SourceChoice
+
+MIN_SILENCE_S = 1  # of the old source, before the new one is believed
+BOUNDS = Bounds(timestamps=2000, packets=2000, bytes=1_000_000)  # of the new one: sound of a second is less
+_HEADER = struct.Struct(">BBHII")
+
+
+class SoundReceiver:
+    """Hands the packets of one track to its assembler."""
+
+    def __init__(self, assembler: AudioAssembler, counters: Counters, stated: int = -1):
+        """`stated`: the SSRC that the camera announced for the sound; -1: none."""
+        self._assembler = assembler
+        self._counters = counters
+        self._sources = SourceChoice(BOUNDS, stated)
+        self._next = -1  # sequence number
+
+    @property
+    def ssrc(self) -> int:
+        """Of the source; -1: nothing came yet."""
+        return self._sources.ssrc
+
+    def report(self, buffer: Any, at: int, end: int) -> tuple[int, int | None]:
+        """Of a sender report of the sound: (the camera's wall time in µs UTC, the time in units of the rate); 0: it says nothing."""
+        ssrc = int.from_bytes(buffer[at + 4 : at + 8], "big")
+        if buffer[at + 1] != rtcp.SENDER_REPORT or end - at < 20 or (self.ssrc >= 0 and ssrc != self.ssrc):
+            return 0, None
+        camera_us, ts = rtcp.sender_report(buffer, at)
+        return camera_us, self._assembler.unwrapped(ts)
+
+    def packet(self, buffer: Any, view: memoryview, at: int, end: int) -> None:
+        """One packet on the track's channel, buffer[at:end], at least 12 bytes; `view` is the same memory."""
+        first, second, seq, ts, ssrc = _HEADER.unpack_from(buffer, at)
+        if first & 0xC0 != 0x80 or second & 0x7F != self._assembler.track.payload_type:
+            self._counters.foreign_packets += 1
+            return
+        start, stop = payload_bounds(buffer, at, end)
+        if self.ssrc < 0:
+            self._sources.begin(ssrc)
+        if ssrc != self.ssrc:
+            self._other_source(ssrc, bytes(view[start:stop]), seq, ts)
+            return
+        self._counters.foreign_packets += self._sources.own(decided=True)
+        self._push(view[start:stop], seq, ts)
+
+    def _push(self, payload: memoryview, seq: int, ts: int) -> None:
+        if self._next >= 0 and (seq - self._next) & 0xFFFF >= 0x10000 - MAX_DUPLICATE:
+            self._counters.duplicate_packets += 1
+            return
+        self._next = (seq + 1) & 0xFFFF
+        self._assembler.push(payload, ts)
+
+    def _other_source(self, ssrc: int, payload: bytes, seq: int, ts: int) -> None:
+        candidate, foreign = self._sources.other(ssrc, seq)
+        self._counters.foreign_packets += foreign
+        candidate.add(payload, seq, ts, 0)
+        taken = self._sources.has_taken_over(candidate, MIN_SILENCE_S * self._assembler.track.rate)
+        if taken:
+            self._sources.switch(candidate)
+            self._assembler.restart()
+            self._next = -1
+            for data, number, stamp, _ in candidate.packets:
+                self._push(memoryview(data or b""), number, stamp)
+        elif taken is False:
+            self._counters.foreign_packets += self._sources.give_up()

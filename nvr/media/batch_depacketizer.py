@@ -1,0 +1,421 @@
+"""Taking apart what many cameras sent since the last tick, all at once, with NumPy.
+
+Interpreting RTP packets one by one in Python costs three times as much as everything else in a
+recorder. So what many cameras sent lies in one arena; their packets' headers are gathered into columns,
+and the checks are comparisons of columns. Nothing is copied: the pictures are slices of the arena, told by a
+table from which the kernel writes them (nvr.media.iovec); the NAL units' lengths are written over the RTP headers
+in front of them. An arena is used again when all its pictures are written (`ArenaPool`).
+
+Only the ordinary is understood here: plain RTP headers of one source, no loss, single NAL units and fragmented
+ones (RFC 6184 FU-A, RFC 7798 FU), known parameter sets, whole pictures that end with the marker and
+of which the first slice, and no other, says that it is the first.
+A camera with anything else in its bytes is left untouched for the packet-by-packet way (nvr.media.depacketizer),
+which understands everything.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from time import thread_time
+
+import numpy as np
+import numpy.typing as npt
+
+from core.errors import ProtocolError
+from nvr.media import nal_columns
+from nvr.media.arena import HEAD, Arena
+from nvr.media.depacketizer import UnitAssembler
+from nvr.media.iovec import Pieces, Table
+from nvr.media.nal_units import START_CODE, is_sound_sei, slice_pps_id
+from nvr.media.picture_times import MAX_JUMP
+from nvr.media.work_budget import lockstep_shares
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+_MOST_FRAMES = 1024  # of a region; ordinary ones fill it with a few hundred
+_MOST_LOOKS = 128  # of a region: what is looked at one by one
+_MOST_CODES = 64  # of a region: start codes that stand in no slice
+_LEAST = 8  # bytes of an interleaved frame: an empty RTCP report; a delimiter in a packet of its own has 14
+_SCANNED = 262_144  # bytes of all regions that are searched for start codes inside slices, taking turns
+_turns = itertools.count()
+_MAX_DELIMITER = 4  # bytes; in a longer one something else hides
+_COLUMNS = (
+    "at", "lane", "following", "marker", "seq", "ts", "step", "fu", "starts", "ends", "nal", "h265", "skip", "code", "kept", "key_head",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Region:
+    """One camera's bytes in the arena and where its media are to be found."""
+
+    assembler: UnitAssembler
+    begin: int
+    end: int
+    channel: int
+    payload_type: int
+    h265: bool
+    ssrc: int
+    seconds: float = 0.0  # set by `take_apart`: of CPU, its part of what all took together
+    used: int = 0  # set by `take_apart`: where the camera's unread bytes begin
+    others: list[int] = field(default_factory=list)  # frames on other channels: sound, reports
+    between: list[tuple[int, int]] = field(default_factory=list)  # where those of them behind `used` begin and end
+
+    def unread(self, view: memoryview) -> bytes:
+        """What is to be read again with what comes next: a picture that is not complete, and a frame that is not."""
+        if not self.between:
+            return bytes(view[self.used : self.end])
+        begins = [self.used, *(following for _, following in self.between)]
+        ends = [*(at for at, _ in self.between), self.end]
+        return b"".join(view[begin:end] for begin, end in zip(begins, ends, strict=True))
+
+
+def take_apart(arena: Arena, regions: list[Region]) -> None:
+    """Hand the whole pictures in each region to its assembler; sets `used`, `others`, `between` and `seconds`.
+
+    `used` is -1 where nothing was taken because the region needs the other way; bytes from `used` on belong
+    to a picture that is not complete, but for the frames `between`. Nothing but a picture waits for what comes next:
+    sound goes on, and a BYE counts, where pictures are rare or have ended.
+    """
+    began = thread_time()
+    packets = _Packets(arena, regions)
+    frames = np.bincount(packets.lane, minlength=len(regions))
+    found = thread_time()
+    packets.classify()
+    packets.judge()
+    packets.deliver()
+    # Frames are found in lock-step: whoever has more than the others pays alone for the steps that it alone needs.
+    costs = lockstep_shares(frames) * (found - began) + frames / max(1, frames.sum()) * (thread_time() - found)
+    for region, cost in zip(regions, costs.tolist(), strict=True):
+        region.seconds = cost
+
+
+class _Packets:
+    """Columns, one row a packet, the packets of a region together and in order."""
+
+    def __init__(self, arena: Arena, regions: list[Region]):
+        self._arena = arena
+        self._regions = regions
+        self._bad = np.zeros(len(regions), bool)  # regions for the other way
+        self.at, self.lane = self._find()
+        self.head = arena.heads[self.at]
+        size = (self.head[:, 2].astype(np.int64) << 8) | self.head[:, 3]
+        self.following = self.at + 4 + size
+
+    def _find(self) -> tuple[Ints, npt.NDArray[np.int16]]:
+        """Every whole interleaved frame: where it begins, and of which region.
+
+        A frame's place depends on the length of the one before, so regions go in lock-step: the first frame
+        of each, then the second of each …
+        """
+        words = self._arena.words
+        position = np.array([r.begin for r in self._regions], np.int64)
+        ends = np.array([r.end for r in self._regions], np.int64)
+        active = np.arange(len(self._regions), dtype=np.int16)
+        places, lanes = list[Ints](), list[npt.NDArray[np.int16]]()
+        while active.size:
+            if len(places) == _MOST_FRAMES:  # tiny ones: whoever sends them is read on its own account
+                self._bad[active] = True
+                break
+            word = words[position].astype(np.int64)
+            size = word & 0xFFFF
+            following = position + size + 4
+            framed = (word >> 24 == 0x24) & (size >= _LEAST)
+            whole = framed & (following <= ends)
+            if not whole.all():
+                # The end of what was received, a frame that goes on in the next tick, or out of step?
+                self._bad[active[~framed & (position + HEAD <= ends)]] = True
+                active, position, ends, following = active[whole], position[whole], ends[whole], following[whole]
+            places.append(position)
+            lanes.append(active)
+            position = following
+        place, lane = np.concatenate(places), np.concatenate(lanes)
+        order = np.argsort(lane, kind="stable")
+        return place[order], lane[order]
+
+    def classify(self) -> None:
+        """Keep the video packets; remember where the others lie."""
+        regions, lane, head = self._regions, self.lane, self.head
+        channel = np.array([r.channel for r in regions], np.uint8)[lane]
+        kind = np.array([r.payload_type for r in regions], np.uint8)[lane]
+        on_channel = head[:, 1] == channel
+        source = np.array([r.ssrc for r in regions], np.int64)[lane]
+        ssrc = np.ascontiguousarray(head[:, 12:16]).view(">u4")[:, 0]
+        video = on_channel & (head[:, 4] == 0x80) & (head[:, 5] & 0x7F == kind) & (ssrc == source)
+        self._bad[lane[on_channel & ~video]] = True
+        self._others_at, self._others_following, self._others_lane = self.at[~video], self.following[~video], lane[~video]
+        self._newest_video = np.full(len(regions), -1)
+        self._newest_video[lane[video]] = self.at[video]  # of equal indices the last assignment stays
+        self.at, self.lane, self.following, self.head = self.at[video], lane[video], self.following[video], head[video]
+        self._header_fields()
+
+    def _header_fields(self) -> None:
+        head, lane = self.head, self.lane
+        self.marker: Bools = head[:, 5] >= 0x80
+        self.seq = (head[:, 6].astype(np.int64) << 8) | head[:, 7]
+        self.ts = np.ascontiguousarray(head[:, 8:12]).view(">u4")[:, 0].astype(np.int64)
+        self.h265 = h265 = np.array([r.h265 for r in self._regions], bool)[lane]
+        table = h265.astype(np.int64) << 6
+        first, second = head[:, 16], head[:, 17]
+        indicator = np.where(h265, first >> 1 & 63, first & 31)
+        flags = np.where(h265, head[:, 18], second)
+        form = nal_columns.FORMS[table + indicator]
+        self.fu: Bools = form == nal_columns.FRAGMENT
+        single = form == nal_columns.NAL
+        self.starts: Bools = single | (self.fu & (flags >= 0x80))
+        self.ends: Bools = single | (self.fu & (flags & 0x40 != 0))
+        self.nal = np.where(self.fu, np.where(h265, flags & 63, flags & 31), indicator)
+        self.code = code = nal_columns.CODES[table + self.nal]
+        # The forbidden bit; H.265: another layer, no temporal id.
+        other_layer = h265 & ((first & 1 != 0) | (second & 0xF8 != 0) | (second & 7 == 0))
+        self.odd: Bools = (form == 0) | (code == nal_columns.ODD) | (first >= 0x80) | other_layer
+        self.skip = np.where(self.fu, np.where(h265, 19, 18), 16)
+        self.kept: Bools = nal_columns.KEPT[code]
+
+    def judge(self) -> None:
+        """Find the regions in which something is out of the ordinary, and cut off unfinished pictures."""
+        lane, count = self.lane, len(self.lane)
+        first = np.ones(count, bool)
+        first[1:] = lane[1:] != lane[:-1]
+        before = np.arange(count) - 1
+        expected = (self.seq[before] + 1) & 0xFFFF
+        previous_ts = self.ts[before]
+        ended, marked = self.ends[before], self.marker[before]
+        where = np.flatnonzero(first)
+        assemblers = [self._regions[i].assembler for i in lane[where].tolist()]
+        expected[where] = [a.next_seq for a in assemblers]
+        previous_ts[where] = [a.rtp_time for a in assemblers]
+        ended[where] = marked[where] = True
+        self.step = step = ((self.ts - previous_ts + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+        picture: Ints = np.cumsum(marked, dtype=np.int64)  # counted on through all regions
+        odd = (
+            self.odd
+            | (self.seq != expected)
+            | (self.starts != ended)  # a NAL unit begins where the one before it ended
+            | ((step != 0) != marked)  # a picture begins where the one before it ended
+            | (self.marker & ~self.ends)
+            | (self.following <= self.at + self.skip)
+            | (np.abs(step) > MAX_JUMP)
+        )
+        self._judge_slices(odd, picture)
+        self._judge_small_units(odd)
+        self._bad[lane[odd]] = True
+        self._drop_unfinished()
+        self._judge_contents()
+        self._search_start_codes(next(_turns) * 7)
+        self._keep(~self._bad[self.lane])
+
+    def _judge_slices(self, odd: Bools, picture: Ints) -> None:
+        """The first slice of each picture, and no other, says that it is one; no picture is without."""
+        slices = np.flatnonzero(self.starts & ((self.code == nal_columns.SLICE) | (self.code == nal_columns.KEY_SLICE)))
+        of, key = picture[slices], self.code[slices] == nal_columns.KEY_SLICE
+        at = 17 + self.h265[slices] + self.fu[slices]
+        first = self.head[slices, at] >= 0x80
+        opens = np.ones(len(slices), bool)
+        opens[1:] = of[1:] != of[:-1]
+        same_kind = opens.copy()
+        same_kind[1:] |= key[1:] == key[:-1]
+        odd[slices] |= (first != opens) | ~same_kind | (self.following[slices] <= self.at[slices] + at)
+        self.key_head: Bools = np.zeros(len(self.at), bool)
+        self.key_head[slices[opens & key]] = True
+        ends = np.flatnonzero(self.marker)
+        odd[ends] |= np.bincount(of, minlength=int(picture[-1]) + 1 if len(picture) else 1)[picture[ends]] == 0
+
+    def _judge_small_units(self, odd: Bools) -> None:
+        """Delimiters and SEI: nothing else hides in them."""
+        small = np.flatnonzero(
+            (self.code == nal_columns.SEI) | (self.code == nal_columns.SET) | (self.code == nal_columns.DROPPED)
+        )
+        code, size = self.code[small], self.following[small] - self.at[small] - 16
+        filler = (self.nal[small] == 12) | (self.nal[small] == 38)
+        odd[small] |= self.fu[small] & ~filler & (code != nal_columns.SEI)
+        odd[small] |= (code == nal_columns.DROPPED) & ~filler & (size > _MAX_DELIMITER)
+
+    def _judge_contents(self) -> None:
+        """Parameter sets and SEI, and the parameter sets that keyframes use: few enough to be looked at one by one."""
+        view = self._arena.view
+        sets = np.flatnonzero((self.code == nal_columns.SET) & ~self._bad[self.lane])
+        looks = np.concatenate((sets, self._long_sei(), np.flatnonzero(self.key_head)))
+        self._bad |= np.bincount(self.lane[looks], minlength=len(self._regions)) > _MOST_LOOKS
+        for i in sets[~self._bad[self.lane[sets]]].tolist():
+            region = self._regions[self.lane[i]]
+            if not region.assembler.knows_set(bytes(view[self.at[i] + 16 : self.following[i]])):
+                self._bad[self.lane[i]] = True
+        for i in self._long_sei().tolist():
+            nal = self._unit(i)
+            if START_CODE in nal or not is_sound_sei(nal, "h265" if self.h265[i] else "h264"):
+                self._bad[self.lane[i]] = True
+        for i in np.flatnonzero(self.key_head & ~self._bad[self.lane]).tolist():
+            if self._pps_of(i) != self._regions[self.lane[i]].assembler.pps_id:
+                self._bad[self.lane[i]] = True
+
+    def _search_start_codes(self, turn: int) -> None:
+        """A camera that sends byte streams shows it in its first pictures, which go the other way; should one begin
+        later, it is found within a while, at once where there are few cameras."""
+        count, left = len(self._regions), _SCANNED
+        for k in range(count):
+            i = (turn + k) % count
+            left -= self._regions[i].end - self._regions[i].begin
+            if left < 0 and k:
+                return
+            self._bad[i] |= self._has_start_code(i)
+
+    def _has_start_code(self, i: int) -> bool:
+        region = self._regions[i]
+        rows, left = None, _MOST_CODES
+        found = self._arena.buffer.find(START_CODE, region.begin, region.end)
+        while found >= 0 and left:
+            rows = np.flatnonzero(self.lane == i) if rows is None else rows
+            row = rows[np.searchsorted(self.at[rows], found, "right") - 1] if len(rows) and found > self.at[rows[0]] else -1
+            inside = row >= 0 and self.at[row] + self.skip[row] <= found <= self.following[row] - 3
+            if inside and self.code[row] in (nal_columns.SLICE, nal_columns.KEY_SLICE):
+                return True
+            left -= row < 0 or found >= self.at[row] + 16  # in each header, where a camera's SSRC is 1
+            found = self._arena.buffer.find(START_CODE, found + 1, region.end)
+        return bool(found >= 0)
+
+    def _long_sei(self) -> Ints:
+        """SEI that are not plainly one message with a size of one byte."""
+        sei = np.flatnonzero((self.code == nal_columns.SEI) & self.starts & ~self._bad[self.lane])
+        if not len(sei):
+            return sei
+        at, following = self.at[sei] + 17 + self.h265[sei], self.following[sei]
+        kind, size = self._arena.bytes[at].astype(np.int64), self._arena.bytes[at + 1].astype(np.int64)
+        plain = (
+            ~self.fu[sei]
+            & (kind < 255)
+            & (size < 255)
+            & (at + 3 + size == following)
+            & (self._arena.bytes[following - 1] == 0x80)
+        )
+        long: Ints = sei[~plain]
+        return long
+
+    def _unit(self, i: int, most: int = 1 << 30) -> bytes:
+        """The NAL unit that begins with packet i, as far as it has come: its header, and of each packet `most` bytes."""
+        header = bytes((int(self.nal[i]) << 1, 1) if self.h265[i] else (int(self.nal[i]),))  # only the type matters here
+        skip = 0 if self.fu[i] else len(header)
+        pieces = [header]
+        while True:
+            begin = int(self.at[i] + self.skip[i]) + skip
+            pieces.append(bytes(self._arena.view[begin : min(int(self.following[i]), begin + most)]))
+            if self.ends[i] or i + 1 == len(self.at) or most < 1 << 30:
+                return b"".join(pieces)
+            i += 1
+
+    def _pps_of(self, i: int) -> int:
+        """The picture parameter set of the slice that begins with packet i; -1 where its head is cut short."""
+        try:
+            return slice_pps_id(self._unit(i, 32), "h265" if self.h265[i] else "h264")
+        except ProtocolError:
+            return -1
+
+    def _drop_unfinished(self) -> None:
+        """Only packets up to the last marker of a good region stay."""
+        lane, count = self.lane, len(self.lane)
+        last_marker = np.full(len(self._regions), -1)
+        marked = np.flatnonzero(self.marker)
+        last_marker[lane[marked]] = marked  # of equal indices the last assignment stays
+        self._keep(~self._bad[lane] & (np.arange(count) <= last_marker[lane]))
+
+    def _keep(self, rows: Bools) -> None:
+        if rows.all():
+            return
+        for name in _COLUMNS:
+            setattr(self, name, getattr(self, name)[rows])
+
+    def deliver(self) -> None:
+        for i, region in enumerate(self._regions):
+            region.used = -1 if self._bad[i] else region.begin
+        if len(self.at):
+            for i in np.flatnonzero((self.code == nal_columns.SKIPPED) & self.ends).tolist():
+                self._regions[self.lane[i]].assembler.counters.skipped_units += 1
+            self._deliver_pictures()
+        self._assign_others()
+
+    def _assign_others(self) -> None:
+        """Behind the pictures that were taken, too: only a picture that is half received stays unread."""
+        newest_video = self._newest_video.tolist()
+        columns = (self._others_at.tolist(), self._others_following.tolist(), self._others_lane.tolist())
+        for at, following, lane in zip(*columns, strict=True):
+            region = self._regions[lane]
+            if region.used < 0:
+                continue
+            region.others.append(at)
+            if newest_video[lane] >= region.used:
+                if at >= region.used:
+                    region.between.append((at, following))
+            else:
+                region.used = max(region.used, following)
+
+    def _deliver_pictures(self) -> None:
+        payload = self.following - self.at - self.skip
+        header = np.where(self.fu & self.starts, np.where(self.h265, 2, 1), 0)
+        self._write_lengths(payload + header)
+        # Where a packet's slice begins: at the length written before the NAL unit, or at its payload.
+        begin = self.at + np.where(self.starts, np.where(self.fu, 13, 12), self.skip)
+        share = np.where(self.kept, self.following - begin, 0)
+        picture_at = np.flatnonzero(np.concatenate(([True], self.marker[:-1])))
+        sizes = np.add.reduceat(share, picture_at)
+        keys = np.logical_or.reduceat(self.code == nal_columns.KEY_SLICE, picture_at)
+        picture_lane = self.lane[picture_at]
+        lanes, first_picture = np.unique(picture_lane, return_index=True)
+        edges = [*first_picture.tolist(), len(picture_at)]
+        kept = np.flatnonzero(self.kept)
+        table = np.empty((len(kept), 2), np.uint64)
+        table[:, 0], table[:, 1] = begin[kept] + self._arena.base, share[kept]
+        columns = _Columns(
+            table, np.searchsorted(kept, [*picture_at, len(self.at)]).tolist(),
+            [*picture_at.tolist(), len(self.at)], self.seq[np.append(picture_at[1:], len(self.at)) - 1].tolist(),
+            self.following[np.append(picture_at[1:], len(self.at)) - 1].tolist(),
+            self.ts[picture_at].tolist(), self.step[picture_at].tolist(), sizes.tolist(), keys.tolist(),
+        )  # fmt: skip
+        for i, lane in enumerate(lanes.tolist()):
+            columns.give(self._arena, self._regions[lane], edges[i], edges[i + 1])
+
+    def _write_lengths(self, sizes: Ints) -> None:
+        """Write each NAL unit's length (and rebuilt header) over the RTP header before its first payload byte."""
+        data = self._arena.bytes
+        at = np.flatnonzero(self.starts)
+        lengths = np.add.reduceat(sizes, at)
+        fu, position = self.fu[at], self.at[at]
+        # The indicator's first byte and the type in the FU header make the NAL unit's own header.
+        indicator, nal, h265 = data[position + 16], self.nal[at], self.h265[at]
+        second = data[position + 17]
+        old, new = fu & ~h265, fu & h265
+        data[position[old] + 17] = indicator[old] & 0xE0 | nal[old].astype(np.uint8)
+        data[position[new] + 17] = indicator[new] & 0x81 | nal[new].astype(np.uint8) << 1
+        data[position[new] + 18] = second[new]
+        target = position + np.where(fu, 13, 12)
+        for byte in range(4):
+            data[target + byte] = lengths >> (24 - 8 * byte) & 0xFF
+
+
+@dataclass(slots=True)
+class _Columns:
+    """Slices of payload, and pictures as Python lists."""
+
+    table: Table  # of the slices
+    slice_at: list[int]  # of each picture, its first slice; one more at the end
+    packet_at: list[int]  # of each picture, its first packet; one more at the end
+    seq: list[int]  # of each picture, its last packet's
+    stop: list[int]  # of each picture, where its last packet ends
+    ts: list[int]
+    steps: list[int]  # from the timestamp of the picture before
+    sizes: list[int]
+    keys: list[bool]
+
+    def give(self, arena: Arena, region: Region, first: int, last: int) -> None:
+        """Hand pictures first … last-1 of a region to its assembler, from keyframe to keyframe."""
+        start = first
+        while start < last:
+            stop = last
+            if True in self.keys[start + 1 : last]:
+                stop = self.keys.index(True, start + 1, last)
+            pieces = Pieces(arena.view, arena.base, self.table[self.slice_at[start] : self.slice_at[stop]])
+            region.assembler.extend(
+                self.ts[start:stop], self.steps[start:stop], self.sizes[start:stop], self.keys[start], pieces,
+                self.packet_at[stop] - self.packet_at[start], (self.seq[stop - 1] + 1) & 0xFFFF,
+            )  # fmt: skip
+            start = stop
+        region.used = self.stop[last - 1]

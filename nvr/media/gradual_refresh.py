@@ -1,0 +1,134 @@
+"""Streams with gradual refresh: which pictures a decoder needs until its picture is whole.
+
+A recovery point is no whole picture: the encoder repairs the picture stripe by stripe over the pictures that follow, and says over
+how many (recovery_frame_cnt, H.264 D.2.8: reference pictures; recovery_poc_cnt, H.265 D.3.8). Where it says nothing, one intra
+picture is whole by itself, and anything else takes until the next such point: the refresh period.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import ProtocolError
+from nvr.media import fmp4
+from nvr.media.nal_units import Role, is_intra_slice, is_key_type, is_sei, nal_type, recovery_count, role_of
+
+MAX_PICTURES = 300  # that are decoded for one
+MAX_TIME = 12 * fmp4.TIMESCALE  # that they last
+MAX_BYTES = 24_000_000
+MAX_UNITS = 4096  # NAL units of a picture that are looked at; slices of the largest picture are fewer
+
+Place = tuple[Path, int]  # a file, and where in it a GOP begins
+
+
+def units(sample: bytes) -> Iterator[bytes]:
+    """NAL units of a sample, with lengths of 4 bytes; what is cut short is left out, and what comes behind MAX_UNITS."""
+    at = 0
+    for _ in range(MAX_UNITS):
+        if at + 5 > len(sample):
+            return
+        end = at + 4 + int.from_bytes(sample[at : at + 4], "big")
+        if end > len(sample):
+            return
+        if end > at + 4:
+            yield sample[at + 4 : end]
+        at = end
+
+
+def is_keyframe(sample: bytes, codec: str) -> bool:
+    return any(role_of(nal, codec) is Role.SLICE and is_key_type(nal_type(nal, codec), codec) for nal in units(sample))
+
+
+def pictures_needed(sample: bytes, codec: str) -> int | None:
+    """How many reference pictures behind this one make it whole; None: as many as there are up to the next point."""
+    for nal in units(sample):
+        if is_sei(nal, codec) and (count := recovery_count(nal, codec)) is not None:
+            return count
+    return 0 if _is_intra(sample, codec) else None
+
+
+@dataclass(slots=True)
+class Allowance:
+    """Bytes that may still be read; below 0 where the last reading took more."""
+
+    left: int
+
+
+class Refresh:
+    """What a decoder needs behind one point, picture by picture. `needed` as `pictures_needed` says; `period`: of 90 kHz, until the
+    next such point."""
+
+    def __init__(self, codec: str, needed: int | None, period: int):
+        self._codec, self._needed, self._period = codec, needed, period
+        self._size = 0
+        self.pictures: list[bytes] = []
+        self.lasts = 0  # 90 kHz, from the point to the last of them
+        self.is_whole = needed == 0
+
+    def add(self, time: int, sample: bytes) -> None:
+        """The next picture, `time` (90 kHz) behind the point. Raises ProtocolError where it takes more than anybody decodes."""
+        if self._needed is None and time >= self._period:
+            self.is_whole = True
+            return
+        self.pictures.append(sample)
+        self.lasts, self._size = time, self._size + len(sample)
+        if self._needed is not None:
+            self._needed -= _is_reference(sample, self._codec)
+        self.is_whole = self._needed == 0 or is_keyframe(sample, self._codec)
+        if not self.is_whole and (len(self.pictures) >= MAX_PICTURES or self._size > MAX_BYTES or time > MAX_TIME):
+            raise ProtocolError("the refresh of its pictures takes longer than they are decoded for")
+
+
+def following(
+    places: Iterable[Place], codec: str, needed: int | None, period: int, allowance: Allowance | None = None
+) -> Refresh | None:
+    """Blocking. The refresh behind the first sample of the first place; None where it is not complete (yet). What is read is taken
+    from the allowance. Raises OSError; ProtocolError as `Refresh.add`."""
+    return behind(_samples(places, allowance or Allowance(MAX_BYTES)), codec, needed, period)
+
+
+def behind(samples: Iterable[tuple[int, bytes]], codec: str, needed: int | None, period: int) -> Refresh | None:
+    """The same of (time, sample), the first of which is the point."""
+    refresh, begin = Refresh(codec, needed, period), -1
+    for time, sample in samples:
+        if begin < 0:
+            begin = time
+        else:
+            refresh.add(time - begin, sample)
+        if refresh.is_whole:
+            return refresh
+    return None
+
+
+def _samples(places: Iterable[Place], allowance: Allowance) -> Iterator[tuple[int, bytes]]:
+    """(time since the first place began, bytes), through all places."""
+    before = 0
+    for path, offset in places:
+        base, end = None, before
+        with path.open("rb") as f:
+            for time, at, size, duration in fmp4.samples(path, offset):
+                base = time - before if base is None else base
+                f.seek(at)
+                allowance.left -= size
+                yield time - base, f.read(size)
+                end = time - base + duration
+        before = end
+
+
+def _is_reference(sample: bytes, codec: str) -> bool:
+    """H.264: nal_ref_idc of its slices. H.265 counts every picture."""
+    slices = (nal for nal in units(sample) if role_of(nal, codec) is Role.SLICE)
+    first = next(slices, None)
+    return first is not None and (codec != "h264" or first[0] & 0x60 > 0)
+
+
+def _is_intra(sample: bytes, codec: str) -> bool:
+    """All its slices are intra; of H.265 nobody looks."""
+    if codec != "h264":
+        return False
+    try:
+        return all(is_intra_slice(nal) for nal in units(sample) if role_of(nal, codec) is Role.SLICE)
+    except ProtocolError:
+        return False

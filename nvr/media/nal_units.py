@@ -1,0 +1,262 @@
+"""NAL units of H.264 and H.265: what each type is for, start codes inside, and the first fields of a slice header.
+
+Everything here is a pure function over bytes. Types: ITU-T H.264 table 7-1, H.265 table 7-1. Types that are unspecified,
+reserved, of an extension layer or a vendor's own are SKIP: decoders pass over them, and so do we.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum, auto
+from itertools import islice
+
+from core.errors import ProtocolError
+from nvr.media.bits import BitReader, unescaped
+
+START_CODE = b"\0\0\1"
+MAX_SEI = 16_384  # bytes; a larger SEI message is no picture data and is skipped
+RECOVERY_POINT = 6  # SEI payload type
+HEADER_SIZE = {"h264": 1, "h265": 2}
+MAX_PIECES = 1024  # NAL units in what was sent as one
+MAX_MESSAGES = 64  # of one SEI; encoders write a handful
+_TYPE_BYTES, _SIZE_BYTES = 4, MAX_SEI // 255 + 1  # of 255 in a message's type and size: what states more is no message
+_MAX_FALSE_CODES = 16  # start codes looked at inside one SEI …
+_MAX_LOOKS = 512  # … and in all that was sent as one unit: behind them an SEI ends at the first
+
+
+class Role(Enum):
+    """What a NAL unit is to a recorder."""
+
+    SLICE = auto()
+    PARTITION = auto()  # H.264 data partitions B and C: belong to the slice before them
+    PARAMETER_SET = auto()
+    SEI = auto()  # belongs to the slices that follow
+    TRAILER = auto()  # suffix SEI, end of sequence, end of stream: belongs to the slices before it
+    DELIMITER = auto()
+    FILLER = auto()
+    SKIP = auto()
+
+
+def _table(size: int, **types: tuple[int, ...]) -> tuple[Role, ...]:
+    roles = [Role.SKIP] * size
+    for name, numbers in types.items():
+        for number in numbers:
+            roles[number] = Role[name.upper()]
+    return tuple(roles)
+
+
+_ROLES = {
+    "h264": _table(
+        32, slice=(1, 2, 5), partition=(3, 4), parameter_set=(7, 8), sei=(6,), trailer=(10, 11), delimiter=(9,), filler=(12,)
+    ),
+    "h265": _table(
+        64,
+        slice=(*range(10), *range(16, 22)),
+        parameter_set=(32, 33, 34),
+        sei=(39,),
+        trailer=(36, 37, 40),
+        delimiter=(35,),
+        filler=(38,),
+    ),
+}
+
+
+def nal_type(nal: bytes | memoryview, codec: str) -> int:
+    return nal[0] & 31 if codec == "h264" else (nal[0] >> 1) & 63
+
+
+def role_of(nal: bytes, codec: str) -> Role:
+    """Role of a NAL unit with at least one byte."""
+    header = HEADER_SIZE[codec]
+    if len(nal) < header or nal[0] & 0x80:  # the forbidden bit
+        return Role.SKIP
+    if codec == "h265" and (nal[0] & 1 or nal[1] & 0xF8 or not nal[1] & 7):  # another layer; no temporal id
+        return Role.SKIP
+    role = _ROLES[codec][nal_type(nal, codec)]
+    return Role.SKIP if role is Role.SLICE and len(nal) <= header else role
+
+
+def role_of_type(kind: int, codec: str) -> Role:
+    """Role of a NAL unit type alone."""
+    return _ROLES[codec][kind]
+
+
+def is_key_type(kind: int, codec: str) -> bool:
+    """Slices of this type make a picture at which decoding can begin (IDR; H.265: BLA, IDR and CRA)."""
+    return kind == 5 if codec == "h264" else 16 <= kind <= 21
+
+
+def is_first_slice(nal: bytes, codec: str) -> bool:
+    """A slice that begins a picture: first_mb_in_slice is 0 (Exp-Golomb: one bit 1); first_slice_segment_in_pic_flag."""
+    return bool(nal[HEADER_SIZE[codec]] & 0x80)
+
+
+def hidden(nal: bytes, codec: str) -> list[bytes]:
+    """What stands behind the first start code in a unit that is skipped, as if it were units (nvr.media.hidden_units)."""
+    at = nal.find(START_CODE)
+    return [p for p in split(nal[at + len(START_CODE) :], codec) if role_of(p, codec) is not Role.SKIP] if at >= 0 else []
+
+
+def split(nal: bytes, codec: str) -> list[bytes]:
+    """The NAL units in what was sent as one: cut at start codes, without the zeros before them.
+
+    An encoder's own output never contains a start code inside a NAL unit (emulation prevention), so a start code means
+    that the packetizer was handed a byte stream (Annex B). SEI and vendors' units may hold raw bytes that
+    look like one: those are not cut.
+    """
+    if START_CODE not in nal:
+        return [nal]
+    pieces, at, looks = list[bytes](), 0, iter(range(_MAX_LOOKS))
+    while at < len(nal) and len(pieces) < MAX_PIECES:  # the rest is no picture of any camera
+        end = _end_of_unit(nal, at, codec, looks)
+        piece = nal[at:end].rstrip(b"\0")
+        if piece:
+            pieces.append(piece)
+        at = end + len(START_CODE)
+    return pieces
+
+
+def _end_of_unit(nal: bytes, at: int, codec: str, looks: Iterator[int]) -> int:
+    """Where the unit that begins at `at` ends: the index of a start code, or of the end."""
+    end = nal.find(START_CODE, at)
+    if end < 0:
+        return len(nal)
+    role = role_of(nal[at : at + 4], codec)
+    if not nal[at:end].strip(b"\0"):
+        return end
+    if role is Role.SKIP and at == 0:
+        return len(nal)
+    return _end_of_sei(nal, at, end, codec, looks) if role is Role.SEI else end
+
+
+def _end_of_sei(nal: bytes, at: int, end: int, codec: str, looks: Iterator[int]) -> int:
+    """The start code behind the last message; bytes inside a message are its payload, whatever they look like."""
+    begin, message, count = at + HEADER_SIZE[codec], 0, 0
+    for _ in islice(looks, _MAX_FALSE_CODES):
+        if end - at > MAX_SEI:  # skipped as it is
+            return end
+        missing, message, count = _sei_missing(unescaped(nal[begin:end]), message, count)
+        if missing <= 0 or missing > len(nal) - end:  # complete; or a size that is wrong anyhow
+            return end
+        end = nal.find(START_CODE, end + max(missing, len(START_CODE)))
+        if end < 0:
+            return len(nal)
+    return end
+
+
+def _sei_missing(data: bytes, at: int = 0, count: int = 0) -> tuple[int, int, int]:
+    """Of an SEI's messages, on from number `count`, which begins at `at`: (bytes that they state beyond the end, where the first
+    that is not whole begins, its number). 0 bytes: all is there; -1: more messages than any encoder writes."""
+    last = len(data.rstrip(b"\0")) - 1
+    while at < last or (at == last and data[at] != 0x80):
+        if count == MAX_MESSAGES:
+            return -1, at, count
+        _, behind = _sei_number(data, at, _TYPE_BYTES)  # payloadType
+        size, behind = _sei_number(data, behind, _SIZE_BYTES)
+        if behind > last + 1:
+            return 1, at, count
+        if behind + size > len(data):
+            return behind + size - len(data), at, count
+        at, count = behind + size, count + 1
+    return 0, at, count
+
+
+def has_recovery_point(nal: bytes, codec: str) -> bool:
+    """An SEI that says that decoding may begin here (payload type 6: H.264 D.1.8, H.265 D.2.8)."""
+    return _recovery_point(nal, codec) is not None
+
+
+def recovery_count(nal: bytes, codec: str) -> int | None:
+    """After how many pictures an SEI's recovery point is whole (recovery_frame_cnt, recovery_poc_cnt); None where it has none."""
+    payload = _recovery_point(nal, codec)
+    if payload is None:
+        return None
+    try:
+        bits = BitReader(payload, 0)
+        return bits.unsigned() if codec == "h264" else abs(bits.signed())
+    except ProtocolError:
+        return None
+
+
+def _recovery_point(nal: bytes, codec: str) -> bytes | None:
+    """The payload of the message, without emulation prevention."""
+    data, at = unescaped(nal[HEADER_SIZE[codec] :]), 0
+    for _ in range(MAX_MESSAGES):
+        if at + 2 >= len(data):
+            return None
+        kind, at = _sei_number(data, at, _TYPE_BYTES)
+        size, at = _sei_number(data, at, _SIZE_BYTES)
+        if kind == RECOVERY_POINT:
+            return data[at : at + size] if at + size <= len(data) else None
+        at += size
+    return None
+
+
+def is_intra_slice(nal: bytes) -> bool:
+    """An H.264 slice without references: slice_type is I (7.4.3). Raises ProtocolError."""
+    return slice_type(nal) % 5 == 2
+
+
+def slice_type(nal: bytes) -> int:
+    """slice_type of an H.264 slice. Raises ProtocolError."""
+    bits = BitReader(nal[:16], 1)
+    bits.unsigned()  # first_mb_in_slice
+    return bits.unsigned()
+
+
+def _sei_number(data: bytes, at: int, most: int) -> tuple[int, int]:
+    """(value, where the next begins): at `most` bytes of 255 and a last one that add up; beyond the end where there are more or it
+    is cut short."""
+    value, stop = 0, min(len(data), at + most + 1)
+    while at < stop and data[at] == 255:
+        value, at = value + 255, at + 1
+    return (value + data[at], at + 1) if at < stop else (0, len(data) + 1)
+
+
+def is_sei(nal: bytes, codec: str) -> bool:
+    return nal_type(nal, codec) in ((6,) if codec == "h264" else (39, 40))
+
+
+def is_sound_sei(nal: bytes, codec: str) -> bool:
+    """The SEI's messages fit into it (H.264 7.3.2.3.1), and it is not oversized."""
+    return len(nal) <= MAX_SEI and _sei_missing(unescaped(nal[HEADER_SIZE[codec] :]))[0] == 0
+
+
+def slice_pps_id(nal: bytes, codec: str) -> int:
+    """pic_parameter_set_id of a slice. Raises ProtocolError where the header is cut short.
+
+    H.264 7.3.3; H.265 7.3.6.1 (of a first slice segment only: others have an address before it).
+    """
+    bits = BitReader(nal[: 32 + HEADER_SIZE[codec]], HEADER_SIZE[codec])
+    if codec == "h264":
+        bits.unsigned()  # first_mb_in_slice
+        bits.unsigned()  # slice_type
+        return bits.unsigned()
+    bits.read(1)
+    if 16 <= nal_type(nal, codec) <= 23:
+        bits.read(1)  # no_output_of_prior_pics_flag
+    return bits.unsigned()
+
+
+def first_macroblock(nal: bytes) -> int:
+    """first_mb_in_slice of an H.264 slice. Raises ProtocolError."""
+    return BitReader(nal[:16], 1).unsigned()
+
+
+def frame_num_of(nal: bytes, frame_num_bits: int, separate_planes: bool) -> tuple[int, BitReader]:
+    """(frame_num, what stands behind it) of an H.264 slice (7.3.3). Raises ProtocolError."""
+    bits = BitReader(nal[:48], 1)
+    for _ in range(3):
+        bits.unsigned()
+    if separate_planes:
+        bits.read(2)
+    return bits.read(frame_num_bits), bits
+
+
+def field_of(nal: bytes, frame_num_bits: int, separate_planes: bool) -> tuple[int, int] | None:
+    """(frame_num, bottom_field_flag) of an H.264 slice of a field; None where it codes a frame. Raises ProtocolError.
+
+    For streams whose SPS allows fields (frame_mbs_only_flag 0).
+    """
+    frame_num, bits = frame_num_of(nal, frame_num_bits, separate_planes)
+    return (frame_num, bits.read(1)) if bits.read(1) else None

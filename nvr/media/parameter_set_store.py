@@ -1,0 +1,126 @@
+"""The parameter sets of one stream by their real ids, and the format that a keyframe's slice header makes active.
+
+Sets come from the SDP and in-band; what comes later wins, and with a changed SPS the PPS that were made for the old one leave the
+format unless a slice uses them. Ids are Exp-Golomb codes (H.264 7.3.2.1 and 7.3.2.2, H.265 7.3.2.1 to 7.3.2.3): a PPS names its SPS, an H.265 SPS its
+VPS, and a slice its PPS.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.errors import ProtocolError
+from nvr.media.bits import BitReader
+from nvr.media.nal_units import Role, nal_type, role_of, split
+from nvr.media.parameter_sets import H264Sps, VideoFormat, read_h264_sps, read_h265_sps
+
+MAX_SET = 16_384  # bytes; longer is no parameter set
+MAX_PICTURE_PARAMETER_SETS = 128  # an avcC counts them in one byte; no camera uses more than a few
+
+
+@dataclass(frozen=True, slots=True)
+class _Set:
+    nal: bytes
+    kind: str  # 'vps', 'sps' or 'pps'
+    id: int
+    refers_to: int = -1  # id of the SPS (of a PPS) or of the VPS (of an H.265 SPS)
+    h264: H264Sps | None = None
+
+
+def _identify(nal: bytes, codec: str) -> _Set:
+    """Raises ProtocolError where it is no parameter set that can be used."""
+    if role_of(nal, codec) is not Role.PARAMETER_SET or len(nal) > MAX_SET:
+        raise ProtocolError("not a parameter set")
+    kind = nal_type(nal, codec)
+    if kind in (8, 34):
+        bits = BitReader(nal[:32], 1 if codec == "h264" else 2)
+        return _checked(_Set(nal, "pps", bits.unsigned(), bits.unsigned()), 256 if codec == "h264" else 64)
+    if kind == 32:
+        return _Set(nal, "vps", BitReader(nal[:8], 2).read(4))
+    if codec == "h264":
+        found = read_h264_sps(nal)
+        size, made = (found.width, found.height), _Set(nal, "sps", found.id, -1, found)
+    else:
+        read = read_h265_sps(nal)
+        size, made = (read.width, read.height), _Set(nal, "sps", read.id, read.vps)
+    if not all(16 <= n <= 16384 for n in size):
+        raise ProtocolError(f"the stream states a picture of {size[0]}×{size[1]}")
+    return _checked(made, 32)
+
+
+def _checked(made: _Set, ids: int) -> _Set:
+    if made.id >= ids or made.refers_to >= 32:
+        raise ProtocolError("a parameter set with an impossible id")
+    return made
+
+
+class ParameterSetStore:
+    """`version` counts the changes of content."""
+
+    def __init__(self, codec: str, described: list[bytes]):
+        """`described`: what the SDP says; anything that is no parameter set is ignored."""
+        self._codec = codec
+        self._sets: dict[tuple[str, int], _Set] = {}
+        self._known: set[bytes] = set()
+        self._stale: set[int] = set()  # ids of PPS that came before the SPS that they name changed
+        self.version = 0
+        for text in described:
+            for nal in split(text, codec):
+                self.add(nal)
+
+    def add(self, nal: bytes) -> bool | None:
+        """True where it is new or has changed, False where it is known; None: not a parameter set."""
+        nal = nal.rstrip(b"\0")
+        if nal in self._known:
+            return False
+        try:
+            found = _identify(nal, self._codec)
+        except ProtocolError:
+            return None
+        key = found.kind, found.id
+        if found.kind == "pps" and key not in self._sets and self._count("pps") >= MAX_PICTURE_PARAMETER_SETS:
+            return None
+        if found.kind == "sps":
+            self._stale |= {s.id for s in self._sets.values() if s.kind == "pps" and s.refers_to == found.id}
+        elif found.kind == "pps":
+            self._stale.discard(found.id)
+        self._sets[key] = found
+        self._known = {s.nal for s in self._sets.values()}
+        self.version += 1
+        return True
+
+    def copy(self) -> ParameterSetStore:
+        made = ParameterSetStore(self._codec, [])
+        made._sets, made._known, made._stale, made.version = dict(self._sets), set(self._known), set(self._stale), self.version
+        return made
+
+    def _count(self, kind: str) -> int:
+        return sum(k == kind for k, _ in self._sets)
+
+    def knows(self, nal: bytes) -> bool:
+        """The set is in force, unchanged."""
+        return nal in self._known or nal.rstrip(b"\0") in self._known
+
+    def format(self, pps_id: int) -> VideoFormat | None:
+        """The format of a keyframe whose slices use this PPS; None while a set that it needs is missing."""
+        sps = self._sps(pps_id)
+        if sps is None:
+            return None
+        sets = [sps.nal]
+        if self._codec == "h265":
+            vps = self._sets.get(("vps", sps.refers_to))
+            if vps is None:
+                return None
+            sets.insert(0, vps.nal)
+        found = (s for s in self._sets.values() if s.kind == "pps" and s.refers_to == sps.id)
+        pps = sorted((s.id, s.nal) for s in found if s.id == pps_id or s.id not in self._stale)
+        return VideoFormat.from_sets(self._codec, sets + [nal for _, nal in pps])
+
+    def _sps(self, pps_id: int) -> _Set | None:
+        pps = self._sets.get(("pps", pps_id))
+        return self._sets.get(("sps", pps.refers_to)) if pps else None
+
+    def h264_sps(self, pps_id: int) -> H264Sps | None:
+        """The SPS that an H.264 slice with this PPS uses."""
+        sps = self._sps(pps_id)
+        return sps.h264 if sps else None

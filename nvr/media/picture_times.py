@@ -1,0 +1,204 @@
+"""Places of pictures on a stream's own time line, from RTP timestamps: 90 kHz, counted on without wrapping.
+
+A timestamp may go on, go back because the camera sends B-frames, or jump because the camera's clock was set, restarted
+or misread once. B-frames are told by their pattern: a B-frame falls into a hole that an earlier picture left open. Every
+other step back, and every step of more than `MAX_JUMP`, is a jump: the picture follows the one before it at the usual
+distance, and arrival says how much time really went by (nvr.clock.wall_clock).
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate, pairwise
+
+CLOCK = 90_000
+MAX_JUMP = 10 * CLOCK  # a larger step of the timestamp says nothing about the time that went by
+MAX_REORDER = 16  # pictures between which B-frames are shown (the largest DPB of H.264 and H.265)
+MAX_HOLE = CLOCK  # that B-frames fill
+FIRST_HOLE = CLOCK // 2  # for B-frames while the usual distance of pictures is unknown
+LEARNING = 64  # pictures after which a stream without B-frames is believed to have none
+
+
+class PictureTimes:
+    """`shown` is when the newest picture is shown, `time` its place in the order of decoding.
+
+    Both are the same until B-frames are seen; then decoding times step on evenly, as far behind the newest time shown
+    as reordering needs. `rate` is the clock rate that the camera states for its timestamps.
+    """
+
+    __slots__ = (
+        "_before", "_depth", "_last", "_last_shown", "_newest", "_rate", "_recent", "_reordered_at", "_seen", "_shift", "_usual",
+        "reordered", "shown", "step", "time", "ts",
+    )  # fmt: skip
+
+    def __init__(self, rate: int = CLOCK) -> None:
+        self._rate = rate
+        self.ts = -1  # RTP timestamp of the newest picture
+        self.time = 0
+        self.shown = 0
+        self.reordered = False  # B-frames were seen
+        self.step = CLOCK // 25  # of the newest picture that was kept, from the one kept before it; at most a second
+        self._usual = self._before = CLOCK // 25  # between pictures: the less of the two newest distances, and the newest
+        self._last = 0  # `time` of the newest picture that was kept
+        self._last_shown = -1  # `shown` of the newest picture that was kept
+        self._newest = 0  # the latest `shown`
+        self._depth = 0  # by how much a B-frame was shown before the newest
+        self._recent: list[int] = []  # `shown` of the newest pictures, in the order of decoding
+        self._seen = 0
+        self._reordered_at = 0  # how many pictures had been seen before the newest B-frame
+        self._shift = 0  # by which the newest picture, and no other yet, was moved
+
+    def advance(self, ts: int) -> bool:
+        """A picture with this RTP timestamp begins; False where the timestamp jumped."""
+        if self.ts < 0:
+            self.ts = ts
+            self._place(self.shown)
+            return True
+        wanted = self.shown + self._delta(ts)
+        self.ts = ts
+        wanted = self._undone(wanted)
+        if not self._is_plausible(wanted):
+            target = max(self._newest, self.time) + (self._period() if self.reordered else self._usual)
+            self._shift = target - wanted
+            self._place(target)
+            return False
+        if wanted < self.shown:
+            self.reordered, self._reordered_at = True, self._seen
+            self._depth = max(self._depth, self._newest - wanted)
+        elif wanted > self.shown:
+            self._usual, self._before = min(self._before, wanted - self.shown), wanted - self.shown
+        self._place(wanted)
+        return True
+
+    def _undone(self, wanted: int) -> int:
+        """`wanted`, or where it lies if the picture before it, which was moved, had a stray timestamp."""
+        shift, self._shift = self._shift, 0
+        back = wanted - shift
+        if shift and self._newest < back <= self._newest + 3 * self._usual:
+            return back
+        if shift and self.reordered and not self._is_plausible(wanted) and self._is_plausible(back):
+            return back
+        return wanted
+
+    def _is_plausible(self, shown: int) -> bool:
+        """A picture shown then may follow the newest one."""
+        if shown < self.shown:
+            return self._is_reordered(shown)
+        limit = MAX_JUMP
+        if self.reordered:  # the next picture that others refer to is a few ahead; decoding times would not follow farther
+            limit = max(CLOCK // 3, 2 * (self._depth + 2 * self._period()))
+        return shown <= max(self._newest, self.shown) + limit
+
+    def _place(self, shown: int) -> None:
+        self.shown = shown
+        self._newest = max(self._newest, shown)
+        self._recent = [*self._recent[-MAX_REORDER:], shown]
+        self._seen += 1
+        if self._seen == 1:
+            self.time = shown
+        elif self.reordered:
+            self._place_reordered()
+        else:
+            self.time = max(self.time + 1, shown)
+
+    def _place_reordered(self) -> None:
+        """Decoding times step on evenly, and stay with the times of showing."""
+        period = self._period()
+        self.time = max(self.time + 1, min(self.time + period, self._newest - self._depth))
+        if abs(self.shown - self.time) > max(CLOCK // 3, 2 * self._depth + 4 * period):
+            self.shown = self._newest = self.time
+            self._recent = [self.shown]
+        if self._seen - self._reordered_at > LEARNING:  # a stray timestamp, or a setting, that is over
+            self.reordered, self._depth = False, 0
+
+    def _period(self) -> int:
+        """Usual distance of pictures in the order of showing."""
+        shown = sorted(self._recent)
+        steps = sorted(b - a for a, b in pairwise(shown))
+        return max(1, steps[len(steps) // 2]) if steps else self._usual
+
+    def _is_reordered(self, shown: int) -> bool:
+        """The picture falls into a hole that those before it left open, as B-frames do."""
+        recent = self._recent
+        lower = max((s for s in recent if s < shown), default=None)
+        upper = min(s for s in recent if s >= shown)
+        if lower is None:  # B-frames that follow the very first keyframe are shown before it
+            return self._seen <= MAX_REORDER and self._newest - shown <= FIRST_HOLE
+        if upper == shown:
+            return False
+        hole = upper - lower
+        if hole > MAX_HOLE:
+            return False
+        if not self.reordered:
+            if self._seen > LEARNING or upper != recent[-1] or lower != max(recent[:-1]):
+                return False
+            known = sorted(b - a for a, b in pairwise(sorted(recent[:-1])))
+            usual = known[len(known) // 2] if known else 0
+            return 3 * usual <= 2 * hole <= (MAX_REORDER * usual if known else 2 * FIRST_HOLE)
+        period = self._period()
+        if self._seen <= LEARNING:
+            period = min(period, shown - lower, upper - shown)
+        return 3 * period <= 2 * hole <= 2 * MAX_REORDER * period
+
+    def _delta(self, ts: int) -> int:
+        """90 kHz since the newest picture."""
+        return self._scaled(((ts - self.ts + 0x80000000) & 0xFFFFFFFF) - 0x80000000)
+
+    def _scaled(self, ticks: int) -> int:
+        return ticks if self._rate == CLOCK else round(ticks * CLOCK / self._rate)
+
+    def relearn(self) -> None:
+        """The camera's encoder was set anew: it may send B-frames from now on."""
+        self._seen, self._reordered_at = min(self._seen, MAX_REORDER + 1), 0
+
+    def restart(self) -> None:
+        """The next timestamp has nothing to do with those before: its picture follows the newest one."""
+        self.shown = self._newest = max(self._newest, self.time) + self._usual
+        self._recent, self._seen, self._reordered_at, self._shift, self.ts = [], 1, 0, 0, -1
+
+    def keep(self) -> bool:
+        """The newest picture becomes a sample; True where it is shown at the same moment as the one before: the clock stands."""
+        stands, self._last_shown = self.shown == self._last_shown, self.shown
+        if self.time > self._last:
+            self.step = min(self.time - self._last, CLOCK)
+        self._last = self.time
+        return stands
+
+    @property
+    def interval(self) -> int:
+        """Distance of the two newest pictures."""
+        return self._before
+
+    @property
+    def end(self) -> int:
+        """Where the newest sample ends, if it lasts as long as the one before."""
+        return self._last + self.step
+
+    def in_order(self, last_ts: int, steps: list[int]) -> list[int]:
+        """Places of pictures of which all are kept and each is later than the one before by steps[i] > 0."""
+        if self._shift or self._rate != CLOCK:
+            return self._in_order(last_ts, steps)
+        placed = list(accumulate(steps, initial=max(self.shown, self.time)))
+        shown, before = placed[-1], placed[-2] if len(steps) > 1 else self._last
+        del placed[0]
+        self.ts, self.shown = last_ts, shown
+        self._usual, self._before = min(steps[-2:]), steps[-1]
+        self._newest, self.time = max(self._newest, shown), shown
+        self._recent = placed[-MAX_REORDER:]
+        self._seen += len(steps)
+        self.step = min(max(shown - before, 1), CLOCK)
+        self._last = shown
+        return placed
+
+    def _in_order(self, last_ts: int, steps: list[int]) -> list[int]:
+        """The same, one by one."""
+        stamps = list(accumulate(steps, initial=last_ts - sum(steps)))[1:]
+        placed = []
+        for ts in stamps:
+            self.advance(ts & 0xFFFFFFFF)
+            self.keep()
+            placed.append(self.time)
+        return placed
+
+    def unwrapped(self, ts: int) -> int:
+        """Time of an RTP timestamp near the present one (for sender reports)."""
+        return self.shown + self._delta(ts) if self.ts >= 0 else self.shown

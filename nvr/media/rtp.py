@@ -1,0 +1,161 @@
+"""RTP packets of one track: which belong to it, and where their payload lies (RFC 3550 5.1).
+
+What comes on the track's channel need not be the track's: an old session may still be sending (another SSRC), and cameras put
+metadata under a payload type of their own beside the pictures. Such packets are ignored and counted as foreign. A
+camera that really changes its SSRC falls silent under the old one: what came under the new one meanwhile is kept and used
+(nvr.media.ssrc).
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from core.errors import ProtocolError
+from nvr.media.depacketizer import Counters, UnitAssembler
+from nvr.media.picture_times import CLOCK
+from nvr.media.ssrc import Bounds, Candidate, Evidence, SourceChoice
+from nvr.rtsp.sdp import VideoTrack
+
+log = logging.getLogger(__name__)
+
+LEAST = 12  # bytes of a packet
+MIN_SILENCE = CLOCK  # 90 kHz; of the old source, before the new one is believed
+SILENT_INTERVALS = 3  # … and so many of the old one's picture intervals
+BOUNDS = Bounds(timestamps=64, packets=50_000, bytes=8_000_000)  # by then the old source is gone, whatever the timestamps say
+_CHANNELS = 128  # how other channels are told from payload types
+_HEADER = struct.Struct(">BBHII")  # V P X CC, M PT, sequence, timestamp, SSRC
+
+
+def payload_bounds(buffer: Any, start: int, end: int) -> tuple[int, int]:
+    """Where the payload of an RTP packet lies: behind CSRCs and extension, before the padding."""
+    first = buffer[start]
+    at = start + 12 + 4 * (first & 15)
+    if first & 0x10 and at + 4 <= end:
+        at += 4 + 4 * (buffer[at + 2] << 8 | buffer[at + 3])
+    if first & 0x20:
+        end -= buffer[end - 1]
+    return at, max(at, end)
+
+
+def probe_of(track: VideoTrack) -> Callable[[], UnitAssembler]:
+    """Makes assemblers that only tell whether packets make pictures."""
+    return lambda: UnitAssembler(track.codec, track.parameter_sets, Counters(), lambda _: None)
+
+
+class Probe:
+    """Tells whether another source's packets make pictures, while none of ours did: which gives a keyframe first?"""
+
+    def __init__(self, assembler: UnitAssembler):
+        self._assembler = assembler
+        self._hopeless = False
+
+    def push(self, payload: bytes, seq: int, ts: int, marker: int) -> None:
+        if self._hopeless:
+            return
+        try:
+            self._assembler.push(memoryview(payload), 0, len(payload), seq, ts, marker)
+        except ProtocolError:  # a stranger's bytes end nobody's session
+            self._hopeless = True
+
+    def skip(self, seq: int, payload_type: int) -> None:
+        self._assembler.skip_number(seq, payload_type)
+
+    @property
+    def evidence(self) -> Evidence:
+        if self._hopeless:
+            return Evidence.HOPELESS
+        return Evidence.PROVED if self._assembler.units else Evidence.NONE_YET
+
+
+class RtpReceiver:
+    """Hands the packets of one track to its assembler. `probe` makes assemblers whose pictures nobody wants; `stated` is the
+    SSRC that the camera announced, -1: none."""
+
+    def __init__(self, assembler: UnitAssembler, payload_type: int, probe: Callable[[], UnitAssembler], stated: int = -1):
+        self._assembler = assembler
+        self._counters = assembler.counters
+        self._payload_type = payload_type
+        self._make_probe = probe
+        self._sources = SourceChoice(BOUNDS, stated)
+        self._probe: Probe | None = None  # of the candidate
+        self.ssrc = -1  # of the source; -1: nothing came yet
+
+    @property
+    def has_rival(self) -> bool:
+        """Another source is being watched: every packet matters."""
+        return self._sources.candidate is not None
+
+    def is_foreign(self, ssrc: int) -> bool:
+        """Packets of this source were ignored: so are its reports."""
+        return ssrc in self._sources.foreign
+
+    def packet(self, buffer: Any, view: memoryview, at: int, end: int) -> None:
+        """One packet on the track's channel, buffer[at:end], at least 12 bytes; `view` is the same memory."""
+        first, second, seq, ts, ssrc = _HEADER.unpack_from(buffer, at)
+        start, stop = (at + 12, end) if first == 0x80 else payload_bounds(buffer, at, end)
+        if ssrc != self.ssrc or second & 0x7F != self._payload_type or first & 0xC0 != 0x80:
+            if first & 0xC0 != 0x80 or second & 0x7F != self._payload_type:
+                self._other_kind(seq, second & 0x7F, ssrc)
+                return
+            if self.ssrc >= 0:
+                self._other_source(ssrc, bytes(view[start:stop]), seq, ts, second & 0x80)
+                return
+            self.ssrc = ssrc
+            self._sources.begin(ssrc)
+        elif self._sources.candidate is not None:
+            self._counters.foreign_packets += self._sources.own(decided=self._assembler.units > 0)
+        self._counters.packets += 1
+        self._assembler.push(view, start, stop, seq, ts, second & 0x80)
+
+    def other_channel(self, seq: int, channel: int) -> None:
+        """A packet on another channel has this number: some cameras count the packets of all tracks together."""
+        if self.ssrc >= 0:
+            self._assembler.skip_number(seq, _CHANNELS + channel)
+
+    def _other_kind(self, seq: int, payload_type: int, ssrc: int) -> None:
+        self._counters.foreign_packets += 1
+        candidate = self._sources.candidate
+        if candidate is not None and ssrc == candidate.ssrc and candidate.timestamps:
+            if not self._sources.skip(candidate, seq, payload_type):
+                self._counters.foreign_packets += self._sources.give_up()
+            elif self._probe is not None:
+                self._probe.skip(seq, payload_type)
+        if ssrc == self.ssrc:  # it may use the same sequence of numbers: then nothing is missing
+            self._assembler.skip_number(seq, payload_type)
+
+    def _other_source(self, ssrc: int, payload: bytes, seq: int, ts: int, marker: int) -> None:
+        candidate, foreign = self._sources.other(ssrc, seq)
+        self._counters.foreign_packets += foreign
+        if not candidate.packets:
+            self._probe = None if self._assembler.units else Probe(self._make_probe())
+        candidate.add(payload, seq, ts, marker)
+        if self._probe is not None:
+            self._probe.push(payload, seq, ts, marker)
+        silence = max(MIN_SILENCE, SILENT_INTERVALS * self._assembler.times.interval)
+        taken = self._sources.has_taken_over(candidate, silence, self._evidence())
+        if taken:
+            self._switch(candidate)
+        elif taken is False:
+            self._counters.foreign_packets += self._sources.give_up()
+
+    def _evidence(self) -> Evidence:
+        if self._probe is None:
+            return Evidence.NOT_ASKED
+        found = self._probe.evidence
+        return found if found is Evidence.HOPELESS or not self._assembler.units else Evidence.NOT_ASKED
+
+    def _switch(self, candidate: Candidate) -> None:
+        """The candidate is the source from now on; what it sent meanwhile is used."""
+        log.info("a stream's source changed from SSRC %08x to %08x", self.ssrc, candidate.ssrc)
+        another = self._sources.switch(candidate)
+        self.ssrc, self._probe = candidate.ssrc, None
+        self._assembler.restart_sequence(same_pictures=not another)
+        for payload, seq, ts, marker in candidate.packets:
+            if payload is None:
+                self._assembler.skip_number(seq, ts)
+                continue
+            self._counters.packets += 1
+            self._assembler.push(memoryview(payload), 0, len(payload), seq, ts, marker)

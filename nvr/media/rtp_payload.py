@@ -1,0 +1,173 @@
+"""RTP payloads to NAL units: H.264 (RFC 6184: single, STAP-A, STAP-B, FU-A, FU-B) and H.265 (RFC 7798: single, AP, FU).
+
+What a camera does beyond the standards is put right here: byte streams with start codes inside are split, units of no
+use to a decoder are skipped and counted, a fragmented unit without an end mark ends where the next one begins.
+"""
+
+from __future__ import annotations
+
+from core.errors import ProtocolError
+from nvr.media.nal_units import MAX_SEI, START_CODE, Role, hidden, is_sei, is_sound_sei, role_of, role_of_type, split
+
+MAX_HIDDEN = 2_000_000  # bytes of a vendor's unit in which a picture may hide
+MAX_UNIT = 8_000_000  # bytes; a larger NAL unit or picture is an attack or garbage
+Unit = tuple[bytes, int]  # a NAL unit and the RTP timestamp of its first packet
+
+_STAP_A, _STAP_B, _FU_A, _FU_B = 24, 25, 28, 29
+_AP, _FU5 = 48, 49
+_SMALL = (Role.SEI, Role.TRAILER, Role.FILLER)
+_NONE: list[Unit] = []  # what most packets complete; nobody changes it
+
+
+class Depacketizer:
+    """One track. Payloads come in order; `interrupt` says that packets are missing before the next one."""
+
+    def __init__(self, codec: str):
+        self._codec = codec
+        self._h265 = codec == "h265"
+        self.skipped = 0  # NAL units skipped, counted on
+        self.hidden: list[Unit] = []  # found in them: nobody knows yet whether they are units
+        self.joins_units = False  # units were sent as a byte stream: in any there may be slices
+        self.has_start_codes = False  # … and behind slices
+        self.marks_ends = False  # the camera sets the end bit of fragments
+        self.orphan: tuple[int, int] | None = (
+            None  # type and timestamp of a unit in the last payload of which a piece is missing
+        )
+        self._kind = -1  # type of the unit being received in fragments; -1: none
+        self._ts = 0
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._discard = False
+        self._limit = 0  # bytes of the unit being received in fragments
+        # Of a fragment: what it is called, and where its flags lie behind the payload's first byte.
+        self._mask, self._fragment_type, self._flags_at = (0x7E, _FU5 << 1, 2) if codec == "h265" else (31, _FU_A, 1)
+
+    @property
+    def kind(self) -> int:
+        """Type of the NAL unit being received in fragments; -1: none is."""
+        return self._kind
+
+    def interrupt(self) -> tuple[int, int] | None:
+        """Give up what is half received; returns its NAL unit type and timestamp, None where there was none."""
+        kind, self._kind = self._kind, -1
+        self._parts = []
+        return (kind, self._ts) if kind >= 0 else None
+
+    def take(self, buffer: memoryview, start: int, end: int, ts: int) -> list[Unit]:
+        """The NAL units that are complete with this payload, buffer[start:end] with start < end."""
+        self.orphan = None
+        if self._kind >= 0 and buffer[start] & self._mask == self._fragment_type:
+            body = start + self._flags_at + 1
+            if (
+                body < end and not buffer[body - 1] & 0xC0 and self._size + end - body <= self._limit
+            ):  # most packets: a middle piece
+                self._size += end - body
+                self._parts.append(bytes(buffer[body:end]))
+                return _NONE
+        if self._h265:
+            return self._take_h265(buffer, start, end, ts)
+        kind = buffer[start] & 31
+        if kind in (_FU_A, _FU_B):
+            body = start + (2 if kind == _FU_A else 4)
+            if end <= body:
+                return self._damaged_payload()
+            flags = buffer[start + 1]
+            return self._fragment(bytes((buffer[start] & 0xE0 | flags & 31,)), flags & 31, flags, buffer[body:end], ts)
+        if kind in (_STAP_A, _STAP_B):
+            return self._ended() + self._aggregate(buffer, start + (1 if kind == _STAP_A else 3), end, ts)
+        return self._ended() + self._whole(bytes(buffer[start:end]), ts)
+
+    def _take_h265(self, buffer: memoryview, start: int, end: int, ts: int) -> list[Unit]:
+        kind = (buffer[start] >> 1) & 63
+        if kind == _FU5:
+            if end - start < 4:
+                return self._damaged_payload()
+            flags = buffer[start + 2]
+            header = bytes((buffer[start] & 0x81 | (flags & 63) << 1, buffer[start + 1]))
+            return self._fragment(header, flags & 63, flags, buffer[start + 3 : end], ts)
+        if kind == _AP:
+            return self._ended() + self._aggregate(buffer, start + 2, end, ts)
+        return self._ended() + self._whole(bytes(buffer[start:end]), ts)
+
+    def _damaged_payload(self) -> list[Unit]:
+        self.skipped += 1
+        return []
+
+    def _fragment(self, header: bytes, kind: int, flags: int, body: memoryview, ts: int) -> list[Unit]:
+        units = list[Unit]()
+        if flags & 0x80:
+            units = self._ended()
+            self._kind, self._ts, self._parts, self._size = kind, ts, [header], 0
+            role = role_of_type(kind, self._codec)
+            self._discard = False
+            self._limit = MAX_HIDDEN if role is Role.SKIP and kind else MAX_SEI if role in _SMALL else MAX_UNIT
+        elif self._kind < 0:
+            self.orphan = kind, ts
+            return []
+        self._grow(body)
+        if flags & 0x40:
+            self.marks_ends = True
+            units += self.finish()
+        return units
+
+    def _grow(self, body: memoryview) -> None:
+        self._size += len(body)
+        if self._discard:
+            return
+        if self._size > self._limit == MAX_SEI and START_CODE in b"".join(self._parts):
+            self._limit = MAX_UNIT  # a byte stream that begins with an SEI: its picture comes behind it
+        if self._size <= self._limit:
+            self._parts.append(bytes(body))
+        elif self._limit == MAX_UNIT:
+            raise ProtocolError(f"the camera sends a NAL unit of more than {MAX_UNIT} bytes")
+        else:
+            self._discard, self._parts, self._limit = True, [], 0
+
+    def _ended(self) -> list[Unit]:
+        """Another unit begins: the one being received is complete, unless this camera marks the ends of its units."""
+        if self._kind < 0:
+            return []
+        if self.marks_ends:
+            self.orphan = self.interrupt()
+            return []
+        return self.finish()
+
+    def finish(self) -> list[Unit]:
+        """The unit being received in fragments is complete."""
+        if self._kind < 0:
+            return []
+        discarded, nal, self._kind = self._discard, b"".join(self._parts), -1
+        self._parts, self._discard = [], False
+        if discarded:
+            self.skipped += 1
+            return []
+        return self._whole(nal, self._ts)
+
+    def _whole(self, nal: bytes, ts: int) -> list[Unit]:
+        if START_CODE not in nal:
+            return [(nal, ts)] if self._is_wanted(nal) else []
+        pieces = split(nal, self._codec)
+        if len(pieces) == 1 and role_of(pieces[0], self._codec) is Role.SKIP:
+            self.hidden += [(piece, ts) for piece in hidden(nal, self._codec)]
+        self.joins_units |= len(pieces) > 1
+        self.has_start_codes |= len(pieces) > 1 and role_of(pieces[0], self._codec) is Role.SLICE
+        return [(piece, ts) for piece in pieces if self._is_wanted(piece)]
+
+    def _is_wanted(self, nal: bytes) -> bool:
+        role = role_of(nal, self._codec)
+        wanted = role is not Role.SKIP and (not is_sei(nal, self._codec) or is_sound_sei(nal, self._codec))
+        self.skipped += not wanted
+        return wanted
+
+    def _aggregate(self, buffer: memoryview, at: int, end: int, ts: int) -> list[Unit]:
+        units = list[Unit]()
+        while at + 2 < end:
+            size = buffer[at] << 8 | buffer[at + 1]
+            if size == 0 or at + 2 + size > end:
+                if any(buffer[at:end]):  # zeros are padding
+                    self.orphan = 1, ts  # of something: what there was of slices is not known
+                    self.skipped += 1
+                break
+            units += self._whole(bytes(buffer[at + 2 : at + 2 + size]), ts)
+            at += 2 + size
+        return units

@@ -1,0 +1,1 @@
+"""What leaves the archive: live viewing, HLS, clips, bundles, decoded pictures."""

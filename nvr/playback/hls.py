@@ -1,0 +1,197 @@
+"""Playback: HLS over the segment files themselves (RFC 8216: EXT-X-MAP, EXT-X-BYTERANGE,
+EXT-X-PROGRAM-DATE-TIME, EXT-X-GAP). Nothing is copied or remuxed for it, with two exceptions:
+
+- above 4× only keyframes are sent (`keyframes`), each shown until the next one: one small answer a file;
+- sound that browsers do not play (G.711) is taken out on the way (`pictures`).
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from pathlib import Path
+
+from core.clock import from_microseconds
+from core.errors import NotFoundError
+from nvr.archive.reader import LocatedGop
+from nvr.media import fmp4, gop_index
+from nvr.media.gop_index import Gop
+
+MAX_HLS_US = 6 * 3600 * 1_000_000
+GAP_US = 1_000_000
+_RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})\.m4s")
+_KEYFRAMES = re.compile(r"keyframes(?:-([0-9]{1,18}))?\.m4s")
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A media segment of the playlist. Times µs UTC."""
+
+    start: int
+    end: int
+    address: str
+    byte_range: str  # empty: the whole resource
+    file: Path
+    parameters: bytes  # the init segment's bytes: equal ones need no EXT-X-MAP of their own
+    map: str  # attributes of EXT-X-MAP
+
+
+def playlist(gops: Sequence[LocatedGop], *, live: bool, keyframes: bool = False) -> str:
+    """HLS playlist of GOPs in order; a file is called by its segment's start. `live` leaves the list open.
+
+    Media time begins at 0 in every file, hence a discontinuity before each; the init segment is named again only where
+    the parameters change. Addresses end in .mp4 or .m4s: ffmpeg refuses others (`allowed_segment_extensions`).
+    """
+    entries = list(_files(gops) if keyframes else _ranges(gops))
+    longest = max((e.end - e.start for e in entries), default=2_000_000)
+    target = -(-longest // 1_000_000) or 1
+    lines = [
+        "#EXTM3U",
+        "#EXT-X-VERSION:8",
+        f"#EXT-X-TARGETDURATION:{target}",
+        "#EXT-X-INDEPENDENT-SEGMENTS",
+        "#EXT-X-PLAYLIST-TYPE:" + ("EVENT" if live else "VOD"),
+    ]
+    last: _Entry | None = None
+    for entry in entries:
+        lines += _joint(last, entry, target) + _media(entry)
+        last = entry
+    if not live:
+        lines.append("#EXT-X-ENDLIST")
+    return "\n".join(lines) + "\n"
+
+
+def _media(entry: _Entry) -> list[str]:
+    byte_range = [f"#EXT-X-BYTERANGE:{entry.byte_range}"] if entry.byte_range else []
+    return [f"#EXTINF:{(entry.end - entry.start) / 1e6:.3f},", *byte_range, entry.address]
+
+
+def _joint(last: _Entry | None, entry: _Entry, target: int) -> list[str]:
+    """What stands between two entries: a gap, a discontinuity, new parameters."""
+    if last is None:
+        return [f"#EXT-X-MAP:{entry.map}", _moment(entry.start)]
+    gap = entry.start - last.end > GAP_US
+    lines = ["#EXT-X-DISCONTINUITY", _moment(last.end), *_gap(entry.start - last.end, target)] if gap else []
+    if gap or entry.file != last.file or entry.parameters != last.parameters:
+        lines.append("#EXT-X-DISCONTINUITY")
+        if entry.parameters != last.parameters:
+            lines.append(f"#EXT-X-MAP:{entry.map}")
+        lines.append(_moment(entry.start))
+    return lines
+
+
+def _gap(length_us: int, target: int) -> list[str]:
+    """A gap as equal pieces, none longer than the target duration (RFC 8216 4.3.3.1)."""
+    count = -(-length_us // (target * 1_000_000))
+    return ["#EXT-X-GAP", f"#EXTINF:{length_us / count / 1e6:.3f},", "gap.mp4"] * count
+
+
+def _ranges(gops: Sequence[LocatedGop]) -> Iterator[_Entry]:
+    """Every GOP as a byte range of its file, or, where a file has sound that browsers refuse, without it.
+
+    Files without sound are addressed as those beside them are: ffmpeg hangs where byte ranges and whole resources follow each
+    other on one connection (its range stays in force, seen with 5.1).
+    """
+    files = [(path, list(group), _init(path)) for path, group in groupby(gops, key=lambda g: g.path)]
+    any_foreign = any(fmp4.has_foreign_sound(init) for _, _, init in files)
+    for path, of_file, init in files:
+        if not init:
+            continue
+        as_parts = fmp4.has_foreign_sound(init) or (any_foreign and b"soun" not in init)
+        for g in of_file:
+            name = f"segment/{g.segment_us}"
+            if as_parts:
+                address, byte_range, uri = f"{name}/{g.offset}-{g.size}.m4s", "", f'URI="{name}/init.mp4"'
+            else:
+                address, byte_range, uri = f"{name}.mp4", f"{g.size}@{g.offset}", f'URI="{name}.mp4",BYTERANGE="{len(init)}@0"'
+            yield _Entry(g.start_us, g.end_us, address, byte_range, path, fmp4.without_sound(init) if as_parts else init, uri)
+
+
+def _files(gops: Sequence[LocatedGop]) -> Iterator[_Entry]:
+    """Every file's keyframes as one entry, from the file's beginning (its media time counts from there) to the range's last one."""
+    for path, group in groupby(gops, key=lambda g: g.path):
+        of_file = list(group)
+        name = f"segment/{of_file[0].segment_us}"
+        init = fmp4.without_sound(_init(path))
+        if not init:
+            continue
+        start, end = of_file[0].segment_us, of_file[-1].end_us
+        yield _Entry(start, end, f"{name}/keyframes-{of_file[-1].offset}.m4s", "", path, init, f'URI="{name}/init.mp4"')
+
+
+def _init(path: Path) -> bytes:
+    """A file's init segment; empty where it has gone meanwhile or is damaged: then the playlist has a gap there."""
+    try:
+        return fmp4.read_init(path)
+    except OSError:
+        return b""
+
+
+def _moment(us: int) -> str:
+    return f"#EXT-X-PROGRAM-DATE-TIME:{from_microseconds(us).isoformat(timespec='milliseconds').replace('+00:00', 'Z')}"
+
+
+def part(path: Path, media_us: int, name: str) -> bytes:
+    """A part of a file that is not a plain byte range: 'init.mp4', 'keyframes.m4s' ('keyframes-<offset>.m4s': up to the GOP that
+    begins there), or '<offset>-<size>.m4s' without sound.
+
+    Raises NotFoundError where there is no such part.
+    """
+    if name == "init.mp4":
+        return fmp4.without_sound(fmp4.read_init(path))
+    if (asked := _KEYFRAMES.fullmatch(name)) is not None:
+        last = int(asked[1]) if asked[1] else path.stat().st_size
+        return keyframes(path, [g for g in gop_index.read(path, media_us) if g.offset <= last])
+    found = _RANGE.fullmatch(name)
+    if found is None or int(found[2]) > fmp4.MAX_GOP:
+        raise NotFoundError("a segment has the parts 'init.mp4', 'keyframes.m4s' and '<offset>-<size>.m4s'")
+    return pictures(path, int(found[1]), int(found[2]))
+
+
+def pictures(path: Path, offset: int, size: int) -> bytes:
+    """The video fragments in a range of a file."""
+    with path.open("rb") as f:
+        f.seek(offset)
+        data = f.read(size)
+    kept, position, keep = list[bytes](), 0, True
+    while position + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        if length < 8:
+            break
+        if kind == b"moof":
+            keep = fmp4.track_of(data[position : position + length]) == 1
+        if keep:
+            kept.append(data[position : position + length])
+        position += length
+    return b"".join(kept)
+
+
+def keyframes(path: Path, gops: Sequence[Gop]) -> bytes:
+    """Every keyframe of a file as a fragment of its own that lasts as long as its GOP."""
+    parts: list[bytes] = []
+    with path.open("rb") as f:
+        for number, gop in enumerate(gops, 1):
+            fragment = next(fmp4.scan(path, gop.offset), None)
+            if fragment is None:
+                break
+            f.seek(fragment.data_offset)
+            data = f.read(fragment.first_size)
+            parts += [fmp4.moof(number, fragment.time, [max(1, gop.duration_us * 9 // 100)], [len(data)], True), data]
+    return b"".join(parts)
+
+
+def strip_times(gops: Sequence[LocatedGop], count: int) -> list[int]:
+    """Times (µs UTC) of at most `count` keyframes spread evenly over the GOPs, for a strip of thumbnails."""
+    if len(gops) <= count:
+        return [g.start_us for g in gops]
+    step = (gops[-1].end_us - gops[0].start_us) / count
+    wanted = [gops[0].start_us + int(i * step) for i in range(count)]
+    times, at = list[int](), 0
+    for moment in wanted:
+        while at + 1 < len(gops) and gops[at + 1].start_us <= moment:
+            at += 1
+        times.append(gops[at].start_us)
+    return [times[0], *(b for a, b in pairwise(times) if b != a)]

@@ -1,0 +1,65 @@
+"""Decoding single keyframes with PyAV. Only disposable workers call this: odd data can crash libav."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+from av.codec.context import Flags
+
+from core.errors import ProtocolError
+from nvr.archive.reader import Keyframe
+from nvr.media.gradual_refresh import is_keyframe
+
+Picture = npt.NDArray[np.uint8]
+
+
+def decoded(frame: Keyframe, *, quick: bool = False) -> av.VideoFrame:
+    """The picture as the decoder gives it; of gradual refresh the first that is whole. `quick` leaves the deblocking out: nobody
+    looks at it, a program does.
+
+    Raises ProtocolError where it does not decode.
+    """
+    if frame.unusable:
+        raise ProtocolError(frame.unusable)
+    codec: Any = av.CodecContext.create("hevc" if frame.codec == "h265" else "h264", "r")
+    codec.extradata = frame.configuration
+    codec.thread_count = 1
+    if not is_keyframe(frame.data, frame.codec):  # when it is whole is known better here than in libav
+        codec.flags |= Flags.output_corrupt
+    if quick and not frame.following:  # what others are predicted from must be right
+        codec.options = {"skip_loop_filter": "all"}
+    try:
+        picture = _last(codec, [frame.data, *frame.following])
+    except av.FFmpegError as e:
+        raise ProtocolError(f"the keyframe does not decode: {e.strerror}") from e
+    if picture is None:
+        raise ProtocolError("the keyframe does not decode to a picture")
+    return picture
+
+
+def _last(codec: Any, samples: Sequence[bytes]) -> av.VideoFrame | None:
+    """The last picture in the order in which they are shown. Raises av.FFmpegError."""
+    picture = None
+    for packet in [*map(av.Packet, samples), None]:
+        picture = next(iter(codec.decode(packet)[-1:]), picture)
+    return picture
+
+
+def decode(frame: Keyframe, width: int | None = None) -> Picture:
+    """The picture as H×W×3 BGR, scaled to `width` where given. Raises ProtocolError where it does not decode."""
+    picture = decoded(frame)
+    if width is not None and width < picture.width:
+        height = round(picture.height * width / picture.width / 2) * 2
+        picture = picture.reformat(width, height, format="bgr24")
+    return np.asarray(picture.to_ndarray(format="bgr24"), np.uint8)
+
+
+def snapshot(frame: Keyframe, width: int) -> bytes:
+    """The keyframe as JPEG, at most `width` wide."""
+    _, jpeg = cv2.imencode(".jpg", decode(frame, width), [cv2.IMWRITE_JPEG_QUALITY, 82])
+    return jpeg.tobytes()

@@ -1,0 +1,58 @@
+"""Pictures that somebody sends: size and format are read before anything is unpacked. Only disposable workers unpack them."""
+
+from __future__ import annotations
+
+import io
+import resource
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from core.errors import UsageError
+from nvr.playback.pictures import Picture
+
+MOST_PIXELS = 40_000_000
+MOST_BYTES = 12_000_000
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
+LEAST_SIDE = 8
+MEMORY_BYTES = 1_000_000_000  # that unpacking may take: 40 million pixels with four channels, three times
+
+
+def limit_memory() -> None:
+    """Of the worker that calls this: what unpacks to more is refused by the kernel, and fails there (RLIMIT_AS)."""
+    with open("/proc/self/statm", encoding="ascii") as f:
+        now = int(f.read().split()[0]) * resource.getpagesize()
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = now + MEMORY_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+def read(content: bytes, largest: int) -> Picture:
+    """The picture as BGR, its longer side at most `largest`. Raises UsageError for what is none, or too large."""
+    if len(content) > MOST_BYTES:
+        raise UsageError(
+            f"the picture has {len(content) / 1e6:.1f} MB, at most {MOST_BYTES / 1e6:.0f} are read; make it smaller"
+        )
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            width, height = image.size
+            if width * height > MOST_PIXELS or min(width, height) < LEAST_SIDE:
+                raise UsageError(
+                    f"a picture of {width} × {height} cannot be used; send one of 8 × 8 to {MOST_PIXELS // 1_000_000} million pixels"
+                )
+            image.draft("RGB", (largest, largest))
+            drawn = image.convert("RGB")
+            drawn.thumbnail((largest, largest), reducing_gap=2.0)
+            rgb = np.asarray(drawn, np.uint8)
+    except (Image.DecompressionBombError, MemoryError, cv2.error) as e:
+        raise UsageError(f"the picture has too many pixels; at most {MOST_PIXELS // 1_000_000} million can be used") from e
+    except (OSError, ValueError, SyntaxError, EOFError) as e:
+        raise UsageError("this is not a picture that can be read; send a JPEG, PNG, WebP or BMP") from e
+    return np.ascontiguousarray(rgb[..., ::-1])
+
+
+def reencoded(content: bytes, largest: int, quality: int = 85) -> bytes:
+    """A picture that somebody sent, drawn anew as JPEG without metadata. Raises UsageError."""
+    _, jpeg = cv2.imencode(".jpg", read(content, largest), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return jpeg.tobytes()

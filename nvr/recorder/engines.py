@@ -1,0 +1,133 @@
+"""The engines of a recorder: which of them records a stream (nvr.engine_choice), what a failure of each means, what is told of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from core.clock import Clock
+from core.errors import CameraError, ProtocolError, StationFault
+from core.settings import RecorderSettings
+from nvr.archive.archive_log import ArchiveDatabase
+from nvr.archive.segment_writer import SegmentSink
+from nvr.engine_choice import FFMPEG, NATIVE, EngineChoice, weight
+from nvr.media.depacketizer import Counters
+from nvr.media.fmp4 import TIMESCALE
+from nvr.recorder.poll_loop import NativeEngine, Ticker
+from nvr.storage.volumes import VolumeSet
+from nvr.streams import StreamSpec, StreamState
+
+log = logging.getLogger(__name__)
+
+FFMPEG_AGAIN_SECONDS = 600.0  # it was not installed: then it is looked for again
+
+
+class Engine(Protocol):
+    name: str
+    ask_keyframe: Callable[[str], object]
+
+    def way(self, stream: str) -> str:
+        """How the stream's media comes, for its status; empty: over TCP."""
+
+    async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[str], object]) -> None:
+        """Record until the stream ends. `connected` is called once it plays, with what is missing (sound), empty if nothing."""
+
+
+class Engines:
+    def __init__(
+        self, settings: RecorderSettings, ticker: Ticker, volumes: VolumeSet, archive: ArchiveDatabase, clock: Clock,
+        ask_keyframe: Callable[[str], object],
+    ):  # fmt: skip
+        """`ask_keyframe` hears which stream waits for a keyframe."""
+        self._settings = settings
+        self._ticker = ticker
+        self._volumes = volumes
+        self._archive = archive
+        self._clock = clock
+        self._ask_keyframe = ask_keyframe
+        self.native: Engine = NativeEngine(ticker, settings.fragment_seconds, settings.stall_seconds)
+        self.native.ask_keyframe = ask_keyframe
+        self.ffmpeg: Engine | None = None  # not needed yet
+        self._ffmpeg_missing = (-FFMPEG_AGAIN_SECONDS, "")  # when it was tried last, what was said
+
+    def choose(self, state: StreamState, *, calm: bool) -> Engine:
+        """The engine of the stream's next session. `calm`: trouble is the camera's own, not everybody's."""
+        engine = self._named(self._choice(state, calm))
+        state.engine = engine.name
+        return engine
+
+    def ended(self, state: StreamState, error: CameraError, began: float, recorded: int, *, connected: bool) -> CameraError:
+        """A session ended with `error`. It began at `began` (monotonic), when `recorded` (90 kHz) had been recorded. Returns what
+        the stream's gap is to say."""
+        now = self._clock.monotonic()
+        if state.choice is not None:
+            state.choice.ended(now, state.engine, error, now - began, (state.sink.recorded - recorded) / TIMESCALE)
+        if state.engine == NATIVE:
+            state.native_error = error
+        elif state.native_error is not None and type(error) is ProtocolError and not connected:
+            error = state.native_error  # of a camera that does not even answer ffmpeg says less
+        return self._without_ffmpeg(state, error)
+
+    def follow(self, state: StreamState, choice: EngineChoice) -> None:
+        """Tell and keep which engine has the stream."""
+        on_ffmpeg = choice.engine == FFMPEG
+        if on_ffmpeg is (state.fell_back_at is not None):
+            return
+        state.fell_back_at = self._clock.now() if on_ffmpeg else None
+        native, ffmpeg = choice.shares()
+        log.warning(
+            "%s: %s", state.spec.id, "the native engine cannot record it, ffmpeg takes over" if on_ffmpeg
+            else "the native engine has it again", extra={"stream": state.spec.id},
+        )  # fmt: skip
+        self._archive.announce(
+            "stream.fell_back" if on_ffmpeg else "stream.native_again", state.spec.id.partition("/")[0], stream=state.spec.id,
+            why=state.detail, native_percent=native, ffmpeg_percent=ffmpeg,
+        )  # fmt: skip
+
+    def _named(self, name: str) -> Engine:
+        if name == NATIVE:
+            return self.native
+        if self.ffmpeg is None:
+            from nvr.recorder.ffmpeg_engine import (
+                FfmpegEngine,  # with its command builder 8 MB, which most recorders never need
+            )
+
+            seconds, stall = self._settings.fragment_seconds, self._settings.stall_seconds
+            self.ffmpeg = FfmpegEngine(self._ticker.station, seconds, stall, self._volumes.submit)
+            self.ffmpeg.ask_keyframe = self._ask_keyframe
+        return self.ffmpeg
+
+    def _choice(self, state: StreamState, calm: bool) -> str:
+        wanted = state.spec.engine
+        if wanted != "auto":
+            return wanted
+        now = self._clock.monotonic()
+        if state.choice is None:
+            before = state.fell_back_at
+            state.choice = EngineChoice(now, (self._clock.now() - before).total_seconds() if before is not None else None)
+        native_can, ffmpeg_can = urlsplit(state.spec.url).scheme == "rtsp", not self._missing_ffmpeg()
+        engine = state.choice.choose(now, native_can=native_can, ffmpeg_can=ffmpeg_can, calm=calm)
+        self.follow(state, state.choice)
+        return engine
+
+    def _without_ffmpeg(self, state: StreamState, error: CameraError) -> CameraError:
+        """Where only ffmpeg could record the stream and is missing, that is the station's fault; what the camera said is kept."""
+        now = self._clock.monotonic()
+        if state.engine == FFMPEG and isinstance(error, StationFault):
+            self._ffmpeg_missing = (now, str(error))
+            state.fell_back_at = None
+            if state.choice is not None:
+                state.choice.without_ffmpeg(now)
+            return StationFault(f"{error} (the native engine: {state.native_said})") if state.native_said else error
+        state.native_said = str(error) if state.engine == NATIVE else ""
+        wanted = state.choice is not None and weight(error, NATIVE) and state.choice.native_fails(now)
+        if wanted and (missing := self._missing_ffmpeg()):
+            return StationFault(f"{missing} (the native engine: {error})")
+        return error
+
+    def _missing_ffmpeg(self) -> str:
+        """Why ffmpeg cannot be started; empty where it can, or was not tried for a while."""
+        at, why = self._ffmpeg_missing
+        return why if self._clock.monotonic() - at < FFMPEG_AGAIN_SECONDS else ""

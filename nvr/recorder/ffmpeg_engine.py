@@ -1,0 +1,348 @@
+"""The ffmpeg engine: one `ffmpeg -c copy` process a camera, for what the native engine does not speak.
+
+ffmpeg writes fragmented MP4 to a pipe; its fragments are taken apart here and go through the same
+sink, so that the files on disk are of one format. ffmpeg speaks to a relay of ours on the loopback (nvr.recorder.rtsp_relay) and learns
+neither the camera's address nor its password; the relay's secret path reaches it on its standard input as an ffconcat script:
+never on the command line, where every process could read it.
+
+Transport: the one that the address names (`?udp`, `?tcp`, `?multicast`); where it names none, TCP, and UDP once the camera
+declines TCP or gives no picture over it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+import ffmpeg
+
+from core.errors import (
+    CameraDeclined,
+    CameraError,
+    CameraRefused,
+    ProtocolError,
+    StationFault,
+    StreamStalled,
+    TransportDeclined,
+)
+from core.tasks import spawn
+from nvr.archive.segment_writer import SegmentSink
+from nvr.clock.station_clock import StationClock
+from nvr.media import moov
+from nvr.media.audio import TRACK, AudioRun
+from nvr.media.boxes import BoxReader
+from nvr.media.depacketizer import Assembled, Counters
+from nvr.media.fmp4 import TIMESCALE, Sample, parse_moof, track_of
+from nvr.media.parameter_sets import VideoFormat
+from nvr.recorder.ffmpeg_errors import FfmpegErrors
+from nvr.recorder.ffmpeg_start import StartBuffer
+from nvr.recorder.rtsp_relay import Relay, relay
+from nvr.recorder.silence import SilenceMemory
+from nvr.recorder.watchdog import FIRST_REQUEST_S, Watchdog
+from nvr.rtsp.client import check_credential
+from nvr.rtsp.sdp import AudioTrack
+from nvr.rtsp.server_memory import is_asked_without_options
+from nvr.rtsp.transports import declared_transport
+from nvr.streams import NO_KEYFRAME, StreamSpec
+
+log = logging.getLogger(__name__)
+
+FIRST_PICTURE_SECONDS = 20.0
+_NO_OPTIONS = (
+    "ffmpeg cannot record this camera: {}, and ffmpeg goes no further then; set engine: auto, which records it natively"
+)
+LAST_WORDS_SECONDS = 5.0  # for ffmpeg to end once its output has
+PROTOCOLS = "pipe,file,rtsp,rtp,srtp,udp,tcp"  # none that would lead elsewhere
+_NO_TUNNEL = (
+    "its address asks for RTSP in HTTP, in which ffmpeg would follow redirections and log in by itself; "
+    "name another transport or none in its address"
+)
+
+
+def command(fragment_seconds: float, *, sound: bool = False) -> list[str]:
+    """The ffmpeg command; the source comes on standard input."""
+    # Generic options stand before the input: `concat` hands them on to nothing, the script carries RTSP's own.
+    source = ffmpeg.input("pipe:0", format="concat", safe=0, protocol_whitelist=PROTOCOLS)
+    tracks = [source["v:0"], source["a:0?"]] if sound else [source["v:0"]]
+    # `mov` holds G.711, `mp4` does not; each track gets fragments of its own. Pictures before the first keyframe come, too:
+    # they show that the camera lives.
+    output = ffmpeg.output(
+        *tracks, "pipe:1", c="copy", copyinkf=None, format="mov", movflags="empty_moov+default_base_moof+frag_keyframe+separate_moof",
+        frag_duration=int(fragment_seconds * 1_000_000), flush_packets=1, video_track_timescale=TIMESCALE,
+    )  # fmt: skip
+    arguments: list[str] = ffmpeg.compile(output.global_args("-hide_banner", "-loglevel", "error"))
+    return arguments
+
+
+def script(address: str, declared: str = "", transport: str = "") -> bytes:
+    """The ffconcat script: the relay's address, and how the media shall come: as `declared`, else by `transport` (empty: TCP, where
+    declined UDP)."""
+    options = [f"rtsp_transport {declared or transport or 'udp+tcp'}", "timeout 5000000"]
+    if not declared and not transport:
+        options.append("rtsp_flags prefer_tcp")
+    return "\n".join(["ffconcat version 1.0", f"file '{address}'", *(f"option {o}" for o in options), ""]).encode()
+
+
+@dataclass(slots=True)
+class _Learnt:
+    """What earlier connections taught of a stream."""
+
+    transport: str = ""  # 'udp': TCP gave nothing
+    silent: str = ""  # why its sound cannot be recorded
+    way: str = ""  # by which its media comes, for a person
+
+
+class FfmpegEngine:
+    name = "ffmpeg"
+
+    def __init__(self, clock: StationClock, fragment_seconds: float, stall_seconds: float, after_fragment: Callable[[], None]):
+        self._clock = clock
+        self._fragment_seconds = fragment_seconds
+        self._stall_seconds = stall_seconds
+        self._after_fragment = after_fragment
+        self._learnt: dict[str, _Learnt] = {}
+        self.silences: WeakKeyDictionary[SegmentSink, SilenceMemory] = WeakKeyDictionary()
+        self.ask_keyframe: Callable[[str], object] = lambda _stream: None  # hears which stream waits for one
+
+    async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[str], object]) -> None:
+        """Raises CameraError when the stream ends, for whatever reason."""
+        learnt = self._learnt.setdefault(spec.id, _Learnt())
+        url, declared = declared_transport(spec.url)
+        if declared == "http":
+            raise TransportDeclined(_NO_TUNNEL)
+        while True:
+            sound = spec.audio and not learnt.silent
+            session = _Session(self, spec, sink, counters, connected, learnt.silent)
+            arguments = command(self._fragment_seconds, sound=sound)
+            async with relay(url, spec.login) as way:
+                error = await session.run(arguments, script(way.address, declared, learnt.transport), way)
+            if not (sound and session.errors.silent_codec and not session.pictures):
+                break
+            learnt.silent = f"no sound is recorded: ffmpeg cannot keep {session.errors.silent_codec[:20]}"
+        if not session.pictures and _may_be_the_transport(error, session.errors):
+            learnt.transport = "" if learnt.transport else "udp"
+        raise error
+
+    def way(self, stream: str) -> str:
+        """How the stream's media comes, for its status; empty: over TCP."""
+        return self._learnt[stream].way if stream in self._learnt else ""
+
+    def begins(self, spec: StreamSpec, errors: FfmpegErrors) -> None:
+        """It plays: what ffmpeg was refused before tells which way it took."""
+        learnt, declared = self._learnt[spec.id], declared_transport(spec.url)[1]
+        declined = errors.declined_transport or errors.refused == ("SETUP", 461)
+        is_udp = declared in ("udp", "multicast") or (not declared and (learnt.transport == "udp" or declined))
+        learnt.way = f"over {'UDP multicast' if declared == 'multicast' else 'UDP'}" if is_udp else ""
+
+    def take(self, run: Assembled, arrival_us: int, sink: SegmentSink) -> None:
+        sink.fragment(run, arrival_us)
+        self._after_fragment()
+
+    def now_us(self) -> int:
+        return self._clock.read()
+
+    @property
+    def stall_seconds(self) -> float:
+        return self._stall_seconds
+
+
+class _Session:
+    """One ffmpeg process from its start to its end."""
+
+    def __init__(
+        self, engine: FfmpegEngine, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[str], object],
+        silent: str,
+    ):  # fmt: skip
+        self._engine = engine
+        self._spec = spec
+        self._sink = sink
+        self._counters = counters
+        self._connected = connected
+        self._silent = silent
+        self._video: VideoFormat | None = None
+        self._sound: AudioTrack | None = None
+        self._start = StartBuffer()
+        self._early_sound: list[AudioRun] = []  # that came before pictures could be placed
+        self.errors = FfmpegErrors()
+        self.pictures = 0
+        self._watchdog: Watchdog | None = None  # once ffmpeg has opened the stream
+        self._waits = True  # for the first keyframe
+
+    async def run(self, arguments: list[str], source: bytes, way: Relay) -> CameraError:
+        """Record until ffmpeg ends; returns why it did."""
+        process = await _start(arguments)
+        assert process.stdin and process.stdout and process.stderr
+        draining = spawn(self.errors.drain(process.stderr))
+        try:
+            process.stdin.write(source)
+            process.stdin.close()
+            await self._copy(BoxReader(process.stdout))
+        except asyncio.IncompleteReadError:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(draining), LAST_WORDS_SECONDS)
+        except CameraError as e:
+            return e
+        finally:
+            self._hand_on(self._start.release())
+            self._sink.end_session()
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+            draining.cancel()
+        return way.error or await self._judge()
+
+    async def _judge(self) -> CameraError:
+        error = self.errors.reason(with_login=self._spec.login is not None)
+        method, status = self.errors.refused or ("", self.errors.returned)
+        if self._video is not None and status:  # in the middle of a stream: a keep-alive, and no word on the credential
+            return CameraDeclined(f"{method or 'a request'} was answered with {status}")
+        if urlsplit(self._spec.url).scheme != "rtsp":
+            return error
+        if status in (401, 403) and (self._spec.login is not None or method == "OPTIONS"):
+            return await self._confirmed(error, method or "a request", status)
+        if method == "OPTIONS":
+            return CameraDeclined(_NO_OPTIONS.format(f"it answers OPTIONS with {status}"))
+        if type(error) is ProtocolError and self._video is None:
+            return await self._confirmed(error, "", 0)
+        return error
+
+    async def _confirmed(self, error: CameraError, method: str, status: int) -> CameraError:
+        """ffmpeg gives up where a camera changes its nonce, does not know OPTIONS or is silent at it: our own dialogue judges."""
+        url = declared_transport(self._spec.url)[0]
+        try:
+            await check_credential(url, self._spec.login)
+        except CameraRefused as e:
+            return e
+        except CameraError:
+            pass
+        if not method:
+            return CameraDeclined(_NO_OPTIONS.format("it does not answer OPTIONS")) if is_asked_without_options(url) else error
+        if method == "OPTIONS":
+            return CameraDeclined(_NO_OPTIONS.format(f"it answers OPTIONS with {status}"))
+        why = f"{method} of ffmpeg was answered with {status}, though the camera takes the credential"
+        return CameraDeclined(f"{why}: let the native engine record it (engine: auto)")
+
+    async def _copy(self, boxes: BoxReader) -> None:
+        """Raises IncompleteReadError at the end of ffmpeg's output, StreamStalled, ProtocolError."""
+        moof = b""
+        while True:
+            patience = self._watchdog.patience_seconds if self._watchdog else FIRST_PICTURE_SECONDS
+            try:
+                async with asyncio.timeout(patience):
+                    kind, body = await self._next(boxes)
+            except TimeoutError as e:
+                if self._watchdog:
+                    self._watchdog.give_up(asyncio.get_running_loop().time())
+                raise StreamStalled(f"no complete picture for {patience:g} s") from e
+            if kind == b"moov":
+                self._begin(body)
+            elif kind == b"moof":
+                moof = struct.pack(">I4s", 8 + len(body), b"moof") + body
+            elif kind == b"mdat" and moof and self._video is not None:
+                self._fragment(self._video, moof, body)
+                moof = b""
+
+    async def _next(self, boxes: BoxReader) -> tuple[bytes, bytes]:
+        """The next box that is not sound: sound alone does not prove that the camera gives pictures."""
+        while True:
+            kind, body = await boxes.next()
+            if kind != b"moof" or track_of(b"\0" * 8 + body) != TRACK:
+                return kind, body
+            parsed = parse_moof(struct.pack(">I4s", 8 + len(body), b"moof") + body)
+            kind, data = await boxes.next()
+            if parsed is not None and kind == b"mdat" and self._sound is not None:
+                self._take_sound(self._sound, parsed[0], parsed[1], data)
+
+    def _begin(self, body: bytes) -> None:
+        self._video = moov.video_format(body)
+        self._sound = moov.sound_track(body) if self._spec.audio else None
+        missing = self._silent
+        if self._spec.audio and self._sound is None and not missing:
+            why = "it is neither AAC nor G.711" if b"soun" in body else "the camera gives none"
+            missing = f"no sound is recorded: {why}"
+        self._sink.begin_session(self._sound)
+        silences = self._engine.silences.setdefault(self._sink, SilenceMemory())
+        self._watchdog = Watchdog(asyncio.get_running_loop().time(), self._engine.stall_seconds, silences)
+        self._engine.begins(self._spec, self.errors)
+        self._connected(missing)
+
+    def _fragment(self, video: VideoFormat, moof: bytes, body: bytes) -> None:
+        parsed = parse_moof(moof)
+        if parsed is None or not parsed[1]:
+            return
+        time, samples, _ = parsed
+        self.pictures += len(samples)
+        run = _run(video, time, samples, body)
+        self._waits = self._waits and not run.key
+        self._watch()
+        if self._waits:
+            return
+        self._counters.frames += len(run.sizes)
+        self._counters.keyframes += run.key
+        self._counters.bytes += sum(run.sizes)
+        self._hand_on(self._start.take(run, self._engine.now_us()))
+
+    def _watch(self) -> None:
+        """Raises StreamStalled where no keyframe comes for too long."""
+        assert self._watchdog is not None
+        now = asyncio.get_running_loop().time()
+        if self._watchdog.check(now, self.pictures, waits=self._waits):
+            self._engine.ask_keyframe(self._spec.id)
+        if self._watchdog.waited(now) > FIRST_REQUEST_S:
+            at = self._sink.wall_us(self._engine.now_us())
+            self._sink.start_gap(NO_KEYFRAME, "pictures arrive, and no keyframe among them yet", at)
+
+    def _hand_on(self, runs: list[tuple[Assembled, int]]) -> None:
+        for run, arrival_us in runs:
+            self._engine.take(run, arrival_us, self._sink)
+        if not self._start.is_live or not runs:
+            return
+        early, self._early_sound = self._early_sound, []
+        if early and self._sound is not None:
+            ends = [r.time + sum(r.durations) for r in early]
+            for sound, end in zip(early, ends, strict=True):
+                self._sink.audio(sound, self._sound, runs[-1][1] - (ends[-1] - end) * 1_000_000 // self._sound.rate)
+
+    def _take_sound(self, track: AudioTrack, time: int, samples: list[Sample], data: bytes) -> None:
+        run = AudioRun(time, [s.size for s in samples], [s.duration for s in samples], bytearray(data))
+        if self._start.is_live:
+            self._sink.audio(run, track, self._engine.now_us())
+        else:
+            self._early_sound.append(run)
+
+
+def _may_be_the_transport(error: CameraError, errors: FfmpegErrors) -> bool:
+    """Another way may bring the pictures: the camera answers, and nothing came this way."""
+    return isinstance(error, (ProtocolError, StreamStalled)) or bool(errors.refused and errors.refused[0] == "SETUP")
+
+
+def _run(video: VideoFormat, time: int, samples: list[Sample], body: bytes) -> Assembled:
+    offsets = [s.composition_offset for s in samples]
+    return Assembled(
+        video,
+        time,
+        [s.duration for s in samples],
+        [s.size for s in samples],
+        offsets if any(offsets) else [],
+        [body],
+        samples[0].key,
+    )
+
+
+async def _start(arguments: list[str]) -> asyncio.subprocess.Process:
+    try:
+        return await asyncio.create_subprocess_exec(
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=2**20,
+        )
+    except FileNotFoundError as e:
+        raise StationFault("the program ffmpeg is missing here; install it: apt-get install ffmpeg") from e

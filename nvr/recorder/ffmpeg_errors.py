@@ -1,0 +1,106 @@
+"""What ffmpeg writes to its standard error: read to the end, and parsed by its own formats.
+
+Addresses, pointers and cameras' reason phrases may hold any number, so nothing is searched for: a status counts only in
+a line that ffmpeg's RTSP or HTTP code wrote itself (libavformat/rtsp.c, http.c), else where a line ends in the words of
+libavutil/error.c ("Server returned 401 Unauthorized …"; ffmpeg 5.1 to 7 put different words before them); a system error
+only at a line's end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import re
+from collections import deque
+from dataclasses import dataclass, field
+
+from core.errors import CameraError, CameraUnreachable, ConnectionLost, ProtocolError, TransportDeclined
+from core.logs import redact
+from nvr.rtsp import status_codes
+
+MAX_LINES = 40  # the newest
+MAX_LINE = 2000  # characters kept of one
+_CHUNK = 65_536
+_INPUT = r"in#\d+(?:/[\w,]+)?"  # as which ffmpeg's program speaks of an input
+_FROM = r"^\[(?:%s) @ (?:0x)?[0-9a-f]+\] "
+_RTSP = re.compile(_FROM % f"rtsp|sdp|{_INPUT}" + r"method ([A-Z_]+) failed: (\d{3})(?!\d)")
+_HTTP = re.compile(_FROM % "https?" + r"HTTP error (\d{3})(?!\d)")
+# What the program says last: of the status alone, for the method is not told.
+_RETURNED = re.compile(
+    r"(?:^|: )Server returned (?:(400) Bad Request|(401) Unauthorized|(403) Forbidden|(404) Not Found|(429) Too Many Requests"
+    r"|(4)XX Client Error, but not one of 40\{[0-9,]+\}|(5)XX Server Error reply)(?: \([a-z ]+\))?\Z"
+)
+_STATUS_ALONE = re.compile(r"(4\d\d|5\d\d) [A-Z][A-Za-z -]{2,40}\Z")
+_OTHER_TRANSPORT = re.compile(_FROM % "rtsp" + r"Nonmatching transport in server reply$")
+_NO_SOUND = re.compile(_FROM % "mov" + r"(?:Could not find tag for codec (\S+) in stream #[1-9]|(\S+) only supported in MP4)")
+_NO_HEADER = re.compile(r"^(?:\[out#\S+ @ 0x[0-9a-f]+\] )?Could not write header\b")
+_UNREACHABLE = tuple(
+    os.strerror(number)
+    for number in (
+        errno.ECONNREFUSED, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN,
+    )
+)  # fmt: skip
+_CLOSED = ("End of file", *(os.strerror(n) for n in (errno.EIO, errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED)))
+_NO_NAME = re.compile(_FROM % "tcp|udp|tls" + r"Failed to resolve hostname ")
+
+
+@dataclass(slots=True)
+class FfmpegErrors:
+    """Follows one process's standard error for as long as it lives."""
+
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=MAX_LINES))
+    refused: tuple[str, int] | None = None  # method and status of the newest refusal
+    returned: int = 0  # status of which the method is not told; 4 and 5: any such
+    declined_transport: bool = False
+    unresolved: bool = False  # the host's name has no address
+    silent_codec: str = ""  # a sound codec that the container does not hold
+    _rest: bytes = b""
+
+    async def drain(self, reader: asyncio.StreamReader) -> None:
+        """Read to the end: a full pipe would stop ffmpeg."""
+        while data := await reader.read(_CHUNK):
+            self.feed(data)
+        self.feed(b"\n")
+
+    def feed(self, data: bytes) -> None:
+        *whole, rest = (self._rest + data).split(b"\n")
+        self._rest = rest[: 2 * MAX_LINE]
+        for line in whole:
+            text = line[:MAX_LINE].decode("utf-8", "replace").strip("\r ")
+            if text:
+                self._take(text)
+
+    def _take(self, line: str) -> None:
+        self.lines.append(line)
+        if found := _RTSP.match(line):
+            self.refused = found[1], int(found[2])
+        elif found := _HTTP.match(line):
+            self.refused = "GET", int(found[1])
+        elif found := _RETURNED.search(line) or _STATUS_ALONE.match(line):
+            self.returned = int(next(digits for digits in found.groups() if digits))
+        elif _OTHER_TRANSPORT.match(line):
+            self.declined_transport = True
+        elif _NO_NAME.match(line):
+            self.unresolved = True
+        elif found := _NO_SOUND.match(line):
+            self.silent_codec = found[1] or found[2]
+        elif _NO_HEADER.match(line):
+            self.silent_codec = self.silent_codec or "its format"
+
+    def reason(self, *, with_login: bool) -> CameraError:
+        """Why ffmpeg ended."""
+        if self.refused is not None:
+            return status_codes.judge(*self.refused, with_login=with_login)
+        if self.declined_transport:
+            return TransportDeclined("the camera answered with another transport than was asked for")
+        if self.returned:
+            return status_codes.judge_alone(self.returned, with_login=with_login)
+        if not self.lines:
+            return ConnectionLost("ffmpeg ended without a word")
+        if self.unresolved:
+            return CameraUnreachable("the camera's name has no address")
+        text = redact(self.lines[-1])[:160]
+        if any(line.endswith(_UNREACHABLE) for line in self.lines):
+            return CameraUnreachable(text)
+        return ConnectionLost(text) if self.lines[-1].endswith(_CLOSED) else ProtocolError(text)

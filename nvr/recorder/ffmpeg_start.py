@@ -1,0 +1,42 @@
+"""The first pictures that ffmpeg hands on: it read them while it looked at the stream, and gives them seconds late, at once."""
+
+from __future__ import annotations
+
+from nvr.media.depacketizer import Assembled
+
+MAX_HELD_US = 5_000_000
+MAX_HELD_BYTES = 32_000_000
+
+
+class StartBuffer:
+    """Holds the first runs until they come as fast as they were taken; then their arrival is known."""
+
+    def __init__(self) -> None:
+        self._held: list[tuple[Assembled, int]] = []
+        self.is_live = False
+
+    def take(self, run: Assembled, arrival_us: int) -> list[tuple[Assembled, int]]:
+        """(run, its arrival in µs) of every run that may be recorded now."""
+        if self.is_live:
+            return [(run, arrival_us)]
+        before = self._held[-1] if self._held else None
+        self._held.append((run, arrival_us))
+        if before is not None:
+            taken = (_newest(run) - _newest(before[0])) * 100 // 9
+            self.is_live = 2 * (arrival_us - before[1]) >= taken
+        waited = arrival_us - self._held[0][1]
+        if self.is_live or waited > MAX_HELD_US or sum(sum(r.sizes) for r, _ in self._held) > MAX_HELD_BYTES:
+            return self.release()
+        return []
+
+    def release(self) -> list[tuple[Assembled, int]]:
+        """What is held; the newest came last, the others before it by their distance."""
+        held, self._held, self.is_live = self._held, [], True
+        if not held:
+            return []
+        last, arrival_us = held[-1]
+        return [(run, arrival_us - (_newest(last) - _newest(run)) * 100 // 9) for run, _ in held]
+
+
+def _newest(run: Assembled) -> int:
+    return run.time + sum(run.durations) - run.durations[-1]

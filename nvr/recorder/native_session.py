@@ -1,0 +1,313 @@
+"""A playing camera between two ticks of the native engine (nvr.recorder.poll_loop): its bytes become pictures, sound and reports."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from core.errors import MinwangError, ProtocolError, StreamStalled
+from nvr.archive.segment_writer import SegmentSink
+from nvr.media import rtcp, rtp
+from nvr.media.arena import Arena
+from nvr.media.audio import AudioAssembler
+from nvr.media.audio_packets import SoundReceiver
+from nvr.media.batch_depacketizer import Region
+from nvr.media.depacketizer import Assembled, Counters, UnitAssembler
+from nvr.media.packet_numbers import NOT_LOOKED_AT
+from nvr.media.reception import Reception
+from nvr.media.rtp import RtpReceiver, probe_of
+from nvr.media.start_points import StartPoints
+from nvr.media.work_budget import HELD_BACK, ROOM, WorkBudget
+from nvr.recorder import crash_marker
+from nvr.recorder.silence import SilenceMemory
+from nvr.recorder.watchdog import FIRST_REQUEST_S, Watchdog
+from nvr.rtsp import message_text
+from nvr.rtsp.camera_socket import CameraSocket
+from nvr.rtsp.client import RtspSession
+from nvr.rtsp.reply_reader import MAX_BODY
+from nvr.streams import NO_KEYFRAME, PACKET_LOSS
+
+log = logging.getLogger(__name__)
+
+MAX_LEFTOVER = ROOM - 65_536
+LOST_BEFORE_DOUBT = 16  # packets of a session, before it is looked whether other channels used their numbers
+MAX_HALF = ROOM // 2  # bytes of a picture that wait for its end
+REPORT_SECONDS = 8.0
+_FRAME = struct.Struct(">cBH")  # $, channel, length
+
+
+class NativeSession:
+    """A playing camera between two ticks."""
+
+    def __init__(
+        self, rtsp: RtspSession, sink: SegmentSink, counters: Counters, *, stall_seconds: float, fragment_ticks: int, now: float,
+        ask_keyframe: Callable[[str], object] = lambda _stream: None, silences: SilenceMemory | None = None,
+        budget: WorkBudget | None = None,
+    ):  # fmt: skip
+        self._rtsp = rtsp
+        self._sink = sink
+        self._counters = counters
+        self.tick_us = self.arrival_us = 0  # now, and when bytes came last
+        self._leftover = b""
+        self.socket = CameraSocket(rtsp.sock, rtsp.early)
+        track = rtsp.track
+        self._assembler = UnitAssembler(track.codec, track.parameter_sets, counters, self._emit, track.clock_rate)
+        self._receiver = RtpReceiver(self._assembler, track.payload_type, probe_of(track), rtsp.ssrc)
+        self._audio = AudioAssembler(rtsp.audio) if rtsp.audio else None
+        self._sound = SoundReceiver(self._audio, counters, rtsp.audio_ssrc) if self._audio else None
+        self._watchdog = Watchdog(now, stall_seconds, silences)
+        self._now = now
+        self._reception = Reception(counters)
+        self._start_points = StartPoints(now, counters)
+        self._ask_keyframe = ask_keyframe
+        self.budget = budget or WorkBudget(now)
+        self._lost_before = counters.lost_packets
+        self._told_numbers = False
+        self._is_held = False  # more lies in its socket
+        self._fir_number = 0
+        self._fragment_ticks = fragment_ticks
+        self.tag = crash_marker.tag(sink.stream)
+        self.phase = 0  # at which of the ticks of a fragment it is read; set by the Ticker
+        self._keepalive_due = now + rtsp.timeout / 2
+        self._report_due = now + REPORT_SECONDS
+        self._channel = rtsp.rtp_channel
+        self._ssrc = 0
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def _emit(self, run: Assembled) -> None:
+        self._sink.fragment(run, self.arrival_us)
+
+    def receive(self, view: memoryview, at: int, room: int) -> int:
+        """Read what has come into view[at : at + room], behind what was left; returns the end. Raises CameraUnreachable."""
+        view[at : at + (kept := len(self._leftover))] = self._leftover
+        size = self.socket.receive(view[at + kept : at + room])
+        self._leftover = b""  # it lies in the view, and is read once
+        self.arrival_us = self.tick_us if size else self.arrival_us
+        self._counters.bytes += size
+        return at + kept + size
+
+    def may_read(self, now: float) -> bool:
+        """Reading it takes no more than its share; False is counted."""
+        self._is_held = not self.budget.is_open(now)
+        if not self._is_held:
+            return True
+        if not self._counters.held_back:
+            log.warning("%s: %s", self._sink.stream, HELD_BACK)
+        self._counters.held_back += 1
+        return False
+
+    @property
+    def room(self) -> int:
+        """Bytes that may be read at once, with what was left."""
+        return min(ROOM, len(self._leftover) + self.budget.room)
+
+    def align(self, arena: Arena, begin: int, end: int) -> int:
+        """Read packet by packet up to where nvr.media.batch_depacketizer can go on; returns where that is."""
+        return self._parse(arena.buffer, arena.view, begin, end, align=True)
+
+    @property
+    def is_aligned(self) -> bool:
+        return self._assembler.between_pictures
+
+    def region(self, begin: int, end: int) -> Region | None:
+        """The bytes as a region for nvr.media.batch_depacketizer; None where they must be read packet by packet."""
+        if not self.is_aligned or self._receiver.has_rival or end - begin < 20:
+            return None
+        t, source = self._rtsp.track, self._receiver.ssrc
+        return Region(self._assembler, begin, end, self._channel, t.payload_type, t.codec == "h265", source)
+
+    def taken(self, arena: Arena, region: Region) -> None:
+        """nvr.media.batch_depacketizer has taken the pictures: keep the rest, read sound and reports. Raises StreamStalled for a BYE."""
+        self._leftover = region.unread(arena.view)
+        for at in region.others:
+            length = arena.buffer[at + 2] << 8 | arena.buffer[at + 3]
+            self._other(arena.buffer, arena.view, at + 4, at + 4 + length, arena.buffer[at + 1])
+        if len(self._leftover) > MAX_HALF:
+            self._read_on(bytearray(self._leftover))
+
+    def _read_on(self, half: bytearray) -> None:
+        """A picture that may be larger than what is read at once: packet by packet, its bytes need not wait for its end."""
+        self._leftover = bytes(half[self._parse(half, memoryview(half), 0, len(half)) :])
+
+    def parse(self, arena: Arena, begin: int, end: int) -> None:
+        """Read the bytes packet by packet."""
+        self._leftover = bytes(arena.view[self._parse(arena.buffer, arena.view, begin, end) : end])
+
+    def due(self, tick: int) -> bool:
+        """Whoever watches gets every tick's pictures at once; the disk is content with fewer, longer fragments."""
+        return (tick + self.phase) % self._fragment_ticks == 0 or self._sink.live is not None
+
+    def finish_tick(self, now: float) -> None:
+        """Hand on what was read (its bytes are good for this tick only) and watch for a stall. Raises CameraError."""
+        if len(self._leftover) > MAX_LEFTOVER:
+            raise ProtocolError("the camera sends bytes that are no media")
+        self._assembler.flush_ready(waiting=bool(self._leftover) or self._is_held)
+        self._flush_audio()
+        self._watch(now)
+
+    def _parse(self, buffer: Any, view: memoryview, position: int, end: int, *, align: bool = False) -> int:
+        """Take the whole interleaved frames (`align`: up to where nvr.media.batch_depacketizer can go on); returns where the rest begins."""
+        packet, unpack = self._receiver.packet, _FRAME.unpack_from
+        heads = message_text.Heads(buffer, end)
+        while position + 12 <= end:
+            mark, on, length = unpack(buffer, position)
+            if mark != b"$":
+                found = self._foreign(buffer, position, end, heads)
+                if found < 0:
+                    break
+                position = found
+                continue
+            following = position + 4 + length
+            if following > end:
+                if length == 0 or (on > 15 and on not in self._rtsp.channels):  # not a frame: we are out of step
+                    position += 1
+                    continue
+                break
+            if on == self._channel and length >= rtp.LEAST and not rtcp.FIRST <= buffer[position + 5] <= rtcp.LAST:
+                packet(buffer, view, position + 4, following)
+                if align and buffer[position + 5] & 0x80 and self._assembler.is_aligned():
+                    return int(following)
+            elif length >= rtcp.LEAST:
+                self._other(buffer, view, position + 4, following, on)
+            position = following
+        return position
+
+    def _other(self, buffer: Any, view: memoryview, at: int, end: int, channel: int) -> None:
+        """Sound, and the sender reports of both tracks; what comes on any further channel is counted."""
+        sound = self._sound
+        if end - at < rtp.LEAST and not rtcp.FIRST <= buffer[at + 1] <= rtcp.LAST:
+            return
+        if rtcp.FIRST <= buffer[at + 1] <= rtcp.LAST:
+            if channel in (self._rtsp.rtcp_channel, self._channel):
+                self._video_rtcp(buffer, at, end)
+            elif sound is not None and channel in (self._rtsp.audio_rtcp_channel, self._rtsp.audio_channel):
+                self._audio_rtcp(sound, buffer, at, end)
+            return
+        if self._counters.lost_packets - self._lost_before >= LOST_BEFORE_DOUBT:
+            self._receiver.other_channel(buffer[at + 2] << 8 | buffer[at + 3], channel)
+        if sound is not None and channel == self._rtsp.audio_channel:
+            sound.packet(buffer, view, at, end)
+        elif self._receiver.ssrc < 0 and channel == self._rtsp.rtcp_channel:
+            self._swap_channels(buffer[at + 1])
+        else:
+            self._counters.foreign_packets += 1
+
+    def _swap_channels(self, second: int) -> None:
+        """Before the first packet: a camera may number the pair the other way round. Only RTP tells."""
+        if second & 0x7F == self._rtsp.track.payload_type:
+            self._channel, self._rtsp.rtcp_channel = self._rtsp.rtcp_channel, self._channel
+
+    def _video_rtcp(self, buffer: Any, at: int, end: int) -> None:
+        """Each packet of a compound one (RFC 3550, 6.1)."""
+        for _ in range(rtcp.MAX_COMPOUND):
+            if at + rtcp.LEAST > end:
+                return
+            kind, size = buffer[at + 1], 4 + 4 * (buffer[at + 2] << 8 | buffer[at + 3])
+            if kind == rtcp.SENDER_REPORT and at + 20 <= end:
+                self._sender_report(buffer, at)
+            elif kind == rtcp.BYE and self._ended_by(buffer, at, min(end, at + size)):
+                raise StreamStalled("the camera ended the stream (RTCP BYE)")
+            at += size
+
+    def _ended_by(self, buffer: Any, at: int, end: int) -> bool:
+        """The BYE names the source of our pictures."""
+        own = {self._receiver.ssrc if self._receiver.ssrc >= 0 else self._ssrc} - {0}
+        return not own or bool(own & rtcp.bye_sources(buffer, at, end))
+
+    def _audio_rtcp(self, sound: SoundReceiver, buffer: Any, at: int, end: int) -> None:
+        camera_us, time = sound.report(buffer, at, end)
+        if camera_us:
+            self._sink.audio_report(camera_us, time)
+
+    def _flush_audio(self) -> None:
+        if self._audio is not None and (run := self._audio.take()) is not None:
+            self._sink.audio(run, self._audio.track, self.arrival_us)
+
+    def _foreign(self, buffer: Any, position: int, end: int, heads: message_text.Heads) -> int:
+        """Skip an RTSP reply, or resynchronise; -1 where more bytes are needed."""
+        if buffer[position : position + 5] == b"RTSP/":
+            message = heads.after_message(position, MAX_BODY)
+            if message is not None:
+                self._hear_keepalive(message[0])
+                return min(end, message[1])
+            if end - position <= message_text.MAX_HEAD:
+                return -1
+        pattern = b"$" + bytes((self._channel,))
+        found: int = buffer.find(pattern, position + 1, end)
+        return found if found >= 0 else end - 1
+
+    def _hear_keepalive(self, head: bytes) -> None:
+        """The answer to a keep-alive. A refused one is sent again where another nonce or another method may help."""
+        status = head[9:12]
+        if status == b"401":
+            if self._rtsp.auth.challenge([v for k, v in message_text.fields(head)[1] if k == "www-authenticate"]):
+                self.socket.send(self._rtsp.request(self._rtsp.keepalive))
+        elif status[:1] in (b"4", b"5") and self._rtsp.keepalive != "OPTIONS":
+            self._rtsp.keepalive = "OPTIONS"
+            self.socket.send(self._rtsp.request("OPTIONS"))
+        elif status[:1] == b"2":
+            self._rtsp.auth.accepted()
+            self._watchdog.sign(self._now)
+
+    def _sender_report(self, buffer: Any, at: int) -> None:
+        ssrc = int.from_bytes(buffer[at + 4 : at + 8], "big")
+        if self._receiver.is_foreign(ssrc) or self._receiver.ssrc not in (-1, ssrc):  # an old session's clock is not this one's
+            return
+        self._ssrc = ssrc
+        if self._reception.agrees(int.from_bytes(buffer[at + 20 : at + 24], "big")):
+            self._watchdog.sign(self._now)
+        camera_us, ts = rtcp.sender_report(buffer, at)
+        if camera_us:
+            self._sink.sender_report(camera_us, self._assembler.unwrapped(ts), self.arrival_us)
+
+    def _watch(self, now: float) -> None:
+        """Pictures prove that a stream lives; a keyframe is asked for where they cannot be recorded without. Raises StreamStalled."""
+        assembler, self._now = self._assembler, now
+        if self._watchdog.check(now, assembler.seen, waits=assembler.waits_for_keyframe):
+            self._request_keyframe()
+        assembler.accept(self._start_points.observe(now, self._watchdog.waited(now) if assembler.seen else 0.0))
+        if assembler.waits_for_keyframe and assembler.seen:
+            self._tell_waiting(now)
+        if assembler.ignores_numbers and not self._told_numbers:
+            self._told_numbers = True
+            log.warning("%s: %s", self._sink.stream, NOT_LOOKED_AT, extra={"stream": self._sink.stream})
+        if now >= self._keepalive_due or self._watchdog.wants_sign(now):
+            self._keepalive_due = now + self._rtsp.timeout / 2
+            self.socket.send(self._rtsp.request(self._rtsp.keepalive))
+        if now >= self._report_due:
+            self._report_due = now + REPORT_SECONDS
+            self._send_rtcp(self._reception.report(self._ssrc, (self._assembler.next_seq - 1) & 0xFFFF))
+            self.socket.fit(REPORT_SECONDS)
+
+    def _tell_waiting(self, now: float) -> None:
+        """Pictures arrive and cannot be recorded before a keyframe, the first one or one behind a lost one: a gap with this cause."""
+        if self._watchdog.waited(now) > FIRST_REQUEST_S:
+            lost = self._assembler.keyframe_was_lost
+            self._sink.start_gap(
+                PACKET_LOSS if lost else NO_KEYFRAME, self._assembler.waits_for, self._sink.wall_us(self.tick_us)
+            )
+
+    def _request_keyframe(self) -> None:
+        """By RTCP where the camera offers it, and by whoever can reach it otherwise (ONVIF)."""
+        source = self._receiver.ssrc if self._receiver.ssrc >= 0 else self._ssrc
+        if offers := self._rtsp.track.feedback:
+            self._fir_number = (self._fir_number + 1) & 255
+            self._send_rtcp(rtcp.keyframe_request("pli" if "pli" in offers else "fir", source, self._fir_number))
+        self._ask_keyframe(self._sink.stream)
+
+    def _send_rtcp(self, packet: bytes) -> None:
+        self.socket.send(struct.pack(">cBH", b"$", self._rtsp.rtcp_channel, len(packet)) + packet)
+
+    def close(self) -> None:
+        """Store what is complete, say goodbye, release the socket."""
+        rest = bytearray(self._leftover + self.socket.unread())
+        with contextlib.suppress(MinwangError):  # the session is over anyway
+            self._parse(rest, memoryview(rest), 0, len(rest))
+        self._assembler.flush()
+        self._flush_audio()
+        self.socket.send(self._rtsp.request("TEARDOWN"))
+        self.socket.close()

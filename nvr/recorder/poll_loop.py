@@ -1,0 +1,229 @@
+"""The native engine: one tick empties every camera's socket and parses what came.
+
+A session is set up in asyncio (nvr.rtsp.client); from then on its socket belongs to the Ticker, which reads all sockets of the worker
+into one reused buffer five times a second. Wake-ups, not parsing, are what recording costs (docs/design/recorder.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from time import thread_time
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from core.clock import Clock
+from core.errors import MinwangError, ProtocolError
+from nvr.archive.segment_writer import SegmentSink
+from nvr.clock.station_clock import StationClock
+from nvr.media.arena import Arena, ArenaPool
+from nvr.media.batch_depacketizer import Region, take_apart
+from nvr.media.depacketizer import Counters
+from nvr.media.work_budget import ROOM, WorkBudget
+from nvr.recorder import crash_marker
+from nvr.recorder.crash_marker import BlackBox
+from nvr.recorder.native_session import NativeSession as NativeSession
+from nvr.recorder.silence import SilenceMemory
+from nvr.rtsp.client import open_session
+from nvr.streams import StreamSpec
+
+log = logging.getLogger(__name__)
+
+TICK = 0.2
+GROUP = 256  # cameras taken apart at once, at most
+FEW = 25  # a small recorder's cameras are spread over the ticks by so many
+ARENA = 32 * 1024 * 1024
+ROUNDS = 4  # how often a socket that fills its room is read again in one tick
+_SEVERAL = crash_marker.tag(crash_marker.SEVERAL)
+
+
+class Ticker:
+    """Runs all native sessions of a worker."""
+
+    def __init__(self, clock: Clock, submit: Callable[[ArenaPool, list[Arena]], None]):
+        self.station = StationClock(clock)
+        self.box: BlackBox | None = None  # hears whose bytes are being read
+        self.careful = False  # every camera's bytes alone: somebody's killed the last recorder
+        self._submit = submit  # hands what was collected to the writers, who release the arenas
+        self._sessions: set[NativeSession] = set()
+        self._pool = ArenaPool(ARENA)
+        self._ticks = 0
+        self.late_ticks = 0
+
+    def add(self, session: NativeSession) -> None:
+        # Taken apart together many are cheaper; of a few, spread over the ticks, fewer bytes lie in memory at once.
+        self._sessions.add(session)
+        count = len(self._sessions)
+        session.phase = (count - 1) // (FEW if count <= 2 * FEW else GROUP)
+        if count == 2 * FEW + 1:
+            for one in self._sessions:
+                one.phase = 0
+
+    def remove(self, session: NativeSession) -> None:
+        self._sessions.discard(session)
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            now = loop.time()
+            self.tick(now, self.station.read())
+            ended = loop.time()
+            self.late_ticks += ended > due + TICK
+            due = max(due + TICK, ended)
+            await asyncio.sleep(due - ended)
+
+    def tick(self, now: float, arrival_us: int) -> None:
+        """Empty the sockets that are due and hand on what came."""
+        self._ticks += 1
+        due = [s for s in self._sessions if s.due(self._ticks)]
+        for session in self._sessions:
+            if session.socket.reading:  # more often than it is polled
+                session.socket.drain()
+        waiting, used = due, list[Arena]()
+        for _ in range(ROUNDS):
+            queue, waiting = [s for s in waiting if s.may_read(now)], []
+            while queue:
+                arena = self._pool.take()
+                used.append(arena)
+                queue, more = self._read(arena, queue, arrival_us)
+                waiting += more
+        for session in due:
+            if session in self._sessions:
+                self._finish(session, now)
+        if self.box is not None:
+            self.box.idle()
+        self._submit(self._pool, used)
+
+    def _read(
+        self, arena: Arena, queue: list[NativeSession], arrival_us: int
+    ) -> tuple[list[NativeSession], list[NativeSession]]:
+        """Read as many sockets as the arena holds; returns the sessions not yet read, and those that had more to say."""
+        at = 0
+        read: list[tuple[NativeSession, int, int]] = []
+        full: list[NativeSession] = []
+        left: list[NativeSession] = []
+        for count, session in enumerate(queue):
+            if count == GROUP or at + ROOM > ARENA - 64:
+                left = queue[count:]
+                break
+            session.tick_us = arrival_us
+            try:
+                room = session.room
+                end = session.receive(arena.view, at, room)
+            except MinwangError as e:
+                self._end(session, e)
+                continue
+            if end == at + room:
+                full.append(session)
+            if end > at:
+                read.append((session, at, end))
+            at = end
+        self._take_apart(arena, read)
+        return left, full
+
+    def _take_apart(self, arena: Arena, read: list[tuple[NativeSession, int, int]]) -> None:
+        regions: list[Region | None] = [None] * len(read)
+        if not self.careful:
+            read = [(s, begin if s.is_aligned else self._align(s, arena, begin, end), end) for s, begin, end in read]
+            regions = [session.region(begin, end) for session, begin, end in read]
+        wanted = [r for r in regions if r is not None]
+        if wanted:
+            self._together(arena, wanted)
+        for (session, begin, end), region in zip(read, regions, strict=True):
+            if region is not None:
+                session.budget.charge(region.seconds)
+            if region is not None and region.used >= 0:
+                self._taken(session, arena, region)
+            else:
+                self._one_by_one(session, session.parse, arena, begin, end)
+
+    def _together(self, arena: Arena, regions: list[Region]) -> None:
+        if self.box is not None:
+            self.box.at(_SEVERAL)
+        take_apart(arena, regions)
+
+    def _taken(self, session: NativeSession, arena: Arena, region: Region) -> None:
+        began = thread_time()
+        self._guarded(session, session.taken, arena, region)
+        session.budget.spent(thread_time() - began, region.end - region.begin)
+
+    def _finish(self, session: NativeSession, now: float) -> None:
+        began = thread_time()
+        self._guarded(session, session.finish_tick, now)
+        session.budget.charge(thread_time() - began)
+
+    def _align(self, session: NativeSession, arena: Arena, begin: int, end: int) -> int:
+        at = self._one_by_one(session, session.align, arena, begin, end)
+        return end if at is None else int(at)
+
+    def _one_by_one(self, session: NativeSession, step: Callable[..., Any], arena: Arena, begin: int, end: int) -> Any:
+        """Read packet by packet, on the camera's own account."""
+        began = thread_time()
+        try:
+            return self._guarded(session, step, arena, begin, end)
+        finally:
+            session.budget.spent(thread_time() - began, end - begin)
+
+    def _guarded(self, session: NativeSession, step: Callable[..., Any], *arguments: Any) -> Any:
+        """One camera's bytes may end its own session, never another's. Returns what `step` does, None where it failed."""
+        if self.box is not None:
+            self.box.at(session.tag)
+        try:
+            return step(*arguments)
+        except MinwangError as e:
+            self._end(session, e)
+        except Exception:
+            log.exception("a stream broke the parser")
+            self._end(session, ProtocolError("the stream broke the recorder's parser; its log holds the details"))
+        return None
+
+    def _end(self, session: NativeSession, error: BaseException) -> None:
+        self._sessions.discard(session)
+        if not session.done.done():
+            session.done.set_exception(error)
+
+
+class NativeEngine:
+    """Records one stream until it fails or the task is cancelled."""
+
+    name = "native"
+
+    def __init__(self, ticker: Ticker, fragment_seconds: float, stall_seconds: float):
+        self._ticker = ticker
+        self._fragment_ticks = max(1, round(fragment_seconds / TICK))
+        self._stall_seconds = stall_seconds
+        self.ask_keyframe: Callable[[str], object] = lambda _stream: None  # hears which stream waits for one
+        self._silences: WeakKeyDictionary[SegmentSink, SilenceMemory] = WeakKeyDictionary()
+        self._budgets: WeakKeyDictionary[SegmentSink, WorkBudget] = WeakKeyDictionary()
+
+    def way(self, _stream: str) -> str:
+        """Its media comes over TCP always."""
+        return ""
+
+    async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[str], object]) -> None:
+        """Raises CameraError when the stream ends, for whatever reason."""
+        opening, box = open_session(spec.url, spec.login, audio=spec.audio), self._ticker.box
+        rtsp = await (opening if box is None else box.during(crash_marker.tag(sink.stream), opening))
+        connected(rtsp.silent)
+        sink.begin_session(rtsp.audio)
+        now = asyncio.get_running_loop().time()
+        session = NativeSession(
+            rtsp,
+            sink,
+            counters,
+            stall_seconds=self._stall_seconds,
+            fragment_ticks=self._fragment_ticks,
+            now=now,
+            ask_keyframe=self.ask_keyframe,
+            silences=self._silences.setdefault(sink, SilenceMemory()),
+            budget=self._budgets.setdefault(sink, WorkBudget(now)),
+        )
+        self._ticker.add(session)
+        try:
+            await session.done
+        finally:
+            self._ticker.remove(session)
+            session.close()
+            sink.end_session()

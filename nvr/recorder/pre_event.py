@@ -1,0 +1,70 @@
+"""Recording on events: pictures pass through a bounded memory, and go to disk only around an event.
+
+The camera is connected all the time, so that what happened before the event is there (the pre-roll). The
+memory holds whole GOPs; its oldest ones go when it is longer than the pre-roll or larger than its bound.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from nvr.archive.segment_writer import SegmentSink
+from nvr.media import iovec
+from nvr.media.depacketizer import Assembled
+
+PRE_ROLL_US = 10_000_000
+MAX_BYTES = 16_000_000
+
+
+class EventSink(SegmentSink):
+    """A SegmentSink with a gate in front. `trigger` opens it."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self._memory: deque[tuple[Assembled, int]] = deque()
+        self._bytes = 0
+        self._until_us = 0
+
+    def trigger(self, until_us: int) -> None:
+        """Keep from the pre-roll up to `until_us`."""
+        self._until_us = max(self._until_us, until_us)
+
+    def rest(self) -> None:
+        super().rest()
+        self._memory.clear()
+        self._bytes = 0
+
+    def fragment(self, run: Assembled, arrival_us: int) -> None:
+        if arrival_us < self._until_us:
+            while self._memory:
+                super().fragment(*self._memory.popleft())
+            self._bytes = 0
+            super().fragment(run, arrival_us)
+            return
+        if self.segment is not None:
+            if not run.key:  # the GOP is kept whole
+                super().fragment(run, arrival_us)
+                return
+            self.end_session()
+            self.start_gap("schedule", "between events", self.wall_us(arrival_us))
+        elif self.in_gap and self.timeline.last_cause != "schedule":  # what the gap began with is over
+            self.start_gap("schedule", "between events", self.wall_us(arrival_us))
+        run.parts = [iovec.joined(run.parts)]  # slices of the receive buffer do not live so long
+        self._memory.append((run, arrival_us))
+        self._bytes += sum(run.sizes)
+        self._forget(arrival_us)
+
+    def _forget(self, now_us: int) -> None:
+        """Drop the oldest GOP while the next one begins early enough, or the memory is too large."""
+        while self._memory:
+            second = next((i for i, (run, _) in enumerate(self._memory) if i and run.key), None)
+            if second is None:
+                if self._bytes > MAX_BYTES:
+                    self._memory.clear()
+                    self._bytes = 0
+                return
+            if self._bytes <= MAX_BYTES and self._memory[second][1] > now_us - PRE_ROLL_US:
+                return
+            for _ in range(second):
+                self._bytes -= sum(self._memory.popleft()[0].sizes)

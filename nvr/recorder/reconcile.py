@@ -1,0 +1,264 @@
+"""Desired against observed: the recorder's wanted streams from the database, its state back into it."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.onboarding import own_account
+from cameras.registry import registry
+from cameras.tables import Camera, Stream
+from core.clock import Clock, from_microseconds
+from core.database import Database
+from core.errors import SecretError
+from core.network.authenticator import ClearLogin
+from core.secrets import Vault
+from nvr.archive.short_holes import HourCounts
+from nvr.media.depacketizer import Counters
+from nvr.media.packet_numbers import NOT_LOOKED_AT
+from nvr.media.start_points import NO_IDR
+from nvr.media.work_budget import HELD_BACK
+from nvr.recorder import quarantine, schedule, stream_status
+from nvr.recorder.recorder import Recorder
+from nvr.recorder.watchdog import REQUEST_AGAIN_S
+from nvr.rtsp import server_memory
+from nvr.storage import volumes
+from nvr.storage.rendezvous import score
+from nvr.streams import NO_KEYFRAME, StreamFacts, StreamSpec, StreamState
+from nvr.tables import StreamStatus, Worker
+
+log = logging.getLogger(__name__)
+
+JUMP_SECONDS = 300.0
+KEYFRAME_WANTED_SECONDS = REQUEST_AGAIN_S + 5.0  # a stream that waits for a keyframe asks so often
+
+
+@dataclass(slots=True)
+class Desired:
+    """The streams wanted now, and, apart from that, what was observed of each."""
+
+    specs: list[StreamSpec]
+    facts: dict[str, StreamFacts]
+
+    @property
+    def streams(self) -> list[str]:
+        return [s.id for s in self.specs]
+
+
+def shard(camera: str, workers: int) -> int:
+    """Rendezvous hashing: another number of workers moves as few cameras as can be."""
+    return max(range(workers), key=lambda w: score(camera, f"worker {w}"))
+
+
+async def desired(
+    session: AsyncSession,
+    vault: Vault,
+    default_engine: str,
+    *,
+    now: datetime,
+    zone: ZoneInfo,
+    worker: int = 0,
+    workers: int = 1,
+) -> Desired:
+    """What recorder `worker` of `workers` has to record at `now`."""
+    known = await session.execute(select(StreamStatus.stream, StreamStatus.fell_back_at, StreamStatus.quarantined_at))
+    before = {stream: (fell_back, quarantined) for stream, fell_back, quarantined in known}
+    logins: dict[str | None, tuple[str, str] | None] = {}
+    sealed_elsewhere: set[str | None] = set()
+    found = Desired([], {})
+    wanting = await own_account.wanting(session)
+    for camera in await registry.cameras(session):
+        if shard(camera.id, workers) != worker:
+            continue
+        first_use = not any(stream.id in before for stream in camera.streams)
+        if first_use and own_account.waits(camera, wanting):
+            continue
+        if camera.credential not in logins:
+            try:
+                logins[camera.credential] = await registry.login(session, vault, camera.credential)
+            except SecretError as e:  # its cameras wait for the password; the others are recorded
+                log.error("the cameras of credential '%s' are not recorded: %s", camera.credential, e)
+                logins[camera.credential], sealed_elsewhere = None, sealed_elsewhere | {camera.credential}
+        for stream in camera.streams:
+            if not (stream.record and stream.url and _is_time(stream, now, zone)):
+                continue
+            login = logins[camera.credential]
+            if login is not None and registry.allows_clear(camera):
+                login = ClearLogin(login)
+            found.specs.append(
+                StreamSpec(
+                    stream.id, stream.url, login, stream.engine or default_engine, audio=stream.audio,
+                    on_event=stream.schedule == schedule.ON_EVENT,
+                )
+            )  # fmt: skip
+            fell_back_at, quarantined_at = before.get(stream.id, (None, None))
+            found.facts[stream.id] = StreamFacts(
+                refused=camera.refused_at is not None or camera.credential in sealed_elsewhere,
+                quarantined=quarantine.applies(quarantined_at, now),
+                fell_back_at=fell_back_at,
+                has_digest=camera.rtsp_digest_at is not None,
+            )
+    return found
+
+
+def _is_time(stream: Stream, now: datetime, zone: ZoneInfo) -> bool:
+    """By its schedule; a stream whose schedule cannot be read is recorded always, and ends nobody else's recording."""
+    try:
+        return schedule.includes(stream.schedule, now, zone)
+    except ValueError as e:
+        log.error("the schedule of %s cannot be read (%s), so it is recorded always; correct it in the inventory", stream.id, e)
+        return True
+
+
+async def recorders_alive(database: Database, clock: Clock) -> bool:
+    """A recorder wrote its state within the last quarter of a minute."""
+    async with database.reading() as session:
+        query = select(Worker.name).where(Worker.role == "recorder", Worker.seen_at > clock.now() - timedelta(seconds=15))
+        return (await session.scalars(query)).first() is not None
+
+
+async def bit_rates(session: AsyncSession, now: datetime) -> dict[str, float]:
+    """Bits a second of each stream that is to be recorded and is, as observed within the last minute."""
+    query = (
+        select(StreamStatus.stream, StreamStatus.bitrate)
+        .join(Stream, Stream.id == StreamStatus.stream)
+        .join(Camera, Camera.id == Stream.camera)
+        .where(StreamStatus.state == "recording", stream_status.is_fresh(now), Stream.record, Camera.retired.is_(False))
+    )
+    return {row.stream: row.bitrate for row in await session.execute(query)}
+
+
+async def note_digest(session: AsyncSession, cameras: Collection[str], now: datetime) -> None:
+    """Keep that the cameras' RTSP servers offered Digest; when they first did stays."""
+    if cameras:
+        first = update(Camera).where(Camera.id.in_(sorted(cameras)), Camera.rtsp_digest_at.is_(None))
+        await session.execute(first.values(rtsp_digest_at=now))
+
+
+class KeyframeIntervals:
+    """How far apart each stream's keyframes are, from counters that are looked at every few seconds."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, tuple[int, float, float | None]] = {}  # keyframes, since when, the interval before
+
+    def observe(self, state: StreamState, now: float) -> float | None:
+        """Seconds between the newest keyframes, or since the newest where that is longer; None where nothing is known."""
+        count = state.counters.keyframes
+        known, at, interval = self._before.get(state.spec.id, (count, now, None))
+        if state.state != "recording":
+            self._before[state.spec.id] = (count, now, None)
+            return None
+        if count != known:
+            known, at, interval = count, now, (now - at) / (count - known) if count > known else None
+        self._before[state.spec.id] = (known, at, interval)
+        return max(interval or 0.0, now - at) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Streams of which something was written into their cameras' files."""
+
+    refused: set[StreamState]
+    with_digest: set[StreamState]
+
+
+class StatusWriter:
+    """Writes each stream's observed state, with rates since the last time."""
+
+    def __init__(self, recorder: Recorder, clock: Clock, worker: str):
+        self._recorder = recorder
+        self._clock = clock
+        self._worker = worker
+        self._before: dict[str, tuple[float, Counters]] = {}
+        self._jumps: dict[str, float] = {}
+        self._keyframes = KeyframeIntervals()
+        self._written: set[str] = set()
+        self._holes = HourCounts()
+
+    async def write(self, session: AsyncSession, url: str, pid: int) -> Told:
+        """Returns what it wrote of cameras; give it to `stored` behind the commit."""
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        await session.merge(Worker(name=self._worker, role="recorder", url=url, pid=pid, seen_at=now))
+        await volumes.store_state(session, self._clock, self._recorder.volumes.disks)
+        told = await self._tell(session, now)
+        rows = [self._row(state, now, monotonic) for state in list(self._recorder.streams.values())]
+        for row in rows:
+            if row["stream"] not in self._written:  # another worker may have had it before
+                await session.merge(StreamStatus(**row))
+                self._written.add(row["stream"])
+        if rows:
+            await session.execute(update(StreamStatus), rows)  # one statement for all, by primary key
+        await self._holes.write(session, now, {n: s.sink.timeline for n, s in self._recorder.streams.items()})
+        return told
+
+    async def _tell(self, session: AsyncSession, now: datetime) -> Told:
+        """Refusals and offers of Digest, once: behind that a person may have acted, and nobody must undo it."""
+        streams = list(self._recorder.streams.values())
+        told = Told(
+            {s for s in streams if s.refused is not None and not s.facts.refused},
+            {s for s in streams if server_memory.offered_digest(s.spec.url) and not s.facts.has_digest},
+        )
+        if told.refused:
+            refused = [s.spec.id.partition("/")[0] for s in told.refused]
+            for camera in await session.scalars(select(Camera).where(Camera.id.in_(refused), Camera.refused_at.is_(None))):
+                camera.refused_at = now
+        await note_digest(session, {s.spec.id.partition("/")[0] for s in told.with_digest}, now)
+        return told
+
+    def stored(self, told: Told) -> None:
+        """What `write` returned is committed."""
+        self._holes.stored()
+        for state in told.refused:
+            state.facts = replace(state.facts, refused=True)
+        for state in told.with_digest:
+            state.facts = replace(state.facts, has_digest=True)
+
+    def _row(self, state: StreamState, now: datetime, monotonic: float) -> dict[str, Any]:
+        c = state.counters
+        before_at, before = self._before.get(state.spec.id, (monotonic - 1e9, Counters()))
+        seconds = max(monotonic - before_at, 1e-3)
+        packets, lost = c.packets - before.packets, c.lost_packets - before.lost_packets
+        self._before[state.spec.id] = (monotonic, replace(c))
+        # Fades: a jump in a minute is told for as long as it takes to be believed.
+        self._jumps[state.spec.id] = jumps = self._jumps.get(state.spec.id, 0.0) * math.exp(-seconds / JUMP_SECONDS) + max(
+            0, c.timestamp_jumps - before.timestamp_jumps
+        )
+        sink = state.sink
+        cause, detail = state.cause, state.detail
+        if state.state == "recording" and monotonic - state.keyframe_wanted_at < KEYFRAME_WANTED_SECONDS:
+            cause, detail = NO_KEYFRAME, "pictures arrive, and the keyframe without which they cannot be shown is waited for"
+        elif state.state == "recording":
+            detail = "; ".join([*notes(c, before), *([detail] if detail else [])])
+        return {
+            "stream": state.spec.id, "worker": self._worker, "state": state.state, "engine": state.engine, "cause": cause[:20],
+            "fell_back_at": state.fell_back_at,
+            "detail": detail[:200],
+            "at": now, "since": now - timedelta(seconds=monotonic - state.since),
+            "last_picture": from_microseconds(sink.covered_until) if sink.covered_until and sink.segments_made else None,
+            "fps": (c.frames - before.frames) / seconds, "bitrate": (c.bytes - before.bytes) * 8 / seconds,
+            "foreign_packets": c.foreign_packets, "skipped_units": c.skipped_units, "damaged_units": c.damaged_units,
+            "duplicate_packets": c.duplicate_packets, "start_points": c.start_points, "held_back": c.held_back,
+            "short_holes": sink.timeline.short_holes, "short_hole_seconds": sink.timeline.short_holes_us / 1e6,
+            "packets": c.packets, "lost_packets": c.lost_packets, "loss": lost / (packets + lost) if packets + lost > 0 else 0.0,
+            "reconnects": max(state.reconnects, 0), "jumps": round(jumps, 2),
+            "keyframe_seconds": self._keyframes.observe(state, monotonic),
+            "clock_offset": sink.clock.offset_us / 1e6 if sink.clock.offset_us is not None else None,
+        }  # fmt: skip
+
+
+def notes(now: Counters, before: Counters) -> list[str]:
+    """What the status of a stream that is recorded says beside."""
+    found = {
+        NO_IDR: now.start_points > before.start_points,
+        HELD_BACK: now.held_back > before.held_back,
+        NOT_LOOKED_AT: now.unordered_packets > before.unordered_packets,
+    }
+    return [text for text, holds in found.items() if holds]

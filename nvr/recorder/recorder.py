@@ -1,0 +1,328 @@
+"""The recorder: a set of wanted streams, each kept recording by its own small task.
+
+`want` is the desired state; calling it again with another set starts, stops or restarts only what
+differs. Reconnects follow a ladder with jitter under one connection budget (nvr.rtsp.storm_guard); a refused
+credential is not tried again until the stream's description changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+
+from core.clock import SECOND, Clock, from_microseconds, to_microseconds
+from core.errors import CameraError, CameraRefused, StationFault
+from core.network.connect_limiter import ConnectionBudget, subnet_of
+from core.settings import RecorderSettings
+from core.tasks import BackgroundTasks, end, spawn
+from nvr.archive.archive_log import ArchiveDatabase
+from nvr.archive.segment_writer import LiveTap, SegmentSink
+from nvr.archive.timeline import Covered
+from nvr.engine_choice import FFMPEG, TRIAL_S
+from nvr.media.depacketizer import Counters
+from nvr.media.fmp4 import TIMESCALE
+from nvr.recorder.engines import Engines
+from nvr.recorder.poll_loop import Ticker
+from nvr.recorder.pre_event import EventSink
+from nvr.refiling.refiling import Refiler
+from nvr.rtsp.storm_guard import StallGuard
+from nvr.storage.volumes import Disk, VolumeSet
+from nvr.streams import NOTHING_KNOWN, StreamFacts, StreamSpec, StreamState
+
+log = logging.getLogger(__name__)
+
+LADDER = (1, 2, 5, 10, 30, 60)  # seconds before the next attempt
+STEADY_SECONDS = 30  # recording this long starts the ladder anew
+
+
+class Recorder:
+    def __init__(
+        self, settings: RecorderSettings, volumes: VolumeSet, archive: ArchiveDatabase, clock: Clock,
+        budget: ConnectionBudget | None = None,
+    ):  # fmt: skip
+        """`budget`: that of all processes of the station; without it connections are counted here alone."""
+        self._settings = settings
+        self.volumes = volumes
+        self._archive = archive
+        self._clock = clock
+        volumes.on_change = self._volume_changed
+        volumes.on_flush_failed = self._flush_failed
+        archive.paths = {d.number: d.path for d in volumes.disks}
+        archive.unlink_failed = lambda number, error: volumes.report(volumes[number], error)
+        self.ticker = Ticker(clock, volumes.submit)
+        self.ticker.station.on_step = self._clock_stepped
+        self._refiler = Refiler(archive)
+        self.clock_kept_in: Path | None = None  # since when the station's clock runs as it does
+        self.budget = budget or ConnectionBudget(clock, settings.connect_rate, settings.connects_per_subnet)
+        self.budget.told = lambda why: archive.announce("station.connections_unshared", None, detail=why)
+        self.guard = StallGuard(clock)
+        self.engines = Engines(settings, self.ticker, volumes, archive, clock, self._keyframe_wanted)
+        self.keyframe_wanted: Callable[[str], object] = lambda _stream: None  # hears which stream waits for one
+        self.streams: dict[str, StreamState] = {}
+        self.tasks = BackgroundTasks(clock)
+        self._wanting = asyncio.Lock()
+        self._live: dict[str, LiveTap] = {}
+        self._left: dict[str, StreamState] = {}  # recorded by this run and not wanted any more: the clock may have been wrong
+        self.volume_back: Callable[[int], object] = lambda _number: None
+        self.stream_removed: Callable[[str], object] = lambda _stream: None
+
+    def _keyframe_wanted(self, stream: str) -> None:
+        if (state := self.streams.get(stream)) is not None:
+            state.keyframe_wanted_at = self._clock.monotonic()
+        self.keyframe_wanted(stream)
+
+    async def start(self) -> None:
+        await asyncio.to_thread(self.volumes.start)
+        self.tasks.run_forever("poll loop", self.ticker.run, essential=True)
+        self.tasks.run_forever("archive writer", self._archive.run, essential=True)
+        self.tasks.run_forever("watch over the volumes", self.volumes.watch, essential=True)
+        await self._refiler.begin(to_microseconds(self._clock.now()), self.clock_kept_in)
+        self.tasks.run_forever("correcting what a wrong clock filed", self._refiler.run)
+        self.tasks.run_forever("watching for the proof of the clock", self._refiler.watch)
+
+    async def stop(self) -> None:
+        """End every stream, write out everything, store the last facts."""
+        await end(*(s.task for s in self.streams.values()))
+        await self.tasks.close()
+        await asyncio.to_thread(self.volumes.stop)
+        await asyncio.sleep(0)  # facts that the writer threads handed over
+        await self._archive.drain()
+        await self._refiler.finish()
+
+    def _clock_stepped(self, by_us: int) -> None:
+        """The station's clock was set: streams go over to it at their next keyframe."""
+        log.warning("the station's clock was set by %+.1f s; what was filed since it ran wrong is corrected", by_us / SECOND)
+        since = from_microseconds(self.ticker.station.since_us)
+        self._archive.announce("station.clock_stepped", None, by_seconds=round(by_us / SECOND, 3), since=since.isoformat())
+        self._refiler.clock_stepped(by_us, {*self.streams, *self._left})
+        for state in (*self.streams.values(), *self._left.values()):
+            state.sink.clock_stepped(by_us)
+
+    def _volume_changed(self, disk: Disk) -> None:
+        if disk.usable:
+            self.volume_back(disk.number)
+        self._archive.announce("volume." + disk.state, None, volume=disk.number, folder=str(disk.path), detail=disk.detail)
+
+    def _flush_failed(self, disk: Disk) -> None:
+        self._archive.announce("volume.flush_failed", None, volume=disk.number, folder=str(disk.path), detail=disk.detail)
+
+    def trigger(self, camera: str, until_us: int) -> None:
+        """An event: keep the camera's on-event streams from their pre-roll up to `until_us`."""
+        for kind in ("main", "sub"):
+            state = self.streams.get(f"{camera}/{kind}")
+            if state is not None and isinstance(state.sink, EventSink):
+                state.sink.trigger(until_us)
+
+    async def want(
+        self,
+        specs: Iterable[StreamSpec],
+        covered: Mapping[str, Covered] | None = None,
+        facts: Mapping[str, StreamFacts] | None = None,
+    ) -> None:
+        """Make these the recorded streams: what is wanted otherwise than before, and what died, is started again.
+
+        `covered` says where each one's archive ended (nvr.archive.recovery); `facts` what was observed of it before.
+        """
+        async with self._wanting:
+            await self._want({s.id: s for s in specs}, covered or {}, facts or {})
+
+    async def _want(
+        self, wanted: Mapping[str, StreamSpec], covered: Mapping[str, Covered], known: Mapping[str, StreamFacts]
+    ) -> None:
+        gone = [state for key, state in self.streams.items() if wanted.get(key) != state.spec or not state.alive]
+        why = {state.spec.id: _CHANGED if state.alive else _DIED for state in gone}
+        await end(*(state.task for state in gone))
+        for state in gone:
+            del self.streams[state.spec.id]
+            if state.spec.id not in wanted:
+                self._remove(state)
+        before = {key: (state, _CHANGED) for key, state in self._left.items() if key in wanted}
+        before |= {state.spec.id: (state, why[state.spec.id]) for state in gone}
+        for key, spec in wanted.items():
+            if key in self.streams:
+                self.streams[key].hear(known.get(key, NOTHING_KNOWN))
+            else:
+                self._add(spec, covered.get(key), before.get(key), known.get(key, NOTHING_KNOWN))
+                self._left.pop(key, None)
+
+    def _remove(self, state: StreamState) -> None:
+        if state.sink.covered_until is not None:
+            state.sink.rest()
+            state.sink.start_gap("schedule", "no longer recorded", to_microseconds(self._clock.now()))
+            self._left[state.spec.id] = state
+        if self._live.pop(state.spec.id, None) is not None:
+            self.stream_removed(state.spec.id)
+
+    def tap(self, stream: str, tap: LiveTap | None) -> bool:
+        """Hand the stream's fragments to `tap` as they are made, over all restarts, until it is removed."""
+        state = self.streams.get(stream)
+        if state is None:
+            return False
+        if tap is None:
+            self._live.pop(stream, None)
+        else:
+            self._live[stream] = tap
+        state.sink.live = tap
+        return True
+
+    def _add(
+        self,
+        spec: StreamSpec,
+        covered: Covered | None,
+        before: tuple[StreamState, tuple[str, str]] | None,
+        facts: StreamFacts,
+    ) -> None:
+        """`before`: the stream as it was, and cause and detail of the gap until it records again."""
+        if before is not None and before[0].spec.on_event == spec.on_event:
+            sink, counters = before[0].sink, before[0].counters  # its time line goes on where it was
+        else:
+            counters = Counters()
+            sink = self._sink(spec, counters)
+        if before is not None:
+            self._continue(sink, *before)
+        elif covered is not None:
+            sink.timeline.go_on(covered, to_microseconds(self._clock.now()))
+        sink.live = self._live.get(spec.id)
+        state = StreamState(spec, sink, counters, since=self._clock.monotonic(), fell_back_at=facts.fell_back_at)
+        state.hear(facts)
+        self.streams[spec.id] = state
+        name, died = f"record {spec.id}", partial(self._stream_failed, state)
+        state.task = self.tasks.run_forever(name, partial(self._keep_recording, state), failed=died)
+
+    def _sink(self, spec: StreamSpec, counters: Counters) -> SegmentSink:
+        make, loop = EventSink if spec.on_event else SegmentSink, asyncio.get_running_loop()
+        seconds = self._settings.segment_seconds
+        sink = make(spec.id, self.volumes, self._archive, counters, seconds, loop.call_soon_threadsafe)
+        sink.follow(self.ticker.station, self._refiler.stepped)
+        self._refiler.records(spec.id)
+        return sink
+
+    def _continue(self, sink: SegmentSink, before: StreamState, why: tuple[str, str]) -> None:
+        if sink is not before.sink:
+            sink.take_over(before.sink)
+        if sink.covered_until is not None and not sink.in_gap:
+            sink.start_gap(*why, to_microseconds(self._clock.now()))
+
+    def _stream_failed(self, state: StreamState, error: Exception) -> None:
+        """The stream's own task failed, and is started again: a fault of ours, with a gap."""
+        state.sink.start_gap("station_fault", _OF_OURS, to_microseconds(self._clock.now()))
+        self._enter(state, "waiting", "station_fault", _OF_OURS)
+
+    async def _keep_recording(self, state: StreamState) -> None:
+        while True:
+            barred = state.quarantined or state.refused
+            if barred is not None:
+                await self._wait_for_news(state, barred)
+                continue
+            error = await self._record_once(state)
+            state.sink.start_gap(error.cause, str(error), to_microseconds(self._clock.now()))
+            log.info("%s: %s", state.spec.id, error, extra={"stream": state.spec.id})
+            if isinstance(error, CameraRefused):
+                state.refused = error
+                self._archive.announce("camera.refused", state.spec.id.partition("/")[0])
+                continue
+            self._enter(state, "waiting", error.cause, str(error))
+            if self.guard.failed(state.spec.id, sum(s.state == "recording" for s in self.streams.values())):
+                self._archive.announce("recorder.stalled", None, streams=self.guard.size)
+            await self.guard.wait(_subnet(state.spec), self._pause(state))
+
+    async def _wait_for_news(self, state: StreamState, barred: CameraError) -> None:
+        """Until a person acts, or the quarantine is over; a changed description restarts the task as well."""
+        state.news.clear()
+        state.sink.start_gap(barred.cause, str(barred), to_microseconds(self._clock.now()))
+        self._enter(state, "quarantined" if barred is state.quarantined else "refused", barred.cause, str(barred))
+        await state.news.wait()
+
+    async def _record_once(self, state: StreamState) -> CameraError:
+        """Connect and record until it fails; returns why."""
+        try:
+            state.spec.check()
+        except StationFault as e:
+            state.failures += 1
+            return e
+        self._enter(state, "connecting", state.cause, state.detail)
+        engine = self.engines.choose(state, calm=not self.guard.systemic)
+        began = self._clock.monotonic(), state.sink.recorded
+        async with self.budget.attempt(state.spec.url):
+            connected: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            recording = spawn(engine.record(state.spec, state.sink, state.counters, partial(_settle, connected)))
+            try:
+                await asyncio.wait((recording, connected), return_when=asyncio.FIRST_COMPLETED)
+            except asyncio.CancelledError:
+                await end(recording)
+                raise
+        if connected.done():
+            state.reconnects += 1
+            self._enter(state, "recording", "", "; ".join(t for t in (engine.way(state.spec.id), connected.result()) if t))
+            self._tell_missing(state, connected.result())
+            self.guard.answered(_subnet(state.spec))
+        error = CameraError("the stream ended")
+        try:
+            await self._running(state, recording, began)
+        except CameraError as e:
+            error = e
+        except Exception:
+            log.exception("%s: the recorder itself failed", state.spec.id)
+            error = StationFault(_OF_OURS)
+        finally:
+            recording.cancel()
+        steady = state.state == "recording" and self._clock.monotonic() - state.since > STEADY_SECONDS
+        state.failures = 0 if steady else state.failures + 1
+        return self.engines.ended(state, error, *began, connected=connected.done())
+
+    async def _running(self, state: StreamState, recording: asyncio.Task[None], began: tuple[float, int]) -> None:
+        """Until the session fails; raises what it raises. One of ffmpeg ends where the native engine recorded more."""
+        choice, (at, recorded) = state.choice, began
+        if choice is not None and state.engine == FFMPEG:
+            try:
+                await asyncio.wait((recording,), timeout=TRIAL_S)
+            except asyncio.CancelledError:
+                await end(recording)  # what it holds is written before the volumes close
+                raise
+            elapsed = self._clock.monotonic() - at
+            if not recording.done() and choice.is_worse(elapsed, (state.sink.recorded - recorded) / TIMESCALE):
+                choice.give_back(self._clock.monotonic())
+                self.engines.follow(state, choice)
+                await end(recording)
+                raise CameraError("ffmpeg records less than the native engine did")
+        await recording
+
+    def _tell_missing(self, state: StreamState, missing: str) -> None:
+        """Sound that was asked for and is not there: told once, and again when the reason changes."""
+        before, state.missing = state.missing, missing
+        if missing and missing != before:
+            log.warning("%s: %s", state.spec.id, missing, extra={"stream": state.spec.id})
+            self._archive.announce("stream.no_sound", state.spec.id.partition("/")[0], stream=state.spec.id, why=missing)
+
+    def _pause(self, state: StreamState) -> float:
+        step = LADDER[min(max(state.failures - 1, 0), len(LADDER) - 1)]
+        return step * random.uniform(0.8, 1.2)
+
+    def _enter(self, state: StreamState, name: str, cause: str, detail: str) -> None:
+        if state.state != name:
+            state.state, state.since = name, self._clock.monotonic()
+        state.cause, state.detail = cause, detail
+
+
+_CHANGED = ("schedule", "its description changed")
+_DIED = ("station_fault", "the recorder's own task for it had ended")
+
+
+def _settle(connected: asyncio.Future[str], missing: str) -> None:
+    if not connected.done():
+        connected.set_result(missing)
+
+
+_OF_OURS = "the recorder itself failed; its log holds the details"  # never what the exception says: it may hold an address
+
+
+def _subnet(spec: StreamSpec) -> str:
+    """Empty where the address is not valid."""
+    try:
+        return subnet_of(spec.url)
+    except ValueError:
+        return ""

@@ -1,0 +1,364 @@
+"""A relay on the loopback between ffmpeg and one camera: ffmpeg learns neither the stream's address nor a password.
+
+By itself ffmpeg follows a redirection to any host and answers whatever authentication it is asked for. So its requests are asked
+here (nvr.rtsp.rtsp_dialogue), which logs in as the camera's file allows and follows redirections on the camera's own host only. What
+ffmpeg hears is written here: replies of which only the fields that it needs are left, and whole interleaved frames; nothing that
+two readers could read differently. Addresses that the camera tells become names of the relay (nvr.recorder.relay_addresses). RTSP over TLS
+ends here as well. Media over UDP comes to ffmpeg from the camera itself, whose IP address it learns then.
+
+A relay serves the program that knows its secret path, one connection after the other, and ends with its block. `error` says why
+it gave the camera up, which explains more than ffmpeg's words about it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import secrets
+import socket
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from core.errors import CameraError, ConnectionLost, ProtocolError
+from core.network.error_text import reason
+from core.tasks import end, first_of, spawn
+from nvr.recorder.relay_addresses import RelayAddresses
+from nvr.rtsp import message_text, server_memory
+from nvr.rtsp.camera_tls import connected
+from nvr.rtsp.reply_reader import MAX_BODY, Reply
+from nvr.rtsp.rtsp_dialogue import MAX_CHALLENGES, MAX_REDIRECTS, Dialogue, Redirected, address_with, followed
+from nvr.rtsp.status_codes import judge
+
+FIRST_REQUEST_S = 5.0  # for who connects to show that it is ffmpeg
+MAX_HEAD = 8192  # bytes of a message beside media
+MAX_PENDING = 16  # requests beside media that the camera has not answered
+CHUNK = 262_144
+_OPTIONAL = ("OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "TEARDOWN")  # their 401 is no word on the credential
+_FIELDS = {  # of a reply that ffmpeg hears
+    "session": "Session", "transport": "Transport", "content-base": "Content-Base", "content-type": "Content-Type", "range": "Range",
+    "rtp-info": "RTP-Info", "public": "Public",
+}  # fmt: skip
+_OURS = ("cseq", "authorization")  # fields of ffmpeg's requests that are written anew
+_NEXT = re.compile(rb"\$|RTSP/")
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+
+
+@dataclass(slots=True)
+class _Request:
+    method: str
+    url: str
+    headers: dict[str, str]
+    cseq: str
+    tries: int = 0
+
+
+class _FfmpegGone(Exception):
+    """It closed its connection, or was no ffmpeg."""
+
+
+class _Requests:
+    """What ffmpeg sends: requests without a body, and interleaved frames."""
+
+    def __init__(self, sock: socket.socket):
+        self._sock = sock
+        self._buffer = bytearray()
+        self._again: _Request | None = None
+
+    def put_back(self, request: _Request) -> None:
+        """It is the next once more: it was not answered yet."""
+        self._again = request
+
+    async def next(self) -> _Request | bytes:
+        """The next request or frame. Raises _FfmpegGone."""
+        if self._again is not None:
+            request, self._again = self._again, None
+            return request
+        while True:
+            found = self._frame() if self._buffer[:1] == b"$" else self._request()
+            if found is not None:
+                return found
+            try:
+                data = await asyncio.get_running_loop().sock_recv(self._sock, CHUNK)
+            except OSError as e:
+                raise _FfmpegGone from e
+            if not data or len(self._buffer) > message_text.MAX_HEAD + MAX_BODY:
+                raise _FfmpegGone
+            self._buffer += data
+
+    def _frame(self) -> bytes | None:
+        size = 4 + int.from_bytes(self._buffer[2:4], "big")
+        if len(self._buffer) < max(4, size):
+            return None
+        frame = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return frame
+
+    def _request(self) -> _Request | None:
+        found = message_text.head_end(self._buffer, 0, len(self._buffer))
+        if found is None:
+            return None
+        try:
+            first, named = message_text.fields(bytes(self._buffer[: found[0]]))
+        except ProtocolError as e:
+            raise _FfmpegGone from e
+        del self._buffer[: found[1]]
+        method, _, rest = first.partition(" ")
+        headers = {"-".join(w.capitalize() for w in k.split("-")): v for k, v in named if k not in _OURS}
+        return _Request(method, rest.rpartition(" ")[0], headers, dict(named).get("cseq", "0"))
+
+
+class Relay:
+    """To one camera. Raises nothing by itself: `error` tells."""
+
+    def __init__(self, url: str, login: tuple[str, str] | None, listener: socket.socket):
+        self._first = url
+        self._login = login
+        self._listener = listener
+        base = f"rtsp://127.0.0.1:{listener.getsockname()[1]}/{secrets.token_urlsafe(18)}"
+        self._base = base
+        self.addresses = RelayAddresses(base, url)
+        self.error: CameraError | None = None
+
+    @property
+    def address(self) -> str:
+        """For ffmpeg. It ends as the camera's does: names of tracks are put behind it."""
+        return self._base + ("/" if self.addresses.stream.endswith("/") else "")
+
+    async def serve(self) -> None:
+        """Until it is cancelled, or the camera gives cause to end."""
+        while self.error is None:
+            client, _ = await asyncio.get_running_loop().sock_accept(self._listener)
+            client.setblocking(False)
+            try:
+                await self._serve(client)
+            except CameraError as e:
+                self.error = e
+            except (_FfmpegGone, TimeoutError):
+                pass
+            finally:
+                client.close()
+
+    async def _serve(self, client: socket.socket) -> None:
+        requests = _Requests(client)
+        async with asyncio.timeout(FIRST_REQUEST_S):
+            request = await requests.next()
+        if not isinstance(request, _Request) or self.addresses.below(request.url) is None:
+            raise _FfmpegGone
+        requests.put_back(request)
+        for _ in range(MAX_REDIRECTS + 1):
+            try:
+                async with connected(self.addresses.stream) as sock:
+                    return await self._converse(_Line(self, sock, client, self._login), requests)
+            except Redirected as e:
+                self.addresses.stream = followed(e.url, self._first)
+        raise ProtocolError(f"the camera redirects more than {MAX_REDIRECTS} times")
+
+    async def _converse(self, line: _Line, requests: _Requests) -> None:
+        """Raises CameraError, _FfmpegGone; Redirected, and the request that was redirected is then the next."""
+        try:
+            while not line.plays:
+                request = await requests.next()
+                if not isinstance(request, _Request):
+                    continue
+                try:
+                    await line.ask(request)
+                except Redirected:
+                    requests.put_back(request)
+                    raise
+            await line.copy(requests)
+        finally:
+            line.leave()
+            if line.dialogue.auth.has_digest:
+                server_memory.remember_digest(self._first)
+
+    def has_digest(self) -> bool:
+        return server_memory.offered_digest(self._first)
+
+
+class _Line:
+    """One connection of ffmpeg's through to the camera."""
+
+    def __init__(self, relay: Relay, sock: socket.socket, client: socket.socket, login: tuple[str, str] | None):
+        self._relay = relay
+        self._sock = sock
+        self._client = client
+        self._loop = asyncio.get_running_loop()
+        self._pending: dict[str, _Request] = {}  # beside media, by our CSeq
+        self._session = self._play_url = ""
+        self.dialogue = Dialogue(sock, login, has_digest=relay.has_digest())
+        self.plays = False
+
+    async def ask(self, request: _Request) -> None:
+        """Before media flows: one request, one reply. Raises CameraError, Redirected."""
+        url = self._relay.addresses.camera_s(request.url)
+        reply = await self.dialogue.relayed(request.method, url, dict(request.headers))
+        self._judge(request.method, reply)
+        if request.method == "SETUP" and reply.status == 200:
+            self._relay.addresses.note_set_up(request.url)
+        if request.method == "PLAY" and reply.status == 200:
+            self.plays, self._play_url = True, url
+        await self._tell(request, reply)
+
+    def _judge(self, method: str, reply: Reply) -> None:
+        """What ffmpeg must not decide. Raises CameraError, Redirected."""
+        if method in _OPTIONAL and reply.status == 401 and not self.dialogue.auth.wants_clear:
+            return
+        self.dialogue.judge_refusal(method, reply)
+        if reply.status == 401 or 300 <= reply.status < 400:
+            raise judge(method, reply.status, with_login=self.dialogue.auth.login is not None)
+
+    async def _tell(self, request: _Request, reply: Reply) -> None:
+        """Write the reply for ffmpeg."""
+        self._session = reply.headers.get("session", self._session).partition(";")[0]
+        told = {name: reply.headers[k] for k, name in _FIELDS.items() if k in reply.headers}
+        addresses, body = self._relay.addresses, reply.body
+        for name, rewritten in (
+            ("Transport", self._transport), ("Content-Base", addresses.base_for_ffmpeg), ("RTP-Info", addresses.info_for_ffmpeg),
+        ):  # fmt: skip
+            if name in told and (value := rewritten(told.pop(name))):
+                told[name] = value
+        if request.method == "DESCRIBE":
+            body = addresses.description_for_ffmpeg(body)
+        lines = [f"RTSP/1.0 {reply.status} {'OK' if reply.status == 200 else 'No'}", f"CSeq: {request.cseq}"]
+        lines += [f"{name}: {_UNPRINTABLE.sub('', value)}" for name, value in told.items()]
+        if body:
+            lines.append(f"Content-Length: {len(body)}")
+        await self._to_ffmpeg("\r\n".join([*lines, "", ""]).encode() + body)
+
+    def _transport(self, told: str) -> str:
+        """Media over UDP comes from the camera: there ffmpeg sends its reports, whatever source is told."""
+        if "interleaved" in told.lower():
+            return re.sub(r";\s*(source|destination)\s*=[^;,]*", "", told, flags=re.IGNORECASE)
+        peer = self._sock.getpeername() if self._sock.family != socket.AF_UNIX else ()
+        return re.sub(r";\s*source\s*=[^;,]*", "", told, flags=re.IGNORECASE) + (f";source={peer[0]}" if peer else "")
+
+    async def _to_ffmpeg(self, data: bytes | bytearray) -> None:
+        try:
+            await self._loop.sock_sendall(self._client, data)
+        except OSError as e:
+            raise _FfmpegGone from e
+
+    async def _to_camera(self, data: bytes) -> None:
+        try:
+            await self._loop.sock_sendall(self._sock, data)
+        except OSError as e:
+            raise ConnectionLost(f"connection lost: {reason(e)}") from e
+
+    async def copy(self, requests: _Requests) -> None:
+        """Both ways, while media flows, until either side ends. Raises CameraError where the camera did."""
+        errors: list[CameraError] = []
+
+        async def copying(work: Coroutine[Any, Any, None]) -> None:
+            try:
+                await work
+            except CameraError as e:  # both ways may fail at once
+                errors.append(e)
+            except _FfmpegGone:
+                pass
+
+        await first_of(copying(self._copy_from_camera()), copying(self._copy_to_camera(requests)))
+        if errors:
+            raise errors[0]
+
+    async def _copy_to_camera(self, requests: _Requests) -> None:
+        """Reports and keep-alives. Raises CameraError, _FfmpegGone."""
+        while True:
+            sent = await requests.next()
+            await (self._send(sent) if isinstance(sent, _Request) else self._to_camera(sent))
+
+    async def _send(self, request: _Request) -> None:
+        request.tries += 1
+        data = self.dialogue.compose(request.method, self._relay.addresses.camera_s(request.url), dict(request.headers))
+        self._pending[str(self.dialogue.cseq)] = request
+        if len(self._pending) > MAX_PENDING:
+            del self._pending[next(iter(self._pending))]
+        await self._to_camera(data)
+
+    async def _copy_from_camera(self) -> None:
+        """Media, and replies beside it. Raises CameraError, _FfmpegGone."""
+        buffer = self.dialogue.early + self.dialogue.buffer
+        while True:
+            if size := _frames(buffer):
+                await self._to_ffmpeg(buffer[:size])
+                del buffer[:size]
+            if buffer and buffer[0] != ord("$") and await self._beside_media(buffer):
+                continue
+            try:
+                data = await self._loop.sock_recv(self._sock, CHUNK)
+            except OSError as e:
+                raise ConnectionLost(f"connection lost: {reason(e)}") from e
+            if not data:
+                raise ConnectionLost("the camera closed the connection")
+            buffer += data
+
+    async def _beside_media(self, buffer: bytearray) -> bool:
+        """Take a reply, or bytes that are neither reply nor frame, off the buffer's beginning; False: more is to come."""
+        if not buffer.startswith(b"RTSP/"):
+            if b"RTSP/".startswith(bytes(buffer[:5])):
+                return False
+            found = _NEXT.search(buffer, 1)
+            del buffer[: found.start() if found else max(1, len(buffer) - 4)]
+            return bool(buffer)
+        head = message_text.head_end(buffer, 0, min(len(buffer), MAX_HEAD))
+        if head is None:
+            if len(buffer) >= MAX_HEAD:
+                raise ProtocolError("a reply's head does not end")
+            return False
+        first, named = message_text.fields(bytes(buffer[: head[0]]))
+        whole = head[1] + message_text.body_size(named, MAX_BODY)
+        if len(buffer) < whole:
+            return False
+        status = re.search(r" (\d{3})(?!\d)", first)
+        body = bytes(buffer[head[1] : whole])
+        del buffer[:whole]
+        if status is not None:
+            challenges = [v for k, v in named if k == "www-authenticate"]
+            await self._answered(Reply(int(status[1]), dict(named), challenges, body))
+        return True
+
+    async def _answered(self, reply: Reply) -> None:
+        request = self._pending.pop(reply.headers.get("cseq", "").lstrip("0"), None)
+        if request is None or reply.status < 200:
+            return
+        auth = self.dialogue.auth
+        if reply.status == 401 and auth.challenge(reply.challenges) and request.tries <= MAX_CHALLENGES:
+            return await self._send(request)
+        if reply.status != 401:
+            auth.accepted()
+        if request.method not in _OPTIONAL:
+            self._judge(request.method, reply)
+        await self._tell(request, reply if reply.status < 300 else Reply(reply.status, {}, [], b""))
+
+    def leave(self) -> None:
+        """A camera has few sessions to give: this one is given back, if it listens."""
+        if self._play_url and self._session:
+            with contextlib.suppress(OSError):
+                self._sock.send(self.dialogue.compose("TEARDOWN", self._play_url, {"Session": self._session}))
+
+
+def _frames(buffer: bytearray) -> int:
+    """Bytes of whole interleaved frames at the buffer's beginning."""
+    at, size = 0, len(buffer)
+    while at + 4 <= size and buffer[at] == ord("$"):
+        following = at + 4 + int.from_bytes(buffer[at + 2 : at + 4], "big")
+        if following > size:
+            break
+        at = following
+    return at
+
+
+@asynccontextmanager
+async def relay(url: str, login: tuple[str, str] | None) -> AsyncIterator[Relay]:
+    """A relay for the block, to a camera's stream. Raises ClearPasswordWanted."""
+    url = address_with(url, login)
+    with socket.create_server(("127.0.0.1", 0), backlog=2) as listener:
+        listener.setblocking(False)
+        made = Relay(url, login, listener)
+        serving = spawn(made.serve(), "relay for ffmpeg")
+        try:
+            yield made
+        finally:
+            await end(serving)

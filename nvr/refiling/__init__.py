@@ -1,0 +1,1 @@
+"""Refiling: moves footage that a wrong clock filed, after the clock was corrected."""

@@ -1,0 +1,1 @@
+"""RTSP client: dialogue, SDP, transports, and the sockets of playing cameras."""

@@ -1,0 +1,39 @@
+"""RTP over the RTSP connection (RFC 2326, 10.12), packet by packet: for whoever reads one camera and not hundreds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from core.errors import ProtocolError
+from nvr.rtsp import message_text
+from nvr.rtsp.reply_reader import MAX_BODY
+
+MAX_WAITING = 4 * 1024 * 1024
+
+
+def packets(buffer: bytearray) -> Iterator[tuple[int, bytes]]:
+    """Take every whole frame out of the buffer: (channel, packet). What is not whole stays; leaving off early is allowed.
+
+    Replies to keep-alives between them are passed over. Raises ProtocolError where the stream is out of step or a frame does not end.
+    """
+    at = 0
+    try:
+        while at + 4 <= len(buffer):
+            if buffer[at] != 0x24:
+                if not buffer.startswith(b"RTSP", at):
+                    raise ProtocolError("the camera's stream is out of step")
+                message = message_text.after_message(buffer, at, len(buffer), MAX_BODY)
+                if message is None or message[1] > len(buffer):
+                    break
+                at = message[1]
+                continue
+            end = at + 4 + int.from_bytes(buffer[at + 2 : at + 4], "big")
+            if end > len(buffer):
+                break
+            channel, packet = buffer[at + 1], bytes(buffer[at + 4 : end])
+            at = end
+            yield channel, packet
+    finally:
+        del buffer[:at]
+    if len(buffer) > MAX_WAITING:
+        raise ProtocolError("the camera sends frames that do not end")

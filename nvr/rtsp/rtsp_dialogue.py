@@ -1,0 +1,232 @@
+"""An RTSP dialogue with one camera: requests and their replies, challenges answered, redirections judged.
+
+What all engines keep to stands here: one refused credential is not tried again, a password is sent in clear only where the
+camera's file allows it and never to a camera that offered Digest once, and a redirection leads to the same host only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import re
+import socket
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from cameras.onvif.addresses import filled, wants_password
+from core.errors import (
+    CameraDeclined,
+    CameraUnreachable,
+    ClearPasswordWanted,
+    ConnectionLost,
+    ProtocolError,
+    RedirectRefused,
+)
+from core.network.authenticator import Authenticator, ClearLogin
+from core.network.error_text import reason
+from nvr.rtsp.camera_socket import FIRST_BUFFER, ask
+from nvr.rtsp.reply_reader import Reply, ReplyReader
+from nvr.rtsp.status_codes import judge
+
+CONNECT_SECONDS = 5.0
+REPLY_SECONDS = 8.0
+OPTIONS_SECONDS = 4.0  # then a camera is asked without OPTIONS
+MAX_REDIRECTS = 3
+CLEAR = (
+    "the camera wants the password in clear (Basic, or in the address), and gets none; where it is the right camera and knows nothing "
+    "better, 'allow_clear_password: true' in its file allows that"
+)
+MAX_URL = 1000  # characters
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_UNPRINTABLE = re.compile(r"[^\x21-\x7e]")
+MAX_CHALLENGES = 3  # to one request: the first, a new nonce, one that grew old meanwhile
+USER_AGENT = "Minwang"
+
+
+class Redirected(Exception):
+    def __init__(self, url: str):
+        self.url = url
+
+
+class SilentAtOptions(ConnectionLost):
+    pass
+
+
+class Dialogue(ReplyReader):
+    """Requests and replies on one socket while the session is being set up."""
+
+    def __init__(self, sock: socket.socket, login: tuple[str, str] | None, *, has_digest: bool = False):
+        super().__init__(sock)
+        self.auth = Authenticator(login, basic=isinstance(login, ClearLogin), has_digest=has_digest)
+        self.cseq = 0
+        self._options_declined = False
+
+    @property
+    def hung_up_at_options(self) -> bool:
+        """A closed connection says nothing of what was asked after OPTIONS: that alone may be what the camera does not bear."""
+        return self.cseq == 1 or (self._options_declined and self.cseq == 2)
+
+    async def request(self, method: str, url: str, extra: dict[str, str] | None = None) -> Reply:
+        """Raises CameraRefused, CameraDeclined, CameraUnreachable, ProtocolError."""
+        reply = await self._authenticated(method, url, extra)
+        if reply.status == 551 and extra and "Require" in extra:  # does what is required, but does not know the word
+            del extra["Require"]
+            reply = await self._authenticated(method, url, extra)
+        self.judge_refusal(method, reply)
+        if not 200 <= reply.status < 300:
+            raise judge(method, reply.status, with_login=self.auth.login is not None)
+        return reply
+
+    def judge_refusal(self, method: str, reply: Reply) -> None:
+        """Raises Redirected, ClearPasswordWanted; CameraDeclined for a 401 that is no refusal."""
+        raise_redirected(reply)
+        if reply.status == 401 and self.auth.wants_clear:
+            raise ClearPasswordWanted(CLEAR)
+        if reply.status == 401 and self.auth.login is not None and not (reply.challenges and self.auth.answered):
+            # Nothing was refused: the camera asked for nothing that we can answer. Another engine may.
+            raise CameraDeclined(f"{method} was answered with 401 and no way to authenticate that is known here")
+
+    async def _authenticated(self, method: str, url: str, extra: dict[str, str] | None) -> Reply:
+        reply = await self._once(method, url, extra)
+        for _ in range(MAX_CHALLENGES):
+            if reply.status != 401 or not self.auth.challenge(reply.challenges):
+                break
+            reply = await self._once(method, url, extra)
+        if reply.status != 401:
+            self.auth.accepted()
+        return reply
+
+    async def options(self, url: str) -> str:
+        """The methods that the camera names, empty where it names none. Its 401 is no refusal: the next request answers it.
+
+        Raises CameraUnreachable, ProtocolError.
+        """
+        reply = await self._once("OPTIONS", url, None, min(OPTIONS_SECONDS, REPLY_SECONDS))
+        if reply.status == 401:
+            self.auth.challenge(reply.challenges)
+        self._options_declined = reply.status >= 400
+        raise_redirected(reply)
+        return reply.headers.get("public", "") if reply.status == 200 else ""
+
+    async def describe(self, url: str) -> tuple[dict[str, str], str]:
+        """Headers and SDP, which is read to its end whatever length is stated. Raises as `request`."""
+        reply = await self.request("DESCRIBE", url, {"Accept": "application/sdp"})
+        return reply.headers, (await self._description(reply)).decode("utf-8", "replace")
+
+    async def relayed(self, method: str, url: str, extra: dict[str, str]) -> Reply:
+        """The reply to another program's request, whatever its status: challenges are answered here, a description is whole.
+
+        Raises CameraUnreachable, ProtocolError."""
+        reply = await self._authenticated(method, url, extra)
+        if method == "DESCRIBE" and reply.status == 200:
+            reply.body = await self._description(reply)
+        return reply
+
+    async def _description(self, reply: Reply) -> bytes:
+        with self._deadline("DESCRIBE"):
+            async with asyncio.timeout(REPLY_SECONDS):
+                return await self._whole_description(reply)
+
+    def compose(self, method: str, url: str, extra: dict[str, str] | None = None) -> bytes:
+        """The next request, with the answer to the camera's last challenge. Raises ProtocolError."""
+        if _CONTROL.search(url):  # it would become lines of the request
+            raise ProtocolError(f"an unreadable address: {url[:80]!r}")
+        self.cseq += 1
+        headers = {"CSeq": str(self.cseq), "User-Agent": USER_AGENT, **(extra or {})}
+        authorization = self.auth.header(method, url)
+        if authorization:
+            headers["Authorization"] = authorization
+        return "\r\n".join([f"{method} {url} RTSP/1.0", *(f"{k}: {v}" for k, v in headers.items()), "", ""]).encode()
+
+    async def _once(self, method: str, url: str, extra: dict[str, str] | None, seconds: float = 0.0) -> Reply:
+        request = self.compose(method, url, extra)
+        loop = asyncio.get_running_loop()
+        with self._deadline(method):
+            async with asyncio.timeout(seconds or REPLY_SECONDS):
+                await loop.sock_sendall(self.sock, request)
+                while True:
+                    reply = await self._read_reply()
+                    if reply.status >= 200 and reply.headers.get("cseq", "").lstrip("0") in ("", str(self.cseq)):
+                        return reply
+
+    @contextlib.contextmanager
+    def _deadline(self, method: str) -> Iterator[None]:
+        try:
+            yield
+        except TimeoutError as e:
+            if method == "OPTIONS":
+                raise SilentAtOptions(f"no answer to OPTIONS within {OPTIONS_SECONDS:g} s") from e
+            raise ConnectionLost(f"no answer to {method} within {REPLY_SECONDS:g} s") from e
+        except OSError as e:
+            raise ConnectionLost(f"connection lost at {method}: {reason(e)}") from e
+
+
+def raise_redirected(reply: Reply) -> None:
+    """Raises Redirected for a reply that sends us elsewhere."""
+    if reply.status in (301, 302, 303, 305, 307) and "://" in reply.headers.get("location", ""):
+        raise Redirected(reply.headers["location"])
+
+
+def address_with(url: str, login: tuple[str, str] | None) -> str:
+    """The address to connect to, with the password where it belongs into it. Raises ClearPasswordWanted where it may not."""
+    if login is not None and wants_password(url) and not isinstance(login, ClearLogin):
+        raise ClearPasswordWanted(CLEAR)
+    return filled(url, login)
+
+
+def followed(url: str, first: str) -> str:
+    """Where a redirection leads, if it may. Raises RedirectRefused: no other host, not even this machine itself; no signs that
+    would become lines of a request; no user and password."""
+    shown = ascii(url[:80])
+    if len(url) > MAX_URL or _UNPRINTABLE.search(url):
+        raise RedirectRefused(f"the camera redirects to an address that is none: {shown}")
+    try:
+        there, here = urlsplit(url), urlsplit(first)
+        host, _ = there.hostname, there.port
+    except ValueError as e:
+        raise RedirectRefused(f"the camera redirects to an address that is none: {shown}") from e
+    if there.scheme != "rtsp" or there.username is not None or not host or _canonical(host) != _canonical(here.hostname or ""):
+        raise RedirectRefused(
+            f"the camera redirects to another place ({shown}), which is not followed; give the stream's address in the inventory"
+        )
+    return url
+
+
+def _canonical(host: str) -> str:
+    """IP addresses in one form; IPv4 written as IPv6 is IPv4."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host.lower().rstrip(".")
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
+
+
+async def connect(url: str) -> socket.socket:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or 554
+    except ValueError as e:
+        raise ProtocolError(f"'{url}' is not an RTSP address") from e
+    if parts.scheme != "rtsp" or not host:
+        raise ProtocolError(f"the native engine speaks rtsp:// only, not {parts.scheme}://")
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            family, _, _, _, address = infos[0]
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            sock.setblocking(False)
+            ask(sock, FIRST_BUFFER)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            try:
+                await loop.sock_connect(sock, address)
+            except BaseException:
+                sock.close()
+                raise
+            return sock
+    except TimeoutError as e:
+        raise CameraUnreachable(f"no connection to {host}:{port} within {CONNECT_SECONDS:g} s") from e
+    except OSError as e:
+        raise CameraUnreachable(f"no connection to {host}:{port}: {reason(e)}") from e

@@ -1,0 +1,238 @@
+"""The writer thread: all file writing of a recorder, so that a slow disk never stops the reading.
+
+One writer a volume: a failing disk stops no other. The event loop submits one batch of operations per
+tick. A write that fails is cut back to the last good length, the owner is told once, and its further
+writes to that file are dropped and counted. What is written is hashed (SHA-256) while it is still in
+the processor's cache; where the disk or the processor falls behind, hashing is left for later
+(nvr.archive.recovery), writing is not. A second thread flushes to the platter every `sync_interval`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import hashlib
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nvr.media import iovec
+from nvr.media.iovec import Part
+
+log = logging.getLogger(__name__)
+
+MAX_BACKLOG = 256_000_000  # bytes waiting for one disk in one recorder
+HASH_BACKLOG = 48_000_000  # with more than this waiting, files go unhashed
+STOP_SECONDS = 30.0
+SCRATCH = 256 * 1024
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@dataclass(slots=True, eq=False)
+class SegmentFile:
+    """A file being written. `size` counts what was submitted, `written` what the disk has taken."""
+
+    path: Path
+    failed: Callable[[OSError], Any]  # called in the writer thread, once
+    size: int = 0
+    written: int = 0
+    descriptor: int = -1
+    made: bool = False  # by us: what was there before is not ours to remove
+    error: OSError | None = None
+    closed: Callable[[], Any] | None = None
+    hasher: Any = None
+
+    @property
+    def sha256(self) -> bytes | None:
+        """Of the whole file once it is closed; None where hashing was left out."""
+        return self.hasher.digest() if self.hasher is not None and self.error is None else None
+
+
+@dataclass(slots=True)
+class _Batch:
+    appends: list[tuple[SegmentFile, Sequence[Part], int]] = field(default_factory=list)
+    bytes: int = 0
+    submitted: float = 0.0
+    done: Callable[[], None] | None = None  # nothing in the batch is needed any more
+
+
+class Writer:
+    """`append` and `close` only collect; `submit` hands over."""
+
+    def __init__(self, sync_interval: float = 10.0, *, hashing: bool = True):
+        self._queue: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
+        self._batch = _Batch()
+        self._backlog = 0
+        self._lock = threading.Lock()
+        self._open: set[SegmentFile] = set()
+        self._stop = threading.Event()
+        self._sync_interval = sync_interval
+        self._hashing = hashing
+        self._folder = Path()
+        self._scratch = memoryview(bytearray(SCRATCH))
+        self._working_since: float | None = None  # when the batch in hand was submitted
+        self._flush_error: OSError | None = None
+        self.dropped_bytes = 0
+        self.unhashed_files = 0
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._syncer = threading.Thread(target=self._sync_for_ever, name="sync", daemon=True)
+
+    def start(self, folder: Path) -> None:
+        """`folder` lies on the volume: its file system is flushed."""
+        self._folder = folder
+        self._thread.start()
+        self._syncer.start()
+
+    def append(self, file: SegmentFile, *parts: Part, size: int) -> bool:
+        """Queue `size` bytes for a file; False where the disk is so far behind that they are dropped."""
+        if file.error is not None or self._backlog > MAX_BACKLOG:
+            self.dropped_bytes += size
+            return False
+        self._batch.appends.append((file, parts, size))
+        self._batch.bytes += size
+        file.size += size
+        return True
+
+    def close(self, file: SegmentFile, closed: Callable[[], Any]) -> None:
+        """Close after everything queued is written; `closed` is called in the writer thread."""
+        file.closed = closed
+        self._batch.appends.append((file, (), 0))
+
+    def submit(self, done: Callable[[], None] | None = None) -> None:
+        """Hand the collected batch, if any, to the thread; `done` is called there when it is written."""
+        if not self._batch.appends:
+            return
+        self._batch.done = done
+        self._batch.submitted = time.monotonic()
+        with self._lock:
+            self._backlog += self._batch.bytes
+        self._queue.put(self._batch)
+        self._batch = _Batch()
+
+    @property
+    def pending(self) -> bool:
+        """Something was collected and not yet submitted."""
+        return bool(self._batch.appends)
+
+    def lag(self) -> float:
+        """Seconds since what the disk is taking now was handed over."""
+        since = self._working_since
+        return time.monotonic() - since if since is not None else 0.0
+
+    def stop(self) -> None:
+        """Write out what is queued and end both threads; a disk that hangs is left alone."""
+        self.submit()
+        self._queue.put(None)
+        self._thread.join(STOP_SECONDS)
+        self._stop.set()
+        if self._thread.is_alive():
+            log.error("the disk of %s does not take what it was given; recovery will look at its files", self._folder)
+            return
+        self._syncer.join(STOP_SECONDS)
+        for file in list(self._open):
+            self._finish(file)
+
+    def _run(self) -> None:
+        while (batch := self._queue.get()) is not None:
+            self._working_since = batch.submitted
+            for file, parts, size in batch.appends:
+                if parts:
+                    self._write(file, parts, size)
+                else:
+                    self._finish(file)
+            if batch.done is not None:
+                batch.done()
+            self._working_since = None
+            with self._lock:
+                self._backlog -= batch.bytes
+
+    def _write(self, file: SegmentFile, parts: Sequence[Part], size: int) -> None:
+        if file.error is not None:
+            return
+        try:
+            if file.descriptor < 0:
+                file.path.parent.mkdir(parents=True, exist_ok=True)
+                file.descriptor = os.open(file.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+                file.made = True
+                self._open.add(file)
+                file.hasher = hashlib.sha256() if self._hashing else None
+            done = iovec.write(file.descriptor, parts)
+            if done != size:  # a disk that fills up takes a part
+                rest = iovec.joined(parts)[done:]
+                while rest:
+                    rest = rest[os.write(file.descriptor, rest) :]
+            self._hash(file, size)
+            file.written += size
+        except OSError as e:
+            file.error = e
+            self._cut_back(file)
+            file.failed(e)
+
+    def _hash(self, file: SegmentFile, size: int) -> None:
+        """Hash what was just written, in one piece: hashing a thousand small ones would keep the GIL."""
+        if file.hasher is None:
+            return
+        if self._backlog > HASH_BACKLOG:
+            file.hasher = None
+            self.unhashed_files += 1
+            return
+        at = file.written
+        while size > 0:
+            read = os.preadv(file.descriptor, [self._scratch[: min(size, len(self._scratch))]], at)
+            if read == 0:
+                raise OSError(errno.EIO, "the disk does not give back what it took")
+            file.hasher.update(self._scratch[:read])
+            at, size = at + read, size - read
+
+    def _cut_back(self, file: SegmentFile) -> None:
+        if file.descriptor < 0:
+            return
+        try:
+            os.ftruncate(file.descriptor, file.written)
+        except OSError:
+            log.warning("cannot cut %s back to its last whole fragment; recovery will", file.path)
+
+    def _finish(self, file: SegmentFile) -> None:
+        if file.descriptor >= 0:
+            os.close(file.descriptor)
+            file.descriptor = -1
+            self._open.discard(file)
+        if file.closed is not None:
+            file.closed()
+
+    def _sync_for_ever(self) -> None:
+        while not self._stop.wait(self._sync_interval):
+            if self._open and (error := sync_file_system(self._folder)) is not None:
+                self._flush_error = error
+
+    def take_flush_error(self) -> OSError | None:
+        """Why the last flush failed; once."""
+        error, self._flush_error = self._flush_error, None
+        return error
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def sync_file_system(folder: Path) -> OSError | None:
+    """Flush the file system that holds `folder`: one call for all files of a volume (syncfs(2)); returns why it failed."""
+    started = time.monotonic()
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as e:
+        return e
+    error = None
+    try:
+        if _libc.syncfs(descriptor) != 0:
+            error = OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    finally:
+        os.close(descriptor)
+    if time.monotonic() - started > 5:
+        log.warning("the disk of %s took %.1f s to flush", folder, time.monotonic() - started)
+    return error

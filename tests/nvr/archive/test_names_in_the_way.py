@@ -1,0 +1,114 @@
+"""What lies where one camera's folder belongs takes no disk away from the others."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from cameras.virtual.rtsp_server import Mount
+from core.clock import ManualClock
+from core.database import Database
+from nvr.media.fmp4 import TIMESCALE
+from nvr.storage import disk_writer
+from nvr.storage.avoided_disks import AVOID_SECONDS
+from nvr.storage.disk_writer import Writer
+from nvr.storage.volumes import Disk, VolumeSet
+from nvr.streams import StreamSpec
+from nvr.tables import Gap
+from tests.nvr.conftest import LOGIN, eventually, record, segments_of
+
+
+def _file(folder: Path) -> None:
+    folder.write_text("somebody's notes")
+
+
+def _dead_link(folder: Path) -> None:
+    folder.symlink_to(folder)
+
+
+@pytest.mark.parametrize("put", [_file, _dead_link])
+async def test_a_name_in_the_way_costs_one_camera(
+    put: Any, rtsp_camera: tuple[Mount, str], database: Database, tmp_path: Path
+) -> None:
+    video = tmp_path / "video"
+    await asyncio.to_thread(video.mkdir)
+    await asyncio.to_thread(put, video / "other")
+    specs = [StreamSpec(f"{camera}/main", rtsp_camera[1], LOGIN, "native") for camera in ("cam", "other")]
+    changes: list[str] = []
+    async with record(database, video, *specs, segment_seconds=1.1) as machine:
+        told, (disk,) = machine.volumes.on_change, machine.volumes.disks
+        machine.volumes.on_change = lambda d: (changes.append(d.state), told(d))
+        await eventually(lambda: machine.streams["other/main"].sink.in_gap)
+        await asyncio.sleep(2.5)  # the disk is proved meanwhile
+        assert disk.usable and not disk.is_doubted
+    assert changes == [] and await segments_of(database, "other/main") == []
+    ours = await segments_of(database)
+    assert sum(s.end_us - s.start_us for s in ours) > 2_000_000
+    async with database.reading() as session:
+        gaps = [(g.stream, g.cause) for g in await session.scalars(select(Gap))]
+    assert ("other/main", "disk_error") in gaps and not any(stream == "cam/main" for stream, _ in gaps)
+
+
+async def test_a_disk_that_takes_no_file_at_all_is_out_of_use(
+    rtsp_camera: tuple[Mount, str], database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same word, of the whole disk: a probe fails as well."""
+    opened = os.open
+
+    def refuses(path: Any, flags: int, *more: Any, **named: Any) -> int:
+        if flags & os.O_CREAT and str(path).startswith(str(tmp_path / "video")):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return opened(path, flags, *more, **named)
+
+    async with record(database, tmp_path / "video", StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")) as machine:
+        (disk,) = machine.volumes.disks
+        await eventually(lambda: machine.streams["cam/main"].counters.frames > 3)
+        monkeypatch.setattr(disk_writer.os, "open", refuses)
+        monkeypatch.setattr("nvr.storage.volumes.probe", lambda _disk: refuses(tmp_path / "video" / "x", os.O_CREAT))
+        await eventually(lambda: disk.state == "failed", 20)
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize("put", [_file, _dead_link])
+async def test_a_name_in_the_way_sends_the_camera_to_another_disk(
+    put: Any, rtsp_camera: tuple[Mount, str], database: Database, tmp_path: Path
+) -> None:
+    """The first disk takes files, and not this camera's; the second one does at once, and keeps the camera."""
+    folders = [tmp_path / "a", tmp_path / "b"]
+    async with record(database, folders) as machine:
+        chosen = machine.volumes.place("cam/main", None)
+        assert chosen is not None
+    await asyncio.to_thread(put, chosen.path / "cam")
+    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
+    async with record(database, folders, spec, segment_seconds=1.1) as machine:
+        await eventually(lambda: machine.streams["cam/main"].sink.recorded > 3 * TIMESCALE, 8)
+        assert all(d.usable for d in machine.volumes.disks)
+    segments = await segments_of(database)
+    assert len(segments) >= 2 and all(s.volume != chosen.number for s in segments if s.frames)
+
+
+def test_a_disk_that_refused_a_camera_is_tried_last_and_later_again() -> None:
+    clock = ManualClock()
+    disks = [Disk(n, Path(f"/{n}"), f"disk-{n}", Writer(), total=1000, free=100) for n in (1, 2)]
+    volumes = VolumeSet(disks, clock)
+    refused = PermissionError(errno.EACCES, "")
+    first = volumes.place("c/main", None)
+    assert first is not None and volumes.has_place("c/main")
+    volumes.report(first, refused, opening="c/main")
+    second = volumes.place("c/main", first)
+    assert second is not first and second is not None and volumes.place("c/main", second) is second
+    assert any(volumes.place(f"c{i}/main", first) is first for i in range(2))  # of other cameras nothing is known
+    second.state = "failed"
+    assert volumes.place("c/main", second) is first and not volumes.has_place("c/main")
+    second.state = "ok"
+    clock.advance(1.0)
+    volumes.report(second, refused, opening="c/main")
+    assert volumes.place("c/main", second) is first and not volumes.has_place("c/main")  # refused longest ago
+    clock.advance(AVOID_SECONDS)
+    assert volumes.has_place("c/main") and volumes.place("c/main", second) is second

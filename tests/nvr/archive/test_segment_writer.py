@@ -1,0 +1,418 @@
+"""Cutting files, gaps and coverage, with a disk in memory and integers for time."""
+
+from __future__ import annotations
+
+import errno
+import json
+from dataclasses import replace
+from itertools import pairwise
+from typing import cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nvr.archive import filed_names
+from nvr.archive.segment_writer import LiveTap
+from nvr.archive.timeline import ClockStep
+from nvr.clock.station_clock import StationClock
+from nvr.media.audio import AudioRun
+from nvr.media.depacketizer import Assembled
+from nvr.playback.live import announcement
+from nvr.rtsp.sdp import AudioTrack
+from tests.nvr.camera_clock import DAY, ORIGIN_US, CameraClock
+from tests.nvr.sink import VIDEO, Recording, single
+
+S = 1_000_000
+
+
+def test_files_are_cut_at_keyframes_and_touch() -> None:
+    made = Recording(segment_seconds=4)
+    made.feed(CameraClock(seconds=30))
+    made.sink.end_session()
+    segments = made.archive.segments
+    assert 6 <= len(segments) <= 9 and sum(s.frames for s in segments) == 750
+    assert all(a.end_us == b.start_us for a, b in pairwise(segments))
+    assert all(s.frames % 25 == 0 for s in segments)
+    assert made.archive.gaps == [] and made.sink.timeline.short_holes == 0
+    assert made.recorded == pytest.approx(30, abs=0.1)
+
+
+def test_the_files_hold_what_was_given() -> None:
+    made = Recording(segment_seconds=4)
+    made.feed(CameraClock(seconds=10))
+    made.sink.end_session()
+    files = made.volumes.disks[0].writer.files
+    assert len(files) == len(made.archive.segments)
+    for body, segment in zip(files.values(), made.archive.segments, strict=True):
+        assert len(body) == segment.size and body[4:8] == b"ftyp" and body[-12:-8] == b"mfro"
+
+
+def test_a_hole_is_called_packet_loss_only_where_packets_were_lost() -> None:
+    made = Recording()
+    until = made.pictures(50)
+    made.pictures(50, until + 5 * S, time=55 * 90_000 - 53 * 90_000 + 50 * 3600 + 3 * 90_000)
+    assert [(g.cause, round(g.seconds)) for g in made.archive.gaps] == [("no_packets", 5)]
+    made.counters.lost_packets += 7
+    made.pictures(50, until + 12 * S, time=(2 + 12) * 90_000)
+    assert [g.cause for g in made.archive.gaps] == ["no_packets", "packet_loss"]
+    made.pictures(50, until + 19 * S, time=(2 + 19) * 90_000)
+    assert [g.cause for g in made.archive.gaps] == ["no_packets", "packet_loss", "no_packets"]
+
+
+def test_behind_a_hole_a_keyframe_begins_a_new_file() -> None:
+    made = Recording(segment_seconds=60)
+    until = made.pictures(50)
+    made.pictures(50, until + 5 * S, time=7 * 90_000)
+    made.sink.end_session()
+    first, second = made.archive.segments
+    (gap,) = made.archive.gaps
+    assert (gap.start_us, gap.end_us) == (first.end_us, second.start_us) and gap.fillable
+    assert gap.seconds == pytest.approx(5, abs=0.1)
+
+
+def test_a_hole_within_a_gop_leaves_the_file_open() -> None:
+    made = Recording(segment_seconds=60)
+    made.pictures(30, gop=1000)
+    for i in range(20):
+        made.sink.fragment(single((30 + i) * 3600 + 3 * 90_000, key=False), ORIGIN_US + (30 + i) * 40_000 + 3 * S)
+    made.sink.end_session()
+    (segment,), (gap,) = made.archive.segments, made.archive.gaps
+    assert segment.frames == 50 and not gap.fillable and gap.seconds == pytest.approx(3, abs=0.05)
+    assert made.recorded + made.missing == pytest.approx(50 / 25 + 3, abs=0.1)
+
+
+def test_short_holes_are_counted_and_covered() -> None:
+    made = Recording()
+    made.feed(CameraClock(pauses=tuple((5.0 * i, 0.7, False) for i in range(1, 6))))
+    made.sink.end_session()
+    assert made.archive.gaps == [] and made.sink.timeline.short_holes == 5
+    assert made.sink.timeline.short_holes_us == pytest.approx(3.5 * S, abs=S // 10)
+    assert all(a.end_us == b.start_us for a, b in pairwise(made.archive.segments))
+
+
+@pytest.mark.parametrize("fps", [0.2, 0.5, 1.0])
+def test_a_sparse_stream_has_no_gaps(fps: float) -> None:
+    made = Recording(segment_seconds=30)
+    made.feed(CameraClock(fps, seconds=200), gop=4)
+    made.sink.end_session()
+    assert made.archive.gaps == [] and len(made.archive.segments) > 3
+    assert made.recorded == pytest.approx(200 - 1 / fps, abs=1.5)
+
+
+def test_a_new_session_never_overlaps_the_old_one() -> None:
+    made = Recording()
+    until = made.pictures(50)
+    made.sink.begin_session()
+    made.pictures(50, until - S // 2)
+    made.sink.end_session()
+    first, second = made.archive.segments
+    assert second.start_us == first.end_us
+
+
+def test_a_gap_begins_where_footage_ends() -> None:
+    made = Recording()
+    until = made.pictures(50)
+    made.sink.end_session()
+    made.sink.start_gap("unreachable", "", until + 2 * S)
+    made.sink.begin_session()
+    made.pictures(25, until + 10 * S)
+    made.sink.end_session()
+    first, second = made.archive.segments
+    (gap,) = made.archive.gaps
+    assert (gap.start_us, gap.end_us, gap.cause) == (first.end_us, second.start_us, "unreachable")
+
+
+def test_a_run_that_may_be_late_waits_for_the_next_one() -> None:
+    made = Recording()
+    until = made.pictures(50)
+    frames = made.sink.segment.frames if made.sink.segment else 0
+    made.sink.fragment(single(50 * 3600, key=True), until + 3 * S)  # the camera's clock stood, or the picture is late
+    assert made.sink.segment is not None and made.sink.segment.frames == frames
+    made.sink.fragment(single(51 * 3600, key=False), until + 3 * S + 40_000)
+    made.sink.end_session()
+    assert sum(s.frames for s in made.archive.segments) == 52
+    assert [round(g.seconds) for g in made.archive.gaps] == [3]
+
+
+def test_a_held_run_is_kept_when_the_session_ends() -> None:
+    made = Recording()
+    until = made.pictures(50)
+    made.sink.fragment(single(50 * 3600, key=True), until + 3 * S)
+    made.sink.end_session()
+    assert sum(s.frames for s in made.archive.segments) == 51
+
+
+def test_a_disk_that_falls_behind_ends_the_file_and_is_tried_again() -> None:
+    made = Recording()
+    until = made.pictures(50)
+    made.volumes.disks[0].writer.refuses = True
+    until = made.pictures(1, until, time=50 * 3600)
+    assert [g.cause for g in made.archive.gaps] == ["disk_error"]
+    made.volumes.disks[0].writer.refuses = False
+    made.pictures(25, until, time=51 * 3600)
+    assert made.archive.gaps[0].end_us is not None and made.sink.segment is not None
+
+
+def test_a_disk_that_refuses_is_left_alone_for_a_while() -> None:
+    made = Recording()
+    until = made.pictures(50)
+    segment = made.sink.segment
+    assert segment is not None
+    segment.file.error = OSError(errno.EIO, "Input/output error")
+    segment.file.failed(segment.file.error)
+    assert made.sink.segment is None and made.archive.gaps[0].start_us == ORIGIN_US + 50 * 40_000
+    made.volumes.place_ = made.volumes.disks[0]
+    until = made.pictures(25, until, time=50 * 3600)
+    assert made.sink.segment is None  # nothing is tried for ten seconds
+    made.pictures(25, until + 10 * S, time=75 * 3600 + 10 * 90_000)
+    assert made.sink.segment is not None and made.archive.gaps[0].cause == "disk_error"
+
+
+def test_live_viewers_get_every_fragment() -> None:
+    made, seen = Recording(), list[bytes]()
+    tap: LiveTap = lambda run, segment, head: seen.append(head)  # noqa: E731
+    made.sink.live = tap
+    made.pictures(30)
+    assert len(seen) == 30
+
+
+def test_viewers_count_from_the_first_picture_over_all_files() -> None:
+    made, starts = Recording(segment_seconds=2), list[float]()
+    tap: LiveTap = lambda run, segment, head: starts.append(json.loads(announcement(segment)[0])["start"])  # noqa: E731
+    made.sink.live = tap
+    made.pictures(150)
+    made.sink.begin_session()
+    made.pictures(25, ORIGIN_US + 10 * S)
+    assert starts[0] == 0 and starts == sorted(starts) and starts[-1] == pytest.approx(10, abs=0.1)
+
+
+# the station's own clock
+
+
+@pytest.mark.parametrize("by", [3600 * S, -3600 * S, 400 * 86_400 * S, -7 * S])
+def test_the_next_file_begins_by_the_clock_that_was_set(by: int) -> None:
+    made, told = Recording(segment_seconds=60), list[ClockStep]()
+    made.sink._stepped = told.append
+    until = made.pictures(60)
+    made.sink.clock_stepped(by)
+    assert made.sink.segment is not None  # its pictures stay in one file, up to the next keyframe
+    made.pictures(50, until, time=60 * 3600)
+    made.sink.end_session()
+    first, second = made.archive.segments
+    assert second.start_us == first.end_us + by
+    assert told == [ClockStep("cam/main", 0, first.end_us, by, (first.start_us,))]
+    assert made.archive.gaps == []  # no time went by
+
+
+def test_a_stream_remembers_its_first_files_and_those_by_the_new_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filed_names, "MAX_REFILED", 3)
+    made, told = Recording(segment_seconds=2), list[ClockStep]()
+    made.sink._stepped = told.append
+    until = made.pictures(500)
+    filed = [s.start_us for s in made.archive.open]
+    made.sink.clock_stepped(-3600 * S)
+    made.pictures(200, until, time=500 * 3600)
+    (step,) = told
+    assert len(filed) > 6 and step.files == tuple(filed[:3]) and step.more
+    assert step.after == [s.start_us for s in made.archive.open[len(filed) :]][:3] and len(step.after) == 3
+
+
+@pytest.mark.parametrize("by", [86_400 * S, -86_400 * S])
+def test_a_clock_that_is_set_wrong_and_right_again_leaves_every_file_where_it_belongs(by: int) -> None:
+    """The first step moves what was filed before it, too: the second has to bring that back."""
+    made, told = Recording(segment_seconds=60), list[ClockStep]()
+    made.sink._stepped = told.append
+    until = made.pictures(50)
+    made.sink.clock_stepped(by)
+    until = made.pictures(50, until, time=60 * 3600)
+    made.sink.clock_stepped(-by)
+    made.pictures(50, until, time=120 * 3600)
+    made.sink.end_session()
+    places = [s.start_us for s in made.archive.segments]
+    true = list(places)
+    true[1] -= by
+    for step in told:
+        assert step.files is not None
+        places = [p + step.by_us if p in step.files else p for p in places]
+    assert places == pytest.approx(true, abs=1000)
+
+
+def test_a_clock_that_is_set_between_two_sessions() -> None:
+    made = Recording()
+    until = made.pictures(50)
+    made.sink.end_session()
+    made.sink.start_gap("unreachable", "", until)
+    made.sink.clock_stepped(-3600 * S)
+    made.sink.begin_session()
+    made.pictures(25, until + 4 * S)
+    made.sink.end_session()
+    first, second = made.archive.segments
+    assert second.start_us == pytest.approx(first.end_us - 3600 * S + 4 * S, abs=50_000)
+
+
+# sound
+
+TRACK = AudioTrack("pcma", 8, "", 8000, 1)
+
+
+def sound_times(made: Recording) -> list[int]:
+    """Where each run of sound lies in the files, in samples."""
+    (body,) = made.volumes.disks[0].writer.files.values()
+    found, at = [], bytes(body).find(b"\0\0\0\x10tfhd\0\x02\0\0\0\0\0\x02")
+    while at >= 0:
+        found.append(int.from_bytes(body[at + 28 : at + 36], "big"))
+        at = bytes(body).find(b"\0\0\0\x10tfhd\0\x02\0\0\0\0\0\x02", at + 1)
+    return found
+
+
+def play(made: Recording, seconds: int, sound_rate: float = 1.0, report: int | None = None) -> None:
+    made.sink.begin_session(TRACK)
+    if report is not None:  # live555 sends it before the first packet of sound
+        made.sink.audio_report(ORIGIN_US, report)
+    for i in range(seconds * 25):
+        at = ORIGIN_US + i * 40_000
+        made.sink.fragment(single(i * 3600, key=i % 25 == 0), at)
+        if i % 10 == 9:
+            begin = int(3_000_000_000 + (i - 9) * 320 * sound_rate)
+            made.sink.audio(AudioRun(begin, [4], [int(3200 * sound_rate)], bytearray(b"sound"[:4])), TRACK, at)
+
+
+@pytest.mark.parametrize("report", [None, 0, 4_000_000_000])
+def test_sound_lies_beside_the_pictures_that_came_with_it(report: int | None) -> None:
+    made = Recording(segment_seconds=60)
+    play(made, 20, report=report)
+    times = sound_times(made)
+    assert len(times) == 50
+    assert all(abs(t - i * 3200) < 800 for i, t in enumerate(times))  # a tenth of a second
+
+
+@pytest.mark.parametrize("rate", [0.8, 1.2])
+def test_sound_of_a_clock_that_runs_wrong(rate: float) -> None:
+    made = Recording(segment_seconds=120)
+    play(made, 60, sound_rate=rate)
+    assert all(abs(t - i * 3200) < 8000 for i, t in enumerate(sound_times(made)))
+
+
+def test_sender_reports_of_both_tracks_move_sound_by_a_little_only() -> None:
+    for lead, moved in ((0.3, 2400), (7.0, 0)):
+        made = Recording(segment_seconds=60)
+        play(made, 4)
+        made.sink.sender_report(ORIGIN_US, 0, ORIGIN_US)
+        made.sink.audio_report(ORIGIN_US + int(lead * 1e6), 3_000_000_000)
+        made.sink.audio(AudioRun(3_000_000_000 + 32_000, [4], [3200], bytearray(4)), TRACK, ORIGIN_US + 4_400_000)
+        assert sound_times(made)[-1] - 32_000 == pytest.approx(moved, abs=400)
+
+
+# accounting
+
+FPS = (0.2, 1.0, 5.0, 25.0, 60.0)
+clocks = st.builds(
+    CameraClock,
+    fps=st.sampled_from(FPS),
+    speed=st.sampled_from((0.8, 0.95, 1.0, 1.0, 1.05, 1.2)),
+    seconds=st.just(40.0),
+    steps=st.lists(st.tuples(st.floats(3, 35), st.sampled_from((0.5, -0.5, 4.0, -4.0, 3600.0, -DAY))), max_size=3).map(tuple),
+    strays=st.lists(st.tuples(st.integers(20, 900), st.floats(-20, 20)), max_size=2).map(tuple),
+    pauses=st.lists(st.tuples(st.floats(3, 35), st.floats(0.2, 6), st.booleans()), max_size=2).map(tuple),
+    seed=st.integers(0, 2**31),
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(clocks, st.integers(1, 60), st.sampled_from((2.0, 7.0, 60.0)))
+def test_recorded_and_gaps_make_up_what_elapsed(clock: CameraClock, gop: int, segment_seconds: float) -> None:
+    made = Recording(segment_seconds)
+    made.feed(clock, gop)
+    made.sink.end_session()
+    segments = sorted(made.archive.segments, key=lambda s: s.start_us)
+    assert all(a.end_us <= b.start_us for a, b in pairwise(segments))
+    elapsed = (segments[-1].end_us - segments[0].start_us) / 1e6
+    assert made.recorded + made.missing == pytest.approx(elapsed, abs=0.5)
+    taken = clock.seconds + sum(length for at, length, _ in clock.pauses if at < clock.seconds)
+    assert elapsed == pytest.approx(taken, abs=0.5 + max(1.5, 1 / clock.fps))
+    assert sum(s.frames for s in segments) == int(clock.seconds * clock.fps)
+
+
+@settings(max_examples=15, deadline=None)
+@given(clocks, st.lists(st.tuples(st.floats(0.5, 20), st.sampled_from(("unreachable", "no_packets"))), min_size=1, max_size=4))
+def test_accounting_over_reconnections(clock: CameraClock, breaks: list[tuple[float, str]]) -> None:
+    made, later = Recording(7.0), 0
+    clock = replace(clock, seconds=12.0, pauses=())
+    for pause, cause in breaks:
+        made.feed(clock, later_us=later)
+        made.sink.end_session()
+        later += int((clock.seconds + pause) * 1e6)
+        made.sink.start_gap(cause, "", ORIGIN_US + later)
+    made.feed(clock, later_us=later)
+    made.sink.end_session()
+    segments = made.archive.segments
+    assert all(a.end_us <= b.start_us for a, b in pairwise(segments))
+    elapsed = (segments[-1].end_us - segments[0].start_us) / 1e6
+    assert made.recorded + made.missing == pytest.approx(elapsed, abs=0.5)
+
+
+class Stopped:
+    """A station's clock that shows one moment."""
+
+    correction_us = 0
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+
+    def read(self) -> int:
+        return self.at
+
+
+def test_the_last_picture_of_a_sparse_stream_lasts_until_the_session_ends_at_most() -> None:
+    made = Recording()
+    made.sink.follow(cast(StationClock, Stopped(ORIGIN_US)), lambda step: None)
+    made.pictures(10, step_us=S, gop=1)
+    made.sink._station = cast(StationClock, Stopped(ORIGIN_US + 9_200_000))
+    made.sink.end_session()
+    assert made.archive.segments[-1].end_us == pytest.approx(ORIGIN_US + 9_200_000, abs=20)
+
+
+def test_a_camera_whose_clock_runs_wrong_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    made = Recording(segment_seconds=5)
+    made.feed(CameraClock(speed=0.84, seconds=40))
+    assert [r.getMessage() for r in caplog.records] == ["cam/main: the camera's clock runs at -16 %"]
+    made = Recording(segment_seconds=5)
+    made.feed(CameraClock(seconds=40, steps=((20.0, 4.0),)))
+    assert len(caplog.records) == 1 and made.counters.timestamp_jumps == 1
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_loss_explains_the_hole_in_which_it_happened_and_no_later_silence(known: bool) -> None:
+    """A lost packet that cost no time, then five seconds of silence in the same file, then a loss that did cost time."""
+    made = Recording(segment_seconds=600)
+
+    def play(count: int, first: int, later: int, lost: dict[int, int]) -> None:
+        for i in range(count):
+            run = single((first + i) * 3600 + later * 90_000, key=(first + i) % 25 == 0)
+            run.losses = {0: lost[i]} if i in lost else {} if known else None
+            made.counters.lost_packets += lost.get(i, 0)
+            made.sink.fragment(run, ORIGIN_US + (first + i) * 40_000 + later * S)
+
+    play(50, 0, 0, {20: 3})
+    play(50, 50, 5, {30: 1})
+    play(50, 100, 11, {0: 9})
+    play(50, 150, 20, {})
+    assert [(g.cause, round(g.seconds)) for g in made.archive.gaps] == [
+        ("no_packets", 5),
+        ("packet_loss", 6),
+        ("no_packets", 9),
+    ]
+
+
+def test_what_was_lost_behind_a_silence_in_the_same_run_is_not_its_cause() -> None:
+    """The fast path counts a tick's loss before any of its runs is filed."""
+    made = Recording(segment_seconds=600)
+    until = made.pictures(50)
+    made.counters.lost_packets += 4
+    late = 50 * 3600 + 5 * 90_000
+    silent = Assembled(VIDEO, late, [3600] * 3, [4] * 3, [], [b"\0" * 12], True, losses={})
+    lossy = Assembled(VIDEO, late + 3 * 3600, [3600, 3600 * 75, 3600], [4] * 3, [], [b"\0" * 12], False, losses={2: 4})
+    made.sink.fragment(silent, until + 5 * S + 80_000)
+    made.sink.fragment(lossy, until + 8 * S + 160_000)
+    assert [g.cause for g in made.archive.gaps] == ["no_packets", "packet_loss"]

@@ -1,0 +1,391 @@
+"""Backfill: gaps are filled from the cameras' own cards, exactly and without disturbing anything."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select, update
+
+from cameras.onvif.addresses import service_url
+from cameras.onvif.client import SoapClient
+from cameras.onvif.recordings import Card, Recording
+from cameras.tables import Camera, Credential, Stream, Village
+from cameras.virtual import card
+from cameras.virtual.clip import Clip
+from cameras.virtual.device import Device
+from cameras.virtual.onvif_service import OnvifService
+from cameras.virtual.rtsp_server import Mount, RtspServer
+from core.clock import SECOND, SystemClock, to_microseconds
+from core.database import Database
+from core.errors import CameraUnreachable
+from core.events import Event
+from core.secrets import Vault
+from core.settings import RecorderSettings
+from nvr.archive import segment_index
+from nvr.archive.reader import ArchiveReader
+from nvr.archive.verify import verify
+from nvr.edge.backfill import Backfiller, missing
+from nvr.media import fmp4
+from nvr.playback import clip as clips
+from nvr.playback.hls import playlist
+from nvr.recorder.recorder import Recorder, StreamSpec
+from nvr.tables import Gap
+from tests.nvr.conftest import LOGIN, eventually, place_of, probe, segments_of
+from tests.nvr.conftest import Recording as Recordings
+
+HOST = "127.0.0.1"
+
+
+@dataclass(slots=True)
+class Town:
+    device: Device
+    mount: Mount
+    url: str
+    onvif: OnvifService
+    database: Database
+    http: aiohttp.ClientSession
+    vault: Vault
+
+    def backfiller(self, machine: Recorder, rate: int = 50_000_000) -> Backfiller:
+        clock = SystemClock()
+        settings = RecorderSettings(segment_seconds=2.0, backfill_rate=rate)
+        return Backfiller(
+            self.database,
+            machine,
+            machine._archive,
+            clock,
+            self.vault,
+            settings,
+            lambda login: SoapClient(self.http, clock, login),
+        )
+
+    async def gaps(self) -> list[Gap]:
+        async with self.database.reading() as session:
+            return list(await session.scalars(select(Gap).order_by(Gap.start_us)))
+
+    async def due_now(self) -> None:
+        """The half minute after a gap is over."""
+        async with self.database.session() as session:
+            await session.execute(
+                update(Gap).where(Gap.ask_at.is_not(None)).values(ask_at=SystemClock().now() - timedelta(seconds=1))
+            )
+
+    async def outage(self, machine: Recorder, fault: str = "dead", seconds: float = 1.5) -> None:
+        """Record, lose the camera, find it again."""
+        state = machine.streams["cam/main"]
+        await eventually(lambda: state.counters.frames >= 12)
+        self.mount.faults.add(fault)
+        await eventually(lambda: state.state != "recording")
+        await asyncio.sleep(seconds)
+        self.mount.faults.discard(fault)
+        before = state.counters.frames
+        await eventually(lambda: state.state == "recording" and state.counters.frames >= before + 12)
+        await machine._archive.flush()
+
+
+@pytest.fixture
+async def town(clip: Clip, database: Database, tmp_path: Path) -> AsyncIterator[Town]:
+    mount = Mount("/main", {"healthy": clip}, login=LOGIN)
+    server = RtspServer([mount])
+    port = await server.start(HOST, 0)
+    device = Device("gate", "0c0001", HOST, 0, port, {"main": mount}, {"main": (320, 180)}, LOGIN)
+    onvif = OnvifService(device)
+    runner = web.AppRunner(onvif.application(), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, HOST, 0).start()
+    device.http_port = runner.addresses[0][1]
+    vault = await asyncio.to_thread(Vault.open_or_create, tmp_path / "key")
+    async with database.session() as session:
+        session.add(Village(code="v", name="v", boundary=[], subnets=[], funding=[]))
+        session.add(Credential(name="all", username=LOGIN[0], sealed=vault.seal(LOGIN[1], "credential:all")))
+        await session.flush()
+        address = f"{HOST}:{device.http_port}"
+        session.add(Camera(id="cam", name="c", village="v", address=address, credential="all", profile={}))
+        await session.flush()
+        session.add(Stream(id="cam/main", camera="cam", kind="main", url=f"rtsp://{HOST}:{port}/main"))
+    async with aiohttp.ClientSession() as http:
+        yield Town(device, mount, f"rtsp://{HOST}:{port}/main", onvif, database, http, vault)
+    await runner.cleanup()
+    await server.stop()
+
+
+def spec(town: Town) -> StreamSpec:
+    return StreamSpec("cam/main", town.url, LOGIN, "native")
+
+
+def first_picture(path: Path) -> bytes:
+    fragment = next(iter(fmp4.scan(path)))
+    with path.open("rb") as f:
+        f.seek(fragment.data_offset)
+        return f.read(fragment.first_size)
+
+
+def keyframes_of(clip: Clip) -> list[bytes]:
+    """The clip's keyframes as they must lie in a file: NAL units behind their lengths, without parameter sets."""
+    found = list[bytes]()
+    for unit in (clip.units[k] for k in clip.keyframes):
+        found.append(b"".join(len(n).to_bytes(4, "big") + n for n in unit if n[0] & 31 not in (7, 8)))
+    return found
+
+
+@pytest.mark.parametrize("clock_error", [0.0, -7200.0])
+async def test_an_outage_is_fetched_from_the_card(
+    clock_error: float, town: Town, recording: Recordings, clip: Clip, tmp_path: Path
+) -> None:
+    if clock_error:
+        town.mount.clock_error = clock_error
+        town.device.switch("clock_wrong", True)
+    async with recording(spec(town)) as machine:
+        await town.outage(machine)
+        (gap,) = await town.gaps()
+        assert gap.cause == "unreachable" and gap.end_us is not None and gap.ask_at is not None
+        filler = town.backfiller(machine)
+        assert await filler.run_once() == 0, "the camera has just come back"
+        await town.due_now()
+        assert await filler.run_once() > 0
+        assert await town.gaps() == []
+    segments = await segments_of(town.database)
+    fetched = [s for s in segments if s.flags & segment_index.BACKFILLED]
+    assert abs(fetched[0].start_us - gap.start_us) < 1000 and abs(fetched[-1].end_us - gap.end_us) < 1000
+    for before, after in itertools.pairwise(segments):
+        assert -20 <= after.start_us - before.end_us < 250_000, "nothing is shown twice, nothing is missing"
+    for segment in fetched:
+        assert (await probe(await place_of(town.database, segment)))["width"] == 320
+    assert (await verify(town.database, hash_files=True)).clean
+    reader = ArchiveReader(town.database, SystemClock())
+    gops = await reader.gops("cam/main", segments[0].start_us, segments[-1].end_us)
+    assert "EXT-X-GAP" not in await asyncio.to_thread(lambda: playlist(gops, live=False))
+    made = await asyncio.to_thread(clips.plan, gops)
+    await asyncio.to_thread(clips.write, made, tmp_path / "whole.mp4")
+    assert int((await probe(tmp_path / "whole.mp4"))["nb_read_frames"]) == made.pictures == sum(s.frames for s in segments)
+    assert await asyncio.to_thread(first_picture, await place_of(town.database, fetched[0])) in keyframes_of(clip)
+    async with town.database.reading() as session:
+        (event,) = await session.scalars(select(Event).where(Event.kind == "footage.backfilled"))
+    assert event.data["missing"] == 0
+
+
+async def test_a_hole_in_the_card_s_own_recording_stays_a_gap(
+    town: Town, recording: Recordings, clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Time and RTP time jump together there: what the card does not have is not filed as recorded."""
+    hole: list[float] = []  # UTC seconds
+    skipped: set[int] = set()
+    whole = card.pictures
+
+    def with_hole(*arguments: Any) -> Iterator[tuple[int, float]]:
+        inside = False
+        for index, taken in whole(*arguments):
+            inside = hole[0] <= taken < hole[1] or (inside and index % clip.frames not in clip.keyframes)
+            if inside:
+                skipped.add(index)
+            else:
+                yield index, taken
+
+    monkeypatch.setattr(card, "pictures", with_hole)
+    async with recording(spec(town)) as machine:
+        await town.outage(machine, seconds=2.5)
+        (gap,) = await town.gaps()
+        hole += [gap.start_us / 1e6 + 0.7, gap.start_us / 1e6 + 1.8]
+        await town.due_now()
+        assert await town.backfiller(machine).run_once() > 0
+        (left,) = await town.gaps()
+    assert left.end_us is not None and left.ask_at is None and left.cause == "unreachable"
+    assert (left.end_us - left.start_us) / 1e6 == pytest.approx(len(skipped) / clip.fps, abs=0.15)
+    # ONVIF tells the camera's clock in whole seconds.
+    assert left.start_us / 1e6 == pytest.approx(hole[0], abs=0.75)
+
+
+async def test_an_empty_card_leaves_the_gap_and_is_not_asked_again(town: Town, recording: Recordings) -> None:
+    town.device.switch("no_card", True)
+    async with recording(spec(town)) as machine:
+        await town.outage(machine, seconds=0.5)
+        await town.due_now()
+        filler = town.backfiller(machine)
+        assert await filler.run_once() == 0
+        (gap,) = await town.gaps()
+        assert gap.ask_at is None and gap.cause == "unreachable"
+
+
+async def test_a_long_gap_is_asked_for_piece_by_piece(
+    town: Town, recording: Recordings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nvr.edge.backfill.LONGEST_US", SECOND)
+    town.device.switch("no_card", True)
+    async with recording(spec(town)) as machine:
+        await town.outage(machine, seconds=2.0)
+        await town.due_now()
+        (whole,) = await town.gaps()
+        await town.backfiller(machine).run_once()
+        first, rest = await town.gaps()
+        assert first.ask_at is None and rest.ask_at is not None, "what was not asked for yet is still to be asked for"
+        assert (first.start_us, first.end_us, rest.end_us) == (whole.start_us, rest.start_us, whole.end_us)
+        town.device.switch("no_card", False)
+        while any(g.ask_at for g in await town.gaps()):
+            await town.backfiller(machine).run_once()
+        assert [g.start_us for g in await town.gaps()] == [first.start_us]
+
+
+async def test_a_card_is_not_asked_for_ever(town: Town, recording: Recordings) -> None:
+    async with recording(spec(town)) as machine:
+        await eventually(lambda: machine.streams["cam/main"].counters.frames >= 5)
+        old = to_microseconds(SystemClock().now() - timedelta(days=8))
+        async with town.database.session() as session:
+            facts = {"stream": "cam/main", "cause": "unreachable", "ask_at": SystemClock().now()}
+            session.add(Gap(start_us=old, end_us=old + 10 * SECOND, **facts))
+        assert await town.backfiller(machine).run_once() == 0
+        assert [g.ask_at for g in await town.gaps()] == [None]
+
+
+async def test_a_camera_that_cannot_be_asked_is_asked_later(town: Town, recording: Recordings) -> None:
+    async with recording(spec(town)) as machine:
+        await town.outage(machine, seconds=0.5)
+        await town.due_now()
+        town.device.faults.add("dead")  # ONVIF alone
+        await town.backfiller(machine).run_once()
+        (gap,) = await town.gaps()
+        assert gap.ask_at is not None and gap.ask_at > SystemClock().now() + timedelta(minutes=9)
+        town.device.faults.clear()
+        await town.due_now()
+        assert await town.backfiller(machine).run_once() > 0
+
+
+async def test_fetching_gives_way_to_the_live_stream(town: Town, recording: Recordings) -> None:
+    """A lossy live stream stops the fetching; what came is kept, the rest is asked for later, slower."""
+    async with recording(spec(town)) as machine:
+        await town.outage(machine, seconds=3.0)
+        await town.due_now()
+        filler = town.backfiller(machine, rate=120_000)
+        fetching = asyncio.create_task(filler.run_once())
+        await asyncio.sleep(1.0)
+        machine.streams["cam/main"].counters.lost_packets += 1
+        await fetching
+        gaps = await town.gaps()
+        assert gaps and all(g.ask_at is not None and g.ask_at > SystemClock().now() + timedelta(minutes=9) for g in gaps)
+        # As a recorder does that died meanwhile: the gap is as it was, and so is what came.
+        async with town.database.session() as session:
+            gaps[0].start_us = (await segments_of(town.database))[0].end_us
+            await session.merge(gaps[0])
+        await town.due_now()
+        assert await town.backfiller(machine).run_once() > 0
+        assert await town.gaps() == []
+    segments = await segments_of(town.database)
+    assert all(after.start_us - before.end_us >= -20 for before, after in itertools.pairwise(segments))
+    assert (await verify(town.database, hash_files=True)).clean
+
+
+async def test_the_pace_is_kept(town: Town, recording: Recordings) -> None:
+    async with recording(spec(town)) as machine:
+        await town.outage(machine, seconds=2.0)
+        await town.due_now()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        fetched = await town.backfiller(machine, rate=200_000).run_once()
+        assert fetched > 30_000 and loop.time() - began >= (fetched - 20_000) * 8 / 200_000 - 1.0  # one second may be made up
+
+
+async def test_a_gap_is_not_asked_for_while_the_stream_does_not_record(town: Town, recording: Recordings) -> None:
+    async with recording(spec(town)) as machine:
+        await town.outage(machine, seconds=1.0)
+        await town.due_now()
+        town.mount.faults.add("dead")
+        await eventually(lambda: machine.streams["cam/main"].state != "recording")
+        assert await town.backfiller(machine).run_once() == 0
+        assert (await town.gaps())[0].ask_at is not None
+
+
+async def test_recordings_are_found_with_and_without_search(town: Town) -> None:
+    url = service_url(f"{HOST}:{town.device.http_port}")
+    client = SoapClient(town.http, SystemClock(), LOGIN)
+    card = await Card.of(client, url)
+    assert card is not None
+    (found,) = await card.recordings()
+    assert found.token == "card-main" and found.start is not None and found.end is not None
+    del town.onvif._operations["EndSearch"]  # a no to the end of a search says nothing of what it found
+    assert [(r.token, r.start) for r in await card.recordings()] == [(found.token, found.start)]
+    del card._services["http://www.onvif.org/ver10/search/wsdl"]
+    assert await card.recordings() == [Recording("card-main")]
+    assert await card.replay_url(found) == town.url.replace("/main", "/replay/main")
+    town.device.faults.add("dead")
+    with pytest.raises(CameraUnreachable):
+        await Card.of(client, url)
+
+
+GSTREAMER = """
+import sys, gi
+gi.require_version("Gst", "1.0")
+from gi.repository import Gst
+Gst.init(None)
+player = Gst.parse_launch(
+    "rtspsrc name=source onvif-mode=true onvif-rate-control=false protocols=tcp ! rtph264depay ! h264parse ! fakesink num-buffers=10"
+)
+source = player.get_by_name("source")
+for name, value in zip(("location", "user-id", "user-pw"), sys.stdin.read().split()):
+    source.set_property(name, value)
+player.set_state(Gst.State.PLAYING)
+message = player.get_bus().timed_pop_filtered(15 * Gst.SECOND, Gst.MessageType.EOS | Gst.MessageType.ERROR)
+player.set_state(Gst.State.NULL)
+sys.exit("silence" if message is None else 0 if message.type == Gst.MessageType.EOS else message.parse_error()[1])
+"""
+
+
+async def test_gstreamer_plays_the_virtual_card(town: Town) -> None:
+    """An independent ONVIF client understands the replay that we test ourselves with."""
+    gi = ["/usr/bin/python3", "-c", "import gi; gi.require_version('Gst', '1.0')"]
+    if (await asyncio.to_thread(subprocess.run, gi, capture_output=True, check=False)).returncode != 0:
+        pytest.skip("GStreamer is not installed; ./minwang test names the packages")
+    await asyncio.sleep(3.0)
+    url = town.url.replace("/main", "/replay/main")
+    process = await asyncio.create_subprocess_exec(
+        "/usr/bin/python3", "-c", GSTREAMER, stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    _, errors = await asyncio.wait_for(process.communicate(" ".join((url, *LOGIN)).encode()), 30)
+    assert process.returncode == 0, errors.decode()
+
+
+@given(st.lists(st.tuples(st.integers(0, 100), st.integers(1, 30)), max_size=6))
+def test_missing_pieces_and_spans_make_the_gap_again(raw: list[tuple[int, int]]) -> None:
+    spans: list[tuple[int, int]] = []
+    for begin, length in sorted(raw):
+        start = max(begin, spans[-1][1] if spans else 0) * SECOND
+        spans.append((start, start + length * SECOND)) if not spans or start >= spans[-1][1] else None
+    spans = [(a, b) for a, b in spans if a < b]
+    pieces = missing(10 * SECOND, 90 * SECOND, spans)
+    for t in range(10, 90):
+        at = t * SECOND + SECOND // 2
+        covered: Any = any(a <= at < b for a, b in spans)
+        assert covered != any(a <= at < b for a, b in pieces)
+
+
+def test_what_is_left_of_neighbouring_gaps_adds_up_and_is_not_dropped() -> None:
+    first = missing(0, 5 * SECOND, [(0, 4_100_000)])
+    second = missing(5 * SECOND, 10 * SECOND, [(5_900_000, 10 * SECOND)])
+    assert first == [(4_100_000, 5 * SECOND)] and second == [(5 * SECOND, 5_900_000)]
+
+
+async def test_gaps_below_a_second_side_by_side_are_kept(town: Town) -> None:
+    """A stream whose trouble changes its cause twice leaves short gaps: no card is asked for them, and no one forgets them."""
+    now = to_microseconds(SystemClock().now()) - 100 * SECOND
+    async with town.database.session() as session:
+        for at in (0, 700_000):
+            session.add(
+                Gap(
+                    stream="cam/main", start_us=now + at, end_us=now + at + 700_000, cause="unreachable", detail="",
+                    ask_at=SystemClock().now() - timedelta(minutes=1),
+                )
+            )  # fmt: skip
+    machine: Any = SimpleNamespace(streams={"cam/main": SimpleNamespace(spec=spec(town), state="recording")}, _archive=None)
+    assert await town.backfiller(machine).run_once() == 0
+    assert [(g.start_us - now, g.ask_at) for g in await town.gaps()] == [(0, None), (700_000, None)]

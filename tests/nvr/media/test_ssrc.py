@@ -1,0 +1,134 @@
+"""When another source has taken over (nvr.media.ssrc): one rule, for pictures and for sound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from nvr.media import rtp
+from nvr.media.ssrc import Bounds, Evidence, SourceChoice
+from tests.nvr.camera_streams import Packet
+from tests.nvr.media import test_audio_packets, test_foreign_packets
+
+OWN, NEW = 1, 2
+RATE = 8000
+BOUNDS = Bounds(timestamps=50, packets=100, bytes=10_000)
+
+
+class Listener:
+    """Ours has been heard; what comes from others is judged."""
+
+    def __init__(self, stated: int = -1, bounds: Bounds = BOUNDS) -> None:
+        self.choice = SourceChoice(bounds, stated)
+        self.choice.begin(OWN)
+        self.foreign = 0
+
+    def hear(self, seq: int, ts: int, size: int = 10, evidence: Evidence = Evidence.NOT_ASKED) -> bool | None:
+        candidate, gone = self.choice.other(NEW, seq & 0xFFFF)
+        self.foreign += gone
+        candidate.add(b"x" * size, seq & 0xFFFF, ts & 0xFFFFFFFF, 0)
+        return self.choice.has_taken_over(candidate, RATE, evidence)
+
+    def own(self, *, decided: bool = True) -> None:
+        self.foreign += self.choice.own(decided=decided)
+
+
+def first(found: Sequence[bool | None]) -> int:
+    """Which packet decided."""
+    return next(i for i, one in enumerate(found) if one is not None)
+
+
+def test_silence_of_ours_is_measured_by_the_others_timestamps() -> None:
+    heard = Listener()
+    found = [heard.hear(65_530 + i, 2**32 - 400 + 160 * i) for i in range(60)]  # numbers and timestamps wrap
+    assert first(found) == 50 and found[50] is True
+    assert heard.choice.candidate is not None and not heard.choice.switch(heard.choice.candidate)
+    assert heard.choice.ssrc == NEW and heard.choice.foreign == {OWN} and heard.foreign == 0
+
+
+def test_a_packet_of_ours_ends_it() -> None:
+    heard = Listener()
+    assert [heard.hear(i, 160 * i) for i in range(49)] == [None] * 49
+    heard.own()
+    assert heard.foreign == 49 and heard.choice.foreign == {NEW}
+    assert [heard.hear(i, 160 * i) for i in range(49, 98)] == [None] * 49
+    assert heard.hear(99, 160 * 99) is True
+    candidate = heard.choice.candidate
+    assert candidate is not None and heard.choice.switch(candidate)  # it had sent beside ours: another stream
+
+
+def test_two_timestamps_however_far_apart_are_no_source() -> None:
+    heard = Listener()
+    assert [heard.hear(1, 0), heard.hear(2, 10 * RATE), heard.hear(3, 10 * RATE)] == [None] * 3
+    assert heard.hear(4, 11 * RATE) is True
+
+
+def test_what_jumps_is_no_source_and_what_comes_twice_is_one() -> None:
+    heard = Listener()
+    assert all(heard.hear(i * 1000, i * RATE) is None for i in range(100))
+    assert heard.foreign == 99
+    twice = Listener(bounds=Bounds(timestamps=500, packets=500, bytes=10_000))
+    found = [twice.hear(i, 160 * i) for k in range(60) for i in (k, max(0, k - 3), k)]
+    assert first(found) in (150, 151, 152)
+
+
+@pytest.mark.parametrize(("ts", "taken"), [(0, False), (1, True)])
+def test_where_the_bounds_are_reached_a_source_sends_something(ts: int, taken: bool) -> None:
+    """Garbage under one timestamp is given up; small steps are a source whose clock stands nearly still."""
+    heard = Listener()
+    found = [heard.hear(i, ts * i, size=500) for i in range(30)]
+    assert found[first(found)] is taken and first(found) == 20
+
+
+def test_while_nothing_of_ours_can_be_used_decoding_decides() -> None:
+    heard = Listener()
+    assert [heard.hear(i, 160 * i, 1, Evidence.NONE_YET) for i in range(49)] == [None] * 49
+    heard.own(decided=False)
+    assert heard.hear(50, 160 * 60, 1, Evidence.PROVED) is True
+    hopeless = Listener()
+    found = [hopeless.hear(i, 160 * i, 1, Evidence.HOPELESS) for i in range(60)]
+    assert found[first(found)] is False
+
+
+def test_the_announced_source_is_believed_once() -> None:
+    heard = Listener(stated=NEW)
+    assert heard.hear(1, 0) is True and heard.choice.candidate is not None
+    heard.choice.switch(heard.choice.candidate)
+    heard.choice.switch(heard.choice.other(OWN, 5)[0])
+    assert heard.hear(2, 160) is None
+    ours = Listener(stated=OWN)  # announced, and heard first
+    assert ours.hear(1, 0) is None
+
+
+def test_packets_of_another_payload_type_are_kept_in_bounds() -> None:
+    """Ours never gives a picture that can be used, and so does not end the other source either."""
+    channel = test_foreign_packets.Channel("h264")
+    deltas = test_foreign_packets.stream("h264", first=1, count=3)
+    other = test_foreign_packets.stream("h264", test_foreign_packets.NEW, first=1, count=1)[0]
+    kept = 0
+    for packet in (*deltas, other, *(replace(other, seq=i & 0xFFFF, payload=b"", payload_type=99) for i in range(200_000))):
+        data = packet.framed()[4:]
+        channel.receiver.packet(data, memoryview(data), 0, len(data))
+        candidate = channel.receiver._sources.candidate
+        kept = max(kept, len(candidate.packets) if candidate is not None else 0)
+    assert 1 < kept <= rtp.BOUNDS.packets + 1 and not channel.receiver.has_rival
+    assert channel.counters.foreign_packets == 200_001
+    assert channel.take(test_foreign_packets.stream("h264"))  # and the stream is recorded
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_pictures_and_sound_follow_a_source_alike(copies: int) -> None:
+    """Each packet of the new source may come twice."""
+
+    def repeated(packets: list[Packet]) -> list[Packet]:
+        return [p for p in packets for _ in range(copies)]
+
+    pictures = test_foreign_packets.stream("h264", count=20)
+    after = test_foreign_packets.stream("h264", test_foreign_packets.NEW, 3_000_000_000, 20, 40, 123)
+    channel = test_foreign_packets.Channel("h264")
+    assert channel.take([*pictures, *repeated(after)]) == test_foreign_packets.wanted("h264")
+    sound, later = test_audio_packets.sound(60), test_audio_packets.sound(200, test_audio_packets.NEW, 5, 3, 7)
+    found, _, counters = test_audio_packets.taken([*sound, *repeated(later)])
+    assert found == test_audio_packets.bytes_of([*sound, *later]) and counters.foreign_packets == 0

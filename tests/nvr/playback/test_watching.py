@@ -1,0 +1,146 @@
+"""Watching: the recorder's live hub, transcoding for browsers without H.265, slow viewers."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import struct
+import time
+from collections.abc import AsyncIterator
+
+import aiohttp
+import av
+import pytest
+from aiohttp.test_utils import TestServer
+
+from cameras.virtual.clip import Clip
+from cameras.virtual.rtsp_server import Mount, RtspServer
+from core.errors import ConflictError
+from nvr.playback.live import QUEUE_FRAGMENTS, TOKEN_HEADER, LiveHub, Viewer
+from nvr.playback.transcode import Transcoders
+from nvr.recorder.recorder import Recorder, StreamSpec
+from tests.nvr.conftest import Recording, eventually
+
+TOKEN = "secret"
+
+
+async def messages(recorder: Recorder, stream: str) -> AsyncIterator[str | bytes]:
+    """What a viewer of the recorder's hub receives."""
+    server = TestServer(LiveHub(recorder, TOKEN).application())
+    await server.start_server()
+    try:
+        async with (
+            aiohttp.ClientSession() as http,
+            http.ws_connect(server.make_url(f"/live/{stream}"), headers={TOKEN_HEADER: TOKEN}, compress=0) as socket,
+        ):
+            async for message in socket:
+                yield message.data
+    finally:
+        await server.close()
+
+
+async def take(source: AsyncIterator[str | bytes], fragments: int) -> tuple[dict[str, object], bytes]:
+    """The announcement, and the init segment with some fragments behind it."""
+    facts: dict[str, object] = {}
+    data, count = b"", 0
+    async for message in source:
+        if isinstance(message, str):
+            facts = json.loads(message)
+            continue
+        count += message[4:8] == b"moof"
+        data += message
+        if count >= fragments:
+            break
+    return facts, data
+
+
+def decoded(data: bytes) -> list[tuple[str, int]]:
+    with av.open(io.BytesIO(data)) as container:
+        return [(container.streams.video[0].codec_context.name, f.width) for f in container.decode(video=0)]
+
+
+@pytest.fixture
+async def playing(request: pytest.FixtureRequest, recording: Recording) -> AsyncIterator[Recorder]:
+    """A recorder with the stream cam/main of the clip that the test names."""
+    chosen: Clip = request.getfixturevalue(request.param)
+    server = RtspServer([Mount("/cam", {"healthy": chosen})])
+    port = await server.start("127.0.0.1", 0)
+    async with recording(StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/cam", None, "native"), segment_seconds=30) as machine:
+        await eventually(lambda: machine.streams["cam/main"].counters.frames >= 12)
+        yield machine
+    await server.stop()
+
+
+@pytest.mark.parametrize("playing", ["clip"], indirect=True)
+async def test_the_first_picture_comes_from_the_newest_keyframe(playing: Recorder) -> None:
+    started = time.monotonic()
+    source = messages(playing, "cam/main")
+    facts, data = await take(source, 1)
+    first = time.monotonic() - started
+    await source.aclose()  # type: ignore[attr-defined]
+    assert str(facts["codecs"]).startswith("avc1.")
+    assert decoded(data)[0] == ("h264", 320)
+    assert first < 1.0  # the figure itself is measured in bench/viewers.py
+    await eventually(lambda: playing.streams["cam/main"].sink.live is None)
+
+
+@pytest.mark.parametrize("playing", ["clip_h265"], indirect=True)
+async def test_h265_is_shown_as_h264_to_those_who_need_it(playing: Recorder) -> None:
+    transcoders = Transcoders(limit=1)
+    first, second = (transcoders.of("cam/main", messages(playing, "cam/main")).watch() for _ in range(2))
+    (facts, data), (_, again) = await asyncio.gather(take(first, 15), take(second, 15))
+    assert str(facts["codecs"]).startswith("avc1.") and facts["transcoded"]
+    for got in (data, again):
+        pictures = decoded(got)
+        assert len(pictures) >= 14 and set(pictures) == {("h264", 320)}
+    with pytest.raises(ConflictError, match="converted already"):
+        transcoders.of("other/main", messages(playing, "cam/main"))
+    for source in (first, second):
+        await source.aclose()  # type: ignore[attr-defined]
+    await eventually(lambda: transcoders._running["cam/main"].task.done())
+    await transcoders.close()
+
+
+def test_a_slow_viewer_skips_to_the_next_keyframe_and_counts() -> None:
+    class File:
+        path = "a"
+
+    class Segment:
+        file = File()
+
+    viewer = Viewer(path="a")  # type: ignore[arg-type]
+
+    def offer(key: bool) -> None:
+        class Run:
+            parts = (b"x",)
+
+        Run.key = key  # type: ignore[attr-defined]
+        viewer.offer(Run, Segment, b"head")  # type: ignore[arg-type]
+
+    offer(True)
+    for _ in range(QUEUE_FRAGMENTS + 10):
+        offer(False)
+    assert viewer.dropped == 11 and viewer.waiting_for_key
+    while not viewer.queue.empty():
+        viewer.queue.get_nowait()
+    offer(False)
+    assert viewer.queue.empty()  # a delta picture without its GOP is of no use
+    offer(True)
+    assert viewer.queue.qsize() == 1 and viewer.dropped == 12
+
+
+def test_times_are_moved_in_every_fragment() -> None:
+    from nvr.media import fmp4
+    from nvr.playback.transcode import _moved
+
+    data = b"".join(fmp4.moof(i, 1000 * i, [10], [4], i == 0) + struct.pack(">I", i) for i in range(3))
+    moved, position, times = _moved(data, 500), 0, []
+    while position < len(moved):
+        size, kind = struct.unpack_from(">I4s", moved, position)
+        if kind == b"moof":
+            parsed = fmp4.parse_moof(moved[position : position + size])
+            assert parsed is not None
+            times.append(parsed[0])
+        position += size
+    assert times == [500, 1500, 2500]

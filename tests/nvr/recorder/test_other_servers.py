@@ -1,0 +1,109 @@
+"""RTSP servers that nobody here wrote: GStreamer's, over TCP with capped buffers, and over UDP alone."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import shutil
+import subprocess
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from cameras.virtual.clip import Clip
+from core.database import Database
+from nvr.recorder.recorder import StreamSpec
+from nvr.rtsp import camera_socket
+from tests.nvr.conftest import Recording, eventually, place_of, probe, segments_of
+from tests.nvr.scripted_camera import scripted
+
+log = logging.getLogger(__name__)
+PYTHON = "/usr/bin/python3"
+SERVER = Path(__file__).with_name("gst_server.py")
+ELEMENTS = ("x264enc", "rtph264pay", "videotestsrc")
+CAP = 212_992  # Debian's net.core.rmem_max
+pytestmark = pytest.mark.soak
+
+
+@functools.cache
+def _missing() -> str:
+    """Why GStreamer's server cannot be started here; empty where it can."""
+    load = (
+        "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer, Gst; Gst.init(None); "
+    )
+    find = f"missing = [e for e in {ELEMENTS} if Gst.ElementFactory.find(e) is None]; raise SystemExit(bool(missing))"
+    if not shutil.which(PYTHON) or subprocess.run([PYTHON, "-c", load + find], capture_output=True, check=False).returncode:
+        return "gir1.2-gst-rtsp-server-1.0, python3-gi, gstreamer1.0-plugins-{base,good,bad,ugly} are not all installed"
+    return ""
+
+
+@asynccontextmanager
+async def gstreamer(transport: str, kilobits: int) -> AsyncIterator[str]:
+    """Its address."""
+    if why := await asyncio.to_thread(_missing):
+        pytest.skip(why)
+    process = await asyncio.create_subprocess_exec(
+        PYTHON, str(SERVER), transport, str(kilobits), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    assert process.stdout is not None
+    try:
+        port = int(await asyncio.wait_for(process.stdout.readline(), 10))
+        yield f"rtsp://127.0.0.1:{port}/cam"
+    finally:
+        process.kill()
+        await process.communicate()
+
+
+async def test_no_picture_of_8_mb_is_lost_in_capped_buffers_beside_24_streams(
+    clip: Clip, recording: Recording, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(camera_socket, "MAX_BUFFER", CAP)
+    monkeypatch.setattr(camera_socket, "MIN_BUFFER", CAP)
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(gstreamer("tcp", 8000))
+        others = await stack.enter_async_context(scripted(clip, lambda r: None))
+        specs = [StreamSpec(f"c{i}/main", others.url, None, "native") for i in range(24)]
+        machine = await stack.enter_async_context(
+            recording(
+                StreamSpec("cam/main", url, None, "native"),
+                *specs,
+                connect_rate=100.0,
+                connects_per_subnet=30,
+                stall_seconds=5.0,
+            )
+        )
+        state = machine.streams["cam/main"]
+        await eventually(lambda: all(s.counters.frames > 0 for s in machine.streams.values()), 20)
+        frames, began = state.counters.frames, time.monotonic()
+        await asyncio.sleep(8.0)
+        took, frames = time.monotonic() - began, state.counters.frames - frames
+        c = state.counters
+        rate = c.bytes * 8 / 1e6 / (time.monotonic() - state.since)
+        lost = [s.counters.lost_packets for s in machine.streams.values()]
+    log.info(
+        "%.1f Mb/s of GStreamer: %d pictures in %.1f s; lost packets %d, damaged units %d, connections %d, lost packets of the others %d",
+        rate, frames, took, c.lost_packets, c.damaged_units, state.reconnects, sum(lost) - c.lost_packets,
+    )  # fmt: skip
+    assert rate > 6 and c.lost_packets == c.damaged_units == 0 and state.reconnects == 0
+    assert abs(frames - took * 25) < 0.05 * took * 25 + 6
+    for segment in await segments_of(database):
+        await probe(await place_of(database, segment))
+
+
+async def test_a_camera_of_udp_alone_is_recorded(
+    recording: Recording, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nvr.recorder.recorder.LADDER", (0.05,))
+    async with gstreamer("udp", 500) as url, recording(StreamSpec("cam/main", url, None, "auto"), stall_seconds=5.0) as machine:
+        state = machine.streams["cam/main"]
+        await eventually(lambda: state.state == "recording" and state.counters.frames > 60, 30)
+        assert state.engine == "ffmpeg" and state.fell_back_at is not None
+        assert state.detail == "over UDP"
+    segments = await segments_of(database)
+    assert segments and not any(s.open for s in segments)
+    frames = [int((await probe(await place_of(database, s)))["nb_read_frames"]) for s in segments]
+    assert sum(frames) >= 60

@@ -1,0 +1,378 @@
+"""ffmpeg behind its relay: cameras that lead elsewhere, ask for the password in clear, or write replies with two meanings."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import socket
+import ssl
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from cameras.virtual.clip import Clip
+from cameras.virtual.rtsp_server import Mount, Player, RtspServer, describe
+from core.clock import SystemClock
+from core.errors import CameraRefused, ClearPasswordWanted, RedirectRefused, TransportDeclined
+from core.network.authenticator import ClearLogin
+from core.network.transports import abort
+from core.tasks import end, spawn
+from nvr.clock.station_clock import StationClock
+from nvr.media.depacketizer import Counters
+from nvr.recorder import rtsp_relay
+from nvr.recorder.ffmpeg_engine import FfmpegEngine
+from nvr.recorder.relay_addresses import MAX_NAMED
+from nvr.recorder.rtsp_relay import relay
+from nvr.rtsp.camera_tls import connected
+from nvr.streams import StreamSpec
+from tests.nvr.conftest import LOGIN, eventually
+from tests.nvr.recorder.test_ffmpeg_engine import Sink, error_of, recorded
+from tests.nvr.rtsp.test_storm_guard import MOVED, answering
+from tests.nvr.scripted_camera import Answer, Request, scripted
+
+DIGEST = {"WWW-Authenticate": 'Digest realm="x", nonce="n"'}
+BASIC = {"WWW-Authenticate": 'Basic realm="x"'}
+CURIOUS = 'RTSP/1.0 401 No\r\nCSeq: {cseq}\r\nWWW-Authenticate: Basic realm="x"\r\n\r\n'
+
+
+def in_clear(requests: list[Request]) -> bool:
+    """Somebody was told the password, as it is or in base64."""
+    told = [f"{r.url} {r.headers}" for r in requests]
+    return any("Basic" in t or LOGIN[1] in t for t in told)
+
+
+@pytest.mark.parametrize("login", [LOGIN, ClearLogin(LOGIN), None])
+@pytest.mark.parametrize("status", ["301 Moved", "302 Moved", "303 See", "307 Moved"])
+async def test_ffmpeg_is_led_nowhere(clip: Clip, login: tuple[str, str] | None, status: str) -> None:
+    """To another host, and to another service of this machine."""
+    async with answering("127.0.0.2", CURIOUS) as (thief, asked):
+        for where in (f"rtsp://127.0.0.2:{thief}/x", f"http://127.0.0.1:{thief}/x", f"rtsp://{LOGIN[0]}:x@127.0.0.1:{thief}/"):
+            for method in ("OPTIONS", "DESCRIBE", "SETUP"):
+                led = Answer(status, {"Location": where})
+                async with scripted(clip, lambda r, m=method, a=led: a if r.method == m else None) as camera:  # type: ignore[misc]
+                    assert type(await error_of(camera.url, login)) is RedirectRefused
+    assert not asked
+
+
+async def test_a_redirection_on_the_same_host_is_followed(rtsp_camera: tuple[Mount, str]) -> None:
+    async with answering("127.0.0.1", MOVED.format(rtsp_camera[1])) as (port, _):
+        await recorded(f"rtsp://127.0.0.1:{port}/x")
+
+
+@pytest.mark.parametrize("method", ["DESCRIBE", "SETUP"])
+async def test_a_redirection_in_the_middle_is_followed_with_what_was_asked(clip: Clip, method: str) -> None:
+    """OPTIONS is answered here, the description lies on another port of the camera."""
+    async with scripted(clip, lambda r: None) as there:
+        led = Answer("302 Moved", {"Location": there.url})
+        async with scripted(clip, lambda r: led if r.method == method else None) as here:
+            await recorded(here.url)
+    assert here.methods[-1] == method and there.methods[0] == method and "OPTIONS" in here.methods
+
+
+@pytest.mark.parametrize("method", ["DESCRIBE", "SETUP", "PLAY"])
+async def test_who_offers_digest_first_and_basic_later_is_told_nothing(clip: Clip, method: str) -> None:
+    """Our question before ffmpeg's saw Digest; ffmpeg by itself answered to Basic."""
+    asked: list[str] = []
+
+    def script(request: Request) -> Answer | None:
+        asked.append(request.method)
+        if "authorization" not in request.headers:
+            return Answer("401 No", DIGEST)
+        return Answer("401 No", BASIC) if request.method == method else None
+
+    for login in (LOGIN, ClearLogin(LOGIN)):
+        async with scripted(clip, script) as camera:
+            assert type(await error_of(camera.url, login)) is ClearPasswordWanted
+            assert method in camera.methods and not in_clear(camera.requests)
+
+
+async def test_who_asks_for_basic_is_told_where_the_file_allows_it(clip: Clip) -> None:
+    def script(request: Request) -> Answer | None:
+        return None if request.headers.get("authorization", "").startswith("Basic ") else Answer("401 No", BASIC)
+
+    async with scripted(clip, script) as camera:
+        assert type(await error_of(camera.url)) is ClearPasswordWanted and not in_clear(camera.requests)
+        await recorded(camera.url, ClearLogin(LOGIN))
+
+
+async def test_a_keep_alive_is_no_way_to_the_password(clip: Clip) -> None:
+    """While it plays the camera refuses, asks for Basic and leads elsewhere; it is recorded on."""
+    answers = [Answer("401 No", BASIC), Answer("302 Moved", {"Location": "rtsp://127.0.0.2:9/x"}), Answer("401 No", DIGEST)]
+    plays = False
+
+    def script(request: Request) -> Answer | None:
+        nonlocal plays
+        if request.method == "PLAY":
+            plays = True
+        if request.method == "SETUP":
+            return Answer(headers={"Session": "1;timeout=2", "Transport": "RTP/AVP/TCP;unicast;interleaved=0-1"})
+        return answers[len(kept()) % 3] if plays and request.method in ("GET_PARAMETER", "OPTIONS") else None
+
+    def kept() -> list[Request]:
+        return [r for r in camera.requests if plays and r.method in ("GET_PARAMETER", "OPTIONS")][1:]
+
+    engine, sink = FfmpegEngine(StationClock(SystemClock()), 0.4, 2.0, lambda: None), Sink()
+    async with scripted(clip, script) as camera:
+        recording = spawn(engine.record(StreamSpec("c/main", camera.url, LOGIN), sink, Counters(), lambda _: None))  # type: ignore[arg-type]
+        await eventually(lambda: len(kept()) > 4 or recording.done(), 20)
+        runs = len(sink.runs)
+        await eventually(lambda: len(sink.runs) > runs + 2 or recording.done())
+        assert not recording.done() and not in_clear(camera.requests)
+        await end(recording)
+        await eventually(lambda: "TEARDOWN" in camera.methods)
+
+
+HIDDEN = "RTSP/1.0 302 Moved\r\nCSeq: 3\r\nLocation: rtsp://127.0.0.2:{}/x\r\n\r\n"
+
+
+@pytest.mark.parametrize("place", ["body", "frame", "behind", "field"])
+async def test_a_redirection_in_another_reply_is_none(clip: Clip, place: str) -> None:
+    """What one reader takes for a description or a frame is a reply for another."""
+    async with answering("127.0.0.2", CURIOUS) as (thief, asked):
+        hidden = HIDDEN.format(thief)
+        frame = (b"$\x09" + len(hidden).to_bytes(2, "big")).decode("latin-1") + hidden
+
+        def script(request: Request) -> Answer | None:
+            if request.method != "DESCRIBE":
+                return None
+            if place == "field":
+                return Answer("404 No", {"Content-Base": f"x\r\r{hidden}"})
+            return Answer("404 No", {}, {"body": f"v=0\r\n\r\n{hidden}", "frame": frame, "behind": hidden}[place])
+
+        def sdp(text: str) -> str:
+            return text
+
+        async with scripted(clip, script, sdp=sdp) as camera:
+            await error_of(camera.url)
+    assert not asked
+
+
+async def test_who_does_not_know_the_path_gets_nothing(clip: Clip) -> None:
+    """Everybody on the machine may connect to the loopback."""
+    async with scripted(clip, lambda r: None) as camera, relay(camera.url, LOGIN) as way:
+        port = int(way.address.split(":")[2].split("/")[0])
+        for first in (f"DESCRIBE rtsp://127.0.0.1:{port}/cam RTSP/1.0\r\nCSeq: 1\r\n\r\n", "$\0\0\0", "GET / HTTP/1.1\r\n\r\n"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(first.encode())
+            assert await reader.read() == b""
+            writer.close()
+        assert camera.requests == [] and way.error is None
+        assert LOGIN[1] not in way.address and "cam" not in way.address
+
+
+async def test_rtsp_in_http_is_not_spoken() -> None:
+    assert type(await error_of("rtsp://127.0.0.1:9/x?http")) is TransportDeclined
+
+
+@pytest.mark.parametrize("url", ["rtsp://h/a", "rtsp://h/a/", "rtsp://h:8554/a?channel=1&subtype=0"])
+async def test_addresses_of_tracks_are_what_ffmpeg_would_make_of_the_camera_s(url: str) -> None:
+    async with relay(url, None) as way:
+        names = way.addresses
+        assert names.camera_s(way.address) == url
+        joint = "" if url.endswith("/") else "/"  # rtsp.c of libavformat puts one between
+        assert names.camera_s(f"{way.address}{joint}trackID=1") == f"{url}{joint}trackID=1"
+        assert names.camera_s("rtsp://h/told/by/the/camera") == "rtsp://h/told/by/the/camera"
+        # What the camera tells comes back as it was told, whatever ffmpeg puts behind it.
+        for told in (url, f"{url}/", "rtsp://u:geheim@h/a/", "rtsp://h/b?password=geheim", f"{url}&password=geheim"):
+            name = names.ffmpeg_s(told)
+            joint = "" if told.endswith("/") else "/"
+            assert name.startswith("rtsp://127.0.0.1:") and "geheim" not in name and name == names.ffmpeg_s(told)
+            assert names.camera_s(name + joint + "trackID=1") == told + joint + "trackID=1"
+            assert names.camera_s(name).removesuffix("/") == told.removesuffix("/")
+            names.note_set_up(name + joint + "trackID=1")
+            info = names.info_for_ffmpeg(f"url={told}{joint}trackID=1;seq=5;rtptime=9;geheim, url={told}2")
+            assert info.startswith(f"url={name}{joint}trackID=1;seq=5;rtptime=9,url=rtsp://127.0.0.1:") and "geheim" not in info
+
+
+async def test_names_of_a_camera_s_addresses_end() -> None:
+    async with relay("rtsp://h/a", None) as way:
+        body = "\r\n".join(f"a=control:rtsp://h/{n}" for n in range(1000)).encode()
+        told = way.addresses.description_for_ffmpeg(body)
+        assert b"rtsp://h/" not in told and told.count(b"~") == MAX_NAMED and way.addresses.base_for_ffmpeg("rtsp://h/x") == ""
+        began = time.perf_counter()
+        for hostile in (b"a:" * 500_000, b"://" * 300_000, b"\r\n" * 500_000, b"x" * 1_000_000, b"r://" * 250_000):
+            way.addresses.description_for_ffmpeg(hostile)
+            way.addresses.info_for_ffmpeg(hostile.decode())
+        assert time.perf_counter() - began < 5
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+async def test_ffmpeg_hears_no_password_from_an_address(clip: Clip, monkeypatch: pytest.MonkeyPatch, *, absolute: bool) -> None:
+    """The password lies in the stream's address, and the camera repeats that wherever it can."""
+    heard = bytearray()
+    to_ffmpeg = rtsp_relay._Line._to_ffmpeg
+
+    async def listening(line: rtsp_relay._Line, data: bytes | bytearray) -> None:
+        if data[:1] == b"R":
+            heard.extend(data)
+        await to_ffmpeg(line, data)
+
+    monkeypatch.setattr(rtsp_relay._Line, "_to_ffmpeg", listening)
+    path = f"/user={LOGIN[0]}&password={LOGIN[1]}&channel=1"
+
+    def script(request: Request) -> Answer | None:
+        url = request.url if request.method == "DESCRIBE" else ""
+        if request.method == "DESCRIBE":
+            control = f"{url}/trackID=0" if absolute else "trackID=0"
+            body = (
+                describe(clip)
+                .replace("a=control:trackID=0", f"a=control:{control}")
+                .replace("a=control:*", f"a=control:{url}/")
+            )
+            base = url.replace("rtsp://", f"rtsp://{LOGIN[0]}:{LOGIN[1]}@")
+            return Answer("200 OK", {"Content-Base": base if absolute else f"{url}/", "Content-Type": "application/sdp"}, body)
+        return None
+
+    async with scripted(clip, script, path=path) as camera:
+        await recorded(camera.url, None)
+        assert [r.url for r in camera.requests if r.method == "SETUP"] == [f"{camera.url}/trackID=0"]
+    assert b"Content-Base: rtsp://127.0.0.1:" in heard
+    assert LOGIN[1].encode() not in heard and b"user=" not in heard
+
+
+@asynccontextmanager
+async def in_tls(port: int, folder: Path) -> AsyncIterator[str]:
+    """The server at `port` over TLS, with a certificate that nobody signed: host:port."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "camera")])
+    now = datetime.now(timezone.utc)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1)).sign(key, hashes.SHA256())
+    pem = serialization.Encoding.PEM
+    file = folder / "camera.pem"
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    await asyncio.to_thread(file.write_bytes, private + made.public_bytes(pem))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    await asyncio.to_thread(context.load_cert_chain, file)
+    writers: list[asyncio.StreamWriter] = []
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        while data := await reader.read(65536):
+            writer.write(data)
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        behind = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(copy(reader, behind[1]), copy(behind[0], writer), return_exceptions=True)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    try:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        for writer in writers:
+            abort(writer.transport)
+        await asyncio.sleep(0.05)
+
+
+async def test_over_tls_as_well(clip: Clip, tmp_path: Path) -> None:
+    def script(request: Request) -> Answer | None:
+        given = request.headers.get("authorization", "")
+        return (
+            None
+            if given.startswith(scheme) or request.method == "OPTIONS"
+            else Answer("401 No", DIGEST if scheme == "Digest" else BASIC)
+        )
+
+    scheme = "Digest"
+    async with scripted(clip, script) as camera, in_tls(int(camera.url.split(":")[2].split("/")[0]), tmp_path) as place:
+        await recorded(f"rtsps://{place}/cam")
+        scheme = "Basic"
+        assert type(await error_of(f"rtsps://{place}/cam")) is ClearPasswordWanted and not in_clear(camera.requests)
+        scheme = "none"
+        assert isinstance(await error_of(f"rtsps://{place}/cam", None), CameraRefused)
+
+
+class UdpPlayer(Player):
+    """Sends its media over UDP, and nothing else. `where`: to which it sends."""
+
+    where: tuple[str, int] | None = None
+
+    def _serve(self, method: str, url: str, headers: dict[str, str], mount: Mount) -> None:
+        if method != "SETUP":
+            super()._serve(method, url, headers, mount)
+        elif (port := re.search(r"client_port=(\d+)", headers["transport"])) is None or self.transport is None:
+            self._reply(headers["cseq"], "461 Unsupported Transport")
+        else:
+            self._mount, self.where = mount, (self.transport.get_extra_info("peername")[0], int(port[1]))
+            way = f"RTP/AVP;unicast;source=10.9.9.9;client_port={port[1]}-{int(port[1]) + 1};server_port=9002-9003"
+            self._reply(headers["cseq"], "200 OK", {"Transport": way, "Session": "1;timeout=60"})
+
+    def _send(self, data: bytes | memoryview) -> None:
+        data = bytes(data)
+        if not self.playing or data[:1] != b"$":
+            return super()._send(data)
+        assert self.where is not None
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.setblocking(False)
+            while data:
+                size = 4 + int.from_bytes(data[2:4], "big")
+                sock.sendto(data[4:size], (self.where[0], self.where[1] + data[1]))
+                data = data[size:]
+
+
+async def test_media_over_udp_comes_to_ffmpeg_from_the_camera(clip: Clip) -> None:
+    server = RtspServer([Mount("/cam", {"healthy": clip}, login=LOGIN)], player=UdpPlayer)
+    port = await server.start("127.0.0.1", 0)
+    try:
+        await recorded(f"rtsp://127.0.0.1:{port}/cam?udp")
+    finally:
+        await server.stop()
+
+
+async def test_a_camera_that_closes_inside_tls_is_gone(tmp_path: Path) -> None:
+    """What it sent before is read first."""
+
+    async def bye(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"last words")
+        writer.close()
+
+    server = await asyncio.start_server(bye, "127.0.0.1", 0)
+    async with server, in_tls(server.sockets[0].getsockname()[1], tmp_path) as place:
+        async with connected(f"rtsps://{place}/x") as sock, asyncio.timeout(5):
+            heard = b""
+            while data := await asyncio.get_running_loop().sock_recv(sock, 100):
+                heard += data
+        assert heard == b"last words"
+
+
+async def test_last_words_reach_a_camera_inside_tls(tmp_path: Path) -> None:
+    """TEARDOWN is written just before the connection is left; a camera that sends on does not hold us for long."""
+    heard, closed = bytearray(), asyncio.Event()
+
+    async def talks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            writer.write(bytes(100_000))
+            while data := await reader.read(100):
+                heard.extend(data)
+        closed.set()
+        writer.close()
+
+    server = await asyncio.start_server(talks, "127.0.0.1", 0)
+    async with server, in_tls(server.sockets[0].getsockname()[1], tmp_path) as place:
+        for cancelled in (False, True):
+            heard.clear()
+            closed.clear()
+
+            async def leave(wait: bool = cancelled) -> None:
+                async with connected(f"rtsps://{place}/x") as sock:
+                    try:
+                        await asyncio.sleep(30 if wait else 0.05)
+                    finally:
+                        sock.send(b"TEARDOWN")
+
+            leaving = spawn(leave())
+            await asyncio.sleep(0.4)
+            began = asyncio.get_running_loop().time()
+            await end(leaving)
+            assert asyncio.get_running_loop().time() - began < 2
+            async with asyncio.timeout(5):
+                await closed.wait()
+            assert heard == b"TEARDOWN"

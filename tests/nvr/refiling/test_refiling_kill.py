@@ -1,0 +1,159 @@
+"""A recorder is killed while it moves what a wrong clock filed: the next one goes on where it was."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from core.clock import SECOND, from_microseconds
+from core.database import Database
+from nvr.archive import clock_corrections, recovery
+from nvr.archive.archive_log import ArchiveDatabase
+from nvr.archive.clock_corrections import Correction
+from nvr.archive.segment_index import path_of
+from nvr.archive.timeline import ClockStep
+from nvr.refiling import refiling
+from nvr.tables import ClockCorrection, Gap
+from tests.conftest import ROOT
+from tests.nvr.conftest import segments_of
+from tests.nvr.refiling.test_refiling import HOUR, Filed, T
+
+STARTS = [T + k * 10 * SECOND for k in range(8)]
+
+
+@pytest.fixture
+async def filed(database: Database, tmp_path: Path) -> Filed:
+    return Filed(database, tmp_path / "video")
+
+
+async def killed(filed: Filed, kept: Path, moment: str, links: bool, by: int) -> None:
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.nvr.refiling_child", filed.database.url, str(kept), moment, "links" if links else "copies",
+        str(T), str(by), *map(str, STARTS), cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    said, _ = await asyncio.wait_for(child.communicate(), 60)
+    assert child.returncode == -signal.SIGKILL, said.decode()
+
+
+async def corrections(database: Database) -> list[ClockCorrection]:
+    async with database.reading() as session:
+        return list(await session.scalars(select(ClockCorrection)))
+
+
+@pytest.mark.parametrize("by", [-15 * SECOND, HOUR])
+@pytest.mark.parametrize("moment", ["stored", "named", "exchanged", "unlinked"])
+@pytest.mark.parametrize("links", [True, False], ids=["links", "copies"])
+async def test_a_kill_while_files_move(filed: Filed, tmp_path: Path, moment: str, links: bool, by: int) -> None:
+    """Each file ends up once, under its right name, with its entry; the gap moves once."""
+    kept = tmp_path / "clock-0.json"
+    await filed.prepare(*STARTS)
+    filed.archive.gap("cam/main", T + 72 * SECOND, "unreachable", "", T + 75 * SECOND)
+    await filed.archive.flush()
+    await killed(filed, kept, moment, links, by)
+    (row,) = await corrections(filed.database)
+    assert len(row.files) == {"stored": 8, "named": 5, "exchanged": 5, "unlinked": 2}[moment] if links else row.files
+    now = from_microseconds(T + by) + timedelta(minutes=5)
+    await recovery.recover(filed.database, ["cam/main"], now)
+    assert (await recovery.last_covered(filed.database, ["cam/main"]))["cam/main"].until_us == pytest.approx(
+        T + 80 * SECOND + by, abs=3
+    )
+    again = refiling.Refiler(filed.archive)
+    await again.begin(T + by + 100 * SECOND, kept)
+    await again.finish()
+    found = await segments_of(filed.database)
+    assert [s.start_us for s in found] == pytest.approx([s + by for s in STARTS], abs=3)
+    assert await filed.names() == sorted(path_of(filed.archive.paths, s) for s in found)
+    assert await corrections(filed.database) == []
+    assert await filed.gaps() == [(T + 72 * SECOND + by, T + 75 * SECOND + by)]
+
+
+async def test_two_corrections_follow_each_other_over_a_start(
+    filed: Filed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first fails (its disk is read-only), the second undoes it: neither moves alone, and together they move nothing."""
+    kept = tmp_path / "clock-0.json"
+    await filed.prepare(*STARTS)
+    first = refiling.Refiler(filed.archive)
+    await first.begin(T, kept)
+
+    def refuses(*_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", refuses)
+        first.stepped(ClockStep("cam/main", T, T + 80 * SECOND, HOUR, tuple(STARTS)))
+        first.stepped(ClockStep("cam/main", T + HOUR, T + HOUR + 80 * SECOND, -HOUR, tuple(s + HOUR for s in STARTS)))
+        await first.finish()
+    assert len(await corrections(filed.database)) == 2 and first.moved == 0
+    second = refiling.Refiler(filed.archive)
+    await second.begin(T + 100 * SECOND, kept)
+    await second.finish()
+    assert second.moved == 16 and await corrections(filed.database) == []
+    assert [s.start_us for s in await segments_of(filed.database)] == STARTS
+
+
+async def test_a_stream_that_changed_its_recorder_is_corrected_once(filed: Filed, tmp_path: Path) -> None:
+    await filed.prepare(*STARTS)
+    step = ClockStep("cam/main", T, T + 80 * SECOND, HOUR, tuple(STARTS))
+    ours = Correction(step)
+    async with filed.database.session() as session:
+        await clock_corrections.store(session, "clock-0", ours, STARTS)
+    other = refiling.Refiler(ArchiveDatabase(filed.database, filed.archive._clock))
+    await other.begin(T + HOUR, tmp_path / "clock-1.json")
+    await other.look()
+    assert other._waiting.empty()  # it does not record the stream
+    other.records("cam/main")
+    await other.look()
+    first = refiling.Refiler(filed.archive)
+    first._worker = "clock-0"
+    await first._correct(replace_row(ours), 1)  # which had begun before
+    assert first.moved == 0 and [s.start_us for s in await segments_of(filed.database)] == STARTS
+    await other.finish()
+    assert other.moved == len(STARTS) and await corrections(filed.database) == []
+    assert len(await filed.names()) == len(STARTS)  # it took the second names of the first one
+
+
+def replace_row(correction: Correction) -> Correction:
+    return replace(correction, resumed=True, protected=True)
+
+
+async def test_other_files_at_the_new_names_are_kept(filed: Filed) -> None:
+    """What has no entry yet, and is no second name, is adopted, or goes to quarantine as here; a second name stays."""
+    await filed.prepare(*STARTS[:2])
+    async with filed.database.session() as session:
+        step = ClockStep("cam/main", T, T + 80 * SECOND, HOUR, tuple(STARTS[:2]))
+        await clock_corrections.store(session, "", Correction(step), STARTS[:2])
+    other, copy = (path_of(filed.archive.paths, replace(s, start_us=s.start_us + HOUR)) for s in filed.segments)
+    await asyncio.to_thread(other.parent.mkdir, parents=True, exist_ok=True)
+    await asyncio.to_thread(other.write_bytes, b"film of somebody else")
+    await asyncio.to_thread(shutil.copyfile, path_of(filed.archive.paths, filed.segments[1]), copy)
+    async with filed.database.reading() as session:
+        moves = await clock_corrections.moves(session, "cam/main")
+    paths, known = filed.archive.paths, [replace(s, start_us=s.start_us + HOUR) for s in filed.segments]
+    assert [await asyncio.to_thread(clock_corrections.is_second_name, paths, s, moves) for s in known] == [False, True]
+    found = await recovery.recover(filed.database, ["cam/main"], from_microseconds(T + HOUR) + timedelta(minutes=5))
+    assert found.quarantined == [str(other)] and await asyncio.to_thread(copy.exists)
+
+
+async def test_gaps_of_the_boot_before_are_moved_back_once(filed: Filed, tmp_path: Path) -> None:
+    """A recorder that is killed among many streams goes on with the next one."""
+    refiler = refiling.Refiler(filed.archive)
+    kept = tmp_path / "clock-0.json"
+    await refiler.begin(T, kept)
+    assert refiler._epoch is not None
+    past = replace(refiler._epoch, streams=("a/main", "b/main"))
+    refiler._epoch = replace(refiler._epoch, past=(past,))
+    await refiler._forget("a/main")
+    kept_now = await asyncio.to_thread(refiling.clock_epoch.load, kept)
+    assert kept_now is not None and kept_now.past[0].streams == ("b/main",)
+    async with filed.database.reading() as session:
+        assert (await session.scalars(select(Gap))).all() == []

@@ -1,0 +1,166 @@
+"""Receive buffers that the kernel caps: such streams are read more often, and lose nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import CameraUnreachable
+from nvr.rtsp import camera_socket
+from nvr.rtsp.camera_socket import CameraSocket, Reading, granted, next_reading
+
+CAP = 212_992  # Debian's net.core.rmem_max
+PACKET = bytes(1400)
+
+
+@pytest.fixture
+def _capped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where net.core.rmem_max is small."""
+    monkeypatch.setattr(camera_socket, "MAX_BUFFER", CAP)
+    monkeypatch.setattr(camera_socket, "MIN_BUFFER", CAP)
+    monkeypatch.setattr(camera_socket, "_told", set())
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[tuple[socket.socket, socket.socket]]:
+    """(ours, the camera's): TCP on loopback, the camera's with little room of its own."""
+    loop = asyncio.get_running_loop()
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setblocking(False)
+    ours = socket.socket()
+    ours.setblocking(False)
+    camera_socket.ask(ours, camera_socket.FIRST_BUFFER)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32_768)
+    await loop.sock_connect(ours, listener.getsockname())
+    theirs, _ = await loop.sock_accept(listener)
+    theirs.setblocking(False)
+    listener.close()
+    try:
+        yield ours, theirs
+    finally:
+        ours.close()
+        theirs.close()
+
+
+async def bursts(theirs: socket.socket, count: int, size: int) -> int:
+    """Send bursts at 40 Mb/s, a packet that finds no room is dropped, as live555 does; returns the packets dropped."""
+    dropped = 0
+    for _ in range(count):
+        for k in range(size // len(PACKET)):
+            try:
+                dropped += theirs.send(PACKET) < len(PACKET)
+            except BlockingIOError:
+                dropped += 1
+            if k % 10 == 9:
+                await asyncio.sleep(0.002)
+        await asyncio.sleep(0.1)
+    return dropped
+
+
+async def record(reading: Reading | None, size: int) -> tuple[int, int, Reading]:
+    """(packets dropped, bytes that came, how it is read at the end) of five bursts, polled every 0.4 s."""
+    async with connected() as (ours, theirs):
+        sock = CameraSocket(ours)
+        if reading is not None:
+            sock._read(reading)
+        sending = asyncio.ensure_future(bursts(theirs, 5, size))
+        view, came, ticks = memoryview(bytearray(2_000_000)), 0, 0
+        while not sending.done():
+            await asyncio.sleep(0.2)
+            ticks += 1
+            if ticks % 2:
+                sock.drain()
+            else:
+                came += sock.receive(view)
+        came += sock.receive(view)
+        sock.fit(2.0)
+        last = sock.reading
+        sock.close()
+        return sending.result(), came, last
+
+
+@pytest.mark.usefixtures("_capped")
+async def test_a_capped_buffer_loses_nothing_when_it_is_read_as_it_fills(caplog: pytest.LogCaptureFixture) -> None:
+    lost, _, _ = await record(Reading.EVERY_POLL, 700_000)
+    kept, came, last = await record(None, 700_000)
+    assert lost > 100  # the fault that this is about
+    assert (
+        kept <= lost / 10 and came >= 3_500_000 - (kept + 1) * len(PACKET) and last is Reading.ON_ARRIVAL
+    )  # a busy machine loses some
+    told = [r.getMessage() for r in caplog.records if "net.core.rmem_max" in r.getMessage()]
+    assert len(told) == 1 and f"grants {CAP} bytes" in told[0]
+
+
+@pytest.mark.usefixtures("_capped")
+async def test_a_slow_stream_goes_back_to_few_readings() -> None:
+    _, came, last = await record(None, 4200)
+    assert came == 21_000 and last is Reading.EVERY_POLL
+
+
+async def test_what_came_before_the_end_is_handed_over_first() -> None:
+    async with connected() as (ours, theirs):
+        sock = CameraSocket(ours, b"early")
+        sock._read(Reading.ON_ARRIVAL)
+        theirs.send(b"late")
+        await asyncio.sleep(0.02)
+        theirs.close()
+        await asyncio.sleep(0.02)
+        view = memoryview(bytearray(100))
+        assert sock.receive(view) == 9 and bytes(view[:9]) == b"earlylate"
+        with pytest.raises(CameraUnreachable, match="closed"):
+            sock.receive(view)
+        sock.close()
+
+
+async def test_the_kernel_s_grant_is_what_counts() -> None:
+    with socket.socket() as sock:
+        camera_socket.ask(sock, 100_000)
+        assert granted(sock) == 100_000
+
+
+@given(st.sampled_from(Reading), st.integers(0, 1_000_000), st.integers(10_000, 1_000_000))
+def test_readings_settle(reading: Reading, peak: int, room: int) -> None:
+    """The same stream read the same way ends in one of the ways, not in a circle."""
+    seen = list[Reading]()
+    for _ in range(6):
+        reading = next_reading(reading, peak, room)
+        seen.append(reading)
+    assert seen[-1] is seen[-2]
+    if peak > 0.7 * room:
+        assert seen[-1] is Reading.ON_ARRIVAL
+    if peak <= 0.3 * room:
+        assert seen[-1] is Reading.EVERY_POLL
+
+
+async def test_a_message_is_sent_whole_or_not_at_all() -> None:
+    """A camera that does not read for a while: its socket takes parts, and what follows must not begin in the middle."""
+    async with connected() as (ours, theirs):
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        camera, sent, came = CameraSocket(ours), list[bytes](), bytearray()
+        for k in range(40_000):
+            message = b"$\1\2\0" + bytes([k % 251]) * 512
+            before = len(camera._unsent)
+            camera.send(message)
+            sent.append(message)
+            if before + len(message) > camera_socket.MAX_UNSENT:
+                sent.pop()
+                break
+        assert len(camera._unsent) > 0
+        view = memoryview(bytearray(100))
+        for _ in range(1000):
+            with contextlib.suppress(BlockingIOError):
+                came += theirs.recv(1 << 20)
+            camera.receive(view)
+            await asyncio.sleep(0)
+            if len(came) == sum(map(len, sent)):
+                break
+        assert bytes(came) == b"".join(sent)
+        camera.close()

@@ -1,0 +1,306 @@
+"""Several disks: identity, placement, and one that fails under the recorder."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from cameras.virtual.clip import Clip
+from cameras.virtual.rtsp_server import Mount, RtspServer
+from core.clock import SECOND, ManualClock, SystemClock
+from core.database import Database
+from core.errors import StorageError
+from core.events import Event
+from nvr.archive.archive_log import ArchiveDatabase
+from nvr.archive.segment_index import Segment, path_of
+from nvr.archive.verify import verify
+from nvr.media import iovec
+from nvr.recorder.recorder import StreamSpec
+from nvr.storage import disk_writer
+from nvr.storage.disk_calls import DiskCalls
+from nvr.storage.disk_writer import Writer
+from nvr.storage.volumes import IDENTITY, Disk, VolumeSet, prepare, remedy_of
+from nvr.tables import Gap, OpenSegment, Volume
+from tests.nvr.conftest import Recording, eventually, segments_of
+
+
+async def test_a_volume_is_known_by_its_file_not_by_its_path(database: Database, tmp_path: Path) -> None:
+    (first,) = await prepare(database, [tmp_path / "a"])
+    await asyncio.to_thread((tmp_path / "a").rename, tmp_path / "b")
+    (again,) = await prepare(database, [tmp_path / "b"])
+    assert (again.number, again.path) == (first.number, str(tmp_path / "b"))
+
+
+async def test_an_unmounted_or_wrong_disk_is_refused(
+    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await prepare(database, [tmp_path / "a", tmp_path / "b"])
+    await asyncio.to_thread((tmp_path / "a" / IDENTITY).unlink)  # an empty mount point
+    first, second = await prepare(database, [tmp_path / "a", tmp_path / "b"])
+    assert (first.state, second.state) == ("missing", "ok")
+    assert "is its disk mounted?" in first.detail
+    assert not await asyncio.to_thread((tmp_path / "a" / IDENTITY).exists)
+    await asyncio.to_thread((tmp_path / "b" / IDENTITY).unlink)
+    with pytest.raises(StorageError, match="no volume can be used"):
+        await prepare(database, [tmp_path / "a", tmp_path / "b"])
+
+
+def disk(number: int, free: int) -> Disk:
+    return Disk(number, Path(f"/{number}"), f"disk-{number}", Writer(), total=1000, free=free)
+
+
+def test_streams_spread_by_free_space_and_stay_where_they_are() -> None:
+    disks = VolumeSet([disk(1, 100), disk(2, 300)], SystemClock())
+    chosen = {f"c{i}/main": disks.place(f"c{i}/main", None) for i in range(2000)}
+    share = sum(d is disks.disks[1] for d in chosen.values()) / len(chosen)
+    assert 0.71 < share < 0.79  # three quarters of the free space
+    disks.disks[0].free, disks.disks[1].free = 900, 10
+    assert all(disks.place(s, d) is d for s, d in chosen.items())
+    disks.disks[1].state = "failed"
+    assert all(disks.place(s, d) is disks.disks[0] for s, d in chosen.items())
+    disks.disks[0].state = "full"
+    assert disks.place("c1/main", None) is None
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EROFS])
+async def test_a_failing_disk_moves_its_cameras_to_the_others(
+    number: int, clip: Clip, recording: Recording, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = RtspServer([Mount(f"/cam{i}", {"healthy": clip}) for i in range(12)])
+    port = await server.start("127.0.0.1", 0)
+    specs = [StreamSpec(f"cam{i}/main", f"rtsp://127.0.0.1:{port}/cam{i}", None, "native") for i in range(12)]
+    broken: set[str] = set()
+    real = iovec.write
+
+    def writev(descriptor: int, parts: Any) -> int:
+        if os.readlink(f"/proc/self/fd/{descriptor}").startswith(tuple(broken) or "\0"):
+            raise OSError(number, os.strerror(number))
+        return real(descriptor, parts)
+
+    monkeypatch.setattr("nvr.media.iovec.write", writev)
+    volumes = [tmp_path / "one", tmp_path / "two"]
+    async with recording(*specs, volumes=volumes, segment_seconds=30) as machine:
+        states = list(machine.streams.values())
+        await eventually(lambda: all(s.sink.segment and s.counters.frames > 12 for s in states))
+        used = {s.sink.segment.disk.number for s in states if s.sink.segment}
+        assert used == {1, 2}
+        broken.add(str(tmp_path / "one"))
+        await eventually(lambda: all(s.sink.segment and s.sink.segment.disk.number == 2 for s in states), 10)
+        frames = [s.counters.frames for s in states]
+        await eventually(lambda: all(s.counters.frames > f + 10 for s, f in zip(states, frames, strict=True)))
+    await server.stop()
+    async with database.reading() as session:
+        kinds = set(await session.scalars(select(Event.kind).where(Event.kind.startswith("volume."))))
+        gaps = (await session.scalars(select(Gap))).all()
+    assert kinds == {"volume.full" if number == errno.ENOSPC else "volume.failed"}
+    assert all(g.end_us is not None and g.end_us - g.start_us < 5_000_000 for g in gaps)
+    findings = await verify(database, hash_files=True)
+    assert findings.clean, findings
+    for spec in specs:
+        assert await segments_of(database, spec.id)
+
+
+async def test_a_disk_that_hangs_is_left_and_comes_back(
+    clip: Clip, recording: Recording, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nvr.storage.volumes.LAG_SECONDS", 0.5)
+    monkeypatch.setattr("nvr.storage.volumes.RETRY_SECONDS", 1.0)
+    server = RtspServer([Mount(f"/cam{i}", {"healthy": clip}) for i in range(12)])
+    port = await server.start("127.0.0.1", 0)
+    specs = [StreamSpec(f"cam{i}/main", f"rtsp://127.0.0.1:{port}/cam{i}", None, "native") for i in range(12)]
+    import threading
+
+    answering = threading.Event()
+    answering.set()
+    real = iovec.write
+
+    def writev(descriptor: int, parts: Any) -> int:
+        if not answering.is_set() and os.readlink(f"/proc/self/fd/{descriptor}").startswith(str(tmp_path / "one")):
+            answering.wait(20)
+        return real(descriptor, parts)
+
+    monkeypatch.setattr("nvr.media.iovec.write", writev)
+    async with recording(*specs, volumes=[tmp_path / "one", tmp_path / "two"], segment_seconds=30) as machine:
+        states = list(machine.streams.values())
+        await eventually(lambda: all(s.sink.segment and s.counters.frames > 12 for s in states))
+        answering.clear()
+        await eventually(lambda: all(s.sink.segment and s.sink.segment.disk.number == 2 for s in states), 10)
+        assert machine.volumes[1].state == "slow"
+        answering.set()
+        await eventually(lambda: machine.volumes[1].state == "ok", 10)
+    await server.stop()
+    async with database.reading() as session:
+        assert (await session.get_one(Volume, 1)).number == 1
+    findings = await verify(database, hash_files=True)
+    assert findings.clean, findings
+
+
+async def test_a_file_that_was_there_before_is_never_removed(database: Database, tmp_path: Path) -> None:
+    """The place of a file that could not be made may be another's; an empty file of our own goes."""
+    archive = ArchiveDatabase(database, SystemClock())
+    archive.paths = {1: tmp_path}
+    other, own = (Segment("c/main", 1, start, start, size=size) for start, size in ((SECOND, -1), (2 * SECOND, 0)))
+
+    def make() -> None:
+        for segment in (other, own):
+            path = path_of(archive.paths, segment)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"x")
+
+    await asyncio.to_thread(make)
+    for segment in (other, own):
+        archive.opened(replace(segment, open=True))
+        archive.closed(segment)
+    assert await archive.flush()
+    assert await asyncio.to_thread(path_of(archive.paths, other).exists)
+    assert not await asyncio.to_thread(path_of(archive.paths, own).exists)
+
+
+async def test_one_fact_that_contradicts_holds_up_no_other(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    archive = ArchiveDatabase(database, SystemClock())
+    twice = Segment("cam/main", 1, 1_000_000, 1_000_000, open=True)
+    archive.opened(twice)
+    assert await archive.flush()
+    archive.opened(twice)
+    archive.gap("cam/main", 0, "unreachable", "", 1_000_000)
+    archive.opened(Segment("cam/sub", 1, 1_000_000, 1_000_000, open=True))
+    assert await archive.flush() and archive.dropped_facts == 1
+    async with database.reading() as session:
+        assert len((await session.scalars(select(OpenSegment))).all()) == 2
+        assert len((await session.scalars(select(Gap))).all()) == 1
+    assert "contradicts" in caplog.text
+
+
+class Hardware:
+    """A volume set on plain folders, looked at once a call."""
+
+    def __init__(self, folders: list[Path], clock: ManualClock) -> None:
+        disks = [Disk(n, f, f"id{n}", Writer()) for n, f in enumerate(folders, 1)]
+        self.set = VolumeSet(disks, clock, _by_number={d.number: d for d in disks})
+        self.clock, self.flushes = clock, list[str]()
+        self.set.on_flush_failed = lambda disk: self.flushes.append(disk.detail)
+
+    async def look(self, seconds: float = 1.0) -> None:
+        self.clock.advance(seconds)
+        for disk in self.set.disks:
+            await self.set._look_at(disk)
+
+
+@pytest.fixture
+def hardware(tmp_path: Path, clock: ManualClock) -> Hardware:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for n, folder in enumerate(folders, 1):
+        folder.mkdir()
+        (folder / IDENTITY).write_text(f'{{"identity": "id{n}"}}')
+    return Hardware(folders, clock)
+
+
+@pytest.mark.parametrize("others", [1, 0])
+async def test_a_failed_flush_is_a_fault_and_another_disk_goes_on(
+    others: int, hardware: Hardware, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not others:
+        hardware.set.disks.pop()
+    disk = hardware.set.disks[0]
+    disk.writer._flush_error = OSError(errno.EIO, os.strerror(errno.EIO))
+    await hardware.look()
+    assert hardware.flushes == [disk.detail] and "Input/output error" in disk.detail
+    assert disk.usable is (not others)  # the only disk goes on: what it takes may well be there
+    await hardware.look(11)  # it takes a probe
+    assert disk.usable and len(hardware.flushes) == 1
+
+
+async def test_a_flush_tells_why_it_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await asyncio.to_thread(disk_writer.sync_file_system, tmp_path) is None
+    gone = await asyncio.to_thread(disk_writer.sync_file_system, tmp_path / "gone")
+    assert gone is not None and gone.errno == errno.ENOENT
+
+
+async def test_a_volume_that_hangs_is_slow_and_the_others_are_looked_at(
+    hardware: Hardware, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import threading
+
+    back, real = threading.Event(), os.statvfs
+    one, two = hardware.set.disks
+
+    def statvfs(path: Path) -> Any:
+        if path == one.path:
+            back.wait(20)
+        return real(path)
+
+    monkeypatch.setattr("nvr.storage.volumes.os.statvfs", statvfs)
+    hardware.set._calls = DiskCalls(0.05)
+    await hardware.look()
+    assert (one.state, two.state) == ("slow", "ok") and two.total > 0
+    await hardware.look(11)  # it is not asked again while it hangs
+    assert one.state == "slow"
+    back.set()
+    await asyncio.sleep(0.05)
+    await hardware.look(11)
+    assert one.state == "ok"
+
+
+async def test_a_volume_that_is_read_only_comes_back_when_it_is_writable(
+    hardware: Hardware, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, changes = hardware.set.disks[0], list[str]()
+    hardware.set.on_change = lambda disk: changes.append(disk.state)
+    hardware.set.report(one, OSError(errno.EROFS, os.strerror(errno.EROFS)))
+    real = os.open
+
+    def read_only(path: Any, *args: Any, **kwargs: Any) -> int:
+        if str(path).startswith(str(one.path / ".minwang-probe")):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr("nvr.storage.volumes.os.open", read_only)
+    for _ in range(3):
+        await hardware.look(11)
+    assert one.state == "failed" and "Read-only" in one.detail and "fsck" in remedy_of(one.state, one.detail)
+    monkeypatch.setattr("nvr.storage.volumes.os.open", real)
+    await hardware.look(11)
+    assert changes == ["failed", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("free", "inodes", "room"), [(10**9, 5, False), (10, 10**6, False), (10**9, 10**6, True), (10**9, None, True)]
+)
+async def test_a_full_volume_is_used_again_with_bytes_and_inodes(
+    free: int, inodes: int | None, room: bool, hardware: Hardware, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = hardware.set.disks[0]
+    hardware.set.min_free = 10**6
+    monkeypatch.setattr("nvr.storage.volumes._measured", lambda _: (10**12, free, 10**7 if inodes else 0, inodes))
+    await hardware.look()
+    hardware.set.report(one, OSError(errno.ENOSPC, "No space left on device"))
+    for _ in range(2):
+        await hardware.look(11)
+    assert one.usable is room
+
+
+async def test_a_volume_that_hangs_at_the_start_is_refused_and_the_others_work(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import threading
+
+    back, real = threading.Event(), Path.mkdir
+    await prepare(database, [tmp_path / "a", tmp_path / "b"])
+
+    def mkdir(self: Path, *args: Any, **kwargs: Any) -> None:
+        if self == tmp_path / "a":
+            back.wait(20)
+        real(self, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    monkeypatch.setattr("nvr.storage.volumes.START_SECONDS", 0.1)
+    first, second = await prepare(database, [tmp_path / "a", tmp_path / "b"])
+    assert (first.state, second.state) == ("missing", "ok") and "does not answer" in first.detail
+    back.set()
