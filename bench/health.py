@@ -32,8 +32,8 @@ PARTS = ("picture", "round", "visits", "parents", "accuracy")
 
 def picture(c: Context, footage: Path | None) -> list[Figure]:
     from bench.parts.patrol_round import keyframe_1080p, known_past
-    from health.examine import Question, examine
-    from health.measure import look
+    from health.picture.inspection import Question, examine
+    from health.picture.measurement import look
     from nvr.playback.pictures import decoded
 
     frame = keyframe_1080p(footage)

@@ -20,7 +20,7 @@ from core import events
 from core.accounts.scope import Villages, within
 from core.audit import audit_trail
 from core.errors import ConflictError, NotFoundError, UsageError
-from health.faults import CLOSED, DISMISSED, FAMILIES, OPEN, RECOVERING
+from health.faults.state_machine import CLOSED, DISMISSED, FAMILIES, OPEN, RECOVERING
 from health.tables import Fault, WorkOrder, WorkOrderNote
 
 NEW, ASSIGNED, WORKING, PARTS, VERIFYING, DONE, REFUSED, MERGED = (

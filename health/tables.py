@@ -43,7 +43,9 @@ class Look(Base):
     untestable: Mapped[list[str]] = mapped_column(
         JSON, default=list, server_default="[]", comment="Families that this look says nothing about"
     )
-    figures: Mapped[dict[str, Any]] = mapped_column(JSON, comment="What was measured (health.measure, health.stream)")
+    figures: Mapped[dict[str, Any]] = mapped_column(
+        JSON, comment="What was measured (health.picture.measurement, health.checks.stream)"
+    )
     light: Mapped[str] = mapped_column(String(6), default="", server_default="", comment="day, night; empty: no picture")
     accepted: Mapped[bool] = mapped_column(
         default=False, server_default="0", comment="Belongs to what the camera usually looks like"
@@ -51,7 +53,9 @@ class Look(Base):
     anchor: Mapped[bool] = mapped_column(
         default=False, server_default="0", comment="Of the first days of a view: never forgotten"
     )
-    features: Mapped[bytes | None] = mapped_column(LargeBinary, comment="Packed figures (health.measure), kept for some days")
+    features: Mapped[bytes | None] = mapped_column(
+        LargeBinary, comment="Packed figures (health.picture.measurement), kept for some days"
+    )
     picture: Mapped[str | None] = mapped_column(
         String(300), comment="JPEG kept as evidence or reference, below the data folder"
     )
@@ -67,7 +71,7 @@ class CameraSight(Base):
     at: Mapped[datetime | None] = mapped_column(comment="Last look with a picture")
     thumb: Mapped[bytes | None] = mapped_column(LargeBinary, comment="Its luminance, 90×160")
     pattern: Mapped[bytes | None] = mapped_column(
-        LargeBinary, comment="What stays of the view (health.pattern): mean fine contrast, 90×160"
+        LargeBinary, comment="What stays of the view (health.picture.view_pattern): mean fine contrast, 90×160"
     )
     patterned: Mapped[int] = mapped_column(default=0, server_default="0", comment="Looks in it")
     sky_at: Mapped[datetime | None] = mapped_column(comment="When it last showed what its neighbours showed too")
@@ -97,7 +101,7 @@ class Fault(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     camera: Mapped[str] = mapped_column(String(40), comment="Empty: of a village, a switch or the station itself")
     village: Mapped[str | None] = mapped_column(String(40), comment="Whose it is; null: the station's own")
-    family: Mapped[str] = mapped_column(String(20), comment="health.faults.FAMILIES")
+    family: Mapped[str] = mapped_column(String(20), comment="health.faults.state_machine.FAMILIES")
     state: Mapped[str] = mapped_column(String(12), comment="suspect, open, recovering, closed, dismissed")
     severity: Mapped[int] = mapped_column(comment="1 evidence is being lost … 4 cosmetic")
     detail: Mapped[str] = mapped_column(String(300), default="")
@@ -197,7 +201,7 @@ class CameraDay(Base):
     __tablename__ = "camera_day"
     __table_args__ = (
         Index(None, "village", "day"),
-        {"comment": "What a camera did on a local day that is over; written once (health.camera_days). Seconds"},
+        {"comment": "What a camera did on a local day that is over; written once (health.kpi.camera_days). Seconds"},
     )
 
     day: Mapped[str] = mapped_column(String(10), primary_key=True, comment="Local day")
@@ -234,7 +238,7 @@ class DailyFigures(Base):
     day: Mapped[str] = mapped_column(String(10), primary_key=True, comment="Local day")
     kind: Mapped[str] = mapped_column(String(8), primary_key=True, comment="town, village, vendor, sponsor")
     name: Mapped[str] = mapped_column(String(80), primary_key=True, comment="Code or name; empty: the town")
-    figures: Mapped[dict[str, Any]] = mapped_column(JSON, comment="health.figures.Figures")
+    figures: Mapped[dict[str, Any]] = mapped_column(JSON, comment="health.kpi.figures.Figures")
 
 
 class DailyRegister(Base):

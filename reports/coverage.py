@@ -1,6 +1,6 @@
 """The figures of a village's report, and its printed form.
 
-Every rate states its set and its denominator and comes from health.figures (formulae: docs/health.md, Figures). The report of a
+Every rate states its set and its denominator and comes from health.kpi.figures (formulae: docs/health.md, Figures). The report of a
 month that is over is made once and stored with its digest: a paper can be compared with it for ever.
 """
 
@@ -27,9 +27,9 @@ from cameras.tables import Camera, Stream, Village
 from core.clock import Clock
 from core.database import Database
 from core.errors import NotFoundError, UsageError
-from health import figures
-from health.faults import FAMILIES
-from health.figures import Figures
+from health.faults.state_machine import FAMILIES
+from health.kpi import figures
+from health.kpi.figures import Figures
 from health.tables import Fault
 from nvr.recorder import stream_status
 from nvr.tables import StreamStatus

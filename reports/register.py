@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
-from health.faults import FAMILIES
+from health.faults.state_machine import FAMILIES
 
 _PAGES = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape())
 
 
 def render(day: Mapping[str, Any], names: Mapping[str, str], station: str, zone: ZoneInfo) -> str:
-    """`day`: figures of health.figures.day with day, signed_by, signed_at, digest, supplements."""
+    """`day`: figures of health.kpi.figures.day with day, signed_by, signed_at, digest, supplements."""
 
     def percent(value: float | None) -> str:
         return "—" if value is None else f"{math.floor(10_000 * value + 1e-6) / 100:.2f} %"

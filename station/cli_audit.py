@@ -13,7 +13,7 @@ from core.audit.verification import Verdict, Verifier
 from core.clock import SystemClock
 from core.host import system_user
 from core.settings import Settings
-from health import signatures
+from health.register import signatures
 from station.cli_base import as_json, because, cli, private_files, run, settings_of, show, with_database
 
 

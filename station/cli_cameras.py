@@ -130,7 +130,7 @@ def cameras_list(ctx: click.Context, village: str | None, problems: bool, json_o
     """The checklist of each camera: reachable, credential, identity, streams, picture, clock, configuration, acceptance."""
     from cameras.registry import registry
     from core.clock import SystemClock
-    from health import checklist
+    from health.checks import checklist
 
     async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
         async with database.reading() as session:

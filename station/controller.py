@@ -31,9 +31,10 @@ from core.database import Database
 from core.executors import set_file_threads
 from core.settings import Settings
 from core.tasks import BackgroundTasks
-from health import figures, orders
-from health.register_check import RegisterCheck
-from health.rounds import ask
+from health import orders
+from health.kpi import figures
+from health.patrol.rounds import ask
+from health.register.verification import RegisterCheck
 from nvr.archive import holds
 from nvr.archive.retention import Retention
 from nvr.edge import backfill

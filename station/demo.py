@@ -40,9 +40,9 @@ from core.host.station_lock import StationLock
 from core.network.connect_limiter import ConnectionBudget
 from core.settings import Settings
 from core.tasks import end, running, spawn
-from health.faults import OPEN
+from health.faults.descriptions import sentence
+from health.faults.state_machine import OPEN
 from health.tables import Fault
-from health.words import sentence
 from nvr.archive import segment_index
 from nvr.archive.reader import ArchiveReader
 from nvr.tables import StreamStatus

@@ -18,12 +18,12 @@ from core.database import Database
 from core.errors import ConflictError, NotFoundError, UsageError
 from core.host import station_lock, system_user
 from core.settings import Settings
-from health.faults import OPEN, RECOVERING
-from health.patrol import Patrol
-from health.rounds import ask
+from health.faults.descriptions import sentence
+from health.faults.state_machine import OPEN, RECOVERING
+from health.patrol.counter_watch import Watch
+from health.patrol.patrol import Patrol
+from health.patrol.rounds import ask
 from health.tables import Fault, Look, PatrolRound
-from health.watch import Watch
-from health.words import sentence
 from nvr.archive import segment_index
 from nvr.archive.reader import ArchiveReader
 from nvr.playback import bundle as write_bundle

@@ -23,7 +23,7 @@ from core.audit import audit_trail
 from core.clock import Clock, from_microseconds, to_microseconds
 from core.database import Database
 from core.settings import PictureSettings
-from health.faults import CLOSED, DISMISSED
+from health.faults.state_machine import CLOSED, DISMISSED
 from health.tables import Fault, Look, WorkOrder, WorkOrderPhoto
 from nvr.archive.holds import protecting
 from nvr.archive.retention_clock import RetentionClock, Trust

@@ -33,7 +33,7 @@ from station import database as station_database
 from station.worker_report import EX_CONFIG, Reporter
 
 if TYPE_CHECKING:
-    from health.visits import Visits
+    from health.patrol.probes import Visits
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ async def until_stopped() -> None:
 async def visits_of(settings: Settings, database: Database, clock: Clock) -> Visits:
     """How patrol reaches cameras that nobody records: at the recorder's pace, and no faster."""
     from core.network.connect_limiter import ConnectionBudget
-    from health.visits import Visits
+    from health.patrol.probes import Visits
     from nvr.edge.keyframe_probe import Visitor
 
     budget = ConnectionBudget.of_station(settings, clock)
@@ -112,8 +112,8 @@ async def _analyst(settings: Settings, ready: Callable[[], None]) -> None:
 async def _look(settings: Settings, database: Database, packs: Path, ready: Callable[[], None]) -> None:
     """Patrol, indexing and matching, until SIGTERM."""
     from cases.watch import Matcher
-    from health.patrol import Patrol
-    from health.watch import Watch
+    from health.patrol.counter_watch import Watch
+    from health.patrol.patrol import Patrol
     from nvr.playback.decode_pool import DecodePool
     from search import look, upkeep
     from search.indexer import Indexer

@@ -92,7 +92,7 @@ def test_counts_in_the_documents_are_those_of_the_code() -> None:
     """They went stale while the code grew."""
     from cameras.virtual.device import QUIRKS
     from cameras.virtual.makes import MAKES
-    from health.faults import FAMILIES
+    from health.faults.state_machine import FAMILIES
 
     pictures = sum(f.kind == "picture" for f in FAMILIES.values())
     english, chinese, cameras = (
@@ -104,7 +104,7 @@ def test_counts_in_the_documents_are_those_of_the_code() -> None:
 
 
 def test_each_rate_is_defined_once() -> None:
-    """在线率, 完好率 and 录像完整率: one formula (health.figures), told in one place, which the glossary names."""
+    """在线率, 完好率 and 录像完整率: one formula (health.kpi.figures), told in one place, which the glossary names."""
     health, glossary, reports = (
         (ROOT / f"docs/{name}.md").read_text(encoding="utf-8") for name in ("health", "glossary", "reports")
     )

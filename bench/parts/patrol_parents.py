@@ -15,9 +15,9 @@ from core.clock import ManualClock, SystemClock
 from core.database import Database
 from core.migrate import upgrade
 from core.settings import PatrolSettings
-from health import topology
+from health.faults import topology
+from health.patrol.counter_watch import Watch
 from health.tables import Fault
-from health.watch import Watch
 from nvr.tables import StreamStatus
 
 VILLAGES, SWITCHES, CAMERAS = 34, 4, 15

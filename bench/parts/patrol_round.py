@@ -27,9 +27,9 @@ from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.migrate import upgrade
 from core.settings import PatrolSettings
-from health.patrol import Patrol
-from health.pattern import Pattern
-from health.rounds import ask
+from health.patrol.patrol import Patrol
+from health.patrol.rounds import ask
+from health.picture.view_pattern import Pattern
 from health.tables import CameraSight, Look, PatrolRound, ReferenceScene
 from nvr.archive import segment_index
 from nvr.archive.reader import Keyframe
@@ -86,13 +86,18 @@ def _nals(data: bytes) -> list[bytes]:
 
 def known_past(frame: Keyframe, looks: int = 120) -> tuple[list[bytes], list[float], list[bytes], Pattern]:
     """A past of slightly different looks at the same thing: features, hours, scenes, what stays of the view."""
-    from health import pattern
-    from health.measure import look
+    from health.picture import view_pattern
+    from health.picture.measurement import look
 
     sight, rng = look(frame), np.random.default_rng(3)
     vectors = [(sight.vector + rng.normal(0, 0.05, sight.vector.shape)).astype("<f2").tobytes() for _ in range(looks)]
     scenes = [sight.thumb.tobytes()] * SCENES
-    return vectors, [float(i % 24) for i in range(looks)], scenes, pattern.Pattern(pattern.signature(sight.thumb), looks)
+    return (
+        vectors,
+        [float(i % 24) for i in range(looks)],
+        scenes,
+        view_pattern.Pattern(view_pattern.signature(sight.thumb), looks),
+    )
 
 
 async def _town(database: Database, cameras: int) -> None:

@@ -20,10 +20,10 @@ from core.migrate import upgrade
 from core.network.connect_limiter import ConnectionBudget
 from core.secrets import Vault
 from core.settings import PatrolSettings
-from health.patrol import Patrol
-from health.rounds import ask
+from health.patrol.patrol import Patrol
+from health.patrol.probes import Visits
+from health.patrol.rounds import ask
 from health.tables import Look
-from health.visits import Visits
 from nvr.edge.keyframe_probe import Visitor
 from nvr.playback.decode_pool import DecodePool
 

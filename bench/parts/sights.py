@@ -11,13 +11,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from health import faults, measure, pattern, sky, structure
-from health.bank import ANCHOR_DAYS, ANCHORS, SCENE_HOURS, SETTLED
-from health.compared import Past
-from health.faults import FAMILIES, Mark, Track, advance
-from health.judge import WEATHER, Verdict, judge
-from health.measure import Sight
-from health.pattern import Pattern
+from health.faults import state_machine
+from health.faults.state_machine import FAMILIES, Mark, Track, advance
+from health.patrol import shared_weather
+from health.picture import measurement, structure, view_pattern
+from health.picture.baseline import ANCHOR_DAYS, ANCHORS, SCENE_HOURS, SETTLED
+from health.picture.comparison import Past
+from health.picture.judgement import WEATHER, Verdict, judge
+from health.picture.measurement import Sight
+from health.picture.view_pattern import Pattern
 from tests.health import faults_made, faults_other, places
 from tests.health.places import Guests, Place, Weather
 
@@ -78,7 +80,7 @@ class Camera:
             *(x for x in self.looks if day - x[0] >= SETTLED.total_seconds() / 86400),
             *(x for x in self.anchors if day - x[0] > KEEP_DAYS),
         ]
-        vectors = measure.unpacked([x[1] for x in known])
+        vectors = measurement.unpacked([x[1] for x in known])
         hours = {(int(day * 24 % 24) + h) % 24 for h in SCENE_HOURS}
         scenes = [scene for hour, scene in self.scenes.items() if hour in hours]
         return Past(vectors, np.array([x[2] for x in known], np.float32), scenes, self.pattern)
@@ -86,7 +88,7 @@ class Camera:
     def accept(self, day: float, hour: float, sight: Sight) -> None:
         self.looks.append((day, sight.packed(), hour))
         self.scenes[int(hour)] = sight.thumb
-        self.pattern = pattern.learned(self.pattern, sight.thumb)
+        self.pattern = view_pattern.learned(self.pattern, sight.thumb)
         if not self.anchors or day - self.anchors[0][0] <= ANCHOR_DAYS:
             self.anchors = [*self.anchors, self.looks[-1]][-ANCHORS:]
 
@@ -104,7 +106,7 @@ class Camera:
 
 
 def see(camera: Camera, now: float, weather: Weather, fault: tuple[str, int, int] | None = None) -> Sight:
-    return measure.measure_frame(places.coded(picture(camera, now, weather, fault), camera.place.bitrate_quality))
+    return measurement.measure_frame(places.coded(picture(camera, now, weather, fault), camera.place.bitrate_quality))
 
 
 def picture(camera: Camera, now: float, weather: Weather, fault: tuple[str, int, int] | None = None) -> places.Image:
@@ -132,7 +134,7 @@ def visible(camera: Camera, now: float, name: str, severity: int) -> bool:
 
 def is_bare(camera: Camera) -> bool:
     """Whether the place has next to nothing in it: fewer than half of its cells with structure under an overcast noon."""
-    cells = measure.cells(see(camera, 5 + 13.1 / 24, Weather(1.0)).vector)
+    cells = measurement.cells(see(camera, 5 + 13.1 / 24, Weather(1.0)).vector)
     return bool(np.mean(cells[2] > structure.STRONG) < 0.5)
 
 
@@ -144,16 +146,16 @@ def step(camera: Camera, now: float, sight: Sight, suppressed: frozenset[str] = 
     """Judge and advance; families that opened."""
     hour = now * 24 % 24
     eased = frozenset(n for n, t in camera.tracks.items() if t.state in ("open", "recovering"))
-    living = frozenset(n for n, t in camera.tracks.items() if t.state in faults.LIVE_STATES)
+    living = frozenset(n for n, t in camera.tracks.items() if t.state in state_machine.LIVE_STATES)
     verdict = judge(sight, camera.past(now), hour, eased, live=living)
     if suppressed and (verdict.fog or suppressed & set(verdict.found)):
         camera.shared_at = now
-    elif not suppressed and now - camera.shared_at < sky.LASTS / 86400:
+    elif not suppressed and now - camera.shared_at < shared_weather.LASTS / 86400:
         suppressed = WEATHER
     if verdict.fog or suppressed & set(verdict.found):
         camera.sky_at = now
     found_here = set(verdict.found) - suppressed
-    decided = faults.judge(found_here, verdict.untestable | (suppressed & set(verdict.found)))
+    decided = state_machine.judge(found_here, verdict.untestable | (suppressed & set(verdict.found)))
     opened = []
     for name in PICTURE_FAMILIES:
         found = decided[name]
@@ -168,11 +170,11 @@ def step(camera: Camera, now: float, sight: Sight, suppressed: frozenset[str] = 
             step_made == "dismissed"
         ):  # it was nothing: this is what the camera looks like, too, unless it has another name by now
             doubted = camera.doubted.pop(name, [])
-            others = any(t.state in faults.LIVE_STATES for n, t in camera.tracks.items() if n != name)
+            others = any(t.state in state_machine.LIVE_STATES for n, t in camera.tracks.items() if n != name)
             camera.looks += [] if others else doubted
         elif step_made in ("opened", "closed"):
             camera.doubted.pop(name, None)
-    live = any(t.state in faults.LIVE_STATES for t in camera.tracks.values())
+    live = any(t.state in state_machine.LIVE_STATES for t in camera.tracks.values())
     if (not verdict.found and not live and not verdict.learning) or (verdict.learning and not verdict.found):
         camera.accept(now, hour, sight)
     return verdict, opened
@@ -234,16 +236,16 @@ def clean(cameras: Sequence[Camera], sky: Sky, days: int, warm: int = 5) -> Outc
 
 
 def weather_of(cameras: Sequence[Camera], now: float) -> frozenset[str]:
-    """What a third of the cameras showed within the last 90 minutes is the sky's (health.patrol)."""
+    """What a third of the cameras showed within the last 90 minutes is the sky's (health.patrol.patrol)."""
     hit = sum(
         any(
-            n in WEATHER and t.marks and t.marks[-1].found and now * 86400 - t.marks[-1].at < sky.SECONDS
+            n in WEATHER and t.marks and t.marks[-1].found and now * 86400 - t.marks[-1].at < shared_weather.SECONDS
             for n, t in c.tracks.items()
         )
-        or now - c.sky_at < sky.SECONDS / 86400
+        or now - c.sky_at < shared_weather.SECONDS / 86400
         for c in cameras
     )
-    return WEATHER if len(cameras) >= sky.LEAST and hit >= sky.SHARE * len(cameras) else frozenset()
+    return WEATHER if len(cameras) >= shared_weather.LEAST and hit >= shared_weather.SHARE * len(cameras) else frozenset()
 
 
 HOURS = 4.0  # within which a fault that stays must be open

@@ -2,7 +2,7 @@
 
 One account signs for what was checked (`propose`), another one confirms exactly that (`confirm`); whatever is changed in between
 is proposed anew. Cameras that were accepted before there were two signatures keep the two names that were typed then.
-The technical list (health.checklist) says whether it works; this says whether it may hang there.
+The technical list (health.checks.checklist) says whether it works; this says whether it may hang there.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What this process knows of cameras' RTSP servers, by host and port of their streams' addresses.
 
-That a camera offered Digest is kept in its file as well (nvr.recorder.reconcile, health.visits), because a restart must not make it
+That a camera offered Digest is kept in its file as well (nvr.recorder.reconcile, health.patrol.probes), because a restart must not make it
 forgotten; that one bears no OPTIONS is learned again.
 """
 

@@ -16,7 +16,7 @@ from cameras.tables import Camera, Village
 from core.clock import ManualClock, to_microseconds
 from core.database import Database
 from core.errors import NotFoundError, UsageError
-from health import figures
+from health.kpi import figures
 from health.tables import Fault, WorkOrder, WorkOrderNote
 from nvr.archive.segment_index import Segment, append
 from nvr.tables import Footage, Gap

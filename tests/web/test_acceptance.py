@@ -21,7 +21,7 @@ from core.clock import SystemClock
 from core.database import Database
 from core.errors import ConflictError, ForbiddenError
 from core.settings import Settings
-from health import checklist
+from health.checks import checklist
 from nvr.archive.reader import Keyframe
 from tests.web.conftest import HEADERS, Client, SignIn, state_purpose
 from web.services import SERVICES

@@ -18,7 +18,7 @@ from core.clock import SystemClock
 from core.database import Database
 from core.errors import UsageError
 from core.settings import Settings
-from health.stills import WIDTH, masked
+from health.picture.masked_stills import WIDTH, masked
 from health.tables import Fault, WorkOrder
 from tests.web.conftest import HEADERS, PASSWORD, SignIn
 

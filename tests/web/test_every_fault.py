@@ -22,11 +22,11 @@ from core.database import Database
 from core.network.connect_limiter import ConnectionBudget
 from core.secrets import Vault
 from core.settings import PatrolSettings
-from health.faults import FAMILIES
-from health.patrol import Patrol
-from health.rounds import ask
+from health.faults.state_machine import FAMILIES
+from health.patrol.patrol import Patrol
+from health.patrol.probes import Visits
+from health.patrol.rounds import ask
 from health.tables import Fault
-from health.visits import Visits
 from nvr.edge.keyframe_probe import Visitor
 from nvr.playback.decode_pool import DecodePool
 from tests.health import faults_made, places

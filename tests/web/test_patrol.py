@@ -20,7 +20,8 @@ from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.database import Database
 from core.host import metrics_token
-from health import register, rounds, signatures
+from health.patrol import rounds
+from health.register import register, signatures
 from health.tables import CameraSight, DailyFigures, DailyRegister, Fault, PatrolRound, RegisterSupplement
 from nvr.tables import StreamStatus
 from tests.web.conftest import HEADERS, Client, SignIn

@@ -12,7 +12,7 @@ from cameras.registry import registry
 from cameras.tables import Camera, Village
 from core.accounts.permissions import Permission
 from core.errors import NotFoundError
-from health.faults import OPEN, RECOVERING
+from health.faults.state_machine import OPEN, RECOVERING
 from health.tables import Fault
 from nvr.recorder.stream_status import UNKNOWN, state_of
 from nvr.tables import StreamStatus

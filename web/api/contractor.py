@@ -17,7 +17,7 @@ from core.accounts.scope import within
 from core.audit import audit_trail
 from core.errors import ConflictError, ForbiddenError, NotFoundError
 from health import orders
-from health.stills import masked
+from health.picture.masked_stills import masked
 from health.tables import Fault, WorkOrder, WorkOrderPhoto
 from web.files import keep, picture, read
 from web.routing import Context, route

@@ -17,9 +17,9 @@ from core.accounts.permissions import Permission
 from core.accounts.scope import covers, within
 from core.audit import audit_trail
 from core.errors import NotFoundError, UsageError
-from health import bank
-from health.faults import FAMILIES, LIVE_STATES, OPEN, RECOVERING
-from health.rounds import ask
+from health.faults.state_machine import FAMILIES, LIVE_STATES, OPEN, RECOVERING
+from health.patrol.rounds import ask
+from health.picture import baseline
 from health.tables import Fault, Maintenance, PatrolRound
 from web.files import picture
 from web.routing import Context, route
@@ -158,9 +158,9 @@ async def verdict(c: Context) -> Count:
                 continue
             fault.verdict, fault.acknowledged_by = said, c.identity.name
             if said == "new_view" and fault.camera:
-                await bank.new_view(session, fault.camera, now)
+                await baseline.new_view(session, fault.camera, now)
             if said == "false":
-                await bank.teach(session, fault)
+                await baseline.teach(session, fault)
         await audit_trail.record(session, now, c.identity.name, "fault.verdict", said, faults=[f.id for f in faults])
     return Count(done=len(faults))
 

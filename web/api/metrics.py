@@ -16,7 +16,7 @@ from core.accounts.permissions import Permission
 from core.errors import CertificateError
 from core.host import backup_log
 from core.settings import Settings, TlsMode
-from health.faults import DEAD, OPEN, RECOVERING
+from health.faults.state_machine import DEAD, OPEN, RECOVERING
 from health.orders import RUNNING
 from health.tables import DailyFigures, Fault, PatrolRound, WorkOrder
 from nvr.archive import retention_clock

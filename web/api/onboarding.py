@@ -20,7 +20,7 @@ from core.accounts.permissions import Permission
 from core.accounts.scope import covers, within
 from core.audit import audit_trail
 from core.errors import ConflictError, ForbiddenError, NotFoundError
-from health import checklist
+from health.checks import checklist
 from web.files import keep, picture
 from web.onboarding_work import OnboardingWork, State
 from web.routing import Context, route

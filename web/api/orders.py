@@ -14,8 +14,10 @@ from cameras.tables import Camera
 from core.accounts.permissions import Permission
 from core.accounts.scope import within
 from core.errors import ConflictError, NotFoundError, UsageError
-from health import figures, orders, register, signatures
-from health.camera_days import bounds
+from health import orders
+from health.kpi import figures
+from health.kpi.camera_days import bounds
+from health.register import register, signatures
 from health.tables import DailyRegister, WorkOrder, WorkOrderNote, WorkOrderPhoto
 from reports.register import render
 from web import strict

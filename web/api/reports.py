@@ -13,7 +13,7 @@ from cameras.tables import Camera, Village
 from core.accounts.permissions import Permission
 from core.accounts.scope import within
 from core.errors import ForbiddenError, NotFoundError
-from health import figures
+from health.kpi import figures
 from health.tables import DailyFigures
 from reports.coverage import VillageReport, render
 from web.routing import Context, route

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from core.accounts.permissions import Permission
 from core.clock import to_microseconds
-from health import forecast
+from health.checks import storage_forecast
 from nvr.archive import retention_clock
 from web.doctor.facts import Fact, State
 from web.doctor.runner import worst
@@ -41,7 +41,7 @@ async def retention_forecast(c: Context) -> list[OutlookView]:
     """How long the villages' footage can be kept at the present rate, and when it falls short of what is promised."""
     now_us = to_microseconds(c.services.clock.now())
     async with c.services.database.reading() as session:
-        found = await forecast.outlook(session, c.services.settings.retention, now_us)
+        found = await storage_forecast.outlook(session, c.services.settings.retention, now_us)
     return [OutlookView(**asdict(o)) for o in found if c.identity.sees_village(o.village)]
 
 

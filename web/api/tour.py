@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from core.accounts.permissions import Permission
 from core.errors import NotFoundError
-from health import tour
+from health.patrol import review
 from web.routing import Context, route
 
 DAYS = 30
@@ -46,14 +46,14 @@ async def draw(c: Context) -> TourView:
     """A tour, and what the tours of the last 30 days say of the machine's misses; needs a stated purpose."""
     now, purpose = c.services.clock.now(), c.purpose
     async with c.services.database.reading() as session:
-        stops = await tour.draw(session, c.identity.name, c.identity.villages, now, random.Random())
-        told = await tour.misses(session, now - timedelta(days=DAYS), c.identity.villages)
+        stops = await review.draw(session, c.identity.name, c.identity.villages, now, random.Random())
+        told = await review.misses(session, now - timedelta(days=DAYS), c.identity.villages)
     opens = [f"snapshot.view {x.id}/{kind}" for x in stops for kind in ("main", "sub")]
     await c.look(
         "tour.draw", "tour", reason=purpose, key=f"tour.draw {now.isoformat()}", opens=opens, cameras=[x.id for x in stops]
     )
     return TourView(
-        stops=[Stop(camera=x.id, name=x.name, village=x.village) for x in stops], families=list(tour.PICTURES),
+        stops=[Stop(camera=x.id, name=x.name, village=x.village) for x in stops], families=list(review.PICTURES),
         shown=told.shown, missed=told.missed, rate=told.rate, most=told.most,
     )  # fmt: skip
 
@@ -62,8 +62,8 @@ async def draw(c: Context) -> TourView:
 async def say(c: Context) -> Kept:
     """One verdict."""
     async with c.services.database.session() as session:
-        camera = await tour.camera_of(session, c.body.camera)
+        camera = await review.camera_of(session, c.body.camera)
         if not c.identity.sees_village(camera.village):
             raise NotFoundError(f"there is no camera '{c.body.camera}'")
-        fault = await tour.judge(session, camera, c.body.verdict, c.body.family, c.services.clock.now(), c.identity.name)
+        fault = await review.judge(session, camera, c.body.verdict, c.body.family, c.services.clock.now(), c.identity.name)
     return Kept(fault=fault.id if fault else None)

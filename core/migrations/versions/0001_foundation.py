@@ -68,7 +68,7 @@ def upgrade() -> None:
         "fault",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("camera", sa.String(length=40), nullable=False),
-        sa.Column("family", sa.String(length=20), nullable=False, comment="health.faults.FAMILIES"),
+        sa.Column("family", sa.String(length=20), nullable=False, comment="health.faults.state_machine.FAMILIES"),
         sa.Column("state", sa.String(length=12), nullable=False, comment="suspect, open, recovering, closed, dismissed"),
         sa.Column("severity", sa.Integer(), nullable=False, comment="1 evidence is being lost … 4 cosmetic"),
         sa.Column("detail", sa.String(length=300), nullable=False),
@@ -280,7 +280,7 @@ def upgrade() -> None:
         sa.Column("camera", sa.String(length=40), nullable=False),
         sa.Column("at", core.database.UtcDateTime(timezone=True), nullable=False),
         sa.Column("findings", sa.JSON(), nullable=False, comment="Fault family → sentence; empty: nothing found"),
-        sa.Column("figures", sa.JSON(), nullable=False, comment="What was measured (health.picture, health.stream)"),
+        sa.Column("figures", sa.JSON(), nullable=False, comment="What was measured (health.picture, health.checks.stream)"),
         sa.Column(
             "picture", sa.String(length=300), nullable=True, comment="JPEG kept as evidence or reference, below the data folder"
         ),

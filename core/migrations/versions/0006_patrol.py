@@ -205,7 +205,10 @@ def upgrade() -> None:
         )
         batch_op.add_column(
             sa.Column(
-                "features", sa.LargeBinary(), nullable=True, comment="Packed figures (health.measure), kept for some days"
+                "features",
+                sa.LargeBinary(),
+                nullable=True,
+                comment="Packed figures (health.picture.measurement), kept for some days",
             )
         )
         batch_op.drop_index(batch_op.f("ix_look_camera_id"))
@@ -227,7 +230,7 @@ def upgrade() -> None:
 COMMENTS = (
     ("patrol_round", "cameras", sa.Integer(), "Cameras to look at"),
     ("look", "findings", sa.JSON(), "Fault family → figures that speak for it; empty: nothing found"),
-    ("look", "figures", sa.JSON(), "What was measured (health.measure, health.stream)"),
+    ("look", "figures", sa.JSON(), "What was measured (health.picture.measurement, health.checks.stream)"),
     ("fault", "camera", sa.String(40), "Empty: of a village, a switch or the station itself"),
     ("fault", "looks", sa.Integer(), "Looks that could judge it"),
 )

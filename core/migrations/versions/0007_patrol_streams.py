@@ -43,7 +43,7 @@ def upgrade() -> None:
         sa.Column("day", sa.String(length=10), nullable=False, comment="Local day"),
         sa.Column("kind", sa.String(length=8), nullable=False, comment="town, village, vendor, sponsor"),
         sa.Column("name", sa.String(length=80), nullable=False, comment="Code or name; empty: the town"),
-        sa.Column("figures", sa.JSON(), nullable=False, comment="health.figures.Figures"),
+        sa.Column("figures", sa.JSON(), nullable=False, comment="health.kpi.figures.Figures"),
         sa.PrimaryKeyConstraint("day", "kind", "name", name=op.f("pk_daily_figures")),
         comment="Figures of each day that is over, by whom they concern",
     )

@@ -14,7 +14,7 @@ def upgrade() -> None:
         batch.add_column(
             sa.Column(
                 "pattern", sa.LargeBinary(), nullable=True,
-                comment="What stays of the view (health.pattern): mean fine contrast, 90×160",
+                comment="What stays of the view (health.picture.view_pattern): mean fine contrast, 90×160",
             )
         )  # fmt: skip
         batch.add_column(sa.Column("patterned", sa.Integer(), nullable=False, server_default="0", comment="Looks in it"))

@@ -38,7 +38,7 @@ def upgrade() -> None:
             comment="Written long after the day, from what was left of its facts",
         ),
         sa.PrimaryKeyConstraint("day", "camera", name=op.f("pk_camera_day")),
-        comment="What a camera did on a local day that is over; written once (health.camera_days). Seconds",
+        comment="What a camera did on a local day that is over; written once (health.kpi.camera_days). Seconds",
     )
     op.create_index(op.f("ix_camera_day_village_day"), "camera_day", ["village", "day"])
     op.create_table(

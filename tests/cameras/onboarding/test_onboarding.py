@@ -39,7 +39,7 @@ from core.clock import SystemClock
 from core.database import Database
 from core.errors import ConflictError, NotFoundError
 from core.secrets import Vault
-from health import checklist
+from health.checks import checklist
 from tests.ports import free_port
 
 LOGIN = ("minwang", "geheim-123")

@@ -22,7 +22,7 @@ from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.errors import CameraRefused, CameraUnreachable
 from core.tasks import spawn
-from health import checklist
+from health.checks import checklist
 from nvr.recorder import stream_status
 from nvr.recorder.reconcile import desired
 from nvr.rtsp.client import check_credential

@@ -17,7 +17,7 @@ from cameras.virtual.rtsp_server import Mount
 from core.clock import ManualClock, SystemClock
 from core.database import Database
 from core.errors import CameraRefused
-from health.camera_days import OFFLINE_CAUSES, SENDING_CAUSES
+from health.kpi.camera_days import OFFLINE_CAUSES, SENDING_CAUSES
 from nvr.media import rtcp
 from nvr.recorder.keyframe_requests import KeyframeRequests
 from nvr.recorder.recorder import StreamSpec

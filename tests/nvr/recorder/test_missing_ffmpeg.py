@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.database import Database
-from health.camera_days import OFFLINE_CAUSES, SENDING_CAUSES
+from health.kpi.camera_days import OFFLINE_CAUSES, SENDING_CAUSES
 from nvr.recorder.recorder import StreamSpec
 from nvr.tables import GAP_CAUSES, Gap
 from tests.nvr.conftest import LOGIN, Recording, eventually

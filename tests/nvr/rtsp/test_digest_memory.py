@@ -16,7 +16,7 @@ from core.errors import CameraRefused, ClearPasswordWanted
 from core.network.authenticator import ClearLogin
 from core.network.connect_limiter import ConnectionBudget
 from core.secrets import Vault
-from health.visits import Visits
+from health.patrol.probes import Visits
 from nvr.edge.keyframe_probe import Visitor
 from nvr.recorder.reconcile import Desired, StatusWriter, desired
 from nvr.rtsp import client, server_memory

@@ -1,0 +1,1 @@
+"""Checks without decoding: streams, recordings, devices, storage forecast."""

@@ -1,0 +1,1 @@
+"""Faults: families, the state machine that opens and closes them, the fault log, common causes."""

@@ -1,0 +1,118 @@
+"""Faults as rows: looks of a camera are taken into account, what opens or closes becomes an event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core import events
+from health.faults.state_machine import (  # fmt: skip
+    CLOSED,
+    DISMISSED,
+    FAMILIES,
+    LIVE_STATES,
+    OPEN,
+    RECOVERING,
+    REOPEN_SECONDS,
+    SUSPECT,
+    Mark,
+    Rule,
+    Step,
+    Track,
+    advance,
+)
+from health.tables import Fault, Maintenance
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose fault it is: a camera's, or (camera '') a village's, a switch's, the station's."""
+
+    camera: str
+    village: str | None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    picture: str | None = None
+    reference: str | None = None
+    light: str = ""
+
+
+def not_over(now: datetime) -> ColumnElement[bool]:
+    """Faults that live, and those that were closed within the last day: they may come back."""
+    return Fault.state.in_(LIVE_STATES) | (
+        (Fault.state == CLOSED) & (Fault.closed_at > now - timedelta(seconds=REOPEN_SECONDS))
+    )
+
+
+async def live(session: AsyncSession, cameras: Sequence[str], now: datetime) -> dict[str, dict[str, Fault]]:
+    """By camera and family: faults that are not over, and those that were within the last day and may come back."""
+    query = select(Fault).where(Fault.camera.in_(cameras), not_over(now))
+    found: dict[str, dict[str, Fault]] = {c: {} for c in cameras}
+    for fault in await session.scalars(query.order_by(Fault.id)):
+        found[fault.camera][fault.family] = fault
+    return found
+
+
+def paced(rule: Rule, pace: float) -> Rule:
+    return rule if pace >= 1 else replace(rule, span=rule.span * pace, calm=rule.calm * pace)
+
+
+def note(
+    session: AsyncSession, subject: Subject, now: datetime, family: str, fault: Fault | None, found: Mapping[str, Any] | None,
+    evidence: Evidence, pace: float,
+) -> tuple[Fault | None, Step]:  # fmt: skip
+    """Take one judged look into account; `found` are its figures, None where it was clean."""
+    if fault is None and found is None:
+        return None, "none"
+    track = Track.of(fault.state, fault.facts) if fault else Track()
+    step = advance(track, paced(FAMILIES[family].rule, pace), Mark(now.timestamp(), found is not None, evidence.light))
+    if step == "none" and track.state in (CLOSED, DISMISSED):
+        return fault, step
+    if fault is None:
+        fault = Fault(
+            camera=subject.camera, village=subject.village, family=family, severity=FAMILIES[family].severity, state=SUSPECT,
+            detail=subject.name, first_seen=now, reference=evidence.reference, figures={}, facts={}, looks=0, times=0,
+        )  # fmt: skip
+        session.add(fault)
+    fault.state, fault.facts, fault.looks = track.state or SUSPECT, track.as_json(), fault.looks + 1
+    if found is not None:
+        fault.figures = dict(found)
+        fault.picture = evidence.picture or fault.picture
+    _stamp(fault, step, now)
+    if step in ("opened", "closed", "relapsed"):
+        events.append(
+            session, now, f"fault.{step}", village=subject.village, camera=subject.camera or None, family=family,
+            name=subject.name, figures=fault.figures, fault=fault.id,
+        )  # fmt: skip
+    return fault, step
+
+
+def _stamp(fault: Fault, step: Step, now: datetime) -> None:
+    if step == "opened":
+        fault.opened_at = fault.opened_at or now
+        fault.closed_at = None
+        fault.times += 1
+    elif step == "closed":
+        fault.closed_at = now
+    elif step == "dismissed":
+        # A fault of yesterday that only seemed to come back stays closed when it was.
+        fault.state = CLOSED if fault.times else DISMISSED
+        fault.closed_at = fault.closed_at or now
+
+
+async def in_maintenance(session: AsyncSession, now: datetime) -> tuple[set[str], set[str]]:
+    """(cameras, villages) at which somebody works by plan."""
+    rows = (await session.scalars(select(Maintenance).where(Maintenance.start <= now, Maintenance.until > now))).all()
+    return {r.camera for r in rows if r.camera}, {r.village for r in rows if r.village}
+
+
+def is_open(fault: Fault) -> bool:
+    return fault.state in (OPEN, RECOVERING)

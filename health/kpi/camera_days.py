@@ -1,0 +1,259 @@
+"""One row a camera and local day: how long it was in use, offline, recorded, and for how long nobody knows.
+
+A row is written once, after its day is over, from facts: segments, gaps, faults, planned work, looks. It is the only source of
+figures about days that are over: retention deletes footage and, later, gaps, and must not change what was. Of the running
+day the same rows are made and not written. Formulae: docs/health.md, Figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta, tzinfo
+from itertools import pairwise
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.registry import acceptance, periods_in_use
+from cameras.tables import Camera, ClockSample
+from core.clock import HOUR_US, SECOND, from_microseconds, to_microseconds
+from core.intervals import Interval, common, joined, length, without
+from health.faults.state_machine import DEAD, DISMISSED
+from health.tables import CameraDay, Fault, Look, Maintenance
+from nvr.archive import gaps, segment_index, short_holes
+from nvr.tables import StreamStatus
+
+CHUNK = 50  # cameras of which the facts are read at once
+OFFLINE_CAUSES = frozenset({"unreachable", "auth_refused", "no_packets", "protocol_error"})  # nothing came from the camera
+SENDING_CAUSES = frozenset({"packet_loss", "no_keyframe"})  # something came, no recording could be made of it
+LOOK_VOUCHES_US = 4 * HOUR_US  # longest time for which a look says that an unrecorded camera was there
+FRESH_US = 15 * SECOND  # a stream whose last picture is younger is being recorded now
+CLOCK_RIGHT_SECONDS = 2.0
+RECONSTRUCTED_AFTER = timedelta(days=7)  # rows written later rest on gap rows more than on footage
+
+
+@dataclass(slots=True)
+class _Facts:
+    """What is known of one camera between start and end. Times µs UTC."""
+
+    recorded: list[Interval] = field(default_factory=list)
+    gaps: dict[str, list[Interval]] = field(default_factory=dict)  # by cause
+    looks: list[int] = field(default_factory=list)
+    down: list[Interval] = field(default_factory=list)  # by faults
+    planned: list[Interval] = field(default_factory=list)
+    first_recording: int | None = None  # or gap
+    first_look: int | None = None
+    last_fact: int = 0  # of the recording
+    bad: bool = False  # a fault of severity 1 or 2 is open at the end
+    clock_offset: float | None = None
+    accepted: datetime | None = None  # for the first time
+    unused: list[Interval] = field(default_factory=list)  # retired
+    holes: short_holes.Count = (0, 0)  # below a second
+
+
+async def of_interval(session: AsyncSession, cameras: Sequence[Camera], start: datetime, end: datetime) -> list[CameraDay]:
+    """Rows of [start, end), not added to the session. Cameras that were not in use have none."""
+    begin, finish = to_microseconds(start), to_microseconds(end)
+    faults = await faults_between(session, start, end)
+    work = (await session.scalars(select(Maintenance).where(Maintenance.start < end, Maintenance.until > start))).all()
+    oldest = await segment_index.oldest(session)
+    rows: list[CameraDay] = []
+    for n in range(0, len(cameras), CHUNK):
+        some = cameras[n : n + CHUNK]
+        found = {c.id: _Facts() for c in some}
+        await _read_recording(session, some, found, begin, finish, oldest)
+        await _read_looks(session, found, start, end)
+        await _read_clocks(session, some, found, end)
+        for number, spans in (await periods_in_use.unused_spans(session, some, finish)).items():
+            found[number].unused.extend(spans)
+        for number, at in (await acceptance.first_accepted(session, some)).items():
+            found[number].accepted = at
+        for camera in some:
+            facts = found[camera.id]
+            _take_faults(camera, facts, faults, finish)
+            facts.planned = [_span(m.start, m.until) for m in work if m.camera == camera.id or m.village == camera.village]
+            row = _row(camera, facts, begin, finish, start.tzinfo)
+            if row is not None:
+                row.day = f"{start:%Y-%m-%d}"
+                rows.append(row)
+    return rows
+
+
+def _row(camera: Camera, facts: _Facts, begin: int, finish: int, zone: tzinfo | None) -> CameraDay | None:
+    first = _in_use_from(camera, facts, zone)
+    in_use = without([(max(begin, first), finish)], facts.unused) if first is not None else []
+    if not in_use:
+        return None
+    service = without(in_use, facts.planned)
+    recorded = joined([*facts.recorded, *facts.gaps.get("retention", ())])
+    wanted = without(_wanted(camera, facts, service), facts.gaps.get("schedule", ()))
+    offline = without([*facts.down, *_caused(facts, OFFLINE_CAUSES)], recorded)
+    vouched = without(_vouched(facts.looks, finish), wanted)
+    known = [*recorded, *offline, *_caused(facts, SENDING_CAUSES), *vouched]
+    missing = _missing(without(wanted, recorded), facts.gaps)
+    required = length(wanted)
+    looked = any(begin <= at < finish for at in facts.looks)
+    return CameraDay(
+        camera=camera.id, village=camera.village, vendor=str(camera.profile.get("maintainer") or "")[:80],
+        sponsor=str(camera.profile.get("sponsor") or "")[:80], service=length(service) / SECOND,
+        offline=length(common(service, offline)) / SECOND, unknown=length(without(service, known)) / SECOND,
+        required=required / SECOND, recorded=(required - sum(missing.values())) / SECOND,
+        missing={cause: round(us / SECOND, 3) for cause, us in missing.items()}, looked=looked,
+        intact=False if facts.bad else True if looked else None,
+        clock_right=None if facts.clock_offset is None else abs(facts.clock_offset) <= CLOCK_RIGHT_SECONDS,
+        short_holes=facts.holes[0], short_hole_seconds=round(facts.holes[1] / SECOND, 3), reconstructed=False,
+    )  # fmt: skip
+
+
+def _in_use_from(camera: Camera, facts: _Facts, zone: tzinfo | None) -> int | None:
+    """From when on something is required of it: its stated start or first acceptance, never before the first fact."""
+    known = [at for at in (facts.first_recording, facts.first_look, *(int(d[0]) for d in facts.down)) if at is not None]
+    if not known:
+        return None
+    stated = camera.profile.get("in_use_since")
+    if stated:
+        since = to_microseconds(datetime.combine(date.fromisoformat(str(stated)), time(), zone))
+    elif facts.accepted is not None:
+        since = to_microseconds(facts.accepted)
+    else:
+        since = min(known)
+    return max(since, min(known))
+
+
+def _wanted(camera: Camera, facts: _Facts, service: list[Interval]) -> list[Interval]:
+    """When it was to be recorded: from its first recording or gap, until the last one where it is recorded no more."""
+    if facts.first_recording is None:
+        return []
+    recording = any(s.kind == "main" and s.record for s in camera.streams)
+    last = service[-1][1] if recording and service else facts.last_fact
+    return common(service, [(facts.first_recording, last)])
+
+
+def _caused(facts: _Facts, causes: Iterable[str]) -> list[Interval]:
+    return [gap for cause in causes for gap in facts.gaps.get(cause, ())]
+
+
+def _vouched(looks: Sequence[int], finish: int) -> list[Interval]:
+    """A look says that the camera was there until the next one, at most for LOOK_VOUCHES_US."""
+    return [(at, min(after, at + LOOK_VOUCHES_US)) for at, after in pairwise([*sorted(looks), finish])]
+
+
+def _missing(holes: list[Interval], causes: Mapping[str, list[Interval]]) -> dict[str, float]:
+    """µs that were to be recorded and were not, by cause; each instant once."""
+    found: dict[str, float] = {}
+    for cause in sorted(causes.keys() - {"schedule", "retention"}):
+        if share := length(common(holes, causes[cause])):
+            found[cause] = share
+            holes = without(holes, causes[cause])
+    if rest := length(holes):
+        found["unaccounted"] = rest
+    return found
+
+
+async def faults_between(session: AsyncSession, start: datetime, end: datetime) -> list[Fault]:
+    """Faults that were open between start and end."""
+    open_then = (Fault.opened_at < end, Fault.closed_at.is_(None) | (Fault.closed_at > start), Fault.state != DISMISSED)
+    return list(await session.scalars(select(Fault).where(Fault.opened_at.is_not(None), *open_then).order_by(Fault.id)))
+
+
+def beneath(fault: Fault, camera: Camera) -> bool:
+    """Whether an outage of an up-link or switch takes the camera along."""
+    if fault.family != "uplink" or fault.village != camera.village:
+        return False
+    return "/" not in fault.detail or fault.detail == f"{camera.village}/{camera.profile.get('switch') or ''}"
+
+
+def _take_faults(camera: Camera, facts: _Facts, faults: Sequence[Fault], finish: int) -> None:
+    for fault in faults:
+        own, parent = fault.camera == camera.id, not fault.camera and beneath(fault, camera)
+        closed = to_microseconds(fault.closed_at) if fault.closed_at else None
+        if (own and fault.family in DEAD) or parent:
+            # It begins when it was first seen, not when it was believed.
+            facts.down.append((to_microseconds(fault.first_seen), finish if closed is None else closed))
+        if (own or parent) and fault.severity <= 2 and (closed is None or closed >= finish):
+            facts.bad = True
+
+
+def _span(start: datetime, end: datetime) -> Interval:
+    return to_microseconds(start), to_microseconds(end)
+
+
+async def _read_recording(
+    session: AsyncSession, cameras: Sequence[Camera], found: dict[str, _Facts], begin: int, finish: int, oldest: dict[str, int]
+) -> None:
+    streams = {f"{c.id}/main": found[c.id] for c in cameras}
+    closed = await segment_index.spans(session, streams, begin, finish)
+    first_gaps = await gaps.first_starts(session, streams)
+    for stream, facts in streams.items():
+        facts.recorded = [*segment_index.joined(closed[stream])]
+        first = oldest.get(stream)
+        if first is not None and first > begin - HOUR_US:  # known to the hour: the exact start lies in this day, if anywhere
+            first = min((start for start, _ in closed[stream]), default=None)
+        starts = [at for at in (first, first_gaps.get(stream)) if at is not None]
+        facts.first_recording = min(starts, default=None)
+    for stream, count in (await short_holes.between(session, streams, begin, finish)).items():
+        streams[stream].holes = count
+    for gap in await gaps.touching(session, streams, begin, finish):
+        span = (gap.start_us, finish if gap.end_us is None else gap.end_us)
+        streams[gap.stream].gaps.setdefault(gap.cause, []).append(span)
+    await _read_open_segments(session, streams, finish)
+    for facts in streams.values():
+        spans = [*facts.recorded, *(g for gaps_of in facts.gaps.values() for g in gaps_of)]
+        facts.last_fact = int(max((end for _, end in spans), default=0))
+
+
+async def _read_open_segments(session: AsyncSession, streams: Mapping[str, _Facts], finish: int) -> None:
+    """What is being written covers the time up to its last picture."""
+    opened = await segment_index.still_open(session, [*streams], finish)
+    if not opened:
+        return
+    query = select(StreamStatus.stream, StreamStatus.last_picture).where(StreamStatus.stream.in_(streams))
+    pictures = {stream: to_microseconds(at) for stream, at in await session.execute(query) if at is not None}
+    for segment in opened:
+        until = pictures.get(segment.stream, 0)
+        until = finish if until > finish - FRESH_US else until
+        facts = streams[segment.stream]
+        if until > segment.start_us:
+            facts.recorded.append((segment.start_us, until))
+            facts.first_recording = min(facts.first_recording or segment.start_us, segment.start_us)
+
+
+async def _read_looks(session: AsyncSession, found: dict[str, _Facts], start: datetime, end: datetime) -> None:
+    before = start - timedelta(microseconds=LOOK_VOUCHES_US)
+    query = select(Look.camera, Look.at).where(Look.camera.in_(found), Look.at >= before, Look.at < end)
+    for camera, at in await session.execute(query):
+        found[camera].looks.append(to_microseconds(at))
+    first = select(func.min(Look.at)).where(Look.camera == Camera.id).scalar_subquery()
+    for camera, at in await session.execute(select(Camera.id, first).where(Camera.id.in_(found))):
+        found[camera].first_look = to_microseconds(at) if at is not None else None
+
+
+async def _read_clocks(
+    session: AsyncSession, cameras: Sequence[Camera], found: dict[str, _Facts], end: datetime
+) -> None:  # fmt: skip
+    """The last sample of the time; else what was measured last, unless that was later."""
+    last = select(ClockSample.camera, func.max(ClockSample.at).label("at")).where(
+        ClockSample.camera.in_(found), ClockSample.at < end
+    )
+    newest = last.group_by(ClockSample.camera).subquery()
+    query = select(ClockSample).join(newest, (ClockSample.camera == newest.c.camera) & (ClockSample.at == newest.c.at))
+    samples = {s.camera: 0.0 if s.corrected else s.offset for s in await session.scalars(query)}
+    for camera in cameras:
+        facts = found[camera.id]
+        fresh = camera.seen_at is not None and camera.seen_at < end + timedelta(days=1)
+        facts.clock_offset = samples.get(camera.id, camera.clock_offset if fresh else None)
+
+
+async def first_fact(session: AsyncSession) -> datetime | None:
+    """When the station began to know anything: its first footage, gap or look."""
+    starts = [at for at in (await gaps.first_start(session), await segment_index.first_start(session)) if at is not None]
+    look = await session.scalar(select(Look.at).order_by(Look.id).limit(1))
+    if look is not None:
+        starts.append(to_microseconds(look))
+    return from_microseconds(min(starts)) if starts else None
+
+
+def bounds(day: date, zone: tzinfo) -> tuple[datetime, datetime]:
+    """Start and end of a local day; 23 or 25 hours apart where clocks are put forward or back."""
+    return datetime.combine(day, time(), zone), datetime.combine(day + timedelta(days=1), time(), zone)

@@ -1,0 +1,249 @@
+"""The figures by which a network is judged: each formula once, for pages, registers, reports and metrics (docs/health.md, Figures).
+
+All are computed from rows of health.kpi.camera_days and from faults, never from counters that somebody must remember to reset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, timedelta, tzinfo
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.registry import periods_in_use
+from cameras.tables import Camera
+from core.accounts.scope import Villages, within
+from core.database import Database
+from health.faults.state_machine import FAMILIES
+from health.kpi import camera_days
+from health.kpi.camera_days import beneath, bounds
+from health.tables import CameraDay, DailyFigures, Fault, Look, WrittenDay
+from nvr.archive.retention import GAPS_KEPT_US
+
+LATE = timedelta(days=2)  # a day that is over and still without rows is computed from facts for so long
+DAYS_A_RUN = 31  # written at once by keep_days
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Shares 0…1; None where nothing was there to be judged. Hours for MTTR, days for MTBF."""
+
+    cameras: int
+    online: float | None  # 在线率: (in use - unknown - offline) / (in use - unknown)
+    intact: float | None  # 完好率: camera-days that ended without an open fault of severity 1 or 2 / camera-days judged
+    recorded: float | None  # 录像完整率: seconds recorded / seconds required
+    clock_right: float | None  # cameras whose clock is within 2 s / cameras whose clock is known
+    mttr_hours: float | None
+    mtbf_days: float | None
+    faults: int
+    unknown: float | None = None  # share of the time in use of which nobody knows whether the camera was online
+    not_judged: int = 0  # camera-days without a look of the patrol
+    required_hours: float = 0.0
+    recorded_hours: float = 0.0
+    missing_hours: dict[str, float] = field(default_factory=dict)  # by cause
+    by_cause: dict[str, int] = field(default_factory=dict)  # faults by family
+    reconstructed: bool = False  # some days were written long after they were over
+    short_holes: int | None = None  # holes below a second, which are no gaps; None: nobody counted
+    short_hole_seconds: float | None = None  # missing in them, and counted as recorded
+
+
+def summary(rows: Sequence[CameraDay], faults: Sequence[Fault], cameras: int, end: datetime) -> Figures:
+    """Of rows of one or many days, and of the faults that concern them. `end`: an open fault counts until then."""
+    service, offline, unknown, required, recorded = (
+        sum(getattr(r, name) for r in rows) for name in ("service", "offline", "unknown", "required", "recorded")
+    )
+    judged = [r for r in rows if r.intact is not None]
+    clocks = [r for r in rows if r.clock_right is not None]
+    counted = [r for r in rows if r.short_holes is not None]
+    own = [f for f in faults if f.camera]
+    mended = [(f.closed_at - f.first_seen).total_seconds() for f in own if f.closed_at is not None and f.closed_at <= end]
+    days = sum(r.service for r in rows) / 86400
+    return Figures(
+        cameras=cameras,
+        online=_share(service - unknown - offline, service - unknown),
+        intact=_share(sum(bool(r.intact) for r in judged), len(judged)),
+        recorded=_share(recorded, required),
+        clock_right=_share(sum(bool(r.clock_right) for r in clocks), len(clocks)),
+        mttr_hours=sum(mended) / len(mended) / 3600 if mended else None,
+        mtbf_days=days / len(own) if own and days else None,
+        faults=len(faults),
+        unknown=_share(unknown, service),
+        not_judged=sum(not r.looked for r in rows),
+        required_hours=round(required / 3600, 2),
+        recorded_hours=round(recorded / 3600, 2),
+        missing_hours={cause: round(s / 3600, 2) for cause, s in _added(r.missing for r in rows).items()},
+        by_cause=_counted(f.family for f in faults),
+        reconstructed=any(r.reconstructed for r in rows),
+        short_holes=sum(r.short_holes or 0 for r in counted) if counted else None,
+        short_hole_seconds=round(sum(r.short_hole_seconds or 0.0 for r in counted), 1) if counted else None,
+    )
+
+
+def _share(part: float, whole: float) -> float | None:
+    """None where there is nothing; rounding of seconds makes no share negative."""
+    return max(0.0, part) / whole if whole > 1e-6 else None
+
+
+def _added(those: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for each in those:
+        for name, value in each.items():
+            total[name] = total.get(name, 0.0) + value
+    return total
+
+
+def _counted(names: Iterable[str]) -> dict[str, int]:
+    return {name: int(count) for name, count in _added({n: 1} for n in names).items()}
+
+
+async def of(session: AsyncSession, cameras: Sequence[Camera], start: datetime, end: datetime) -> Figures:
+    """Over [start, end) from the facts themselves; for days that are over, `period` reads what was written."""
+    rows = await camera_days.of_interval(session, cameras, start, end)
+    return summary(rows, await concerning(session, cameras, start, end), len(cameras), end)
+
+
+async def concerning(session: AsyncSession, cameras: Sequence[Camera], start: datetime, end: datetime) -> list[Fault]:
+    """Faults of the cameras, and outages of what they hang on."""
+    ids = {c.id for c in cameras}
+    return [
+        f
+        for f in await camera_days.faults_between(session, start, end)
+        if (f.camera in ids if f.camera else any(beneath(f, c) for c in cameras))
+    ]
+
+
+async def period(
+    session: AsyncSession, cameras: Sequence[Camera], first: date, last: date, zone: tzinfo, now: datetime
+) -> list[CameraDay]:
+    """Rows of the local days first…last: those that were written, and what is not over yet from the facts."""
+    ids = [c.id for c in cameras]
+    span = CameraDay.day.between(first.isoformat(), last.isoformat())
+    rows = [r for part in _parts(ids) for r in await session.scalars(select(CameraDay).where(span, CameraDay.camera.in_(part)))]
+    written = {r.day for r in rows}
+    for day in (last - timedelta(days=n) for n in range((last - first).days + 1)):
+        start, end = bounds(day, zone)
+        if start >= now or day.isoformat() in written:
+            continue
+        if end < now - LATE:
+            break
+        if end > now or not await is_written(session, day):
+            rows += await camera_days.of_interval(session, cameras, start, min(end, now))
+    return rows
+
+
+def _parts(ids: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:
+    return (ids[i : i + size] for i in range(0, len(ids), size))
+
+
+async def is_written(session: AsyncSession, day: date) -> bool:
+    """Also where no camera was in use on it."""
+    return await session.get(WrittenDay, day.isoformat()) is not None
+
+
+async def day(session: AsyncSession, villages: Villages, start: datetime, now: datetime) -> dict[str, Any]:
+    """The day's register: what was looked at, what was found, what is still open, of the cameras that were in use on the day in
+    a scope of villages (None: the whole town, with the station's own faults). `start`: local midnight."""
+    zone = start.tzinfo
+    assert zone is not None
+    _, over = bounds(start.date(), zone)
+    end = min(over, now)
+    looked = set(await session.scalars(select(Look.camera).where(Look.at >= start, Look.at < end).distinct()))
+    written = set(await session.scalars(select(CameraDay.camera).where(CameraDay.day == start.date().isoformat())))
+    cameras = await periods_in_use.between(session, start, end, villages, looked | written)
+    rows = await period(session, cameras, start.date(), start.date(), zone, now)
+    ids = {c.id for c in cameras}
+    told = summary(rows, await concerning(session, cameras, start, end), len(cameras), end)
+    return {
+        "cameras": len(cameras), "looked": len(looked & ids), "not_looked": sorted(ids - looked),
+        "online": told.online, "intact": told.intact, "recorded": told.recorded, "clock_right": told.clock_right,
+        "unknown": told.unknown, "short_holes": told.short_holes, "short_hole_seconds": told.short_hole_seconds,
+        "faults": await day_faults(session, ids, villages, start, end),
+    }  # fmt: skip
+
+
+async def day_faults(
+    session: AsyncSession, cameras: Collection[str], villages: Villages, start: datetime, end: datetime
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Every fault that was open between start and end, as a register tells it: of these cameras and of what they hang on. The
+    station's own faults are the whole town's: a register of some villages leaves them out, as their list of faults does."""
+    open_then = (Fault.opened_at < end, Fault.closed_at.is_(None) | (Fault.closed_at >= start), Fault.family.in_(FAMILIES))
+    above = (Fault.camera != "") | within(Fault.village, villages)
+    rows = await session.scalars(select(Fault).where(*open_then, above).order_by(Fault.id))
+    return [
+        {
+            "id": f.id, "camera": f.camera, "village": f.village, "name": f.detail, "family": f.family, "severity": f.severity,
+            "opened_at": f.opened_at.isoformat() if f.opened_at else None,
+            "closed_at": f.closed_at.isoformat() if f.closed_at else None, "order": f.order, "verdict": f.verdict,
+        }
+        for f in rows
+        if not f.camera or f.camera in cameras
+    ]  # fmt: skip
+
+
+async def last_days(session: AsyncSession, camera: Camera, days: int, zone: tzinfo, now: datetime) -> Figures:
+    """One camera's last days, the running one among them."""
+    today = now.astimezone(zone).date()
+    first = today - timedelta(days=days - 1)
+    rows = await period(session, [camera], first, today, zone, now)
+    return summary(rows, await concerning(session, [camera], bounds(first, zone)[0], now), 1, now)
+
+
+KINDS = ("town", "village", "vendor", "sponsor")
+
+
+def groups(rows: Sequence[CameraDay]) -> dict[tuple[str, str], list[CameraDay]]:
+    """Rows by whom their figures concern: (kind, code or name)."""
+    found: dict[tuple[str, str], list[CameraDay]] = {("town", ""): list(rows)}
+    for row in rows:
+        for kind, name in (("village", row.village), ("vendor", row.vendor), ("sponsor", row.sponsor)):
+            if name:
+                found.setdefault((kind, name), []).append(row)
+    return found
+
+
+async def keep_day(database: Database, day: date, zone: tzinfo, now: datetime) -> int:
+    """Write a day that is over, once: a row a camera, and figures of the town, villages, vendors, sponsors. Returns the
+    number of figures written."""
+    start, end = bounds(day, zone)
+    async with database.reading() as session:
+        cameras = list(await session.scalars(select(Camera).order_by(Camera.id)))
+        rows = await camera_days.of_interval(session, cameras, start, end)
+        faults = await concerning(session, cameras, start, end)
+    by_id = {c.id: c for c in cameras}
+    made = []
+    for (kind, name), some in groups(rows).items():
+        theirs = [by_id[r.camera] for r in some]
+        ids = {c.id for c in theirs}
+        concern = [f for f in faults if (f.camera in ids if f.camera else any(beneath(f, c) for c in theirs))]
+        told = asdict(summary(some, concern, len(some), end))
+        made.append(DailyFigures(day=day.isoformat(), kind=kind, name=name, figures=told))
+    async with database.session() as session:
+        if await is_written(session, day):
+            return 0
+        session.add(WrittenDay(day=day.isoformat(), cameras=len(rows)))
+        for row in rows:
+            row.reconstructed = now - end > camera_days.RECONSTRUCTED_AFTER
+            if row.reconstructed and not row.short_holes:  # of before they were counted, or of none: nobody knows
+                row.short_holes = row.short_hole_seconds = None
+        session.add_all(rows)
+        if await session.get(DailyFigures, (day.isoformat(), "town", "")) is None:  # what an earlier version told stays
+            session.add_all(made)
+    return len(made)
+
+
+async def keep_days(database: Database, now: datetime, zone: tzinfo) -> int:
+    """Write the days that are over and were not written, the oldest first: a controller that was off catches up, and the
+    first time everything of which there are gaps or footage is reconstructed. Returns how many figures were written."""
+    async with database.reading() as session:
+        first = await camera_days.first_fact(session)
+        if first is None:
+            return 0
+        first = max(first, now - timedelta(microseconds=GAPS_KEPT_US))
+        since = first.astimezone(zone).date()
+        days = (since + timedelta(days=n) for n in range((now.astimezone(zone).date() - since).days))
+        known = set(await session.scalars(select(WrittenDay.day)))
+    due = [day for day in days if day.isoformat() not in known]
+    return sum([await keep_day(database, day, zone, now) for day in due[:DAYS_A_RUN]])

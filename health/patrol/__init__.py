@@ -1,0 +1,1 @@
+"""Patrol: scheduled rounds, the light watch over counters, probes, manual review."""

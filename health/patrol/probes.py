@@ -1,0 +1,158 @@
+"""Cameras that nobody records: each is visited for one keyframe a look, and what the visit met with is what is known of it.
+
+The recorder's rules hold here too: its budget of connections, and a credential that was refused is left alone until a person
+acts. A whole village that does not answer is one fault: its up-link's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.onboarding import own_account
+from cameras.per_camera import TROUBLE, why
+from cameras.registry import registry
+from cameras.tables import Camera
+from core.database import Database
+from core.errors import CameraError, CameraRefused, CameraUnreachable, StationFault
+from core.secrets import Vault
+from core.tasks import spawn
+from health.faults import fault_log, topology
+from health.faults.state_machine import LIVE_STATES
+from health.tables import Fault, Look
+from nvr.archive.reader import Keyframe
+from nvr.edge.keyframe_probe import Visitor
+from nvr.recorder.reconcile import note_digest
+from nvr.rtsp import server_memory
+
+log = logging.getLogger(__name__)
+
+REACH = frozenset({"unreachable", "auth", "no_stream"})
+GONE = frozenset({"unreachable", "no_stream"})
+
+
+@dataclass(slots=True)
+class Visit:
+    """What a visit brought: a keyframe, or the family of what was in the way with its figures."""
+
+    frames: list[Keyframe] = field(default_factory=list)
+    found: dict[str, dict[str, Any]] = field(default_factory=dict)
+    has_digest: bool = False  # its RTSP server offered Digest
+
+
+class Visits:
+    def __init__(self, database: Database, vault: Vault, visitor: Visitor):
+        self._database = database
+        self._vault = vault
+        self._visitor = visitor
+        self._with_digest: set[str] = set()  # cameras whose files say that their RTSP servers offered Digest
+
+    async def begin(self, cameras: Sequence[Camera]) -> dict[str, asyncio.Task[Visit]]:
+        """Visit those of the cameras that are not recorded and have an address, all at once; by id."""
+        logins: dict[str, tuple[str, str] | None] = {}
+        async with self._database.reading() as session:
+            wanting = await own_account.wanting(session)
+            wanted = [
+                (c, s) for c in cameras if (s := registry.visited_stream(c)) is not None and not own_account.waits(c, wanting)
+            ]
+            for camera, stream in wanted:
+                try:
+                    self._recall_digest(camera, str(stream.url))
+                    logins[camera.id] = await registry.stream_login(session, self._vault, camera)
+                except TROUBLE as e:  # it stays unknown; the others are looked at
+                    log.error("%s is not visited, for want of credential '%s': %s", camera.id, camera.credential, why(e))
+        known = [(c, s) for c, s in wanted if c.id in logins]
+        return {c.id: spawn(self._one(c, s.id, str(s.url), logins[c.id])) for c, s in known}
+
+    def _recall_digest(self, camera: Camera, url: str) -> None:
+        """What is known of its RTSP server: a person may have said that another device hangs there."""
+        if camera.rtsp_digest_at is not None:
+            server_memory.remember_digest(url)
+            self._with_digest.add(camera.id)
+        elif camera.id in self._with_digest:
+            server_memory.forget_digest(url)
+            self._with_digest.discard(camera.id)
+
+    async def keep(self, visits: Mapping[str, Visit], now: datetime) -> None:
+        """What visits taught of their cameras: a credential that was refused is left alone until a person acts, and who offered
+        Digest is not believed to know only Basic."""
+        refused = [camera for camera, visit in visits.items() if "auth" in visit.found]
+        with_digest = {camera for camera, visit in visits.items() if visit.has_digest} - self._with_digest
+        if not refused and not with_digest:
+            return
+        async with self._database.session() as session:
+            if refused:
+                fresh = update(Camera).where(Camera.id.in_(refused), Camera.refused_at.is_(None))
+                await session.execute(fresh.values(refused_at=now))
+            await note_digest(session, with_digest, now)
+        self._with_digest |= with_digest
+
+    async def _one(self, camera: Camera, stream: str, url: str, login: tuple[str, str] | None) -> Visit:
+        visit = await self._visited(camera, stream, url, login)
+        visit.has_digest = server_memory.offered_digest(url)
+        return visit
+
+    async def _visited(self, camera: Camera, stream: str, url: str, login: tuple[str, str] | None) -> Visit:
+        if camera.refused_at is not None:
+            return Visit(found={"auth": {}})
+        try:
+            return Visit([await self._visitor.keyframe(stream, url, login)])
+        except CameraRefused:
+            return Visit(found={"auth": {}})
+        except CameraUnreachable as e:
+            return Visit(found={"unreachable": {"seconds": 0, "cause": e.cause, "said": str(e)[:120]}})
+        except CameraError as e:
+            log.info("%s: %s", stream, e)
+            return Visit(found={"no_stream": {"seconds": 0, "cause": e.cause, "said": str(e)[:120]}})
+        except ValueError as e:  # its address is none
+            log.warning("%s: %s", stream, why(e))
+            return Visit(found={"no_stream": {"seconds": 0, "cause": StationFault.cause, "said": why(e)[:120]}})
+
+
+async def beneath(session: AsyncSession) -> list[Fault]:
+    """Up-links and switches that are down, or seem so: what is beneath them is not to blame."""
+    query = select(Fault).where(Fault.family == "uplink", Fault.camera == "", Fault.state.in_(LIVE_STATES))
+    return list(await session.scalars(query))
+
+
+def is_beneath(camera: Camera, parents: Sequence[Fault]) -> bool:
+    switch = f"{camera.village}/{camera.profile.get('switch') or ''}"
+    return any(f.village == camera.village and f.detail in (camera.village, switch) for f in parents)
+
+
+async def judge_parents(session: AsyncSession, number: int, now: datetime, pace: float) -> None:
+    """After a round's visits: parents of villages in which nothing is recorded (the others are the light watch's)."""
+    cameras = await registry.cameras(session)
+    recorded = {c.village for c in cameras if registry.watched_stream(c) is not None}
+    visited = {c.id: c for c in cameras if c.village not in recorded and registry.visited_stream(c) is not None}
+    if not visited:
+        return
+    newest = select(Look.camera, Look.figures).where(Look.round == number, Look.camera.in_(visited)).order_by(Look.id)
+    states = {camera: "gone" in figures for camera, figures in await session.execute(newest)}
+    groups = topology.parents(
+        topology.Child(c, visited[c].village, str(visited[c].profile.get("switch") or "")) for c in states
+    )
+    down = {(p.kind, p.name): p for p in topology.down(groups, {c for c, gone in states.items() if gone})}
+    live = {f.detail: f for f in await beneath(session)}
+    for (kind, name), members in groups.items():
+        parent = down.get((kind, name))
+        if parent is None and name not in live:
+            continue
+        told = {"kind": kind, "failing": parent.failing, "cameras": len(parent.cameras)} if parent is not None else None
+        fault_log.note(
+            session,
+            fault_log.Subject("", members[0].village, name),
+            now,
+            "uplink",
+            live.get(name),
+            told,
+            fault_log.Evidence(),
+            pace,
+        )

@@ -1,0 +1,130 @@
+"""The tour for persons (视频巡逻): somebody looks at pictures at his own pace, without knowing what the machine said.
+
+What the machine found is mixed with a share of what it called normal. A fault that a person sees among those is one
+that the machine missed: so its rate of misses is known, and not hoped for.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.tables import Camera
+from core import events
+from core.accounts.scope import Villages, within
+from core.audit import audit_trail
+from core.errors import NotFoundError, UsageError
+from health.faults.state_machine import FAMILIES, LIVE_STATES, OPEN, Track
+from health.picture import baseline
+from health.tables import Fault, Look, TourVerdict
+
+BLIND = 0.05  # of what the machine calls normal
+FRESH = timedelta(hours=12)  # a camera that the same person has judged is not shown again before
+PICTURES = tuple(n for n, f in FAMILIES.items() if f.kind == "picture")
+
+
+async def draw(
+    session: AsyncSession, by: str, villages: Sequence[str] | None, now: datetime, dice: random.Random
+) -> list[Camera]:
+    """The cameras of a tour, in no order that tells anything."""
+    query = select(Camera).where(Camera.retired.is_(False))
+    if villages is not None:
+        query = query.where(Camera.village.in_(villages))
+    judged = select(TourVerdict.camera).where(TourVerdict.by == by, TourVerdict.at > now - FRESH)
+    cameras = (await session.scalars(query.where(Camera.id.not_in(judged)))).all()
+    flagged = await _flagged(session)
+    normal = [c for c in cameras if c.id not in flagged]
+    blind = dice.sample(normal, min(len(normal), math.ceil(BLIND * len(normal))))
+    tour = [c for c in cameras if c.id in flagged] + blind
+    dice.shuffle(tour)
+    return tour
+
+
+async def _flagged(session: AsyncSession) -> set[str]:
+    rows = await session.scalars(select(Fault.camera).where(Fault.state.in_(LIVE_STATES), Fault.family.in_(PICTURES)))
+    return set(rows)
+
+
+async def judge(session: AsyncSession, camera: Camera, verdict: str, family: str, now: datetime, by: str) -> Fault | None:
+    """What a person says of what he saw. 'faulty' with a family opens that fault, 'normal' teaches what the machine
+    took for one. Raises UsageError."""
+    if verdict not in ("normal", "faulty"):
+        raise UsageError("a verdict is normal or faulty")
+    if verdict == "faulty" and family not in PICTURES:
+        raise UsageError(f"say which fault it is: {', '.join(PICTURES)}")
+    live = {
+        f.family: f
+        for f in await session.scalars(
+            select(Fault).where(Fault.camera == camera.id, Fault.state.in_(LIVE_STATES), Fault.family.in_(PICTURES))
+        )
+    }
+    session.add(TourVerdict(at=now, by=by, camera=camera.id, blind=not live, verdict=verdict, family=family))
+    await audit_trail.record(session, now, by, "tour.verdict", camera.id, verdict=verdict, family=family)
+    if verdict == "normal":
+        for fault in live.values():
+            fault.verdict = "false"
+            await baseline.teach(session, fault)
+        return None
+    if family in live:
+        live[family].verdict = "real"
+        return live[family]
+    return await _report(session, camera, family, now, by)
+
+
+async def _report(session: AsyncSession, camera: Camera, family: str, now: datetime, by: str) -> Fault:
+    """A fault that a person saw is open at once; it closes on evidence like any other."""
+    newest = await session.scalar(
+        select(Look).where(Look.camera == camera.id, Look.picture.is_not(None)).order_by(Look.id.desc()).limit(1)
+    )
+    fault = Fault(
+        camera=camera.id, village=camera.village, family=family, state=OPEN, severity=FAMILIES[family].severity, detail="",
+        figures={"reported_by": by}, facts=Track(OPEN, opened=[now.timestamp()]).as_json(), first_seen=now, opened_at=now,
+        looks=1, times=1, verdict="real", acknowledged_by=by, reference=newest.picture if newest else None,
+    )  # fmt: skip
+    session.add(fault)
+    await session.flush()
+    events.append(
+        session, now, "fault.opened", village=camera.village, camera=camera.id, family=family, name="", figures=fault.figures,
+        fault=fault.id,
+    )  # fmt: skip
+    return fault
+
+
+@dataclass(frozen=True, slots=True)
+class Misses:
+    """Of the pictures that the machine had called normal. `most`: the upper bound of the rate at 95 % (Wilson)."""
+
+    shown: int
+    missed: int
+    rate: float | None
+    most: float | None
+
+
+async def misses(session: AsyncSession, since: datetime, villages: Villages = None) -> Misses:
+    """Of the tours since a time, among the cameras of some villages (None: all)."""
+    query = select(TourVerdict.verdict).where(TourVerdict.blind, TourVerdict.at >= since)
+    if villages is not None:
+        query = query.join(Camera, Camera.id == TourVerdict.camera).where(within(Camera.village, villages))
+    said = (await session.scalars(query)).all()
+    shown, missed = len(said), sum(v == "faulty" for v in said)
+    return Misses(shown, missed, missed / shown if shown else None, wilson_upper(missed, shown) if shown else None)
+
+
+def wilson_upper(hits: int, of: int, z: float = 1.6449) -> float:
+    """One-sided upper bound of a share (Wilson 1927)."""
+    share, square = hits / of, z * z / of
+    return min(1.0, (share + square / 2 + z * math.sqrt(share * (1 - share) / of + square / (4 * of))) / (1 + square))
+
+
+async def camera_of(session: AsyncSession, number: str) -> Camera:
+    """Raises NotFoundError."""
+    camera = await session.get(Camera, number)
+    if camera is None or camera.retired:
+        raise NotFoundError(f"there is no camera '{number}'")
+    return camera

@@ -1,0 +1,62 @@
+"""Patrol rounds as rows: whoever wants one asks for it here, the analyst does it (health.patrol.patrol).
+
+Apart from the patrol itself, so that the console asks for a round without loading what judges pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.tables import Camera
+from core import events
+from core.audit import audit_trail
+from core.errors import ConflictError
+from health.tables import PatrolRound
+
+SCHEDULE = "schedule"
+
+
+async def ask(session: AsyncSession, at: datetime, by: str, scope: dict[str, Any] | None = None) -> PatrolRound:
+    """Ask for a round of all cameras, or of `scope` (villages, cameras, vendor). One of the same that waits already is
+    returned instead of a second; the schedule has one of its own, which goes first.
+
+    Raises ConflictError where another round that the same person asked for waits still.
+    """
+    wanted, own = normal(scope or {}), None
+    for waiting in await session.scalars(select(PatrolRound).where(PatrolRound.started_at.is_(None)).order_by(PatrolRound.id)):
+        if (by != SCHEDULE and normal(waiting.scope) == wanted) or by == waiting.asked_by == SCHEDULE:
+            return waiting
+        own = waiting if waiting.asked_by == by else own
+    if own is not None:
+        raise ConflictError(f"round {own.id}, which you asked for, has not begun yet; ask again when it has")
+    row = PatrolRound(asked_at=at, asked_by=by, scope=wanted)
+    session.add(row)
+    await session.flush()
+    events.append(session, at, "patrol.asked", round=row.id, by=by)
+    if by != SCHEDULE:
+        await audit_trail.record(session, at, by, "patrol.ask", str(row.id), **wanted)
+    return row
+
+
+def normal(scope: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for all ways to write a scope: each name once, in order; what is empty left out."""
+    return {k: v if isinstance(v, str) else sorted(set(v)) for k, v in scope.items() if v}
+
+
+async def following(session: AsyncSession) -> PatrolRound | None:
+    """The round to be done now: the schedule's first, then one that was broken off, then by age."""
+    rows = await session.scalars(select(PatrolRound).where(PatrolRound.finished_at.is_(None)).order_by(PatrolRound.id))
+    return min(rows, key=lambda r: (r.asked_by != SCHEDULE, r.started_at is None, r.id), default=None)
+
+
+def in_scope(camera: Camera, scope: dict[str, Any]) -> bool:
+    if scope.get("cameras") and camera.id not in scope["cameras"]:
+        return False
+    if scope.get("villages") and camera.village not in scope["villages"]:
+        return False
+    return not scope.get("vendor") or camera.profile.get("maintainer") == scope["vendor"]

@@ -1,0 +1,229 @@
+"""What became of a picture's structure, cell by cell: unsharp, covered, or under a veil.
+
+Cells are judged by the energies of four octave bands (ln). A lens out of focus takes the fine bands and leaves the coarse
+ones; what stands before it takes all of them where it stands; a veil takes the same share of all of them everywhere; fog
+takes more of what is far away than of what is near.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from health.picture import displacement, measurement
+from health.picture.comparison import Compared
+
+Mask = npt.NDArray[np.bool_]
+STRONG = 1.5  # ln energy of the third band: there is something in the cell whose sharpness can be judged
+SOME = 0.3  # the same, in the mean of the past: something that could be covered
+EDGES = 3  # looks that had some
+HARDER = 0.35  # ln of the coarse band
+FALLEN = 0.7  # ln, below all that the cell showed before
+
+
+@dataclass(frozen=True, slots=True)
+class Unsharp:
+    """Among the `cells` that have something in them: the `share` that is unsharp as never before, `where` they are (8×12), how far
+    (`lost`, ln) all of them together lie below every look of the past, and what became of the coarse band meanwhile (`coarse`, ln;
+    `harder`: more than it ever had, as in the first clear sun for days). `everywhere`: no third of the picture has been spared.
+    `dull`: those cells and the ones that lost both fine bands and kept the coarse one, as behind a drop or a smear."""
+
+    share: float
+    cells: int
+    lost: float
+    coarse: float
+    harder: bool
+    everywhere: bool
+    where: Mask
+    dull: Mask
+
+
+def largest_patch(mask: Mask) -> Mask:
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    if count < 2:
+        return np.zeros_like(mask)
+    return np.asarray(labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA])), bool)
+
+
+def unsharp(c: Compared, margin: float = 0.25) -> Unsharp:
+    """Fine bands against the third. Noise may fill the finest: the second decides."""
+    mine, theirs = c.mine, c.theirs
+    # Edges are compared with edges: where a shadow falls on what was empty, nothing is known of how sharp it ought to be.
+    there = theirs[:, 2] > STRONG - 0.5
+    strong = (mine[2] > STRONG) & (there.sum(0) >= EDGES)
+    second, seconds = mine[1] - mine[2], theirs[:, 1] - theirs[:, 2]
+    finest, least_finest = mine[0] - mine[2], np.where(there, theirs[:, 0] - theirs[:, 2], np.inf).min(0)
+    lost = strong & (second < np.where(there, seconds, np.inf).min(0) - margin) & (finest < least_finest + 0.3)
+    usual = np.median(seconds, 0)
+    together = 0.0
+    if strong.any():
+        together = float((second - usual)[strong].mean() - (seconds - usual)[:, strong].mean(1).min())
+    structured = c.usual_cells[2] > SOME
+    coarse, harder = 0.0, False
+    if structured.any():
+        coarse = float(np.median((mine[3] - c.usual_cells[3])[structured]))
+        harder = coarse > max(HARDER, float(np.median((theirs[:, 3] - c.usual_cells[3])[:, structured], 1).max()))
+    share = float(lost.sum() / max(1, strong.sum()))
+    least, kept = theirs.min(0), (c.usual_cells[2] > STRONG) & (mine[3] > theirs[:, 3].min(0) - 0.5)
+    # In harder light than ever the shadows' edges look soft beside the old ones: only what lost its energy counts.
+    dull = (lost & (not harder)) | (kept & (mine[1] < least[1] - 0.6) & (mine[2] < c.usual_cells[2] - 0.3))
+    # Bare ground has little to lose: its grain goes, against the rest of the picture, and light and shade stay.
+    dimmer = min(0.0, float(np.median(mine[1] - c.usual_cells[1])))
+    grain = (mine[1] - dimmer < least[1] - 0.5) & (mine[0] - dimmer < least[0] - 0.3)
+    dull |= grain & (mine[3] > least[3] - 0.7)
+    return Unsharp(share, int(strong.sum()), together, coarse, harder, _spread(lost, strong, share), lost, dull)
+
+
+def _spread(lost: Mask, strong: Mask, share: float) -> bool:
+    """Whether all thirds of the picture, across and down, are hit, as far as they have something in them."""
+    thirds = zip(measurement.thirds(lost), measurement.thirds(strong), strict=True)
+    return all(hit.sum() > 0.3 * share * there.sum() for hit, there in thirds if there.sum() >= 6)
+
+
+SPARED_LOSS = -0.4  # ln, median of the second band outside
+EVERYWHERE, SPARED = 0.6, 0.25  # share of the cells, of a third of the picture
+COLOUR, LEVEL, REST = 6.0, 18.0, 0.2  # beyond all that a cell showed: colour (U, V) and brightness
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """`lost`: share of the cells with structure whose structure is gone; `patch`: the largest piece of them, share of the picture;
+    `fallen`: ln by which the structure fell in the mean; `faded`: ln by which the second band changed in the mean of all cells;
+    `foreign`: the largest piece of cells with little in them and of a colour or brightness that they never had; `replaced`: of cells
+    that show something else than they always did; `smooth`: of cells without any grain left, while the others have theirs; `unlike`:
+    the picture is another; `testable`: there is enough structure to be missed."""
+
+    lost: float
+    patch: float
+    fallen: float
+    faded: float
+    foreign: float
+    replaced: float
+    smooth: float
+    unlike: bool
+    where: Mask
+    testable: bool
+
+
+def cover(c: Compared) -> Cover:
+    usual, least = c.usual_cells, c.theirs.min(0)
+    structured = usual[2] > SOME
+    gone = structured & (c.mine[2] < least[2] - FALLEN) & (c.mine[1] < least[1] + 0.3)
+    lost = float(gone.sum() / max(1, structured.sum()))
+    # In the mean: with lamps and shadows some cells were empty once, but never all of them at the same time.
+    fallen = float(np.mean((usual[2] - c.mine[2])[structured])) if structured.any() else 0.0
+    patch, foreign, replaced = largest_patch(gone), largest_patch(_foreign(c)), largest_patch(_replaced(c))
+    return Cover(
+        lost, float(patch.mean()), fallen, float(np.mean(c.mine[1] - usual[1])), float(foreign.mean()), float(replaced.mean()), _smooth(c),
+        c.alike < min(0.45, 0.7 * c.usual_likeness), gone | foreign | replaced, bool(structured.mean() >= 0.1),
+    )  # fmt: skip
+
+
+def _replaced(c: Compared) -> Mask:
+    """Cells that looked alike in all reference pictures, and look like none of them now."""
+    if c.alike > displacement.ALIKE or len(c.scenes) < 3:
+        return np.zeros(c.mine.shape[1:], bool)
+    with_others = [
+        np.max([displacement.by_cell(a, b) for k, b in enumerate(c.scenes) if k != i], 0) for i, a in enumerate(c.scenes)
+    ]
+    now = np.max([displacement.by_cell(c.edges, e) for e in c.scenes], 0)
+    return np.asarray((np.min(with_others, 0) > 0.55) & (now < 0.3) & (c.mine[2] > SOME), bool)
+
+
+def _smooth(c: Compared) -> float:
+    """Largest piece, share of the picture."""
+    grainless = (c.mine[1] < c.theirs[:, 1].min(0) - 0.6) & (c.mine[0] < c.theirs[:, 0].min(0) - 0.3)
+    rest = (c.mine[1] - c.usual_cells[1])[~grainless]
+    return float(largest_patch(grainless).mean()) if rest.size and np.median(rest) > SPARED_LOSS else 0.0
+
+
+def _foreign(c: Compared) -> Mask:
+    """Cells without much in them, of a colour or brightness beyond all that they showed, where the picture as a whole is not."""
+    mine, theirs = measurement.colours(c.sight.vector), measurement.colours(c.near)
+    lit = mine[0] - np.median(mine[0]), theirs[:, 0] - np.median(theirs[:, 0], axis=(1, 2), keepdims=True)
+    odd = _outside(*lit) > LEVEL
+    if tinted(c) < EVERYWHERE and c.sight["chroma"] > 0.6 * c.usual("chroma"):
+        plain = np.hypot(_outside(mine[1], theirs[:, 1]), _outside(mine[2], theirs[:, 2]))
+        # What is measured against is the rest of the picture, be it the smaller part.
+        rest = plain < COLOUR / 3
+        rest = rest if rest.mean() > REST else np.ones_like(rest)
+        tint = [
+            _outside(mine[k] - np.median(mine[k][rest]), theirs[:, k] - np.median(theirs[:, k][:, rest], axis=1)[:, None, None])
+            for k in (1, 2)
+        ]
+        odd |= (plain > COLOUR) & (np.hypot(*tint) > COLOUR / 2)
+    return np.asarray(odd & (c.mine[1] < np.maximum(c.usual_cells[1], 0.0) + 0.3), bool)
+
+
+def _outside(mine: npt.NDArray[Any], theirs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """How far a cell's value lies outside of all that it was."""
+    return np.asarray(np.maximum(0, mine - theirs.max(0)) + np.maximum(0, theirs.min(0) - mine))
+
+
+def tinted(c: Compared) -> float:
+    """Share of the cells whose colour lies beyond all that they showed, to the side to which the picture as a whole went; 0 where a
+    third of the picture is spared: something coloured stands there."""
+    mine, theirs = measurement.colours(c.sight.vector), measurement.colours(c.near)
+    share = 0.0
+    for k in (1, 2):
+        way = np.sign(np.median(mine[k] - np.median(theirs[:, k], 0)))
+        hit = np.asarray((mine[k] - (theirs[:, k] * way).max(0) * way) * way > 1.5, bool)
+        if min(float(third.mean()) for third in measurement.thirds(hit)) > SPARED:
+            share = max(share, float(np.mean(hit)))
+    return share
+
+
+@dataclass(frozen=True, slots=True)
+class Haze:
+    """Loss of contrast in the coarse bands (a lens out of focus keeps them), ln, median of the cells: of all, of the upper and of the
+    lower third of the picture. `told`: there is enough in the picture to tell far from near."""
+
+    all: float
+    far: float
+    near: float
+    least: float
+    told: bool
+
+    @property
+    def even(self) -> bool:
+        """As strong near as far: on the glass, not in the air."""
+        return self.near < 0.55 * self.far
+
+
+def haze(c: Compared) -> Haze:
+    """Against both sets of the past; the weaker loss counts."""
+    mine = c.mine[2:].mean(0)
+    losses = []
+    for looks in c.sets:
+        usual = np.median(_middle(c, looks), 0)
+        losses.append(np.where(usual > SOME, mine - usual, np.nan))
+    loss = np.fmax(*losses)
+    third = loss.shape[0] // 3
+    return Haze(
+        _median(loss), _median(loss[: third + 1]), _median(loss[-third - 1 :]), _median(loss, 70),
+        bool(np.mean(c.usual_cells[2] > STRONG) > 0.4),
+    )  # fmt: skip
+
+
+def _middle(c: Compared, looks: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    return np.asarray(measurement.cells(c.past.vectors[looks])[:, 2:].mean(1), np.float32)
+
+
+def _median(values: npt.NDArray[Any], percent: float = 50) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.percentile(known, percent)) if known.size else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    unsharp: Unsharp
+    cover: Cover
+    haze: Haze
+
+
+def of(c: Compared) -> Structure:
+    return Structure(unsharp(c), cover(c), haze(c))

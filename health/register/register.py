@@ -1,0 +1,134 @@
+"""The day's patrol register (巡检登记): when it may be signed, and what became known after it was signed.
+
+What was signed is never changed. A fault of the day that is told later, and the figures of a day that was signed before it was
+over, go into a supplement, signed likewise; each digest covers the one before it, so none can be left out or exchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.audit import audit_trail, verification
+from core.errors import ConflictError, UsageError
+from health.kpi.camera_days import bounds
+from health.register import signatures
+from health.tables import DailyRegister, PatrolRound, RegisterSupplement
+
+MIN_REASON = 4  # characters
+
+
+async def rounds_of(session: AsyncSession, start: datetime, end: datetime) -> list[PatrolRound]:
+    """Rounds of the whole town that began in [start, end)."""
+    query = select(PatrolRound).where(PatrolRound.started_at >= start, PatrolRound.started_at < end)
+    return [r for r in await session.scalars(query.order_by(PatrolRound.id)) if not r.scope]
+
+
+def finished_of(rounds: Sequence[PatrolRound]) -> dict[str, Any] | None:
+    """What a register or supplement says of the rounds that have finished; None where none has."""
+    finished = [r for r in rounds if r.finished_at is not None]
+    if not finished:
+        return None
+    last = max(finished, key=lambda r: r.finished_at or r.asked_at)
+    assert last.finished_at is not None
+    return {"rounds": len(finished), "finished_at": last.finished_at.isoformat(), "cameras": last.cameras, "reason": ""}
+
+
+def patrol_of(rounds: Sequence[PatrolRound], reason: str, *, over: bool) -> dict[str, Any]:
+    """What the register says of the day's patrol. `over`: the day is; before, a reason takes no patrol's place.
+
+    Raises ConflictError while a patrol goes on or may still come, UsageError where there was none and nobody says why.
+    """
+    if (finished := finished_of(rounds)) is not None:
+        return finished
+    if rounds and not over:
+        raise ConflictError(
+            f"the patrol of this day goes on ({rounds[-1].looked} of {rounds[-1].cameras} cameras looked at); "
+            "sign the register when it has finished"
+        )
+    if len(reason.strip()) < MIN_REASON:
+        raise UsageError(
+            "no patrol of the whole town was finished on this day; start one and wait for it, or say why there was none "
+            "(no_patrol) when the day is over"
+        )
+    if not over:
+        raise ConflictError(
+            "the day is not over and a patrol may still come; start one and wait for it, or sign with the reason tomorrow"
+        )
+    return {"rounds": 0, "finished_at": None, "cameras": 0, "reason": reason.strip()}
+
+
+async def sign(
+    session: AsyncSession, start: datetime, figures: Mapping[str, Any], now: datetime, by: str, *, remark: str, reason: str
+) -> DailyRegister:
+    """Sign the register of the local day that begins at `start`. Raises ConflictError where it was signed, and see patrol_of."""
+    day, end = f"{start:%Y-%m-%d}", _end(start)
+    if (there := await session.get(DailyRegister, day)) is not None:
+        raise ConflictError(f"{day} was signed by {there.signed_by}; what became known later goes into a supplement")
+    patrol = patrol_of(await rounds_of(session, start, end), reason, over=end <= now)
+    content = {**figures, "patrol": patrol, "audit": await audit_head(session)}
+    row = DailyRegister(day=day, figures=content, signed_by=by, signed_at=now, remark=remark)
+    row.digest = signatures.digest_of(row)
+    session.add(row)
+    await audit_trail.record(session, now, by, signatures.SIGNED, day, digest=row.digest)
+    return row
+
+
+async def audit_head(session: AsyncSession) -> dict[str, Any]:
+    """Length and last hash of the audit trail, which are signed and printed: what is cut off it later is missing then."""
+    rows, last = await verification.head(session)
+    return {"rows": rows, "hash": last}
+
+
+async def supplements(session: AsyncSession, day: str) -> list[RegisterSupplement]:
+    query = select(RegisterSupplement).where(RegisterSupplement.day == day).order_by(RegisterSupplement.number)
+    return list(await session.scalars(query))
+
+
+def later(
+    register: DailyRegister, added: Sequence[RegisterSupplement], figures: Mapping[str, Any], start: datetime, now: datetime,
+    rounds: Sequence[PatrolRound] = (),
+) -> dict[str, Any] | None:  # fmt: skip
+    """What a supplement would say now: faults that stand nowhere yet, the figures of a day that was not over when it was
+    signed, a patrol where the register says that there was none. None: there is nothing to add. `rounds`: of the day."""
+    said = [register.figures, *(s.figures for s in added)]
+    known = {f["id"] for figures_ in said for f in figures_.get("faults", ())}
+    fresh = [f for f in figures["faults"] if f["id"] not in known]
+    last = added[-1].signed_at if added else register.signed_at
+    told: dict[str, Any] = next((f["patrol"] for f in reversed(said) if "patrol" in f), {})
+    patrol = finished_of(rounds)
+    denied = patrol is not None and told.get("rounds") == 0
+    if not fresh and not denied and not last < _end(start) <= now:
+        return None
+    more = {"patrol": patrol} if patrol is not None and patrol != told else {}
+    return {**figures, "faults": fresh, "day_over": _end(start) <= now, **more}
+
+
+async def add(
+    session: AsyncSession, start: datetime, figures: Mapping[str, Any], now: datetime, by: str, *, remark: str
+) -> RegisterSupplement:
+    """Sign a supplement. Raises ConflictError where the day was not signed, or where there is nothing to add."""
+    day = f"{start:%Y-%m-%d}"
+    register = await session.get(DailyRegister, day)
+    if register is None:
+        raise ConflictError(f"the register of {day} was not signed yet; sign that")
+    added = await supplements(session, day)
+    content = later(register, added, figures, start, now, await rounds_of(session, start, _end(start)))
+    if content is None:
+        raise ConflictError(f"nothing became known of {day} since it was signed")
+    content = {**content, "audit": await audit_head(session)}
+    before = added[-1].digest if added else register.digest
+    row = RegisterSupplement(day=day, number=len(added) + 1, figures=content, signed_by=by, signed_at=now, remark=remark)
+    row.digest = signatures.digest_of(row, before)
+    session.add(row)
+    await audit_trail.record(session, now, by, signatures.SUPPLEMENTED, day, number=row.number, digest=row.digest)
+    return row
+
+
+def _end(start: datetime) -> datetime:
+    assert start.tzinfo is not None
+    return bounds(start.date(), start.tzinfo)[1]

@@ -1,0 +1,349 @@
+"""Rounds over an archive of made pictures: rows, evidence, memory, what persons say."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import cv2
+import numpy as np
+import pytest
+from sqlalchemy import func, select, update
+
+from cameras.registry import inventory, registry
+from cameras.tables import Camera, Stream
+from cameras.virtual import scene
+from core.clock import ManualClock
+from core.database import Database
+from core.errors import ProtocolError
+from core.settings import PatrolSettings
+from health.patrol import patrol
+from health.patrol.patrol import Ground, Patrol, Seen
+from health.patrol.rounds import ask
+from health.picture import baseline
+from health.picture.inspection import Question, examine
+from health.tables import CameraSight, Fault, Look, Maintenance, PatrolRound, ReferenceScene
+from nvr.archive.reader import Keyframe
+from nvr.playback.decode_pool import DecodePool
+from nvr.tables import Gap, StreamStatus
+from tests.health.frames import coded, street
+
+CAMERAS = [f"c-{i}" for i in range(1, 5)]
+ZONE = ZoneInfo("Asia/Shanghai")
+TOWN = """
+town: t
+villages: [{code: v, name: v}]
+cameras:
+""" + "\n".join(f'  - {{id: {c}, name: {c}, village: v, streams: {{main: {{url: "rtsp://127.0.0.1/{c}"}}}}}}' for c in CAMERAS)
+
+
+class Inline(DecodePool):
+    async def run(self, function: Any, *args: Any, **kwargs: Any) -> Any:  # the pool itself has its own test
+        return await asyncio.to_thread(function, *args, **kwargs)
+
+
+@dataclass
+class Station:
+    """Four cameras whose newest keyframes are made to measure."""
+
+    database: Database
+    clock: ManualClock
+    patrol: Patrol
+    frames: dict[str, list[Keyframe]] = field(default_factory=dict)
+
+    async def newest_keyframes(self, streams: list[str], seconds: float, limit: int) -> dict[str, list[Keyframe]]:
+        return {s: self.frames.get(s.partition("/")[0], self.frames["all"]) for s in streams}
+
+    async def round(self, *, hours: float = 1.0, scope: dict[str, Any] | None = None) -> int:
+        """Time goes by, recorders report, a round is asked for and done."""
+        self.clock.advance(hours * 3600)
+        await self.report()
+        async with self.database.session() as session:
+            number = (await ask(session, self.clock.now(), "test", scope)).id
+        assert await self.patrol.run_waiting()
+        return number
+
+    async def report(self) -> None:
+        now = self.clock.now()
+        async with self.database.session() as session:
+            for c in CAMERAS:
+                await session.merge(
+                    StreamStatus(
+                        stream=f"{c}/main", worker="r", engine="native", state="recording", cause="", detail="", at=now,
+                        since=now - timedelta(hours=1), last_picture=now, fps=25.0, bitrate=2e6, loss=0.0,
+                    )
+                )  # fmt: skip
+
+    async def faults(self, camera: str = "c-1") -> dict[str, str]:
+        async with self.database.reading() as session:
+            return {f.family: f.state for f in await session.scalars(select(Fault).where(Fault.camera == camera))}
+
+    async def learn(self, rounds: int = 8) -> None:
+        for i in range(rounds):
+            self.frames["all"] = coded(street(seed=4)[i % 8 :][:1])
+            await self.round()
+        self.clock.advance(baseline.SETTLED.total_seconds())
+
+
+@pytest.fixture
+async def station(database: Database, clock: ManualClock, tmp_path: Path) -> Station:
+    async with database.session() as session:
+        await registry.apply(session, inventory.parse(TOWN), clock.now(), "test")
+        await session.execute(update(Stream).values(fps=25.0))
+    made = Station(database, clock, Patrol(database, clock, PatrolSettings(learning_looks=6), tmp_path, Inline(), ZONE))
+    made.patrol._reader = made  # type: ignore[assignment]
+    made.frames["all"] = coded(street(1))
+    return made
+
+
+def black() -> list[Keyframe]:
+    return coded([scene.blackened(street(1)[0])])
+
+
+async def test_black_is_opened_with_evidence_and_closed_again(station: Station, tmp_path: Path) -> None:
+    await station.learn(2)
+    station.frames["c-1"] = black()
+    await station.round()
+    assert (await station.faults())["black"] == "suspect"
+    station.clock.advance(601)
+    assert await station.patrol.run_waiting(), "suspicion asks for another look after ten minutes"
+    assert (await station.faults())["black"] == "open" and "black" not in await station.faults("c-2")
+    async with station.database.reading() as session:
+        (fault,) = (await session.scalars(select(Fault).where(Fault.state == "open"))).all()
+        assert fault.picture and fault.reference and fault.picture != fault.reference and fault.village == "v"
+    assert await asyncio.to_thread((tmp_path / fault.picture).is_file)
+    del station.frames["c-1"]
+    await station.round()
+    assert (await station.faults())["black"] == "recovering"
+    await station.round()
+    assert (await station.faults())["black"] == "closed"
+
+
+async def test_blur_is_found_and_never_becomes_the_norm(station: Station) -> None:
+    await station.learn()
+    station.frames["c-1"] = coded([np.asarray(cv2.GaussianBlur(street(3)[2], (0, 0), 5), np.uint8)])
+    for _ in range(6):
+        await station.round()
+    assert (await station.faults())["blurred"] == "open"
+    async with station.database.reading() as session:
+        looks = (await session.scalars(select(Look).where(Look.camera == "c-1").order_by(Look.id))).all()
+        scenes = await session.scalar(select(func.count()).select_from(ReferenceScene).where(ReferenceScene.camera == "c-1"))
+    assert [x.accepted for x in looks[-6:]] == [False] * 6 and looks[3].accepted and scenes
+
+
+async def test_what_a_person_calls_normal_is_learnt(station: Station) -> None:
+    await station.learn()
+    turned = [scene.moved(p) for p in street(8)]
+    for i in range(4):
+        station.frames["c-1"] = coded(turned[i : i + 1])
+        await station.round()
+    assert (await station.faults())["moved"] == "open"
+    async with station.database.session() as session:
+        await baseline.new_view(session, "c-1", station.clock.now())
+    for i in range(8):
+        station.frames["c-1"] = coded(turned[i : i + 1])
+        await station.round()
+    assert (await station.faults())["moved"] == "closed"
+
+
+async def test_what_stays_of_a_view_is_kept_until_a_person_calls_another_one_normal(station: Station) -> None:
+    async def known() -> tuple[int, bytes | None]:
+        async with station.database.reading() as session:
+            sight = await session.get_one(CameraSight, "c-1")
+            return sight.patterned, sight.pattern
+
+    await station.learn()
+    looks, kept = await known()
+    assert looks == 8 and kept is not None
+    station.frames["c-1"] = black()
+    await station.round()
+    assert await known() == (looks, kept), "a faulty look teaches nothing"
+    async with station.database.session() as session:
+        await baseline.new_view(session, "c-1", station.clock.now())
+    assert await known() == (0, None)
+
+
+async def test_a_look_is_compared_with_when_it_has_settled(station: Station) -> None:
+    async def compared_with() -> int:
+        async with station.database.reading() as session:
+            return len((await baseline.load(session, ["c-1"], station.clock.now(), 5, ZONE))["c-1"].vectors)
+
+    for expected in (0, 0, 0, 0, 0, 1, 2):
+        await station.round()
+        assert await compared_with() == expected
+
+
+async def test_planned_work_opens_nothing(station: Station) -> None:
+    now = station.clock.now()
+    async with station.database.session() as session:
+        session.add(Maintenance(village="v", camera=None, start=now, until=now + timedelta(hours=6), reason="pole", by="x"))
+    station.frames["c-1"] = black()
+    for _ in range(3):
+        await station.round()
+    assert await station.faults() == {}
+    for _ in range(5):
+        await station.round()
+    assert (await station.faults())["black"] == "open", "the plan has an end"
+
+
+async def test_what_the_sky_does_to_many_is_no_fault(station: Station) -> None:
+    await station.learn()
+    foggy = [np.asarray(p * 0.35 + 140, np.uint8) for p in street(8)]
+    for i in range(5):
+        station.frames["all"] = coded(foggy[i : i + 1])
+        await station.round()
+    states = [s for c in CAMERAS for s in (await station.faults(c)).values()]
+    assert "open" not in states
+    # One camera alone in its fog has dirt on its glass, if it is not what came with the others'.
+    for i in range(18):
+        station.frames["all"], station.frames["c-1"] = coded(street(8)[i % 8 :][:1]), coded(foggy[i % 8 :][:1])
+        await station.round()
+        assert i > 10 or "open" not in (await station.faults()).values()
+    assert "open" in (await station.faults()).values() and "open" not in (await station.faults("c-2")).values()
+
+
+async def test_a_round_goes_on_where_it_stopped(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, looked = station.patrol.look, list[str]()
+
+    async def look(number: int, camera: Camera, ground: Ground) -> Seen:
+        if len(looked) == 2:
+            raise RuntimeError("the analyst dies")
+        looked.append(camera.id)
+        return await real(number, camera, ground)
+
+    monkeypatch.setattr(patrol, "CHUNK", 1)
+    monkeypatch.setattr(station.patrol, "look", look)
+    with pytest.raises(ExceptionGroup, match="unhandled"):
+        await station.round()
+    monkeypatch.setattr(station.patrol, "look", real)
+    assert await station.patrol.run_waiting()
+    async with station.database.reading() as session:
+        row = (await session.scalars(select(PatrolRound))).one()
+        cameras = sorted(await session.scalars(select(Look.camera)))
+    assert cameras == CAMERAS and (row.cameras, row.looked) == (4, 4) and row.finished_at is not None
+
+
+async def test_a_round_of_some(station: Station) -> None:
+    number = await station.round(scope={"cameras": ["c-2", "c-3"]})
+    async with station.database.reading() as session:
+        assert sorted(await session.scalars(select(Look.camera).where(Look.round == number))) == ["c-2", "c-3"]
+
+
+async def test_a_gap_of_yesterday_is_told_with_its_cause(station: Station) -> None:
+    end = int(station.clock.now().timestamp() * 1e6)
+    async with station.database.session() as session:
+        session.add(Gap(stream="c-1/main", start_us=end - 600_000_000, end_us=end, cause="no_packets"))
+        session.add(Gap(stream="c-2/main", start_us=end - 600_000_000, end_us=end, cause="schedule"))
+    await station.round()
+    await station.round()
+    async with station.database.reading() as session:
+        (fault,) = (await session.scalars(select(Fault).where(Fault.family == "gaps"))).all()
+    assert fault.camera == "c-1" and fault.state == "open" and fault.figures["cause"] == "no_packets"
+    assert fault.figures["seconds"] == 600
+    await station.round(hours=25)
+    await station.round()
+    assert (await station.faults())["gaps"] == "closed"
+
+
+async def test_a_picture_that_does_not_decode_is_told_and_says_nothing_else(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(DecodePool):
+        async def run(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+            raise ProtocolError("the picture crashed its decoder")
+
+    monkeypatch.setattr(station.patrol, "_pool", Broken())
+    await station.round()
+    async with station.database.reading() as session:
+        look = (await session.scalars(select(Look))).first()
+    assert look is not None and set(look.findings) == {"corrupt"} and "black" in look.untestable
+    assert await station.faults() == {"corrupt": "suspect"}
+
+
+async def test_a_month_of_rounds_is_forgotten_but_for_its_beginning(station: Station) -> None:
+    station.patrol._settings = PatrolSettings(learning_looks=6, keep_days=5)
+    for i in range(30):
+        station.frames["all"] = coded(street(8)[i % 8 :][:1])
+        await station.round(hours=24, scope={"cameras": ["c-1"]})
+    async with station.database.reading() as session:
+        kept = (await session.scalars(select(Look.at).where(Look.features.is_not(None)).order_by(Look.at))).all()
+        loaded = (await baseline.load(session, ["c-1"], station.clock.now(), 5, ZONE))["c-1"]
+    assert 8 <= len(kept) <= 12 and kept[0] < station.clock.now() - timedelta(days=25)
+    assert len(loaded.anchors) >= 3 and len(loaded.vectors) <= 6
+
+
+def test_frozen_is_the_same_picture_for_long_enough() -> None:
+    frozen = coded(street(1))[:1] * 8
+    frames = [Keyframe(f.stream, i * 2_000_000, f.codec, f.configuration, f.data) for i, f in enumerate(frozen)]
+    answer = examine(Question(frames, 12.0))
+    assert answer.found["frozen"] == {"seconds": 14.0} and answer.jpeg[:2] == b"\xff\xd8"
+    short = examine(Question(frames[:3], 12.0))
+    assert "frozen" not in short.found and "frozen" in short.untestable  # too short a span to judge
+
+
+def test_a_still_scene_with_sensor_noise_is_not_frozen() -> None:
+    view = scene.Street(4, (640, 360), walkers=[])
+    rng = np.random.default_rng(2)
+    pictures = [
+        np.clip(view.frame(0, 0).astype(np.float32) + rng.normal(0, 2.5, (360, 640, 3)), 0, 255).astype(np.uint8)
+        for _ in range(8)
+    ]
+    assert "frozen" not in examine(Question(coded(pictures), 12.0)).found
+
+
+def test_an_encoder_that_goes_on_over_a_frozen_sensor_is_told_by_the_hour() -> None:
+    """Between two rounds a scene changes; where it always did and now does not, by day, it stands still."""
+    frames = coded(street(8))
+    first = examine(Question(frames, 12.0))
+    again = examine(Question(frames, 13.0, before=first.thumb, apart=3600.0, usual_change=4.0))
+    assert "frozen" in again.found
+    quiet = examine(Question(frames, 13.0, before=first.thumb, apart=3600.0, usual_change=1.2))
+    assert "frozen" not in quiet.found  # here nothing ever changes
+
+
+def test_a_shaking_camera_is_somewhere_else_each_time() -> None:
+    pictures = street(8)
+    past = [examine(Question(coded([p]), 12.0)) for p in street(8, seed=4)]
+    shaken = []
+    for i, p in enumerate(pictures):
+        shift = np.array([[1, 0, 40 * (-1) ** i], [0, 1, 12 * (i % 3)]], np.float32)
+        shaken.append(np.asarray(cv2.warpAffine(p, shift, (640, 360), borderMode=cv2.BORDER_REFLECT), np.uint8))
+    question = Question(coded(shaken), 12.0, [a.features for a in past] * 4, [12.0] * 32, [a.thumb for a in past[:3]])
+    assert "shaking" in examine(question).found
+    still = Question(
+        coded([shaken[0]] * 1 + [scene.moved(p) for p in pictures]),
+        12.0,
+        question.vectors,
+        question.hours,
+        question.scenes,
+    )
+    assert "shaking" not in examine(still).found and "moved" in examine(still).found
+
+
+async def test_habits_are_the_median_of_good_looks(station: Station) -> None:
+    await station.learn(6)
+    async with station.database.reading() as session:
+        sight = await session.get_one(CameraSight, "c-1")
+    assert sight.bitrate == 2e6 and sight.fps == 25.0 and patrol.HABIT
+
+
+@pytest.mark.long
+async def test_a_blur_that_comes_in_thirty_days_is_found_against_the_first(station: Station) -> None:
+    """Each day is as sharp as the day before, nearly: five days' past learns it, the first days do not forget."""
+    opened = None
+    for day in range(34):
+        sigma = max(0.0, (day - 3) * 0.12)
+        for look in range(12 if day < 2 else 4):
+            pictures = street(8)[(day + look) % 8 :][:1]
+            if sigma:
+                pictures = [np.asarray(cv2.GaussianBlur(p, (0, 0), sigma), np.uint8) for p in pictures]
+            station.frames["all"] = coded(pictures)
+            await station.round(hours=2 if day < 2 else 6, scope={"cameras": ["c-1"]})
+        if "open" in {s for f, s in (await station.faults()).items() if f.startswith("blurred")}:
+            opened = day
+            break
+    assert opened is not None and opened > 5

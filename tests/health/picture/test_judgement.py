@@ -1,0 +1,124 @@
+"""Pictures against a camera's own past: what is a fault is found in its family, what is none is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.parts import sights
+from bench.parts.sights import Camera, Sky
+from health.picture import measurement
+from health.picture.comparison import Past
+from health.picture.judgement import FAMILIES, decayed, judge
+from health.picture.measurement import Sight
+from tests.conftest import FOOTAGE
+from tests.health import faults_made, places
+from tests.health.places import Guests, Place, Weather
+
+DAYS = 2.5
+
+
+def _place(kind: str) -> Place:
+    rng = np.random.default_rng(11)
+    if kind == "drawn":
+        return Place("drawn", places.drawn(5), rng)
+    file = FOOTAGE / kind
+    if not file.is_file():
+        pytest.skip(f"real footage is not here: {file} is missing")
+    return Place("filmed", places.filmed(file, 6), rng)
+
+
+@pytest.fixture(scope="module", params=["drawn", "vtest_480x360.avi"])
+def camera(request: pytest.FixtureRequest) -> Camera:
+    """One that has been looked at every hour for some days."""
+    made = Camera(_place(request.param), 3, lorries=False)
+    sky = Sky(np.random.default_rng(5))
+    for i in range(int(DAYS * 24)):
+        now = i / 24 + 0.01
+        weather = Weather(sky.at(int(now), now * 24 % 24).cloud)
+        made.accept(now, now * 24 % 24, sights.see(made, now, weather))
+    return made
+
+
+def _look(camera: Camera, hour: float, weather: Weather | None = None, fault: tuple[str, int, int] | None = None) -> Sight:
+    return sights.see(camera, 2 + hour / 24, weather or Weather(0.5), fault)
+
+
+def _judged(camera: Camera, sight: Sight, hour: float) -> set[str]:
+    return set(judge(sight, camera.past(DAYS), hour).found)
+
+
+@pytest.mark.parametrize(
+    "name", ["no_signal", "black", "over", "veil", "defocus", "cast", "noise", "torn", "mosaic", "cloth", "turned"]
+)
+def test_a_severe_fault_is_found_by_day(camera: Camera, name: str) -> None:
+    found = _judged(camera, _look(camera, 13.2, fault=(name, 3, 7)), 13.2)
+    assert found & (faults_made.RIGHT[name] | ({"covered_part"} if name == "cloth" else set())), found
+
+
+@pytest.mark.parametrize("name", ["no_signal", "black", "over", "defocus", "noise", "torn", "turned"])
+def test_a_severe_fault_is_found_by_night(camera: Camera, name: str) -> None:
+    found = _judged(camera, _look(camera, 23.2, fault=(name, 3, 7)), 23.2)
+    assert found & faults_made.RIGHT[name], found
+
+
+def test_days_and_nights_are_no_faults(camera: Camera) -> None:
+    flagged = [h for h in range(24) if _judged(camera, _look(camera, h + 0.3), h + 0.3)]
+    assert len(flagged) <= 1, flagged  # a single look may err, and opens nothing
+
+
+def test_rain_headlights_and_infra_red_are_no_faults(camera: Camera) -> None:
+    for hour in (10.3, 15.3, 21.3):
+        assert not _judged(camera, _look(camera, hour, Weather(0.95, rain=0.5)), hour) - {"noise"}
+    shot = places.shoot(camera.place, 22.0, Weather(), Guests(cars=2), np.random.default_rng(9))
+    places.mark(shot.picture, camera.place, 22.0, 2)
+    assert not _judged(camera, measurement.measure_frame(places.coded(shot.picture)), 22.0)
+
+
+def test_a_new_camera_learns_first(camera: Camera) -> None:
+    verdict = judge(
+        _look(camera, 12.0, fault=("defocus", 3, 1)),
+        Past(np.zeros((0, measurement.SIZE), np.float32), np.zeros(0, np.float32)),
+        12.0,
+    )
+    assert verdict.learning and not verdict.found and "blurred" in verdict.untestable
+    black = judge(
+        _look(camera, 12.0, fault=("black", 3, 1)),
+        Past(np.zeros((0, measurement.SIZE), np.float32), np.zeros(0, np.float32)),
+        12.0,
+    )
+    assert set(black.found) == {"black"}
+
+
+def test_a_slow_blur_is_found_against_the_first_days(camera: Camera) -> None:
+    """Thirty days of a little more each: the recent past has learnt it, the first days have not."""
+    hour, noon = 13.2, [(d, s, h) for d, s, h in camera.looks]
+    recent = [measurement.measure_frame(places.coded(_softened(camera, h, 2.6))).packed() for _, _, h in noon[:40]]
+    past = Past(measurement.unpacked(recent), np.array([h for _, _, h in noon[:40]], np.float32))
+    now = measurement.measure_frame(places.coded(_softened(camera, hour, 3.0)))
+    assert "blurred" not in judge(now, past, hour).found
+    assert "blurred" in decayed(now, camera.past(DAYS), hour)
+
+
+def _softened(camera: Camera, hour: float, sigma: float) -> places.Image:
+    shot = places.shoot(camera.place, hour, Weather(0.5), Guests(), np.random.default_rng(int(hour * 60)))
+    picture = np.asarray(places.cv2.GaussianBlur(shot.picture, (0, 0), sigma), np.uint8)
+    places.mark(picture, camera.place, hour, 2)
+    return picture
+
+
+def test_figures_survive_their_packing(camera: Camera) -> None:
+    sight = _look(camera, 9.0)
+    back = measurement.unpacked([sight.packed(), b"of another layout"])
+    assert back.shape == (1, measurement.SIZE) and np.allclose(back[0], sight.vector, rtol=2e-3, atol=2e-3)
+    assert set(FAMILIES) >= {"covered", "moved"} and Path(__file__)
+
+
+@pytest.mark.parametrize("size", [(704, 576), (1920, 1080), (352, 288), (66, 64)])
+def test_any_size_is_measured(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 255, (size[1], size[0]), np.uint8)
+    chroma = np.full((size[1] // 2, size[0] // 2), 128, np.uint8)
+    assert np.isfinite(measurement.measure(y, chroma, chroma).vector).all()
