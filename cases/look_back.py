@@ -19,7 +19,7 @@ from core import events
 from core.clock import Clock, to_microseconds
 from core.database import Database
 from search import vocabulary
-from search.query import Query, find
+from search.query.find import Query, find
 from search.store import Days, Sighting
 
 IN_PROGRESS = timedelta(minutes=10)  # what was seen within may still be there

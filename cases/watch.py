@@ -26,8 +26,8 @@ from core.audit import audit_trail
 from core.clock import Clock, to_microseconds
 from core.database import Database
 from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError
-from search import numbers, vocabulary
-from search.store import Days, Sighting, ids, thumbs
+from search import vocabulary
+from search.store import Days, Sighting, camera_numbers, ids, thumbnails
 from search.store.vectors import Floats
 
 log = logging.getLogger(__name__)
@@ -251,7 +251,7 @@ class Matcher:
         now = self._clock.now()
         async with self._database.reading() as session:
             watched = await self._watched(session, now)
-            places, packs = await numbers.places(session), await numbers.packs(session)
+            places, packs = await camera_numbers.places(session), await camera_numbers.packs(session)
         seen = await asyncio.to_thread(self._days.many, {number for _, _, number in fresh}) if len(watched) else {}
         matches = await asyncio.to_thread(self._matches, watched, list(seen.values()), places, packs)
         raised = 0
@@ -264,7 +264,7 @@ class Matcher:
         """What was seen before: only who may still be there is sent out by the approver's rule."""
         now = self._clock.now()
         async with self._database.reading() as session:
-            places, packs = await numbers.places(session), await numbers.packs(session)
+            places, packs = await camera_numbers.places(session), await camera_numbers.packs(session)
         matches = await asyncio.to_thread(self._matches, WatchList([subject]), seen, places, packs)
         raised, late = 0, to_microseconds(now - IN_PROGRESS) // 1000
         for _, sighting in matches:
@@ -291,7 +291,7 @@ class Matcher:
         return self._list
 
     def _matches(
-        self, watched: WatchList, seen: Sequence[Sighting], places: dict[int, numbers.Place], packs: dict[int, str]
+        self, watched: WatchList, seen: Sequence[Sighting], places: dict[int, camera_numbers.Place], packs: dict[int, str]
     ) -> list[tuple[WatchSubject, Sighting]]:
         return [
             (subject, s)
@@ -304,7 +304,7 @@ class Matcher:
         return self._days.vectors([s]).get(s.id)
 
     async def _raise(
-        self, now: datetime, subject: WatchSubject, sighting: Sighting, place: numbers.Place, *, direct: bool = True
+        self, now: datetime, subject: WatchSubject, sighting: Sighting, place: camera_numbers.Place, *, direct: bool = True
     ) -> bool:
         at_us = sighting.best_ms * 1000
         async with self._database.reading() as session:
@@ -347,7 +347,7 @@ class Matcher:
         """Blocking. The picture's file below the data folder; empty where it could not be kept."""
         relative = f"alerts/{sighting.id}-{subject}.jpg"
         try:
-            content = thumbs.read(self._days.place(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size)
+            content = thumbnails.read(self._days.place(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size)
             (self._data_dir / relative).parent.mkdir(parents=True, exist_ok=True)
             (self._data_dir / relative).write_bytes(content)
         except OSError as e:

@@ -130,7 +130,7 @@ def _copy_sightings(settings: Settings, address: str) -> dict[str, int]:
     """Day → sightings. Their pictures stay where they are."""
     from search.store import Days
     from search.store.copying import copy_day
-    from search.upkeep import days_of
+    from search.store.upkeep import days_of
 
     source = days_of(settings)
     target = Days(source.folder, address)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from search.packs import Pack, Shelf
-from search.packs.definition import faults_of
-from search.upkeep import shelf_of
+from search.models import Pack, Shelf
+from search.models.definition import faults_of
+from search.store.upkeep import shelf_of
 from station.cli_base import Need, as_json, cli, run, settings_of, show
 
 
@@ -76,7 +76,7 @@ def models_add(ctx: click.Context, source: Path, licence: str | None, sha256: st
     """Install packs from SOURCE: a folder with pack.json or with files of known packs, or ultralytics weights (.pt)."""
     shelf = _shelf(ctx)
     if source.is_file():
-        from search.detectors.ultralytics_yolo import pack_of
+        from search.analysis.detectors.ultralytics_yolo import pack_of
 
         if not licence:
             raise click.UsageError("--licence is needed for weights: the pack states it")

@@ -39,7 +39,7 @@ from nvr.archive import holds
 from nvr.archive.retention import Retention
 from nvr.edge import backfill
 from reports.coverage import Reports
-from search.upkeep import Upkeep, days_of
+from search.store.upkeep import Upkeep, days_of
 from station import announcements
 from station import database as station_database
 from station.backup.schedule import NightlyBackup

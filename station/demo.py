@@ -46,8 +46,8 @@ from health.tables import Fault
 from nvr.archive import segment_index
 from nvr.archive.reader import ArchiveReader
 from nvr.tables import StreamStatus
-from search.query import Query, numbers
-from search.upkeep import days_of
+from search.query.find import Query, numbers
+from search.store.upkeep import days_of
 from search.vocabulary import classes
 from station import database as station_database
 from station.processes import until_stopped, vault_of

@@ -30,13 +30,14 @@ from nvr.playback import bundle as write_bundle
 from nvr.playback import clip as write_clip
 from nvr.playback.decode_pool import DecodePool
 from nvr.recorder.reconcile import recorders_alive
-from search import look, numbers, upkeep, verify_store, words
-from search.detectors.load import load
-from search.indexer import Again, Indexer
-from search.packs import Shelf
-from search.query import find
-from search.request import Filter, filter_of, query_of
-from search.store import Sighting
+from search.analysis import pipeline
+from search.analysis.detectors.load import load
+from search.indexing.indexer import Again, Indexer
+from search.models import Shelf
+from search.query import phrases
+from search.query.filters import Filter, filter_of, query_of
+from search.query.find import find
+from search.store import Sighting, camera_numbers, upkeep, verify
 from search.store.rows import UNIT
 from search.vocabulary import Cls, Colour, Direction
 from station.processes import visits_of
@@ -112,7 +113,7 @@ async def index(database: Database, settings: Settings, options: dict[str, Any])
         settings.search.detector = options["pack"]
     detector = await asyncio.to_thread(load, settings.search, Shelf(packs))
     days = await asyncio.to_thread(upkeep.days_of, settings)
-    pool = DecodePool(settings.search.processes, 30.0, look.prepare, (settings.search, packs))
+    pool = DecodePool(settings.search.processes, 30.0, pipeline.prepare, (settings.search, packs))
     try:
         if options["start"]:
             again = Again(
@@ -126,7 +127,7 @@ async def index(database: Database, settings: Settings, options: dict[str, Any])
             total = await Indexer(database, clock, days, pool, settings.search, again).again(cameras)
         else:
             total = await _index_new(database, Indexer(database, clock, days, pool, settings.search))
-        wrong = await asyncio.to_thread(verify_store.faults, days)
+        wrong = await asyncio.to_thread(verify.faults, days)
         return {"sightings": total, "detector": detector.name, "wrong": wrong}
     finally:
         await pool.close()
@@ -160,7 +161,9 @@ async def search(database: Database, settings: Settings, options: dict[str, Any]
     async with database.session() as session:
         if options["words"]:
             villages = {v.name: v.code for v in await session.scalars(select(Village))}
-            understood = await asyncio.to_thread(words.understand, " ".join(options["words"]), clock.now(), zone, villages, {})
+            understood = await asyncio.to_thread(
+                phrases.understand, " ".join(options["words"]), clock.now(), zone, villages, {}
+            )
             asked, unknown = filter_of(understood.chips), list(understood.unknown)
         for name, into in (("camera", asked.cameras), ("village", asked.villages), ("cls", asked.cls)):
             into += options[name]
@@ -173,7 +176,7 @@ async def search(database: Database, settings: Settings, options: dict[str, Any]
         await audit_trail.record(
             session, clock.now(), system_user.actor(), "search.run", "sightings", reason=options["reason"], query=what
         )
-        places = await numbers.places(session)
+        places = await camera_numbers.places(session)
     before = int(options["after"]) if options["after"] else None
     rows = await asyncio.to_thread(find, days, query, options["limit"] + 1, before)
     await asyncio.to_thread(days.close)
@@ -186,7 +189,7 @@ async def search(database: Database, settings: Settings, options: dict[str, Any]
     }
 
 
-def _row(s: Sighting, places: dict[int, numbers.Place]) -> dict[str, Any]:
+def _row(s: Sighting, places: dict[int, camera_numbers.Place]) -> dict[str, Any]:
     place = places.get(s.camera)
     return {
         "id": s.id, "at": from_microseconds(s.start_ms * 1000).isoformat(timespec="milliseconds"),

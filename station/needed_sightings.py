@@ -12,8 +12,8 @@ from core.database import Database
 from nvr.archive.holds import protecting
 from nvr.archive.retention_clock import RetentionClock, Trust
 from search.store import ids
+from search.store.unmatched import Needed
 from search.tables import Judgement, SeenBy
-from search.unmatched import Needed
 
 
 class NeededSightings:

@@ -97,9 +97,9 @@ async def visits_of(settings: Settings, database: Database, clock: Clock) -> Vis
 
 
 async def _analyst(settings: Settings, ready: Callable[[], None]) -> None:
-    from search import upkeep
-    from search.detectors.load import load
-    from search.packs import Shelf
+    from search.analysis.detectors.load import load
+    from search.models import Shelf
+    from search.store import upkeep
 
     # A missing or wrong pack is said at once, by this process, not by its worker.
     packs = upkeep.shelf_of(settings)
@@ -115,15 +115,16 @@ async def _look(settings: Settings, database: Database, packs: Path, ready: Call
     from health.patrol.counter_watch import Watch
     from health.patrol.patrol import Patrol
     from nvr.playback.decode_pool import DecodePool
-    from search import look, upkeep
-    from search.indexer import Indexer
-    from search.packs import Shelf
-    from search.reembed import Reembedder
+    from search.analysis import pipeline
+    from search.indexing.indexer import Indexer
+    from search.indexing.reembed import Reembedder
+    from search.models import Shelf
+    from search.store import upkeep
 
     clock = SystemClock()
     data_dir = settings.data.dir.absolute()
     pictures = DecodePool(settings.patrol.workers)
-    objects = DecodePool(settings.search.processes, 30.0, look.prepare, (settings.search, packs))
+    objects = DecodePool(settings.search.processes, 30.0, pipeline.prepare, (settings.search, packs))
     days = await asyncio.to_thread(upkeep.days_of, settings)
     zone, visiting = ZoneInfo(settings.station.timezone), await visits_of(settings, database, clock)
     patrol = Patrol(database, clock, settings.patrol, data_dir, pictures, zone, visiting)

@@ -23,7 +23,7 @@ from nvr.media import nal_units, parameter_sets, rtp_payload, work_budget
 from nvr.media.parameter_set_store import MAX_SET
 from nvr.recorder import ffmpeg_errors
 from nvr.rtsp import interleaved, message_text, reply_reader, sdp, transports
-from search import words
+from search.query import phrases
 from tests.nvr.fed_session import FedSession
 from web import proxies, routing
 
@@ -230,10 +230,10 @@ CASES: dict[str, Callable[[], object]] = {
     "SEI of short messages": unit((b"\x06" + b"\xff\xff\xff\x01\x00" * 60 + b"\x05\x04" + b"\0\0\1\x05") * 2),
     "recovery point of messages": lambda: nal_units.has_recovery_point(b"\x06" + b"\5\0" * 8000, "h264"),
     "recovery point": lambda: nal_units.has_recovery_point(b"\x06" + b"\xff" * nal_units.MAX_SEI, "h264"),
-    "phrase of hours": lambda: words.understand(fill("1点到", 500), NOW, timezone.utc),
-    "phrase of spaces": lambda: words.understand("昨天" + " " * 498, NOW, timezone.utc),
-    "phrase of letters": lambda: words.understand("a" * 500, NOW, timezone.utc),
-    "phrase of words": lambda: words.understand(fill("the ", 500), NOW, timezone.utc),
+    "phrase of hours": lambda: phrases.understand(fill("1点到", 500), NOW, timezone.utc),
+    "phrase of spaces": lambda: phrases.understand("昨天" + " " * 498, NOW, timezone.utc),
+    "phrase of letters": lambda: phrases.understand("a" * 500, NOW, timezone.utc),
+    "phrase of words": lambda: phrases.understand(fill("the ", 500), NOW, timezone.utc),
     "forwarded": lambda: proxies._forwarded(fill("for ", 8190)),
     "forwarded headers of commas": forwarded("forwarded", fill(",", 8190)),
     "forwarded headers of hops": forwarded("forwarded", fill("for=a,", 8190)),

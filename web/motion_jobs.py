@@ -15,8 +15,8 @@ from core.errors import ConflictError, ForbiddenError, MinwangError, NotFoundErr
 from core.tasks import BackgroundTasks, end
 from nvr.archive.reader import ArchiveReader
 from nvr.playback.decode_pool import DecodePool
-from search import motion
-from search.motion import Mask, Moved
+from search.query import motion_search
+from search.query.motion_search import Mask, Moved
 
 AT_ONCE, KEPT, KEPT_SECONDS = 3, 50, 3600.0
 MOST_FOUND = 2000
@@ -79,7 +79,9 @@ class MotionJobs:
 
     async def _run(self, job: Job, stream: str, mask: Mask, still: Still) -> None:
         try:
-            async for progress in motion.search(self._reader, self._pool, stream, job.start_us, job.end_us, mask, WORKERS):
+            async for progress in motion_search.search(
+                self._reader, self._pool, stream, job.start_us, job.end_us, mask, WORKERS
+            ):
                 await still()
                 job.until_us, job.keyframes = progress.until_us, job.keyframes + progress.keyframes
                 job.found += progress.found

@@ -30,9 +30,9 @@ from nvr.playback.decode_pool import DecodePool
 from nvr.playback.live import node_token
 from nvr.playback.transcode import Transcoders
 from reports.coverage import Reports
-from search import look
-from search.packs import Shelf
-from search.upkeep import days_of, shelf_of
+from search.analysis import pipeline
+from search.models import Shelf
+from search.store.upkeep import days_of, shelf_of
 from web import anonymous_limit, api, proxies, routing
 from web.anonymous_limit import AnonymousLimit
 from web.bodies import LARGEST_JSON, Budget, Uploads
@@ -101,7 +101,7 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
         opening_rate=OpeningRate(clock),
         doctor=Doctor(CHECKS, Site(settings, clock, database)),
         bodies=Budget(), uploads=Uploads(data_dir), printer=Printer(),
-        looker=DecodePool(1, 40.0, look.prepare, (settings.search, shelf_of(settings))),
+        looker=DecodePool(1, 40.0, pipeline.prepare, (settings.search, shelf_of(settings))),
     )  # fmt: skip
     app[SERVICES] = services
     routing.install(app)

@@ -28,8 +28,8 @@ from nvr.playback.decode_pool import DecodePool
 from nvr.playback.pictures import snapshot
 from nvr.playback.transcode import Transcoders
 from reports.coverage import Reports
-from search.detectors.load import name as detector_name
-from search.packs import Shelf
+from search.analysis.detectors.load import name as detector_name
+from search.models import Shelf
 from search.store import Days
 from web.anonymous_limit import AnonymousLimit
 from web.bodies import Budget, Uploads

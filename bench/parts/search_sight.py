@@ -20,15 +20,15 @@ from core.settings import SearchSettings
 from nvr.archive.reader import Keyframe
 from nvr.media.parameter_sets import VideoFormat
 from nvr.playback.pictures import Picture
-from search import look
-from search.gate import Gate
-from search.look import Counts, Memory
-from search.packs import Shelf
-from search.sightings import sighting_of
+from search.analysis import pipeline
+from search.analysis.motion_gate import Gate
+from search.analysis.pipeline import Counts, Memory
+from search.analysis.riders import things_of
+from search.analysis.tracking import Track, Tracker
+from search.models import Shelf
+from search.query.sightings import sighting_of
 from search.store import ids
-from search.store.days import Batch, Days
-from search.things import things_of
-from search.tracks import Track, Tracker
+from search.store.sighting_store import Batch, Days
 from search.vocabulary import Cls
 
 START_US = 1_780_000_000_000_000
@@ -42,7 +42,7 @@ def prepare(models: Path) -> SearchSettings:
     settings = SearchSettings()
     folder = Path(tempfile.mkdtemp(prefix="minwang-packs-"))
     Shelf(folder).add(models)
-    look.prepare(settings, folder)
+    pipeline.prepare(settings, folder)
     return settings
 
 
@@ -76,7 +76,7 @@ def detection(footage: Path) -> list[Figure]:
 
 def _scored(frames: Sequence[Picture], boxes: dict[int, list[Box]], at: tuple[int, int] | None) -> tuple[float, float, float]:
     """(F1, recall, ms) behind the gate, ten pictures a second; `at`: where the frames lie in a 1080p picture."""
-    gate, models = Gate(), look.models()
+    gate, models = Gate(), pipeline.models()
     canvas = np.asarray(
         cv2.GaussianBlur(np.random.default_rng(1).integers(90, 140, (1080, 1920, 3), np.uint8), (0, 0), 9), np.uint8
     )
@@ -92,7 +92,9 @@ def _scored(frames: Sequence[Picture], boxes: dict[int, list[Box]], at: tuple[in
             continue
         began = time.process_time()
         moving = gate.look(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8))
-        sweep = moving is None and i - swept >= 40  # as search.look: every four seconds where nobody knows what moved
+        sweep = (
+            moving is None and i - swept >= 40
+        )  # as search.analysis.pipeline: every four seconds where nobody knows what moved
         swept = i if sweep else swept
         seen = models.detector.detect(picture, moving or [], sweep=sweep)
         cpu += time.process_time() - began if i in boxes else 0
@@ -154,7 +156,7 @@ def village(footage: Path, count: int, seed: int = 1) -> Village:
 def _ways(source: Sequence[Picture]) -> list[list[tuple[int, Box]]]:
     """Runs of (frame, box) of one person each, found by the detector on every picture."""
     tracker, found = Tracker(1, 480 / 360), dict[int, list[tuple[int, Box]]]()
-    models = look.models()
+    models = pipeline.models()
     for i in range(0, len(source), 2):
         things = things_of(models.detector.detect(source[i], []))
         looks = [models.look(source[i], t, Memory.new(1).balance, infrared=False) for t in things]
@@ -216,7 +218,7 @@ def _indexed(frames: Sequence[Keyframe], days: Days, batch: int = 12) -> tuple[f
     began = time.process_time()
     for at in range(0, len(frames), batch):
         part = frames[at : at + batch]
-        looked = look.look(*pickle.loads(pickle.dumps((memory, part))))
+        looked = pipeline.look(*pickle.loads(pickle.dumps((memory, part))))
         looked = pickle.loads(pickle.dumps(looked))
         memory = looked.memory
         rows = Batch("cam/sub", part[-1].at_us)
@@ -239,7 +241,7 @@ def _indexed(frames: Sequence[Keyframe], days: Days, batch: int = 12) -> tuple[f
 def _missed(made: Village) -> list[Figure]:
     """What each gate misses: keyframes with somebody that it would have passed over, after it has learnt."""
     from nvr.playback.pictures import decoded
-    from search.look import bgr_of, luma_of
+    from search.analysis.pipeline import bgr_of, luma_of
 
     memory, by_size, by_motion, after = Memory.new(1), 0, 0, 0
     shares = [f.gop_bytes / len(f.data) - 1 for f in made.frames]
@@ -251,7 +253,7 @@ def _missed(made: Village) -> list[Figure]:
         if not active or i < len(made.frames) // 4:
             continue
         # Somebody is there for whoever looks at every corner in native size.
-        if any(d.cls == Cls.person for d in look.models().detector.detect(bgr_of(video), [], sweep=True)):
+        if any(d.cls == Cls.person for d in pipeline.models().detector.detect(bgr_of(video), [], sweep=True)):
             after, by_size, by_motion = after + 1, by_size + (0 < around < limit), by_motion + (moving == [])
     return [
         Figure("keyframes with somebody, after learning", after, ""),
@@ -291,15 +293,15 @@ def against_everything(footage: Path, quick: bool) -> list[Figure]:
 
 def _every_picture(clip: Clip, fps: int) -> tuple[float, list[Track]]:
     """The peer: each picture decoded, detected, described, tracked."""
-    models, memory, found = look.models(), Memory.new(1), dict[int, Track]()
+    models, memory, found = pipeline.models(), Memory.new(1), dict[int, Track]()
     with tempfile.NamedTemporaryFile(suffix=".h264") as f:
         f.write(annex_b(clip))
         f.flush()
         began = time.process_time()
         with av.open(f.name, format="h264") as container:
             for i, video in enumerate(container.decode(video=0)):
-                picture = look.bgr_of(video)
-                moving = memory.gate.look(look.luma_of(video))
+                picture = pipeline.bgr_of(video)
+                moving = memory.gate.look(pipeline.luma_of(video))
                 memory.tracker.aspect = picture.shape[1] / picture.shape[0]
                 things = things_of(models.detector.detect(picture, moving or [], sweep=i == 0))
                 looks = [models.look(picture, t, memory.balance, infrared=False) for t in things]
@@ -326,14 +328,14 @@ def _same(a: Track, b: Track) -> bool:
 
 def identities(footage: Path, quick: bool) -> list[Figure]:
     frames = pictures(footage / "vtest_480x360.avi")
-    models, found = look.models(), list[Figure]()
+    models, found = pipeline.models(), list[Figure]()
     for fps, bar in ((1, True), (0.5, False))[: 1 if quick else 2]:
         memory, names = Memory.new(1), set[int]()
         for i in range(0, len(frames), round(10 / fps)):
             memory.looks += 1
             moving = memory.gate.look(np.asarray(cv2.cvtColor(frames[i], cv2.COLOR_BGR2GRAY), np.uint8))
             names |= {
-                t.id for t in look.detect(models, memory, START_US // 1000 + i * 100, frames[i], moving or [], sweep=False)
+                t.id for t in pipeline.detect(models, memory, START_US // 1000 + i * 100, frames[i], moving or [], sweep=False)
             }
         each = len(names) / PERSONS
         said = f"ids a person on vtest, {fps:g} keyframe a second"

@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 
 from bench.common import Figure
-from search.query import Query, find
-from search.similar import similar
+from search.query.find import Query, find
+from search.query.similar import similar
 from search.store import Days, Sighting, ids
-from search.store.days import Batch
 from search.store.rows import NAMES, Point, pack_path
+from search.store.sighting_store import Batch
 from search.store.vectors import DIMENSION, append, open_shard
 from search.vocabulary import Cls
 

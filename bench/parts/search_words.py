@@ -20,8 +20,8 @@ from cases.watch_list import WatchList
 from nvr.archive.reader import Keyframe
 from nvr.playback.decode_pool import DecodePool
 from nvr.playback.pictures import Picture
-from search import motion
-from search.colours import Balance, strongest, weights
+from search.analysis.colours import Balance, strongest, weights
+from search.query import motion_search
 from search.store.rows import Sighting
 from search.store.vectors import DIMENSION, quantised, restored
 from search.vocabulary import COLOURS, Colour
@@ -158,12 +158,14 @@ def moved(quick: bool) -> list[Figure]:
 
 async def _search(frames: Sequence[Keyframe], seconds: int) -> tuple[float, int]:
     pool = DecodePool(2, 60.0)
-    mask = motion.mask_of([(0.05, 0.3), (0.95, 0.3), (0.95, 1.0), (0.05, 1.0)])
+    mask = motion_search.mask_of([(0.05, 0.3), (0.95, 0.3), (0.95, 1.0), (0.05, 1.0)])
     start = frames[0].at_us
     try:
-        await asyncio.gather(*(pool.run(motion.look, [], frames[:2], mask) for _ in range(2)))
+        await asyncio.gather(*(pool.run(motion_search.look, [], frames[:2], mask) for _ in range(2)))
         began, events = time.perf_counter(), 0
-        async for progress in motion.search(_Archive(frames), pool, "c/main", start, start + seconds * 1_000_000, mask, 2):  # type: ignore[arg-type]
+        async for progress in motion_search.search(
+            _Archive(frames), pool, "c/main", start, start + seconds * 1_000_000, mask, 2
+        ):  # type: ignore[arg-type]
             events += len(progress.found)
         return time.perf_counter() - began, events
     finally:

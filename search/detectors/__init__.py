@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from search.detectors.base import Detection, Detector
-from search.detectors.load import load
+from search.analysis.detectors.base import Detection, Detector
+from search.analysis.detectors.load import load
 
 __all__ = ["Detection", "Detector", "load"]

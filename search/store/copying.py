@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from core.errors import StorageError
-from search.store.days import Days
 from search.store.rows import FRESH, PROGRESS, SIGHTING
+from search.store.sighting_store import Days
 
 BATCH_ROWS = 2000
 

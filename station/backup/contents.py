@@ -14,7 +14,7 @@ from core.host.station_lock import LOCK_FILE
 from core.secrets import KEY_FILE
 from core.settings import DATABASE_FILE, TLS_DIR
 from nvr.storage.volumes import IDENTITY
-from search.upkeep import MODELS, SIGHTINGS
+from search.store.upkeep import MODELS, SIGHTINGS
 from station.backup import sqlite
 
 SECRETS = (KEY_FILE, "node.token", audit_key.NAME, verification.FILE)

@@ -18,7 +18,7 @@ from core.host import station_lock
 from core.secrets import KEY_FILE
 from core.settings import DATABASE_FILE
 from nvr.storage.volumes import IDENTITY
-from search import upkeep
+from search.store import upkeep
 from station.backup import archive, contents, create, postgresql, sealing, sqlite
 from station.backup.manifest import DATA, DATABASE, SETTINGS, SIGHTINGS, Manifest
 from station.backup.pacing import Pace

@@ -20,9 +20,8 @@ from core.clock import ManualClock, to_microseconds
 from core.database import Database
 from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError
 from core.events import Event
-from search import numbers
-from search.store import Days, Sighting, ids
-from search.store.days import Batch
+from search.store import Days, Sighting, camera_numbers, ids
+from search.store.sighting_store import Batch
 from search.vocabulary import Colour
 from tests.search.sightings import sighting
 
@@ -49,7 +48,7 @@ async def see(
     **fields: Any,
 ) -> Sighting:
     async with database.session() as session:
-        number = await numbers.of_camera(session, camera, village)
+        number = await camera_numbers.of_camera(session, camera, village)
     at_ms = to_microseconds(clock.now()) // 1000
     made = sighting(at_ms, number, next(_counts) % 512, upper=int(Colour[upper]), **fields)
     await asyncio.to_thread(days.write, ids.day_of(at_ms), [Batch(f"{camera}/main", at_ms * 1000, new=[made], fresh=[made.id])])
@@ -202,7 +201,7 @@ async def test_an_alert_whose_picture_cannot_be_kept_says_so(
     def full(*_: object) -> bytes:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("search.store.thumbs.read", full)
+    monkeypatch.setattr("search.store.thumbnails.read", full)
     await active_subject(database, clock)
     await see(database, clock, days)
     assert await matcher_of(database, clock, days).run_once() == 1

@@ -9,7 +9,7 @@ import numpy as np
 from openvino import Model, save_model
 from openvino import opset13 as ops
 
-from search.packs.definition import FILE, Input, Pack, PackFile, checksum
+from search.models.definition import FILE, Input, Pack, PackFile, checksum
 
 SIZE = 32
 QUARTERS = np.array([[0, 0, 16, 16], [16, 0, 32, 16], [0, 16, 16, 32], [16, 16, 32, 32]], np.float32)

@@ -16,7 +16,7 @@ from core.clock import SystemClock
 from core.database import Database
 from core.settings import DataSettings, Settings
 from search.store import Days
-from search.upkeep import days_of
+from search.store.upkeep import days_of
 from tests import postgres
 from tests.conftest import ROOT, open_database
 from web import limits, server

@@ -16,9 +16,8 @@ from core.accounts.permissions import GRANTS, Permission, Role
 from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.errors import NotFoundError
-from search import numbers
-from search.store import Days, ids
-from search.store.days import Batch
+from search.store import Days, camera_numbers, ids
+from search.store.sighting_store import Batch
 from tests.conftest import ROOT
 from tests.search.sightings import sighting
 from tests.web.conftest import HEADERS, PASSWORD, SignIn
@@ -131,7 +130,7 @@ async def test_a_village_s_officer_sees_his_village_only(sign_in: SignIn, databa
     made = {}
     for camera, village in (("wj-01", "wangjia"), ("xd-01", "xidian")):
         async with database.session() as session:
-            number = await numbers.of_camera(session, camera, village)
+            number = await camera_numbers.of_camera(session, camera, village)
         made[camera] = sighting(at_ms, number)
         batch = Batch(f"{camera}/sub", at_ms * 1000, new=[made[camera]])
         await asyncio.to_thread(sightings.write, ids.day_of(at_ms), [batch])

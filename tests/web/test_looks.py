@@ -22,9 +22,8 @@ from health.tables import Fault, WorkOrder, WorkOrderPhoto
 from nvr.archive.reader import Keyframe
 from nvr.archive.segment_index import Segment
 from nvr.playback import hls
-from search import numbers
-from search.store import Days, ids
-from search.store.days import Batch
+from search.store import Days, camera_numbers, ids
+from search.store.sighting_store import Batch
 from tests.search.sightings import sighting
 from tests.web.conftest import HEADERS, PASSWORD, Client, SignIn
 from tests.web.test_contractor import jpeg
@@ -172,7 +171,7 @@ async def town(
                 raised_at=NOW,
             )
         )  # fmt: skip
-        number = await numbers.of_camera(session, "wj-01", "wangjia")
+        number = await camera_numbers.of_camera(session, "wj-01", "wangjia")
     made = Town(sign_in, database)
     at_ms = START // 1000
     seen = sighting(at_ms, number)

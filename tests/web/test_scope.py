@@ -32,9 +32,8 @@ from health.tables import (
     WorkOrderPhoto,
 )  # fmt: skip
 from nvr.tables import Hold
-from search import numbers
-from search.store import Days, ids
-from search.store.days import Batch
+from search.store import Days, camera_numbers, ids
+from search.store.sighting_store import Batch
 from search.tables import Judgement
 from tests.search.sightings import sighting
 from tests.web.conftest import HEADERS, Client, SignIn
@@ -66,7 +65,7 @@ async def fill(database: Database, settings: Settings, sightings: Days, village:
     path = settings.data.dir / picture
     await asyncio.to_thread(lambda: (path.parent.mkdir(parents=True, exist_ok=True), path.write_bytes(b"\xff\xd8\xff")))
     async with database.session() as session:
-        number = await numbers.of_camera(session, camera, village)
+        number = await camera_numbers.of_camera(session, camera, village)
     at_ms = to_microseconds(SystemClock().now()) // 1000
     seen = sighting(at_ms, number)
     await asyncio.to_thread(sightings.write, ids.day_of(at_ms), [Batch(f"{camera}/sub", at_ms * 1000, new=[seen])])

@@ -24,15 +24,15 @@ from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.settings import Settings
 from nvr.playback.uploads import MOST_BYTES
-from search import motion, numbers
-from search.embedders import HISTOGRAM, HistogramEmbedder
-from search.motion import Moved
-from search.store import Days, Sighting, ids, thumbs, vectors
-from search.store.days import Batch
+from search.analysis.embedders import HISTOGRAM, HistogramEmbedder
+from search.query import motion_search
+from search.query.motion_search import Moved
+from search.store import Days, Sighting, camera_numbers, ids, thumbnails, vectors
+from search.store.sighting_store import Batch
 from search.tables import Judgement
 from search.vocabulary import Colour
+from tests.search.analysis.test_colours import jacket
 from tests.search.sightings import sighting
-from tests.search.test_colours import jacket
 from tests.web.conftest import HEADERS, PASSWORD, Client, SignIn
 from web.routing import COOKIE
 from web.services import SERVICES
@@ -49,14 +49,17 @@ async def put(
 ) -> Sighting:
     """A sighting with its picture and vector, as the indexer leaves it."""
     async with database.session() as session:
-        number, pack = await numbers.of_camera(session, camera, village), await numbers.of_pack(session, HISTOGRAM)
+        number, pack = (
+            await camera_numbers.of_camera(session, camera, village),
+            await camera_numbers.of_pack(session, HISTOGRAM),
+        )
     at_ms = to_microseconds(SystemClock().now() - timedelta(minutes=minutes_ago)) // 1000
     picture, day = jacket(colour), ids.day_of(at_ms)
     made = sighting(at_ms, number, count, upper=int(Colour[colour]), embedder=pack, **fields)
 
     def write() -> None:
         folder = store.place(day)
-        ((made.thumb, made.thumb_size),) = thumbs.append(folder, [jpeg(picture)])
+        ((made.thumb, made.thumb_size),) = thumbnails.append(folder, [jpeg(picture)])
         vector = HistogramEmbedder().of(picture)
         (made.vector,) = vectors.append(folder, pack, HISTOGRAM, [made.id], vector[None])
         store.write(day, [Batch(f"{camera}/sub", at_ms * 1000, new=[made], fresh=[made.id])])
@@ -250,11 +253,11 @@ async def test_a_motion_search_ends_with_session_scope_and_role(
     found = Moved(start_ms=1_700_000_000_000, end_ms=1_700_000_001_000, share=0.3, box=(0, 0, 1, 1))
 
     async def search(_reader: object, _pool: object, _stream: str, _start: int, end_us: int, *_rest: object) -> Any:
-        yield motion.Progress(end_us - 1, 1, [found])
+        yield motion_search.Progress(end_us - 1, 1, [found])
         await go.wait()
-        yield motion.Progress(end_us, 1, [found])
+        yield motion_search.Progress(end_us, 1, [found])
 
-    monkeypatch.setattr(motion, "search", search)
+    monkeypatch.setattr(motion_search, "search", search)
     body = {"camera": "xd-01", "start": (now - timedelta(hours=1)).isoformat(), "end": now.isoformat()}
     _, job = await post(client, "/api/search/motion", body)
     await asyncio.sleep(0.05)

@@ -17,7 +17,7 @@ from core.accounts.permissions import Permission
 from core.accounts.scope import within
 from core.clock import from_microseconds
 from core.errors import NotFoundError, UsageError
-from search import numbers
+from search.store import camera_numbers
 from search.store.vectors import quantised
 from web.api.search import seen as seen_sighting
 from web.files import keep, picture
@@ -188,7 +188,7 @@ async def _example(c: Context, text: str) -> watch.Example:
     if sighting.id not in found:
         raise NotFoundError("this sighting has no picture to compare by")
     async with c.services.database.reading() as session:
-        pack = (await numbers.packs(session)).get(sighting.embedder, "")
+        pack = (await camera_numbers.packs(session)).get(sighting.embedder, "")
     return watch.Example(quantised(found[sighting.id]).tobytes(), pack, LIKENESS)
 
 

@@ -21,7 +21,7 @@ from health.orders import RUNNING
 from health.tables import DailyFigures, Fault, PatrolRound, WorkOrder
 from nvr.archive import retention_clock
 from nvr.tables import StreamStatus, Volume
-from search.lag import lag
+from search.indexing.lag import lag
 from web.counters import WebCounters
 from web.routing import Context, route
 from web.tls.certificate import read

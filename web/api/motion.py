@@ -10,8 +10,8 @@ from core.accounts.permissions import Permission
 from core.audit import audit_trail
 from core.clock import from_microseconds, to_microseconds
 from core.errors import ForbiddenError, UsageError
-from search.motion import LONGEST_US, mask_of
-from search.request import Corner
+from search.query.filters import Corner
+from search.query.motion_search import LONGEST_US, mask_of
 from web.api.nvr import camera_of, may_play_back
 from web.motion_jobs import Job
 from web.routing import Context, route
@@ -60,7 +60,7 @@ async def begin_motion_search(c: Context) -> MotionView:
     async with c.services.database.session() as session:
         what = body.model_dump(mode="json")
         await audit_trail.record(
-            session, c.services.clock.now(), c.identity.name, "search.motion", camera.id, reason=reason, query=what
+            session, c.services.clock.now(), c.identity.name, "search.query.motion_search", camera.id, reason=reason, query=what
         )
     standing = Standing(c, camera.id)
 

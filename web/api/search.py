@@ -20,13 +20,14 @@ from core.audit import audit_trail
 from core.clock import from_microseconds
 from core.errors import NotFoundError, UsageError
 from core.numbers import whole
-from search import numbers, vocabulary, words
-from search.lag import lag
-from search.numbers import Place
-from search.query import Query, find
-from search.query import numbers as all_numbers
-from search.request import Filter, filter_of, query_of
-from search.store import Sighting, ids, thumbs
+from search import vocabulary
+from search.indexing.lag import lag
+from search.query import phrases
+from search.query.filters import Filter, filter_of, query_of
+from search.query.find import Query, find
+from search.query.find import numbers as all_numbers
+from search.store import Sighting, camera_numbers, ids, thumbnails
+from search.store.camera_numbers import Place
 from search.store.rows import UNIT, unpack_path
 from search.tables import Judgement
 from search.vocabulary import Attribute, Cls, Colour, Direction, Speed, Tone
@@ -174,7 +175,7 @@ async def understand_words(c: Context) -> WordsReply:
         villages = {v.name: v.code for v in await session.scalars(select(Village)) if scope is None or v.code in scope}
         cameras = {k.name: k.id for k in await session.scalars(select(Camera)) if scope is None or k.village in scope}
     found = await c.services.searching.run(
-        words.understand, c.body.phrase, c.services.clock.now(), c.services.zone, villages, cameras
+        phrases.understand, c.body.phrase, c.services.clock.now(), c.services.zone, villages, cameras
     )
     chips = [ChipView(kind=k.kind, value=k.value, text=k.text) for k in found.chips]
     return WordsReply(chips=chips, unknown=list(found.unknown), filter=filter_of(found.chips))
@@ -186,7 +187,7 @@ async def count_sightings(c: Context) -> CountsReply:
     reason = c.purpose
     async with c.services.database.session() as session:
         query = await question(c, session, c.body)
-        known = await numbers.places(session)
+        known = await camera_numbers.places(session)
         await record(session, c, "search.count", c.body, reason)
     found = await c.services.searching.run(all_numbers, c.services.days, query, COUNTED + 1)
     more, found = len(found) > COUNTED, found[:COUNTED]
@@ -252,7 +253,7 @@ async def one_sighting(c: Context) -> SightingFile:
     """A sighting with its path through the picture; needs a stated purpose."""
     sighting = await _looked_at(c)
     async with c.services.database.reading() as session:
-        packs = await numbers.packs(session)
+        packs = await camera_numbers.packs(session)
     path = [
         PathPoint(at=from_microseconds(p.at_ms * 1000), x=p.x / UNIT, y=p.y / UNIT, h=p.h / UNIT)
         for p in unpack_path(sighting.start_ms, sighting.path)
@@ -358,7 +359,7 @@ async def seen(c: Context, text: str) -> tuple[Sighting, Place]:
     if sighting is None:
         raise NotFoundError("there is no such sighting")
     async with c.services.database.reading() as session:
-        place = (await numbers.places(session)).get(sighting.camera)
+        place = (await camera_numbers.places(session)).get(sighting.camera)
     if place is None or not c.identity.sees_village(place.village):
         raise NotFoundError("there is no such sighting")
     return sighting, place
@@ -367,7 +368,7 @@ async def seen(c: Context, text: str) -> tuple[Sighting, Place]:
 def picture_of(c: Context, sighting: Sighting) -> bytes:
     """Not for the loop. Raises NotFoundError."""
     try:
-        return thumbs.read(c.services.days.place(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size)
+        return thumbnails.read(c.services.days.place(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size)
     except OSError as e:
         raise NotFoundError("this picture is no longer kept") from e
 
@@ -380,7 +381,7 @@ async def views(c: Context, rows: list[Sighting]) -> list[SightingView]:
         c.identity.session, c.identity.purpose, *(f"sighting {s.id}" for s in rows)
     )  # every list has left its row
     async with c.services.database.reading() as session:
-        known = await numbers.places(session)
+        known = await camera_numbers.places(session)
         judged = select(Judgement.sighting, Judgement.verdict).where(
             Judgement.reason == c.identity.purpose[:200], Judgement.sighting.in_([s.id for s in rows])
         )

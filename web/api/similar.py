@@ -11,14 +11,14 @@ from core.clock import from_microseconds, to_microseconds
 from core.errors import NotFoundError, UsageError
 from nvr.archive.reader import Keyframe
 from nvr.playback import uploads
-from search import example, numbers
-from search.example import Example
-from search.query import Query
-from search.request import Filter
-from search.similar import Match, similar
-from search.store import Sighting
+from search.query import example
+from search.query.co_occurrence import Meeting, together, travel
+from search.query.example import Example
+from search.query.filters import Filter
+from search.query.find import Query
+from search.query.similar import Match, similar
+from search.store import Sighting, camera_numbers
 from search.store.vectors import Floats
-from search.together import Meeting, together, travel
 from web import strict
 from web.api.nvr import camera_of, may_play_back
 from web.api.search import SightingView, question, record, seen, views
@@ -82,7 +82,7 @@ async def search_similar(c: Context) -> SimilarReply:
         made = await _of_frame(c, body)
         vector, name, same = made.vector, made.embedder, made.same
         pack = await _pack_number(c, name)
-    query = await _asked(c, body.filter, reason, "search.similar", of=body.sighting or f"{body.camera} {body.at_us}")
+    query = await _asked(c, body.filter, reason, "search.query.similar", of=body.sighting or f"{body.camera} {body.at_us}")
     rows = await _ranked(c, vector, pack, query, body.limit + 1)
     matches = [m for m in rows if origin is None or m.sighting.id != origin.id][: body.limit]
     return SimilarReply(rows=await _with_travel(c, matches, origin, by_travel=body.by_travel), same=same, embedder=name)
@@ -103,7 +103,7 @@ async def search_by_picture(c: Context) -> SimilarReply:
         strict.check_model(asked)
     except (UsageError, ValidationError) as e:
         raise UsageError("the filter is not one") from e
-    query = await _asked(c, asked, reason, "search.similar", of="an uploaded picture")
+    query = await _asked(c, asked, reason, "search.query.similar", of="an uploaded picture")
     rows = await _ranked(c, made.vector, await _pack_number(c, made.embedder), query, q.limit)
     return SimilarReply(rows=await _with_travel(c, rows, None, by_travel=False), same=made.same, embedder=made.embedder)
 
@@ -114,7 +114,7 @@ async def search_together(c: Context) -> list[MeetingView]:
     body, reason = c.body, c.purpose
     questions: list[Query] = []
     for asked in body.filters:
-        questions.append(await _asked(c, asked, reason, "search.together", of=f"{len(body.filters)} places"))
+        questions.append(await _asked(c, asked, reason, "search.query.co_occurrence", of=f"{len(body.filters)} places"))
     within = round(body.within_seconds * 1000) if body.within_seconds is not None else None
     same = body.likeness if body.likeness is not None else 0.6
     found: list[Meeting] = await c.services.searching.run(
@@ -149,12 +149,12 @@ async def _ranked(c: Context, vector: Floats, pack: int, query: Query, limit: in
 
 async def _pack_name(c: Context, number: int) -> str:
     async with c.services.database.reading() as session:
-        return (await numbers.packs(session)).get(number, "")
+        return (await camera_numbers.packs(session)).get(number, "")
 
 
 async def _pack_number(c: Context, name: str) -> int:
     async with c.services.database.session() as session:
-        return await numbers.of_pack(session, name)
+        return await camera_numbers.of_pack(session, name)
 
 
 async def _with_travel(c: Context, matches: list[Match], origin: Sighting | None, *, by_travel: bool) -> list[SightingView]:
@@ -177,8 +177,8 @@ async def _with_travel(c: Context, matches: list[Match], origin: Sighting | None
 async def _positions(c: Context) -> dict[int, tuple[float, float]]:
     """Longitude and latitude by a camera's short number, where they are known."""
     async with c.services.database.reading() as session:
-        known = await numbers.places(session)
-        profiles = await numbers.profiles(session)
+        known = await camera_numbers.places(session)
+        profiles = await camera_numbers.profiles(session)
     return {
         number: (float(position[0]), float(position[1]))
         for number, place in known.items()

@@ -23,9 +23,9 @@ from core.logs import redact
 from core.settings import Settings, TlsMode
 from nvr.archive import segment_index
 from nvr.tables import Footage, OpenSegment, StreamStatus, Worker
-from search.lag import lag
-from search.packs import Shelf
-from search.upkeep import shelf_of
+from search.indexing.lag import lag
+from search.models import Shelf
+from search.store.upkeep import shelf_of
 from web.doctor.facts import Finding, Site, failed, locked_out, ok, unknown, warning
 from web.exposure import exposure, is_loopback
 from web.tls.authority import Authority, missing_hosts

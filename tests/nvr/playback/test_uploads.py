@@ -18,7 +18,7 @@ from core.errors import ConflictError, DetectorError, UsageError
 from nvr.playback import uploads
 from nvr.playback.decode_pool import DecodePool
 from nvr.playback.transcode import Transcoders
-from search.detectors.ultralytics_yolo import pack_of
+from search.analysis.detectors.ultralytics_yolo import pack_of
 
 
 def claimed(width: int, height: int) -> bytes:

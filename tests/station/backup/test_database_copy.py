@@ -23,7 +23,7 @@ from core.host import station_lock
 from core.settings import Settings
 from search.store import Days, ids
 from search.store.copying import copy_day
-from search.store.days import Batch
+from search.store.sighting_store import Batch
 from station import database_copy
 from station.cli import cli
 from tests import postgres

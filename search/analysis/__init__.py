@@ -1,0 +1,1 @@
+"""Analysis of pictures: detectors, tracking, attributes, colours, appearance vectors."""

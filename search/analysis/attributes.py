@@ -1,0 +1,46 @@
+"""What the attribute packs say of one crop, in our words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nvr.playback.pictures import Picture
+from search.analysis.networks import Network
+from search.models.registry import Installed
+from search.vocabulary import Attribute, Cls, Colour
+
+
+@dataclass(slots=True)
+class Said:
+    """Likelihoods by attribute; the kind and colour of a vehicle where one was sure enough."""
+
+    attributes: dict[Attribute, float] = field(default_factory=dict)
+    cls: Cls | None = None
+    colour: Colour | None = None
+
+
+class AttributePack:
+    def __init__(self, installed: Installed):
+        """Raises DetectorError."""
+        self.pack = installed.pack
+        self.applies_to = frozenset(int(Cls[c]) for c in installed.pack.applies_to)
+        self._network = Network(installed)
+
+    def of(self, crop: Picture) -> Said:
+        outputs, said = self._network.run(crop), Said()
+        for name, meanings in self.pack.outputs.items():
+            values = outputs[name].ravel()[: len(meanings)]
+            if self.pack.decoder == "sigmoids":
+                said.attributes |= {Attribute[m]: float(v) for m, v in zip(meanings, values, strict=True) if m is not None}
+                continue
+            best = int(np.argmax(values))
+            word = meanings[best]
+            if word is None or values[best] < self.pack.threshold:
+                continue
+            if word in Cls.__members__:
+                said.cls = Cls[word]
+            elif word in Colour.__members__:
+                said.colour = Colour[word]
+        return said

@@ -1,0 +1,112 @@
+"""The best picture of somebody: the main stream's keyframe is decoded for it alone, once a track.
+
+The sub-stream found him, five times cheaper. Where he was when the main stream had its keyframe follows from his way; the
+detector looks around that place in native size, and what it finds there is taken for him only if it is of his kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.errors import ProtocolError
+from nvr.archive.reader import Keyframe
+from nvr.playback.pictures import Picture, decoded
+from search.analysis import pipeline
+from search.analysis.colours import Balance
+from search.analysis.description import THUMBNAIL_HEIGHT, thumbnail
+from search.analysis.detectors.base import Detection, Region
+from search.analysis.pipeline import bgr_of
+from search.analysis.riders import things_of
+from search.analysis.tracking import Look, Track
+from search.store.rows import UNIT, Point
+
+AROUND = 1.2  # heights to each side of where he should be
+NEAR = 0.8  # heights between there and what is taken for him
+REST_MS, LONG_MS = 4_000, 10_000  # not seen for so long, or seen for so long: it is time
+APART_MS = 2_500  # the main stream's keyframe may lie so far from the best moment
+LARGER = 1.3  # times the pixels, or it is not worth keeping
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Where to look: the box (x, y, w, h in parts) at the keyframe's time, the class, the height in pixels so far."""
+
+    cls: int
+    box: tuple[float, float, float, float]
+    pixels: float
+
+
+@dataclass(frozen=True, slots=True)
+class Closeup:
+    thumbnail: bytes
+    look: Look
+
+
+def due(track: Track, position_ms: int) -> bool:
+    return position_ms - track.last_ms >= REST_MS or track.last_ms - track.first_ms >= LONG_MS
+
+
+def wanted(track: Track, at_ms: int, sub_height: int) -> Wanted | None:
+    """Where the track was at a moment; None where it was not seen near enough to it."""
+    nearest = min(track.points, key=lambda p: abs(p.at_ms - at_ms))
+    if abs(nearest.at_ms - at_ms) > APART_MS:
+        return None
+    x, y, h = _at(track.points, at_ms)
+    w = h * (track.best_box[2] / track.best_box[3] if track.best_box[3] > 0 else 0.3)
+    return Wanted(track.cls, (x - w / 2, y - h, w, h), track.best_box[3] * sub_height)
+
+
+def _at(points: Sequence[Point], at_ms: int) -> tuple[float, float, float]:
+    """Foot and height in parts of the picture, between the two looks around the moment."""
+    times = [p.at_ms for p in points]
+    return tuple(float(np.interp(at_ms, times, [getattr(p, n) for p in points])) / UNIT for n in ("x", "y", "h"))  # type: ignore[return-value]
+
+
+def take(frame: Keyframe, w: Wanted, balance: Balance, infrared: bool) -> Closeup | None:
+    """Look for it on the main stream's keyframe; None where it is not to be seen any better. Runs in a worker."""
+    try:
+        picture = bgr_of(decoded(frame))
+    except ProtocolError:
+        return None
+    x, y, width, height = w.box
+    pixels = height * picture.shape[0]
+    if pixels < w.pixels * LARGER or w.pixels >= THUMBNAIL_HEIGHT:
+        return None
+    around: Region = (
+        max(0.0, x - AROUND * height),
+        max(0.0, y - AROUND * height),
+        min(1.0, x + width + AROUND * height),
+        min(1.0, y + height * (1 + AROUND)),
+    )
+    part = _cut(picture, around)
+    if min(part.shape[:2]) < 32:
+        return None
+    things = things_of(pipeline.models().detector.detect(part, [(0.0, 0.0, 1.0, 1.0)]))
+    mine = [t for t in things if t.whole.cls == w.cls]
+    if not mine:
+        return None
+    best = min(mine, key=lambda t: _apart(t.whole, around, w))
+    if _apart(best.whole, around, w) > NEAR:
+        return None
+    made = pipeline.models().look(part, best, balance, infrared=infrared)
+    return Closeup(thumbnail(part, best.whole), made)
+
+
+def _cut(picture: Picture, region: Region) -> Picture:
+    height, width = picture.shape[:2]
+    return np.ascontiguousarray(
+        picture[int(region[1] * height) : int(region[3] * height), int(region[0] * width) : int(region[2] * width)]
+    )
+
+
+def _apart(d: Detection, around: Region, w: Wanted) -> float:
+    """Distance of feet and difference of size, in heights of the wanted one."""
+    wide, high = around[2] - around[0], around[3] - around[1]
+    foot = around[0] + (d.x + d.w / 2) * wide, around[1] + (d.y + d.h) * high
+    x, y, width, height = w.box
+    return float(np.hypot(foot[0] - (x + width / 2), foot[1] - (y + height))) / height + abs(
+        float(np.log(max(1e-6, d.h * high / height)))
+    )

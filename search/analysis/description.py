@@ -1,0 +1,106 @@
+"""A thing on a picture in the words of search: vector, colours or tones, attributes, a thumbnail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+
+from core.settings import SearchSettings
+from nvr.playback.pictures import Picture
+from search.analysis import colours
+from search.analysis.attributes import AttributePack
+from search.analysis.colours import Balance
+from search.analysis.detectors import Detector
+from search.analysis.detectors.base import Detection
+from search.analysis.detectors.load import load
+from search.analysis.embedders import HistogramEmbedder, PackEmbedder
+from search.analysis.plates import PlateReader
+from search.analysis.riders import PEOPLE, TWO_WHEELERS, VEHICLES, Thing
+from search.analysis.tracking import Look
+from search.models import Shelf
+
+THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH = 200, 260
+JPEG_QUALITY = 82
+LEAST_PIXELS = 4  # a crop of less says nothing
+GOOD_HEIGHT = 160  # pixels: taller is no better
+COLOUR_PIXELS = 12  # height below which colours are noise
+
+
+class Models:
+    """Everything that one worker needs, loaded once."""
+
+    def __init__(self, settings: SearchSettings, folder: Path):
+        """`folder`: the shelf of packs. Raises DetectorError where a pack is missing, wrong or cannot be loaded."""
+        shelf = Shelf(folder)
+        self.detector: Detector = load(settings, shelf)
+        people = shelf.verified("embed", settings.embedder)
+        self.people = PackEmbedder(people) if people else None
+        self.others = HistogramEmbedder()
+        self.attributes = _attribute_packs(shelf) if settings.attributes else []
+        plates = shelf.verified("plate") if settings.plates else None
+        self.plates = PlateReader(plates) if plates else None
+
+    def look(self, picture: Picture, thing: Thing, balance: Balance, *, infrared: bool) -> Look:
+        """Describe a thing. A crop of a few pixels gets a vector and nothing else."""
+        whole, body = crop(picture, thing.whole), crop(picture, thing.body)
+        cls = int(thing.whole.cls)
+        embedder = self.people if self.people is not None and cls in self.people.applies_to else self.others
+        white = balance.apply(body)
+        look = Look(
+            thing.whole, embedder.of(body if embedder is self.people else white), embedder.name, None, None,
+            quality=_quality(thing.whole, whole.shape[0]),
+        )  # fmt: skip
+        if min(whole.shape[:2]) < LEAST_PIXELS:
+            return look
+        dressed = cls in PEOPLE or cls in TWO_WHEELERS
+        if infrared:
+            upper, lower = colours.tones(body)
+            look.tone = int(upper) * 4 + int(lower)
+        elif body.shape[0] >= COLOUR_PIXELS:
+            look.upper, look.lower = colours.weights(white, vehicle=not dressed)
+        for pack in self.attributes:
+            if cls in pack.applies_to:
+                said = pack.of(body)
+                look.attributes |= said.attributes
+                look.cls = int(said.cls) if said.cls is not None else look.cls
+                look.colour = int(said.colour) if said.colour is not None and not infrared else look.colour
+        if self.plates is not None and cls in VEHICLES:
+            look.plate = self.plates.read(whole)
+        return look
+
+
+def _attribute_packs(shelf: Shelf) -> list[AttributePack]:
+    """The best pack for each kind of thing."""
+    found: list[AttributePack] = []
+    for installed in (i for i in shelf.installed() if i.pack.task == "attribute"):
+        if not any(set(installed.pack.applies_to) & set(f.pack.applies_to) for f in found):
+            shelf.verified("attribute", installed.pack.name)
+            found.append(AttributePack(installed))
+    return found
+
+
+def crop(picture: Picture, d: Detection, margin: float = 0.0) -> Picture:
+    """The box with a margin in parts of itself, cut to the picture; at least one pixel."""
+    height, width = picture.shape[:2]
+    x1, y1 = max(0.0, d.x - d.w * margin), max(0.0, d.y - d.h * margin)
+    x2, y2 = min(1.0, d.x + d.w * (1 + margin)), min(1.0, d.y + d.h * (1 + margin))
+    left, top = min(int(x1 * width), width - 1), min(int(y1 * height), height - 1)
+    return picture[top : max(top + 1, round(y2 * height)), left : max(left + 1, round(x2 * width))]
+
+
+def thumbnail(picture: Picture, d: Detection) -> bytes:
+    """JPEG of the thing with a little around it."""
+    wide = crop(picture, d, 0.12)
+    scale = min(1.0, THUMBNAIL_HEIGHT / wide.shape[0], THUMBNAIL_WIDTH / wide.shape[1])
+    size = max(1, round(wide.shape[1] * scale)), max(1, round(wide.shape[0] * scale))
+    _, jpeg = cv2.imencode(
+        ".jpg", cv2.resize(wide, size, interpolation=cv2.INTER_AREA), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    )
+    return jpeg.tobytes()
+
+
+def _quality(d: Detection, pixels: int) -> float:
+    """How well it is seen, 0…1: sure, large, and not cut by the edge of the picture."""
+    cut = d.x <= 0.004 or d.y <= 0.004 or d.x + d.w >= 0.996 or d.y + d.h >= 0.996
+    return d.score * min(1.0, pixels / GOOD_HEIGHT) * (0.5 if cut else 1.0)

@@ -1,0 +1,79 @@
+"""A detector from a model pack: the whole picture, and in native size what moved in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from nvr.playback.pictures import Picture
+from search.analysis.detectors.base import Detection, Region, clipped, suppressed
+from search.analysis.detectors.decoders import decoder_of
+from search.analysis.detectors.regions import Pixels, tiles, windows
+from search.analysis.networks import Network, placed
+from search.models.registry import Installed
+from search.vocabulary import Cls
+
+EDGE = 3  # pixels: a box that ends where its window was cut is half a thing
+
+
+class PackDetector:
+    def __init__(self, installed: Installed, threshold: float | None = None):
+        """Raises DetectorError where the pack cannot be used. `threshold` instead of the pack's own."""
+        pack = installed.pack if threshold is None else installed.pack.model_copy(update={"threshold": threshold})
+        self.name = pack.name
+        self._pack, self._decode = pack, decoder_of(pack)
+        self._network = Network(Installed(pack, installed.folder))
+        self._classes = {int(k): int(Cls[v]) for k, v in pack.classes.items()}
+
+    def detect(self, picture: Picture, moving: Sequence[Region], *, sweep: bool = False) -> list[Detection]:
+        size, network = (picture.shape[1], picture.shape[0]), (self._pack.input.width, self._pack.input.height)
+        found = list(self._within(picture, (0, 0, *size)))
+        for window in tiles(size, network) if sweep else windows(moving, size, network):
+            found += self._within(picture, window)
+        return suppressed(found)
+
+    def _within(self, picture: Picture, window: Pixels) -> Iterator[Detection]:
+        height, width = picture.shape[:2]
+        left, top, right, bottom = window
+        part = picture[top:bottom, left:right]
+        outputs = self._network.run(part)
+        for label, score, (x1, y1, x2, y2) in self._decode(outputs, self._pack):
+            if label not in self._classes:
+                continue
+            if self._pack.input.letterbox:
+                x1, y1, x2, y2 = self._unfitted(part, (x1, y1, x2, y2))
+            corners = [
+                left + x1 * (right - left),
+                top + y1 * (bottom - top),
+                left + x2 * (right - left),
+                top + y2 * (bottom - top),
+            ]
+            if _cut(corners, window, (width, height)):
+                continue
+            made = clipped(
+                self._classes[label], score, corners[0] / width, corners[1] / height, corners[2] / width, corners[3] / height
+            )
+            if made is not None:
+                yield made
+
+    def _unfitted(self, part: Picture, corners: Region) -> Region:
+        spec = self._pack.input
+        scale, left, top = placed(part, spec.width, spec.height)
+        x1, y1, x2, y2 = corners
+        w, h = part.shape[1] * scale, part.shape[0] * scale
+        return (
+            (x1 * spec.width - left) / w,
+            (y1 * spec.height - top) / h,
+            (x2 * spec.width - left) / w,
+            (y2 * spec.height - top) / h,
+        )
+
+
+def _cut(corners: Sequence[float], window: Pixels, size: tuple[int, int]) -> bool:
+    """Whether the box touches an edge of the window that is none of the picture: the neighbour has it whole."""
+    left, top, right, bottom = window
+    return (
+        (left > 0 and corners[0] <= left + EDGE)
+        or (top > 0 and corners[1] <= top + EDGE)
+        or (right < size[0] and corners[2] >= right - EDGE)
+        or (bottom < size[1] and corners[3] >= bottom - EDGE)
+    )

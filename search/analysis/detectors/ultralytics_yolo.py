@@ -1,0 +1,143 @@
+"""Ultralytics YOLO weights as a model pack; an extra (docs/search.md has the recipe and the traps).
+
+The library is kept from calling home, from installing packages at run time and from downloading
+weights. The registry's torchvision wheel may be built for another torch: its one needed function,
+NMS, is then taken from ultralytics itself.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.metadata
+import os
+import re
+import sys
+import tempfile
+import types
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.errors import DetectorError
+from nvr.playback.pictures import Picture
+from search.analysis.detectors.base import Detection, Region, clipped, suppressed
+from search.analysis.detectors.regions import tiles, windows
+from search.models.definition import Input, Pack, PackFile, checksum
+from search.models.registry import Installed
+from search.vocabulary import Cls
+
+# COCO's names, and those of common Chinese traffic sets.
+CLASS_OF = {
+    "person": "person", "pedestrian": "person", "people": "person", "rider": "rider", "cyclist": "rider", "bicycle": "bicycle",
+    "motorcycle": "ebike", "motor": "ebike", "tricycle": "tricycle", "awning-tricycle": "tricycle", "car": "car", "van": "van", "truck": "truck",
+    "bus": "bus", "dog": "dog", "cat": "animal", "cow": "animal", "sheep": "animal", "backpack": "bag", "handbag": "bag", "suitcase": "bag",
+}  # fmt: skip
+
+
+class UltralyticsDetector:
+    def __init__(self, installed: Installed, threshold: float | None = None):
+        """Raises DetectorError where the extra or the weights are missing."""
+        path = installed.folder / installed.pack.files[0].name
+        if not path.is_file():  # otherwise the library would try to download a file of that name
+            raise DetectorError(f"{path}: no such weights; run: minwang models verify")
+        self.name = installed.pack.name
+        self._threshold = installed.pack.threshold if threshold is None else threshold
+        self._size = max(installed.pack.input.width, installed.pack.input.height)
+        self._classes = {name: int(Cls[ours]) for name, ours in installed.pack.classes.items()}
+        tame()
+        try:
+            import torch
+            from ultralytics import YOLO
+        except ImportError as e:
+            raise DetectorError("ultralytics is not installed; run: MINWANG_EXTRAS=ultralytics ./minwang version") from e
+        self._device = "cuda:0" if torch.cuda.is_available() else "cpu"
+        if self._device == "cpu":
+            torch.set_num_threads(1)  # one thread a worker: more only spin beside the recorder
+        self._model: Any = YOLO(str(path))
+
+    def detect(self, picture: Picture, moving: Sequence[Region], *, sweep: bool = False) -> list[Detection]:
+        size = (picture.shape[1], picture.shape[0])
+        network = (self._size, self._size * 9 // 16)
+        parts = [(0, 0, *size), *(tiles(size, network) if sweep else windows(moving, size, network))]
+        found: list[Detection] = []
+        for left, top, right, bottom in parts:
+            part = np.ascontiguousarray(picture[top:bottom, left:right])
+            result = self._model.predict(part, conf=self._threshold, imgsz=self._size, verbose=False, device=self._device)[0]
+            for box in result.boxes:
+                name = str(result.names[int(box.cls)])
+                if name not in self._classes:
+                    continue
+                x1, y1, x2, y2 = (float(v) for v in box.xyxy[0])
+                corners = [(left + x1) / size[0], (top + y1) / size[1], (left + x2) / size[0], (top + y2) / size[1]]
+                if (d := clipped(self._classes[name], float(box.conf), *corners)) is not None:
+                    found.append(d)
+        return suppressed(found)
+
+
+def pack_of(weights: Path, licence: str, sha256: str) -> Pack:
+    """A definition for weights that somebody brings: their labels mapped to our classes by name. Raises DetectorError.
+
+    A .pt file is a pickle, which runs what it names when it is loaded: it is, only where its SHA-256 is the one that its maker tells.
+    """
+    if (found := checksum(weights)) != sha256.strip().lower():
+        raise DetectorError(
+            f"{weights}: its SHA-256 is {found}, not the one given; loading a changed file would run what is in it"
+        )
+    tame()
+    try:
+        from ultralytics import YOLO
+    except ImportError as e:
+        raise DetectorError("ultralytics is not installed; run: MINWANG_EXTRAS=ultralytics ./minwang version") from e
+    names = {str(n) for n in YOLO(str(weights)).names.values()}
+    ours = {n: CLASS_OF[n] for n in sorted(names) if n in CLASS_OF} | {n: n for n in sorted(names) if n in Cls.__members__}
+    if not ours:
+        raise DetectorError(f"{weights}: none of its labels ({', '.join(sorted(names))[:200]}) is a class of ours")
+    identity = re.sub(r"[^A-Za-z0-9._-]", "-", weights.stem)[:60]
+    file = PackFile(name=weights.name, bytes=weights.stat().st_size, sha256=checksum(weights))
+    return Pack(
+        id=identity, version=file.sha256[:12], task="detect", format="ultralytics", licence=licence, files=(file,), classes=ours,
+        input=Input(width=640, height=640, colour="rgb", letterbox=True), decoder="library", threshold=0.3, rank=1,
+    )  # fmt: skip
+
+
+def tame() -> None:
+    # Its settings file goes to a folder of its own, not into somebody's home.
+    folder = str(Path(tempfile.gettempdir()) / f"minwang-ultralytics-{os.getuid()}")
+    wanted = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "YOLO_VERBOSE": "false", "YOLO_CONFIG_DIR": folder}
+    for key, value in wanted.items():
+        os.environ.setdefault(key, value)
+    if not _torchvision_works():
+        _stand_in_for_torchvision()
+
+
+def _torchvision_works() -> bool:
+    try:
+        import torchvision  # type: ignore[import-not-found]
+
+        return hasattr(torchvision.ops, "nms") and torchvision.extension._has_ops()
+    except (ImportError, RuntimeError, AttributeError):
+        return False
+
+
+def _stand_in_for_torchvision() -> None:
+    """A module `torchvision` whose only content is NMS, by ultralytics' own pure-torch routine."""
+    for name in [n for n in sys.modules if n.partition(".")[0] == "torchvision"]:
+        del sys.modules[name]
+    package, ops = types.ModuleType("torchvision"), types.ModuleType("torchvision.ops")
+    for module in (package, ops):
+        module.__spec__ = importlib.machinery.ModuleSpec(module.__name__, None)
+        sys.modules[module.__name__] = module
+    package.__version__, package.ops = "0.28.0", ops  # type: ignore[attr-defined]
+
+    def nms(boxes: Any, scores: Any, iou_threshold: float) -> Any:
+        from ultralytics.utils.nms import TorchNMS
+
+        return TorchNMS.nms(boxes, scores, iou_threshold)
+
+    ops.nms = nms  # type: ignore[attr-defined]
+    original = importlib.metadata.version
+    importlib.metadata.version = lambda distribution_name: (
+        "0.28.0" if distribution_name == "torchvision" else original(distribution_name)
+    )

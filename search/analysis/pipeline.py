@@ -1,0 +1,165 @@
+"""What a worker does with a stream's next keyframes: gates, detection, description, tracks.
+
+A pure function of the stream's memory and the keyframes: any worker can do it, and one that crashes or hangs takes
+nothing along but its answer. The memory comes back with the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from core.errors import ProtocolError
+from core.settings import SearchSettings
+from nvr.archive.reader import Keyframe
+from nvr.playback.pictures import Picture, decoded
+from search.analysis.colours import Balance, is_monochrome
+from search.analysis.description import Models, thumbnail
+from search.analysis.detectors.base import Region
+from search.analysis.gop_size_gate import Sizes
+from search.analysis.motion_gate import HEIGHT, WIDTH, Gate
+from search.analysis.riders import things_of
+from search.analysis.tracking import Look, Track, Tracker
+
+SWEEP_MS, SWEEP_UNKNOWN_MS = 30_000, 4_000
+INFRARED_LOOKS = 3  # monochrome pictures in a row
+BETTER = 1.15  # so much better must a picture be to take the place of the last
+MAX_WIDTH = 3840
+_models: Models | None = None
+
+
+@dataclass(slots=True)
+class Memory:
+    """All that is remembered of a stream between two batches; small, and no picture of anybody."""
+
+    camera: int
+    tracker: Tracker
+    gate: Gate = field(default_factory=Gate)
+    sizes: Sizes = field(default_factory=Sizes)
+    balance: Balance = field(default_factory=Balance)
+    monochrome: int = 0
+    looks: int = 0
+    swept_ms: int = 0
+    seen_ms: int = 0
+    last_share: float = 0.0
+
+    @classmethod
+    def new(cls, camera: int) -> Memory:
+        return cls(camera, Tracker(camera))
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the keyframes."""
+
+    keyframes: int = 0
+    quiet: int = 0  # by the sizes, not decoded
+    still: int = 0  # decoded, nothing moved
+    detected: int = 0
+    undecodable: int = 0
+
+
+@dataclass(slots=True)
+class Looked:
+    memory: Memory
+    detector: str
+    tracks: list[Track]  # begun or changed in this batch, the ended ones too
+    counts: Counts
+
+
+def prepare(settings: SearchSettings, folder: Path) -> None:
+    """Initializer of the worker process."""
+    global _models
+    cv2.setNumThreads(1)
+    _models = Models(settings, folder)
+
+
+def models() -> Models:
+    """What `prepare` loaded into this worker."""
+    assert _models is not None, "prepare() runs first"
+    return _models
+
+
+def look(memory: Memory, frames: Sequence[Keyframe]) -> Looked:
+    """Look at keyframes of one stream, oldest first. Runs in a disposable worker."""
+    counts, loaded = Counts(), models()
+    touched: dict[int, Track] = {}
+    for frame in frames:
+        counts.keyframes += 1
+        for track in _one(loaded, memory, frame, counts):
+            touched[track.id] = track
+    return Looked(memory, loaded.detector.name, list(touched.values()), counts)
+
+
+def _one(models: Models, memory: Memory, frame: Keyframe, counts: Counts) -> list[Track]:
+    at_ms = frame.at_us // 1000
+    share = max(0.0, frame.gop_bytes / max(1, len(frame.data)) - 1) if frame.gop_bytes else 0.0
+    # What moves between two keyframes is in the pictures before this one or in those after it.
+    around, memory.last_share = max(share, memory.last_share), share
+    if at_ms - memory.seen_ms < SWEEP_MS and memory.sizes.says_quiet(around):
+        counts.quiet += 1
+        return []
+    try:
+        video = decoded(frame, quick=True)
+    except ProtocolError:
+        counts.undecodable += 1
+        return []
+    memory.looks += 1
+    memory.seen_ms = at_ms
+    moving = memory.gate.look(luma_of(video))
+    if moving is not None and around > 0:
+        memory.sizes.learn(around, event=bool(moving))
+    # Where nobody can say what moved (the first pictures, a change of light) everything is looked at.
+    sweep = at_ms - memory.swept_ms >= (SWEEP_MS if moving is not None else SWEEP_UNKNOWN_MS)
+    if moving == [] and not sweep:
+        counts.still += 1
+        return []
+    memory.swept_ms = at_ms if sweep else memory.swept_ms
+    counts.detected += 1
+    return detect(models, memory, at_ms, bgr_of(video), moving or [], sweep=sweep)
+
+
+def detect(
+    models: Models, memory: Memory, at_ms: int, picture: Picture, moving: Sequence[Region], *, sweep: bool
+) -> list[Track]:
+    """What is on one decoded picture, taken into the camera's tracks."""
+    small = np.asarray(cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
+    memory.monochrome = memory.monochrome + 1 if is_monochrome(small) else 0
+    infrared = memory.monochrome >= min(INFRARED_LOOKS, memory.looks)
+    if not infrared:
+        memory.balance.learn(small)
+    memory.tracker.aspect = picture.shape[1] / picture.shape[0]
+    things = things_of(models.detector.detect(picture, moving, sweep=sweep))
+    looks = [models.look(picture, thing, memory.balance, infrared=infrared) for thing in things]
+    tracks = memory.tracker.update(at_ms, looks)
+    for track, one in zip(tracks, looks, strict=True):
+        _keep_best(track, at_ms, picture, one)
+    return tracks
+
+
+def _keep_best(track: Track, at_ms: int, picture: Picture, one: Look) -> None:
+    if one.quality <= track.best_quality * BETTER:
+        return
+    d = one.whole
+    track.best_quality, track.best_ms, track.best_box = one.quality, at_ms, (d.x, d.y, d.w, d.h)
+    track.thumbnail = thumbnail(picture, d)
+
+
+def luma_of(video: av.VideoFrame) -> Picture:
+    """The Y plane as it lies in the decoder's buffer, without a copy where the format is planar."""
+    if not video.format.name.startswith(("yuv", "nv12", "gray")) or "10" in video.format.name:
+        return np.asarray(video.reformat(format="gray").to_ndarray(), np.uint8)
+    plane = video.planes[0]
+    return np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: video.height, : video.width]
+
+
+def bgr_of(video: av.VideoFrame) -> Picture:
+    """H×W×3, at most 3840 wide."""
+    if video.width > MAX_WIDTH:
+        video = video.reformat(MAX_WIDTH, round(video.height * MAX_WIDTH / video.width / 2) * 2, format="bgr24")
+    return np.asarray(video.to_ndarray(format="bgr24"), np.uint8)

@@ -1,0 +1,53 @@
+"""From detections to things: a person on a two-wheeler is one rider, described by what he wears and what he rides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from search.analysis.detectors.base import Detection, both
+from search.vocabulary import Cls
+
+TWO_WHEELERS = frozenset({int(Cls.two_wheeler), int(Cls.bicycle), int(Cls.ebike)})
+VEHICLES = frozenset(int(c) for c in (Cls.vehicle, Cls.car, Cls.van, Cls.truck, Cls.bus, Cls.tricycle))
+PEOPLE = frozenset({int(Cls.person), int(Cls.rider)})
+MOST = 200  # things in one picture
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """`whole`: its box and class; `body`: the person in it, where there is one."""
+
+    whole: Detection
+    body: Detection
+
+
+def things_of(found: Sequence[Detection]) -> list[Thing]:
+    """Riders joined, the rest as they are; the surest first, at most MOST."""
+    wheels = [d for d in found if d.cls in TWO_WHEELERS]
+    people = sorted((d for d in found if d.cls == Cls.person), key=lambda d: -d.score)
+    made: list[Thing] = []
+    ridden: set[Detection] = set()
+    for person in people:
+        mount = next((w for w in sorted(wheels, key=lambda w: -both(w, person)) if w not in ridden and _rides(person, w)), None)
+        if mount is None:
+            made.append(Thing(person, person))
+        else:
+            ridden.add(mount)
+            made.append(Thing(_union(person, mount), person))
+    made += [Thing(d, d) for d in found if d.cls != Cls.person and d not in ridden]
+    return sorted(made, key=lambda t: -t.whole.score)[:MOST]
+
+
+def _rides(person: Detection, wheels: Detection) -> bool:
+    """Over the saddle: his middle within its width, his feet between its upper third and the ground under it."""
+    middle, feet = person.x + person.w / 2, person.y + person.h
+    within = wheels.x - 0.15 * wheels.w <= middle <= wheels.x + 1.15 * wheels.w
+    above = wheels.y + 0.3 * wheels.h <= feet <= wheels.y + 1.15 * wheels.h and person.y < wheels.y + 0.35 * wheels.h
+    return within and above and both(person, wheels) > 0.15 * person.w * person.h
+
+
+def _union(person: Detection, wheels: Detection) -> Detection:
+    x1, y1 = min(person.x, wheels.x), min(person.y, wheels.y)
+    x2, y2 = max(person.x + person.w, wheels.x + wheels.w), max(person.y + person.h, wheels.y + wheels.h)
+    return Detection(Cls.rider, max(person.score, wheels.score), x1, y1, x2 - x1, y2 - y1)

@@ -1,0 +1,253 @@
+"""Tracks from keyframes alone: who on this picture is who on the last one, two seconds ago.
+
+Assignment (Hungarian) by how alike two looks are and how far the feet went for the time between, in the thing's own
+heights. Below 5 pictures a second this keeps identities that overlap of boxes loses (research, 5). A track is a
+sighting: it grows while the thing is seen, and rests when it is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from search.analysis.colours import Floats
+from search.analysis.detectors.base import Detection
+from search.analysis.embedders import Vector
+from search.analysis.riders import TWO_WHEELERS, VEHICLES
+from search.store import ids
+from search.store.rows import MAX_PATH, UNIT, Point, cell_bit
+from search.vocabulary import Attribute, Cls, Colour, Direction, Speed
+
+GONE_MS, GONE_ONCE_MS, GONE_STILL_MS = 12_000, 35_000, 95_000  # what stands is looked for every 30 s only
+REACH_ON_FOOT, REACH_ON_WHEELS = 2.2, 7.0  # heights a second
+SLACK = 0.9  # heights, whatever the time
+ALIKE_PACK, ALIKE_HISTOGRAM = 0.25, 0.45  # less is somebody else
+APPEARANCE, DISTANCE = 1.0, 0.45  # weights in the cost of a match
+MEAN_OF = 8  # looks in the running vector
+STILL = 0.6  # heights of displacement
+FAST, BRISK = 2.6, 1.3  # heights a second
+_KINDS = ({int(Cls.person), int(Cls.rider), *TWO_WHEELERS}, set(VEHICLES), {int(Cls.dog), int(Cls.animal)})
+
+
+@dataclass(slots=True)
+class Look:
+    """One thing on one keyframe, described."""
+
+    whole: Detection
+    vector: Vector
+    embedder: str
+    upper: Floats | None  # 13 sums by colour; None under infra-red
+    lower: Floats | None
+    tone: int = 0
+    attributes: dict[Attribute, float] = field(default_factory=dict)
+    cls: int | None = None  # a finer class that a pack is sure of
+    colour: int | None = None
+    quality: float = 0.0
+    plate: str = ""
+
+
+@dataclass(slots=True)
+class Track:
+    """What is known of one thing on one camera so far."""
+
+    id: int
+    last_ms: int
+    points: list[Point]
+    votes: dict[int, float]
+    vector: Vector
+    embedder: str
+    looks: int = 1
+    score: float = 0.0
+    upper: Floats = field(default_factory=lambda: np.zeros(len(Colour)))
+    lower: Floats = field(default_factory=lambda: np.zeros(len(Colour)))
+    coloured: int = 0
+    tones: list[int] = field(default_factory=list)
+    attributes: dict[Attribute, tuple[float, int]] = field(default_factory=dict)
+    cells: int = 0  # of the whole way, as bits
+    plate: str = ""
+    best_quality: float = -1.0
+    best_ms: int = 0
+    best_box: tuple[float, float, float, float] = (0, 0, 0, 0)
+    thumbnail: bytes | None = None  # a better one than is stored
+    place: int = -1  # of its vector in the day's shard
+    thumb: tuple[int, int] = (-1, 0)  # place and size of its picture in the day's pack file
+    changed: bool = True
+    stored: bool = False
+    close_vector: Vector | None = None
+    closed_up: bool = False  # a picture from the main stream was asked for
+    told: tuple[int, ...] = ()  # what the watch list last heard
+
+    def take_closeup(self, look: Look, thumbnail: bytes) -> None:
+        """A better look at it, at no new moment: its picture, its vector, what it wears."""
+        self.thumbnail, self.best_quality, self.changed = thumbnail, max(self.best_quality, look.quality, 1.0), True
+        self.close_vector = look.vector if look.embedder == self.embedder else None
+        if look.upper is not None and look.lower is not None:
+            self.upper, self.lower = self.upper + look.upper * 2, self.lower + look.lower * 2
+            self.coloured += 1
+        for attribute, value in look.attributes.items():
+            self.attributes[attribute] = (value * 2, 2)
+        self.plate = look.plate or self.plate
+
+    def shown(self) -> Vector:
+        """The vector by which it is found again: of the main stream's picture where there is one."""
+        return self.vector if self.close_vector is None else self.close_vector
+
+    @property
+    def first_ms(self) -> int:
+        return ids.milliseconds(self.id)
+
+    @property
+    def cls(self) -> int:
+        """The class most voted for, 'something moved' being no vote; what rolls has a rider."""
+        best = max(self.votes, key=lambda c: (c != Cls.unknown, self.votes[c]))
+        moved = self.looks > 1 and self.displacement()[0] > STILL * 1.5
+        return int(Cls.rider) if best in TWO_WHEELERS and moved else best
+
+    def displacement(self, aspect: float = 16 / 9) -> tuple[float, float, float]:
+        """(distance in heights, x, y in parts of the picture's height) from the first point to the last."""
+        first, last = self.points[0], self.points[-1]
+        dx, dy = (last.x - first.x) / UNIT * aspect, (last.y - first.y) / UNIT
+        height = max(1, (first.h + last.h) / 2) / UNIT
+        return float(np.hypot(dx, dy)) / height, dx, dy
+
+    def direction(self) -> Direction:
+        distance, dx, dy = self.displacement()
+        if distance < STILL:
+            return Direction.still
+        return Direction(1 + round(float(np.degrees(np.arctan2(dy, dx))) % 360 / 45) % 8)
+
+    def speed(self) -> Speed:
+        seconds = (self.points[-1].at_ms - self.points[0].at_ms) / 1000
+        distance = self.displacement()[0]
+        if distance < STILL or seconds <= 0:
+            return Speed.still
+        pace = distance / seconds
+        return Speed.fast if pace > FAST else Speed.brisk if pace > BRISK else Speed.slow
+
+    def gone(self, at_ms: int) -> bool:
+        away = at_ms - self.last_ms
+        if self.looks == 1:  # it may stand: whoever looks for that comes by in half a minute
+            return away > GONE_ONCE_MS
+        return away > (GONE_STILL_MS if self.speed() == Speed.still else GONE_MS)
+
+
+class Tracker:
+    """The tracks of one camera."""
+
+    def __init__(self, camera: int, aspect: float = 16 / 9):
+        self._camera = camera
+        self.aspect = aspect
+        self.tracks: list[Track] = []
+
+    def update(self, at_ms: int, looks: Sequence[Look]) -> list[Track]:
+        """Take in what a keyframe shows; the track of each look, in their order."""
+        self.tracks = [t for t in self.tracks if not t.gone(at_ms)]
+        matched = self._match(at_ms, looks)
+        found: list[Track] = []
+        for j, look in enumerate(looks):
+            track = matched.get(j)
+            if track is None:
+                track = _begun(ids.compose(at_ms, self._camera, min(j, ids.MAX_COUNT - 1)), at_ms, look)
+                self.tracks.append(track)
+            else:
+                _extend(track, at_ms, look)
+            found.append(track)
+        return found
+
+    def _match(self, at_ms: int, looks: Sequence[Look]) -> dict[int, Track]:
+        if not looks or not self.tracks:
+            return {}
+        costs = np.full((len(self.tracks), len(looks)), np.inf)
+        for i, track in enumerate(self.tracks):
+            for j, look in enumerate(looks):
+                costs[i, j] = self._cost(track, at_ms, look)
+        # Here, because the console imports this module too and matches nothing: 0.3 s of every start's CPU.
+        from scipy.optimize import linear_sum_assignment
+
+        finite = np.where(np.isfinite(costs), costs, 1e6)
+        rows, columns = linear_sum_assignment(finite)
+        return {int(j): self.tracks[i] for i, j in zip(rows, columns, strict=True) if np.isfinite(costs[i, j])}
+
+    def _cost(self, track: Track, at_ms: int, look: Look) -> float:
+        """Of taking the look for the track's next one; infinite where it cannot be."""
+        if at_ms <= track.last_ms or not _same_kind(track, look):
+            return float("inf")
+        seconds = (at_ms - track.last_ms) / 1000
+        x, y = self._expected(track, seconds)
+        last = track.points[-1]
+        height = max(last.h / UNIT, look.whole.h) or 1e-6
+        foot_x, foot_y = look.whole.x + look.whole.w / 2, look.whole.y + look.whole.h
+        distances = [
+            float(np.hypot((foot_x - px) * self.aspect, foot_y - py)) / height
+            for px, py in ((x, y), (last.x / UNIT, last.y / UNIT))
+        ]
+        on_foot = max(track.votes, key=lambda c: track.votes[c]) == Cls.person and look.whole.cls == Cls.person
+        # After a while only what stood still is the same thing still.
+        reach = SLACK + (REACH_ON_FOOT if on_foot else REACH_ON_WHEELS) * (seconds if seconds * 1000 <= GONE_MS else 0)
+        same = track.embedder == look.embedder
+        alike = float(track.vector @ look.vector) if same else 0.5
+        least = ALIKE_HISTOGRAM if look.embedder.startswith("lab-") else ALIKE_PACK
+        if min(distances) > reach or alike < least:
+            return float("inf")
+        grown = abs(float(np.log(max(look.whole.h, 1e-6) * UNIT / max(last.h, 1))))
+        if grown > 0.7 + 0.15 * seconds:
+            return float("inf")
+        return APPEARANCE * (1 - alike) + DISTANCE * min(distances) / reach + 0.1 * grown
+
+    def _expected(self, track: Track, seconds: float) -> tuple[float, float]:
+        """Where it would be if it went on; over a long pause nobody knows."""
+        last = track.points[-1]
+        if len(track.points) < 2 or seconds > 4:
+            return last.x / UNIT, last.y / UNIT
+        before = track.points[-2]
+        step = min(2.0, seconds * 1000 / max(1, last.at_ms - before.at_ms))
+        return (last.x + (last.x - before.x) * step) / UNIT, (last.y + (last.y - before.y) * step) / UNIT
+
+
+def _same_kind(track: Track, look: Look) -> bool:
+    mine = max(track.votes, key=lambda c: track.votes[c])
+    unknown = int(Cls.unknown)
+    return mine == look.whole.cls or unknown in (mine, look.whole.cls) or any(mine in k and look.whole.cls in k for k in _KINDS)
+
+
+def _begun(number: int, at_ms: int, look: Look) -> Track:
+    track = Track(number, at_ms, [], {}, look.vector, look.embedder, looks=0)
+    _take(track, at_ms, look)
+    return track
+
+
+def _extend(track: Track, at_ms: int, look: Look) -> None:
+    _take(track, at_ms, look)
+    if track.embedder == look.embedder:
+        mean = track.vector + (look.vector - track.vector) / min(track.looks, MEAN_OF)
+        track.vector = np.asarray(mean / max(1e-9, float(np.linalg.norm(mean))), np.float32)
+    if len(track.points) > 2 * MAX_PATH:
+        track.points = [*track.points[:-1:2], track.points[-1]]
+
+
+def _take(track: Track, at_ms: int, look: Look) -> None:
+    d = look.whole
+    track.last_ms, track.looks, track.changed = at_ms, track.looks + 1, True
+    track.score = max(track.score, d.score)
+    track.points.append(
+        Point(at_ms, round((d.x + d.w / 2) * UNIT), round(min(1.0, d.y + d.h) * UNIT), max(1, round(d.h * UNIT)))
+    )
+    track.cells |= cell_bit(d.x + d.w / 2, min(1.0, d.y + d.h)) & 2**64 - 1
+    # A pack that looked at the crop knows the kind better than the detector.
+    cls = look.cls if look.cls is not None else d.cls
+    track.votes[cls] = track.votes.get(cls, 0.0) + (1.5 if look.cls is not None else d.score)
+    if look.upper is not None and look.lower is not None:
+        weight = 0.25 + look.quality
+        track.upper = track.upper + look.upper * weight
+        track.lower = track.lower + look.lower * weight
+        track.coloured += 1
+    if look.colour is not None:
+        track.upper[look.colour] += 1.0
+    if look.tone:
+        track.tones = [*track.tones[-8:], look.tone]
+    for attribute, value in look.attributes.items():
+        total, count = track.attributes.get(attribute, (0.0, 0))
+        track.attributes[attribute] = (total + value, count + 1)
+    track.plate = look.plate or track.plate

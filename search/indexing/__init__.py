@@ -1,0 +1,1 @@
+"""Indexing: reads the recording log, analyses keyframes, stores sightings."""

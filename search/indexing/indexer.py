@@ -1,0 +1,344 @@
+"""The indexer: a reader of the recording log with its own position in every stream.
+
+It never slows the recorder, goes on after a crash where it stopped, and can be sent over last week again with a better
+pack. Cameras that somebody is looked for on come first; where time is short, quiet cameras are passed over and it is said
+so. A keyframe that crashes or holds its worker is passed over alone; a stream that does it again and again is put in
+quarantine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+
+from cameras.registry import registry
+from cameras.tables import Camera, Stream
+from core import events
+from core.clock import Clock, to_microseconds
+from core.database import Database
+from core.errors import ProtocolError
+from core.settings import SearchSettings
+from core.tasks import run_all
+from nvr.archive.reader import ArchiveReader, Keyframe
+from nvr.playback.decode_pool import DecodePool
+from search.analysis import best_shot
+from search.analysis import pipeline as worker
+from search.analysis.pipeline import Counts, Looked, Memory
+from search.analysis.tracking import Track
+from search.query.sightings import recalled, sighting_of, told
+from search.store import camera_numbers, ids, thumbnails, vectors
+from search.store.rows import Sighting
+from search.store.sighting_store import Batch, Days
+from search.tables import STRIKES, IndexState
+
+log = logging.getLogger(__name__)
+
+STEP_US = 200_000  # a closed segment's index may differ from the open file's by some ms
+BEHIND_US = 600 * 1_000_000  # further behind than this, quiet cameras are passed over
+QUIET_SHARE = 0.1  # of a camera's looks with something in them: below, it is a quiet one
+MOST_CLOSEUPS, MOST_WAITING = 8, 200  # in one go; of one stream
+SUB_HEIGHT = 480  # pixels, about: how much larger the main stream shows somebody is known once it is decoded
+FIRST_US = 60 * 1_000_000  # how far back a stream begins that was never read
+
+
+@dataclass(slots=True)
+class Reading:
+    """One stream as this process reads it."""
+
+    position_us: int
+    memory: Memory
+    counts: Counts = field(default_factory=Counts)
+    strikes: int = 0
+    skipped: int = 0
+    free_us: int = 0  # the newest picture is whole from here on: what lies before was decoded for it
+    dirty: bool = False
+    waiting: dict[int, Track] = field(default_factory=dict)  # stored, without a picture from the main stream yet
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A stretch of time, µs UTC, to be read once more; `label` names the pack. An interrupted run goes on where it was."""
+
+    start_us: int
+    end_us: int
+    label: str
+
+    def key(self, stream: str) -> str:
+        return f"{stream}~{self.start_us}~{self.label}"[:150]
+
+
+class Indexer:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        days: Days,
+        pool: DecodePool,
+        settings: SearchSettings,
+        again: Again | None = None,
+    ):
+        """`again`: a stretch that is read once more and replaced, instead of what is new."""
+        self._database, self._clock, self._days, self._pool = database, clock, days, pool
+        self._settings, self._again = settings, again
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._giving = asyncio.Lock()
+        self._reader = ArchiveReader(database, clock)
+        self._readings: dict[str, Reading] = {}
+        self._positions: dict[str, int] | None = None
+        self._packs: dict[str, int] = {}
+        self._detector = ""
+
+    async def run_once(self, start_us: int | None = None, urgent: Collection[str] | None = ()) -> int:
+        """Index the next batch of every stream; returns the number of sightings begun or changed.
+
+        `start_us` begins there where a stream has no position yet (default: its newest minute). `urgent`: villages
+        that somebody is looked for in, None for the whole town; their cameras come first and are never passed over.
+        """
+        async with self._database.reading() as session:
+            cameras = await registry.cameras(session)
+        streams = [(c, s) for c in cameras if (s := registry.watched_stream(c)) is not None]
+        # Those that somebody is looked for on, then those furthest behind.
+        order = sorted(streams, key=lambda cs: (not _hurries(cs[0], urgent), self._known_position(cs[1].id)))
+        waiting = asyncio.Queue[tuple[Camera, Stream]](len(order) or 1)
+        for one in order:
+            waiting.put_nowait(one)
+        totals = await run_all(*(self._work(waiting, start_us, urgent) for _ in range(self._settings.processes)))
+        await self._report()
+        return sum(totals)
+
+    async def _work(
+        self, waiting: asyncio.Queue[tuple[Camera, Stream]], start_us: int | None, urgent: Collection[str] | None
+    ) -> int:
+        total = 0
+        while not waiting.empty():
+            camera, stream = waiting.get_nowait()
+            total += await self.index_stream(camera, stream, start_us, may_skip=not _hurries(camera, urgent))
+        return total
+
+    def positions(self) -> dict[str, int]:
+        """How far this process has read each stream, µs UTC."""
+        return {stream: r.position_us for stream, r in self._readings.items()}
+
+    def _known_position(self, stream: str) -> int:
+        return self._readings[stream].position_us if stream in self._readings else 0
+
+    async def index_stream(self, camera: Camera, stream: Stream, start_us: int | None = None, *, may_skip: bool = False) -> int:
+        """Index the next batch of one stream; returns the number of sightings begun or changed."""
+        now_us = to_microseconds(self._clock.now())
+        reading = await self._reading(camera, stream, start_us if start_us is not None else now_us - FIRST_US)
+        if reading.strikes >= STRIKES:
+            return 0
+        end_us = min(self._again.end_us if self._again else now_us + 5_000_000, now_us + 5_000_000)
+        if may_skip and now_us - reading.position_us > BEHIND_US and _is_quiet(reading):
+            await self._pass_over(stream, reading, now_us)
+        begin_us = max(reading.position_us + STEP_US, reading.free_us)
+        frames = await self._reader.keyframes(stream.id, begin_us, end_us, self._settings.batch)
+        frames = _of_one_day(frames)
+        if not frames:
+            return 0
+        looked, failed = await self._look(reading.memory, frames)
+        if failed:
+            await self._strike(camera, stream, reading, failed)
+        else:
+            reading.strikes = 0
+        changed = await self._store(stream, looked, reading, frames[-1].at_us)
+        reading.memory, reading.position_us, reading.dirty = looked.memory, frames[-1].at_us, True
+        reading.free_us = frames[-1].whole_us + 1
+        _add(reading.counts, looked.counts)
+        await self._closeups(camera, stream, reading, looked.tracks)
+        return changed
+
+    async def _closeups(self, camera: Camera, stream: Stream, reading: Reading, touched: Sequence[Track]) -> None:
+        """Better pictures from the main stream of those who have gone, or have been there for a while."""
+        main = next((s for s in camera.streams if s.kind == "main" and s.record), None)
+        if stream.kind != "sub" or main is None:
+            return
+        reading.waiting |= {t.id: t for t in touched if not t.closed_up}
+        position_ms = reading.position_us // 1000
+        for track in [t for t in reading.waiting.values() if best_shot.due(t, position_ms)][:MOST_CLOSEUPS]:
+            del reading.waiting[track.id]
+            live = next((t for t in reading.memory.tracker.tracks if t.id == track.id), track)
+            live.closed_up = True
+            frame = await self._reader.keyframe_at(main.id, live.best_ms * 1000)
+            if frame is None or (where := best_shot.wanted(live, frame.at_us // 1000, SUB_HEIGHT)) is None:
+                continue
+            try:
+                memory = reading.memory
+                better = await self._pool.run(best_shot.take, frame, where, memory.balance, memory.monochrome > 0)
+            except ProtocolError as e:
+                log.error("%s: no picture was taken from it: %s", main.id, e)
+                continue
+            if better is not None:
+                live.take_closeup(better.look, better.thumbnail)
+                row = await self._row(live, self._detector)
+                await asyncio.to_thread(self._write, Batch(stream.id, 0), [(live, row)], self._names())
+        for number in list(reading.waiting)[: max(0, len(reading.waiting) - MOST_WAITING)]:
+            del reading.waiting[number]
+
+    async def again(self, cameras: Sequence[Camera]) -> int:
+        """Read the stretch of each camera once more to its end; returns the number of sightings written."""
+        assert self._again is not None
+        total = 0
+        for camera in cameras:
+            stream = registry.watched_stream(camera)
+            if stream is None:
+                continue
+            before = -1
+            while (reading := self._readings.get(stream.id)) is None or reading.position_us != before:
+                before = reading.position_us if reading else -1
+                total += await self.index_stream(camera, stream, self._again.start_us)
+            await asyncio.to_thread(self._days.forget, self._again.key(stream.id))
+            await self._report()
+        return total
+
+    async def _reading(self, camera: Camera, stream: Stream, start_us: int) -> Reading:
+        found = self._readings.get(stream.id)
+        if self._positions is None:
+            self._positions = await asyncio.to_thread(self._days.positions)
+        number = self._numbers.get((camera.id, camera.village))
+        if number is None:
+            # One after the other: two that take a number at once would take the same.
+            async with self._giving, self._database.session() as session:
+                number = await camera_numbers.of_camera(session, camera.id, camera.village)
+            self._numbers[camera.id, camera.village] = number
+        if found is None:
+            async with self._database.reading() as session:
+                state, names = await session.get(IndexState, stream.id), await camera_numbers.packs(session)
+            position = self._positions.get(self._again.key(stream.id) if self._again else stream.id, start_us)
+            memory = Memory.new(number)
+            memory.tracker.tracks = await asyncio.to_thread(recalled, self._days, number, position // 1000, names)
+            strikes = state.strikes if state and not self._again else 0
+            found = self._readings[stream.id] = Reading(position, memory, strikes=strikes)
+        elif found.memory.camera != number:  # it moved to another village: whom it sees from now on is seen there
+            found.memory = Memory.new(number)
+        return found
+
+    async def _look(self, memory: Memory, frames: Sequence[Keyframe]) -> tuple[Looked, list[str]]:
+        """A batch in one go; where that crashes or hangs, keyframe by keyframe, so that one bad one costs itself only."""
+        try:
+            return await self._pool.run(worker.look, memory, frames), []
+        except ProtocolError as e:
+            if len(frames) == 1:
+                return Looked(memory, "", [], Counts(keyframes=1, undecodable=1)), [str(e)]
+        whole, failed = Looked(memory, "", [], Counts()), list[str]()
+        touched: dict[int, Track] = {}
+        for frame in frames:
+            part, reasons = await self._look(whole.memory, [frame])
+            failed += reasons
+            touched |= {t.id: t for t in part.tracks}
+            _add(whole.counts, part.counts)
+            whole.memory, whole.detector = part.memory, part.detector or whole.detector
+        # Each answer is a copy: what is stored must be what goes on in the memory.
+        live = {t.id: t for t in whole.memory.tracker.tracks}
+        whole.tracks = [live.get(number, track) for number, track in touched.items()]
+        return whole, failed
+
+    async def _store(self, stream: Stream, looked: Looked, reading: Reading, position_us: int) -> int:
+        changed, self._detector = [t for t in looked.tracks if t.changed], looked.detector or self._detector
+        rows = [(t, await self._row(t, looked.detector)) for t in changed]
+        batch = Batch(stream.id, position_us)
+        if self._again is not None:
+            batch.stream = self._again.key(stream.id)
+            batch.replace = (reading.memory.camera, reading.position_us // 1000 + 1, position_us // 1000 + 1)
+        await asyncio.to_thread(self._write, batch, rows, self._names())
+        return len(rows)
+
+    def _names(self) -> dict[int, str]:
+        return {number: name for name, number in self._packs.items()}
+
+    async def _row(self, track: Track, detector: str) -> Sighting:
+        for name in (detector, track.embedder):
+            if name not in self._packs:
+                async with self._giving, self._database.session() as session:
+                    self._packs[name] = await camera_numbers.of_pack(session, name)
+        return sighting_of(track, self._packs[detector], self._packs[track.embedder])
+
+    def _write(self, mine: Batch, rows: list[tuple[Track, Sighting]], names: dict[int, str]) -> None:
+        """Pictures and vectors first, then rows and position in one transaction: what a crash leaves is unused bytes."""
+        batches = {ids.day_of(mine.position_us // 1000): mine} if mine.position_us else {}
+        for track, row in rows:
+            day = ids.day_of(row.start_ms)
+            batch = batches.setdefault(day, Batch(mine.stream, 0))
+            folder = self._days.place(day)
+            if track.thumbnail is not None:
+                track.thumb = thumbnails.append(folder, [track.thumbnail])[0]
+                track.place = vectors.append(folder, row.embedder, names[row.embedder], [row.id], track.shown()[None])[0]
+                track.thumbnail = None
+            row.thumb, row.thumb_size = track.thumb
+            row.vector = track.place
+            (batch.changed if track.stored else batch.new).append(row)
+            if track.told != told(row):
+                track.told = told(row)
+                batch.fresh += [row.id] if self._again is None else []
+            track.stored, track.changed = True, False
+        for day in sorted(batches):  # yesterday's tracks that go on, then today's with the position
+            self._days.write(day, [batches[day]])
+
+    async def _strike(self, camera: Camera, stream: Stream, reading: Reading, reasons: Sequence[str]) -> None:
+        log.error("%s: %d keyframes were passed over: %s", stream.id, len(reasons), reasons[0])
+        reading.strikes += 1
+        reading.dirty = True
+        if reading.strikes >= STRIKES:
+            async with self._database.session() as session:
+                events.append(
+                    session,
+                    self._clock.now(),
+                    "stream.quarantined",
+                    village=camera.village,
+                    camera=camera.id,
+                    reason=reasons[0],
+                )
+
+    async def _pass_over(self, stream: Stream, reading: Reading, now_us: int) -> None:
+        missed_us = now_us - FIRST_US - reading.position_us
+        log.warning(
+            "%s: %d s are passed over: too little time, and the camera is a quiet one", stream.id, missed_us // 1_000_000
+        )
+        reading.skipped += missed_us // 1_000_000
+        reading.position_us = now_us - FIRST_US
+
+    async def _report(self) -> None:
+        """What each stream's reader did, for people to read."""
+        dirty = [(s, r) for s, r in self._readings.items() if r.dirty]
+        if not dirty:
+            return
+        async with self._database.session() as session:
+            known = {r.stream: r for r in await session.scalars(select(IndexState))}
+            for stream, reading in dirty:
+                row = known.get(stream)
+                if row is None:
+                    row = IndexState(stream=stream, keyframes=0, decoded=0, detected=0, undecodable=0, skipped=0)
+                    session.add(row)
+                row.position_us, row.strikes = reading.position_us, reading.strikes
+                row.keyframes += reading.counts.keyframes
+                row.decoded += reading.counts.keyframes - reading.counts.quiet
+                row.detected += reading.counts.detected
+                row.undecodable += reading.counts.undecodable
+                row.skipped += reading.skipped
+                reading.counts, reading.skipped, reading.dirty = Counts(), 0, False
+
+
+def _hurries(camera: Camera, urgent: Collection[str] | None) -> bool:
+    return urgent is None or camera.village in urgent
+
+
+def _is_quiet(reading: Reading) -> bool:
+    memory = reading.memory
+    return len(memory.tracker.tracks) == 0 and memory.sizes.share_of_events() < QUIET_SHARE
+
+
+def _of_one_day(frames: Sequence[Keyframe]) -> list[Keyframe]:
+    """Keyframes up to midnight UTC: a position stands beside the sightings of its own day."""
+    if not frames:
+        return []
+    first = ids.day_of(frames[0].at_us // 1000)
+    return [f for f in frames if ids.day_of(f.at_us // 1000) == first]
+
+
+def _add(total: Counts, part: Counts) -> None:
+    for name in ("keyframes", "quiet", "still", "detected", "undecodable"):
+        setattr(total, name, getattr(total, name) + getattr(part, name))

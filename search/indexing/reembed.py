@@ -1,0 +1,129 @@
+"""A new pack for recognising people: what was seen before gets its vectors from the thumbnails, in the background.
+
+Vectors of different packs never meet: each has files of its own, a sighting says whose vector it has. What is written is
+read again before a sighting names it; a re-embedding that did not happen is never called done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import cv2
+import numpy as np
+import sqlalchemy as sa
+
+from core.database import Database
+from core.errors import ProtocolError, StorageError
+from nvr.playback.decode_pool import DecodePool
+from search.analysis import pipeline
+from search.analysis.embedders import Vector
+from search.models import Pack, Shelf
+from search.store import camera_numbers, thumbnails, vectors
+from search.store.rows import SIGHTING, Sighting
+from search.store.sighting_store import Batch, Days
+from search.vocabulary import Cls
+
+log = logging.getLogger(__name__)
+MARGIN = 0.12 / 1.24  # of a thumbnail: what search.analysis.description leaves around the thing
+AT_ONCE = 100
+_c = SIGHTING.c
+
+
+class Reembedder:
+    def __init__(self, database: Database, days: Days, pool: DecodePool, shelf: Shelf, embedder: str):
+        self._database, self._days, self._pool, self._shelf, self._embedder = database, days, pool, shelf, embedder
+        self._state, self._number = -1, 0
+        self._pack: Pack | None = None
+        self._done: set[str] = set()  # days in which nothing waits for this pack: what is new has its vectors already
+
+    async def run_once(self, most: int = AT_ONCE) -> int:
+        """Re-embed some of the newest sightings that have another pack's vector; returns how many."""
+        await self._choose()
+        if self._pack is None:
+            return 0
+        day, rows = await asyncio.to_thread(self._waiting, self._number, [int(Cls[c]) for c in self._pack.applies_to], most)
+        if not rows:
+            return 0
+        pictures = await asyncio.to_thread(self._pictures, day, rows)
+        made: list[Vector | None]
+        try:
+            name, made = await self._pool.run(embed, [p for _, p in pictures])
+            if name != self._pack.name:  # a worker from before the pack came: there will be a new one soon
+                return 0
+        except ProtocolError as e:
+            log.error("%d thumbnails of %s could not be embedded: %s", len(pictures), day, e)
+            made = [None] * len(pictures)
+        done = [(s, v) for (s, _), v in zip(pictures, made, strict=True) if v is not None]
+        await asyncio.to_thread(
+            self._write, day, self._number, self._pack.name, done, [s for s in rows if s.id not in {d.id for d, _ in done}]
+        )
+        return len(done)
+
+    async def _choose(self) -> None:
+        """The pack for people, looked for anew when the shelf has changed."""
+        state = await asyncio.to_thread(self._shelf.state)
+        if state == self._state:
+            return
+        chosen = await asyncio.to_thread(self._shelf.chosen, "embed", self._embedder)
+        if chosen is not None:
+            async with self._database.session() as session:
+                self._number = await camera_numbers.of_pack(session, chosen.pack.name)
+        self._state, self._pack = state, chosen.pack if chosen else None
+        self._done.clear()
+
+    def _waiting(self, number: int, classes: list[int], most: int) -> tuple[str, list[Sighting]]:
+        for day in self._days.days():
+            if day in self._done:
+                continue
+            query = sa.select(SIGHTING).where(_c.cls.in_(classes), _c.embedder.not_in([number, 0]), _c.thumb >= 0).limit(most)
+            if rows := self._days.sightings(day, query):
+                return day, rows
+            self._done.add(day)
+        return "", []
+
+    def _pictures(self, day: str, rows: list[Sighting]) -> list[tuple[Sighting, bytes]]:
+        found = []
+        for s in rows:
+            try:
+                found.append((s, thumbnails.read(self._days.place(day), s.thumb, s.thumb_size)))
+            except OSError:
+                continue
+        return found
+
+    def _write(
+        self,
+        day: str,
+        number: int,
+        name: str,
+        done: list[tuple[Sighting, Vector]],
+        lost: list[Sighting],
+    ) -> None:
+        """Vectors, then a look at them, then the rows. Raises StorageError where what was written is not there."""
+        folder = self._days.place(day)
+        if done:
+            values = np.stack([v for _, v in done])
+            places = vectors.append(folder, number, name, [s.id for s, _ in done], values)
+            shard = vectors.open_shard(folder, number)
+            if shard is None or [int(shard.ids[p]) for p in places] != [s.id for s, _ in done]:
+                raise StorageError(f"{folder}: the vectors that were written are not there; nothing was changed")
+            for (s, _), place in zip(done, places, strict=True):
+                s.embedder, s.vector = number, place
+        for s in lost:  # without a picture to look at: not asked again, found by words as before
+            s.embedder, s.vector = 0, -1
+        self._days.write(day, [Batch("", 0, changed=[*(s for s, _ in done), *lost])])
+
+
+def embed(pictures: list[bytes]) -> tuple[str, list[Vector | None]]:
+    """The pack for people that this worker has, and its vectors of thumbnails. Runs in a worker."""
+    people = pipeline.models().people
+    found: list[Vector | None] = []
+    for content in pictures:
+        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        if people is None or picture is None:
+            found.append(None)
+            continue
+        height, width = picture.shape[:2]
+        y, x = round(height * MARGIN), round(width * MARGIN)
+        found.append(people.of(np.asarray(picture[y : max(y + 1, height - y), x : max(x + 1, width - x)], np.uint8)))
+    return people.name if people is not None else "", found

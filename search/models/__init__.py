@@ -1,0 +1,1 @@
+"""Installed models: definition of a model pack, and the registry of packs."""

@@ -1,0 +1,170 @@
+"""The shelf of packs: `<data>/models/<id>@<version>/`. Nothing is fetched unless a person asks for it by name."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from core.errors import DetectorError, NotFoundError, UsageError
+from search.models.definition import FILE, Pack, PackFile, checksum, faults_of, read
+
+KNOWN = Path(__file__).parent / "known"
+PULL_SECONDS = 600
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    pack: Pack
+    folder: Path
+
+    def verify(self) -> None:
+        """Raises DetectorError where a file is not what the definition says."""
+        if wrong := faults_of(self.pack, self.folder):
+            raise DetectorError(wrong[0])
+
+
+class Shelf:
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def state(self) -> int:
+        """Changes when a pack comes or goes."""
+        return self.folder.stat().st_mtime_ns if self.folder.exists() else 0
+
+    def installed(self) -> list[Installed]:
+        """Packs whose definition can be read, the highest rank first; what is wrong with their files `verify` says."""
+        found = []
+        for path in sorted(self.folder.glob(f"*/{FILE}")):
+            found.append(Installed(read(path), path.parent))
+        return sorted(found, key=lambda i: -i.pack.rank)
+
+    def chosen(self, task: str, name: str = "auto") -> Installed | None:
+        """The pack for a task: by id or id@version, or the best there is; None where there is none or it is 'none'.
+
+        Raises DetectorError where a named pack is missing.
+        """
+        if name == "none":
+            return None
+        fitting = [i for i in self.installed() if i.pack.task == task and name in ("auto", i.pack.id, i.pack.name)]
+        if not fitting and name != "auto":
+            raise DetectorError(f"the model pack '{name}' is not installed; run: minwang models list")
+        return fitting[0] if fitting else None
+
+    def verified(self, task: str, name: str = "auto") -> Installed | None:
+        """As `chosen`; raises DetectorError where a file is not what the definition says."""
+        found = self.chosen(task, name)
+        if found is not None:
+            found.verify()
+        return found
+
+    def known(self) -> list[Pack]:
+        """Packs whose definitions come with the product."""
+        return sorted((read(p) for p in KNOWN.glob("*.json")), key=lambda p: (p.task, -p.rank))
+
+    def add(self, source: Path) -> list[Pack]:
+        """Copy packs from a folder: those with a `pack.json`, and files of known packs recognised by their SHA-256.
+
+        Raises UsageError where there is none, DetectorError where one is incomplete or wrong.
+        """
+        if not source.is_dir():
+            raise UsageError(f"{source}: not a folder; give the folder of a pack")
+        found = [
+            self.take(read(path), {f.name: path.parent / f.name for f in read(path).files}) for path in _definitions(source)
+        ]
+        if not found:
+            sizes = {f.bytes for p in self.known() for f in p.files}
+            here = {checksum(p): p for p in sorted(source.rglob("*")) if p.is_file() and p.stat().st_size in sizes}
+            whole = [p for p in self.known() if all(f.sha256 in here for f in p.files)]
+            found = [self.take(p, {f.name: here[f.sha256] for f in p.files}) for p in whole]
+        if not found:
+            raise UsageError(f"{source}: there is no {FILE} in it and no file of a pack that is known by its checksum")
+        return found
+
+    def take(self, pack: Pack, files: dict[str, Path]) -> Pack:
+        """Copy a pack's files here, check them, install it. Raises DetectorError."""
+        folder = self._under_way(pack)
+        try:
+            for file in pack.files:
+                if not files[file.name].is_file():
+                    raise DetectorError(f"{files[file.name]}: missing; {FILE} names it")
+                shutil.copyfile(files[file.name], folder / file.name)
+            self._finish(pack, folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return pack
+
+    async def pull(self, name: str) -> Pack:
+        """Fetch a known pack from its stated sources. Raises NotFoundError, DetectorError."""
+        pack = next((p for p in await asyncio.to_thread(self.known) if name in (p.id, p.name)), None)
+        if pack is None:
+            raise NotFoundError(f"no pack '{name}' is known; run: minwang models list")
+        folder = await asyncio.to_thread(self._under_way, pack)
+        try:
+            timeout = aiohttp.ClientTimeout(total=PULL_SECONDS, sock_connect=20, sock_read=60)
+            async with aiohttp.ClientSession(timeout=timeout) as http:
+                for file in pack.files:
+                    await _fetch(http, file, folder / file.name)
+            await asyncio.to_thread(self._finish, pack, folder)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, True)
+        return pack
+
+    def remove(self, name: str) -> None:
+        """Raises NotFoundError."""
+        found = [i for i in self.installed() if name in (i.pack.id, i.pack.name)]
+        if not found:
+            raise NotFoundError(f"the model pack '{name}' is not installed")
+        for one in found:
+            shutil.rmtree(one.folder)
+
+    def _under_way(self, pack: Pack) -> Path:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f".{pack.id}-", dir=self.folder))
+
+    def _finish(self, pack: Pack, folder: Path) -> None:
+        """Whole or not at all: what is verified takes the place of what was there."""
+        if wrong := faults_of(pack, folder):
+            raise DetectorError(f"{pack.name} was not installed: {Path(wrong[0]).name}")
+        (folder / FILE).write_text(pack.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        target = self.folder / pack.name
+        if target.exists():
+            shutil.rmtree(target)
+        folder.chmod(0o755)
+        folder.rename(target)
+
+
+def _definitions(source: Path) -> Iterator[Path]:
+    yield from sorted(source.rglob(FILE))
+
+
+async def _fetch(http: aiohttp.ClientSession, file: PackFile, target: Path) -> None:
+    if not file.source:
+        raise DetectorError(f"{file.name} has no source address; put the file in a folder and run: minwang models add FOLDER")
+    digest, size = hashlib.sha256(), 0
+    try:
+        async with http.get(file.source) as reply:
+            if reply.status != 200:
+                raise DetectorError(
+                    f"{file.source}: answered {reply.status}; fetch it by other means and run: minwang models add FOLDER"
+                )
+            with await asyncio.to_thread(target.open, "wb") as f:
+                async for chunk in reply.content.iter_chunked(CHUNK):
+                    size += len(chunk)
+                    if size > file.bytes:
+                        raise DetectorError(f"{file.source}: sends more than the {file.bytes} bytes that were expected")
+                    digest.update(chunk)
+                    await asyncio.to_thread(f.write, chunk)
+    except (aiohttp.ClientError, TimeoutError) as e:
+        raise DetectorError(
+            f"{file.source}: cannot be fetched ({e}); fetch it by other means and run: minwang models add FOLDER"
+        ) from e
+    if digest.hexdigest() != file.sha256:
+        raise DetectorError(f"{file.source}: its SHA-256 is not the one that the pack states; nothing was installed")

@@ -1,0 +1,1 @@
+"""Queries: phrases to filters, time expressions, similarity, co-occurrence, motion search."""

@@ -1,0 +1,80 @@
+"""An example to search by: a box on a recorded picture, or a picture that somebody brings. Runs in a disposable worker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.errors import UsageError
+from nvr.archive.reader import Keyframe
+from nvr.playback import uploads
+from nvr.playback.pictures import Picture, decoded
+from search.analysis import pipeline
+from search.analysis.colours import Balance
+from search.analysis.description import thumbnail
+from search.analysis.detectors.base import Detection, iou
+from search.analysis.pipeline import bgr_of
+from search.analysis.riders import Thing, things_of
+from search.vocabulary import Cls
+
+LEAST_BOX = 0.004  # of the picture's width and height
+LARGEST = 2560  # longer sides are scaled down before anything is looked for
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """How a thing looks. `box` in parts of the picture; `thumbnail` JPEG."""
+
+    vector: np.ndarray[tuple[int], np.dtype[np.float32]]
+    embedder: str
+    same: float  # cosine above which it is likely the same
+    cls: int
+    box: Box
+    thumbnail: bytes
+
+
+def from_frame(frame: Keyframe, box: Box) -> Example:
+    """What is in a box (x, y, w, h) of a recorded picture. Raises ProtocolError, UsageError."""
+    return _described(bgr_of(decoded(frame)), box)
+
+
+def from_picture(content: bytes, box: Box | None = None) -> Example:
+    """What is in a picture: in the box, or the largest thing that the detector finds, or all of it. Raises UsageError."""
+    return _described(read(content), box)
+
+
+def read(content: bytes) -> Picture:
+    """A picture that somebody brought, as BGR. What it claims to be is looked at before it is unpacked. Raises UsageError."""
+    return uploads.read(content, LARGEST)
+
+
+def _described(picture: Picture, box: Box | None) -> Example:
+    models = pipeline.models()
+    found = things_of(models.detector.detect(picture, [], sweep=False))
+    thing = _in_box(found, box) if box is not None else max(found, key=lambda t: t.whole.w * t.whole.h, default=_whole())
+    made = models.look(picture, thing, Balance(), infrared=False)
+    embedder = models.people if models.people is not None and made.embedder == models.people.name else models.others
+    d = thing.whole
+    return Example(made.vector, made.embedder, embedder.same, int(d.cls), (d.x, d.y, d.w, d.h), thumbnail(picture, d))
+
+
+def _in_box(found: Sequence[Thing], box: Box) -> Thing:
+    """The drawn box; a person where the detector sees one that fills it, or where there is a pack for people only."""
+    x, y, w, h = box
+    if not (0 <= x < 1 and 0 <= y < 1 and w >= LEAST_BOX and h >= LEAST_BOX and x + w <= 1.001 and y + h <= 1.001):
+        raise UsageError("the box lies outside the picture or is too small; draw it around the person or vehicle")
+    drawn = Detection(Cls.person, 1.0, x, y, w, h)
+    best = max(found, key=lambda t: iou(t.whole, drawn), default=None)
+    if best is not None and iou(best.whole, drawn) > 0.4:
+        return best
+    tall = h * 9 > w * 16  # of a 16:9 picture; people are taller than wide
+    cls = Cls.person if tall else Cls.vehicle
+    return Thing(Detection(cls, 1.0, x, y, w, h), Detection(cls, 1.0, x, y, w, h))
+
+
+def _whole() -> Thing:
+    everything = Detection(Cls.person, 1.0, 0.0, 0.0, 1.0, 1.0)
+    return Thing(everything, everything)

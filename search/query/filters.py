@@ -1,0 +1,173 @@
+"""What a person asks, as it comes from the console, the command line or words; and the question that the store answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, time, tzinfo
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from shapely import Point as ShapelyPoint
+from shapely import Polygon
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.clock import to_microseconds
+from core.errors import UsageError
+from search import vocabulary
+from search.query import time_expressions
+from search.query.areas import drawn
+from search.query.find import Query
+from search.query.phrases import Chip
+from search.store import camera_numbers
+from search.store.ids import MAX_CAMERAS
+from search.vocabulary import Direction
+
+_Coordinate = Annotated[float, Field(ge=-1000, le=1000)]
+Corner = tuple[_Coordinate, _Coordinate]
+_COMPASS = ("north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest")
+_WITHIN = 60  # degrees to either side of a heading
+
+
+class Filter(BaseModel):
+    """Everything that restricts a search; what is empty does not."""
+
+    model_config = ConfigDict(extra="forbid")
+    start: datetime | None = None
+    end: datetime | None = None
+    nightly: str | None = Field(None, pattern=r"^\d\d:\d\d-\d\d:\d\d$", description="Every night from-to, local time")
+    cameras: list[str] = Field(default_factory=list, description="Camera ids")
+    villages: list[str] = Field(default_factory=list, description="Village codes")
+    map_area: list[Corner] = Field(
+        default_factory=list, max_length=200, description="Polygon on the map: lon, lat; cameras in it"
+    )
+    area: list[Corner] = Field(default_factory=list, max_length=200, description="Polygon in the picture, 0…1: where it stood")
+    cls: list[str] = Field(default_factory=list, max_length=20)
+    upper: str | None = None
+    lower: str | None = None
+    infrared: bool = Field(False, description="With a colour: also what was seen without colours at night")
+    attributes: list[str] = Field(default_factory=list, max_length=20)
+    lacking: list[str] = Field(default_factory=list, max_length=20)
+    directions: list[str] = Field(default_factory=list, max_length=9, description="In the picture")
+    heading: str | None = Field(None, description="On the compass; cameras whose azimuth is known")
+    speeds: list[str] = Field(default_factory=list, max_length=4)
+    min_dwell: float = Field(0, ge=0, le=86_400, description="Seconds")
+    min_height: float = Field(0, ge=0, le=1, description="Of the picture")
+    max_height: float = Field(1, ge=0, le=1)
+    min_score: float = Field(0, ge=0, le=1)
+    plate: str = Field("", max_length=12)
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Short numbers of what may be asked of, with what is known of the cameras."""
+
+    places: Mapping[int, camera_numbers.Place]
+    profiles: Mapping[str, dict[str, Any]]
+
+    @classmethod
+    async def of(cls, session: AsyncSession, asked: Filter) -> Where:
+        """Profiles only where the map or the compass is asked for: they are the larger part."""
+        profiles = await camera_numbers.profiles(session) if asked.map_area or asked.heading else {}
+        return cls(await camera_numbers.places(session), profiles)
+
+
+async def query_of(session: AsyncSession, asked: Filter, zone: tzinfo, scope: Iterable[str] | None) -> Query:
+    """The question within a scope of villages (None: the town). Raises UsageError for words, times or areas that are none."""
+    for moment in (asked.start, asked.end):
+        if moment is not None and moment.tzinfo is None:
+            raise UsageError("times need a zone, like 2026-11-21T08:00:00+08:00")
+    if len(asked.cameras) > MAX_CAMERAS:
+        raise UsageError(f"{len(asked.cameras)} cameras are named, at most {MAX_CAMERAS} can be; name villages or none for all")
+    where = await Where.of(session, asked)
+    return Query(
+        start_us=to_microseconds(asked.start) if asked.start else None, end_us=to_microseconds(asked.end) if asked.end else None,
+        nightly=_nightly(asked.nightly) if asked.nightly else None, zone=zone, cameras=_cameras(where, asked, scope),
+        classes=vocabulary.classes(asked.cls), upper=vocabulary.colour(asked.upper) if asked.upper else 0,
+        lower=vocabulary.colour(asked.lower) if asked.lower else 0, infrared=asked.infrared,
+        attributes=vocabulary.attributes(asked.attributes), lacking=vocabulary.attributes(asked.lacking),
+        directions=tuple(vocabulary.direction(d) for d in asked.directions), headings=_headings(where, asked.heading),
+        speeds=tuple(vocabulary.speed(s) for s in asked.speeds), min_dwell_ms=round(asked.min_dwell * 1000),
+        min_height=asked.min_height, max_height=asked.max_height, area=_checked(asked.area), plate=asked.plate.upper(), min_score=asked.min_score,
+    )  # fmt: skip
+
+
+def _nightly(text: str) -> tuple[time, time]:
+    try:
+        begin, end = (time.fromisoformat(t) for t in text.split("-"))
+    except ValueError as e:
+        raise UsageError(f"'{text}' are no times of day; write them like 22:00-05:00") from e
+    if begin == end:
+        raise UsageError("a time of day must end at another moment than it begins")
+    return begin, end
+
+
+def _cameras(where: Where, asked: Filter, scope: Iterable[str] | None) -> frozenset[int] | None:
+    allowed = None if scope is None else set(scope)
+    if allowed is None and not (asked.cameras or asked.villages or asked.map_area):
+        return None
+    cameras, villages = set(asked.cameras), set(asked.villages)
+    polygon = drawn(asked.map_area) if asked.map_area else None
+    return frozenset(
+        number for number, place in where.places.items()
+        if (allowed is None or place.village in allowed) and (not cameras or place.camera in cameras)
+        and (not villages or place.village in villages) and (polygon is None or _lies_in(where.profiles.get(place.camera), polygon))
+    )  # fmt: skip
+
+
+def _lies_in(profile: dict[str, Any] | None, polygon: Polygon) -> bool:
+    position: list[float] | None = (profile or {}).get("position")
+    return position is not None and polygon.intersects(ShapelyPoint(float(position[0]), float(position[1])))
+
+
+def _checked(corners: list[Corner]) -> tuple[Corner, ...]:
+    if corners:
+        drawn(corners)
+    return tuple(corners)
+
+
+def _headings(where: Where, heading: str | None) -> tuple[tuple[frozenset[int], tuple[int, ...]], ...]:
+    """Which way in each camera's picture a heading is: up is where the camera looks, right a quarter turn further."""
+    if heading is None:
+        return ()
+    if heading not in _COMPASS:
+        raise UsageError(f"there is no heading '{heading[:20]}'; known are: {', '.join(_COMPASS)}")
+    wanted = _COMPASS.index(heading) * 45
+    groups: dict[tuple[int, ...], set[int]] = {}
+    for number, place in where.places.items():
+        azimuth = where.profiles.get(place.camera, {}).get("azimuth")
+        if azimuth is None:
+            continue
+        ways = tuple(
+            int(d) for d in Direction if d and abs((_bearing(d, float(azimuth)) - wanted + 180) % 360 - 180) <= _WITHIN
+        )
+        groups.setdefault(ways, set()).add(number)
+    if not groups:
+        raise UsageError("no camera's azimuth is known; enter it in the camera's file, or ask for a direction in the picture")
+    return tuple((frozenset(cameras), ways) for ways, cameras in groups.items())
+
+
+def _bearing(way: Direction, azimuth: float) -> float:
+    """Compass bearing of a movement in the picture of a camera that looks along `azimuth`."""
+    turned = {Direction.up: 0, Direction.right_up: 45, Direction.right: 90, Direction.right_down: 135, Direction.down: 180,
+              Direction.left_down: 225, Direction.left: 270, Direction.left_up: 315}  # fmt: skip
+    return (azimuth + turned[way]) % 360
+
+
+def filter_of(chips: Iterable[Chip]) -> Filter:
+    """The chips of a phrase as a filter; of two that exclude each other the later one."""
+    values: dict[str, Any] = {}
+    lists = {"cls": "cls", "attribute": "attributes", "lacking": "lacking", "direction": "directions", "speed": "speeds", "village": "villages",
+             "camera": "cameras"}  # fmt: skip
+    for chip in chips:
+        if chip.kind in lists:
+            into = values.setdefault(lists[chip.kind], [])
+            if chip.value not in into:
+                into.append(chip.value)
+        elif chip.kind == "between":
+            values["start"], values["end"] = time_expressions.spans(chip.value)
+        elif chip.kind == "dwell":
+            values["min_dwell"] = float(chip.value)
+        elif chip.kind in ("upper", "lower", "nightly", "heading"):
+            values[chip.kind] = chip.value
+    return Filter(**values)

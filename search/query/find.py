@@ -1,0 +1,312 @@
+"""Finding sightings by time, place, class, colour, way and the rest: newest first, a day after the other, paged by key.
+
+A day is asked by the index that its question needs; the newest day that fills the page ends the search. What a person
+may see is part of the question (`cameras` are numbers within the scope), never of the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from typing import Any
+
+import sqlalchemy as sa
+from shapely import Point as ShapelyPoint
+from shapely import Polygon, box
+
+from search.query.areas import drawn
+from search.store import ids
+from search.store.rows import (
+    BY_CAMERA,
+    BY_CLASS,
+    BY_LOWER,
+    BY_LOWER2,
+    BY_UPPER,
+    BY_UPPER2,
+    GRID,
+    SIGHTING,
+    UNIT,
+    Sighting,
+    signed,
+    unpack_path,
+)  # fmt: skip
+from search.store.sighting_store import Days
+from search.vocabulary import Cls, Colour
+
+HOUR_MS = 3_600_000
+ALL = 2**62  # no limit
+EVERY_COLOUR = [int(c) for c in Colour]
+FEW_CAMERAS = 400  # so many are asked one by one; of more, the classes and colours of all
+_c = SIGHTING.c
+Condition = sa.ColumnElement[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is looked for; None or empty does not restrict. Times µs UTC, [start, end); numbers are search.vocabulary's."""
+
+    start_us: int | None = None
+    end_us: int | None = None
+    nightly: tuple[time, time] | None = None  # local; over midnight where the second is the earlier one
+    zone: tzinfo = timezone.utc  # of the station
+    cameras: frozenset[int] | None = None
+    classes: tuple[int, ...] = ()
+    upper: int = 0
+    lower: int = 0
+    infrared: bool = False  # with a colour: also what was seen without colours
+    attributes: int = 0
+    lacking: int = 0  # attributes that were judged and are not there
+    directions: tuple[int, ...] = ()
+    headings: tuple[tuple[frozenset[int], tuple[int, ...]], ...] = ()  # (cameras, directions in their pictures); any of these
+    speeds: tuple[int, ...] = ()
+    min_dwell_ms: int = 0
+    min_height: float = 0.0  # parts of the picture
+    max_height: float = 1.0
+    area: tuple[tuple[float, float], ...] = ()  # polygon in the picture, parts of it
+    plate: str = ""
+    min_score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """[start, end) in ms UTC."""
+
+    start_ms: int
+    end_ms: int
+
+
+def find(days: Days, query: Query, limit: int = 50, before: int | None = None) -> list[Sighting]:
+    """At most `limit` sightings older than the number `before`, newest first. Blocks."""
+    asked, found = Asked(days, query), list[Sighting]()
+    for i, day in enumerate(days.days(*bounds(query, before))):
+        # What is frequent fills its page from the newest hour: only what is not goes through whole days.
+        for spans in _slices(query, day, before) if i == 0 else [list(spans_of(query, day))]:
+            found += asked.sightings(day, spans, limit - len(found), before)
+            if len(found) >= limit:
+                return found
+    return found
+
+
+def numbers(days: Days, query: Query, most: int | None = None) -> list[int]:
+    """Numbers of all that fits (at most `most`), newest first: for counting and for ranking by picture. Blocks."""
+    asked, found = Asked(days, query), list[int]()
+    for day in days.days(*bounds(query)):
+        found += asked.numbers(day)
+        if most is not None and len(found) >= most:
+            return found[:most]
+    return found
+
+
+def by_place_and_time(query: Query) -> bool:
+    """Whether the question restricts nothing but cameras and times, which stand in the numbers themselves."""
+    rest = Query(query.start_us, query.end_us, query.nightly, query.zone, query.cameras)
+    return query == rest
+
+
+class Asked:
+    """A question as SQL, the same text for every day and span."""
+
+    def __init__(self, days: Days, query: Query):
+        self._days, self._query = days, query
+        self._polygon = drawn(query.area) if query.area else None
+        self._prepared = days.prepare(_statement(query))
+
+    def numbers(self, day: str) -> list[int]:
+        """Of all that fits on a UTC day, newest first."""
+        spans = list(spans_of(self._query, day))
+        if self._polygon is not None:
+            return [s.id for s in self.sightings(day, spans, ALL, None)]
+        return self._ordered(day, spans, ALL, None)
+
+    def sightings(self, day: str, spans: list[Span], limit: int, before: int | None) -> list[Sighting]:
+        """The day's matches; an area is looked at exactly, page after page, since the index knows it in an eighth only."""
+        found: list[Sighting] = []
+        while True:
+            rows = _rows(self._days, day, self._ordered(day, spans, limit, before))
+            found += rows if self._polygon is None else [s for s in rows if _enters(s, self._polygon)]
+            if self._polygon is None or len(rows) < limit or len(found) >= limit:
+                return found[:limit]
+            before = rows[-1].id
+
+    def _ordered(self, day: str, spans: list[Span], limit: int, before: int | None) -> list[int]:
+        """Numbers of a day's matches, newest first: most questions are answered without a look at the rows."""
+        found: list[int] = []
+        for span in sorted(spans, key=lambda s: -s.start_ms):
+            low, high = ids.first_at(span.start_ms), ids.first_at(span.end_ms)
+            high = high if before is None else min(before, high)
+            if low < high and len(found) < limit:
+                rows = self._prepared.run(day, low=low, high=high, most=limit - len(found))
+                found += [r[0] for r in rows]
+        return found
+
+
+def _statement(query: Query) -> sa.Select[Any]:
+    """Numbers between `low` and `high`, newest first, at most `most`."""
+    most = sa.bindparam("most", 0, sa.BigInteger)
+    branches = []
+    for condition, index in _conditions(query):
+        between = (_c.id >= sa.bindparam("low", 0, sa.BigInteger), _c.id < sa.bindparam("high", 0, sa.BigInteger))
+        branch = sa.select(_c.id).where(*between, *condition)
+        if index is not None:
+            branch = branch.with_hint(SIGHTING, f"INDEXED BY {index.name}", "sqlite")
+        branches.append(branch.order_by(_c.id.desc()).limit(most))
+    if len(branches) == 1:
+        return branches[0]
+    together = sa.union_all(*(sa.select(b.subquery()) for b in branches)).subquery()
+    return sa.select(together).order_by(together.c.id.desc()).limit(most)
+
+
+def bounds(query: Query, before: int | None = None) -> tuple[int | None, int | None]:
+    """[start, end) in ms of all that is asked for."""
+    start = query.start_us // 1000 if query.start_us is not None else None
+    ends = [-(-query.end_us // 1000)] if query.end_us is not None else []
+    ends += [ids.milliseconds(before) + 1] if before is not None else []
+    return start, min(ends, default=None)
+
+
+def _slices(query: Query, day: str, before: int | None) -> Iterator[list[Span]]:
+    """The day's spans, its newest hour first, then four hours, then the rest."""
+    spans = list(spans_of(query, day))
+    end = max((s.end_ms for s in spans), default=0)
+    end = min(end, ids.milliseconds(before) + 1) if before is not None else end
+    for start, until in ((end - HOUR_MS, end), (end - 5 * HOUR_MS, end - HOUR_MS), (0, end - 5 * HOUR_MS)):
+        yield [Span(max(s.start_ms, start), min(s.end_ms, until)) for s in spans if s.start_ms < until and s.end_ms > start]
+
+
+def _rows(days: Days, day: str, numbers: list[int]) -> list[Sighting]:
+    """Whole rows, newest first."""
+    found = [
+        s
+        for at in range(0, len(numbers), 5000)
+        for s in days.sightings(day, sa.select(SIGHTING).where(_c.id.in_(numbers[at : at + 5000])))
+    ]
+    return sorted(found, key=lambda s: -s.id)
+
+
+def _conditions(query: Query) -> Iterator[tuple[list[Condition], sa.Index | None]]:
+    """One or more questions whose answers do not overlap, each with the index that answers it in order of time."""
+    common = _common(query)
+    cameras = query.cameras
+    if cameras is not None and len(cameras) <= FEW_CAMERAS:
+        some = [_c.cls.in_(query.classes or tuple(Cls))]
+        yield [_c.camera.in_(sorted(cameras)), *some, *_colours(query), *common], BY_CAMERA
+        return
+    if cameras is not None:
+        # Answered within the index: the camera stands in the number itself.
+        common = [sa.literal_column("(id >> 9) & 4095").in_(sorted(cameras)), *common]
+    classes = query.classes or (tuple(Cls) if query.upper or query.lower else ())
+    if not classes:
+        yield common, None
+    for cls in classes:
+        of_class: Condition = _c.cls == cls
+        if query.infrared and (query.upper or query.lower):
+            yield [of_class, *_colours(query), *common], BY_CLASS
+        elif query.upper:
+            # Said of every colour one by one, so that the index is read between the times and not from end to end.
+            exact = [_c.lower == query.lower if query.lower else _c.lower.in_(EVERY_COLOUR)]
+            second = [_c.upper2 == query.upper, _c.upper != query.upper]
+            yield [of_class, _c.upper == query.upper, *exact, *common], BY_UPPER
+            yield [of_class, *second, *exact, *common], BY_UPPER2
+            if query.lower:
+                second = [_c.lower2 == query.lower, _c.lower != query.lower]
+                yield [of_class, *second, _c.upper == query.upper, *common], BY_LOWER2
+        elif query.lower:
+            yield [of_class, _c.lower == query.lower, *common], BY_LOWER
+            yield (
+                [
+                    of_class,
+                    _c.upper.in_(EVERY_COLOUR),
+                    _c.lower2 == query.lower,
+                    _c.lower != query.lower,
+                    *common,
+                ],
+                BY_LOWER2,
+            )
+        else:
+            yield [of_class, *common], BY_CLASS
+
+
+def _colours(query: Query) -> list[Condition]:
+    """Strongest or second colour; not both of a pair by their second one."""
+    seen: list[Condition] = []
+    if query.upper:
+        seen.append(sa.or_(_c.upper == query.upper, _c.upper2 == query.upper))
+    if query.lower:
+        seen.append(sa.or_(_c.lower == query.lower, _c.lower2 == query.lower))
+    if query.upper and query.lower:
+        seen.append(sa.or_(_c.upper == query.upper, _c.lower == query.lower))
+    if seen and query.infrared:
+        return [sa.or_(_c.tone > 0, sa.and_(*seen))]
+    return seen
+
+
+def _common(query: Query) -> list[Condition]:
+    """Conditions that no index answers: they are looked at row by row."""
+    found: list[Condition] = []
+    if query.attributes:
+        found.append(_c.attributes.op("&")(query.attributes) == query.attributes)
+    if query.lacking:
+        found.append(_c.known.op("&")(query.lacking) == query.lacking)
+        found.append(_c.attributes.op("&")(query.lacking) == 0)
+    if query.headings:
+        some = [sa.and_(_c.camera.in_(sorted(cameras)), _c.direction.in_(ways)) for cameras, ways in query.headings]
+        found.append(sa.or_(*some))
+    if query.directions:
+        found.append(_c.direction.in_(query.directions))
+    if query.speeds:
+        found.append(_c.speed.in_(query.speeds))
+    if query.min_dwell_ms:
+        found.append(sa.literal_column("end_ms - (id >> 21)") >= query.min_dwell_ms)
+    if query.min_height > 0:
+        found.append(_c.h >= round(query.min_height * UNIT))
+    if query.max_height < 1:
+        found.append(_c.h <= round(query.max_height * UNIT))
+    if query.min_score > 0:
+        found.append(_c.score >= round(query.min_score * 1000))
+    if query.plate:
+        found.append(_c.plate.contains(query.plate, autoescape=True))
+    if query.area:
+        found.append(_c.cells.op("&")(cells_of(drawn(query.area))) != 0)
+    return found
+
+
+def cells_of(polygon: Polygon) -> int:
+    """The parts of the picture (8×8) that the polygon touches, as a signed mask."""
+    mask = 0
+    for row in range(GRID):
+        for column in range(GRID):
+            if polygon.intersects(box(column / GRID, row / GRID, (column + 1) / GRID, (row + 1) / GRID)):
+                mask |= 1 << row * GRID + column
+    return signed(mask)
+
+
+def _enters(sighting: Sighting, polygon: Polygon) -> bool:
+    path = unpack_path(sighting.start_ms, sighting.path)
+    return any(polygon.intersects(ShapelyPoint(p.x / UNIT, p.y / UNIT)) for p in path)
+
+
+def spans_of(query: Query, day: str) -> Iterator[Span]:
+    """What is asked for of a UTC day: the nights of `nightly` in the station's zone, whatever the clocks did."""
+    start = ids.day_start(day)
+    whole = Span(
+        max(start, query.start_us // 1000) if query.start_us is not None else start,
+        min(start + ids.DAY_MS, -(-query.end_us // 1000)) if query.end_us is not None else start + ids.DAY_MS,
+    )
+    if query.nightly is None:
+        if whole.start_ms < whole.end_ms:
+            yield whole
+        return
+    first = datetime.fromtimestamp(start / 1000, timezone.utc).astimezone(query.zone).date() - timedelta(days=1)
+    for offset in range(3):
+        night = _night(first + timedelta(days=offset), query.nightly, query.zone)
+        cut = Span(max(whole.start_ms, night.start_ms), min(whole.end_ms, night.end_ms))
+        if cut.start_ms < cut.end_ms:
+            yield cut
+
+
+def _night(evening: date, nightly: tuple[time, time], zone: tzinfo) -> Span:
+    begin, end = nightly
+    morning = evening + timedelta(days=1) if end <= begin else evening
+    moments = [datetime.combine(evening, begin, zone), datetime.combine(morning, end, zone)]
+    return Span(*(int(m.timestamp() * 1000) for m in moments))

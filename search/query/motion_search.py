@@ -1,0 +1,133 @@
+"""Motion search: what moved in a drawn region between two times, straight from the archive, on cameras never indexed.
+
+Keyframes at most one a second, the sub-stream's where there is one, decoded in workers without deblocking; the gate of the
+indexer looks at the region alone. Stretches are independent, so that several workers share a search.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from core.errors import ProtocolError, UsageError
+from core.tasks import end, spawn
+from nvr.archive.reader import ArchiveReader, Keyframe
+from nvr.playback.decode_pool import DecodePool
+from nvr.playback.pictures import decoded
+from search.analysis.motion_gate import FIRST_LOOKS, HEIGHT, WIDTH, Gate
+from search.analysis.pipeline import luma_of
+from search.query.areas import drawn
+
+STRETCH = 120  # keyframes a worker looks at in one go
+STEP_US = 900_000  # a keyframe a second is enough; many more would only cost
+WARM_UP_US = 12_000_000  # looked at before a stretch, to know the view
+JOIN_MS = 6_000  # motion with a shorter pause is one event
+LONGEST_US = 7 * 86_400_000_000
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An event: ms UTC; `share` of the region that moved at most; `box` of it in parts of the picture then."""
+
+    start_ms: int
+    end_ms: int
+    share: float
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where the search is, µs UTC, and what the stretch brought."""
+
+    until_us: int
+    keyframes: int
+    found: list[Moved]
+
+
+def mask_of(area: Sequence[tuple[float, float]]) -> Mask:
+    """The region in 160×90; the whole picture where none is drawn. Raises UsageError."""
+    if not area:
+        return np.ones((HEIGHT, WIDTH), bool)
+    drawn(area)
+    points = np.array([[round(x * WIDTH), round(y * HEIGHT)] for x, y in area], np.int32)
+    canvas = np.zeros((HEIGHT, WIDTH), np.uint8)
+    cv2.fillPoly(canvas, [points], 1)
+    return canvas.astype(bool)
+
+
+async def search(
+    reader: ArchiveReader, pool: DecodePool, stream: str, start_us: int, end_us: int, mask: Mask, workers: int = 2
+) -> AsyncIterator[Progress]:
+    """Stretch by stretch, in order of time. Raises UsageError for more than a week."""
+    if not start_us < end_us <= start_us + LONGEST_US:
+        raise UsageError("motion is looked for in up to seven days at a time")
+    waiting: list[asyncio.Task[Progress]] = []
+    position = start_us
+    try:
+        while position < end_us or waiting:
+            while position < end_us and len(waiting) < workers + 1:
+                frames = await reader.keyframes(stream, position, end_us, STRETCH, step_us=STEP_US)
+                if not frames:
+                    position = end_us
+                    break
+                before = await reader.keyframes(stream, position - WARM_UP_US, position, 60, step_us=STEP_US)
+                waiting.append(spawn(_stretch(pool, before[-FIRST_LOOKS - 4 :], frames, mask)))
+                position = max(frames[-1].at_us + STEP_US, frames[-1].whole_us + 1)
+            if waiting:
+                yield await waiting.pop(0)
+    finally:
+        await end(*waiting)
+
+
+async def _stretch(pool: DecodePool, before: Sequence[Keyframe], frames: Sequence[Keyframe], mask: Mask) -> Progress:
+    try:
+        found = await pool.run(look, before, frames, mask)
+    except ProtocolError:  # one bad keyframe spoils its stretch only
+        found = []
+    return Progress(frames[-1].at_us, len(frames), found)
+
+
+def look(before: Sequence[Keyframe], frames: Sequence[Keyframe], mask: Mask) -> list[Moved]:
+    """Runs in a worker."""
+    gate, found = Gate(), list[Moved]()
+    known = len(before)
+    for i, frame in enumerate([*before, *frames]):
+        try:
+            regions = gate.look(luma_of(decoded(frame, quick=True)))
+        except ProtocolError:
+            continue
+        if i < known or not regions:
+            continue
+        share, box = _within(regions, mask)
+        if share <= 0:
+            continue
+        at_ms = frame.at_us // 1000
+        if found and at_ms - found[-1].end_ms <= JOIN_MS:
+            last = found.pop()
+            found.append(Moved(last.start_ms, at_ms, max(last.share, share), box if share > last.share else last.box))
+        else:
+            found.append(Moved(at_ms, at_ms, share, box))
+    return found
+
+
+def _within(
+    regions: Sequence[tuple[float, float, float, float]], mask: Mask
+) -> tuple[float, tuple[float, float, float, float]]:
+    moved = np.zeros_like(mask)
+    for x1, y1, x2, y2 in regions:
+        moved[
+            int(y1 * HEIGHT) : max(int(y1 * HEIGHT) + 1, round(y2 * HEIGHT)),
+            int(x1 * WIDTH) : max(int(x1 * WIDTH) + 1, round(x2 * WIDTH)),
+        ] = 1
+    inside = moved & mask
+    rows, columns = np.nonzero(inside)
+    if not len(rows):
+        return 0.0, (0, 0, 0, 0)
+    box = (columns.min() / WIDTH, rows.min() / HEIGHT, (columns.max() + 1) / WIDTH, (rows.max() + 1) / HEIGHT)
+    return float(inside.sum() / mask.sum()), (float(box[0]), float(box[1]), float(box[2]), float(box[3]))

@@ -1,0 +1,205 @@
+"""From an officer's words to chips that he can correct: 红衣男子骑电瓶车往东, "red top, black trousers, on an e-bike".
+
+A dictionary (dictionary.yaml), Chinese and English, the longest entry first; times by search.query.time_expressions; then colours go to
+the garment or vehicle that they stand with. No model guesses: what is not known is shown as not known, and what is
+understood but not searched (sex, build, faces) is said to be so.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+
+from core.errors import UsageError
+from search.query import time_expressions
+
+LONGEST = 500  # signs of a phrase
+FILLER, COLOUR, GARMENT, CLS, NOTE = "filler", "colour", "garment", "cls", "note"
+_TWO_WHEELS = {"ebike", "bicycle", "two_wheeler", "rider"}
+_PEOPLE = {"person", "pedestrian"}
+_VEHICLES = {"vehicle", "car", "van", "truck", "bus", "tricycle"}
+_PAINT = "paint"
+_LATIN = re.compile(r"[a-z][a-z'-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One thing that was understood: `kind` and `value` are the search's own words, [start, end) where it stands."""
+
+    kind: str
+    value: str
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    chips: tuple[Chip, ...]
+    unknown: tuple[str, ...]  # pieces of the phrase that mean nothing here
+
+
+def understand(
+    phrase: str,
+    now: datetime,
+    zone: tzinfo,
+    villages: Mapping[str, str] | None = None,
+    cameras: Mapping[str, str] | None = None,
+) -> Understood:
+    """Chips of a phrase. `villages`, `cameras`: names to codes. Raises UsageError for a phrase of more than 500 signs."""
+    if len(phrase) > LONGEST:
+        raise UsageError(f"the phrase has {len(phrase)} signs; at most {LONGEST} are read. Say it in fewer words")
+    text = _plain(phrase)
+    places = {_plain(name): ("village", code) for name, code in (villages or {}).items() if name}
+    places |= {_plain(name): ("camera", code) for name, code in (cameras or {}).items() if name}
+    when = time_expressions.read(text, now, zone)
+    tokens, unknown = _tokens(text, when, places)
+    chips = [Chip(kind, value, phrase[start:end], start, end) for kind, value, start, end in _joined(tokens, text)]
+    return Understood(tuple(sorted(chips, key=lambda c: c.start)), tuple(phrase[a:b].strip() for a, b in unknown))
+
+
+def _plain(text: str) -> str:
+    """Sign by sign (so that places stay the same): full-width to ordinary, lower case."""
+    return "".join(n if len(n := unicodedata.normalize("NFKC", c).lower()) == 1 else c for c in text)
+
+
+Token = tuple[str, str, int, int]  # kind, value, start, end
+
+
+def _tokens(
+    text: str, when: Sequence[time_expressions.Moment], places: Mapping[str, tuple[str, str]]
+) -> tuple[list[Token], list[tuple[int, int]]]:
+    entries, longest = _dictionary()
+    longest = max([longest, *map(len, places)])
+    starts = {m.start: m for m in when}
+    tokens: list[Token] = []
+    unknown: list[tuple[int, int]] = []
+    i = 0
+    while i < len(text):
+        if i in starts:
+            moment = starts[i]
+            tokens.append((moment.kind, moment.value, moment.start, moment.end))
+            i = moment.end
+            continue
+        until = min([len(text), i + longest, *(s for s in starts if s > i)])
+        found = _entry(text, i, until, places) or _entry(text, i, until, entries)
+        if found is not None:
+            (kind, value), end = found
+            if kind != FILLER:
+                tokens.append((kind, value, i, end))
+            i = end
+            continue
+        end = _word_end(text, i)
+        if any(c.isalnum() for c in text[i:end]):
+            joins = unknown and unknown[-1][1] == i
+            unknown[-1:] = [(unknown[-1][0], end)] if joins else [*unknown[-1:], (i, end)]
+        i = end
+    return tokens, unknown
+
+
+def _entry(text: str, i: int, until: int, entries: Mapping[str, tuple[str, str]]) -> tuple[tuple[str, str], int] | None:
+    """The longest entry that begins at `i`; English ones as whole words."""
+    latin = text[i].isascii() and text[i].isalpha()
+    if latin and i > 0 and text[i - 1].isascii() and text[i - 1].isalnum():
+        return None
+    for end in range(until, i, -1):
+        piece = text[i:end]
+        if latin and end < len(text) and text[end].isascii() and text[end].isalnum():
+            continue
+        for form in (piece, piece.removesuffix("s"), piece.removesuffix("es")) if latin else (piece,):
+            if form in entries:
+                return entries[form], end
+    return None
+
+
+def _word_end(text: str, i: int) -> int:
+    latin = _LATIN.match(text, i)
+    return latin.end() if latin else i + 1
+
+
+def _joined(tokens: Sequence[Token], text: str) -> list[Token]:
+    """Colours given to what they colour; a person on a vehicle made one thing."""
+    found: list[Token] = []
+    colours: list[Token] = []  # that wait for their thing
+    bare: Token | None = None  # a garment that waits for its colour
+    for token in tokens:
+        kind, value, start, end = token
+        if kind == COLOUR:
+            if bare is not None:
+                found.append((bare[1], value, bare[2], end))
+                bare = None
+            else:
+                colours.append(token)
+            continue
+        if kind == GARMENT:
+            if colours:
+                found += _given(colours, value, end)
+                colours = []
+            else:
+                bare = token
+            continue
+        if kind == CLS and colours:
+            # "red e-bike" is a red one; "in red riding an e-bike" is the rider's red.
+            beside = not text[colours[-1][3] : start].strip(" 的色,，")
+            found += _given(colours, _coloured(value) if beside else "upper")
+            colours = []
+        found.append(token)
+        if kind in (CLS, "attribute", "lacking"):
+            bare = None
+    return _one_class(found + _given(colours, "upper"))
+
+
+def _given(colours: Sequence[Token], part: str, end: int = 0) -> list[Token]:
+    """The first colour to a part; of more than one nothing is searched."""
+    if not colours:
+        return []
+    first = colours[0]
+    given = (NOTE, "two_wheeler_colour") if part == NOTE else (part, first[1])
+    return [(*given, first[2], end or first[3]), *((NOTE, "second_colour", c[2], c[3]) for c in colours[1:])]
+
+
+def _coloured(cls: str) -> str:
+    """What a colour beside a noun says: of a person his top; of a vehicle its paint; of a two-wheeler nothing that is stored."""
+    if cls in _TWO_WHEELS - {"rider"}:
+        return NOTE
+    return _PAINT if cls in _VEHICLES else "upper"
+
+
+def _one_class(found: Sequence[Token]) -> list[Token]:
+    """A man on an e-bike is a rider: the wheels say what to look for. In a car nobody sees who drives or what he wears."""
+    classes = {t[1] for t in found if t[0] == CLS}
+    people, wheels, vehicles = classes & _PEOPLE, classes & _TWO_WHEELS, classes & _VEHICLES
+    drop: set[str] = set()
+    if wheels:
+        drop = people | ({"rider"} if wheels - {"rider"} else set())
+    elif vehicles:
+        drop = people
+    elif "pedestrian" in people:
+        drop = {"person"}
+    kept: list[Token] = []
+    for kind, value, start, end in found:
+        if kind == CLS and value in drop:
+            continue
+        if vehicles and not wheels and kind in ("upper", "lower"):
+            kept.append((NOTE, "driver", start, end))
+        else:
+            kept.append(("upper" if kind == _PAINT else kind, value, start, end))
+    return kept
+
+
+@lru_cache(maxsize=1)
+def _dictionary() -> tuple[dict[str, tuple[str, str]], int]:
+    """Entry → (kind, value), and the length of the longest."""
+    data = yaml.safe_load((Path(__file__).parent / "dictionary.yaml").read_text(encoding="utf-8"))
+    entries: dict[str, tuple[str, str]] = {str(w).lower(): (FILLER, "") for w in data.pop(FILLER)}
+    for kind, values in data.items():
+        for value, words in values.items():
+            entries |= {str(w).lower(): (kind, str(value)) for w in words}
+    return entries, max(map(len, entries))

@@ -1,0 +1,98 @@
+"""Between a track in memory and a sighting in the store, both ways."""
+
+from __future__ import annotations
+
+import numpy as np
+import sqlalchemy as sa
+
+from search.analysis.colours import Floats, Naming, strongest
+from search.analysis.embedders import HISTOGRAM, Vector
+from search.analysis.tracking import GONE_STILL_MS, Track
+from search.store import ids
+from search.store.rows import SIGHTING, UNIT, Sighting, pack_path, signed, unpack_path
+from search.store.sighting_store import Days
+from search.vocabulary import Attribute, Colour
+
+YES = 0.5  # mean likelihood from which an attribute is said to be there
+LONGEST_MS = 6 * 3_600_000  # a track that is older goes on as a new one after a restart
+
+
+def sighting_of(track: Track, pack: int, embedder: int) -> Sighting:
+    """The row; `vector`, `thumb` and their like are filled in by whoever stores them."""
+    upper = strongest(track.upper) if track.coloured else Naming()
+    lower = strongest(track.lower) if track.coloured else Naming()
+    x, y, w, h = track.best_box
+    yes, known = _attributes(track)
+    return Sighting(
+        id=track.id, end_ms=track.last_ms, best_ms=track.best_ms or track.first_ms, camera=ids.camera_of(track.id), cls=track.cls,
+        score=round(track.score * 1000), looks=min(track.looks, 32_000), upper=upper.first, upper2=upper.second, lower=lower.first,
+        lower2=lower.second, upper_share=upper.share, lower_share=lower.share, tone=0 if track.coloured else _usual(track.tones),
+        attributes=yes, known=known, direction=int(track.direction()), speed=int(track.speed()), x=round(x * UNIT), y=round(y * UNIT),
+        w=round(w * UNIT), h=round(h * UNIT), cells=signed(track.cells), path=pack_path(track.points), plate=track.plate[:12], pack=pack,
+        embedder=embedder, vector=track.place, thumb=track.thumb[0], thumb_size=track.thumb[1],
+    )  # fmt: skip
+
+
+def _attributes(track: Track) -> tuple[int, int]:
+    yes = known = 0
+    for attribute, (total, count) in track.attributes.items():
+        known |= int(attribute)
+        yes |= int(attribute) if total / count >= YES else 0
+    return yes, known
+
+
+def _usual(tones: list[int]) -> int:
+    return max(set(tones), key=tones.count) if tones else 0
+
+
+def told(sighting: Sighting) -> tuple[int, ...]:
+    """What the watch list asks of a sighting: where it changes, the list looks again."""
+    s = sighting
+    return s.cls, s.upper, s.upper2, s.lower, s.lower2, s.attributes, s.tone
+
+
+def recalled(days: Days, camera: int, at_ms: int, packs: dict[int, str]) -> list[Track]:
+    """The tracks that a camera had when its reader stopped at `at_ms`: who goes on, goes on as the same sighting. Blocks."""
+    found = []
+    for day in days.days(at_ms - LONGEST_MS, at_ms + 1):
+        query = sa.select(SIGHTING).where(
+            SIGHTING.c.camera == camera,
+            SIGHTING.c.id >= ids.first_at(at_ms - LONGEST_MS),
+            SIGHTING.c.end_ms >= at_ms - GONE_STILL_MS,
+        )
+        rows = days.sightings(day, query)
+        vectors = days.vectors(rows)
+        for s in rows:
+            track = _track_of(s, vectors.get(s.id), packs.get(s.embedder, HISTOGRAM))
+            if not track.gone(at_ms):
+                found.append(track)
+    return found
+
+
+def _track_of(s: Sighting, vector: Vector | None, embedder: str) -> Track:
+    points = unpack_path(s.start_ms, s.path)
+    track = Track(
+        s.id, s.end_ms, points, {s.cls: float(s.looks)}, np.zeros(256, np.float32) if vector is None else vector, embedder, looks=s.looks,
+        score=s.score / 1000, plate=s.plate, best_ms=s.best_ms, best_box=(s.x / UNIT, s.y / UNIT, s.w / UNIT, s.h / UNIT),
+        best_quality=s.score / 1000, cells=s.cells & 2**64 - 1, stored=True, changed=False, told=told(s), place=s.vector,
+        thumb=(s.thumb, s.thumb_size),
+    )  # fmt: skip
+    if s.upper or s.lower:
+        track.coloured = s.looks
+        track.upper = _weights(s.upper, s.upper2, s.upper_share) * s.looks
+        track.lower = _weights(s.lower, s.lower2, s.lower_share) * s.looks
+    elif s.tone:
+        track.tones = [s.tone]
+    for attribute in Attribute:
+        if s.known & attribute:
+            track.attributes[attribute] = (float(bool(s.attributes & attribute)) * s.looks, s.looks)
+    return track
+
+
+def _weights(first: int, second: int, share: int) -> Floats:
+    sums = np.zeros(len(Colour))
+    sums[first], rest = share / 100, 1 - share / 100
+    if second:
+        sums[second] += rest * 0.6
+        rest *= 0.4
+    return np.asarray(sums + rest / len(Colour))

@@ -1,0 +1,68 @@
+"""Keeping the store: days that are over go whole, and it is written down that they went."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from core.audit import audit_trail
+from core.clock import DAY_US, Clock, to_microseconds
+from core.database import Database
+from core.settings import Settings
+from nvr.archive.retention_clock import RetentionClock, Trust
+from search.store import Days
+from search.store.unmatched import Need, Unmatched
+
+SIGHTINGS, MODELS = "sightings", "models"
+
+
+def days_of(settings: Settings) -> Days:
+    """The store of the station."""
+    return Days(settings.data.dir.absolute() / SIGHTINGS, settings.database_url)
+
+
+def shelf_of(settings: Settings) -> Path:
+    """Where the station's model packs lie."""
+    return settings.data.dir.absolute() / MODELS
+
+
+class Upkeep:
+    def __init__(
+        self, database: Database, clock: Clock, days: Days, keep_days: float, guard: RetentionClock | None = None,
+        unmatched_days: float = 0.0, need: Need | None = None,
+    ):  # fmt: skip
+        """`guard` says whether the time may be believed; without it the clock's word is taken. `need`: which sightings keep
+        picture and vector after `unmatched_days`; None: all of them do."""
+        self._database, self._clock, self._days, self._keep = database, clock, days, timedelta(days=keep_days)
+        self._guard, self._unmatched_after = guard, timedelta(days=unmatched_days)
+        self._unmatched = Unmatched(clock, days, need) if need is not None else None
+
+    async def run_once(self) -> int:
+        """Drop the days that are older than they may be; returns how many. None while the time is not known."""
+        await asyncio.to_thread(self._days.sweep)
+        now = self._clock.now()
+        trust = (
+            await self._guard.look() if self._guard is not None else Trust(to_microseconds(now), to_microseconds(now), False)
+        )
+        if trust.suspended:
+            return 0
+        over = [d for d in await asyncio.to_thread(self._days.days) if _age(d, trust) >= self._keep]
+        for day in sorted(over):
+            await asyncio.to_thread(self._days.drop, day)
+            async with self._database.session() as session:
+                await audit_trail.record(
+                    session, now, "system", "sightings.drop", day, keep_days=self._keep.total_seconds() / 86_400
+                )
+        if self._unmatched is not None:
+            kept = [d for d in await asyncio.to_thread(self._days.days) if _age(d, trust) >= self._unmatched_after]
+            for day, count in (await self._unmatched.run_once(kept)).items():
+                async with self._database.session() as session:
+                    await audit_trail.record(session, now, "system", "sightings.unmatched", day, erased=count)
+        return len(over)
+
+
+def _age(day: str, trust: Trust) -> timedelta:
+    """Of its last moment."""
+    begin = to_microseconds(datetime.strptime(day, "%Y%m%d").replace(tzinfo=timezone.utc))
+    return timedelta(microseconds=trust.age_us(begin, begin + DAY_US))

@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import csv
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from cameras.virtual import scene
+from core.errors import DetectorError
+from core.settings import SearchSettings
+from nvr.playback.pictures import Picture
+from search.analysis.detectors.base import Detection, Region, suppressed
+from search.analysis.detectors.builtin import BuiltinDetector
+from search.analysis.detectors.decoders import end2end, ssd, yolo
+from search.analysis.detectors.load import load
+from search.analysis.detectors.regions import tiles, windows
+from search.analysis.motion_gate import Gate
+from search.analysis.plates import PlateReader
+from search.analysis.riders import things_of
+from search.models import Pack, Shelf
+from search.models.definition import checksum
+from search.vocabulary import Cls
+from tests.conftest import FOOTAGE, MODELS, needs_footage, needs_models
+from tests.health.frames import street
+from tests.search import networks_made
+
+
+def footage(name: str, step: int, count: int) -> list[Picture]:
+    with av.open(str(FOOTAGE / name)) as container:
+        frames = [f.to_ndarray(format="bgr24") for i, f in enumerate(container.decode(video=0)) if i % step == 0]
+    return [np.asarray(f, np.uint8) for f in frames[:count]]
+
+
+class Watching:
+    """A detector behind a gate, as a stream's pictures go through it."""
+
+    def __init__(self, detector: Any):
+        self.detector, self.gate = detector, Gate()
+
+    def see(self, picture: Picture) -> list[Detection]:
+        moving = self.gate.look(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8))
+        found: list[Detection] = self.detector.detect(picture, moving or [])
+        return found
+
+
+def test_the_built_in_detector_finds_walkers_and_nothing_in_an_empty_street() -> None:
+    watching, view = Watching(BuiltinDetector()), scene.Street(3, (640, 360))
+    found = [d for i in range(16) for d in watching.see(view.frame(i / 12, i))]
+    assert sum(d.cls == Cls.person for d in found) >= 5
+    assert all(d.x >= 0 and d.x + d.w <= 1.0001 and d.h > 0.2 for d in found if d.cls == Cls.person)
+    watching, empty = Watching(BuiltinDetector()), scene.Street(3, (640, 360), walkers=[])
+    assert [d for i in range(12) for d in watching.see(empty.frame(i / 12, i))] == []
+
+
+@needs_footage
+def test_the_built_in_detector_sees_people_move_in_real_footage() -> None:
+    watching = Watching(BuiltinDetector())
+    found = [d for p in footage("one-by-one-person-detection.mp4", 12, 90) for d in watching.see(p)]
+    assert len(found) > 10
+    assert any(d.cls == Cls.person for d in found)
+    assert {d.cls for d in found} <= {Cls.person, Cls.unknown}
+
+
+def test_a_pack_made_by_hand_finds_what_it_is_made_for(tmp_path: Path) -> None:
+    networks_made.write_pack(tmp_path / "shelf" / "red-quarters@1", networks_made.red_quarters())
+    detector = load(SearchSettings(), Shelf(tmp_path / "shelf"))
+    picture = np.zeros((90, 160, 3), np.uint8)
+    picture[45:, :80] = (0, 0, 255)
+    (found,) = detector.detect(picture, [])
+    assert (detector.name, found.cls, round(found.score, 2)) == ("red-quarters@1", Cls.person, 1.0)
+    assert [round(v, 2) for v in found.corners] == [0, 0.5, 0.5, 1]
+    assert detector.detect(np.zeros((90, 160, 3), np.uint8), []) == []
+
+
+def test_without_a_pack_the_built_in_detector_looks(tmp_path: Path) -> None:
+    assert load(SearchSettings(), Shelf(tmp_path)).name == BuiltinDetector.name
+    assert load(SearchSettings(detector="builtin"), Shelf(tmp_path)).name == BuiltinDetector.name
+    with pytest.raises(DetectorError, match="minwang models list"):
+        load(SearchSettings(detector="yolo-of-dreams"), Shelf(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    shelf = Shelf(tmp_path_factory.mktemp("zoo"))
+    shelf.add(MODELS)
+    return shelf
+
+
+def truth() -> dict[int, list[tuple[float, ...]]]:
+    found: dict[int, list[tuple[float, ...]]] = {}
+    with (FOOTAGE / "vtest_480x360.boxes.csv").open() as f:
+        for row in csv.DictReader(f):
+            found.setdefault(int(row["frame"]), []).append(tuple(float(row[k]) * 0.625 for k in ("x", "y", "w", "h")))
+    return found
+
+
+@needs_models
+@needs_footage
+@pytest.mark.parametrize(("name", "recall", "precision"), [
+    ("person-vehicle-bike-2004", 0.85, 0.9), ("person-vehicle-bike-crossroad-1016", 0.8, 0.85), ("person-vehicle-bike-2000", 0.75, 0.85),
+])  # fmt: skip
+def test_packs_find_the_people_of_real_footage(zoo: Shelf, name: str, recall: float, precision: float) -> None:
+    """Against the ground truth of PETS S2L1 at IoU 0.4; the whole picture alone."""
+    detector, boxes = load(SearchSettings(detector=name), zoo), truth()
+    hits = found = wanted = 0
+    for i, picture in enumerate(footage("vtest_480x360.avi", 1, 10_000), 1):
+        if i not in boxes:
+            continue
+        seen = [(d.x * 480, d.y * 360, d.w * 480, d.h * 360) for d in detector.detect(picture, []) if d.cls == Cls.person]
+        found, wanted = found + len(seen), wanted + len(boxes[i])
+        hits += sum(any(iou(t, b) >= 0.4 for b in seen) for t in boxes[i])
+    assert wanted == 73
+    assert hits / wanted > recall
+    assert hits / found > precision
+
+
+def iou(a: Sequence[float], b: Sequence[float]) -> float:
+    w = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    h = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    both = max(0.0, w) * max(0.0, h)
+    return both / (a[2] * a[3] + b[2] * b[3] - both)
+
+
+@needs_models
+@needs_footage
+def test_distant_people_are_found_where_they_move(zoo: Shelf) -> None:
+    """The same people in a corner of a 1080p picture: lost in the whole of it, found in the window around them."""
+    detector, boxes = load(SearchSettings(), zoo), truth()
+    frames = footage("vtest_480x360.avi", 1, 10_000)
+    canvas = np.asarray(
+        cv2.GaussianBlur(np.random.default_rng(1).integers(90, 140, (1080, 1920, 3), np.uint8), (0, 0), 9), np.uint8
+    )
+    window: Region = (700 / 1920, 340 / 1080, 1180 / 1920, 360 / 1080)  # something flat moved there
+    alone = with_window = 0
+    for i in list(boxes)[:8]:
+        canvas[300:660, 700:1180] = frames[i - 1]
+        for moving in ([], [window]):
+            seen = [(d.x * 1920 - 700, d.y * 1080 - 300, d.w * 1920, d.h * 1080) for d in detector.detect(canvas, moving)]
+            hits = sum(any(iou(t, b) >= 0.4 for b in seen) for t in boxes[i])
+            alone, with_window = alone + (0 if moving else hits), with_window + (hits if moving else 0)
+    assert with_window >= 2 * alone and with_window >= 0.5 * sum(len(boxes[i]) for i in list(boxes)[:8])
+
+
+@needs_models
+@needs_footage
+def test_a_pack_tells_classes_apart_and_a_cyclist_is_one_rider(zoo: Shelf) -> None:
+    detector = load(SearchSettings(), zoo)
+    pictures = footage("person-bicycle-car-detection.mp4", 20, 40)
+    seen = {t.whole.cls for p in pictures for t in things_of(detector.detect(p, []))}
+    assert {Cls.person, Cls.vehicle} <= seen and seen & {Cls.rider, Cls.two_wheeler}
+
+
+@needs_models
+def test_a_drawn_plate_is_read(zoo: Shelf) -> None:
+    fonts = sorted(Path("/usr/share/fonts").rglob("NotoSansCJK-Bold.ttc"))
+    if not fonts:
+        pytest.skip("the font of Chinese plates is not installed (fonts-noto-cjk)")
+    plate = Image.new("RGB", (440, 140), (20, 60, 160))
+    draw, font = ImageDraw.Draw(plate), ImageFont.truetype(str(fonts[0]), 85)
+    for i, sign in enumerate("鲁S2T7U0"):
+        draw.text((18 + 57 * i + (15 if i > 1 else 0), 12), sign, font=font, fill=(255, 255, 255))
+    draw.rectangle((3, 3, 436, 136), outline=(255, 255, 255), width=3)
+    small = cv2.resize(np.asarray(plate, np.uint8)[..., ::-1], (150, 48), interpolation=cv2.INTER_AREA)
+    car = np.full((400, 500, 3), 130, np.uint8)
+    car[300:348, 180:330] = small
+    installed = zoo.verified("plate")
+    assert installed is not None
+    read = PlateReader(installed).read(car)
+    assert len(read) == 7 and read.endswith("S2T7U0")  # a drawn province is not always told from its neighbour's sign
+    assert PlateReader(installed).read(np.full((400, 500, 3), 130, np.uint8)) == ""
+
+
+def _pack(decoder: str) -> Pack:
+    return Pack(
+        id="x", version="1", task="detect", format="openvino", licence="x", files=[{"name": "m.xml", "bytes": 1, "sha256": "0" * 64}],
+        input={"width": 100, "height": 50}, decoder=decoder, classes={"0": "person"}, threshold=0.4,
+    )  # fmt: skip
+
+
+def test_decoders_read_their_layouts() -> None:
+    rows = np.array(
+        [[0, 1, 0.9, 0.1, 0.2, 0.3, 0.4], [0, 0, 0.3, 0, 0, 1, 1], [-1, 0, 0.9, 0, 0, 1, 1], [0, 0, 0.9, 0, 0, 1, 1]],
+        np.float32,
+    )
+    assert [(r[0], round(r[1], 2)) for r in ssd({"o": rows[None, None]}, _pack("ssd"))] == [(1, 0.9)]  # ends at the first -1
+    values = np.zeros((1, 6, 3), np.float32)
+    values[0, :, 1] = (50, 25, 20, 10, 0.1, 0.8)
+    (found,) = yolo({"o": values}, _pack("yolo"))
+    assert found[0] == 1 and np.allclose(found[2], (0.4, 0.4, 0.6, 0.6))
+    (row,) = end2end({"o": np.array([[[10, 10, 20, 20, 0.5, 0], [0, 0, 1, 1, 0.1, 0]]], np.float32)}, _pack("end2end"))
+    assert row[0] == 0 and np.allclose(row[2], (0.1, 0.2, 0.2, 0.4))
+
+
+def test_windows_hold_what_moved_and_tiles_hold_everything() -> None:
+    moving: list[Region] = [(0.5, 0.5, 0.52, 0.56), (0.53, 0.5, 0.55, 0.56), (0.1, 0.1, 0.11, 0.13)]
+    found = windows(moving, (1920, 1080), (448, 256))
+    assert len(found) == 2  # those near each other share one
+    for x1, y1, x2, y2 in moving:
+        assert any(w[0] <= x1 * 1920 and w[1] <= y1 * 1080 and w[2] >= x2 * 1920 and w[3] >= y2 * 1080 for w in found)
+    assert windows(moving, (480, 270), (448, 256)) == []
+    covered = np.zeros((1080, 1920), bool)
+    for left, top, right, bottom in tiles((1920, 1080), (448, 256)):
+        assert right - left <= 2 * 448 and bottom - top <= 2 * 256
+        covered[top:bottom, left:right] = True
+    assert covered.all()
+
+
+def test_a_box_inside_another_is_the_same_car_but_another_person() -> None:
+    outer, inner = (0.1, 0.1, 0.4, 0.4), (0.12, 0.12, 0.2, 0.3)
+    for cls, count in ((Cls.vehicle, 1), (Cls.person, 2)):
+        assert len(suppressed([Detection(cls, 0.9, *outer), Detection(cls, 0.8, *inner)])) == count
+
+
+def test_a_person_over_wheels_is_a_rider_and_one_beside_them_is_not() -> None:
+    wheels = Detection(Cls.two_wheeler, 0.6, 0.4, 0.5, 0.12, 0.2)
+    riding, beside = Detection(Cls.person, 0.9, 0.43, 0.35, 0.06, 0.3), Detection(Cls.person, 0.9, 0.6, 0.4, 0.06, 0.3)
+    (rider,) = things_of([wheels, riding])
+    assert rider.whole.cls == Cls.rider and rider.body == riding and rider.whole.h > riding.h
+    assert sorted(t.whole.cls for t in things_of([wheels, beside])) == [Cls.person, Cls.two_wheeler]
+
+
+def test_ultralytics_adapter(tmp_path: Path) -> None:
+    """An untrained network through the real library: the adapter, not the weights, is tested."""
+    if importlib.util.find_spec("ultralytics") is None:
+        pytest.skip("the ultralytics extra is not installed (MINWANG_EXTRAS=ultralytics)")
+    from search.analysis.detectors import ultralytics_yolo
+
+    ultralytics_yolo.tame()
+    from ultralytics import YOLO
+
+    weights = tmp_path / "tiny.pt"
+    untrained = YOLO("yolo11n.yaml")
+    named = {0: "person", 1: "bicycle", 2: "car", 3: "motorcycle", 5: "bus", 7: "truck", 16: "dog", 26: "handbag"}
+    untrained.model.names = {i: named.get(i, f"toaster {i}") for i in range(80)}
+    untrained.save(str(weights))
+    shelf = Shelf(tmp_path / "shelf")
+    pack = shelf.take(ultralytics_yolo.pack_of(weights, "AGPL-3.0", checksum(weights)), {weights.name: weights})
+    assert pack.classes["motorcycle"] == "ebike" and pack.classes["handbag"] == "bag" and len(pack.classes) == 8
+    detector = load(SearchSettings(threshold=0.0001), shelf)
+    found = detector.detect(street(1)[0], [])
+    assert detector.name == pack.name
+    assert all(0 <= d.x <= 1 and d.w > 0 and d.cls in list(Cls) for d in found)
+    (shelf.folder / pack.name / "tiny.pt").write_bytes(b"not what was published")
+    with pytest.raises(DetectorError, match="bytes"):
+        load(SearchSettings(), shelf)

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from core.errors import DetectorError, NotFoundError, UsageError
+from search.analysis.networks import Network
+from search.models import Pack, Shelf
+from search.models import registry as shelf_module
+from search.models.definition import FILE, Input, PackFile, checksum, read
+from search.models.registry import Installed
+from tests.conftest import MODELS, needs_models
+from tests.search import networks_made
+
+
+def make(folder: Path, **fields: Any) -> Path:
+    networks_made.write_pack(folder, networks_made.red_quarters(), **fields)
+    return folder
+
+
+def test_a_pack_is_added_found_chosen_and_removed(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "shelf")
+    (low,) = shelf.add(make(tmp_path / "a", id="low", rank=1))
+    (high,) = shelf.add(make(tmp_path / "b", id="high", rank=2))
+    assert [i.pack.id for i in shelf.installed()] == ["high", "low"]
+    chosen = shelf.verified("detect")
+    assert chosen is not None and chosen.pack == high
+    named = shelf.verified("detect", "low@1")
+    assert named is not None and named.pack == low
+    assert shelf.verified("embed") is None and shelf.verified("detect", "none") is None
+    shelf.remove("high")
+    assert [i.pack.id for i in shelf.installed()] == ["low"]
+    with pytest.raises(NotFoundError):
+        shelf.remove("high")
+    assert not [p for p in shelf.folder.iterdir() if p.name.startswith(".")]
+
+
+def test_two_packs_and_two_versions_lie_side_by_side(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "shelf")
+    for version in ("1", "2"):
+        shelf.add(make(tmp_path / version, version=version))
+    assert sorted(i.pack.name for i in shelf.installed()) == ["red-quarters@1", "red-quarters@2"]
+
+
+def test_a_wrong_checksum_is_refused_when_added_and_when_used(tmp_path: Path) -> None:
+    shelf, folder = Shelf(tmp_path / "shelf"), make(tmp_path / "a")
+    weights = folder / "model.bin"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(DetectorError, match="SHA-256"):
+        shelf.add(folder)
+    assert shelf.installed() == []
+    weights.write_bytes(content)
+    shelf.add(folder)
+    installed = shelf.folder / "red-quarters@1" / "model.bin"
+    installed.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(DetectorError, match="SHA-256"):
+        shelf.verified("detect")
+    installed.unlink()
+    with pytest.raises(DetectorError, match="missing"):
+        shelf.verified("detect")
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    ({"classes": {"1": "unicorn"}}, "unicorn"), ({"files": []}, "files"), ({"id": "../../etc"}, "id"), ({"surprise": 1}, "surprise"),
+    ({"task": "faces"}, "task"), ({"outputs": {"a": ["male"]}}, "male"), ({"files": [{"name": "../x", "bytes": 1, "sha256": "0" * 64}]}, "name"),
+])  # fmt: skip
+def test_bad_definitions_are_one_sentence(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    folder = make(tmp_path / "a")
+    values = json.loads((folder / FILE).read_text()) | change
+    (folder / FILE).write_text(json.dumps(values))
+    with pytest.raises(DetectorError, match=said):
+        Shelf(tmp_path / "shelf").add(folder)
+    (folder / FILE).write_text("{")
+    with pytest.raises(DetectorError, match=FILE):
+        read(folder / FILE)
+
+
+def test_a_file_that_is_no_network_is_one_sentence(tmp_path: Path) -> None:
+    folder = make(tmp_path / "a")
+    (folder / "model.xml").write_text("<net/>")
+    with pytest.raises(DetectorError, match="cannot load"):
+        Network(Installed(read(folder / FILE), folder))
+
+
+def test_an_onnx_pack_runs(tmp_path: Path) -> None:
+    """Mean of each channel as an embedder: the picture goes in as the definition says, RGB less its mean."""
+    picture = onnx.helper.make_tensor_value_info("in", onnx.TensorProto.FLOAT, [1, 3, 8, 8])
+    out = onnx.helper.make_tensor_value_info("out", onnx.TensorProto.FLOAT, [1, 3, 1, 1])
+    graph = onnx.helper.make_graph([onnx.helper.make_node("GlobalAveragePool", ["in"], ["out"])], "means", [picture], [out])
+    opset = [onnx.helper.make_opsetid("", 13)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8), str(tmp_path / "m.onnx"))
+    file = PackFile(name="m.onnx", bytes=(tmp_path / "m.onnx").stat().st_size, sha256=checksum(tmp_path / "m.onnx"))
+    pack = Pack(
+        id="means", version="1", task="embed", format="onnx", licence="none", files=(file,), decoder="vector",
+        input=Input(width=8, height=8, colour="rgb", mean=(10, 0, 0), scale=(2, 1, 1)),
+    )  # fmt: skip
+    picture_ = np.zeros((20, 30, 3), np.uint8)
+    picture_[...] = (1, 2, 30)
+    values = Network(Installed(pack, tmp_path)).run(picture_)["out"].ravel()
+    assert values.tolist() == [10.0, 2.0, 1.0]
+
+
+def test_a_folder_without_packs_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for path in (tmp_path / "a", tmp_path / "nowhere"):
+        with pytest.raises(UsageError):
+            Shelf(tmp_path / "shelf").add(path)
+
+
+def test_the_packs_that_come_with_the_product_are_complete() -> None:
+    known = Shelf(Path("nowhere")).known()
+    assert {p.task for p in known} == {"detect", "embed", "attribute", "plate"}
+    assert all(p.licence == "Apache-2.0" and all(f.source.startswith("https://") for f in p.files) for p in known)
+    words = {w for p in known for meanings in p.outputs.values() for w in meanings if w}
+    assert not words & {"male", "is_male", "female", "race"}
+
+
+@needs_models
+def test_known_files_are_recognised_by_their_checksums(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    added = shelf.add(MODELS)
+    assert len(added) == len(shelf.known()) == 8
+    assert all(Network(i) for i in shelf.installed() if i.pack.task in ("embed", "attribute"))
+
+
+async def test_pulling_fetches_checks_and_installs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = await asyncio.to_thread(make, tmp_path / "a")
+    served = await asyncio.to_thread(lambda: {p.name: p.read_bytes() for p in source.iterdir()})
+
+    async def file(request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        return web.Response(body=served[name]) if name in served else web.Response(status=404)
+
+    app = web.Application()
+    app.router.add_get("/{name}", file)
+    server = TestServer(app)
+    await server.start_server()
+    pack = await asyncio.to_thread(read, source / FILE)
+    known = pack.model_copy(
+        update={"files": tuple(f.model_copy(update={"source": str(server.make_url(f"/{f.name}"))}) for f in pack.files)}
+    )
+    await asyncio.to_thread((tmp_path / "known").mkdir)
+    await asyncio.to_thread((tmp_path / "known" / "p.json").write_text, known.model_dump_json())
+    monkeypatch.setattr(shelf_module, "KNOWN", tmp_path / "known")
+    shelf = Shelf(tmp_path / "shelf")
+    with pytest.raises(NotFoundError, match="models list"):
+        await shelf.pull("nothing")
+    whole = served["model.bin"]
+    for spoilt, said in ((whole[:-1] + bytes([whole[-1] ^ 1]), "SHA-256"), (whole + b"x", "more than"), (None, "404")):
+        served.pop("model.bin", None)
+        served |= {"model.bin": spoilt} if spoilt is not None else {}
+        with pytest.raises(DetectorError, match=said):
+            await shelf.pull("red-quarters")
+        assert await asyncio.to_thread(shelf.installed) == []
+    served["model.bin"] = whole
+    assert (await shelf.pull("red-quarters")).id == "red-quarters"
+    assert await asyncio.to_thread(shelf.verified, "detect") is not None
+    await server.close()
+    with pytest.raises(DetectorError, match="cannot be fetched"):
+        await shelf.pull("red-quarters")
+    assert len(await asyncio.to_thread(shelf.installed)) == 1

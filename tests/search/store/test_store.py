@@ -1,0 +1,267 @@
+"""The store of sightings against a plain list of them, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, time, timezone
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shapely import Point as ShapelyPoint
+from shapely import Polygon
+
+from search.query.find import Query, find, numbers, spans_of
+from search.query.similar import by_faiss, by_numpy
+from search.store import Days, Sighting, ids, thumbnails
+from search.store.rows import MAX_PATH, SIGHTING, UNIT, Point, pack_path, unpack_path
+from search.store.sighting_store import Batch
+from search.vocabulary import Cls
+from tests.search.sightings import START_MS, many, sighting
+
+TOWN = many(1500)
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+def fill(days: Days, rows: list[Sighting]) -> None:
+    for day in sorted({ids.day_of(s.start_ms) for s in rows}):
+        of_day = [s for s in rows if ids.day_of(s.start_ms) == day]
+        days.write(day, [Batch("cam/main", 1, new=of_day)])
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Days]:
+    url = ""
+    if request.param == "postgresql":
+        address = request.getfixturevalue("postgresql")
+        url = asyncio.run(_new_database(address))
+    days = Days(tmp_path_factory.mktemp("days"), url)
+    fill(days, TOWN)
+    yield days
+    days.close()
+
+
+async def _new_database(address: str) -> str:
+    name = "sightings_test"
+    engine = sa.create_engine(address.format("template1"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE IF EXISTS {name}"))
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return address.format(name)
+
+
+def fits(s: Sighting, q: Query) -> bool:
+    """The meaning of a question, said once more and plainly."""
+    at_us = s.start_ms * 1000
+    if (q.start_us is not None and at_us < q.start_us) or (q.end_us is not None and at_us >= q.end_us):
+        return False
+    if q.nightly is not None:
+        local, (begin, end) = datetime.fromtimestamp(s.start_ms / 1000, q.zone).time(), q.nightly
+        if not (begin <= local < end if begin < end else local >= begin or local < end):
+            return False
+    if (q.cameras is not None and s.camera not in q.cameras) or (q.classes and s.cls not in q.classes):
+        return False
+    wanted = [(q.upper, (s.upper, s.upper2)), (q.lower, (s.lower, s.lower2))]
+    hits = [w in seen for w, seen in wanted if w]
+    both_second = bool(q.upper and q.lower) and s.upper != q.upper and s.lower != q.lower
+    if hits and not ((all(hits) and not both_second) or (q.infrared and s.tone > 0)):
+        return False
+    if q.area and not Polygon(q.area).intersects(ShapelyPoint(*_foot(s))):
+        return False
+    return (
+        s.attributes & q.attributes == q.attributes
+        and (not q.directions or s.direction in q.directions)
+        and (not q.speeds or s.speed in q.speeds)
+        and s.end_ms - s.start_ms >= q.min_dwell_ms
+        and q.min_height * UNIT <= s.h <= q.max_height * UNIT
+        and s.score >= q.min_score * 1000
+    )
+
+
+def _foot(s: Sighting) -> tuple[float, float]:
+    (point,) = unpack_path(s.start_ms, s.path)
+    return point.x / UNIT, point.y / UNIT
+
+
+moments = st.none() | st.integers(START_MS - 10_000_000, START_MS + 4 * ids.DAY_MS).map(lambda ms: ms * 1000)
+hours = st.integers(0, 23).map(lambda h: time(h, 30))
+queries = st.builds(
+    Query,
+    start_us=moments, end_us=moments, nightly=st.none() | st.tuples(hours, hours).filter(lambda p: p[0] != p[1]), zone=st.just(SHANGHAI),
+    cameras=st.none() | st.frozensets(st.integers(0, 14), max_size=12),
+    classes=st.lists(st.sampled_from([1, 2, 6, 10, 13]), unique=True, max_size=3).map(tuple),
+    upper=st.integers(0, 5), lower=st.integers(0, 5), infrared=st.booleans(), attributes=st.sampled_from([0, 0, 0, 1, 6]),
+    directions=st.lists(st.integers(0, 8), unique=True, max_size=4).map(tuple), speeds=st.sampled_from([(), (), (1, 2)]),
+    min_dwell_ms=st.sampled_from([0, 0, 20_000]), min_height=st.sampled_from([0.0, 0.0, 0.2]), max_height=st.sampled_from([1.0, 0.5]),
+    area=st.sampled_from([(), (), ((0.1, 0.1), (0.6, 0.2), (0.4, 0.9))]), min_score=st.sampled_from([0.0, 0.0, 0.6]),
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=120)
+@given(query=queries, few=st.booleans(), page=st.integers(1, 60))
+def test_finds_what_a_plain_list_finds_page_by_page(town: Days, query: Query, few: bool, page: int) -> None:
+    if not few and query.cameras:  # the other way through the indexes, for many cameras
+        query = replace(query, cameras=query.cameras | frozenset(range(100, 400)))
+    expected = sorted((s.id for s in TOWN if fits(s, query)), reverse=True)
+    assert numbers(town, query) == expected
+    found: list[int] = []
+    before: int | None = None
+    for _ in range(8):
+        rows = find(town, query, page, before)
+        found += [s.id for s in rows]
+        if len(rows) < page:
+            break
+        before = rows[-1].id
+    assert found == expected[: len(found)] and len(found) in (len(expected), 8 * page)
+
+
+def test_rows_come_back_as_they_were_written(town: Days) -> None:
+    some = {s.id: s for s in TOWN[:50]}
+    assert town.many(some) == some
+    assert town.get(TOWN[7].id) == TOWN[7]
+    assert town.get(TOWN[7].id + 1) is None and town.get(-5) is None and town.get(2**63) is None
+
+
+def test_a_day_goes_whole(town: Days) -> None:
+    at = START_MS + 40 * ids.DAY_MS
+    day = ids.day_of(at)
+    thumbnails.append(town.place(day), [b"\xff\xd8one"])
+    town.write(day, [Batch("a/main", 5, new=[sighting(at)], fresh=[ids.compose(at, 1, 0)])])
+    assert town.days(at, at + 1) == [day] and town.fresh(10) and town.positions()["a/main"] == 5
+    town.drop(day)
+    assert town.days(at, at + 1) == [] and town.fresh(10) == [] and "a/main" not in town.positions()
+    assert town.get(ids.compose(at, 1, 0)) is None
+    assert not town.place(day).exists() and not list(town.folder.glob("*.gone"))
+    town.write(day, [Batch("a/main", 6, new=[sighting(at)])])  # and may begin again
+    assert town.get(ids.compose(at, 1, 0)) is not None
+    town.drop(day)
+
+
+def test_another_process_s_drop_is_noticed(tmp_path: Path) -> None:
+    with closing(Days(tmp_path)) as mine, closing(Days(tmp_path)) as other:
+        fill(mine, [sighting()])
+        assert other.get(sighting().id) is not None
+        mine.drop(ids.day_of(START_MS))
+        assert other.get(sighting().id) is None and find(other, Query()) == []
+
+
+def test_writing_again_replaces_a_stretch(town: Days) -> None:
+    at = START_MS + 50 * ids.DAY_MS
+    day = ids.day_of(at)
+    old = [sighting(at + n * 1000, camera) for n in range(10) for camera in (1, 2)]
+    town.write(day, [Batch("a/main", 1, new=old)])
+    better = [sighting(at + n * 1000, 1, cls=int(Cls.rider)) for n in range(2, 5)]
+    town.write(day, [Batch("a/main", 2, new=better, replace=(1, at + 2000, at + 5000))])
+    window = Query(start_us=at * 1000, end_us=(at + 60_000) * 1000)
+    assert len(find(town, window, 100)) == 20
+    assert len(find(town, replace(window, classes=(int(Cls.rider),)), 100)) == 3
+    town.drop(day)
+
+
+def test_changes_and_what_is_fresh(town: Days) -> None:
+    at = START_MS + 60 * ids.DAY_MS
+    day, made = ids.day_of(at), sighting(at)
+    town.write(day, [Batch("a/main", 1, new=[made], fresh=[made.id])])
+    grown = replace(made, end_ms=made.end_ms + 9000, upper=4, upper2=2, looks=7)
+    town.write(day, [Batch("a/main", 2, changed=[grown], fresh=[made.id])])
+    assert town.get(made.id) == grown
+    fresh = town.fresh(10)
+    assert [f[2] for f in fresh] == [made.id, made.id]
+    town.looked_at(fresh[:1])
+    assert len(town.fresh(10)) == 1
+    town.drop(day)
+
+
+def test_nights_follow_the_clock_of_the_station() -> None:
+    """In the night of the change to summer time 22:00 to 05:00 is six hours long, in that of the change back eight."""
+    berlin = ZoneInfo("Europe/Berlin")
+    for month, day, hours_ in ((3, 28, 6), (10, 24, 8), (11, 10, 7)):
+        query = Query(nightly=(time(22), time(5)), zone=berlin)
+        evening = datetime(2026, month, day, 12, tzinfo=berlin)
+        utc_days = [ids.day_of(int(evening.timestamp() * 1000) + n * ids.DAY_MS) for n in (0, 1)]
+        spans = [s for d in utc_days for s in spans_of(query, d)]
+        noon = int(evening.timestamp() * 1000)
+        length = sum(
+            min(s.end_ms, noon + ids.DAY_MS) - s.start_ms
+            for s in spans
+            if s.start_ms >= noon and s.start_ms < noon + 20 * 3_600_000
+        )
+        assert length == hours_ * 3_600_000, month
+
+
+@given(st.integers(0, 2**42 - 1), st.integers(0, 4095), st.integers(0, 511))
+def test_numbers_hold_time_and_camera(at_ms: int, camera: int, count: int) -> None:
+    number = ids.compose(at_ms, camera, count)
+    assert number < 2**63 and (ids.milliseconds(number), ids.camera_of(number)) == (at_ms, camera)
+    assert ids.first_at(at_ms) <= number < ids.first_at(at_ms + 1)
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**7), *[st.integers(0, 10_000)] * 3), max_size=300))
+def test_paths_keep_their_ends(points: list[tuple[int, int, int, int]]) -> None:
+    path = sorted(Point(START_MS + p[0], *p[1:]) for p in points)
+    back = unpack_path(START_MS if not path else path[0].at_ms, pack_path(path))
+    assert len(back) <= MAX_PATH and set(back) <= set(path)
+    if path:
+        assert (back[0], back[-1]) == (path[0], path[-1])
+
+
+def test_thumbnails(tmp_path: Path) -> None:
+    pictures = [b"one", b"three", b"seventeen"]
+    places = thumbnails.append(tmp_path, pictures[:1]) + thumbnails.append(tmp_path, pictures[1:])
+    assert [thumbnails.read(tmp_path, *p) for p in places] == pictures
+    for offset, size in ((0, 10**9), (10**12, 5), (-1, 3), (0, 0), (10, 30)):
+        with pytest.raises(FileNotFoundError):
+            thumbnails.read(tmp_path, offset, size)
+
+
+def _write_for_ever(folder: Path, started: object) -> None:
+    days = Days(folder)
+    position = days.positions().get("a/main", 0)
+    while True:
+        n = position + 1
+        made = sighting(START_MS + n, 1)
+        days.write(ids.day_of(START_MS), [Batch("a/main", n, new=[made], fresh=[made.id])])
+        position = n
+        started.set()  # type: ignore[attr-defined]
+
+
+def test_a_writer_killed_at_any_moment_neither_skips_nor_doubles(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    for round_ in range(6):
+        started = context.Event()
+        process = context.Process(target=_write_for_ever, args=(tmp_path, started))
+        process.start()
+        assert started.wait(20)
+        process.join(0.01 * round_)
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+    days = Days(tmp_path)
+    position = days.positions()["a/main"]
+    rows = days.run(ids.day_of(START_MS), sa.select(SIGHTING.c.id).order_by(SIGHTING.c.id))
+    assert [ids.milliseconds(r[0]) for r in rows] == [START_MS + n for n in range(1, position + 1)]
+    days.close()
+
+
+def test_the_zone_of_this_test_is_not_utc() -> None:
+    assert datetime(2026, 1, 1, tzinfo=timezone.utc).astimezone(SHANGHAI).hour == 8
+
+
+def test_with_and_without_faiss_the_nearest_are_the_same() -> None:
+    rng = np.random.default_rng(1)
+    bits, wanted = rng.integers(0, 256, (5000, 32), np.uint8), rng.integers(0, 256, (1, 32), np.uint8)
+    one, two = by_faiss(bits, wanted, 40), by_numpy(bits, wanted, 40)
+    assert sorted(one[0].tolist()) == sorted(two[0].tolist())
+    assert all(int(np.bitwise_count(bits[p] ^ wanted[0]).sum()) == d for d, p in zip(*two, strict=True))
+    assert len(by_numpy(bits[:7], wanted, 7)[1]) == 7

@@ -1,0 +1,36 @@
+"""Days of sightings go whole when they are over, and only by a clock that is believed."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+from core.clock import SECOND, ManualClock, to_microseconds
+from core.database import Database
+from nvr.archive.retention_clock import RetentionClock
+from nvr.clock.plausibility import Reading
+from search.store import Days, ids
+from search.store.sighting_store import Batch
+from search.store.upkeep import Upkeep
+from tests.search.sightings import sighting
+
+
+async def test_a_step_of_the_clock_drops_no_day(database: Database, clock: ManualClock, tmp_path: Path) -> None:
+    days = Days(tmp_path / "sightings")
+    at_ms = to_microseconds(clock.now()) // 1000
+    made = sighting(at_ms, 1, 1)
+    await asyncio.to_thread(days.write, ids.day_of(at_ms), [Batch("c/main", at_ms * 1000, new=[made], fresh=[])])
+
+    def read(_: object) -> Reading:
+        return Reading(to_microseconds(clock.now()), int(uptime * SECOND), "boot")
+
+    guard, uptime = RetentionClock(database, clock, 31, read), 0.0
+    assert await Upkeep(database, clock, days, 31, guard).run_once() == 0
+    later = ManualClock(clock.now() + timedelta(days=40))
+    clock, uptime = later, 60.0
+    assert await Upkeep(database, later, days, 31, guard).run_once() == 0
+    assert await asyncio.to_thread(days.days)
+    uptime = 40 * 86_400.0  # the time has really passed
+    assert await Upkeep(database, later, days, 31, guard).run_once() == 1
+    await asyncio.to_thread(days.close)
