@@ -91,7 +91,7 @@ def archive_hold(
     ctx: click.Context, camera: str, start: str, end: str, reason: str, days: int, case: int | None, json_output: bool
 ) -> None:
     """Keep what CAMERA recorded from START to END (ISO times), whatever retention says."""
-    from cases import case_files
+    from cases.register import case_files
 
     async def work(database: Any, _: Settings) -> int:
         async with database.session() as session:

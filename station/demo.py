@@ -27,8 +27,8 @@ from cameras.onboarding.onboarding import Onboarding
 from cameras.onboarding.survey import Survey
 from cameras.onvif.client import http_session
 from cameras.registry import inventory, registry
-from cases import watch
 from cases.tables import Alert
+from cases.watch import proposals
 from core import events
 from core.accounts.accounts import Accounts
 from core.accounts.permissions import Role
@@ -167,12 +167,12 @@ class Story:
             company = CONTRACTOR if role is Role.CONTRACTOR else ""
             await accounts.create(name, PASSWORD, role, display_name=display, villages=villages, vendor=company, actor="demo")
         async with self._database.session() as session:
-            case = await watch.open_case(session, now, "video", "西店-2026-0087", "电动自行车被盗", "wangjia")
-            subject = await watch.propose(
+            case = await proposals.open_case(session, now, "video", "西店-2026-0087", "电动自行车被盗", "wangjia")
+            subject = await proposals.propose(
                 session, now, "video", case=case.id, title="红上衣男子", cls="person", upper="red", lower=None, villages=None,
                 reason="监控显示嫌疑人着红色上衣", expires_at=now + timedelta(days=10),
             )  # fmt: skip
-            await watch.approve(session, now, "leader", subject.id, yes=True, auto_dispatch=True)
+            await proposals.approve(session, now, "leader", subject.id, yes=True, auto_dispatch=True)
         self._progress.say(
             "registry filled: 3 villages, 8 expected cameras; one watch-list subject approved by a second person"
         )

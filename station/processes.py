@@ -111,7 +111,7 @@ async def _analyst(settings: Settings, ready: Callable[[], None]) -> None:
 
 async def _look(settings: Settings, database: Database, packs: Path, ready: Callable[[], None]) -> None:
     """Patrol, indexing and matching, until SIGTERM."""
-    from cases.watch import Matcher
+    from cases.watch.proposals import Matcher
     from health.patrol.counter_watch import Watch
     from health.patrol.patrol import Patrol
     from nvr.playback.decode_pool import DecodePool

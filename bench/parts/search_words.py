@@ -16,7 +16,7 @@ from bench.common import Figure
 from cameras.virtual import scene
 from cameras.virtual.clip import encode
 from cases.tables import WatchSubject
-from cases.watch_list import WatchList
+from cases.watch.watch_list import WatchList
 from nvr.archive.reader import Keyframe
 from nvr.playback.decode_pool import DecodePool
 from nvr.playback.pictures import Picture

@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import select
 
 from cameras.tables import Camera
-from cases import alerts, look_back, watch
+from cases.alerts import alerts
 from cases.tables import Alert, WatchSubject
+from cases.watch import look_back, proposals
 from core.audit import audit_trail
 from core.audit.verification import Verifier
 from core.clock import ManualClock, to_microseconds
@@ -29,12 +30,12 @@ from tests.search.sightings import sighting
 async def active_subject(database: Database, clock: ManualClock, *, auto: bool = False) -> int:
     now = clock.now()
     async with database.session() as session:
-        case = await watch.open_case(session, now, "zhang", "2026-1", "电动车被盗")
-        subject = await watch.propose(
+        case = await proposals.open_case(session, now, "zhang", "2026-1", "电动车被盗")
+        subject = await proposals.propose(
             session, now, "zhang", case=case.id, title="红衣", cls="person", upper="red", lower=None, villages=["v"], reason="监控",
             expires_at=now + timedelta(days=7),
         )  # fmt: skip
-        await watch.approve(session, now, "chen", subject.id, yes=True, auto_dispatch=auto)
+        await proposals.approve(session, now, "chen", subject.id, yes=True, auto_dispatch=auto)
         return subject.id
 
 
@@ -58,8 +59,8 @@ async def see(
 _counts = itertools.count()
 
 
-def matcher_of(database: Database, clock: ManualClock, days: Days) -> watch.Matcher:
-    return watch.Matcher(database, clock, days, days.folder.parent)
+def matcher_of(database: Database, clock: ManualClock, days: Days) -> proposals.Matcher:
+    return proposals.Matcher(database, clock, days, days.folder.parent)
 
 
 async def all_alerts(database: Database) -> list[Alert]:
@@ -85,16 +86,16 @@ async def test_a_matching_sighting_becomes_one_alert(database: Database, clock: 
 async def test_what_an_officer_saw_goes_out_at_once(database: Database, clock: ManualClock) -> None:
     subject, camera = await active_subject(database, clock), Camera(id="c1", name="c", village="v")
     async with database.session() as session:
-        alert = await watch.seen_by_a_person(session, clock.now(), "zhang", subject, camera, 1, "alerts/x.jpg")
+        alert = await proposals.seen_by_a_person(session, clock.now(), "zhang", subject, camera, 1, "alerts/x.jpg")
         assert (alert.state, alert.confirmed_by, alert.thumbnail) == ("dispatched", "zhang", "alerts/x.jpg")
         with pytest.raises(ConflictError, match="village"):
-            await watch.seen_by_a_person(session, clock.now(), "zhang", subject, Camera(id="c2", village="w"), 1, "x")
+            await proposals.seen_by_a_person(session, clock.now(), "zhang", subject, Camera(id="c2", village="w"), 1, "x")
         with pytest.raises(NotFoundError):
-            await watch.seen_by_a_person(session, clock.now(), "zhang", 99, camera, 1, "x")
+            await proposals.seen_by_a_person(session, clock.now(), "zhang", 99, camera, 1, "x")
     clock.advance(8 * 86400)
     async with database.session() as session:
         with pytest.raises(ConflictError, match="not on the watch list"):
-            await watch.seen_by_a_person(session, clock.now(), "zhang", subject, camera, 1, "x")
+            await proposals.seen_by_a_person(session, clock.now(), "zhang", subject, camera, 1, "x")
 
 
 async def test_an_expired_subject_stops_matching_at_once(database: Database, clock: ManualClock, days: Days) -> None:
@@ -107,14 +108,14 @@ async def test_an_expired_subject_stops_matching_at_once(database: Database, clo
 async def test_a_second_person_must_approve(database: Database, clock: ManualClock, days: Days) -> None:
     now = clock.now()
     async with database.session() as session:
-        case = await watch.open_case(session, now, "zhang", "2026-1", "x")
-        subject = await watch.propose(
+        case = await proposals.open_case(session, now, "zhang", "2026-1", "x")
+        subject = await proposals.propose(
             session, now, "zhang", case=case.id, title="x", cls="person", upper="red", lower=None, villages=None, reason="grund",
             expires_at=now + timedelta(days=1),
         )  # fmt: skip
     async with database.session() as session:
         with pytest.raises(ForbiddenError, match="second person"):
-            await watch.approve(session, now, "zhang", subject.id, yes=True)
+            await proposals.approve(session, now, "zhang", subject.id, yes=True)
     await see(database, clock, days)
     assert await matcher_of(database, clock, days).run_once() == 0  # proposed is not active
     async with database.session() as session:
@@ -128,9 +129,9 @@ async def test_a_second_person_must_approve(database: Database, clock: ManualClo
 async def test_nothing_stays_on_the_list_for_ever(database: Database, clock: ManualClock, days: Days) -> None:
     now = clock.now()
     async with database.session() as session:
-        case = await watch.open_case(session, now, "zhang", "2026-1", "x")
+        case = await proposals.open_case(session, now, "zhang", "2026-1", "x")
         with pytest.raises(UsageError, match="30 days"):
-            await watch.propose(
+            await proposals.propose(
                 session, now, "zhang", case=case.id, title="x", cls="person", upper=None, lower=None, villages=None, reason="grund",
                 expires_at=now + timedelta(days=31),
             )  # fmt: skip
@@ -186,7 +187,7 @@ async def test_an_alert_outside_the_scope_does_not_exist(database: Database, clo
 async def test_a_backlog_without_a_match_is_looked_at_to_its_end(
     database: Database, clock: ManualClock, days: Days, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "BATCH", 5)
+    monkeypatch.setattr(proposals, "BATCH", 5)
     await active_subject(database, clock)
     for _ in range(12):
         await see(database, clock, days, upper="blue")
@@ -233,7 +234,7 @@ async def test_the_last_hours_are_looked_through_on_request(
     subject = await active_subject(database, clock, auto=True)
     assert await matcher.run_once() == 0
     async with database.session() as session:
-        await watch.look_back(session, clock.now(), "zhang", subject, 4)
+        await proposals.look_back(session, clock.now(), "zhang", subject, 4)
         row = await session.scalar(select(audit_trail.AuditRow).where(audit_trail.AuditRow.action == "watch.look_back"))
         assert row is not None and row.reason == (await session.get_one(WatchSubject, subject)).reason
     passes = [await matcher.run_once() for _ in range(4)]
@@ -249,7 +250,7 @@ async def test_an_ended_subject_matches_nothing_and_its_alerts_stay(database: Da
     await see(database, clock, days)
     assert await matcher.run_once() == 1
     async with database.session() as session:
-        await watch.end_subject(session, clock.now(), "zhang", subject, "抓获")
+        await proposals.end_subject(session, clock.now(), "zhang", subject, "抓获")
     clock.advance(700)
     await see(database, clock, days)
     assert await matcher.run_once() == 0
@@ -274,10 +275,10 @@ async def test_an_expired_subject_s_alerts_are_sent_again_once_it_is_renewed(
         with pytest.raises(ConflictError, match="not on the watch list"):
             await alerts.confirm(session, clock.now(), "zhang", alert, yes=True)
         with pytest.raises(ForbiddenError, match="second person"):
-            await watch.renew(session, clock.now(), "zhang", subject, later, "still free")
+            await proposals.renew(session, clock.now(), "zhang", subject, later, "still free")
         with pytest.raises(UsageError, match="30 days"):
-            await watch.renew(session, clock.now(), "chen", subject, clock.now() + timedelta(days=31), "still free")
-        await watch.renew(session, clock.now(), "chen", subject, later, "still free")
+            await proposals.renew(session, clock.now(), "chen", subject, clock.now() + timedelta(days=31), "still free")
+        await proposals.renew(session, clock.now(), "chen", subject, later, "still free")
         await alerts.confirm(session, clock.now(), "zhang", alert, yes=True)
     await see(database, clock, days)
     assert await matcher.run_once() == 1
@@ -299,7 +300,7 @@ async def test_a_look_back_waits_for_the_matcher_and_reaches_as_far_as_was_asked
 
     async def ask(hours: float) -> None:
         async with database.session() as session:
-            await watch.look_back(session, clock.now(), "zhang", subject, hours)
+            await proposals.look_back(session, clock.now(), "zhang", subject, hours)
 
     async def asked() -> tuple[Any, Any]:
         async with database.reading() as session:
@@ -336,13 +337,13 @@ async def test_one_look_back_starves_no_other_and_is_not_begun_anew(
 ) -> None:
     now, seen = clock.now(), list[str]()
     async with database.session() as session:
-        case = await watch.open_case(session, now, "li", "7", "t")
+        case = await proposals.open_case(session, now, "li", "7", "t")
         for village in ("wangjia", "xidian"):
-            row = await watch.propose(
+            row = await proposals.propose(
                 session, now, "li", case=case.id, title=village, cls="person", upper="red", lower=None, villages=[village],
                 reason="case 7", expires_at=now + timedelta(days=5),
             )  # fmt: skip
-            await watch.approve(session, now, "wang", row.id, yes=True)
+            await proposals.approve(session, now, "wang", row.id, yes=True)
 
     async def look(subject: WatchSubject, rows: Sequence[Sighting]) -> int:
         seen.append(subject.title)
@@ -359,10 +360,10 @@ async def test_one_look_back_starves_no_other_and_is_not_begun_anew(
     assert set(seen) == {"wangjia", "xidian"}  # each had its first batches
     before = back._at[1]
     async with database.session() as session:
-        await watch.look_back(session, clock.now(), "zhang", 1, 24)
+        await proposals.look_back(session, clock.now(), "zhang", 1, 24)
     await back.run_once()
     assert back._at[1].before < before.before and back._at[1].end_us == before.end_us
     async with database.session() as session:  # ended meanwhile: what is remembered of it goes
-        await watch.end_subject(session, clock.now(), "li", 1, "found")
+        await proposals.end_subject(session, clock.now(), "li", 1, "found")
     await back.run_once()
     assert set(back._at) <= {2} and seen[-1] == "xidian"

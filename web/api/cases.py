@@ -11,8 +11,10 @@ from sqlalchemy import select
 
 from cameras.registry import registry
 from cameras.tables import Camera
-from cases import alerts, case_files, watch
+from cases.alerts import alerts
+from cases.register import case_files
 from cases.tables import Alert, Case, WatchSubject
+from cases.watch import proposals
 from core.accounts.permissions import Permission
 from core.accounts.scope import within
 from core.clock import from_microseconds
@@ -145,7 +147,7 @@ async def open_case(c: Context) -> CaseView:
     now, who, body = c.services.clock.now(), c.identity, c.body
     async with c.services.database.session() as session:
         await registry.check_villages(session, [body.village] if body.village is not None else [], who.villages)
-        return _case(await watch.open_case(session, now, who.name, body.number, body.title, body.village, who.villages))
+        return _case(await proposals.open_case(session, now, who.name, body.number, body.title, body.village, who.villages))
 
 
 @route("POST", "/api/cases/{case}/close", Permission.CASE_MANAGE, body=EndBody, reply=CaseView)
@@ -161,7 +163,7 @@ async def list_watch(c: Context) -> list[SubjectView]:
     """Subjects of the watch list, newest first."""
     await c.look("watch.list", "watch list")
     async with c.services.database.reading() as session:
-        rows = await watch.subjects(session, c.identity.villages)
+        rows = await proposals.subjects(session, c.identity.villages)
         cases = set(await session.scalars(select(Case.id).where(within(Case.village, c.identity.villages))))
     return [_subject(r, c, known_case=r.case in cases) for r in rows]
 
@@ -175,13 +177,13 @@ async def propose_watch(c: Context) -> SubjectView:
     async with c.services.database.session() as session:
         values = c.body.model_dump(exclude={"sighting"})
         await registry.check_villages(session, c.body.villages or [], c.identity.villages)
-        row = await watch.propose(
+        row = await proposals.propose(
             session, c.services.clock.now(), c.identity.name, **values, example=example, scope=c.identity.villages
         )
         return _subject(row, c)
 
 
-async def _example(c: Context, text: str) -> watch.Example:
+async def _example(c: Context, text: str) -> proposals.Example:
     """How a sighting looks. Raises NotFoundError where it has no vector or lies outside the person's villages."""
     sighting, _ = await seen_sighting(c, text)
     found = await c.services.searching.run(c.services.days.vectors, [sighting])
@@ -189,14 +191,14 @@ async def _example(c: Context, text: str) -> watch.Example:
         raise NotFoundError("this sighting has no picture to compare by")
     async with c.services.database.reading() as session:
         pack = (await camera_numbers.packs(session)).get(sighting.embedder, "")
-    return watch.Example(quantised(found[sighting.id]).tobytes(), pack, LIKENESS)
+    return proposals.Example(quantised(found[sighting.id]).tobytes(), pack, LIKENESS)
 
 
 @route("POST", "/api/watch/{subject}/decision", Permission.WATCH_APPROVE, body=DecisionBody, reply=SubjectView)
 async def decide_watch(c: Context) -> SubjectView:
     """Approve or refuse a proposed subject."""
     async with c.services.database.session() as session:
-        row = await watch.approve(
+        row = await proposals.approve(
             session,
             c.services.clock.now(),
             c.identity.name,
@@ -213,7 +215,7 @@ async def end_watch(c: Context) -> SubjectView:
     """Take a subject off the watch list before it expires: found, or not wanted any more."""
     now, who = c.services.clock.now(), c.identity
     async with c.services.database.session() as session:
-        row = await watch.end_subject(session, now, who.name, c.number("subject"), c.body.reason, who.villages)
+        row = await proposals.end_subject(session, now, who.name, c.number("subject"), c.body.reason, who.villages)
         return _subject(row, c)
 
 
@@ -224,7 +226,7 @@ async def renew_watch(c: Context) -> SubjectView:
     if until.tzinfo is None:
         raise UsageError("times need a zone, like 2026-11-21T08:00:00+08:00")
     async with c.services.database.session() as session:
-        row = await watch.renew(session, now, who.name, c.number("subject"), until, c.body.reason, who.villages)
+        row = await proposals.renew(session, now, who.name, c.number("subject"), until, c.body.reason, who.villages)
         return _subject(row, c)
 
 
@@ -233,7 +235,7 @@ async def look_back(c: Context) -> None:
     """Look for a subject among what was seen in the last hours as well; what is found becomes alerts to be confirmed. The request
     waits for the matcher (`look_back_waits`)."""
     async with c.services.database.session() as session:
-        await watch.look_back(
+        await proposals.look_back(
             session, c.services.clock.now(), c.identity.name, c.number("subject"), c.body.hours, c.identity.villages
         )
 
@@ -252,7 +254,7 @@ async def seen(c: Context) -> AlertView:
         raise NotFoundError("this camera has no picture now")
     name = await _kept(c, f"alerts/{camera.id}/{now:%Y%m%dT%H%M%S%f}.jpg", await c.services.snapshots.of(frames[-1], 640))
     async with c.services.database.session() as session:
-        alert = await watch.seen_by_a_person(
+        alert = await proposals.seen_by_a_person(
             session, now, c.identity.name, c.number("subject"), camera, frames[-1].at_us, name, c.identity.villages
         )
         return _alert(alert, await session.get_one(WatchSubject, alert.subject), camera.name)

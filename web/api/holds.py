@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
-from cases import case_files
+from cases.register import case_files
 from cases.tables import Case
 from core.accounts.permissions import Permission
 from core.clock import from_microseconds, to_microseconds

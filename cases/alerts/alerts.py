@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cases.tables import Alert, Case, WatchSubject
-from cases.watch import dispatch
+from cases.watch.proposals import dispatch
 from core import events
 from core.accounts.scope import within
 from core.audit import audit_trail

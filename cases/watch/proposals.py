@@ -17,9 +17,9 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
-from cases.look_back import BEFORE_APPROVAL, IN_PROGRESS, LookBack
 from cases.tables import Alert, Case, WatchSubject
-from cases.watch_list import WatchList
+from cases.watch.look_back import BEFORE_APPROVAL, IN_PROGRESS, LookBack
+from cases.watch.watch_list import WatchList
 from core import events
 from core.accounts.scope import Villages, covers, overlapping, overlaps, within
 from core.audit import audit_trail

@@ -1,0 +1,1 @@
+"""Alerts: dispatch to officers, and their answers."""

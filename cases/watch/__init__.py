@@ -1,0 +1,1 @@
+"""The watch list: proposals, approval, and matching of sightings."""
