@@ -47,10 +47,11 @@ from station.needed_sightings import NeededSightings
 from station.picture_retention import PictureRetention
 from station.processes import until_stopped
 from station.stream_check import StreamCheck
-from web import limits, server
+from web import server
 from web.doctor import machine
 from web.doctor.facts import Site, State
-from web.listen import Listener
+from web.framework import connection_limits
+from web.framework.listener import Listener
 from web.services import SERVICES
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
         await listener.load()
         accounts = Accounts(database, clock, timedelta(minutes=settings.web.idle_minutes))
         app = server.build(settings, database, accounts, clock)
-        runner = limits.Runner(app, settings.web, shutdown_timeout=3)
+        runner = connection_limits.Runner(app, settings.web, shutdown_timeout=3)
         try:
             await runner.setup()
             await listener.start(runner)

@@ -25,7 +25,7 @@ from nvr.recorder import ffmpeg_errors
 from nvr.rtsp import interleaved, message_text, reply_reader, sdp, transports
 from search.query import phrases
 from tests.nvr.fed_session import FedSession
-from web import proxies, routing
+from web.framework import proxies, routing
 
 LIMIT_S = 0.05
 SLACK = 2  # of a busy or slow machine

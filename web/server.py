@@ -33,23 +33,24 @@ from reports.coverage import Reports
 from search.analysis import pipeline
 from search.models import Shelf
 from search.store.upkeep import days_of, shelf_of
-from web import anonymous_limit, api, proxies, routing
-from web.anonymous_limit import AnonymousLimit
-from web.bodies import LARGEST_JSON, Budget, Uploads
+from web import api
 from web.doctor.checks import CHECKS
 from web.doctor.facts import Site
 from web.doctor.runner import Doctor
-from web.event_feed import EventFeed
-from web.file_response import FileResponse, Static
-from web.known_callers import KnownCallers, shown
-from web.limits import EVENT_SOCKETS, LIVE_SOCKETS, OpeningRate, SocketLimit
-from web.looks import Looks
-from web.motion_jobs import MotionJobs
-from web.onboarding_work import OnboardingWork
-from web.printer import Printer
+from web.framework import anonymous_limit, proxies, routing
+from web.framework.anonymous_limit import AnonymousLimit
+from web.framework.connection_limits import EVENT_SOCKETS, LIVE_SOCKETS, OpeningRate, SocketLimit
+from web.framework.file_response import FileResponse, Static
+from web.framework.request_bodies import LARGEST_JSON, Budget, Uploads
 from web.services import SERVICES, Services, Snapshots, Tickets
-from web.sign_in_limit import SignInLimit
-from web.watching import Attendance, PlaybackLog, ask_after_s
+from web.sessions.attendance import Attendance, PlaybackLog, ask_after_s
+from web.sessions.footage_grants import Looks
+from web.sessions.known_callers import KnownCallers, shown
+from web.sessions.sign_in_limit import SignInLimit
+from web.work.event_feed import EventFeed
+from web.work.motion_jobs import MotionJobs
+from web.work.onboarding_jobs import OnboardingWork
+from web.work.printer import Printer
 
 DIST = Path(__file__).parent / "console" / "dist"
 STATIC = Path(__file__).parent / "static"

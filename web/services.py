@@ -31,17 +31,17 @@ from reports.coverage import Reports
 from search.analysis.detectors.load import name as detector_name
 from search.models import Shelf
 from search.store import Days
-from web.anonymous_limit import AnonymousLimit
-from web.bodies import Budget, Uploads
 from web.doctor.runner import Doctor
-from web.event_feed import EventFeed
-from web.limits import OpeningRate, SocketLimit
-from web.looks import Looks
-from web.motion_jobs import MotionJobs
-from web.onboarding_work import OnboardingWork
-from web.printer import Printer
-from web.sign_in_limit import SignInLimit
-from web.watching import Attendance, PlaybackLog
+from web.framework.anonymous_limit import AnonymousLimit
+from web.framework.connection_limits import OpeningRate, SocketLimit
+from web.framework.request_bodies import Budget, Uploads
+from web.sessions.attendance import Attendance, PlaybackLog
+from web.sessions.footage_grants import Looks
+from web.sessions.sign_in_limit import SignInLimit
+from web.work.event_feed import EventFeed
+from web.work.motion_jobs import MotionJobs
+from web.work.onboarding_jobs import OnboardingWork
+from web.work.printer import Printer
 
 log = logging.getLogger(__name__)
 

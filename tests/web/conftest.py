@@ -19,7 +19,8 @@ from search.store import Days
 from search.store.upkeep import days_of
 from tests import postgres
 from tests.conftest import ROOT, open_database
-from web import limits, server
+from web import server
+from web.framework import connection_limits
 from web.services import SERVICES
 
 PASSWORD = "a long password"
@@ -37,7 +38,7 @@ class LimitedServer(TestServer):
     """Within the limits of the product's own server."""
 
     async def _make_runner(self, **options: Any) -> web.AppRunner:
-        return limits.Runner(self.app, self.app[SERVICES].settings.web)
+        return connection_limits.Runner(self.app, self.app[SERVICES].settings.web)
 
 
 _town: list[bytes] = []  # the file of a database in which the inventory is applied, once a process

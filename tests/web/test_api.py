@@ -21,9 +21,10 @@ from search.store.sighting_store import Batch
 from tests.conftest import ROOT
 from tests.search.sightings import sighting
 from tests.web.conftest import HEADERS, PASSWORD, SignIn
-from web import files, openapi
-from web.routing import ROUTES, Route
+from web.framework import openapi
+from web.framework.routing import ROUTES, Route
 from web.server import PAGES
+from web.work import picture_files
 
 EXPECTED = json.loads((Path(__file__).parent / "permissions.json").read_text(encoding="utf-8"))
 SAMPLES = {"part": "init", "camera": "wj-01", "kind": "main", "segment": "1", "ticket": "x", "fault": "1", "sighting": "1"} | {
@@ -252,7 +253,7 @@ def test_files_outside_the_data_folder_are_not_served(tmp_path: Path) -> None:
     (tmp_path / "secret.jpg").write_bytes(b"x")
     for path in ("../secret.jpg", "../../../../etc/hostname", "/etc/hostname", ""):
         with pytest.raises(NotFoundError):
-            files.read(tmp_path / "data", path)
+            picture_files.read(tmp_path / "data", path)
 
 
 async def test_every_page_of_the_console_has_an_address_of_its_own(sign_in: SignIn) -> None:

@@ -32,12 +32,12 @@ from tests.commands import minwang
 from tests.conftest import ROOT, _migrated
 from tests.web.certificates import made, write
 from tests.web.conftest import SignIn
-from web import anonymous_limit
 from web.api.metrics import collect
 from web.doctor import archive, clock, data, disks, machine, network
 from web.doctor.checks import CHECKS
 from web.doctor.facts import Check, Fact, Finding, Site, State, ok, warning
 from web.doctor.runner import Doctor, worst
+from web.framework import anonymous_limit
 from web.tls.authority import Authority
 
 

@@ -12,7 +12,7 @@ from cases.tables import Alert
 from core.accounts.permissions import Role
 from health.tables import WorkOrder
 from tests.web.conftest import state_purpose
-from tests.web.test_looks import NOW, Town, town
+from tests.web.sessions.test_footage_grants import NOW, Town, town
 
 __all__ = ["town"]
 

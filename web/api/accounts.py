@@ -11,7 +11,7 @@ from cameras.tables import Village
 from core.accounts.accounts import User
 from core.accounts.permissions import Permission, Role
 from core.errors import ForbiddenError, NotFoundError, UsageError
-from web.routing import Context, route
+from web.framework.routing import Context, route
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=200)]
 

@@ -7,7 +7,7 @@ import asyncio
 from aiohttp import web
 
 from core.accounts.permissions import Permission
-from web.routing import Context, route
+from web.framework.routing import Context, route
 from web.tls import install_page
 
 

@@ -16,7 +16,7 @@ from health.faults.state_machine import OPEN, RECOVERING
 from health.tables import Fault
 from nvr.recorder.stream_status import UNKNOWN, state_of
 from nvr.tables import StreamStatus
-from web.routing import Context, route
+from web.framework.routing import Context, route
 
 
 class StreamView(BaseModel):

@@ -22,8 +22,8 @@ from core.errors import NotFoundError, UsageError
 from search.store import camera_numbers
 from search.store.vectors import quantised
 from web.api.search import seen as seen_sighting
-from web.files import keep, picture
-from web.routing import Context, route
+from web.framework.routing import Context, route
+from web.work.picture_files import keep, picture
 
 log = logging.getLogger(__name__)
 

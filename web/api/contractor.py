@@ -19,8 +19,8 @@ from core.errors import ConflictError, ForbiddenError, NotFoundError
 from health import orders
 from health.picture.masked_stills import masked
 from health.tables import Fault, WorkOrder, WorkOrderPhoto
-from web.files import keep, picture, read
-from web.routing import Context, route
+from web.framework.routing import Context, route
+from web.work.picture_files import keep, picture, read
 
 RECENT = timedelta(days=30)
 MAX_PHOTO = 8_000_000

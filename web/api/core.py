@@ -20,11 +20,11 @@ from core.audit import audit_trail
 from core.errors import ForbiddenError, MinwangError
 from core.numbers import whole
 from core.tasks import first_of
-from web import openapi
-from web.event_feed import Told
-from web.limits import source_of
-from web.routing import COOKIE, Context, cookie_of, device_cookie, route, session_cookie
-from web.standing import Lost, Standing, close, opened, until_left
+from web.framework import openapi
+from web.framework.connection_limits import source_of
+from web.framework.routing import COOKIE, Context, cookie_of, device_cookie, route, session_cookie
+from web.sessions.socket_revalidation import Lost, Standing, close, opened, until_left
+from web.work.event_feed import Told
 
 log = logging.getLogger(__name__)
 

@@ -21,8 +21,8 @@ from health.faults.state_machine import FAMILIES, LIVE_STATES, OPEN, RECOVERING
 from health.patrol.rounds import ask
 from health.picture import baseline
 from health.tables import Fault, Maintenance, PatrolRound
-from web.files import picture
-from web.routing import Context, route
+from web.framework.routing import Context, route
+from web.work.picture_files import picture
 
 MOST_DAYS = 31
 RECENT_ROUNDS = 200  # among which the newest of an account's villages is looked for

@@ -14,7 +14,7 @@ from core.accounts.permissions import Permission
 from core.clock import from_microseconds, to_microseconds
 from nvr.archive import holds
 from nvr.tables import Hold
-from web.routing import Context, route
+from web.framework.routing import Context, route
 
 MAX_DAYS = 3650
 

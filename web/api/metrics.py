@@ -22,8 +22,8 @@ from health.tables import DailyFigures, Fault, PatrolRound, WorkOrder
 from nvr.archive import retention_clock
 from nvr.tables import StreamStatus, Volume
 from search.indexing.lag import lag
-from web.counters import WebCounters
-from web.routing import Context, route
+from web.framework.counters import WebCounters
+from web.framework.routing import Context, route
 from web.tls.certificate import read
 
 SILENT = timedelta(seconds=60)  # recorders say every 4 s what they do: an older word says nothing

@@ -13,9 +13,9 @@ from core.errors import ForbiddenError, UsageError
 from search.query.filters import Corner
 from search.query.motion_search import LONGEST_US, mask_of
 from web.api.nvr import camera_of, may_play_back
-from web.motion_jobs import Job
-from web.routing import Context, route
-from web.standing import Lost, Standing
+from web.framework.routing import Context, route
+from web.sessions.socket_revalidation import Lost, Standing
+from web.work.motion_jobs import Job
 
 
 class MotionBody(BaseModel):

@@ -21,9 +21,9 @@ from core.accounts.scope import covers, within
 from core.audit import audit_trail
 from core.errors import ConflictError, ForbiddenError, NotFoundError
 from health.checks import checklist
-from web.files import keep, picture
-from web.onboarding_work import OnboardingWork, State
-from web.routing import Context, route
+from web.framework.routing import Context, route
+from web.work.onboarding_jobs import OnboardingWork, State
+from web.work.picture_files import keep, picture
 
 MARKS = {checklist.OK: "o", checklist.FAILED: "x", checklist.TODO: "."}
 MAX_PHOTO = 8_000_000

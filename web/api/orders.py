@@ -20,10 +20,10 @@ from health.kpi.camera_days import bounds
 from health.register import register, signatures
 from health.tables import DailyRegister, WorkOrder, WorkOrderNote, WorkOrderPhoto
 from reports.register import render
-from web import strict
 from web.api.health import visible
-from web.files import picture
-from web.routing import Context, route
+from web.framework import strict_input
+from web.framework.routing import Context, route
+from web.work.picture_files import picture
 
 
 class OrderView(BaseModel):
@@ -255,7 +255,7 @@ def _start(c: Context, text: str | None) -> datetime:
     zone, now = c.services.zone, c.services.clock.now()
     try:
         start = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=zone) if text else now.astimezone(zone)
-        if start.year < strict.FIRST.year:
+        if start.year < strict_input.FIRST.year:
             raise ValueError("no day of a station")
         if not 2000 <= start.year <= 2100:
             raise ValueError("no year of a station")

@@ -11,7 +11,7 @@ from cameras.tables import Camera
 from core.accounts.permissions import Permission
 from core.audit import audit_trail
 from core.errors import ConflictError, NotFoundError
-from web.routing import Context, route
+from web.framework.routing import Context, route
 
 
 class PresetView(BaseModel):

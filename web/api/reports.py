@@ -16,7 +16,7 @@ from core.errors import ForbiddenError, NotFoundError
 from health.kpi import figures
 from health.tables import DailyFigures
 from reports.coverage import VillageReport, render
-from web.routing import Context, route
+from web.framework.routing import Context, route
 
 
 class ReportQuery(BaseModel):

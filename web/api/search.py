@@ -31,8 +31,9 @@ from search.store.camera_numbers import Place
 from search.store.rows import UNIT, unpack_path
 from search.tables import Judgement
 from search.vocabulary import Attribute, Cls, Colour, Direction, Speed, Tone
-from web import files, strict
-from web.routing import Context, route
+from web.framework import strict_input
+from web.framework.routing import Context, route
+from web.work import picture_files
 
 BEST_OF = 5_000  # newest sightings among which the best are told
 COUNTED = 200_000
@@ -288,7 +289,7 @@ async def judge_sighting(c: Context) -> SightingView:
     verdict, now = c.body.verdict, c.services.clock.now()
     relative = f"candidates/{sighting.id}.jpg"
     if verdict == "candidate":
-        await files.keep(c.services.data_dir, relative, await asyncio.to_thread(picture_of, c, sighting))
+        await picture_files.keep(c.services.data_dir, relative, await asyncio.to_thread(picture_of, c, sighting))
     async with c.services.database.session() as session:
         mine = select(Judgement).where(Judgement.reason == reason, Judgement.sighting == sighting.id)
         row = await session.scalar(mine)
@@ -349,7 +350,7 @@ async def record(session: AsyncSession, c: Context, action: str, body: BaseModel
 def sighting_number(text: str) -> int | None:
     """The number of a sighting, 63 bits; None for what is none, or lies in no year of a station."""
     number = whole(text, 19)
-    return number if number is not None and ids.milliseconds(number) < strict.LAST.timestamp() * 1000 else None
+    return number if number is not None and ids.milliseconds(number) < strict_input.LAST.timestamp() * 1000 else None
 
 
 async def seen(c: Context, text: str) -> tuple[Sighting, Place]:

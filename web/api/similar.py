@@ -19,10 +19,10 @@ from search.query.find import Query
 from search.query.similar import Match, similar
 from search.store import Sighting, camera_numbers
 from search.store.vectors import Floats
-from web import strict
 from web.api.nvr import camera_of, may_play_back
 from web.api.search import SightingView, question, record, seen, views
-from web.routing import Context, route
+from web.framework import strict_input
+from web.framework.routing import Context, route
 
 MOST = 100
 
@@ -34,7 +34,7 @@ class SimilarBody(BaseModel):
     sighting: str | None = Field(None, max_length=20)
     camera: str | None = Field(None, max_length=40)
     kind: str = Field("main", pattern="^(main|sub)$")
-    at_us: int | None = Field(None, ge=0, lt=to_microseconds(strict.LAST))
+    at_us: int | None = Field(None, ge=0, lt=to_microseconds(strict_input.LAST))
     box: tuple[float, float, float, float] | None = None
     limit: int = Field(48, ge=1, le=MOST)
     by_travel: bool = Field(False, description="What cannot have come from there in the time goes last")
@@ -99,8 +99,8 @@ async def search_by_picture(c: Context) -> SimilarReply:
     content = await c.services.uploads.drawn(c.request, c.identity.user_id, uploads.MOST_BYTES, example.LARGEST, 95)
     made: Example = await c.services.looker.run(example.from_picture, content, None if q.x is None else corners)
     try:
-        asked = Filter.model_validate(strict.json_of(q.filter.encode()))
-        strict.check_model(asked)
+        asked = Filter.model_validate(strict_input.json_of(q.filter.encode()))
+        strict_input.check_model(asked)
     except (UsageError, ValidationError) as e:
         raise UsageError("the filter is not one") from e
     query = await _asked(c, asked, reason, "search.query.similar", of="an uploaded picture")

@@ -13,7 +13,7 @@ from health.checks import storage_forecast
 from nvr.archive import retention_clock
 from web.doctor.facts import Fact, State
 from web.doctor.runner import worst
-from web.routing import Context, route
+from web.framework.routing import Context, route
 
 
 class StationReply(BaseModel):

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from core.accounts.permissions import Permission
 from core.errors import NotFoundError
 from health.patrol import review
-from web.routing import Context, route
+from web.framework.routing import Context, route
 
 DAYS = 30
 

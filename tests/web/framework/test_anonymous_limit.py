@@ -1,0 +1,237 @@
+"""Requests that nobody signed in stands behind: a bounded number of each source, and neighbours of it lose nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import TestClient
+from sqlalchemy import delete
+
+from core.accounts.accounts import Accounts, SignIn
+from core.accounts.permissions import Role
+from core.accounts.sign_in import SignIns
+from core.clock import ManualClock, SystemClock
+from core.database import Database
+from core.errors import StorageError, TooManyError
+from core.host import metrics_token
+from core.settings import DataSettings, Settings, TlsMode, WebSettings
+from tests.web.conftest import HEADERS, PASSWORD, Client, LimitedServer
+from tests.web.conftest import SignIn as Open
+from web import server
+from web.framework import anonymous_limit
+from web.framework.anonymous_limit import AnonymousLimit
+from web.sessions.known_callers import FRESH_FOR_UNKNOWN_S, KnownCallers
+
+WRONG = {"name": "nobody", "password": "x"}
+
+
+async def nobody(_names: list[str]) -> str:
+    return ""
+
+
+async def ask(limit: AnonymousLimit, source: str, status: int = 401, shown: list[str] | None = None) -> None:
+    limit.served(await limit.charge(source, shown or []), status)
+
+
+async def test_a_source_has_so_many_refused_requests_and_then_some_a_second(clock: ManualClock) -> None:
+    limit = AnonymousLimit(clock, nobody)
+    for _ in range(int(anonymous_limit.BURST)):
+        await ask(limit, "10.0.0.1")
+    with pytest.raises(TooManyError) as refused:
+        await ask(limit, "10.0.0.1")
+    assert refused.value.retry_after_s == 1
+    await ask(limit, "10.0.0.2")  # another source
+    clock.advance(1)
+    for _ in range(int(anonymous_limit.PER_SECOND)):
+        await ask(limit, "10.0.0.1")
+    with pytest.raises(TooManyError):
+        await ask(limit, "10.0.0.1")
+    assert (limit.limited, limit.refused) == (2, anonymous_limit.BURST + anonymous_limit.PER_SECOND + 1)
+
+
+async def test_what_is_served_costs_a_tenth_and_what_is_proved_nothing(clock: ManualClock) -> None:
+    limit = AnonymousLimit(clock, nobody)
+    for _ in range(int(anonymous_limit.BURST / anonymous_limit.SERVED_COST) - 20):
+        await ask(limit, "10.0.0.1", 200)
+    for _ in range(2000):
+        charge = await limit.charge("10.0.0.1", [])
+        charge.reduce(0)  # a session stood behind it
+        limit.served(charge, 404)
+    with pytest.raises(TooManyError):
+        for _ in range(12):
+            await ask(limit, "10.0.0.1")
+    assert limit.refused <= 2
+
+
+async def test_requests_under_way_count_before_they_are_answered(clock: ManualClock) -> None:
+    limit = AnonymousLimit(clock, nobody)
+    charges = await asyncio.gather(*(limit.charge("10.0.0.1", []) for _ in range(1000)), return_exceptions=True)
+    assert sum(isinstance(c, TooManyError) for c in charges) == 1000 - anonymous_limit.BURST
+
+
+async def test_memory_is_bounded(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(anonymous_limit, "MAX_SOURCES", 100)
+    limit = AnonymousLimit(clock, nobody)
+    for n in range(1000):
+        await ask(limit, f"10.0.{n // 256}.{n % 256}")
+    assert len(limit._buckets) == 100
+
+
+async def test_whoever_asks_too_fast_waits_for_his_refusal(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(anonymous_limit, "MAX_PAUSED", 3)
+    limit = AnonymousLimit(clock, nobody)
+    waiting = [asyncio.ensure_future(limit.pause()) for _ in range(5)]
+    await asyncio.sleep(0.01)
+    assert [t.done() for t in waiting] == [False, False, False, True, True]
+    clock.advance(anonymous_limit.PAUSE_S)
+    await asyncio.wait_for(asyncio.gather(*waiting), 1)
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(anonymous_limit, "BURST", 20.0)
+    monkeypatch.setattr(anonymous_limit, "PER_SECOND", 0.01)
+    monkeypatch.setattr(anonymous_limit, "PAUSE_S", 0.0)
+
+
+async def use_up(client: Client, **cookies: str) -> list[int]:
+    """Ask as nobody until the address has nothing left."""
+    found = []
+    for _ in range(25):
+        async with client.get("/api/me", headers={"Cookie": "; ".join(f"{k}={v}" for k, v in cookies.items())}) as reply:
+            found.append(reply.status)
+            await reply.read()
+    return found
+
+
+async def test_a_flood_is_answered_429_and_neighbours_go_on(few: None, sign_in: Open) -> None:
+    officer, stranger = await sign_in(Role.VIDEO_OFFICER), await sign_in(None)
+    assert {*(await use_up(stranger))} == {401, 429}
+    async with stranger.post("/api/session", json=WRONG, headers=HEADERS) as reply:
+        assert reply.status == 429 and int(reply.headers["Retry-After"]) >= 1
+        assert reply.headers["X-Content-Type-Options"] == "nosniff" and "without signing in" in (await reply.json())["error"]
+    for path, status in (("/api/me", 200), ("/api/cameras/none", 404), ("/login", 200), ("/api/audit", 403)):
+        assert (await officer.get(path)).status in (status, 503), path  # 503: a console that is not built
+    socket = await officer.ws_connect("/api/events")
+    await socket.close()
+    for path in ("/login", "/nothing", "/assets/none.js", "/api/none"):
+        assert (await stranger.get(path)).status == 429, path
+
+
+async def test_officers_that_are_refused_things_use_up_nothing(few: None, sign_in: Open) -> None:
+    officer, stranger = await sign_in(Role.VIDEO_OFFICER), await sign_in(None)
+    for _ in range(40):
+        assert (await officer.get("/api/audit")).status == 403
+    assert (await stranger.get("/api/me")).status == 401
+
+
+async def test_a_known_device_signs_in_while_its_address_is_limited(few: None, sign_in: Open) -> None:
+    officer, stranger = await sign_in(Role.VIDEO_OFFICER), await sign_in(None)
+    assert (await officer.delete("/api/session", headers=HEADERS)).status == 200
+    await use_up(stranger)
+    name = {"name": "video_officer-all", "password": PASSWORD}
+    assert (await stranger.post("/api/session", json=name, headers=HEADERS)).status == 429
+    assert (await officer.post("/api/session", json=name, headers=HEADERS)).status == 200
+    assert (await officer.get("/api/me")).status == 200
+
+
+async def test_made_up_cookies_and_ended_sessions_open_nothing(few: None, sign_in: Open, database: Database) -> None:
+    officer, stranger = await sign_in(Role.VIDEO_OFFICER), await sign_in(None)
+    assert 429 in await use_up(stranger)
+    made_up = {"minwang_session": "a" * 43, "minwang_device": "b" * 43}
+    assert {*(await use_up(stranger, **made_up))} == {429}
+    async with database.session() as session:
+        await session.execute(delete(SignIn))
+    officer.session.cookie_jar.clear(lambda c: c.key == "minwang_device")
+    assert (await officer.get("/api/me")).status in (401, 429)
+
+
+async def test_a_known_device_has_a_bucket_of_its_own(few: None, sign_in: Open) -> None:
+    officer, stranger = await sign_in(Role.VIDEO_OFFICER), await sign_in(None)
+    await officer.delete("/api/session", headers=HEADERS)
+    await use_up(stranger)
+    found = [(await officer.get("/api/me")).status for _ in range(25)]
+    assert found.count(401) == 20 and found[-1] == 429
+
+
+async def test_the_monitoring_system_goes_on(few: None, sign_in: Open, station_settings: Settings) -> None:
+    stranger = await sign_in(None)
+    path = await asyncio.to_thread(metrics_token.renew, station_settings.data.dir)
+    token = await asyncio.to_thread(path.read_text)
+    await use_up(stranger)
+    assert (await stranger.get("/metrics", headers={"Authorization": "Bearer wrong"})).status == 429
+    for _ in range(30):
+        assert (await stranger.get("/metrics", headers={"Authorization": f"Bearer {token}"})).status == 200
+
+
+@pytest.fixture
+async def behind_proxy(database: Database, tmp_path: Path) -> AsyncIterator[Callable[[str], Awaitable[Client]]]:
+    """`await behind_proxy(address)` gives a client whose requests come through a proxy, which tells that address."""
+    settings = Settings(data=DataSettings(dir=tmp_path, database=database.url), web=WebSettings(tls=TlsMode.PROXY))
+    app = await asyncio.to_thread(server.build, settings, database, Accounts(database, SystemClock()), SystemClock())
+    running = LimitedServer(app)
+    await running.start_server()
+    clients: list[Client] = []
+
+    async def make(address: str) -> Client:
+        client = TestClient(running, headers={"X-Forwarded-For": address} if address else {})
+        clients.append(client)
+        return client
+
+    yield make
+    for client in clients:
+        await client.session.close()
+    await running.close()
+
+
+async def test_behind_a_proxy_each_client_is_a_source(
+    few: None, behind_proxy: Callable[[str], Awaitable[Client]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    greedy, neighbour, forging = await behind_proxy("203.0.113.5"), await behind_proxy("203.0.113.6"), await behind_proxy("")
+    assert 429 in await use_up(greedy)
+    assert (await neighbour.get("/api/me")).status == 401
+    monkeypatch.setattr(anonymous_limit, "PAUSE_S", 60.0)
+    async with asyncio.timeout(5):  # the proxy's connections are not held
+        assert (await greedy.get("/api/me")).status == 429
+    told = [(await forging.get("/api/me", headers={"X-Forwarded-For": f"10.0.0.{n}, 203.0.113.7"})).status for n in range(25)]
+    assert told.count(401) == 20  # what the client wrote itself makes no new source
+
+
+async def test_the_database_is_asked_seldom_however_many_cookies_are_shown(
+    clock: ManualClock, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts = Accounts(database, clock)
+    asked = 0
+    real = accounts.open_sessions
+
+    async def counted() -> set[str]:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            raise StorageError("away")
+        return await real()
+
+    monkeypatch.setattr(accounts, "open_sessions", counted)
+    known = KnownCallers(clock, accounts, SignIns(database, clock, accounts), tmp_path)
+    known._names = frozenset({"session old"})
+    for n in range(100):
+        assert await known.first([f"session {n}"]) == ""
+    assert asked == 1 and not known._names
+    known._names = frozenset({"session old"})
+    clock.advance(FRESH_FOR_UNKNOWN_S + 1)
+    assert await known.first(["session new"]) == "" and asked == 2
+    assert await known.first(["session none", "session old"]) == "session old"  # the database is away: who was known stays so
+
+
+async def test_counts_are_in_the_metrics(few: None, sign_in: Open) -> None:
+    administrator, stranger = await sign_in(Role.ADMINISTRATOR), await sign_in(None)
+    await use_up(stranger)
+    text = await (await administrator.get("/metrics")).text()
+    counted = [re.search(rf"minwang_web_requests_{what}_total ([0-9.]+)", text) for what in ("limited", "refused")]
+    limited, refused = (float(found[1]) for found in counted if found)
+    assert (limited, refused) == (6, 19)  # the administrator's page of sign-in cost a little
+    assert 'minwang_web_work_refused_total{work="search"} 0.0' in text

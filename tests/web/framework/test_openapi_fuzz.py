@@ -1,0 +1,86 @@
+"""Schemathesis over the OpenAPI document, as every role: what is generated from the document, valid and not, is never answered
+with 5xx. A few examples an operation in the ordinary run; hundreds in a long one, on either database:
+
+    ./minwang test -m soak tests/web/framework/test_openapi_fuzz.py [--database postgresql]
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.generation import GenerationMode
+
+from core.accounts.permissions import Role
+from tests.web.conftest import HEADERS, Client, SignIn
+from web.framework import anonymous_limit, openapi
+
+EXAMPLES, SOAK_EXAMPLES = 2, 300  # an operation
+SOAK_SECONDS = 3600  # a role: an administrator took 150 s on two busy cores
+LEFT_OUT = {("POST", "/api/session"), ("DELETE", "/api/session")}  # they would end the session
+
+
+def exercise(role: Role | None, base_url: str, cookies: dict[str, str], examples: int) -> list[str]:
+    """What was answered with 5xx. Blocking."""
+    found, count = list[str](), 0
+    session = requests.Session()
+    session.cookies.update(cookies)
+
+    def run(case: schemathesis.Case) -> None:
+        nonlocal count
+        count += 1
+        answer = case.call(base_url=base_url, session=session, headers=HEADERS, allow_redirects=False, timeout=20)
+        if answer.status_code >= 500:
+            found.append(f"{role}: {case.as_curl_command()[:400]} → {answer.status_code} {answer.text[:100]}")
+
+    for result in schemathesis.openapi.from_dict(openapi.document()).get_all_operations():
+        operation = result.ok()
+        method, allowed = operation.method.upper(), operation.definition.raw["x-roles"]
+        if (role.value if role else "nobody") not in allowed or (method, operation.path) in LEFT_OUT:
+            continue
+        both = st.one_of(*(operation.as_strategy(generation_mode=m) for m in GenerationMode if _can(operation, m)))
+        steps = settings(
+            max_examples=examples, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )  # fmt: skip
+        steps(given(both)(run))()
+    assert count, "nothing was asked"
+    return found
+
+
+def _can(operation: Any, mode: GenerationMode) -> bool:
+    """There is nothing to make wrong in an operation without input."""
+    return mode is GenerationMode.POSITIVE or bool(operation.path_parameters or operation.query or operation.body)
+
+
+@pytest.fixture(autouse=True)
+def _unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is to be asked as much as everybody else, not to be answered 429 (tests/web/framework/test_anonymous_limit.py)."""
+    monkeypatch.setattr(anonymous_limit, "BURST", 1e12)
+
+
+async def fuzz(role: Role | None, sign_in: SignIn, examples: int) -> None:
+    client: Client = await sign_in(role)
+    if role is not None:
+        await client.post("/api/session/purpose", json={"purpose": "case 12"}, headers=HEADERS)
+    base = client.make_url("/")
+    cookies = {name: morsel.value for name, morsel in client.session.cookie_jar.filter_cookies(base).items()}
+    found = await asyncio.to_thread(exercise, role, str(base).rstrip("/"), cookies, examples)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("role", [None, *Role])
+async def test_nothing_that_the_document_allows_is_answered_with_5xx(role: Role | None, sign_in: SignIn) -> None:
+    await fuzz(role, sign_in, EXAMPLES)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(SOAK_SECONDS)
+@pytest.mark.parametrize("role", [None, *Role])
+async def test_nothing_at_all_is_answered_with_5xx(role: Role | None, sign_in: SignIn) -> None:
+    await fuzz(role, sign_in, SOAK_EXAMPLES)

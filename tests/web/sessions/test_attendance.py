@@ -1,0 +1,282 @@
+"""Live tickets and playback grants are bound; what nobody watches is stopped; how long was watched stands in the trail."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from aiohttp import web
+from sqlalchemy import select
+
+from core.accounts.accounts import Identity
+from core.accounts.permissions import Role
+from core.audit.audit_trail import AuditRow
+from core.clock import ManualClock, SystemClock
+from core.database import Database
+from core.errors import NobodyWatches, StorageError
+from nvr.archive.segment_index import Segment
+from tests.web.conftest import HEADERS, Client, SignIn, state_purpose
+from tests.web.live_stub import live_recorder
+from tests.web.sessions.test_footage_grants import SEGMENT, Town, town
+from web.services import SERVICES, Services, Tickets
+from web.sessions import attendance
+from web.sessions.attendance import ANSWER_S, ASK_AFTER_S, QUIET_S, Attendance, PlaybackLog
+
+__all__ = ["town"]
+
+WHO = Identity(1, "officer", "", Role.VIDEO_OFFICER, None, "值班巡查", session="a")
+PLAYLIST = "/api/playback/wj-01/main/index.m3u8"
+
+
+def services(client: Client) -> Services:
+    found: Services = client.server.app[SERVICES]  # type: ignore[union-attr]
+    return found
+
+
+async def rows(database: Database, action: str) -> list[AuditRow]:
+    async with database.reading() as session:
+        return list(await session.scalars(select(AuditRow).where(AuditRow.action == action).order_by(AuditRow.id)))
+
+
+@pytest.mark.parametrize("change", [{"user_id": 2}, {"session": "b"}, {"purpose": "案件 2026-1"}])
+def test_a_ticket_opens_for_its_person_session_and_purpose_once(change: dict[str, object], clock: ManualClock) -> None:
+    tickets = Tickets(clock)
+    key = tickets.issue(WHO, "wj-01/sub")
+    assert tickets.redeem(key, replace(WHO, **change)) is None  # type: ignore[arg-type]
+    assert tickets.redeem(key, WHO) is None, "it is spent"
+    ticket = tickets.redeem(tickets.issue(WHO, "wj-01/sub"), WHO)
+    assert ticket is not None and ticket.stream == "wj-01/sub"
+    late = tickets.issue(WHO, "wj-01/sub")
+    clock.advance(31)
+    assert tickets.redeem(late, WHO) is None
+
+
+async def live(client: Client, camera: str = "wj-01") -> str:
+    async with client.post("/api/live/ticket", json={"camera": camera}, headers=HEADERS) as reply:
+        assert reply.status == 200, await reply.text()
+        return str((await reply.json())["ticket"])
+
+
+async def test_a_ticket_shows_its_own_camera_to_its_own_session(sign_in: SignIn, database: Database) -> None:
+    client, other = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.VIDEO_OFFICER)  # one person's two sessions
+    await state_purpose(client)
+    await state_purpose(other)
+    async with live_recorder(database) as asked:
+        assert (await other.get(f"/api/live/{await live(client)}")).status == 403
+        stale = await live(client)
+        await state_purpose(client, "案件 2026-1")
+        assert (await client.get(f"/api/live/{stale}")).status == 403
+        assert asked == []
+        socket = await client.ws_connect(f"/api/live/{await live(client)}?camera=wj-02&stream=wj-02/main")
+        assert (await socket.receive(timeout=2)).data == b"fragment" and asked == ["wj-01/sub"]
+        await socket.close()
+
+
+async def test_the_row_of_an_end_tells_how_long_was_watched(sign_in: SignIn, database: Database) -> None:
+    client = await sign_in(Role.VIDEO_OFFICER)
+    await state_purpose(client)
+    async with live_recorder(database):
+        socket = await client.ws_connect(f"/api/live/{await live(client)}")
+        await asyncio.sleep(0.4)
+        await socket.close()
+        async with asyncio.timeout(3):
+            while not (closed := await rows(database, "live.close")):
+                await asyncio.sleep(0.02)
+    (row,) = closed
+    assert (row.object, row.reason, row.data["village"]) == ("wj-01/sub", "值班巡查", "wangjia")
+    assert 0.3 < row.data["seconds"] < 3
+    assert row.data["by_session"] == (await rows(database, "live.open"))[0].data["by_session"]
+
+
+async def test_live_video_that_nobody_watches_is_stopped(sign_in: SignIn, database: Database) -> None:
+    client = await sign_in(Role.VIDEO_OFFICER)
+    await state_purpose(client)
+    services(client).attendance = Attendance(SystemClock(), 0.5, 0.3)
+    poll = HEADERS | {"X-Minwang-Poll": "1"}
+    async with live_recorder(database):
+        socket = await client.ws_connect(f"/api/live/{await live(client)}")
+        began = asyncio.get_running_loop().time()
+        async with asyncio.timeout(5):
+            async for _ in socket:
+                pass
+        assert socket.close_code == 4410 and asyncio.get_running_loop().time() - began > 0.7
+        async with client.post("/api/live/ticket", json={"camera": "wj-01"}, headers=poll) as reply:
+            assert (reply.status, (await reply.json())["reason"]) == (403, "watching"), "a timer is nobody"
+        assert await live(client), "a person's click is an answer"
+
+
+async def test_input_keeps_live_video(sign_in: SignIn, database: Database) -> None:
+    client = await sign_in(Role.VIDEO_OFFICER)
+    await state_purpose(client)
+    services(client).attendance = Attendance(SystemClock(), 0.4, 0.3)
+    async with live_recorder(database):
+        socket = await client.ws_connect(f"/api/live/{await live(client)}")
+        for _ in range(6):
+            await asyncio.sleep(0.25)
+            await client.get("/api/me", headers=HEADERS)
+        assert not socket.closed and (await socket.receive(timeout=1)).data == b"fragment"
+        await socket.close()
+
+
+def test_the_page_asks_after_two_hours_or_before_the_session_becomes_idle() -> None:
+    assert attendance.ask_after_s(timedelta(hours=12)) == 7200
+    assert attendance.ask_after_s(timedelta(minutes=30)) == 30 * 60 - 105
+    assert attendance.ask_after_s(timedelta(minutes=1)) == 20
+
+
+def test_attendance_counts_from_the_last_input(clock: ManualClock) -> None:
+    found = Attendance(clock, ASK_AFTER_S)
+    for _ in range(int(ASK_AFTER_S / 60)):
+        found.check("a")  # footage flows
+        clock.advance(60)
+    found.check("a")  # it is asked now
+    clock.advance(ANSWER_S)
+    with pytest.raises(NobodyWatches):
+        found.check("a")
+    clock.advance(QUIET_S * 10)
+    with pytest.raises(NobodyWatches):
+        found.check("a")  # time alone is no answer
+    found.check("b")  # another session's
+    found.note_input("a")
+    found.check("a")
+
+
+def test_a_pause_is_no_watching(clock: ManualClock) -> None:
+    found = Attendance(clock, ASK_AFTER_S)
+    found.check("a")
+    clock.advance(3 * ASK_AFTER_S)
+    found.check("a")
+
+
+def segment(start: int) -> Segment:
+    return Segment("wj-01/main", 1, start * 1_000_000, (start + 60) * 1_000_000)
+
+
+async def test_playback_that_ended_leaves_how_long_was_watched(database: Database, clock: ManualClock) -> None:
+    log = PlaybackLog(database, clock)
+    for start in (0, 60, 120):
+        log.note(WHO, "wangjia", segment(start))
+        clock.advance(50)
+    await log.flush()
+    assert await rows(database, "playback.close") == [], "it goes on"
+    log.note(replace(WHO, purpose="案件 2026-1"), "wangjia", segment(600))
+    clock.advance(QUIET_S + 1)
+    await log.flush()
+    first, second = await rows(database, "playback.close")
+    assert (first.actor, first.object, first.reason, first.data["village"]) == ("officer", "wj-01/main", "值班巡查", "wangjia")
+    assert first.data["seconds"] == 100.0
+    assert (first.data["start"], first.data["end"]) == ("1970-01-01T00:00:00+00:00", "1970-01-01T00:03:00+00:00")
+    assert (second.reason, second.data["seconds"]) == ("案件 2026-1", 0.0)
+    await log.flush(everything=True)
+    assert len(await rows(database, "playback.close")) == 2, "once"
+
+
+async def test_footage_flows_for_the_purpose_of_its_playlist_and_for_somebody(town: Town) -> None:
+    client = await town.client(Role.INVESTIGATOR)
+    assert await town.get(client, PLAYLIST) == 200 and await town.get(client, f"{SEGMENT}.mp4") == 200
+    await state_purpose(client, "案件 2026-2")
+    assert await town.get(client, f"{SEGMENT}.mp4") == 403, "granted for another purpose"
+    services(client).looks._sessions.clear()
+    assert await town.get(client, f"{SEGMENT}.mp4") == 403, "the trail says the same"
+    assert await town.get(client, PLAYLIST) == 200 and await town.get(client, f"{SEGMENT}.mp4") == 200
+    services(client).attendance = Attendance(SystemClock(), 0.1, 0.1)
+    assert await town.get(client, f"{SEGMENT}.mp4") == 200
+    await asyncio.sleep(0.3)
+    async with client.get(f"{SEGMENT}.mp4") as reply:
+        assert (reply.status, (await reply.json())["reason"]) == (403, "watching")
+    await services(client).playback_log.flush(everything=True)
+    closed = await rows(town.database, "playback.close")
+    assert [(r.reason, r.data["village"]) for r in closed] == [("案件 2026-1", "wangjia"), ("案件 2026-2", "wangjia")]
+
+
+async def test_footage_that_does_not_adjoin_is_another_viewing(database: Database, clock: ManualClock) -> None:
+    log = PlaybackLog(database, clock)
+    for start in (3600, 3660, 79200, 79260, 3720):  # 01:00, then 22:00, then on from 01:02
+        log.note(WHO, "wangjia", segment(start))
+        clock.advance(10)
+    clock.advance(QUIET_S + 1)
+    await log.flush()
+    told = sorted(
+        (r.data["start"][11:19], r.data["end"][11:19], r.data["seconds"]) for r in await rows(database, "playback.close")
+    )
+    assert told == [("01:00:00", "01:03:00", 40.0), ("22:00:00", "22:02:00", 10.0)]
+
+
+async def test_a_piece_is_watched_until_its_last_byte_has_left(database: Database, clock: ManualClock) -> None:
+    log = PlaybackLog(database, clock)
+    with log.sending(WHO, "wangjia", segment(0)):
+        clock.advance(QUIET_S * 2)
+        await log.flush()
+        assert await rows(database, "playback.close") == [], "it is being sent"
+    clock.advance(QUIET_S + 1)
+    await log.flush()
+    (row,) = await rows(database, "playback.close")
+    assert row.data["seconds"] == QUIET_S * 2
+
+
+@pytest.mark.parametrize("path", [f"{SEGMENT}.mp4", f"{SEGMENT}/init"], ids=["whole", "init"])
+async def test_a_single_fetch_counts_until_it_was_sent(path: str, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = await town.client(Role.INVESTIGATOR)
+    clock = ManualClock()
+    found = services(client)
+    found.playback_log = PlaybackLog(town.database, clock)
+    prepare = web.StreamResponse.prepare
+
+    async def slow(self: web.StreamResponse, request: web.BaseRequest) -> object:
+        clock.advance(7)  # the head goes out; the bytes follow
+        return await prepare(self, request)
+
+    end = web.Response.write_eof
+
+    async def slow_end(self: web.Response, data: bytes = b"") -> None:
+        clock.advance(7)
+        await end(self, data)
+
+    monkeypatch.setattr(web.StreamResponse, "prepare", slow)
+    monkeypatch.setattr(web.Response, "write_eof", slow_end)
+    assert await town.get(client, PLAYLIST) == 200 and await town.get(client, path) == 200
+    await found.playback_log.flush(everything=True)
+    (row,) = await rows(town.database, "playback.close")
+    assert row.data["seconds"] >= 7
+
+
+class Gone:
+    """A database that is gone, or does not answer."""
+
+    def __init__(self, hangs: bool):
+        self.hangs = hangs
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[None]:
+        if self.hangs:
+            await asyncio.sleep(60)
+        raise StorageError("the database is gone")
+        yield
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_everything_is_closed_where_the_database_is_gone(
+    hangs: bool, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    client, closed = await sign_in(Role.VIDEO_OFFICER), []
+    found = services(client)
+    names = ("ptz", "onboarding", "transcoders", "pool", "motion", "looker", "uploads", "printer")
+    for name in names:
+        part = getattr(found, name)
+
+        async def close(name: str = name, end: Callable[[], Awaitable[None]] = part.close) -> None:
+            closed.append(name)
+            await end()
+
+        monkeypatch.setattr(part, "close", close)
+    found.playback_log.note(WHO, "wangjia", segment(0))
+    monkeypatch.setattr(found.playback_log, "_database", Gone(hangs))
+    monkeypatch.setattr(attendance, "CLOSE_S", 0.2)
+    async with asyncio.timeout(20):
+        await client.server.close()  # type: ignore[union-attr]
+    assert closed == list(names)
+    assert "1 rows" in caplog.text

@@ -1,0 +1,98 @@
+"""Pages as PDF: one at a time, each once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from core.accounts.accounts import Identity
+from core.accounts.permissions import Role
+from core.clock import ManualClock
+from core.errors import ProtocolError, StorageError, TooManyError
+from web.services import MAX_TICKETS_PERSON, Tickets
+from web.work import printer
+from web.work.printer import Printer
+
+
+class Pool:
+    """Prints when it may."""
+
+    def __init__(self) -> None:
+        self.printed: list[str] = []
+        self.go = asyncio.Event()
+        self.fails: Exception | None = None
+
+    async def run(self, _function: object, html: str) -> bytes:
+        self.printed.append(html)
+        await self.go.wait()
+        if self.fails is not None:
+            raise self.fails
+        return html.encode()
+
+
+@pytest.fixture
+def pool() -> Pool:
+    return Pool()
+
+
+@pytest.fixture
+def made(pool: Pool) -> Printer:
+    found = Printer()
+    found._pool = pool  # type: ignore[assignment]
+    return found
+
+
+async def test_the_same_page_is_printed_once(made: Printer, pool: Pool) -> None:
+    asked = [asyncio.create_task(made.pdf_of("a", 1)) for _ in range(30)]
+    await asyncio.sleep(0)
+    asked[0].cancel()  # who left costs the others nothing
+    pool.go.set()
+    assert await asyncio.gather(*asked[1:]) == [b"a"] * 29
+    assert await made.pdf_of("a", 1) == b"a"
+    assert pool.printed == ["a"]
+
+
+async def test_many_pages_wait_no_longer_than_a_few(made: Printer, pool: Pool) -> None:
+    asked = [asyncio.create_task(made.pdf_of(str(n), n)) for n in range(printer.MAX_WAITING)]
+    await asyncio.sleep(0)
+    with pytest.raises(TooManyError):
+        await made.pdf_of("one more", 99)
+    pool.go.set()
+    await asyncio.gather(*asked)
+    for n in range(100):
+        await made.pdf_of(f"page {n}", 1)
+    assert len(made._kept) <= printer.MAX_KEPT
+
+
+async def test_one_person_makes_nobody_else_wait_in_vain(made: Printer, pool: Pool) -> None:
+    mine = [asyncio.create_task(made.pdf_of(f"mine {n}", 1)) for n in range(printer.MAX_PERSON)]
+    await asyncio.sleep(0)
+    with pytest.raises(TooManyError):
+        await made.pdf_of("one more of mine", 1)
+    other = asyncio.create_task(made.pdf_of("register of the chief", 2))
+    again = asyncio.create_task(made.pdf_of("mine 0", 1))  # the same page costs nothing more
+    await asyncio.sleep(0)
+    pool.go.set()
+    assert await other == b"register of the chief" and await again == b"mine 0"
+    await asyncio.gather(*mine)
+    assert not made._waiting and await made.pdf_of("one more of mine", 1)
+
+
+async def test_what_failed_is_tried_again(made: Printer, pool: Pool) -> None:
+    pool.go.set()
+    pool.fails = ProtocolError("the picture crashed its decoder")
+    with pytest.raises(StorageError, match="browser"):
+        await made.pdf_of("a", 1)
+    pool.fails = None
+    assert await made.pdf_of("a", 1) == b"a"
+
+
+def test_one_persons_tickets_push_out_nobody_elses(clock: ManualClock) -> None:
+    tickets = Tickets(clock)
+    one, two = (Identity(n, f"officer-{n}", "", Role.VIDEO_OFFICER, None, "duty", session=str(n)) for n in (1, 2))
+    mine = tickets.issue(one, "wj-01/main")
+    many = [tickets.issue(two, "wj-01/main") for _ in range(MAX_TICKETS_PERSON + 5)]
+    assert tickets.redeem(many[0], two) is None
+    assert tickets.redeem(many[-1], two) is not None
+    assert tickets.redeem(mine, one) is not None

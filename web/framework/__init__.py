@@ -1,0 +1,1 @@
+"""The HTTP framework: routing with permissions, limits, input checks, OpenAPI, listener."""

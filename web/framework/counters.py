@@ -1,0 +1,46 @@
+"""What the web server refused, dropped and put off since it started, for /metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from aiohttp.web_server import Server
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from web.framework.connection_limits import Connections
+from web.services import Services
+
+
+class WebCounters(Collector):
+    """Of one controller; nothing is asked of the database for them."""
+
+    def __init__(self, services: Services, server: Server | None):
+        self._services, self._server = services, server
+
+    def collect(self) -> Iterable[Metric]:
+        limit, lanes = self._services.anonymous, (self._services.searching, self._services.footage, self._services.pages)
+        for name, text, value in (
+            (
+                "requests_limited",
+                "Requests that were answered 429: their address asks too much without signing in",
+                limit.limited,
+            ),
+            ("requests_refused", "Refused requests that nobody signed in stood behind", limit.refused),
+        ):
+            yield CounterMetricFamily(f"minwang_web_{name}", text, value=value)
+        yield _labelled(
+            "work_refused", "Calls that found no place among those that wait", "work", {w.name: w.refused for w in lanes}
+        )
+        yield _labelled("work_given_up", "Calls that did not end in time", "work", {w.name: w.given_up for w in lanes})
+        if isinstance(self._server, Connections):
+            yield _labelled(
+                "connections_dropped", "Connections that were closed to make room, or idle", "why", self._server.dropped
+            )
+
+
+def _labelled(name: str, text: str, label: str, values: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(f"minwang_web_{name}", text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family

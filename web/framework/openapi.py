@@ -1,0 +1,98 @@
+"""The OpenAPI 3.1 document, generated from the routes."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from core import __version__
+from core.accounts.permissions import GRANTS, Permission, Role
+from web.framework.routing import CSRF_HEADER, ROUTES, Route
+
+_REF = "#/components/schemas/{model}"
+
+
+def document() -> dict[str, Any]:
+    paths: dict[str, dict[str, Any]] = {}
+    schemas: dict[str, Any] = {"Error": {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}}
+    for r in ROUTES:
+        paths.setdefault(r.path, {})[r.method.lower()] = _operation(r, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Minwang 民网", "version": __version__, "license": {"name": "AGPL-3.0-only"}},
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "session": {"type": "apiKey", "in": "cookie", "name": "minwang_session"},
+                "metricsToken": {"type": "http", "scheme": "bearer", "description": "minwang metrics --new-token"},
+            },
+        },
+    }
+
+
+# web.framework.routing refuses what a foreign page could have sent.
+_OWN_SITE = {
+    "name": CSRF_HEADER, "in": "header", "required": True, "schema": {"type": "string"},
+    "description": "Any value, for example 1: a foreign page cannot set this header; without it the answer is 403",
+}  # fmt: skip
+
+
+def _operation(r: Route, schemas: dict[str, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": r.handler.__name__,
+        "summary": r.summary,
+        "x-permission": r.permission.value,
+        "x-roles": _roles(r.permission),
+        "parameters": [
+            {"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in re.findall(r"{(\w+)", r.path)
+        ],
+        "responses": {
+            "101" if r.kind == "socket" else "200": _reply(r, schemas),
+            "default": {"description": "Refused or failed", "content": _json({"$ref": "#/components/schemas/Error"})},
+        },
+    }
+    if r.permission is not Permission.PUBLIC:
+        operation["security"] = [{"session": []}, *([{"metricsToken": []}] if r.scraped else [])]
+    if r.method != "GET":
+        operation["parameters"].append(dict(_OWN_SITE))
+    if r.query is not None:
+        schema = _collect(r.query, schemas, "validation")
+        fields = schemas[r.query.__name__]
+        operation["parameters"] += [
+            {"name": n, "in": "query", "required": n in fields.get("required", []), "schema": s}
+            for n, s in fields["properties"].items()
+        ]
+        del schema
+    if r.body is not None:
+        operation["requestBody"] = {"required": True, "content": _json(_collect(r.body, schemas, "validation"))}
+    return operation
+
+
+def _roles(permission: Permission) -> list[str]:
+    if permission is Permission.PUBLIC:
+        return ["nobody", *(role.value for role in Role)]
+    return [role.value for role in Role if permission is Permission.SIGNED_IN or permission in GRANTS[role]]
+
+
+def _reply(r: Route, schemas: dict[str, Any]) -> dict[str, Any]:
+    if r.reply is None and r.kind == "json":
+        return {"description": "Done", "content": _json({"type": "object"})}
+    if r.reply is None:
+        return {"description": {"file": "The file", "socket": "A WebSocket", "page": "An HTML page"}[r.kind]}
+    return {"description": "The answer", "content": _json(_collect(r.reply, schemas, "serialization"))}
+
+
+def _collect(model: Any, schemas: dict[str, Any], mode: Any) -> dict[str, Any]:
+    schema = TypeAdapter(model).json_schema(ref_template=_REF, mode=mode)
+    schemas.update(schema.pop("$defs", {}))
+    if "title" in schema and schema.get("type") == "object":
+        schemas[schema["title"]] = schema
+        return {"$ref": _REF.format(model=schema["title"])}
+    return schema
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}

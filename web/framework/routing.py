@@ -1,0 +1,384 @@
+"""The one enforcement point: a route states its permission, its input and its reply.
+
+`@route` registers a handler; `install` puts all of them into an application. Before a handler runs,
+the session is resolved, the permission checked, cross-site requests refused, query and body
+validated. A route cannot be written without a permission.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from aiohttp import web
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from sqlalchemy.exc import DataError, IntegrityError
+
+from core import executors
+from core.accounts.accounts import Ended, Identity
+from core.accounts.permissions import Permission
+from core.audit import audit_trail
+from core.errors import (
+    ConflictError,
+    ForbiddenError,
+    MinwangError,
+    NobodyWatches,
+    NotFoundError,
+    PurposeNeeded,
+    TooManyError,
+    TooSlowError,
+    UsageError,
+)
+from core.host import metrics_token
+from core.numbers import whole
+from core.settings import TlsMode, WebSettings
+from web.framework import anonymous_limit, connection_limits, proxies, request_bodies, strict_input
+from web.framework.proxies import same_origin
+from web.services import SERVICES, Services
+
+log = logging.getLogger(__name__)
+
+COOKIE = "minwang_session"
+DEVICE_COOKIE = "minwang_device"  # by which a device is known that its account has signed in from (core.accounts.sign_in)
+# Set by the console where a timer asks and no person: such a request does not keep a session from becoming idle.
+POLL_HEADER = "X-Minwang-Poll"
+# What an account may do whose password somebody else has set.
+BEFORE_PASSWORD = {("GET", "/api/me"), ("POST", "/api/session/password"), ("DELETE", "/api/session")}
+HSTS = "max-age=31536000"  # a year (RFC 6797)
+CSRF_HEADER = "X-Minwang"
+_STATUS: tuple[tuple[type[MinwangError], int], ...] = (
+    (TooSlowError, 408), (UsageError, 400), (ForbiddenError, 403), (NotFoundError, 404), (ConflictError, 409), (MinwangError, 503),
+)  # fmt: skip
+# For a program: a refusal after which a person can do something and ask again.
+_REASONS: tuple[tuple[type[MinwangError], str], ...] = (
+    (PurposeNeeded, "purpose"), (NobodyWatches, "watching"),
+)  # fmt: skip
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
+        "worker-src 'self' blob:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), geolocation=(self), microphone=(), payment=(), usb=()",
+    "Server": "minwang",  # aiohttp would tell its version and Python's to strangers
+}
+
+Q = TypeVar("Q", bound=BaseModel)
+
+
+@dataclass(slots=True)
+class Context:
+    """One request, checked."""
+
+    request: web.Request
+    services: Services
+    who: Identity | None
+    query: Any
+    body: Any
+
+    @property
+    def identity(self) -> Identity:
+        if self.who is None:
+            raise ForbiddenError("sign in first")
+        return self.who
+
+    def path(self, name: str) -> str:
+        return self.request.match_info[name]
+
+    def number(self, name: str) -> int:
+        text = self.request.match_info[name]
+        number = whole(text)
+        if number is None:
+            raise NotFoundError("there is no such thing")
+        return number
+
+    @property
+    def session_key(self) -> str:
+        """Tells sessions apart; not the token itself."""
+        return _session_key(self.request, self.services)
+
+    @property
+    def purpose(self) -> str:
+        """The purpose stated for this session. Raises PurposeNeeded where none is."""
+        if not self.identity.purpose.strip():
+            raise PurposeNeeded("state a purpose or case number first")
+        return self.identity.purpose
+
+    def ground(self, thing: str, *, running: bool) -> str:
+        """On what ground a picture is looked at that belongs to an alert, order or acceptance: the thing itself, by its id, while
+        it is being worked on (`running`), afterwards the stated purpose. Raises PurposeNeeded."""
+        return thing if running else self.purpose
+
+    async def look(
+        self, action: str, object: str, *, reason: str = "", opens: Iterable[str] = (), key: str | None = None, **data: Any
+    ) -> None:
+        """Leave the row of a look in the audit trail, unless this session looked at the same within half an hour; call it
+        before what is looked at leaves. `key`: what counts as the same. `opens`: what may be looked at under this row. A
+        `reason` that is not the session's purpose stands beside it.
+        """
+        name, looks, who = key or f"{action} {object}", self.services.looks, self.identity
+        if not looks.is_open(who.session, who.purpose, name):
+            now, why = self.services.clock.now(), reason or who.purpose
+            if who.purpose and why != who.purpose:
+                data["purpose"] = who.purpose
+            async with self.services.database.session() as session:
+                await audit_trail.record(session, now, who.name, action, object, reason=why, by_session=who.session, **data)
+        looks.open(who.session, who.purpose, name, *opens)
+
+
+Handler = Callable[[Context], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    method: str
+    path: str
+    permission: Permission
+    handler: Handler
+    summary: str
+    query: type[BaseModel] | None
+    body: type[BaseModel] | None
+    reply: Any
+    kind: str  # 'json', 'file', 'socket', 'page'
+    scraped: bool = False  # also open to a monitoring system by its token (core.host.metrics_token)
+
+
+ROUTES: list[Route] = []
+
+
+def route(
+    method: str, path: str, permission: Permission, *, query: type[BaseModel] | None = None, body: type[BaseModel] | None = None,
+    reply: Any = None, kind: str = "json", scraped: bool = False,
+) -> Callable[[Handler], Handler]:  # fmt: skip
+    """Register a handler. `reply` is the type of its result (for JSON); `scraped`: a monitoring system's token opens it as
+    well, and the handler gets no identity then."""
+
+    def register(handler: Handler) -> Handler:
+        summary = (handler.__doc__ or "").strip().splitlines()[0]
+        ROUTES.append(Route(method, path, permission, handler, summary, query, body, reply, kind, scraped))
+        return handler
+
+    return register
+
+
+def install(app: web.Application) -> None:
+    for r in ROUTES:
+        app.router.add_route(r.method, r.path, _enforced(r))
+
+
+def _enforced(r: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    adapter: TypeAdapter[Any] | None = TypeAdapter(r.reply) if r.reply is not None else None
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        services = request.app[SERVICES]
+        try:
+            for value in request.match_info.values():
+                strict_input.check_text(value, "the address")
+            if r.kind == "socket":
+                services.opening_rate.note(_session_key(request, services))
+            scraper = r.scraped and await _is_scraper(request, services)
+            who = None if scraper else await _identify(r, request, services)
+            if r.permission is not Permission.PUBLIC and who is None and not scraper:
+                return await _sign_in_first(r, request, services)
+            if who is not None:
+                connection_limits.proved(request, who.user_id)
+            executors.ASKER.set(who.user_id if who is not None else 0)
+            if who is not None or scraper:
+                anonymous_limit.proved(request)
+            if who is not None and who.must_change and (r.method, r.path) not in BEFORE_PASSWORD:
+                return _error(403, "somebody else has set your password; choose your own first", reason="password")
+            if who is not None and not who.may(r.permission):
+                return _refusal(r, request, 403, "this account may not do this")
+            if (r.method != "GET" or r.kind == "socket") and not _same_site(request, r.kind):
+                return _error(403, _foreign(request))
+            query = _validated(r.query, _query(request)) if r.query else None
+            body = _validated(r.body, await _json(request, services, who)) if r.body else None
+            result = await r.handler(Context(request, services, who, query, body))
+        except ValidationError as e:
+            return _error(422, _sentence(e))
+        except TooManyError as e:
+            return too_many(e)
+        except MinwangError as e:
+            reason = next((reason for kind, reason in _REASONS if isinstance(e, kind)), "")
+            return _error(next(status for kind, status in _STATUS if isinstance(e, kind)), str(e), reason=reason)
+        except web.HTTPRequestEntityTooLarge:
+            return _error(413, "the body is larger than what is taken here")
+        except ConnectionError:
+            if request.transport is not None and not request.transport.is_closing():
+                raise
+            return _error(400, "the connection was lost")  # to nobody; aiohttp would log a traceback of whoever leaves
+        except (web.HTTPException, TimeoutError):
+            raise  # aiohttp's own answer; a client that is too slow
+        except (DataError, IntegrityError) as e:
+            log.warning("%s %s: the database refuses a value (%s)", r.method, r.path, type(e).__name__)
+            return _error(400, "a value does not fit where it is kept, or names something that is not there")
+        except Exception:
+            log.exception("%s %s failed", r.method, r.path)
+            return _error(500, "the station could not do this; its log says why")
+        if isinstance(result, web.StreamResponse):
+            return result
+        content = adapter.dump_json(result) if adapter is not None else b"{}"
+        return web.Response(body=content, content_type="application/json", headers={"Cache-Control": "no-store"})
+
+    return serve
+
+
+def session_cookie(settings: WebSettings) -> str:
+    """Its name. Behind TLS browsers take a __Host- cookie only with Secure, for this very host and the path / (RFC 6265bis
+    4.1.3.2): no neighbour and no plain HTTP page can set or replace it."""
+    return _cookie(COOKIE, settings)
+
+
+def device_cookie(settings: WebSettings) -> str:
+    return _cookie(DEVICE_COOKIE, settings)
+
+
+def _cookie(name: str, settings: WebSettings) -> str:
+    return name if settings.tls is TlsMode.OFF else f"__Host-{name}"
+
+
+def cookie_of(request: web.Request, name: str) -> str:
+    """Value of a cookie of ours, the first of that name; empty: none. There is one header of cookies (RFC 6265 5.4). aiohttp's
+    reading of all of them costs 8 ms for 8 kB, which anybody may send."""
+    for pair in request.headers.get("Cookie", "").split(";"):
+        key, found, value = pair.partition("=")
+        if found and key.strip() == name:
+            return value.strip()
+    return ""
+
+
+def _session_key(request: web.Request, services: Services) -> str:
+    token = cookie_of(request, session_cookie(services.settings.web))
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+
+
+async def _identify(r: Route, request: web.Request, services: Services) -> Identity | None:
+    """Pictures, video and sockets load by themselves and keep no session alive; nor does what a timer asks."""
+    token = cookie_of(request, session_cookie(services.settings.web))
+    active = r.kind in ("json", "page") and POLL_HEADER not in request.headers
+    who = await services.accounts.resolve(token, active=active) if token and token.isascii() else None
+    if who is not None and active:
+        services.attendance.note_input(who.session)
+    return who
+
+
+_ENDED = {
+    Ended.IDLE: "the session ended because nobody used it for a while; sign in again",
+    Ended.TOO_OLD: "the session ended after twelve hours; sign in again",
+    Ended.REVOKED: "sign in first",
+}
+
+
+async def _sign_in_first(r: Route, request: web.Request, services: Services) -> web.Response:
+    """The answer to nobody; a session that was one says why it ended."""
+    token = cookie_of(request, session_cookie(services.settings.web))
+    why = await services.accounts.why_ended(token) if token and token.isascii() else Ended.REVOKED
+    return _refusal(r, request, 401, _ENDED[why], reason=why.value if token else "")
+
+
+async def _is_scraper(request: web.Request, services: Services) -> bool:
+    """The request carries the monitoring system's token (RFC 6750: Authorization: Bearer)."""
+    token = bearer_of(request)
+    return bool(token) and await asyncio.to_thread(metrics_token.matches, services.data_dir, token)
+
+
+def bearer_of(request: web.Request) -> str:
+    """The token in `Authorization: Bearer`; empty where there is none."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _same_site(request: web.Request, kind: str) -> bool:
+    """Origin check plus a header that a foreign page cannot set (a socket cannot carry one)."""
+    origin = request.headers.get("Origin")
+    if origin is not None and not same_origin(origin, request.scheme, request.host):
+        return False
+    return kind == "socket" or CSRF_HEADER in request.headers
+
+
+def _foreign(request: web.Request) -> str:
+    """Why a request is not this site's own; the second half helps who sets up a proxy."""
+    origin, here = request.headers.get("Origin"), f"{request.scheme}://{request.host}"
+    if origin is None or same_origin(origin, request.scheme, request.host):
+        return "the request comes from another site"
+    return f"the request comes from another site ({origin}, this is {here}); behind a proxy see docs/https.md"
+
+
+def _validated(model: type[BaseModel], given: Any) -> BaseModel:
+    """Raises ValidationError, UsageError."""
+    found = model.model_validate(given)
+    strict_input.check_model(found)
+    return found
+
+
+def _query(request: web.Request) -> dict[str, str]:
+    given = dict(request.query)
+    for name, value in given.items():
+        strict_input.check_text(name, "the query")
+        strict_input.check_text(value, "the query")
+    return given
+
+
+async def _json(request: web.Request, services: Services, who: Identity | None) -> Any:
+    """Raises UsageError. JSON is UTF-8 (RFC 8259 8.1), whatever charset is stated."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UsageError(
+            "bodies come as they are, without Content-Encoding"
+        )  # the server unpacks nothing (web.framework.connection_limits)
+    if who is None:
+        source = connection_limits.source_of(request.remote or "")
+        return strict_input.json_of(await services.bodies.read(request, source, request_bodies.LARGEST_PUBLIC))
+    return strict_input.json_of(await services.bodies.read(request, f"person {who.user_id}", request_bodies.LARGEST_JSON))
+
+
+def _sentence(error: ValidationError) -> str:
+    """What is wrong with the first five of the values."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)[:5]
+    return "; ".join(f"{'.'.join(map(str, x['loc']))}: {x['msg']}"[:400] for x in found)
+
+
+def _refusal(r: Route, request: web.Request, status: int, sentence: str, reason: str = "") -> web.Response:
+    if r.kind == "page" and status == 401:
+        return web.Response(status=302, headers={"Location": f"/login?{urlencode({'next': request.path_qs})}"})
+    return _error(status, sentence, reason=reason)
+
+
+def _error(status: int, sentence: str, *, reason: str = "") -> web.Response:
+    """`reason`: for a program, why it is refused."""
+    told = {"error": sentence} | ({"reason": reason} if reason else {})
+    return web.json_response(told, status=status, headers={"Cache-Control": "no-store"})
+
+
+def too_many(e: TooManyError) -> web.Response:
+    """429 (RFC 6585), with Retry-After where it is known."""
+    response = _error(429, str(e))
+    if e.retry_after_s is not None:
+        response.headers["Retry-After"] = str(e.retry_after_s)
+    return response
+
+
+@web.middleware
+async def headers(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
+    """Security headers on everything, errors included."""
+    added = SECURITY_HEADERS if request.scheme != "https" else {**SECURITY_HEADERS, **_strict_transport(request.host)}
+    try:
+        response = await handler(request)
+    except web.HTTPException as e:
+        e.headers.update(added)
+        raise
+    if not response.prepared:
+        response.headers.update(added)
+    return response
+
+
+def _strict_transport(host: str) -> dict[str, str]:
+    """HSTS, for host names only: of addresses a browser must not take it (RFC 6797 8.1.1)."""
+    bare = re.sub(r":\d+$", "", host)
+    return {} if proxies.parse(bare) is not None else {"Strict-Transport-Security": HSTS}

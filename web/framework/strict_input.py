@@ -1,0 +1,112 @@
+"""What strangers send, made harmless before a handler sees it: bodies, queries and path variables.
+
+The limits are those of what is behind: databases hold 64-bit integers and no NUL, UTF-8 knows no surrogates, geometry and JSON
+know no NaN, and a time without a zone means nothing here. They hold for every operation alike (web.framework.routing).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timezone
+from typing import Any
+
+from pydantic import BaseModel
+
+from core.errors import UsageError
+
+MAX_DEPTH = 32
+MAX_VALUES = 20_000  # in one body
+MAX_INTEGER = 2**63 - 1
+MAX_NUMBER = 1e12
+MAX_TEXT = 10_000  # characters; most fields state less
+# What makes a record, a printed page or a list read otherwise than it was written: C0 but for tab and line ends, DEL, C1, and the
+# marks that turn the direction of what follows (Unicode 16, UAX #9 2).
+_HIDDEN = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+FIRST, LAST = datetime(1970, 1, 1, tzinfo=timezone.utc), datetime(2100, 1, 1, tzinfo=timezone.utc)
+
+
+def json_of(raw: bytes) -> Any:
+    """The value of a JSON body; an empty one is an empty object. Raises UsageError."""
+    if max(raw.count(b","), raw.count(b"["), raw.count(b"{")) > MAX_VALUES:  # before a million lists are made of it
+        raise UsageError(f"the body has more than {MAX_VALUES} values")
+    try:
+        value = json.loads(raw.decode("utf-8") or "{}", parse_constant=_refuse)
+    except (ValueError, RecursionError) as e:  # numbers of more than 4,300 digits are a ValueError
+        raise UsageError("the body is not JSON that can be read") from e
+    count = 0
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = list(_children(level))
+        count += len(level)
+        if not level:
+            return value
+        if count > MAX_VALUES:
+            raise UsageError(f"the body has more than {MAX_VALUES} values")
+    raise UsageError(f"the body is nested more than {MAX_DEPTH} levels deep")
+
+
+def _refuse(word: str) -> None:
+    raise ValueError(word)
+
+
+def _children(values: Iterable[Any]) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, dict):
+            yield from value
+            yield from value.values()
+        elif isinstance(value, list):
+            yield from value
+        else:
+            check(value)
+
+
+def check(value: object, name: str = "the body") -> None:
+    """Raises UsageError for what nothing behind can hold: numbers, times and texts beyond the limits above."""
+    if isinstance(value, str):
+        check_text(value, name)
+    elif isinstance(value, int):
+        if abs(value) > MAX_INTEGER:
+            raise UsageError(f"{name}: a whole number has at most 64 bits")
+    elif isinstance(value, float):
+        if not math.isfinite(value) or abs(value) > MAX_NUMBER:
+            raise UsageError(f"{name}: a number must be finite and at most {MAX_NUMBER:g}")
+    elif isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise UsageError(f"{name}: times need a zone, like 2026-11-21T08:00:00+08:00")
+        if not FIRST <= value < LAST:
+            raise UsageError(f"{name}: times lie between {FIRST.year} and {LAST.year}")
+
+
+def check_text(text: str, name: str) -> None:
+    """Raises UsageError for a text that is no text (half a surrogate pair, or NUL), or is too long for any field."""
+    if len(text) > MAX_TEXT:
+        raise UsageError(f"{name}: a text has at most {MAX_TEXT} characters")
+    if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+        raise UsageError(f"{name}: a text must be Unicode that can be written as UTF-8")
+    if "\0" in text:
+        raise UsageError(f"{name}: a text holds no NUL")
+    if _HIDDEN.search(text):
+        raise UsageError(f"{name}: a text holds no control characters and no marks of direction")
+
+
+def check_model(model: BaseModel, name: str = "") -> None:
+    """Every value of a validated query or body, as deep as it goes. Raises UsageError that names the field."""
+    for field in type(model).model_fields:
+        _check_deep(getattr(model, field), f"{name}{field}")
+
+
+def _check_deep(value: object, name: str) -> None:
+    if isinstance(value, BaseModel):
+        check_model(value, f"{name}.")
+    elif isinstance(value, (list, tuple, set)):
+        for item in value:
+            _check_deep(item, name)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            check(key, name)
+            _check_deep(item, name)
+    else:
+        check(value, name)

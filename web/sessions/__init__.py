@@ -1,0 +1,1 @@
+"""Sessions in the web server: known callers, limits on signing in, revalidation of sockets, grants."""

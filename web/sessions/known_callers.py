@@ -1,0 +1,75 @@
+"""Whose requests go on although their address asks too much: open sessions, known devices, the monitoring system.
+
+All of them are read at once and seldom, so that a flood of made-up cookies costs no query each (web.framework.anonymous_limit).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from pathlib import Path
+
+from aiohttp import web
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.accounts.accounts import Accounts, fingerprint
+from core.accounts.sign_in import SignIns, device_source
+from core.clock import Clock
+from core.errors import MinwangError
+from core.host import metrics_token
+from core.settings import WebSettings
+from web.framework.routing import bearer_of, cookie_of, device_cookie, session_cookie
+
+log = logging.getLogger(__name__)
+
+FRESH_S = 10.0  # how old the names may be for one that is among them
+FRESH_FOR_UNKNOWN_S = 2.0  # and for one that is not: it may be new
+
+
+class KnownCallers:
+    """Names of what opens something; none of them opens anything itself."""
+
+    def __init__(self, clock: Clock, accounts: Accounts, sign_in: SignIns, data_dir: Path):
+        self._clock, self._accounts, self._sign_in, self._data_dir = clock, accounts, sign_in, data_dir
+        self._names: frozenset[str] = frozenset()
+        self._read_at = -math.inf
+        self._reading = asyncio.Lock()
+
+    async def first(self, names: list[str]) -> str:
+        """The first of some names (`shown`) that is known; empty: none."""
+        async with self._reading:
+            age = self._clock.monotonic() - self._read_at
+            if age > (FRESH_S if self._names.intersection(names) else FRESH_FOR_UNKNOWN_S):
+                self._read_at = self._clock.monotonic()
+                try:
+                    self._names = await self._read()
+                except (MinwangError, SQLAlchemyError) as e:  # who was known stays so
+                    log.warning("open sessions cannot be read while requests are limited: %s", e)
+        return next((n for n in names if n in self._names), "")
+
+    async def _read(self) -> frozenset[str]:
+        sessions, devices = await self._accounts.open_sessions(), await self._sign_in.known_devices()
+        token = await asyncio.to_thread(metrics_token.read, self._data_dir)
+        monitoring = {_monitoring(token.decode("ascii", "replace"))} if token else set()
+        return frozenset({_session(s) for s in sessions} | devices | monitoring)
+
+
+def shown(request: web.Request, settings: WebSettings) -> list[str]:
+    """Names of the session, device and token that a request shows, whether they open something or not."""
+    session, device = cookie_of(request, session_cookie(settings)), cookie_of(request, device_cookie(settings))
+    bearer = bearer_of(request)
+    found = (
+        _session(fingerprint(session)) if session and session.isascii() else "",
+        device_source(device) if device and device.isascii() else "",
+        _monitoring(bearer) if bearer and bearer.isascii() else "",
+    )
+    return [name for name in found if name]
+
+
+def _session(stored: str) -> str:
+    return f"session {stored}"
+
+
+def _monitoring(token: str) -> str:
+    return f"monitoring {fingerprint(token)}"

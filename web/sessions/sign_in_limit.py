@@ -1,0 +1,63 @@
+"""Wrong passwords from one address: after 30 in a quarter of an hour nobody signs in from there for a while.
+
+An account waits at one source after five (core.accounts.sign_in); this keeps one stranger from trying all accounts in turn and from
+keeping the processor busy with hashes. A device that the account has signed in from before is not held up. The address is
+the client's own, also behind a proxy (web.framework.proxies).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from core.clock import Clock
+from core.errors import ForbiddenError, TooManyError
+from web.framework.connection_limits import source_of
+
+log = logging.getLogger(__name__)
+
+MOST = 30  # a shift of phones behind one address, all of them mistyping
+SPAN_S = 900.0
+MAX_ADDRESSES = 10_000
+
+
+class SignInLimit:
+    def __init__(self, clock: Clock):
+        self._clock = clock
+        self._tries: OrderedDict[str, deque[float]] = OrderedDict()
+
+    @contextmanager
+    def attempt(self, address: str) -> Iterator[None]:
+        """One try: counted while it is under way, and afterwards where it was refused (ForbiddenError, or TooManyError: the name
+        waits). Raises TooManyError."""
+        key, now = source_of(address), self._clock.monotonic()
+        tries = self._tries.setdefault(key, deque())
+        self._tries.move_to_end(key)
+        while tries and tries[0] <= now - SPAN_S:
+            tries.popleft()
+        if len(tries) >= MOST:
+            left = math.ceil(tries[0] + SPAN_S - now)
+            sentence = f"too many wrong passwords from this address; try again in {math.ceil(left / 60)} minutes"
+            raise TooManyError(sentence, retry_after_s=left)
+        tries.append(now)
+        if len(tries) == MOST:
+            log.warning("%d wrong passwords from %s within %d minutes; it has to wait", MOST, key, SPAN_S / 60)
+        while len(self._tries) > MAX_ADDRESSES:
+            self._tries.popitem(last=False)
+        try:
+            yield
+        except (ForbiddenError, TooManyError):
+            raise  # the try stays counted
+        except BaseException:
+            _forget_one(tries)
+            raise
+        else:
+            _forget_one(tries)
+
+
+def _forget_one(tries: deque[float]) -> None:
+    if tries:
+        tries.pop()

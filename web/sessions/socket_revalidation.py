@@ -1,0 +1,111 @@
+"""A socket's standing: session, role, scope and village are asked for again while it is open, not only when it opens."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from aiohttp import WSMsgType, web
+from sqlalchemy.exc import SQLAlchemyError
+
+from cameras.tables import Camera
+from core.accounts.accounts import Identity
+from core.errors import MinwangError
+from web.framework.routing import Context, cookie_of, session_cookie
+
+log = logging.getLogger(__name__)
+
+ASK_SECONDS = 3.0
+BATCH_SECONDS = 0.5  # what comes within it is one batch, for which it is asked once
+HEARTBEAT_SECONDS = 20.0
+MAX_PINGS = 1000  # of one socket: programs that ping do it every few seconds, and come again
+CLOSE_SECONDS = 2.0  # for the page's answer to the closing
+SIGNED_OUT, NOT_ALLOWED, OTHER_PURPOSE, NOBODY = (
+    4401,
+    4403,
+    4409,
+    4410,
+)  # close codes, of the range for applications (RFC 6455 7.4.2)
+
+
+class Lost(Exception):
+    """The socket's session has ended, or may not have it any more."""
+
+    def __init__(self, code: int, reason: str):
+        super().__init__(reason)
+        self.code, self.reason = code, reason
+
+
+@dataclass(slots=True)
+class Standing:
+    """`camera`: whose picture the socket carries; empty: none."""
+
+    context: Context
+    camera: str = ""
+    _last: tuple[float, Identity] | None = None
+
+    async def ask(self) -> Identity:
+        """The account as it is now. Raises Lost where its session ended, its role or scope is another one, or, of a socket with a
+        picture, the purpose is another one or the camera went out of its villages."""
+        c, began = self.context, self.context.identity
+        token = cookie_of(c.request, session_cookie(c.services.settings.web))
+        now = await c.services.accounts.resolve(token)
+        if now is None or now.user_id != began.user_id:
+            raise Lost(SIGNED_OUT, "the session has ended")
+        if (now.role, now.villages, now.vendor) != (began.role, began.villages, began.vendor):
+            raise Lost(NOT_ALLOWED, "the account was changed")
+        if self.camera and now.purpose != began.purpose:
+            raise Lost(OTHER_PURPOSE, "another purpose was stated; open it again for that")
+        if self.camera and not await self._sees_camera(now):
+            raise Lost(NOT_ALLOWED, "this camera is not the account's any more")
+        return now
+
+    async def fresh(self) -> Identity:
+        """As `ask`, once for a batch of things to be sent. Raises Lost."""
+        now = asyncio.get_running_loop().time()
+        if self._last is None or now - self._last[0] > BATCH_SECONDS:
+            self._last = now, await self.ask()
+        return self._last[1]
+
+    async def _sees_camera(self, who: Identity) -> bool:
+        async with self.context.services.database.reading() as session:
+            camera = await session.get(Camera, self.camera)
+        return camera is not None and not camera.retired and who.sees_village(camera.village)
+
+    async def watch(self) -> None:
+        """For ever. Raises Lost."""
+        while True:
+            await asyncio.sleep(ASK_SECONDS)
+            try:
+                await self.ask()
+            except (MinwangError, SQLAlchemyError) as e:
+                # Whom the database cannot vouch for sees nothing more; the page comes again.
+                raise Lost(1013, "come again") from e
+
+
+def opened(*, compress: bool = True) -> web.WebSocketResponse:
+    """A socket on which pages say nothing; `until_left` reads it."""
+    return web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS, compress=compress, max_msg_size=4096, autoping=False)
+
+
+async def until_left(socket: web.WebSocketResponse) -> None:
+    """Until the page leaves, says something, or pings more than browsers do (they never do): each frame of a flood would cost
+    the loop its time."""
+    pings = 0
+    async for message in socket:
+        if message.type is WSMsgType.PING and pings < MAX_PINGS:
+            pings += 1
+            await socket.pong(message.data)
+        elif message.type is not WSMsgType.PONG:
+            return
+
+
+async def close(socket: web.WebSocketResponse, lost: Lost) -> None:
+    """Tell the page why; one that does not answer is dropped."""
+    log.info("a socket is closed (%d): %s", lost.code, lost.reason)
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await socket.close(code=lost.code, message=lost.reason.encode())
+    except TimeoutError:
+        pass

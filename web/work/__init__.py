@@ -1,0 +1,1 @@
+"""Background work of the web server: event feed, motion searches, onboarding jobs, printing."""
