@@ -41,7 +41,7 @@ from nvr.archive.verify import verify
 from nvr.tables import StreamStatus
 from station import database as station_database
 from station.processes import vault_of
-from station.supervisor import Supervisor, roles
+from station.supervision.supervisor import Supervisor, roles
 
 LOGIN = ("minwang", "geheim-123")
 PORT = 18790

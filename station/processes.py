@@ -30,7 +30,7 @@ from core.tasks import BackgroundTasks, run_all, running
 from nvr.storage import volumes
 from nvr.storage.volumes import VolumeSet
 from station import database as station_database
-from station.worker_report import EX_CONFIG, Reporter
+from station.supervision.worker_report import EX_CONFIG, Reporter
 
 if TYPE_CHECKING:
     from health.patrol.probes import Visits
@@ -150,13 +150,13 @@ async def _look(settings: Settings, database: Database, packs: Path, ready: Call
 
 
 async def _recorder(settings: Settings, index: int, ready: Callable[[], None]) -> None:
-    from station import recorder_worker
+    from station.roles import recorder
 
-    await recorder_worker.run(settings, index, ready)
+    await recorder.run(settings, index, ready)
 
 
 async def _controller(settings: Settings, ready: Callable[[], None]) -> None:
-    from station import controller
+    from station.roles import controller
 
     await controller.run(settings, ready)
 

@@ -8,7 +8,7 @@ import psycopg  # noqa: F401
 
 import core.migrations.versions
 import station
-import station.cli
+import station.cli.main
 import station.schema
 
 for package, prefix in ((station, "cli_"), (core.migrations.versions, "")):

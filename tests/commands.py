@@ -48,7 +48,7 @@ def started(*arguments: str, cwd: Path, timeout: float | None = None, **variable
 
 
 def _run(arguments: tuple[str, ...], cwd: str, env: dict[str, str], folder: str) -> None:
-    from station.cli import main
+    from station.cli.main import main
 
     for number, name in enumerate(STREAMS):
         opened = os.open(

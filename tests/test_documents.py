@@ -40,7 +40,7 @@ def test_every_block_of_commands_is_marked() -> None:
 @pytest.mark.parametrize("file", documents(ROOT))
 def test_no_document_names_a_command_that_does_not_exist(file: str) -> None:
     """Whoever follows a document has ./minwang, and no `python` on the path."""
-    from station.cli import cli
+    from station.cli.main import cli
 
     text = (ROOT / file).read_text(encoding="utf-8")
     assert not re.findall(r"`python -m [a-z.]+", text)

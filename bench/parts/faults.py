@@ -24,7 +24,7 @@ from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SECOND, SystemClock, to_microseconds
 from core.database import Database
 from core.errors import StorageError
-from station.supervisor import Supervisor
+from station.supervision.supervisor import Supervisor
 
 DISK_BYTES, DISK_INODES = 1_500_000_000, 20_000
 CLOCK_STEPS = ("+1d", "-1d", "+40d", "-400d")  # far from all footage, so that nothing of it is recorded over

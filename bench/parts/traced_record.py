@@ -15,7 +15,7 @@ from pathlib import Path
 
 from core.settings import Settings
 from nvr.storage import disk_writer
-from station import recording
+from station.roles import record_command
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
     settings = Settings()
     settings.recorder.sync_interval = interval
     settings.retention.min_free_bytes = 0
-    asyncio.run(recording.record(settings, plan, 120.0, data, None, 6.0))
+    asyncio.run(record_command.record(settings, plan, 120.0, data, None, 6.0))
 
 
 if __name__ == "__main__":

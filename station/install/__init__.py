@@ -2,7 +2,7 @@
 
 Runs on the bare Python of a Debian or Ubuntu release: nothing outside the standard library and
 core.errors is imported, because the packages of the program are what it installs
-(tests/station/test_install.py runs it without site packages).
+(tests/station/cli/test_install.py runs it without site packages).
 
 Where things lie is in `layout`; what is done is a list of `steps.Step`, each of which knows whether it
 is done already: a second run changes nothing, and a run after an accident repairs.

@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 from core import settings
 from core.errors import SettingsError
 from core.settings_source import line_of
-from station.cli import cli
+from station.cli.main import cli
 
 
 @pytest.fixture(autouse=True)

@@ -95,7 +95,7 @@ def bundles(work: Path, shared: Path) -> dict[str, float]:
     changed(clone, "core/migrations/versions/9000_lamp.py", MIGRATION.format(before=NEWEST), "2099-01-01T00:00:00Z")
     for name in ("b", "c"):
         if name == "c":
-            changed(clone, "station/controller.py", "raise RuntimeError('broken for a test')\n", "2099-02-01T00:00:00Z")
+            changed(clone, "station/roles/controller.py", "raise RuntimeError('broken for a test')\n", "2099-02-01T00:00:00Z")
         say(f"bundle {name}")
         command = [python, "-m", "station", "bundle", "--out", shared / f"{name}.tar"]
         subprocess.run(command, check=True, env={**environment, "PYTHONPATH": str(clone)}, cwd=clone, stdout=subprocess.DEVNULL)

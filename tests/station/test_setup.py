@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from station.cli import cli
+from station.cli.main import cli
 from station.pip_progress import lines
 from tests.conftest import ROOT
 

@@ -15,7 +15,7 @@ import pytest
 
 import core
 from core.clock import SystemClock
-from station.supervisor import Role, Supervisor
+from station.supervision.supervisor import Role, Supervisor
 from tests.commands import minwang, started
 from tests.conftest import ROOT
 from tests.demo import RUN, descendants, kept_its_promises
@@ -38,7 +38,7 @@ COMMANDS = (
 def test_every_command_has_help(command: str) -> None:
     from click.testing import CliRunner
 
-    from station.cli import cli
+    from station.cli.main import cli
 
     result = CliRunner().invoke(cli, [*command.split(), "--help"])
     assert result.exit_code == 0
@@ -64,7 +64,7 @@ def test_every_command_is_found_in_its_module() -> None:
     """They are imported one by one when asked for: a table says which module registers which."""
     import importlib
 
-    from station.cli_base import MODULES, cli
+    from station.cli.base import MODULES, cli
 
     for file in (ROOT / "station").glob("cli_*.py"):
         importlib.import_module(f"station.{file.stem}")
@@ -74,7 +74,7 @@ def test_every_command_is_found_in_its_module() -> None:
 
 
 def test_a_worker_imports_no_other_command() -> None:
-    code = "import sys, station.cli, station.recorder_worker; print([m for m in ('scipy', 'aiohttp_jinja2', 'web', 'search') if m in sys.modules])"
+    code = "import sys, station.cli.main, station.roles.recorder; print([m for m in ('scipy', 'aiohttp_jinja2', 'web', 'search') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

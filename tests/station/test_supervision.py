@@ -18,9 +18,9 @@ import pytest
 from core.clock import SystemClock
 from core.host import station_lock
 from core.host.service_manager import Notifier
-from station.overseeing import Overseer
-from station.supervisor import Role, Supervisor
-from station.worker_report import EX_CONFIG
+from station.supervision.overseer import Overseer
+from station.supervision.supervisor import Role, Supervisor
+from station.supervision.worker_report import EX_CONFIG
 from tests.commands import minwang
 from tests.station.test_one_station import serving, workers_of
 
@@ -99,8 +99,8 @@ async def test_no_sign_of_life_for_a_station_whose_worker_hangs(
     manager: tuple[socket.socket, dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is ended first; only one that cannot be ended keeps the watchdog waiting."""
-    monkeypatch.setattr("station.supervisor.HANG_SECONDS", 1.0)
-    monkeypatch.setattr("station.supervisor.LOOK_SECONDS", 0.1)
+    monkeypatch.setattr("station.supervision.supervisor.HANG_SECONDS", 1.0)
+    monkeypatch.setattr("station.supervision.supervisor.LOOK_SECONDS", 0.1)
     role = Role("controller")
     supervisor = Workers({role: HANGS}, SystemClock())
     overseer = Overseer(supervisor, Notifier(manager[1]), tmp_path, SystemClock(), lambda: None)
@@ -112,7 +112,7 @@ async def test_no_sign_of_life_for_a_station_whose_worker_hangs(
         await eventually(lambda: supervisor.restarts.get(role) == 1)
         assert "status -9" in supervisor.watched[role].last_end
         await eventually(lambda: supervisor.watched[role].ready)
-        monkeypatch.setattr("station.supervisor.LOOK_SECONDS", 60.0)  # nobody ends it now
+        monkeypatch.setattr("station.supervision.supervisor.LOOK_SECONDS", 60.0)  # nobody ends it now
         await asyncio.sleep(0.2)
         heard(manager[0])
         await eventually(lambda: not supervisor.in_order)

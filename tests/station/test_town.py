@@ -19,7 +19,7 @@ from core.database import Database
 from core.errors import InventoryError, SettingsError
 from core.settings import Settings
 from station import town
-from station.cli import cli
+from station.cli.main import cli
 from tests.postgres import AUDIT_KEY
 
 FILE = """# Ours.

@@ -330,7 +330,7 @@ def test_a_recording_station_is_upgraded_and_goes_back(
 @pytest.mark.soak
 def test_a_release_that_does_not_start_goes_back_by_itself(layout: Layout, cameras: int, tmp_path: Path) -> None:
     a = make_release(layout, "a")
-    b = make_release(layout, "b", migration=True, broken="station/recorder_worker.py")  # console well, nothing recorded
+    b = make_release(layout, "b", migration=True, broken="station/roles/recorder.py")  # console well, nothing recorded
     manager = running_station(layout, a, cameras, tmp_path)
     try:
         with pytest.raises(

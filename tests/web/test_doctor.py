@@ -592,7 +592,7 @@ def test_another_user_learns_that_he_may_not_look(tmp_path: Path) -> None:
     other.chmod(0o644)
     from click.testing import CliRunner
 
-    from station.cli import cli
+    from station.cli.main import cli
 
     invoke = CliRunner().invoke
     before = tmp_path / "before.toml"  # what they import may lie where the other user cannot read

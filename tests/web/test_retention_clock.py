@@ -15,7 +15,7 @@ from core.audit.audit_trail import AuditRow
 from core.clock import SECOND, SystemClock, to_microseconds
 from core.database import Database
 from nvr.tables import RetentionClockRow
-from station.cli import cli
+from station.cli.main import cli
 from tests.conftest import open_database
 from tests.postgres import AUDIT_KEY
 from tests.web.conftest import HEADERS, SignIn

@@ -46,7 +46,7 @@ from nvr.playback import bundle, clip, hls
 from nvr.recorder.recorder import StreamSpec
 from nvr.storage.disk_calls import DiskCalls
 from nvr.tables import Footage, Gap, Hold, OpenSegment, Shortfall, StreamUsage, Volume
-from station.cli import cli
+from station.cli.main import cli
 from tests.conftest import open_database, street_clip
 from tests.nvr.conftest import eventually, place_of, probe, record, segments_of
 

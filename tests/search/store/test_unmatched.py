@@ -28,7 +28,7 @@ from search.store.unmatched import Unmatched
 from search.store.upkeep import Upkeep
 from search.store.verify import faults
 from search.tables import Judgement
-from station.needed_sightings import NeededSightings
+from station.roles.needed_sightings import NeededSightings
 from tests.search.sightings import sighting
 
 COUNT = 40

@@ -25,7 +25,7 @@ from search.store import Days, ids
 from search.store.copying import copy_day
 from search.store.sighting_store import Batch
 from station import database_copy
-from station.cli import cli
+from station.cli.main import cli
 from tests import postgres
 from tests.conftest import ROOT
 from tests.postgres import AUDIT_KEY
@@ -113,7 +113,7 @@ async def test_a_row_that_the_target_refuses_is_named(station: Settings, databas
 SLOWLY = """
 import sys, time
 from station import database_copy
-from station.cli import cli
+from station.cli.main import cli
 database_copy.BATCH_ROWS = 1
 note = database_copy._note
 def slow(*arguments):

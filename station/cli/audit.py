@@ -1,0 +1,97 @@
+"""`minwang audit …`: whether the audit trail is whole, its seal and its key."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, replace
+from typing import Any
+
+import click
+
+from core.audit import audit_trail, opening, verification
+from core.audit.verification import Verdict, Verifier
+from core.clock import SystemClock
+from core.host import system_user
+from core.settings import Settings
+from health.register import signatures
+from station.cli.base import as_json, because, cli, private_files, run, settings_of, show, with_database
+
+
+@cli.group("audit")
+def audit_group() -> None:
+    """The audit trail."""
+
+
+async def verdict(database: Any, settings: Settings) -> Verdict:
+    """Of all rows there are."""
+    return await Verifier(database, settings.data.dir.absolute()).from_start()
+
+
+@audit_group.command("verify")
+@as_json
+@click.pass_context
+def audit_verify(ctx: click.Context, json_output: bool) -> None:
+    """Verify every row of the trail, the whole of it against its seal, and the signed registers against its rows.
+
+    Exit status 1 where something does not hold.
+    """
+
+    async def work(database: Any, settings: Settings) -> Verdict:
+        found = await verdict(database, settings)
+        async with database.reading() as session:
+            misfit = None if found.problem else await signatures.problem(session)
+        return found if misfit is None else replace(found, problem=misfit.problem)
+
+    found = with_database(ctx, work)
+    show(asdict(found), json_output, lambda: "\n".join(_lines(found)))
+    sys.exit(1 if found.problem else 0)
+
+
+def _lines(found: Verdict) -> list[str]:
+    lines = [f"NOT WHOLE: {found.problem}"] if found.problem else [f"{found.rows} rows, all fit; sealed at {found.sealed_at}"]
+    if found.unkeyed:
+        lines.append(
+            f"{found.unkeyed} rows are of before there was a key: their chain fits, but anybody could have computed it"
+        )
+    if found.doubted:
+        lines.append(
+            f"{found.doubted} rows stand where the trail was broken before it was sealed anew; see its rows audit.seal"
+        )
+    if found.foreign:
+        lines.append(f"{found.foreign} rows were sealed with a key that is gone: that they fit cannot be told")
+    return lines
+
+
+@audit_group.command("seal")
+@because
+@click.pass_context
+def audit_seal(ctx: click.Context, reason: str) -> None:
+    """Seal the trail as it is, in place of a seal that it does not fit, with a row that says what did not fit.
+
+    A station seals its trail by itself. This is for after the auditor has looked into what 'audit verify' found.
+    """
+
+    async def work(database: Any, settings: Settings) -> Verdict:
+        found, data_dir = await verdict(database, settings), settings.data.dir.absolute()
+        now, actor = SystemClock().now(), system_user.actor()
+        async with database.session() as session:
+            await audit_trail.record(
+                session, now, actor, verification.SEALED_ANEW, "audit trail", reason=reason, problem=found.problem,
+                broken_at=found.broken_at,
+            )  # fmt: skip
+        await verification.seal_now(database, data_dir, now, anew=True)
+        return found
+
+    found = with_database(ctx, work)
+    click.echo(f"sealed; before: {found.problem or 'all fitted'}")
+
+
+@audit_group.command("new-key")
+@because
+@click.pass_context
+def audit_new_key(ctx: click.Context, reason: str) -> None:
+    """Begin a new key where the station's is lost. The rows there are stay, but cannot be verified any more."""
+    settings = settings_of(ctx)
+    private_files()
+    run(opening.new_key(settings.database_url, settings.data.dir.absolute(), system_user.actor(), reason))
+    click.echo("a new key is begun; back it up (docs/backup.md)")

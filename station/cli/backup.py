@@ -1,0 +1,165 @@
+"""`minwang backup` and `minwang restore`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from core.errors import UsageError
+from core.settings import Settings
+from station.cli.base import Need, as_json, cli, run, settings_of, show
+
+_PASSPHRASE = click.option(
+    "--passphrase-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="File (mode 600) whose first line is the passphrase of the key; without it the terminal asks.",
+)
+
+
+@cli.command()
+@click.argument("target", type=click.Path(path_type=Path))
+@_PASSPHRASE
+@click.option(
+    "--without-key", is_flag=True, help="Leave the key out: camera passwords cannot be opened from this backup alone."
+)
+@click.option("--into-folder", is_flag=True, hidden=True, help="TARGET must be a folder that is there: its disk is mounted.")
+@click.option("--with-sightings", is_flag=True, help="Include what search found (else it is read from the recordings again).")
+@as_json
+@click.pass_context
+def backup(
+    ctx: click.Context,
+    target: Path,
+    passphrase_file: Path | None,
+    without_key: bool,
+    into_folder: bool,
+    with_sightings: bool,
+    json_output: bool,
+) -> None:
+    """Back up the station into TARGET, a folder or a new file. It may go on running; footage is never included."""
+    from station.backup import create
+
+    settings = settings_of(ctx)
+    if without_key and passphrase_file is not None:
+        raise UsageError("--without-key and --passphrase-file exclude each other")
+    if into_folder and not target.is_dir():
+        raise UsageError(f"{target}: there is no such folder; is its disk mounted?")
+    passphrase = None if without_key else _passphrase(passphrase_file, confirm=True)
+    wish = create.Wish(target, passphrase, with_sightings, passphrase_file)
+    create.give_way()
+    made = create.backup(settings, wish)
+    facts = {
+        "archive": made.path, "bytes": made.size, "seconds": round(made.seconds, 1), "verified": made.verified,
+        **asdict(replace(made.manifest, files=[])), "files": len(made.manifest.files),
+    }  # fmt: skip
+    show(facts, json_output, lambda: "\n".join(_told(facts, settings)))
+
+
+def _passphrase(file: Path | None, *, confirm: bool) -> str:
+    from station.backup import sealing
+
+    if file is not None:
+        return sealing.read_passphrase(file)
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "the key that opens camera passwords goes into the archive sealed only: give --passphrase-file FILE, or say "
+            "--without-key; then the passwords must be entered again after a restore, unless secret.key is kept elsewhere"
+        )
+    return sealing.checked(click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm), "the terminal")
+
+
+def _told(facts: dict[str, Any], settings: Settings) -> list[str]:
+    lines = [
+        f"{facts['archive']}: {facts['bytes'] / 1e6:.1f} MB in {facts['seconds']} s, {facts['files']} files, "
+        f"database version {facts['revision']} with {sum(facts['tables'].values())} rows; "
+        + (
+            "restored and checked"
+            if facts["verified"] == "restored"
+            else "read and checked, not restored: the account may not make databases"
+        )
+    ]
+    if not facts["sealed"]:
+        lines.append(
+            f"Without the key: keep {settings.data.dir / 'secret.key'} elsewhere, or camera passwords must be entered again."
+        )
+    lines += [f"left out: {name}" for name in facts["left_out"]]
+    if facts["models"]:
+        lines.append(f"Model packs are not included: {', '.join(facts['models'])}")
+    return lines
+
+
+@cli.command()
+@click.argument("archive", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--to", "data", type=click.Path(path_type=Path, file_okay=False), required=True, help="The new data folder, empty."
+)
+@_PASSPHRASE
+@as_json
+@click.pass_context
+def restore(ctx: click.Context, archive: Path, data: Path, passphrase_file: Path | None, json_output: bool) -> None:
+    """Make a data folder from a backup, and take in the footage that is newer than it.
+
+    Settings of the archive are put into the folder `restored` of the new data folder; those that the command runs with
+    (--config) say where the disks of recordings are, and which PostgreSQL database is to be filled.
+    """
+    from station.backup import archive as archives
+    from station.backup import restore as restoring
+
+    # On a new machine there is no settings file yet; the archive brings one.
+    settings = settings_of(ctx, Need.NOTHING)
+    settings.data.dir = data
+    with archives.opened(archive) as opened:
+        sealed = opened.manifest.sealed
+    passphrase = _passphrase(passphrase_file, confirm=False) if sealed else None
+    done = restoring.restore(archive, data, passphrase, settings.data.database)
+    # Without its keys the database is not opened: what is written to it would begin another audit trail.
+    adopted = run(_adopt(settings, [v.identity for v in done.manifest.volumes])) if done.with_key else None
+    facts = {
+        "data": done.data, "settings": done.settings, "with_key": done.with_key, "station": done.manifest.station,
+        "created": done.manifest.created, "models": done.manifest.models, "adopted": adopted,
+    }  # fmt: skip
+    show(facts, json_output, lambda: "\n".join(_restored(facts)))
+
+
+async def _adopt(settings: Settings, identities: list[str]) -> dict[str, object] | None:
+    """None: disks are missing, the first start does it."""
+    import asyncio
+
+    from core.clock import SystemClock
+    from station import database as station_database
+    from station.backup import adopting
+
+    if not await asyncio.to_thread(adopting.disks_are_there, settings, identities):
+        return None
+    database = await station_database.ready(settings)
+    try:
+        adopted = await adopting.finish(settings, database, SystemClock())
+    finally:
+        await database.close()
+    return adopted.as_dict() if adopted is not None else None
+
+
+def _restored(facts: dict[str, Any]) -> list[str]:
+    adopted = facts["adopted"]
+    later = (
+        "The disks of recordings are not where the settings say; mount them, and the first start takes in what is newer."
+        if facts["with_key"]
+        else "Footage that is newer is taken in by the first start with the keys."
+    )
+    return [
+        f"{facts['data']}: {facts['station']} as of {facts['created']}",
+        f"{adopted['files']} files of footage that are newer were taken in" if adopted is not None else later,
+        *(
+            []
+            if facts["with_key"]
+            else [
+                "The keys are not in this backup: put secret.key, audit.key and audit.seal into the data folder, mode 600, before "
+                "the start. If audit.key is lost, begin another: minwang audit new-key --reason …"
+            ]
+        ),
+        *([f"Model packs to install again: {', '.join(facts['models'])}"] if facts["models"] else []),
+        f"Next: compare {facts['settings']} with the settings of this machine, set data.dir, and start the station.",
+    ]

@@ -1,0 +1,349 @@
+"""`minwang cameras …`: getting cameras in, and what is known of them."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from core.host import system_user
+from core.settings import Settings
+from station.cli.base import as_json, cli, show, with_database
+
+if TYPE_CHECKING:
+    from cameras.onboarding.onboarding import Onboarding
+    from cameras.onvif.client import Listener
+
+MARKS = {"ok": "✓", "failed": "✗", "todo": "·"}
+
+
+@cli.group()
+def cameras() -> None:
+    """Get cameras in, and see what is known of them."""
+
+
+@cameras.command("expect")
+@click.argument("file", type=click.Path(path_type=Path, exists=True))
+@as_json
+@click.pass_context
+def cameras_expect(ctx: click.Context, file: Path, json_output: bool) -> None:
+    """Bring a list of ordered cameras (CSV, XLSX) into the registry."""
+    from cameras.registry import import_list
+    from core.clock import SystemClock
+
+    rows = import_list.read(file)
+
+    async def work(database: Any, _: Settings) -> import_list.Imported:
+        async with database.session() as session:
+            return await import_list.bring_in(session, rows, file.name, SystemClock().now(), system_user.actor())
+
+    done = with_database(ctx, work)
+    facts = {"added": done.added, "known": done.known}
+    show(facts, json_output, lambda: f"{len(done.added)} cameras added, {len(done.known)} were there already")
+
+
+@cameras.command("find")
+@click.option("--subnet", "subnets", multiple=True, help="Sweep this subnet too, beside those of the villages.")
+@click.option("--wait", default=2.0, show_default=True, help="Seconds to wait for answers.")
+@click.option("--interface", "interfaces", multiple=True, help="Only from these interface addresses (default: all).")
+@as_json
+@click.pass_context
+def cameras_find(
+    ctx: click.Context, subnets: tuple[str, ...], wait: float, interfaces: tuple[str, ...], json_output: bool
+) -> None:
+    """Look who is out there, match it with the registry, follow cameras that moved."""
+    from cameras.discovery import ws_discovery
+    from cameras.onboarding.survey import Survey
+    from core.clock import SystemClock
+
+    async def work(database: Any, settings: Settings) -> list[dict[str, Any]]:
+        async with _onboarding(database, settings) as onboarding:
+            survey = Survey(database, SystemClock(), onboarding)
+            report = await survey.run(interfaces or ws_discovery.interfaces(), wait, subnets)
+        return [
+            {
+                "address": m.found.address, "verdict": m.verdict.kind, "camera": m.verdict.camera, "village": m.village,
+                "hardware": m.found.hardware, "name": m.found.name,
+            }
+            for m in sorted(report.met, key=lambda m: (m.verdict.kind, m.found.address))
+        ]  # fmt: skip
+
+    rows = with_database(ctx, work)
+
+    def text() -> str:
+        lines = [f"{r['verdict']:9} {r['address']:24} {r['camera'] or '':20} {r['hardware']} {r['name']}" for r in rows]
+        return "\n".join(lines) or "nothing answered"
+
+    show(rows, json_output, text)
+
+
+@cameras.command("identify")
+@click.option("--village", help="Only this village's.")
+@click.option("--camera", "only", multiple=True, help="Only these cameras.")
+@click.option(
+    "--capture", type=click.Path(path_type=Path), help="Write every raw exchange below this folder, without passwords."
+)
+@as_json
+@click.pass_context
+def cameras_identify(
+    ctx: click.Context, village: str | None, only: tuple[str, ...], capture: Path | None, json_output: bool
+) -> None:
+    """Ask cameras who they are and where their streams are. Ctrl-C keeps what was done."""
+    from cameras.onvif.capture import Capture
+    from cameras.registry import registry
+
+    async def work(database: Any, settings: Settings) -> Any:
+        async with database.reading() as session:
+            wanted = [
+                c
+                for c in await registry.cameras(session, [village] if village else None)
+                if c.address and (not only or c.id in only)
+            ]
+        with contextlib.ExitStack() as stack:
+            listener = stack.enter_context(Capture(capture)) if capture else None
+            progress = _progress(stack, len(wanted), quiet=json_output)
+            async with _onboarding(database, settings, listener) as onboarding:
+                return await onboarding.run(wanted, progress)
+
+    done = with_database(ctx, work)
+    facts = {"identified": sorted(done.identified), "failed": done.failed}
+
+    def text() -> str:
+        lines = [f"{camera}: {problem}" for camera, problem in sorted(done.failed.items())]
+        return "\n".join([*lines, f"{len(done.identified)} identified, {len(done.failed)} not"])
+
+    show(facts, json_output, text)
+    if done.failed:
+        ctx.exit(1)
+
+
+@cameras.command("list")
+@click.option("--village", help="Only this village's.")
+@click.option("--problems", is_flag=True, help="Only cameras with something failed.")
+@as_json
+@click.pass_context
+def cameras_list(ctx: click.Context, village: str | None, problems: bool, json_output: bool) -> None:
+    """The checklist of each camera: reachable, credential, identity, streams, picture, clock, configuration, acceptance."""
+    from cameras.registry import registry
+    from core.clock import SystemClock
+    from health.checks import checklist
+
+    async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
+        async with database.reading() as session:
+            rows = await registry.cameras(session, [village] if village else None)
+            lists = await checklist.of(session, rows, SystemClock().now())
+        return [
+            {"id": c.id, "name": c.name, "village": c.village, "address": c.address, "checks": checklist.as_json(lists[c.id])}
+            for c in rows
+            if not problems or any(i.state == checklist.FAILED for i in lists[c.id])
+        ]
+
+    rows = with_database(ctx, work)
+
+    def text() -> str:
+        lines = []
+        for row in rows:
+            marks = "".join(MARKS[c["state"]] for c in row["checks"])
+            failed = ", ".join(f"{c['name']}: {c['detail'] or 'failed'}" for c in row["checks"] if c["state"] == "failed")
+            lines.append(f"{row['id']:20} {marks}  {row['address'] or '-':22} {row['name']}  {failed}")
+        return "\n".join(lines) or "no cameras"
+
+    show(rows, json_output, text)
+
+
+@cameras.command("show")
+@click.argument("camera")
+@as_json
+@click.pass_context
+def cameras_show(ctx: click.Context, camera: str, json_output: bool) -> None:
+    """One file a camera (一机一档): everything known, and its history."""
+    from cameras.registry import history
+    from cameras.tables import Camera
+    from core.errors import NotFoundError
+
+    async def work(database: Any, _: Settings) -> dict[str, Any]:
+        async with database.reading() as session:
+            row = await session.get(Camera, camera)
+            if row is None:
+                raise NotFoundError(f"there is no camera '{camera}'")
+            changes = await history.of(session, camera)
+            return {
+                "id": row.id, "name": row.name, "village": row.village, "address": row.address, "credential": row.credential,
+                "profile": row.profile, "device": row.device, "clock_offset": row.clock_offset, "problem": row.problem,
+                "streams": [{"id": s.id, "url": s.url, "codec": s.codec, "width": s.width, "height": s.height} for s in row.streams],
+                "history": [
+                    {"at": c.at, "actor": c.actor, "field": c.field, "old": c.old, "new": c.new} for c in changes
+                ],
+            }  # fmt: skip
+
+    facts = with_database(ctx, work)
+
+    def text() -> str:
+        lines = [f"{k}: {v}" for k, v in facts.items() if k != "history"]
+        lines += [f"{h['at']:%Y-%m-%d %H:%M} {h['actor']}: {h['field']}: {h['old']} → {h['new']}" for h in facts["history"]]
+        return "\n".join(lines)
+
+    show(facts, json_output, text)
+
+
+@cameras.command("findings")
+@as_json
+@click.pass_context
+def cameras_findings(ctx: click.Context, json_output: bool) -> None:
+    """Open findings: open doors, refused credentials, clones, strangers, wrong clocks."""
+    from cameras.registry import findings
+
+    async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
+        async with database.reading() as session:
+            return [
+                {"id": f.id, "kind": f.kind, "camera": f.camera, "address": f.address, "since": f.opened_at, "detail": f.detail}
+                for f in await findings.open_ones(session)
+            ]
+
+    rows = with_database(ctx, work)
+    show(
+        rows,
+        json_output,
+        lambda: (
+            "\n".join(f"{r['id']:5} {r['kind']:20} {r['camera'] or r['address']:24} {r['detail']}" for r in rows)
+            or "no open findings"
+        ),
+    )
+
+
+@cameras.command("clocks")
+@as_json
+@click.pass_context
+def cameras_clocks(ctx: click.Context, json_output: bool) -> None:
+    """Ask every camera for its time now, and set the clocks that are wrong."""
+    from cameras.upkeep.clock_sync import ClockCare
+    from core.clock import SystemClock
+    from nvr.edge import backfill
+
+    async def work(database: Any, settings: Settings) -> Any:
+        async with _onboarding(database, settings) as onboarding:
+            async with database.reading() as session:
+                busy = await backfill.cameras_being_read(session, SystemClock().now())
+            return await ClockCare(database, SystemClock(), onboarding).run_once(busy)
+
+    done = with_database(ctx, work)
+    facts = {"asked": done.asked, "silent": done.silent, "corrected": done.corrected, "wrong": done.wrong}
+    show(
+        facts,
+        json_output,
+        lambda: f"{done.asked} asked, {len(done.silent)} silent, {len(done.corrected)} set, {len(done.wrong)} still wrong",
+    )
+
+
+@cameras.command("configure")
+@click.option("--camera", "only", multiple=True, help="Only these cameras.")
+@click.option("--look", is_flag=True, help="Only tell what differs from the policy.")
+@as_json
+@click.pass_context
+def cameras_configure(ctx: click.Context, only: tuple[str, ...], look: bool, json_output: bool) -> None:
+    """Set cameras by their policy, read back what they made of it."""
+    from cameras.upkeep.config_compliance import PolicyCare
+    from core.clock import SystemClock
+
+    async def work(database: Any, settings: Settings) -> list[dict[str, Any]]:
+        async with _onboarding(database, settings) as onboarding:
+            results = await PolicyCare(database, SystemClock(), onboarding).run_once(only or None, write=not look)
+        return [
+            {
+                "camera": r.camera, "problem": r.problem,
+                "settings": [{"name": d.setting, "state": d.state, "was": d.was, "now": d.now} for d in r.deeds],
+            }
+            for r in results
+        ]  # fmt: skip
+
+    rows = with_database(ctx, work)
+
+    def text() -> str:
+        lines = []
+        for row in rows:
+            odd = [f"{s['name']}: {s['state']}" for s in row["settings"] if s["state"] != "ok"]
+            lines.append(f"{row['camera']:20} {row['problem'] or ', '.join(odd) or 'as the policy says'}")
+        return "\n".join(lines) or "no camera has a policy"
+
+    show(rows, json_output, text)
+
+
+@cameras.command("rotate")
+@click.argument("cameras_", metavar="CAMERA...", nargs=-1, required=True)
+@as_json
+@click.pass_context
+def cameras_rotate(ctx: click.Context, cameras_: tuple[str, ...], json_output: bool) -> None:
+    """Give cameras an account of our own with a new random password; it goes into the vault."""
+    from cameras.onvif.client import http_session
+    from cameras.upkeep.credential_rotation import AccountCare
+    from core.clock import SystemClock
+    from core.errors import MinwangError
+    from core.network.connect_limiter import ConnectionBudget
+    from station.processes import vault_of
+    from station.roles.stream_check import StreamCheck
+
+    async def work(database: Any, settings: Settings) -> dict[str, str]:
+        done: dict[str, str] = {}
+        async with (
+            _onboarding(database, settings) as onboarding,
+            http_session(ConnectionBudget.of_station(settings, SystemClock())) as http,
+        ):
+            vault, check = await vault_of(settings, database), StreamCheck(settings, SystemClock())
+            care = AccountCare(database, vault, SystemClock(), onboarding, http, settings.data.dir.absolute(), check)
+            for number in cameras_:
+                try:
+                    done[number] = f"account {await care.rotate(number, 'command line')}"
+                except MinwangError as e:
+                    done[number] = f"failed: {e}"
+        return done
+
+    done = with_database(ctx, work)
+    show(done, json_output, lambda: "\n".join(f"{camera}: {what}" for camera, what in done.items()))
+    if any(w.startswith("failed") for w in done.values()):
+        ctx.exit(1)
+
+
+@cameras.command("retire")
+@click.argument("cameras_", metavar="CAMERA...", nargs=-1, required=True)
+@click.option("--undo", is_flag=True, help="Bring them back into use.")
+@click.pass_context
+def cameras_retire(ctx: click.Context, cameras_: tuple[str, ...], undo: bool) -> None:
+    """Take cameras out of use; their footage and history stay."""
+    from cameras.registry import registry
+    from core.clock import SystemClock
+
+    async def work(database: Any, _: Settings) -> list[str]:
+        async with database.session() as session:
+            return await registry.retire(session, cameras_, SystemClock().now(), system_user.actor(), retired=not undo)
+
+    done = with_database(ctx, work)
+    click.echo(f"{', '.join(done)}: {'in use again' if undo else 'retired'}" if done else "nothing to change")
+
+
+@contextlib.asynccontextmanager
+async def _onboarding(database: Any, settings: Settings, listener: Listener | None = None) -> AsyncIterator[Onboarding]:
+    from cameras.onboarding.onboarding import Onboarding
+    from cameras.onvif.client import http_session
+    from cameras.registry import firmware
+    from core.clock import SystemClock
+    from core.network.connect_limiter import ConnectionBudget
+    from station.processes import vault_of
+
+    async with http_session(ConnectionBudget.of_station(settings, SystemClock())) as http:
+        holes = firmware.load(settings.data.dir)
+        yield Onboarding(database, await vault_of(settings, database), SystemClock(), http, listener, holes)
+
+
+def _progress(stack: contextlib.ExitStack, length: int, *, quiet: bool) -> Callable[[int, int], None]:
+    if quiet:
+        return lambda _done, _all: None
+    bar = stack.enter_context(click.progressbar(length=length, label="asking", file=sys.stderr))
+
+    def advance(done: int, _all: int) -> None:
+        bar.update(done - bar.pos)
+
+    return advance

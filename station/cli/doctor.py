@@ -1,0 +1,51 @@
+"""`minwang doctor`: what the station needs, looked at one by one, each with its remedy."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from core.clock import SystemClock
+from core.settings import Settings
+from station import schema
+from station.cli.base import as_json, cli, run, settings_of, show
+from web.doctor.checks import CHECKS, site_of
+from web.doctor.facts import Fact, State
+from web.doctor.runner import Doctor, worst
+
+COLOURS = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "red", State.UNKNOWN: "cyan"}
+assert schema.ROOMS  # the mappers of all tables
+
+
+@cli.command()
+@as_json
+@click.pass_context
+def doctor(ctx: click.Context, json_output: bool) -> None:
+    """Look at everything that the station needs: machine, programs, data. Takes up to a minute, changes nothing.
+
+    Each line: state (ok, warning, failed, unknown), what was looked at, what was found, and what to do. Exit status 1 where
+    anything failed. Run it as the station's user; SMART needs root.
+    """
+    facts = run(_facts(settings_of(ctx)))
+    state = worst(facts)
+    rows = {"state": state, "facts": [f.model_dump(mode="json") for f in facts]}
+    show(rows, json_output, lambda: "\n".join(_lines(facts)))
+    sys.exit(1 if state is State.FAILED else 0)
+
+
+async def _facts(settings: Settings) -> list[Fact]:
+    async with site_of(settings, SystemClock()) as site:
+        return await Doctor(CHECKS, site).facts()
+
+
+def _lines(facts: Sequence[Fact]) -> list[str]:
+    lines = []
+    for fact in facts:
+        name = f"{fact.check} {fact.subject}".strip()
+        lines.append(f"{click.style(f'{fact.state:8}', fg=COLOURS[fact.state])} {name:34} {fact.value}")
+        if fact.remedy:
+            lines.append(f"{'':8} {'':34} → {fact.remedy}")
+    counts = [f"{sum(f.state is s for f in facts)} {s}" for s in State]
+    return [*lines, "", ", ".join(counts)]

@@ -1,0 +1,185 @@
+"""`minwang record`, `patrol`, `index`, `search`, `clip`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from core.errors import StationBusyError
+from core.host import station_lock
+from station.cli.base import Need, as_json, because, cli, run, settings_of, show, with_database
+
+
+@cli.command()
+@click.option("--inventory", "file", type=click.Path(path_type=Path), required=True, help="Inventory file.")
+@click.option("--seconds", type=click.FloatRange(min=1), required=True, help="How long to record.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), default=Path("data"), show_default=True, help="Folder for footage and its index."
+)
+@click.option("--engine", type=click.Choice(["auto", "native", "ffmpeg"]), help="Engine where the inventory names none.")
+@click.option("--segment-seconds", type=float, help="Length of a segment file.")
+@click.pass_context
+def record(
+    ctx: click.Context, file: Path, seconds: float, data: Path, engine: str | None, segment_seconds: float | None
+) -> None:
+    """Record an inventory's cameras in the foreground and print a JSON summary."""
+    from station.roles import record_command
+
+    with station_lock.hold(data, "record"):
+        summary = run(record_command.record(settings_of(ctx, Need.NOTHING), file, seconds, data, engine, segment_seconds))
+    click.echo(json.dumps(summary, ensure_ascii=False, indent=1))
+    sys.exit(0 if all(c["segments"] for c in summary["streams"].values()) else 1)
+
+
+def runs_station(data: Path) -> bool:
+    """Whether a whole station holds the data folder: it patrols and indexes."""
+    holder = station_lock.holder(data)
+    return holder is not None and holder.command in ("serve", "demo")
+
+
+@cli.command()
+@as_json
+@click.pass_context
+def patrol(ctx: click.Context, json_output: bool) -> None:
+    """Look at every camera now and print the open faults. A running station does it itself and is waited for."""
+    from station.cli import foreground
+
+    data = settings_of(ctx, Need.FOOTAGE).data.dir
+    if runs_station(data):
+        facts = with_database(ctx, foreground.patrol_by_station, Need.FOOTAGE)
+    else:
+        with station_lock.hold(data, "patrol"):
+            facts = with_database(ctx, foreground.patrol, Need.FOOTAGE)
+    show(facts, json_output, lambda: "\n".join(_patrol_lines(facts)))
+    sys.exit(0 if facts["faults"] or facts["judged"] else 1)
+
+
+def _patrol_lines(facts: dict[str, Any]) -> list[str]:
+    lines = [f"{f['camera']:12} {f['family']:12} {f['state']:10} {f['detail']}" for f in facts["faults"]]
+    if not facts["recordings"]:
+        lines.append("there are no recordings: nothing that is recorded could be looked at; start 'minwang serve'")
+    elif not facts["recorder_running"]:
+        lines.append("no recorder is running: only what was recorded lately could be looked at; start 'minwang serve'")
+    if not facts["cameras"]:
+        return [*lines, "there are no cameras"]
+    if unknown := facts["not_judged"]:
+        names = ", ".join(unknown[:10]) + (" …" if len(unknown) > 10 else "")
+        lines.append(f"no picture of {len(unknown)} of {facts['cameras']} cameras could be judged: {names}")
+    if not facts["faults"] and facts["judged"]:
+        lines.append(f"no open faults of the {facts['judged']} cameras whose picture was judged")
+    return lines
+
+
+@cli.command()
+@click.option("--from", "start", help="Read once more from here (ISO time) and replace; without it: what is new.")
+@click.option("--to", "end", help="Read once more up to here (default: now).")
+@click.option("--cameras", "camera", multiple=True, help="Only these (A,B or given several times).")
+@click.option("--pack", help="Detection pack by id, instead of the settings' one.")
+@as_json
+@click.pass_context
+def index(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
+    """Index recorded footage up to the present, or a stretch of it once more with a better pack.
+
+    A running station indexes what is new by itself; beside it, only a stretch (--from and --to) can be read once more.
+    """
+    from station.cli import foreground
+
+    data = settings_of(ctx, Need.FOOTAGE).data.dir
+    if runs_station(data):
+        if not (options["start"] and options["end"]):
+            raise StationBusyError(
+                "the running station indexes what is new by itself; give --from and --to to read a stretch once more"
+            )
+        facts = with_database(ctx, lambda d, s: foreground.index(d, s, options), Need.FOOTAGE)
+    else:
+        with station_lock.hold(data, "index"):
+            facts = with_database(ctx, lambda d, s: foreground.index(d, s, options), Need.FOOTAGE)
+    show(
+        facts,
+        json_output,
+        lambda: "\n".join([f"{facts['sightings']} sightings written by {facts['detector']}", *facts["wrong"]]),
+    )
+    sys.exit(1 if facts["wrong"] else 0)
+
+
+@cli.command()
+@click.argument("words", nargs=-1)
+@click.option("--class", "cls", multiple=True, help="person, rider, ebike, vehicle, van …")
+@click.option("--upper", help="Colour of the upper part, or of a vehicle")
+@click.option("--lower", help="Colour of the lower part")
+@click.option("--heading", help="north, northeast, …")
+@click.option("--camera", multiple=True)
+@click.option("--village", multiple=True)
+@click.option("--start", help="ISO time")
+@click.option("--end", help="ISO time")
+@click.option("--limit", default=20, show_default=True)
+@click.option("--after", help="Key of the next page")
+@because
+@as_json
+@click.pass_context
+def search(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
+    """Find sightings by WORDS (红衣男子骑电瓶车往东) and options, newest first."""
+    from station.cli import foreground
+
+    facts = with_database(ctx, lambda d, s: foreground.search(d, s, options), Need.FOOTAGE)
+
+    def text() -> str:
+        lines = [f"asked: {json.dumps(facts['asked'], ensure_ascii=False)}"]
+        lines += [f"not understood: {', '.join(facts['unknown'])}"] if facts["unknown"] else []
+        lines += [
+            f"{r['at']}  {r['camera']:12} {r['cls']:8} {r['score']:.2f}  {','.join(r['upper'])}/{','.join(r['lower'])} {r['direction']}"
+            for r in facts["rows"]
+        ]
+        return "\n".join(lines if facts["rows"] else [*lines, "nothing found"])
+
+    show(facts, json_output, text)
+
+
+@cli.command()
+@click.argument("camera")
+@click.argument("start")
+@click.argument("end")
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--kind", type=click.Choice(["main", "sub"]), default="main", show_default=True)
+@because
+@as_json
+@click.pass_context
+def clip(
+    ctx: click.Context, /, camera: str, start: str, end: str, target: Path, kind: str, reason: str, json_output: bool
+) -> None:
+    """Write what CAMERA recorded from START to END (ISO times) to TARGET, an MP4 file, without re-encoding.
+
+    Where codec or sound change in the range, TARGET-2.mp4 and so on are written as well. Several cameras (A,B,C) go into TARGET,
+    a zip with the MP4 files and a manifest. The exit status is 1 where something that is recorded could not be read.
+    """
+    from station.cli import foreground
+
+    streams = [f"{c}/{kind}" for c in camera.split(",")]
+    if len(streams) > 1 or target.suffix == ".zip":
+        manifest = with_database(ctx, lambda d, _: foreground.bundle(d, streams, start, end, target, reason), Need.FOOTAGE)
+        files = [s["file"] for s in manifest["streams"] if s["file"]]
+        lost = [u for s in manifest["streams"] for u in s["unreadable"]]
+        show(manifest, json_output, lambda: "\n".join([f"{target}: {', '.join(files)}", *_unreadable_lines(lost)]))
+        sys.exit(1 if lost else 0)
+    facts = with_database(ctx, lambda d, _: foreground.clip(d, streams[0], start, end, target, reason), Need.FOOTAGE)
+    show(facts, json_output, lambda: "\n".join(_clip_lines(facts)))
+    sys.exit(1 if facts["unreadable"] else 0)
+
+
+def _clip_lines(facts: dict[str, Any]) -> list[str]:
+    lines = [f"{f['file']}: {f['pictures']} pictures, from {f['start']} to {f['end']}" for f in facts["files"]]
+    if len(facts["files"]) > 1:
+        lines.append(f"{len(facts['files'])} files, because the format (codec or sound) changes in the range")
+    for file in facts["files"]:
+        if len(file["formats"]) > 1:
+            lines.append(f"{file['file']}: the format changes inside the file ({', '.join(file['formats'])})")
+    lines += [f"not recorded: {g['start']} to {g['end']} ({g['cause']})" for g in facts["gaps"]]
+    return lines + _unreadable_lines(facts["unreadable"])
+
+
+def _unreadable_lines(spans: list[dict[str, Any]]) -> list[str]:
+    return [f"MISSING, recorded but not readable: {u['start']} to {u['end']} (of {u['file']})" for u in spans]

@@ -1,0 +1,201 @@
+"""`minwang init`: sets up a station, as a dialog or with flags."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from core import settings as core_settings
+from core import settings_source
+from core.accounts import accounts
+from core.errors import MinwangError, UsageError
+from core.settings import Settings, StationSettings
+from station import files
+from station.cli import first_start
+from station.cli.base import cli, run
+from station.cli.first_start import Answers
+
+ADMIN_FLAGS = "--admin NAME and --admin-password-file FILE ('-': standard input)"
+
+
+@cli.command()
+@click.option("--yes", is_flag=True, help="Ask nothing: what no flag says keeps its default.")
+@click.option("--name", help="Name of the station.")
+@click.option("--timezone", help="IANA zone, like Asia/Shanghai.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the database, the key and small files.")
+@click.option(
+    "--volume", "volumes", multiple=True, type=click.Path(path_type=Path), help="Folder for recordings, again for each disk."
+)
+@click.option("--database", help="Address of a PostgreSQL database (default: SQLite in the data folder).")
+@click.option("--inventory", type=click.Path(path_type=Path), help="The town's inventory file (default: an empty one is made).")
+@click.option("--host", help="Address on which the console listens.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the console.")
+@click.option("--admin", help="Log-in name of the first administrator.")
+@click.option(
+    "--admin-password-file", type=click.File(), help="File with its password ('-': standard input); else it is asked for."
+)
+@click.option("--force", is_flag=True, help="Write the settings file again where it is there.")
+@click.pass_context
+def init(ctx: click.Context, /, yes: bool, admin: str | None, admin_password_file: Any, force: bool, **given: Any) -> None:
+    """Set up a station: settings file, data folder, database, key, first administrator.
+
+    Writes --config FILE or ./minwang.toml. Run it again when it was interrupted: what is there stays.
+    """
+    target: Path = ctx.find_root().obj or Path(os.environ.get(settings_source.CONFIG_VARIABLE) or settings_source.NAME)
+    given["volumes"] = list(given["volumes"]) or None
+    password = str(admin_password_file.readline()).rstrip("\n") if admin_password_file else None
+    if admin and password is not None:
+        first_start.check_account(admin, password)
+    elif yes and not target.exists():
+        raise UsageError(f"nothing is asked with --yes: give {ADMIN_FLAGS}")
+    if target.exists() and not force:
+        settings = _kept(target, given)
+    else:
+        settings = _written(target, _flags(target, given) if yes else _dialog(target, given), force=force)
+    _administrator(settings, admin, password, ask=not yes)
+    _next_steps(target, settings)
+
+
+def _flags(target: Path, given: dict[str, Any]) -> Answers:
+    if not given["name"]:
+        raise UsageError("--name is missing: with --yes nothing is asked; give the station's name")
+    return Answers(**{"timezone": StationSettings().timezone, "data": first_start.default_data(target), **_said(given)})
+
+
+def _said(given: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _dialog(target: Path, given: dict[str, Any]) -> Answers:
+    """Ask for what no flag says; an answer that cannot be is told and asked for again."""
+    click.echo(f"This sets up a station; its settings go into {target}. Enter takes what stands in brackets.")
+    said = _said(given)
+    if "name" not in said:
+        said["name"] = click.prompt("Name of the station")
+    if "timezone" not in said:
+        said["timezone"] = click.prompt("Time zone", default=StationSettings().timezone, value_proc=_zone)
+    if "data" not in said:
+        said["data"] = click.prompt("Data folder", default=first_start.default_data(target), value_proc=_folder)
+    if "volumes" not in said:
+        folders = click.prompt(
+            "Folders for recordings, one for each disk, with commas between them",
+            default=str(said["data"] / "video"),
+            value_proc=_folders,
+        )
+        said["volumes"] = [] if folders == [said["data"] / "video"] else folders
+    if "inventory" not in said:
+        said["inventory"] = click.prompt(
+            "Inventory file (empty: one without cameras is made)", default="", value_proc=_inventory
+        )
+    if "host" not in said:
+        said["host"] = click.prompt("Address of the console (0.0.0.0: the whole network)", default="127.0.0.1")
+    if "port" not in said:
+        said["port"] = click.prompt("Port of the console", default=8080, type=click.IntRange(0, 65535))
+    return Answers(**_said(said))
+
+
+def _asked(check: Any, value: Any) -> Any:
+    try:
+        return check(value)
+    except MinwangError as e:
+        raise click.UsageError(str(e)) from e  # click says it and asks again
+
+
+def _zone(text: str) -> str:
+    return str(_asked(first_start.check_zone, text))
+
+
+def _folder(text: Any) -> Path:
+    folder = Path(str(text)).expanduser()
+    _asked(first_start.writable, folder)
+    return folder
+
+
+def _folders(text: str) -> list[Path]:
+    return [_folder(part.strip()) for part in text.split(",") if part.strip()]
+
+
+def _inventory(text: str) -> Path | None:
+    from cameras.registry import inventory
+
+    if not text:
+        return None
+    _asked(inventory.load, Path(text))
+    return Path(text)
+
+
+def _kept(target: Path, given: dict[str, Any]) -> Settings:
+    """The settings that are there. Raises UsageError where a flag says something else than they do."""
+    settings = core_settings.load(target)
+    there = {
+        "name": settings.station.name, "timezone": settings.station.timezone, "data": settings.data.dir,
+        "volumes": settings.data.volumes, "database": settings.data.database, "inventory": settings.inventory,
+        "host": settings.web.host, "port": settings.web.port,
+    }  # fmt: skip
+    for key, value in _said(given).items():
+        wanted = [p.absolute() for p in value] if key == "volumes" else value.absolute() if isinstance(value, Path) else value
+        if wanted != there[key]:
+            raise UsageError(
+                f"{target} is there already and says something else than --{key.removesuffix('s')}: "
+                "edit that file, or write it again with --force"
+            )
+    click.echo(f"{target} is there already; it stays as it is")
+    return settings
+
+
+def _written(target: Path, answers: Answers, *, force: bool) -> Settings:
+    first_start.check(answers)
+    for line in first_start.disk_lines(answers.volumes or [answers.data]):
+        click.echo(line)
+    file = answers.inventory or target.absolute().parent / first_start.INVENTORY_NAME
+    if file.exists():
+        click.echo(f"{file} is there already; it stays as it is")
+    else:
+        files.write_new(file, first_start.inventory_text(answers.name), mode=0o640)
+        click.echo(f"{file} written: an inventory without cameras")
+    files.write_new(target, first_start.settings_text(answers, target, file), mode=0o640, replace=force)
+    click.echo(f"{target} written")
+    return core_settings.load(target)
+
+
+def _administrator(settings: Settings, name: str | None, password: str | None, *, ask: bool) -> None:
+    """The first administrator; where there is one already, nothing is asked."""
+    there = run(first_start.administrators(settings))
+    if name in there or (there and name is None):
+        click.echo(f"administrator already there: {', '.join(there)}")
+        return
+    if not ask and (name is None or password is None):
+        raise UsageError(f"the station has no administrator yet; run this again with {ADMIN_FLAGS}")
+    name = name or click.prompt("Log-in name of the first administrator", value_proc=lambda t: _asked(_good_name, t))
+    run(first_start.add_administrator(settings, name, password or _ask_password()))
+    click.echo(f"administrator '{name}' added")
+
+
+def _good_name(text: str) -> str:
+    accounts.check_name(text)
+    return text
+
+
+def _ask_password() -> str:
+    while True:
+        password = str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+        try:
+            accounts.check_password(password)
+        except UsageError as e:
+            click.echo(f"Error: {e}")  # click's own check would not say why, because the input is hidden
+        else:
+            return password
+
+
+def _next_steps(target: Path, settings: Settings) -> None:
+    usual = target.absolute() in (Path(settings_source.NAME).absolute(), settings_source.SYSTEM_FILE)
+    command = "minwang" if usual else f"minwang --config {target}"
+    click.echo(
+        f"\n{settings.station.name} is set up. Next:\n"
+        f"  1. villages and cameras: edit {settings.inventory}, then {command} inventory check\n"
+        f"  2. {command} serve           (takes the inventory over at its first start)\n"
+        f"  3. sign in at http://{settings.web.host}:{settings.web.port}"
+    )

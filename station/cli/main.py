@@ -1,0 +1,139 @@
+"""The command line. Exit status: 0 done, 1 the thing asked for failed, 2 wrong use."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+import core
+from core import settings_source
+from core.errors import MinwangError, UsageError
+from core.host import station_lock
+from station.cli.base import as_json, cli, run, settings_of, show
+
+
+@cli.command()
+@as_json
+def version(json_output: bool) -> None:
+    """Say which version this is."""
+    show({"version": core.__version__}, json_output, lambda: f"minwang {core.__version__}")
+
+
+@cli.command()
+@click.option(
+    "--wait-for-database", type=click.FloatRange(min=0), default=60.0, show_default=True,
+    help="Seconds that a PostgreSQL server may still take to come up.",
+)  # fmt: skip
+@click.pass_context
+def serve(ctx: click.Context, wait_for_database: float) -> None:
+    """Run the station: console, recorders, patrol, search."""
+    from station.supervision import serve
+
+    settings = settings_of(ctx)
+    with station_lock.hold(settings.data.dir, "serve") as lock:
+        run(serve.serve(settings, ctx.find_root().obj, lock, wait_for_database))
+
+
+@cli.command()
+@click.option(
+    "--seconds", type=click.FloatRange(min=10), help="End this many seconds after the cameras are ready, with a JSON summary."
+)
+@click.option("--port", default=8080, show_default=True, help="Port of the console.")
+@click.option(
+    "--database", default="", envvar="MINWANG_DEMO_DATABASE", help="Address of an empty PostgreSQL database instead of SQLite."
+)
+def demo(seconds: float | None, port: int, database: str) -> None:
+    """Run a small town of virtual cameras: found, recorded, patrolled, searched, shown."""
+    from station.demo import demo as demo_town
+
+    settings_source.forget_variables()  # the demo town must not get into the station that they belong to
+    sys.exit(run(demo_town.run(seconds, port, database)))
+
+
+@cli.command(hidden=True)
+@click.argument("role", type=click.Choice(["controller", "recorder", "analyst"]))
+@click.option("--index", default=0)
+@click.pass_context
+def worker(ctx: click.Context, role: str, index: int) -> None:
+    """One process of the station (started by the supervisor)."""
+    from station import processes
+
+    processes.run(role, settings_of(ctx), index)
+
+
+@cli.command()
+@click.option("--subnet", "subnets", multiple=True, help="Also probe every address of this subnet (10.20.3.0/24).")
+@click.option("--wait", default=2.0, show_default=True, help="Seconds to wait for answers.")
+@click.option("--interface", "interfaces", multiple=True, help="Only from these interface addresses (default: all).")
+@as_json
+def discover(subnets: tuple[str, ...], wait: float, interfaces: tuple[str, ...], json_output: bool) -> None:
+    """Find ONVIF cameras by WS-Discovery."""
+    from cameras.discovery import ws_discovery
+    from core.tasks import run_all
+
+    async def find() -> list[ws_discovery.Found]:
+        parts = await run_all(
+            ws_discovery.multicast(interfaces or ws_discovery.interfaces(), wait), ws_discovery.sweep(subnets, wait)
+        )
+        return sorted({(d.endpoint, d.address): d for part in parts for d in part}.values(), key=lambda d: d.address)
+
+    found = run(find())
+    rows = [{"address": d.address, "name": d.name, "hardware": d.hardware, "endpoint": d.endpoint, "url": d.url} for d in found]
+    show(
+        rows, json_output, lambda: "\n".join(f"{d.known_as:24} {d.hardware:20} {d.name}" for d in found) or "no camera answered"
+    )
+
+
+@cli.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def test(arguments: tuple[str, ...]) -> None:
+    """Run the test suite (further arguments go to pytest)."""
+    from station.cli import develop
+
+    sys.exit(develop.test(arguments))
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def fresh(arguments: tuple[str, ...]) -> None:
+    """Type the documents' commands on a bare Debian or Ubuntu system (--help says more)."""
+    from station.cli import develop
+
+    sys.exit(develop.fresh(arguments))
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def virtual(arguments: tuple[str, ...]) -> None:
+    """Play cameras, for trials and load runs: --inventory FILE, --streams N, … (--help says more)."""
+    from station.cli import develop
+
+    sys.exit(develop.virtual(arguments))
+
+
+@cli.command()
+def check() -> None:
+    """Lint, format and type checks."""
+    from station.cli import develop
+
+    sys.exit(develop.check())
+
+
+@cli.command(context_settings={"ignore_unknown_options": True})
+@click.argument("name")
+@click.option("--quick", is_flag=True, help="A short run that shows that the bench works; its figures say little.")
+@click.argument("arguments", nargs=-1)
+def bench(name: str, quick: bool, arguments: tuple[str, ...]) -> None:
+    """Run a bench (`recorder`, …); its last line is one JSON object."""
+    from station.cli import develop
+
+    sys.exit(develop.bench(name, quick, arguments))
+
+
+def main() -> None:
+    try:
+        cli(prog_name="minwang", standalone_mode=True)  # not `python -m station`, which is how ./minwang starts it
+    except MinwangError as e:  # raised before the group could catch it
+        click.echo(f"minwang: {e}", err=True)
+        sys.exit(2 if isinstance(e, UsageError) else 1)

@@ -1,0 +1,46 @@
+"""`minwang settings`: what is in force, and where each value comes from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from core import settings_source
+from core.settings import Settings
+from station.cli.base import Need, as_json, cli, settings_of, show
+
+
+@cli.command("settings")
+@as_json
+@click.pass_context
+def print_settings(ctx: click.Context, json_output: bool) -> None:
+    """Print the settings in force, each with its origin: default, file and line, or environment variable. Secrets are hidden."""
+    settings = settings_of(ctx, Need.NOTHING)
+    rows = _rows(settings)
+    facts = {"file": settings.source.path, "settings": rows}
+    show(facts, json_output, lambda: "\n".join(_lines(settings.source.path, rows)))
+
+
+def _rows(settings: Settings) -> list[dict[str, Any]]:
+    return [
+        {
+            "key": ".".join(keys),
+            "value": settings_source.shown(keys[-1], getattr(section, keys[-1])),
+            "origin": settings.source.where(keys),
+        }
+        for section, keys in settings_source.leaves(settings)
+    ]
+
+
+def _lines(file: Path | None, rows: list[dict[str, Any]]) -> list[str]:
+    values = [f"{r['key']} = {_text(r['value'])}" for r in rows]
+    width = min(max(map(len, values)), 60)
+    head = f"# settings file: {file.absolute()}" if file else "# no settings file; 'minwang init' makes one"
+    return [head, *(f"{v:{width}}  # {r['origin']}" for v, r in zip(values, rows, strict=True))]
+
+
+def _text(value: Any) -> str:
+    return '""' if value is None else json.dumps(value, ensure_ascii=False, default=str)

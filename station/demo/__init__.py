@@ -1,0 +1,1 @@
+"""`minwang demo`: the whole station over a small town of virtual cameras."""

@@ -1,0 +1,1 @@
+"""The processes: controller, recorder, analyst, and what each does on a schedule."""

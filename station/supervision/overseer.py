@@ -1,0 +1,111 @@
+"""What others learn of a running station: the service manager by sd_notify, everybody else by a small file in the data folder.
+
+`.station-status.json` is written atomically, at every change and every 10 s: the supervisor's process, since when, and each
+worker with its restarts and what its last end was. It is true only while the station's lock is held.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from core import logs
+from core.clock import Clock
+from core.host.service_manager import Notifier
+from station.supervision.supervisor import Supervisor
+
+FILE = ".station-status.json"  # the leading point keeps it out of backups
+REFRESH_SECONDS = 10.0
+LOOK_SECONDS = 2.0
+
+
+class Overseer:
+    """Runs beside a supervisor."""
+
+    def __init__(self, supervisor: Supervisor, notifier: Notifier, data: Path, clock: Clock, on_ready: Callable[[], None]):
+        self._supervisor, self._notifier, self._clock = supervisor, notifier, clock
+        self._path, self._on_ready = data / FILE, on_ready
+        self._since = clock.now()
+        self._ready_at: datetime | None = None
+        self._written: dict[str, Any] = {}
+        self._written_at = float("-inf")
+        self._told = ""
+
+    async def run(self) -> None:
+        interval = min(LOOK_SECONDS, (self._notifier.watchdog_seconds or LOOK_SECONDS * 3) / 3)
+        while True:
+            await self.look()
+            await self._clock.sleep(interval)
+
+    async def look(self) -> None:
+        if self._supervisor.ready and self._ready_at is None:
+            self._ready_at = self._clock.now()
+            self._notifier.ready()
+            self._on_ready()
+        if self._supervisor.in_order:
+            self._notifier.alive()
+        text = self.sentence()
+        if text != self._told:
+            self._notifier.status(text)
+            self._told = text
+        await self._write()
+        logs.tell_repeats()
+
+    def sentence(self) -> str:
+        watched = self._supervisor.watched
+        waiting = [str(role) for role, w in watched.items() if not w.ready]
+        if not waiting:
+            restarts = sum(self._supervisor.restarts.values())
+            return f"{len(watched)} workers run" + (f", {restarts} restarts so far" if restarts else "")
+        return ("starting" if self._ready_at is None else "not working") + ": " + ", ".join(waiting)
+
+    async def _write(self) -> None:
+        facts = self.facts()
+        now = self._clock.monotonic()
+        if facts == self._written and now - self._written_at < REFRESH_SECONDS:
+            return
+        self._written, self._written_at = facts, now
+        with suppress(OSError):  # a full disk: the log and the doctor tell of it
+            await asyncio.to_thread(_replace, self._path, facts | {"written": self._clock.now().isoformat(timespec="seconds")})
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "pid": os.getpid(),
+            "since": self._since.isoformat(timespec="seconds"),
+            "ready_since": self._ready_at.isoformat(timespec="seconds") if self._ready_at else None,
+            "workers": [
+                {
+                    "name": str(role), "pid": w.pid if w.running else None, "ready": w.ready,
+                    "started": w.started_at.isoformat(timespec="seconds") if w.started_at else None,
+                    "restarts": self._supervisor.restarts.get(role, 0), "last_end": w.last_end,
+                }
+                for role, w in self._supervisor.watched.items()
+            ],
+        }  # fmt: skip
+
+    async def close(self) -> None:
+        self._notifier.stopping()
+        with suppress(OSError):
+            await asyncio.to_thread(self._path.unlink)
+
+
+def _replace(path: Path, facts: dict[str, Any]) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "w", encoding="utf-8") as file:
+        json.dump(facts, file, ensure_ascii=False)
+    temporary.replace(path)
+
+
+def read(data: Path) -> dict[str, Any] | None:
+    """What the running station wrote last; None where there is nothing whole. Blocking."""
+    try:
+        found: dict[str, Any] = json.loads((data / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found

@@ -1,0 +1,114 @@
+"""`minwang serve`: everything that would keep the station from working is found first and is one sentence; then the inventory
+goes into the registry, and the supervisor runs until a signal comes or a worker cannot be started at all."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+from pathlib import Path
+
+from cameras.vault import check_vault
+from core import logs
+from core.clock import Clock, SystemClock
+from core.database import Database
+from core.errors import DatabaseUnreachable
+from core.host import open_files
+from core.host.service_manager import Notifier
+from core.host.station_lock import StationLock
+from core.network import ports
+from core.secrets import KEY_FILE
+from core.settings import Settings, TlsMode
+from core.tasks import end, spawn
+from nvr.storage import volumes
+from station import database as station_database
+from station import town
+from station.backup import adopting
+from station.processes import until_stopped, vault_of
+from station.supervision.overseer import Overseer
+from station.supervision.supervisor import Supervisor, roles
+
+log = logging.getLogger(__name__)
+ASK_SECONDS = 2.0  # between two tries to reach a database that is starting up
+
+
+async def serve(settings: Settings, config: Path | None, lock: StationLock, wait_for_database: float) -> None:
+    """Raises a MinwangError where the station cannot work; `wait_for_database`: seconds that its server may take to come up."""
+    logs.configure("supervisor")
+    open_files.raise_limit()
+    os.umask(0o027)  # nothing of a station is for strangers on its machine; its processes inherit it
+    clock, notifier = SystemClock(), Notifier()
+    stopping = spawn(until_stopped(), "signals")
+    starting = spawn(_prepare(settings, clock, notifier, wait_for_database), "start")
+    await asyncio.wait((stopping, starting), return_when=asyncio.FIRST_COMPLETED)
+    if starting.done():
+        try:
+            starting.result()
+            await _run(settings, config, lock, notifier, stopping)
+        finally:
+            stopping.cancel()
+            notifier.stopping()
+    else:
+        await end(starting)
+
+
+async def _prepare(settings: Settings, clock: Clock, notifier: Notifier, wait_for_database: float) -> None:
+    await asyncio.to_thread(_check_ports, settings)
+    database = await _reach(settings, clock, notifier, wait_for_database)
+    try:
+        await check_vault(database, await vault_of(settings, database), settings.data.dir / KEY_FILE)
+        await town.take_over(settings, database, clock)
+        rows = await volumes.prepare(database, settings.volumes)
+        await asyncio.to_thread(volumes.check_ours, rows, settings.data.dir)
+        await adopting.finish(settings, database, clock)
+    finally:
+        await database.close()
+    if shutil.which("ffmpeg") is None:
+        log.error(
+            "ffmpeg is not installed: streams that the native engine cannot record are not recorded, and H.265 is not "
+            "converted for browsers; install it: apt-get install ffmpeg"
+        )
+
+
+def _check_ports(settings: Settings) -> None:
+    web = settings.web
+    ports.check(web.host, web.port, "web.port")
+    if web.tls is TlsMode.OWN and web.redirect_port:
+        ports.check(web.host, web.redirect_port, "web.redirect_port")
+
+
+async def _reach(settings: Settings, clock: Clock, notifier: Notifier, patience: float) -> Database:
+    """The database; one whose server is still coming up is waited for. Raises StorageError."""
+    until = clock.monotonic() + patience
+    while True:
+        try:
+            return await station_database.ready(settings)
+        except DatabaseUnreachable as e:
+            left = until - clock.monotonic()
+            if left <= 0:
+                raise
+            log.warning("%s; it is tried again for another %.0f s", e, left)
+            notifier.status(f"waiting for the database: {e}")
+        await clock.sleep(min(max(ASK_SECONDS, patience / 10), left))
+
+
+async def _run(
+    settings: Settings, config: Path | None, lock: StationLock, notifier: Notifier, stopping: asyncio.Task[None]
+) -> None:
+    clock = SystemClock()
+    supervisor = Supervisor(roles(settings), config or settings.source.path, clock, lock=lock, analyst_waits=True)
+    overseer = Overseer(supervisor, notifier, lock.folder, clock, lambda: log.info("the station is ready"))
+    await supervisor.start()
+    watching = spawn(overseer.run(), "overseer")
+    failing = spawn(supervisor.until_failed())
+    try:
+        await asyncio.wait((stopping, failing, watching), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await end(failing, *(() if watching.done() else (watching,)))
+        await overseer.close()
+        await supervisor.stop()
+    if supervisor.failed is not None:
+        raise supervisor.failed
+    if not stopping.done():
+        watching.result()

@@ -1,0 +1,254 @@
+"""The supervisor: starts the worker processes, restarts the ones that die or hang, ends all of them.
+
+Each child is a process group of its own with a pipe to the supervisor (station.supervision.worker_report); it learns from the kernel when
+the supervisor is gone. One child's crash touches no other. A worker that cannot even start for a reason that does not go away
+by itself ends the station: `failed` then holds its sentence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from core.clock import Clock
+from core.errors import MinwangError
+from core.host import service_manager, station_lock
+from core.host.station_lock import StationLock
+from core.settings import Settings
+from core.tasks import end, spawn
+from nvr.recorder import crash_marker
+from station.processes import SUPERVISOR
+from station.supervision.worker_report import DESCRIPTOR, EX_CONFIG, Heard, listen
+
+log = logging.getLogger(__name__)
+
+PAUSES = (1, 2, 5, 10, 30, 60)
+STEADY_SECONDS = 120
+STOP_SECONDS = 12.0
+LOOK_SECONDS = 5.0
+ANALYST_WAITS_SECONDS = 20.0
+HANG_SECONDS = 60.0
+START_SECONDS = 300.0  # a worker that has not said a word by then hangs
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    name: str
+    index: int = 0
+    box: Path | None = None  # where it says that it lives (nvr.recorder.crash_marker)
+
+    @property
+    def arguments(self) -> list[str]:
+        return ["worker", self.name, "--index", str(self.index)]
+
+    def __str__(self) -> str:
+        return f"{self.name}-{self.index}" if self.name == "recorder" else self.name
+
+
+@dataclass(slots=True)
+class Watched:
+    """A role's worker over all its restarts."""
+
+    pid: int = 0
+    heard: Heard | None = None
+    was_ready: bool = False  # any of its processes
+    started_at: datetime | None = None
+    started: float = 0.0  # monotonic
+    running: bool = False
+    last_end: str = ""
+
+    @property
+    def ready(self) -> bool:
+        return self.running and self.heard is not None and self.heard.ready
+
+    def silent(self, now: float) -> float:
+        """Seconds by which it is over its time to say a word; negative: it has time left."""
+        if not self.running or self.heard is None:
+            return -HANG_SECONDS
+        if self.heard.beat is None:
+            return now - self.started - START_SECONDS
+        return now - self.heard.beat - HANG_SECONDS
+
+
+def roles(settings: Settings) -> list[Role]:
+    recorders = [Role("recorder", i, crash_marker.path_of(settings.data.dir, i)) for i in range(settings.recorder.workers)]
+    return [Role("controller"), *recorders, Role("analyst")]
+
+
+class Supervisor:
+    def __init__(
+        self,
+        wanted: list[Role],
+        config: Path | None,
+        clock: Clock,
+        log_file: Path | None = None,
+        lock: StationLock | None = None,
+        *,
+        analyst_waits: bool = False,
+    ):
+        """`lock` is passed on to the workers: the data folder is in use until the last of them has ended.
+
+        `analyst_waits`: recording and the console come first.
+        """
+        self._waits = analyst_waits
+        self._roles = wanted
+        self._config = config
+        self._clock = clock
+        self._log_file = log_file
+        self._lock = lock
+        self.children: dict[Role, asyncio.subprocess.Process] = {}
+        self.restarts: dict[Role, int] = {}
+        self.watched: dict[Role, Watched] = {role: Watched() for role in wanted}
+        self.changed = asyncio.Event()  # a worker said something, started or ended
+        self.failed: MinwangError | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+
+    async def start(self) -> None:
+        self._tasks = [spawn(self._keep(role), f"keep {role}") for role in self._roles]
+
+    @property
+    def ready(self) -> bool:
+        """The console answers and every recorder works."""
+        return all(w.ready for role, w in self.watched.items() if role.name in ("controller", "recorder"))
+
+    @property
+    def in_order(self) -> bool:
+        """Every worker lives or is being started again, and none hangs for longer than it takes to end it."""
+        now = self._clock.monotonic()
+        late = HANG_SECONDS / 2  # SIGKILL did not help
+        return all(not t.done() for t in self._tasks) and all(w.silent(now) < late for w in self.watched.values())
+
+    async def until_failed(self) -> MinwangError:
+        """Returns when a worker cannot be started at all."""
+        while self.failed is None:
+            await self.changed.wait()
+            self.changed.clear()
+        return self.failed
+
+    async def stop(self) -> None:
+        """SIGTERM to all, then SIGKILL to whoever is still there after 12 s."""
+        self._stopping = True
+        for process in self.children.values():
+            if process.returncode is None:
+                process.terminate()
+        done, late = await asyncio.wait(self._tasks, timeout=STOP_SECONDS) if self._tasks else (set(), set())
+        for process in self.children.values():
+            if process.returncode is None:
+                _kill_group(process)
+        await end(*late, *done)
+
+    async def _first(self) -> None:
+        """Until recorders and console work, or 20 s are over: the analyst's start needs the processor for seconds."""
+        async with asyncio.timeout(ANALYST_WAITS_SECONDS):
+            while not self.ready and self.failed is None and not self._stopping:
+                await self._clock.sleep(0.1)
+
+    async def _keep(self, role: Role) -> None:
+        failures = 0
+        if role.name == "analyst" and len(self._roles) > 1 and self._waits:
+            with suppress(TimeoutError):
+                await self._first()
+        while not self._ending():
+            started = self._clock.monotonic()
+            process = self.children[role] = await self._spawn(role)
+            self._note_start(role, process)
+            code = await self._until_it_ends(role, process)
+            _kill_group(process)  # its own disposable workers, where it died without ending them
+            if self._ending() or await self._note_end(role, code):
+                return
+            failures = 0 if self._clock.monotonic() - started > STEADY_SECONDS else failures + 1
+            self.restarts[role] = self.restarts.get(role, 0) + 1
+            pause = PAUSES[min(max(failures - 1, 0), len(PAUSES) - 1)]
+            log.error("%s-%d ended with status %d; it is started again in %d s", role.name, role.index, code, pause)
+            await self._clock.sleep(pause)
+
+    def _note_start(self, role: Role, process: asyncio.subprocess.Process) -> None:
+        watched = self.watched[role]
+        watched.pid, watched.running = process.pid, True
+        watched.started_at, watched.started = self._clock.now(), self._clock.monotonic()
+        self.changed.set()
+
+    async def _note_end(self, role: Role, code: int) -> bool:
+        """Whether there is no use in starting it again."""
+        watched, heard = self.watched[role], self.watched[role].heard
+        watched.running = False
+        failure = None
+        if heard is not None:
+            try:
+                await asyncio.wait_for(heard.ended.wait(), 1.0)  # its last words
+            except TimeoutError:
+                log.debug("%s ended, and something below it keeps its pipe", role)
+            watched.was_ready = watched.was_ready or heard.ready
+            failure = heard.failure
+        watched.last_end = f"status {code} at {self._clock.now().isoformat(timespec='seconds')}"
+        if failure is not None:
+            watched.last_end += f": {failure}"
+        if code == EX_CONFIG and failure is not None and not watched.was_ready:
+            self.failed = failure
+        self.changed.set()
+        return self.failed is not None
+
+    async def _until_it_ends(self, role: Role, process: asyncio.subprocess.Process) -> int:
+        """Its exit status. A process that lives and does nothing any more is ended."""
+        ended = spawn(process.wait())
+        while not ended.done():
+            await asyncio.wait((ended,), timeout=LOOK_SECONDS)
+            silent = await self._silent_seconds(role)
+            if silent > HANG_SECONDS and not ended.done():
+                log.error("%s-%d has done nothing for %.0f s; it is ended", role.name, role.index, silent)
+                process.kill()
+                break
+        return await ended
+
+    async def _silent_seconds(self, role: Role) -> float:
+        """How long the worker has done nothing, by its pipe and, of a recorder, by its black box."""
+        now, watched = self._clock.monotonic(), self.watched[role]
+        silent = watched.silent(now) + HANG_SECONDS
+        if role.box is not None and (boxed := await asyncio.to_thread(crash_marker.silent_seconds, role.box)) is not None:
+            silent = max(silent, min(boxed, now - watched.started))
+        return silent
+
+    def _ending(self) -> bool:
+        return self._stopping
+
+    async def _spawn(self, role: Role) -> asyncio.subprocess.Process:
+        self.watched[role].heard, report = await listen(self._clock, self.changed.set)
+        inherited = [report, *([self._lock.descriptor] if self._lock else [])]
+        errors = None
+        try:
+            if self._log_file is not None:
+                errors = await asyncio.to_thread(self._log_file.open, "ab")
+            return await asyncio.create_subprocess_exec(
+                *self._arguments(role), stdin=asyncio.subprocess.DEVNULL, stdout=errors, stderr=errors, start_new_session=True,
+                env=self._environment(report), pass_fds=inherited,
+            )  # fmt: skip
+        finally:
+            os.close(report)
+            if errors is not None:
+                errors.close()
+
+    def _arguments(self, role: Role) -> list[str]:
+        config = ["--config", str(self._config)] if self._config else []
+        return [sys.executable, "-m", "station", *config, *role.arguments]
+
+    def _environment(self, report: int) -> dict[str, str]:
+        found = {name: value for name, value in os.environ.items() if name not in service_manager.VARIABLES}
+        found |= {"PYTHONPATH": str(Path(__file__).parent.parent), SUPERVISOR: str(os.getpid()), DESCRIPTOR: str(report)}
+        if self._lock:
+            found[station_lock.INHERITED] = str(self._lock.descriptor)
+        return found
+
+
+def _kill_group(process: asyncio.subprocess.Process) -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
