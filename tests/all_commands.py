@@ -7,11 +7,9 @@ import aiosqlite  # noqa: F401
 import psycopg  # noqa: F401
 
 import core.migrations.versions
-import station
 import station.cli.main
 import station.schema
 
-for package, prefix in ((station, "cli_"), (core.migrations.versions, "")):
+for package in (station.cli, core.migrations.versions):
     for module in pkgutil.iter_modules(package.__path__):
-        if module.name.startswith(prefix):
-            importlib.import_module(f"{package.__name__}.{module.name}")
+        importlib.import_module(f"{package.__name__}.{module.name}")

@@ -54,7 +54,9 @@ def load(data_dir: Path | None = None) -> list[Hole]:
         try:
             holes += TypeAdapter(list[Hole]).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")) or [])
         except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as e:
-            raise SettingsError(f"{path}: not a list of holes as in cameras/firmware.yaml: {str(e).splitlines()[0]}") from e
+            raise SettingsError(
+                f"{path}: not a list of holes as in cameras/registry/firmware.yaml: {str(e).splitlines()[0]}"
+            ) from e
     return holes
 
 

@@ -23,11 +23,11 @@ T = TypeVar("T")
 
 
 MODULES = {
-    "archive": "cli_archive", "audit": "cli_audit", "backup": "cli_keeping", "bundle": "cli_install", "cameras": "cli_cameras", "cert": "cli_cert",
-    "clip": "cli_footage", "database": "cli_database", "doctor": "cli_doctor", "index": "cli_footage", "init": "cli_init",
-    "install": "cli_install", "inventory": "cli_registry", "metrics": "cli_registry", "models": "cli_models",
-    "patrol": "cli_footage", "record": "cli_footage", "restore": "cli_keeping", "search": "cli_footage",
-    "settings": "cli_settings", "status": "cli_status", "uninstall": "cli_install", "upgrade": "cli_install", "user": "cli_users",
+    "archive": "archive", "audit": "audit", "backup": "backup", "bundle": "install", "cameras": "cameras", "cert": "cert",
+    "clip": "footage", "database": "database", "doctor": "doctor", "index": "footage", "init": "init",
+    "install": "install", "inventory": "inventory", "metrics": "inventory", "models": "models",
+    "patrol": "footage", "record": "footage", "restore": "backup", "search": "footage",
+    "settings": "settings", "status": "status", "uninstall": "install", "upgrade": "install", "user": "users",
 }  # fmt: skip
 """Where a command lives. It is imported when it is asked for: all of them cost two seconds and 180 MB, in each worker too."""
 
@@ -40,7 +40,7 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.commands and cmd_name in MODULES:
-            importlib.import_module(f"station.{MODULES[cmd_name]}")
+            importlib.import_module(f"station.cli.{MODULES[cmd_name]}")
         return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from core.errors import NotFoundError, UsageError
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 # Debian packages that the tests need: program or file to look for → packages.
 NEEDED = {
     "ffmpeg": ["ffmpeg"],

@@ -9,7 +9,7 @@ import click
 
 from station.cli.base import as_json, cli, show
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def _passed_on(name: str, text: str) -> None:

@@ -53,7 +53,7 @@ from station import database as station_database
 from station.processes import until_stopped, vault_of
 from station.supervision.supervisor import Supervisor, roles
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 H265 = "xd-02"  # a newer make, whose main stream most browsers cannot play
 DOME = "yj-01"
 RTSP_PORT = 8554  # of every virtual camera, each on an address of its own

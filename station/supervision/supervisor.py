@@ -241,7 +241,7 @@ class Supervisor:
 
     def _environment(self, report: int) -> dict[str, str]:
         found = {name: value for name, value in os.environ.items() if name not in service_manager.VARIABLES}
-        found |= {"PYTHONPATH": str(Path(__file__).parent.parent), SUPERVISOR: str(os.getpid()), DESCRIPTOR: str(report)}
+        found |= {"PYTHONPATH": str(Path(__file__).parents[2]), SUPERVISOR: str(os.getpid()), DESCRIPTOR: str(report)}
         if self._lock:
             found[station_lock.INHERITED] = str(self._lock.descriptor)
         return found

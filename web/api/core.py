@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.accounts.accounts import Identity
 from core.accounts.permissions import GRANTS, Permission
 from core.accounts.sign_in import DEVICE_KNOWN_FOR, Opened
-from core.audit import audit_trail
+from core.audit.audit_trail import AuditRow
 from core.errors import ForbiddenError, MinwangError
 from core.numbers import whole
 from core.tasks import first_of
@@ -190,11 +190,11 @@ async def describe_api(_c: Context) -> web.Response:
 @route("GET", "/api/audit", Permission.AUDIT_VIEW, query=AuditQuery, reply=AuditPage)
 async def audit_trail(c: Context) -> AuditPage:
     """The audit trail, newest first, and whether its chain holds."""
-    query = select(audit_trail.AuditRow).order_by(audit_trail.AuditRow.id.desc()).limit(c.query.limit)
+    query = select(AuditRow).order_by(AuditRow.id.desc()).limit(c.query.limit)
     if c.query.before is not None:
-        query = query.where(audit_trail.AuditRow.id < c.query.before)
+        query = query.where(AuditRow.id < c.query.before)
     if c.query.actor is not None:
-        query = query.where(audit_trail.AuditRow.actor == c.query.actor)
+        query = query.where(AuditRow.actor == c.query.actor)
     async with c.services.database.reading() as session:
         rows = (await session.scalars(query)).all()
     entries = [_entry(r) for r in rows]
@@ -212,7 +212,7 @@ async def audit_trail(c: Context) -> AuditPage:
     )  # fmt: skip
 
 
-def _entry(row: audit_trail.AuditRow) -> AuditEntry:
+def _entry(row: AuditRow) -> AuditEntry:
     details = dict(row.data)
     details.pop("by_session", None)
     client, village = str(details.pop("client", "")), str(details.pop("village", "") or "")

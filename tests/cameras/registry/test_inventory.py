@@ -17,7 +17,7 @@ from core.errors import ConflictError, InventoryError, UsageError
 from core.secrets import Vault
 from station.schema import METADATA
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 GOOD: dict[str, Any] = {
     "town": "西店",
     "credentials": [{"name": "village", "username": "admin"}],

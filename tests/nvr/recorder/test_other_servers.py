@@ -23,7 +23,7 @@ from tests.nvr.scripted_camera import scripted
 
 log = logging.getLogger(__name__)
 PYTHON = "/usr/bin/python3"
-SERVER = Path(__file__).with_name("gst_server.py")
+SERVER = Path(__file__).parents[1] / "gst_server.py"
 ELEMENTS = ("x264enc", "rtph264pay", "videotestsrc")
 CAP = 212_992  # Debian's net.core.rmem_max
 pytestmark = pytest.mark.soak

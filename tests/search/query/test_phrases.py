@@ -21,7 +21,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 11, 25, 15, 30, tzinfo=SHANGHAI)  # a Wednesday
 VILLAGES = {"王家村": "wangjia", "西店村": "xidian", "崖下村": "yaxia"}
 CAMERAS = {"村口": "wj-01", "East Gate": "xd-01"}
-PHRASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "phrases.yaml").read_text(encoding="utf-8"))
+PHRASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parents[1] / "phrases.yaml").read_text(encoding="utf-8"))
 BAR = 0.95
 
 

@@ -1,8 +1,0 @@
-"""Detectors: `Detector` is the interface, `load` makes the one that the settings name."""
-
-from __future__ import annotations
-
-from search.analysis.detectors.base import Detection, Detector
-from search.analysis.detectors.load import load
-
-__all__ = ["Detection", "Detector", "load"]
