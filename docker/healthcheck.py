@@ -35,7 +35,7 @@ def main() -> int:
         with urllib.request.urlopen(f"{scheme}://{host}:{web.port}/login", timeout=TIMEOUT_S, context=context) as reply:
             return 0 if reply.status == 200 else _unhealthy(f"the console answers with status {reply.status}")
     except urllib.error.HTTPError as e:
-        # 429: the console lives, and somebody at this address asks too much (web.framework.anonymous_limit).
+        # 429: the console lives, and somebody at this address asks too much (web.http.anonymous_limit).
         return 0 if e.code == TOO_MANY else _unhealthy(f"the console answers with status {e.code}")
     except OSError as e:
         return _unhealthy(f"the console does not answer at {host}:{web.port}: {e}")

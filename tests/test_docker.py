@@ -22,7 +22,7 @@ import yaml
 
 from core import settings
 from core.settings import WebSettings
-from web.framework.exposure import exposure
+from web.http.exposure import exposure
 
 ROOT = Path(__file__).parent.parent
 

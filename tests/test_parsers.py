@@ -25,7 +25,8 @@ from nvr.recorder import ffmpeg_errors
 from nvr.rtsp import interleaved, message_text, reply_reader, sdp, transports
 from search.query import phrases
 from tests.nvr.fed_session import FedSession
-from web.framework import proxies, routing
+from web.http import proxies
+from web.http.cookies import cookie_of
 
 LIMIT_S = 0.05
 SLACK = 2  # of a busy or slow machine
@@ -58,7 +59,7 @@ def forwarded(header: str, value: str) -> Callable[[], object]:
 
 def cookies(value: str) -> Callable[[], object]:
     lines = CIMultiDict([("Cookie", value)] * 120)
-    return lambda: routing.cookie_of(make_mocked_request("GET", "/", headers=lines), "minwang_session")
+    return lambda: cookie_of(make_mocked_request("GET", "/", headers=lines), "minwang_session")
 
 
 def challenge(text: str) -> Callable[[], object]:

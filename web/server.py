@@ -37,11 +37,12 @@ from web import api
 from web.doctor.checks import CHECKS
 from web.doctor.facts import Site
 from web.doctor.runner import Doctor
-from web.framework import anonymous_limit, proxies, routing
-from web.framework.anonymous_limit import AnonymousLimit
-from web.framework.connection_limits import EVENT_SOCKETS, LIVE_SOCKETS, OpeningRate, SocketLimit
-from web.framework.file_response import FileResponse, Static
-from web.framework.request_bodies import LARGEST_JSON, Budget, Uploads
+from web.framework import routing
+from web.http import anonymous_limit, proxies, security_headers
+from web.http.anonymous_limit import AnonymousLimit
+from web.http.connection_limits import EVENT_SOCKETS, LIVE_SOCKETS, OpeningRate, SocketLimit
+from web.http.file_response import FileResponse, Static
+from web.http.request_bodies import LARGEST_JSON, Budget, Uploads
 from web.services import SERVICES, Services, Snapshots, Tickets
 from web.sessions.attendance import Attendance, PlaybackLog, ask_after_s
 from web.sessions.footage_grants import Looks
@@ -84,7 +85,7 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
     anonymous = AnonymousLimit(clock, known.first)
     limited = anonymous_limit.middleware(anonymous, settings.web, partial(shown, settings=settings.web), routing.too_many)
     app = web.Application(
-        middlewares=[proxies.middleware(settings.web), routing.headers, limited], client_max_size=LARGEST_JSON
+        middlewares=[proxies.middleware(settings.web), security_headers.middleware, limited], client_max_size=LARGEST_JSON
     )
     footage = Lane("footage", 8, of_one=4, waiting=600, waiting_of_one=200)
     pool, reader = DecodePool(1), ArchiveReader(database, clock, footage.run)

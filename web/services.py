@@ -32,9 +32,9 @@ from search.analysis.detectors.load import name as detector_name
 from search.models import Shelf
 from search.store import Days
 from web.doctor.runner import Doctor
-from web.framework.anonymous_limit import AnonymousLimit
-from web.framework.connection_limits import OpeningRate, SocketLimit
-from web.framework.request_bodies import Budget, Uploads
+from web.http.anonymous_limit import AnonymousLimit
+from web.http.connection_limits import OpeningRate, SocketLimit
+from web.http.request_bodies import Budget, Uploads
 from web.sessions.attendance import Attendance, PlaybackLog
 from web.sessions.footage_grants import Looks
 from web.sessions.sign_in_limit import SignInLimit

@@ -19,7 +19,7 @@ import aiohttp
 from bench.common import ENVIRONMENT, Figure
 from bench.parts import strangers
 from bench.parts.strangers import HEADERS, PASSWORD, Console, signed_in, waits
-from web.framework import anonymous_limit
+from web.http import anonymous_limit
 
 FEEDS = 6
 PAGES = 30

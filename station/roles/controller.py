@@ -50,8 +50,8 @@ from station.roles.stream_check import StreamCheck
 from web import server
 from web.doctor import machine
 from web.doctor.facts import Site, State
-from web.framework import connection_limits
-from web.framework.listener import Listener
+from web.http import connection_limits
+from web.http.listener import Listener
 from web.services import SERVICES
 
 log = logging.getLogger(__name__)

@@ -37,7 +37,7 @@ from nvr.tables import StreamStatus
 from station.backup import postgresql
 
 CONSOLE_SECONDS = 5.0
-TOO_MANY = 429  # the console lives, and somebody at this address asks too much (web.framework.anonymous_limit)
+TOO_MANY = 429  # the console lives, and somebody at this address asks too much (web.http.anonymous_limit)
 FRESH_SECONDS = 30.0  # a recorder says every second how its streams are
 
 

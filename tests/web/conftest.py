@@ -20,7 +20,7 @@ from search.store.upkeep import days_of
 from tests import postgres
 from tests.conftest import ROOT, open_database
 from web import server
-from web.framework import connection_limits
+from web.http import connection_limits
 from web.services import SERVICES
 
 PASSWORD = "a long password"

@@ -18,7 +18,8 @@ from core.clock import SystemClock
 from core.database import Database
 from tests.web.conftest import HEADERS, PASSWORD, Client
 from tests.web.conftest import SignIn as Open
-from web.framework.routing import COOKIE, POLL_HEADER, cookie_of
+from web.framework.routing import POLL_HEADER
+from web.http.cookies import COOKIE, cookie_of
 from web.services import SERVICES
 
 Age = Callable[[int], Awaitable[None]]

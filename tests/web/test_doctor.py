@@ -37,7 +37,7 @@ from web.doctor import archive, clock, data, disks, machine, network
 from web.doctor.checks import CHECKS
 from web.doctor.facts import Check, Fact, Finding, Site, State, ok, warning
 from web.doctor.runner import Doctor, worst
-from web.framework import anonymous_limit
+from web.http import anonymous_limit
 from web.tls.authority import Authority
 
 

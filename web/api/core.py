@@ -21,9 +21,10 @@ from core.errors import ForbiddenError, MinwangError
 from core.numbers import whole
 from core.tasks import first_of
 from web.framework import openapi
-from web.framework.connection_limits import source_of
-from web.framework.routing import COOKIE, Context, cookie_of, device_cookie, route, session_cookie
-from web.sessions.socket_revalidation import Lost, Standing, close, opened, until_left
+from web.framework.routing import Context, route
+from web.framework.socket_revalidation import Lost, Standing, close, opened, until_left
+from web.http.connection_limits import source_of
+from web.http.cookies import COOKIE, cookie_of, device_cookie, session_cookie
 from web.work.event_feed import Told
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from search.query.filters import Corner
 from search.query.motion_search import LONGEST_US, mask_of
 from web.api.nvr import camera_of, may_play_back
 from web.framework.routing import Context, route
-from web.sessions.socket_revalidation import Lost, Standing
+from web.framework.socket_revalidation import Lost, Standing
 from web.work.motion_jobs import Job
 
 

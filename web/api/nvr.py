@@ -24,11 +24,11 @@ from nvr.archive.segment_index import Segment
 from nvr.playback import clip, hls
 from nvr.playback.live import TOKEN_HEADER
 from nvr.tables import StreamStatus, Worker
-from web.framework.file_response import BytesResponse, FileResponse
 from web.framework.routing import Context, route
+from web.framework.socket_revalidation import NOBODY, Lost, Standing, close, opened, until_left
+from web.http.file_response import BytesResponse, FileResponse
 from web.services import Ticket
 from web.sessions.footage_grants import footage_is_granted
-from web.sessions.socket_revalidation import NOBODY, Lost, Standing, close, opened, until_left
 
 log = logging.getLogger(__name__)
 

@@ -21,8 +21,8 @@ from health.register import register, signatures
 from health.tables import DailyRegister, WorkOrder, WorkOrderNote, WorkOrderPhoto
 from reports.register import render
 from web.api.health import visible
-from web.framework import strict_input
 from web.framework.routing import Context, route
+from web.http import strict_input
 from web.work.picture_files import picture
 
 

@@ -31,8 +31,8 @@ from search.store.camera_numbers import Place
 from search.store.rows import UNIT, unpack_path
 from search.tables import Judgement
 from search.vocabulary import Attribute, Cls, Colour, Direction, Speed, Tone
-from web.framework import strict_input
 from web.framework.routing import Context, route
+from web.http import strict_input
 from web.work import picture_files
 
 BEST_OF = 5_000  # newest sightings among which the best are told

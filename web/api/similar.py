@@ -21,8 +21,8 @@ from search.store import Sighting, camera_numbers
 from search.store.vectors import Floats
 from web.api.nvr import camera_of, may_play_back
 from web.api.search import SightingView, question, record, seen, views
-from web.framework import strict_input
 from web.framework.routing import Context, route
+from web.http import strict_input
 
 MOST = 100
 

@@ -27,7 +27,7 @@ from search.indexing.lag import lag
 from search.models import Shelf
 from search.store.upkeep import shelf_of
 from web.doctor.facts import Finding, Site, failed, locked_out, ok, unknown, warning
-from web.framework.exposure import exposure, is_loopback
+from web.http.exposure import exposure, is_loopback
 from web.tls.authority import Authority, missing_hosts
 from web.tls.certificate import EXPIRES_SOON_DAYS, load
 

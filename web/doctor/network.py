@@ -16,7 +16,7 @@ from core.network.error_text import reason
 from core.settings import TlsMode
 from nvr.rtsp import camera_socket
 from web.doctor.facts import Finding, Site, failed, ok, unknown, warning
-from web.framework.anonymous_limit import TOO_MUCH
+from web.http.anonymous_limit import TOO_MUCH
 
 WAIT_S = 1.0
 

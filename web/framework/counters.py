@@ -8,7 +8,7 @@ from aiohttp.web_server import Server
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from web.framework.connection_limits import Connections
+from web.http.connection_limits import Connections
 from web.services import Services
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -37,20 +36,17 @@ from core.errors import (
 )
 from core.host import metrics_token
 from core.numbers import whole
-from core.settings import TlsMode, WebSettings
-from web.framework import anonymous_limit, connection_limits, proxies, request_bodies, strict_input
-from web.framework.proxies import same_origin
+from web.http import anonymous_limit, connection_limits, request_bodies, strict_input
+from web.http.cookies import bearer_of, cookie_of, session_cookie
+from web.http.proxies import same_origin
 from web.services import SERVICES, Services
 
 log = logging.getLogger(__name__)
 
-COOKIE = "minwang_session"
-DEVICE_COOKIE = "minwang_device"  # by which a device is known that its account has signed in from (core.accounts.sign_in)
 # Set by the console where a timer asks and no person: such a request does not keep a session from becoming idle.
 POLL_HEADER = "X-Minwang-Poll"
 # What an account may do whose password somebody else has set.
 BEFORE_PASSWORD = {("GET", "/api/me"), ("POST", "/api/session/password"), ("DELETE", "/api/session")}
-HSTS = "max-age=31536000"  # a year (RFC 6797)
 CSRF_HEADER = "X-Minwang"
 _STATUS: tuple[tuple[type[MinwangError], int], ...] = (
     (TooSlowError, 408), (UsageError, 400), (ForbiddenError, 403), (NotFoundError, 404), (ConflictError, 409), (MinwangError, 503),
@@ -59,17 +55,6 @@ _STATUS: tuple[tuple[type[MinwangError], int], ...] = (
 _REASONS: tuple[tuple[type[MinwangError], str], ...] = (
     (PurposeNeeded, "purpose"), (NobodyWatches, "watching"),
 )  # fmt: skip
-SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
-        "worker-src 'self' blob:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Permissions-Policy": "camera=(self), geolocation=(self), microphone=(), payment=(), usb=()",
-    "Server": "minwang",  # aiohttp would tell its version and Python's to strangers
-}
-
 Q = TypeVar("Q", bound=BaseModel)
 
 
@@ -230,30 +215,6 @@ def _enforced(r: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]
     return serve
 
 
-def session_cookie(settings: WebSettings) -> str:
-    """Its name. Behind TLS browsers take a __Host- cookie only with Secure, for this very host and the path / (RFC 6265bis
-    4.1.3.2): no neighbour and no plain HTTP page can set or replace it."""
-    return _cookie(COOKIE, settings)
-
-
-def device_cookie(settings: WebSettings) -> str:
-    return _cookie(DEVICE_COOKIE, settings)
-
-
-def _cookie(name: str, settings: WebSettings) -> str:
-    return name if settings.tls is TlsMode.OFF else f"__Host-{name}"
-
-
-def cookie_of(request: web.Request, name: str) -> str:
-    """Value of a cookie of ours, the first of that name; empty: none. There is one header of cookies (RFC 6265 5.4). aiohttp's
-    reading of all of them costs 8 ms for 8 kB, which anybody may send."""
-    for pair in request.headers.get("Cookie", "").split(";"):
-        key, found, value = pair.partition("=")
-        if found and key.strip() == name:
-            return value.strip()
-    return ""
-
-
 def _session_key(request: web.Request, services: Services) -> str:
     token = cookie_of(request, session_cookie(services.settings.web))
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
@@ -287,12 +248,6 @@ async def _is_scraper(request: web.Request, services: Services) -> bool:
     """The request carries the monitoring system's token (RFC 6750: Authorization: Bearer)."""
     token = bearer_of(request)
     return bool(token) and await asyncio.to_thread(metrics_token.matches, services.data_dir, token)
-
-
-def bearer_of(request: web.Request) -> str:
-    """The token in `Authorization: Bearer`; empty where there is none."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _same_site(request: web.Request, kind: str) -> bool:
@@ -331,7 +286,7 @@ async def _json(request: web.Request, services: Services, who: Identity | None) 
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UsageError(
             "bodies come as they are, without Content-Encoding"
-        )  # the server unpacks nothing (web.framework.connection_limits)
+        )  # the server unpacks nothing (web.http.connection_limits)
     if who is None:
         source = connection_limits.source_of(request.remote or "")
         return strict_input.json_of(await services.bodies.read(request, source, request_bodies.LARGEST_PUBLIC))
@@ -362,23 +317,3 @@ def too_many(e: TooManyError) -> web.Response:
     if e.retry_after_s is not None:
         response.headers["Retry-After"] = str(e.retry_after_s)
     return response
-
-
-@web.middleware
-async def headers(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
-    """Security headers on everything, errors included."""
-    added = SECURITY_HEADERS if request.scheme != "https" else {**SECURITY_HEADERS, **_strict_transport(request.host)}
-    try:
-        response = await handler(request)
-    except web.HTTPException as e:
-        e.headers.update(added)
-        raise
-    if not response.prepared:
-        response.headers.update(added)
-    return response
-
-
-def _strict_transport(host: str) -> dict[str, str]:
-    """HSTS, for host names only: of addresses a browser must not take it (RFC 6797 8.1.1)."""
-    bare = re.sub(r":\d+$", "", host)
-    return {} if proxies.parse(bare) is not None else {"Strict-Transport-Security": HSTS}

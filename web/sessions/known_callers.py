@@ -1,6 +1,6 @@
 """Whose requests go on although their address asks too much: open sessions, known devices, the monitoring system.
 
-All of them are read at once and seldom, so that a flood of made-up cookies costs no query each (web.framework.anonymous_limit).
+All of them are read at once and seldom, so that a flood of made-up cookies costs no query each (web.http.anonymous_limit).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from core.clock import Clock
 from core.errors import MinwangError
 from core.host import metrics_token
 from core.settings import WebSettings
-from web.framework.routing import bearer_of, cookie_of, device_cookie, session_cookie
+from web.http.cookies import bearer_of, cookie_of, device_cookie, session_cookie
 
 log = logging.getLogger(__name__)
 

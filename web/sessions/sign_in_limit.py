@@ -2,7 +2,7 @@
 
 An account waits at one source after five (core.accounts.sign_in); this keeps one stranger from trying all accounts in turn and from
 keeping the processor busy with hashes. A device that the account has signed in from before is not held up. The address is
-the client's own, also behind a proxy (web.framework.proxies).
+the client's own, also behind a proxy (web.http.proxies).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from core.clock import Clock
 from core.errors import ForbiddenError, TooManyError
-from web.framework.connection_limits import source_of
+from web.http.connection_limits import source_of
 
 log = logging.getLogger(__name__)
 

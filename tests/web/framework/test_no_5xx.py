@@ -15,8 +15,8 @@ from core.accounts.permissions import GRANTS, Permission, Role
 from core.errors import UsageError
 from tests.web.conftest import HEADERS, Client, SignIn
 from tests.web.test_api import path_of
-from web.framework import strict_input
 from web.framework.routing import ROUTES, Route
+from web.http import strict_input
 
 RAW = {**HEADERS, "Content-Type": "application/json"}
 PATHS = ("%C2%B2", "%D9%A1", "0", str(2**63 - 1), str(2**63), "9" * 4400, "%00", "%ED%A0%80", "..%2F..", "a" * 3000)

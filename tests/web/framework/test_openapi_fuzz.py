@@ -18,7 +18,8 @@ from schemathesis.generation import GenerationMode
 
 from core.accounts.permissions import Role
 from tests.web.conftest import HEADERS, Client, SignIn
-from web.framework import anonymous_limit, openapi
+from web.framework import openapi
+from web.http import anonymous_limit
 
 EXAMPLES, SOAK_EXAMPLES = 2, 300  # an operation
 SOAK_SECONDS = 3600  # a role: an administrator took 150 s on two busy cores
@@ -60,7 +61,7 @@ def _can(operation: Any, mode: GenerationMode) -> bool:
 
 @pytest.fixture(autouse=True)
 def _unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is to be asked as much as everybody else, not to be answered 429 (tests/web/framework/test_anonymous_limit.py)."""
+    """Nobody is to be asked as much as everybody else, not to be answered 429 (tests/web/http/test_anonymous_limit.py)."""
     monkeypatch.setattr(anonymous_limit, "BURST", 1e12)
 
 

@@ -18,7 +18,7 @@ from core.tasks import running
 from tests import postgres
 from tests.conftest import open_database
 from tests.web.conftest import SignIn
-from web.framework import connection_limits
+from web.http import connection_limits
 from web.work import event_feed
 from web.work.event_feed import EventFeed
 

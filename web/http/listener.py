@@ -14,9 +14,9 @@ from core.clock import Clock
 from core.errors import CertificateError, MinwangError, NotFoundError
 from core.network import ports
 from core.settings import Settings, TlsMode
-from web.framework import connection_limits, routing
-from web.framework.exposure import exposure
-from web.framework.tls_site import Site
+from web.http import connection_limits, security_headers
+from web.http.exposure import exposure
+from web.http.tls_site import Site
 from web.tls import install_page
 from web.tls.authority import Authority
 from web.tls.certificate import EXPIRES_SOON_DAYS, check_dates
@@ -128,7 +128,7 @@ def redirecting(settings: Settings) -> web.Application:
         port = "" if settings.web.port == 443 else f":{settings.web.port}"
         return web.Response(status=308, headers={"Location": f"https://{host.group(1)}{port}{request.path_qs}"})
 
-    app = web.Application(middlewares=[routing.headers], client_max_size=1024)
+    app = web.Application(middlewares=[security_headers.middleware], client_max_size=1024)
     app.router.add_route("*", "/{path:.*}", lead)
     return app
 

@@ -22,8 +22,8 @@ from core.settings import DataSettings, Settings, TlsMode, WebSettings
 from tests.web.conftest import HEADERS, PASSWORD, Client, LimitedServer
 from tests.web.conftest import SignIn as Open
 from web import server
-from web.framework import anonymous_limit
-from web.framework.anonymous_limit import AnonymousLimit
+from web.http import anonymous_limit
+from web.http.anonymous_limit import AnonymousLimit
 from web.sessions.known_callers import FRESH_FOR_UNKNOWN_S, KnownCallers
 
 WRONG = {"name": "nobody", "password": "x"}

@@ -1,6 +1,6 @@
 """What the web server gives a stranger: time, connections, sockets. Slow and greedy clients lose theirs, nobody else does.
 
-- A connection counts from the moment it is accepted, before any TLS handshake (web.framework.tls_site).
+- A connection counts from the moment it is accepted, before any TLS handshake (web.http.tls_site).
 - A connection without a whole request after HEADER_SECONDS is closed, handshake and all; a body has BODY_SECONDS (a file: FILE_SECONDS), whether or
   not single bytes keep coming; an answer that nobody takes ends with the kernel's TCP_USER_TIMEOUT.
 - A source has MAX_STRANGERS connections on which nobody has signed in, a person MAX_PERSON, all together as many as the process
@@ -28,7 +28,7 @@ from core.errors import TooManyError, TooSlowError
 from core.host import open_files
 from core.network.transports import abort
 from core.settings import WebSettings
-from web.framework.proxies import is_trusted, parse
+from web.http.proxies import is_trusted, parse
 
 log = logging.getLogger(__name__)
 

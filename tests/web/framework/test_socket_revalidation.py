@@ -20,7 +20,7 @@ from core.clock import SystemClock
 from core.database import Database
 from tests.web.conftest import HEADERS, SignIn, state_purpose
 from tests.web.live_stub import live_recorder
-from web.sessions import socket_revalidation
+from web.framework import socket_revalidation
 
 Change = Callable[[Any], Awaitable[None]]
 SCOPE = ["wangjia"]

@@ -15,7 +15,7 @@ from core.database import Database
 from core.errors import ForbiddenError, StorageError, TooManyError
 from core.settings import DataSettings, Settings, TlsMode, WebSettings
 from tests.web.conftest import HEADERS, PASSWORD, Client, SignIn
-from web.framework.proxies import Hop, parse, resolve, same_origin
+from web.http.proxies import Hop, parse, resolve, same_origin
 from web.sessions import sign_in_limit
 from web.sessions.sign_in_limit import SignInLimit
 

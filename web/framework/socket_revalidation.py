@@ -12,7 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from cameras.tables import Camera
 from core.accounts.accounts import Identity
 from core.errors import MinwangError
-from web.framework.routing import Context, cookie_of, session_cookie
+from web.framework.routing import Context
+from web.http.cookies import cookie_of, session_cookie
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@
 - A source without tokens is answered 429 with Retry-After, before anything is looked up, and after PAUSE_S, so that it cannot
   even ask fast (through a proxy at once: its connections are everybody's). Open sessions, devices that an account has signed
   in from and the monitoring system's token are known all the same (web.sessions.known_callers): they go on with a bucket of their own.
-- The address is the client's own, also behind a proxy (web.framework.proxies). Memory is bounded by MAX_SOURCES.
+- The address is the client's own, also behind a proxy (web.http.proxies). Memory is bounded by MAX_SOURCES.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from aiohttp.typedefs import Middleware
 from core.clock import Clock
 from core.errors import TooManyError
 from core.settings import WebSettings
-from web.framework.connection_limits import source_of
-from web.framework.proxies import is_trusted
+from web.http.connection_limits import source_of
+from web.http.proxies import is_trusted
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ PER_SECOND = 10.0
 SERVED_COST = 0.1  # the sign-in page has some ten files
 MAX_SOURCES = 10_000
 TOO_MUCH = "too many requests from this address without signing in; wait a moment"
-PAUSE_S = 1.0  # before a 429: with 256 connections (web.framework.connection_limits) a source gets 256 of them a second
+PAUSE_S = 1.0  # before a 429: with 256 connections (web.http.connection_limits) a source gets 256 of them a second
 MAX_PAUSED = 1024  # of all sources together; further ones are answered at once
 
 
@@ -129,7 +129,7 @@ def middleware(
     shown: Callable[[web.Request], list[str]],
     refusal: Callable[[TooManyError], web.Response],
 ) -> Middleware:
-    """Stands behind web.framework.proxies' (the address is the client's). `shown`: names of what a request shows; `refusal`: the 429."""
+    """Stands behind web.http.proxies' (the address is the client's). `shown`: names of what a request shows; `refusal`: the 429."""
 
     @web.middleware
     async def limited(request: web.Request, handler: Handler) -> web.StreamResponse:

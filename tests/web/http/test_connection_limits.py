@@ -20,8 +20,8 @@ from core.host import open_files
 from core.settings import WebSettings
 from tests.web import certificates
 from tests.web.conftest import SignIn
-from web.framework import connection_limits
-from web.framework.tls_site import Site
+from web.http import connection_limits
+from web.http.tls_site import Site
 from web.tls.context import TlsContext
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]

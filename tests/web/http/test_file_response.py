@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from web.framework.file_response import FileResponse
+from web.http.file_response import FileResponse
 
 BODY = b"0123456789"
 

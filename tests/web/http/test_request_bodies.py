@@ -12,7 +12,7 @@ import pytest
 from core.accounts.permissions import Role
 from core.errors import TooManyError
 from tests.web.conftest import HEADERS, Client, SignIn
-from web.framework import request_bodies
+from web.http import request_bodies
 from web.services import SERVICES
 
 SIMILAR = "/api/search/similar/picture"

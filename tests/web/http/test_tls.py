@@ -25,8 +25,8 @@ from core.clock import ManualClock
 from core.errors import CertificateError, StorageError, UsageError
 from core.settings import DataSettings, Settings, TlsMode, WebSettings
 from tests.web.certificates import NOW, Pair, made, write
-from web.framework import connection_limits, listener, routing
-from web.framework.listener import Listener
+from web.http import connection_limits, listener, security_headers
+from web.http.listener import Listener
 from web.tls import certificate
 from web.tls.authority import Authority, host, own_hosts
 from web.tls.context import TlsContext
@@ -276,7 +276,7 @@ async def console(tmp_path: Path) -> AsyncIterator[Console]:
     async def hello(request: web.Request) -> web.Response:
         return web.Response(text=request.scheme)
 
-    app = web.Application(middlewares=[routing.headers])
+    app = web.Application(middlewares=[security_headers.middleware])
     app.router.add_get("/", hello)
     runner = connection_limits.Runner(app, WebSettings())
     await runner.setup()

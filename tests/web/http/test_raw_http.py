@@ -16,8 +16,8 @@ from multidict import CIMultiDict
 from core.accounts.permissions import Role
 from core.logs import _BadRequests
 from tests.web.conftest import SignIn
-from web.framework import anonymous_limit
-from web.framework.file_response import _Judged
+from web.http import anonymous_limit
+from web.http.file_response import _Judged
 
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 

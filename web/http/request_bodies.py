@@ -22,7 +22,7 @@ from core.errors import StorageError, TooManyError, UsageError
 from core.executors import Executor, RunInThread
 from nvr.playback import uploads
 from nvr.playback.decode_pool import DecodePool
-from web.framework import connection_limits
+from web.http import connection_limits
 
 LARGEST_JSON, LARGEST_PUBLIC = 1_000_000, 16_384  # bytes; of somebody signed in, of a stranger
 BUDGET, OF_ONE = 64_000_000, 8_000_000

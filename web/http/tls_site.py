@@ -1,4 +1,4 @@
-"""A listening port whose connections are counted from the kernel's accept on, with TLS as without (web.framework.connection_limits)."""
+"""A listening port whose connections are counted from the kernel's accept on, with TLS as without (web.http.connection_limits)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import cast
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from web.framework import connection_limits
+from web.http import connection_limits
 
 
 class Site(web.TCPSite):

@@ -1,0 +1,1 @@
+"""HTTP below the routes: listener and TLS, limits on connections and bodies, proxies, cookies, security headers."""
