@@ -40,7 +40,7 @@ from core.settings import load as load_settings
 from nvr.archive.verify import verify
 from nvr.tables import StreamStatus
 from station import database as station_database
-from station.processes import vault_of
+from station.runtime import vault_of
 from station.supervision.supervisor import Supervisor, roles
 
 LOGIN = ("minwang", "geheim-123")

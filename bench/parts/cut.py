@@ -14,7 +14,7 @@ from core.clock import SystemClock, to_microseconds
 from core.settings import RecorderSettings
 from nvr.media import fmp4
 from nvr.recorder.recorder import StreamSpec
-from station.processes import spare_memory
+from station.runtime import spare_memory
 
 SHARE = 0.05  # of the cameras are away at a time
 

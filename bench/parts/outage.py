@@ -11,7 +11,7 @@ from bench.parts import in_process
 from cameras.virtual.__main__ import load_clip
 from cameras.virtual.rtsp_server import Mount, Player, RtspServer
 from nvr.recorder.recorder import Recorder, StreamSpec
-from station.processes import spare_memory
+from station.runtime import spare_memory
 
 OUTAGE_SECONDS = 40.0
 

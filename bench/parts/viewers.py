@@ -20,7 +20,7 @@ from bench.common import ENVIRONMENT, Context, Figure, cpu_seconds, farm
 from bench.parts import in_process
 from nvr.playback.live import TOKEN_HEADER, LiveHub
 from nvr.recorder.recorder import StreamSpec
-from station.processes import spare_memory
+from station.runtime import spare_memory
 
 STREAMS = 30
 RATE = 500_000

@@ -283,8 +283,8 @@ def cameras_rotate(ctx: click.Context, cameras_: tuple[str, ...], json_output: b
     from core.clock import SystemClock
     from core.errors import MinwangError
     from core.network.connect_limiter import ConnectionBudget
-    from station.processes import vault_of
     from station.roles.stream_check import StreamCheck
+    from station.runtime import vault_of
 
     async def work(database: Any, settings: Settings) -> dict[str, str]:
         done: dict[str, str] = {}
@@ -331,7 +331,7 @@ async def _onboarding(database: Any, settings: Settings, listener: Listener | No
     from cameras.registry import firmware
     from core.clock import SystemClock
     from core.network.connect_limiter import ConnectionBudget
-    from station.processes import vault_of
+    from station.runtime import vault_of
 
     async with http_session(ConnectionBudget.of_station(settings, SystemClock())) as http:
         holes = firmware.load(settings.data.dir)

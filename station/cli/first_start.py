@@ -23,7 +23,7 @@ from core.errors import StorageError, UsageError
 from core.settings import DataSettings, Settings, StationSettings, WebSettings
 from core.settings_source import SYSTEM_FILE
 from station import database as station_database
-from station.processes import vault_of
+from station.runtime import vault_of
 
 ACTOR = "minwang init"
 INVENTORY_NAME = "town.yaml"

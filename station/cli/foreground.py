@@ -40,7 +40,7 @@ from search.query.find import find
 from search.store import Sighting, camera_numbers, upkeep, verify
 from search.store.rows import UNIT
 from search.vocabulary import Cls, Colour, Direction
-from station.processes import visits_of
+from station.runtime import visits_of
 
 ROUND_SECONDS = 0.5
 PICTURE = "black"  # a fault family that every judged picture answers

@@ -157,7 +157,7 @@ def inventory_password(ctx: click.Context, name: str, password_file: Any) -> Non
     """Seal the password of a camera credential in the vault."""
     from cameras.registry import registry
     from core.clock import SystemClock
-    from station.processes import vault_of
+    from station.runtime import vault_of
 
     password = new_password(password_file)
 

@@ -57,9 +57,9 @@ def demo(seconds: float | None, port: int, database: str) -> None:
 @click.pass_context
 def worker(ctx: click.Context, role: str, index: int) -> None:
     """One process of the station (started by the supervisor)."""
-    from station import processes
+    from station.roles.run import run as run_role
 
-    processes.run(role, settings_of(ctx), index)
+    run_role(role, settings_of(ctx), index)
 
 
 @cli.command()

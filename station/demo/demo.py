@@ -50,7 +50,7 @@ from search.query.find import Query, numbers
 from search.store.upkeep import days_of
 from search.vocabulary import classes
 from station import database as station_database
-from station.processes import until_stopped, vault_of
+from station.runtime import until_stopped, vault_of
 from station.supervision.supervisor import Supervisor, roles
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ from station.install.layout import Layout
 from station.install.release import Source
 from station.install.settings_file import Facts
 from station.install.steps import Step, say
-from station.upgrade import command as upgrade
+from station.install.upgrade import command as upgrade
 
 HERE = Path(__file__).resolve().parents[2]  # the checkout, the unpacked bundle or the release that runs
 

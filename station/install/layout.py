@@ -30,7 +30,7 @@ class Layout:
 
     @property
     def state(self) -> Path:
-        """How far an upgrade has come (station.upgrade.state)."""
+        """How far an upgrade has come (station.install.upgrade.state)."""
         return self.prefix / "upgrade.json"
 
     @property

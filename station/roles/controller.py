@@ -42,11 +42,11 @@ from reports.coverage import Reports
 from search.store.upkeep import Upkeep, days_of
 from station import database as station_database
 from station.backup.schedule import NightlyBackup
-from station.processes import until_stopped
 from station.roles import announcements
 from station.roles.needed_sightings import NeededSightings
 from station.roles.picture_retention import PictureRetention
 from station.roles.stream_check import StreamCheck
+from station.runtime import until_stopped
 from web import server
 from web.doctor import machine
 from web.doctor.facts import Site, State

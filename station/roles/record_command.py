@@ -27,8 +27,8 @@ from nvr.recorder.recorder import Recorder
 from nvr.storage.volumes import check_ours, prepare
 from nvr.tables import Gap
 from station import database as station_database
-from station.processes import spare_memory, vault_of, volume_set
 from station.roles.stream_check import StreamCheck
+from station.runtime import spare_memory, vault_of, volume_set
 
 
 async def record(

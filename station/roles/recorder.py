@@ -34,7 +34,7 @@ from nvr.recorder.reconcile import Desired, StatusWriter, desired
 from nvr.recorder.recorder import Recorder
 from nvr.storage.disk_calls import DiskCalls
 from station import database as station_database
-from station.processes import spare_memory, until_stopped, vault_of, volume_set
+from station.runtime import spare_memory, until_stopped, vault_of, volume_set
 
 log = logging.getLogger(__name__)
 

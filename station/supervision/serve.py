@@ -25,7 +25,7 @@ from nvr.storage import volumes
 from station import database as station_database
 from station import town
 from station.backup import adopting
-from station.processes import until_stopped, vault_of
+from station.runtime import until_stopped, vault_of
 from station.supervision.overseer import Overseer
 from station.supervision.supervisor import Supervisor, roles
 

@@ -24,7 +24,7 @@ from core.host.station_lock import StationLock
 from core.settings import Settings
 from core.tasks import end, spawn
 from nvr.recorder import crash_marker
-from station.processes import SUPERVISOR
+from station.runtime import SUPERVISOR
 from station.supervision.worker_report import DESCRIPTOR, EX_CONFIG, Heard, listen
 
 log = logging.getLogger(__name__)

@@ -23,12 +23,12 @@ from core.errors import MinwangError, StorageError
 from station.install import archive, cli, manifest, release, steps
 from station.install.layout import Layout
 from station.install.manifest import CHECKSUMS, FILE, Manifest
-from station.upgrade import command, managers
-from station.upgrade import state as states
-from station.upgrade.managers import ProcessManager
-from station.upgrade.program import Program
-from station.upgrade.sequence import Upgrader
-from station.upgrade.state import Previous, Stage, State
+from station.install.upgrade import command, managers
+from station.install.upgrade import state as states
+from station.install.upgrade.managers import ProcessManager
+from station.install.upgrade.program import Program
+from station.install.upgrade.sequence import Upgrader
+from station.install.upgrade.state import Previous, Stage, State
 from tests.conftest import ROOT
 from tests.fresh.next_release import MIGRATION, NEWEST
 

@@ -20,7 +20,7 @@ from core.errors import StationBusyError, StorageError
 from core.host import station_lock, system_user
 from tests.conftest import ROOT
 
-HOLD = "import sys, time; from pathlib import Path; from core import station_lock\n"
+HOLD = "import sys, time; from pathlib import Path; from core.host import station_lock\n"
 HOLDS = HOLD + "with station_lock.hold(Path(sys.argv[1]), 'serve'):\n print('held', flush=True); time.sleep(60)\n"
 LEAVES_A_WORKER = HOLD + (
     "import subprocess, os\n"

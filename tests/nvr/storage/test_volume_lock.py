@@ -14,7 +14,7 @@ from nvr.storage.volume_lock import ForeignVolumeError
 from tests.conftest import ROOT
 
 TAKES = (
-    "import sys, time; from pathlib import Path; from nvr import volume_lock\n"
+    "import sys, time; from pathlib import Path; from nvr.storage import volume_lock\n"
     "until = float(sys.argv[3])\n"
     "while time.time() < until: pass\n"
     "try: volume_lock.take(Path(sys.argv[1]), Path(sys.argv[2])); print('held', flush=True); time.sleep(30)\n"

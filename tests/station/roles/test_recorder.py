@@ -38,22 +38,22 @@ import os, sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from core.settings import load
-from nvr import native
-from station import processes
+from nvr.recorder import poll_loop
+from station.roles import run
 
-real = native.NativeSession.parse
+real = poll_loop.NativeSession.parse
 def parse(self, arena, begin, end):
     if self._sink.stream == "evil/main" and {kills}:
         os._exit(99)
     real(self, arena, begin, end)
-native.NativeSession.parse = parse
-real_bulk = native.take_apart
+poll_loop.NativeSession.parse = parse
+real_bulk = poll_loop.take_apart
 def take_apart(arena, regions):
     if any(r.assembler._emit.__self__._sink.stream == "evil/main" for r in regions):
         os._exit(99)
     real_bulk(arena, regions)
-native.take_apart = take_apart
-processes.run("recorder", load(Path(sys.argv[2])))
+poll_loop.take_apart = take_apart
+run.run("recorder", load(Path(sys.argv[2])))
 """
 
 

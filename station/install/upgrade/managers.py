@@ -16,7 +16,7 @@ from station.install.commands import Commands
 from station.install.install import is_booted
 from station.install.layout import Layout
 from station.install.steps import write_text
-from station.upgrade.program import Program
+from station.install.upgrade.program import Program
 
 STOP_SECONDS = 40.0
 START_SECONDS = 1.0

@@ -13,10 +13,10 @@ from core.files import sync_folder
 from station.install import release, steps
 from station.install.archive import remove_tree
 from station.install.layout import Layout
-from station.upgrade import state as states
-from station.upgrade.managers import Manager
-from station.upgrade.program import Program
-from station.upgrade.state import Previous, Stage, State
+from station.install.upgrade import state as states
+from station.install.upgrade.managers import Manager
+from station.install.upgrade.program import Program
+from station.install.upgrade.state import Previous, Stage, State
 
 HEALTH_SECONDS = 180.0
 LOOK_SECONDS = 1.0

@@ -15,11 +15,11 @@ from station.install.commands import Commands
 from station.install.layout import Layout
 from station.install.release import Source
 from station.install.steps import Step, say
-from station.upgrade import state as states
-from station.upgrade.managers import manager_of
-from station.upgrade.program import Program
-from station.upgrade.sequence import HEALTH_SECONDS, Upgrader
-from station.upgrade.state import Stage, State
+from station.install.upgrade import state as states
+from station.install.upgrade.managers import manager_of
+from station.install.upgrade.program import Program
+from station.install.upgrade.sequence import HEALTH_SECONDS, Upgrader
+from station.install.upgrade.state import Stage, State
 
 DESCRIPTION = (
     "Put another release in the place of the one in use: from a bundle, an unpacked bundle or a checkout. Where it does not "

@@ -1,0 +1,71 @@
+"""The analyst process: patrol, indexing and matching."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from core.clock import SystemClock
+from core.database import Database
+from core.settings import Settings
+from core.tasks import BackgroundTasks, run_all
+from station import database as station_database
+from station.runtime import until_stopped, visits_of
+
+log = logging.getLogger(__name__)
+
+
+async def run(settings: Settings, ready: Callable[[], None]) -> None:
+    from search.analysis.detectors.load import load
+    from search.models import Shelf
+    from search.store import upkeep
+
+    # A missing or wrong pack is said at once, by this process, not by its worker.
+    packs = upkeep.shelf_of(settings)
+    detector = await asyncio.to_thread(load, settings.search, Shelf(packs))
+    log.info("search looks with %s", detector.name)
+    async with station_database.opened(settings) as database:
+        await _look(settings, database, packs, ready)
+
+
+async def _look(settings: Settings, database: Database, packs: Path, ready: Callable[[], None]) -> None:
+    """Patrol, indexing and matching, until SIGTERM."""
+    from cases.watch.proposals import Matcher
+    from health.patrol.counter_watch import Watch
+    from health.patrol.patrol import Patrol
+    from nvr.playback.decode_pool import DecodePool
+    from search.analysis import pipeline
+    from search.indexing.indexer import Indexer
+    from search.indexing.reembed import Reembedder
+    from search.models import Shelf
+    from search.store import upkeep
+
+    clock = SystemClock()
+    data_dir = settings.data.dir.absolute()
+    pictures = DecodePool(settings.patrol.workers)
+    objects = DecodePool(settings.search.processes, 30.0, pipeline.prepare, (settings.search, packs))
+    days = await asyncio.to_thread(upkeep.days_of, settings)
+    zone, visiting = ZoneInfo(settings.station.timezone), await visits_of(settings, database, clock)
+    patrol = Patrol(database, clock, settings.patrol, data_dir, pictures, zone, visiting)
+    watch = Watch(database, clock, settings.patrol, settings.retention)
+    indexer = Indexer(database, clock, days, objects, settings.search)
+    matcher = Matcher(database, clock, days, data_dir)
+
+    reembedder = Reembedder(database, days, objects, Shelf(packs), settings.search.embedder)
+
+    async def index_and_match() -> None:
+        if not await indexer.run_once(urgent=await matcher.villages()):
+            await reembedder.run_once()  # only while nothing new waits
+        await matcher.run_once()
+
+    duties = BackgroundTasks(clock)
+    duties.repeat("patrol", 1.0, patrol.run_waiting)
+    duties.repeat("watch", settings.patrol.light_seconds, watch.run_once)
+    duties.repeat("indexing", 1.0, index_and_match)
+    ready()
+    await until_stopped()
+    await duties.close()
+    await run_all(pictures.close(), objects.close())
