@@ -1,11 +1,28 @@
-"""A room imports only rooms below it."""
+"""A package imports only packages below it; the same holds for the sub-packages and modules inside each package."""
 
 from __future__ import annotations
 
 import ast
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
+# Every package with its parts, lowest first. A part imports itself and the parts before it; docs/architecture.md shows this table.
+LAYERS = {
+    "core": (
+        "clock errors files intervals numbers erase executors host log_repeats secrets settings_source tasks logs settings "
+        "database_errors network database events audit accounts migrate migrations"
+    ),
+    "cameras": "onvif tables per_camera registry vault discovery onboarding virtual ptz upkeep",
+    "nvr": "clock engine_choice rtsp tables media storage archive refiling streams recorder edge playback",
+    "health": "tables faults checks kpi orders picture patrol register",
+    "search": "tables vocabulary models store analysis query indexing",
+    "cases": "tables register watch alerts",
+    "reports": "pdf register repairs tables coverage",
+    "web": "tls work http doctor sessions services framework api server",
+    "station": "backup database files install pip_progress runtime schema town database_copy supervision upgrade demo roles cli __main__",
+}
 BELOW = {
     "core": set(),
     "cameras": {"core"},
@@ -19,36 +36,64 @@ BELOW = {
 }
 
 
-def imported_rooms(path: Path) -> set[str]:
-    rooms = set()
+def sources(package: str) -> list[Path]:
+    return [p for p in (ROOT / package).rglob("*.py") if "node_modules" not in p.parts]
+
+
+def imported(path: Path) -> set[str]:
+    """Modules that a file imports anywhere in it: at its top, inside functions, under TYPE_CHECKING."""
+    found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            rooms |= {a.name.partition(".")[0] for a in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            rooms.add((node.module or "").partition(".")[0])
-    return rooms & set(BELOW)
+            found |= {a.name for a in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            found |= {f"{node.module}.{a.name}" for a in node.names}
+    return found
 
 
-def test_no_room_imports_a_room_above_it_or_beside_it() -> None:
+def test_no_package_imports_a_package_above_it_or_beside_it() -> None:
     wrong = [
         f"{path.relative_to(ROOT)} imports {other}"
-        for room, below in BELOW.items()
-        for path in (ROOT / room).rglob("*.py")
-        if "node_modules" not in path.parts
-        for other in imported_rooms(path) - below - {room}
+        for package, below in BELOW.items()
+        for path in sources(package)
+        for other in ({m.partition(".")[0] for m in imported(path)} & set(BELOW)) - below - {package}
     ]
     assert not wrong, wrong
 
 
-def test_every_room_has_modules() -> None:
-    assert all(list((ROOT / room).glob("*.py")) for room in BELOW)
+@pytest.mark.parametrize("package", LAYERS)
+def test_no_part_of_a_package_imports_a_part_above_it(package: str) -> None:
+    parts = LAYERS[package].split()
+    there = {p.relative_to(ROOT / package).parts[0].removesuffix(".py") for p in sources(package)} - {"__init__"}
+    assert there == set(parts), "the table names every part"
+    wrong = []
+    for path in sources(package):
+        part = path.relative_to(ROOT / package).parts[0].removesuffix(".py")
+        if part == "__init__":
+            continue
+        for module in imported(path):
+            other = module.split(".")[1] if module.startswith(f"{package}.") else part
+            if other in parts and parts.index(other) > parts.index(part):
+                wrong.append(f"{path.relative_to(ROOT)} imports {module}")
+    assert not wrong, wrong
+
+
+def test_every_package_says_what_it_does() -> None:
+    silent = [
+        str(p.parent.relative_to(ROOT))
+        for package in BELOW
+        for p in sources(package)
+        if p.name == "__init__.py" and "versions" not in p.parts and not ast.get_docstring(ast.parse(p.read_text()))
+    ]
+    assert not silent, silent
 
 
 def test_no_file_swallows_everything() -> None:
     crowded = [
         f"{p.relative_to(ROOT)}: {n}"
-        for room in BELOW
-        for p in (ROOT / room).rglob("*.py")
-        if "node_modules" not in p.parts and "versions" not in p.parts and (n := len(p.read_text().splitlines())) > 450
+        for package in BELOW
+        for p in sources(package)
+        if "versions" not in p.parts and (n := len(p.read_text().splitlines())) > 450
     ]
     assert not crowded, crowded

@@ -150,7 +150,7 @@ async def bring_in(
         history.note(session, entry.id, at, actor, "expected", None, name)
         result.added.append(entry.id)
     if entries:
-        events.append(session, at, "cameras.registry.import_list", added=len(entries))
+        events.append(session, at, "cameras.expected", added=len(entries))
         await audit_trail.record(session, at, actor, "cameras.expect", name, added=len(entries))
     return result
 
