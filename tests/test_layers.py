@@ -97,3 +97,10 @@ def test_no_file_swallows_everything() -> None:
         if "versions" not in p.parts and (n := len(p.read_text().splitlines())) > 450
     ]
     assert not crowded, crowded
+
+
+def test_the_architecture_document_shows_the_table() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for package, parts in LAYERS.items():
+        shown = ", ".join(p for p in parts.split() if p != "__main__")
+        assert f"| {shown} |" in text, package
