@@ -32,19 +32,19 @@ PARTS = ("picture", "round", "visits", "parents", "accuracy")
 
 def picture(c: Context, footage: Path | None) -> list[Figure]:
     from bench.parts.patrol_round import keyframe_1080p, known_past
-    from health.picture.inspection import Question, examine
+    from health.picture.inspection import InspectionRequest, inspect
     from health.picture.measurement import look
     from nvr.playback.pictures import decoded
 
     frame = keyframe_1080p(footage)
     vectors, hours, scenes, pattern = known_past(frame)
-    question = Question([frame], 12.0, vectors, hours, scenes, pattern)
+    question = InspectionRequest([frame], 12.0, vectors, hours, scenes, pattern)
     took: dict[str, list[float]] = defaultdict(list)
     for _ in range(20 if c.quick else 200):
         for name, work in (
             ("decode", lambda: decoded(frame, quick=True)),
             ("look", lambda: look(frame)),
-            ("whole", lambda: examine(question)),
+            ("whole", lambda: inspect(question)),
         ):
             began = time.perf_counter()
             work()

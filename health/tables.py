@@ -29,7 +29,7 @@ class PatrolRound(Base):
     faulty: Mapped[int] = mapped_column(default=0, comment="Cameras with an open fault at its end")
 
 
-class Look(Base):
+class Inspection(Base):
     __tablename__ = "look"
     __table_args__ = (Index(None, "camera", "at"), {"comment": "One look at one camera: figures and what they say"})
 
@@ -61,7 +61,7 @@ class Look(Base):
     )
 
 
-class CameraSight(Base):
+class CameraBaseline(Base):
     __tablename__ = "camera_sight"
     __table_args__ = ({"comment": "What patrol knows of a camera beside its looks"},)
 

@@ -43,7 +43,7 @@ async def volume_set(settings: Settings, database: Database, clock: Clock) -> Vo
     )
 
 
-def spare_memory() -> None:
+def tune_allocator() -> None:
     """One arena for all threads (the writer thread frees what the loop allocated), which keeps the memory of
     the last fragments for the next ones: fresh pages from the kernel cost as much as all parsing. And a tick
     makes ten thousand slices, none of them in a cycle: the collector need not look at them a dozen times a tick."""
@@ -73,9 +73,11 @@ async def until_stopped() -> None:
 
 async def visits_of(settings: Settings, database: Database, clock: Clock) -> Visits:
     """How patrol reaches cameras that nobody records: at the recorder's pace, and no faster."""
-    from core.network.connect_limiter import ConnectionBudget
+    from core.network.connect_limiter import ConnectLimiter
     from health.patrol.probes import Visits
-    from nvr.edge.keyframe_probe import Visitor
+    from nvr.edge.keyframe_probe import KeyframeProbe
 
-    budget = ConnectionBudget.of_station(settings, clock)
-    return Visits(database, await vault_of(settings, database), Visitor(clock, budget, at_once=settings.patrol.visits_at_once))
+    budget = ConnectLimiter.of_station(settings, clock)
+    return Visits(
+        database, await vault_of(settings, database), KeyframeProbe(clock, budget, at_once=settings.patrol.visits_at_once)
+    )

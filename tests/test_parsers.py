@@ -110,7 +110,7 @@ def dripped(data: bytes) -> Callable[[], object]:
 
 def heads(head: bytes) -> Callable[[], object]:
     """Between frames, as many as are read at once."""
-    sent = (head + b"$\0\0\x0c" + bytes(12)) * (work_budget.ROOM // (len(head) + 16))
+    sent = (head + b"$\0\0\x0c" + bytes(12)) * (work_budget.READ_BYTES // (len(head) + 16))
 
     def parse() -> None:
         made = FedSession()
@@ -130,7 +130,7 @@ def unit(sei: bytes) -> Callable[[], object]:
     payload = b"\x7c\xc1" + nal[1:]
 
     def parse() -> None:
-        assert rtp_payload.Depacketizer("h264").take(memoryview(payload), 0, len(payload), 0)
+        assert rtp_payload.PayloadParser("h264").take(memoryview(payload), 0, len(payload), 0)
 
     return parse
 

@@ -21,7 +21,7 @@ from core.audit.verification import Verifier
 from core.clock import Clock
 from core.database import Database
 from core.executors import Lane
-from core.network.connect_limiter import ConnectionBudget
+from core.network.connect_limiter import ConnectLimiter
 from core.secrets import KEY_FILE
 from core.settings import Settings
 from core.tasks import BackgroundTasks
@@ -31,7 +31,7 @@ from nvr.playback.live import node_token
 from nvr.playback.transcode import Transcoders
 from reports.coverage import Reports
 from search.analysis import pipeline
-from search.models import Shelf
+from search.models import ModelRegistry
 from search.store.upkeep import days_of, shelf_of
 from web import api
 from web.doctor.checks import CHECKS
@@ -93,7 +93,7 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
         settings=settings, database=database, clock=clock, accounts=accounts, reader=reader,
         reports=Reports(database, clock, settings.station.timezone), feed=EventFeed(database, clock), tickets=Tickets(clock),
         pool=pool, snapshots=Snapshots(pool), transcoders=Transcoders(), node_token=node_token(data_dir), data_dir=data_dir,
-        zone=ZoneInfo(settings.station.timezone), days=days_of(settings), shelf=Shelf(shelf_of(settings)), motion=MotionJobs(clock, reader),
+        zone=ZoneInfo(settings.station.timezone), days=days_of(settings), shelf=ModelRegistry(shelf_of(settings)), motion=MotionJobs(clock, reader),
         sign_ins=SignInLimit(clock), sign_in=sign_in, anonymous=anonymous,
         searching=Lane("search", 4, of_one=2, waiting=40, waiting_of_one=10), footage=footage,
         pages=Lane("pages", 2, of_one=1, waiting=20, waiting_of_one=4), audit=Verifier(database, data_dir), looks=Looks(clock),
@@ -127,7 +127,7 @@ async def _index(_request: web.Request) -> web.StreamResponse:
 async def _background(app: web.Application):  # type: ignore[no-untyped-def]
     services = app[SERVICES]
     services.http = aiohttp.ClientSession()
-    cameras_http = http_session(ConnectionBudget.of_station(services.settings, services.clock))
+    cameras_http = http_session(ConnectLimiter.of_station(services.settings, services.clock))
     vault = await open_vault(services.database, services.data_dir / KEY_FILE)
     holes = await asyncio.to_thread(firmware.load, services.data_dir)
     services.onboarding = OnboardingWork(services.database, vault, services.clock, cameras_http, holes)

@@ -29,8 +29,8 @@ from nvr.playback.pictures import snapshot
 from nvr.playback.transcode import Transcoders
 from reports.coverage import Reports
 from search.analysis.detectors.load import name as detector_name
-from search.models import Shelf
-from search.store import Days
+from search.models import ModelRegistry
+from search.store import SightingStore
 from web.doctor.runner import Doctor
 from web.http.anonymous_limit import AnonymousLimit
 from web.http.connection_limits import OpeningRate, SocketLimit
@@ -128,8 +128,8 @@ class Services:
     node_token: str
     data_dir: Path
     zone: ZoneInfo  # of the station
-    days: Days
-    shelf: Shelf
+    days: SightingStore
+    shelf: ModelRegistry
     bodies: Budget
     uploads: Uploads
     printer: Printer

@@ -14,7 +14,7 @@ from core.clock import SystemClock, to_microseconds
 from core.settings import RecorderSettings
 from nvr.media import fmp4
 from nvr.recorder.recorder import StreamSpec
-from station.runtime import spare_memory
+from station.runtime import tune_allocator
 
 SHARE = 0.05  # of the cameras are away at a time
 
@@ -89,6 +89,6 @@ async def _cut_and_restore(
 
 
 def run(c: Context) -> list[Figure]:
-    spare_memory()
+    tune_allocator()
     streams, seconds = (20, 25.0) if c.quick else (c.streams or 100, c.seconds or 600.0)
     return asyncio.run(measure(c, streams, seconds))

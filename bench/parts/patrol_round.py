@@ -30,7 +30,7 @@ from core.settings import PatrolSettings
 from health.patrol.patrol import Patrol
 from health.patrol.rounds import ask
 from health.picture.view_pattern import Pattern
-from health.tables import CameraSight, Look, PatrolRound, ReferenceScene
+from health.tables import CameraBaseline, Inspection, PatrolRound, ReferenceScene
 from nvr.archive import segment_index
 from nvr.archive.reader import Keyframe
 from nvr.archive.segment_index import Segment
@@ -173,9 +173,9 @@ async def remember(database: Database, cameras: int, frames: list[Keyframe], now
             for i in range(first, min(cameras, first + 100))
         ]  # fmt: skip
         async with database.session() as session:
-            await session.execute(insert(Look), looks)
+            await session.execute(insert(Inspection), looks)
             await session.execute(insert(ReferenceScene), scenes)
-            await session.execute(insert(CameraSight), sights)
+            await session.execute(insert(CameraBaseline), sights)
             for i in range(first, min(cameras, first + 100)):
                 for kind in ("main", "sub"):
                     session.add(
@@ -221,8 +221,13 @@ async def measure(c: Context, cameras: int) -> tuple[float, float, int, float]:
     await patrol.run_round(number)
     wall = time.monotonic() - began
     async with database.reading() as session:
-        looks = await session.scalar(select(func.count()).select_from(Look).where(Look.round == number)) or 0
-        judged = await session.scalar(select(func.count()).select_from(Look).where(Look.round == number, Look.accepted)) or 0
+        looks = await session.scalar(select(func.count()).select_from(Inspection).where(Inspection.round == number)) or 0
+        judged = (
+            await session.scalar(
+                select(func.count()).select_from(Inspection).where(Inspection.round == number, Inspection.accepted)
+            )
+            or 0
+        )
     await pool.close()
     ended = os.times()
     spent = sum(ended[:4]) - sum(cpu[:4])

@@ -17,14 +17,14 @@ from cameras.registry import inventory, registry
 from core.clock import SystemClock
 from core.database import Database
 from core.migrate import upgrade
-from core.network.connect_limiter import ConnectionBudget
+from core.network.connect_limiter import ConnectLimiter
 from core.secrets import Vault
 from core.settings import PatrolSettings
 from health.patrol.patrol import Patrol
 from health.patrol.probes import Visits
 from health.patrol.rounds import ask
-from health.tables import Look
-from nvr.edge.keyframe_probe import Visitor
+from health.tables import Inspection
+from nvr.edge.keyframe_probe import KeyframeProbe
 from nvr.playback.decode_pool import DecodePool
 
 CAMERAS, HANGING = 2252, 42
@@ -68,7 +68,7 @@ async def _round(c: Context, cameras: int, hanging: int) -> dict[str, Any]:
     await upgrade(database)
     async with Hanging() as silent:
         await _town(database, cameras, hanging, c.port, silent)
-        visitor = Visitor(clock, ConnectionBudget(clock, RATE, PER_SUBNET), at_once=AT_ONCE)
+        visitor = KeyframeProbe(clock, ConnectLimiter(clock, RATE, PER_SUBNET), at_once=AT_ONCE)
         frame = await visitor.keyframe("c0/main", f"rtsp://127.0.0.1:{c.port}/cam0", None)
         await remember(database, cameras, [frame], clock.now() - timedelta(hours=1))
         pool = DecodePool(2)
@@ -81,8 +81,8 @@ async def _round(c: Context, cameras: int, hanging: int) -> dict[str, Any]:
         wall, ended = time.monotonic() - began, os.times()
         await pool.close()
     async with database.reading() as session:
-        rows = list(await session.scalars(select(Look).where(Look.round == number)))
-        total = await session.scalar(select(func.count()).select_from(Look).where(Look.round == number))
+        rows = list(await session.scalars(select(Inspection).where(Inspection.round == number)))
+        total = await session.scalar(select(func.count()).select_from(Inspection).where(Inspection.round == number))
     await database.close()
     return {
         "wall": wall, "cpu": sum(ended[:4]) - sum(cpu[:4]), "rows": total or 0,

@@ -21,14 +21,14 @@ from nvr.archive.reader import Keyframe
 from nvr.media.parameter_sets import VideoFormat
 from nvr.playback.pictures import Picture
 from search.analysis import pipeline
-from search.analysis.motion_gate import Gate
+from search.analysis.motion_gate import MotionGate
 from search.analysis.pipeline import Counts, Memory
 from search.analysis.riders import things_of
 from search.analysis.tracking import Track, Tracker
-from search.models import Shelf
+from search.models import ModelRegistry
 from search.query.sightings import sighting_of
 from search.store import ids
-from search.store.sighting_store import Batch, Days
+from search.store.sighting_store import Batch, SightingStore
 from search.vocabulary import Cls
 
 START_US = 1_780_000_000_000_000
@@ -41,7 +41,7 @@ def prepare(models: Path) -> SearchSettings:
     """Load the default packs into this process."""
     settings = SearchSettings()
     folder = Path(tempfile.mkdtemp(prefix="minwang-packs-"))
-    Shelf(folder).add(models)
+    ModelRegistry(folder).add(models)
     pipeline.prepare(settings, folder)
     return settings
 
@@ -76,7 +76,7 @@ def detection(footage: Path) -> list[Figure]:
 
 def _scored(frames: Sequence[Picture], boxes: dict[int, list[Box]], at: tuple[int, int] | None) -> tuple[float, float, float]:
     """(F1, recall, ms) behind the gate, ten pictures a second; `at`: where the frames lie in a 1080p picture."""
-    gate, models = Gate(), pipeline.models()
+    gate, models = MotionGate(), pipeline.models()
     canvas = np.asarray(
         cv2.GaussianBlur(np.random.default_rng(1).integers(90, 140, (1080, 1920, 3), np.uint8), (0, 0), 9), np.uint8
     )
@@ -195,7 +195,7 @@ def coded(clip: Clip) -> list[Keyframe]:
 def cameras(footage: Path, quick: bool) -> list[Figure]:
     made = village(footage, 50 if quick else 900)
     with tempfile.TemporaryDirectory() as folder:
-        cpu, counts, objects, _ = _indexed(made.frames, Days(Path(folder)))
+        cpu, counts, objects, _ = _indexed(made.frames, SightingStore(Path(folder)))
     per_keyframe = cpu / len(made.frames) * 1000
     by_core = 2000 / per_keyframe
     quiet = [i for i, a in enumerate(made.active) if not a]
@@ -212,13 +212,13 @@ def cameras(footage: Path, quick: bool) -> list[Figure]:
     ]
 
 
-def _indexed(frames: Sequence[Keyframe], days: Days, batch: int = 12) -> tuple[float, Counts, int, list[Track]]:
+def _indexed(frames: Sequence[Keyframe], days: SightingStore, batch: int = 12) -> tuple[float, Counts, int, list[Track]]:
     """CPU seconds of looking and storing, as the indexer does it: the memory through a pipe, rows in a day's file."""
     memory, counts, tracks, looks = Memory.new(1), Counts(), dict[int, Track](), 0
     began = time.process_time()
     for at in range(0, len(frames), batch):
         part = frames[at : at + batch]
-        looked = pipeline.look(*pickle.loads(pickle.dumps((memory, part))))
+        looked = pipeline.analyse(*pickle.loads(pickle.dumps((memory, part))))
         looked = pickle.loads(pickle.dumps(looked))
         memory = looked.memory
         rows = Batch("cam/sub", part[-1].at_us)
@@ -278,7 +278,7 @@ def against_everything(footage: Path, quick: bool) -> list[Figure]:
         frames = coded(clip)
         spent, reference = _every_picture(clip, fps)
         with tempfile.TemporaryDirectory() as folder:
-            ours, _, _, tracks = _indexed(frames, Days(Path(folder)))
+            ours, _, _, tracks = _indexed(frames, SightingStore(Path(folder)))
         cpu_full, cpu_ours = cpu_full + spent, cpu_ours + ours
         lasting = [t for t in reference if t.last_ms - t.first_ms > 4000 and t.looks > 2 * fps]
         long += len(lasting)

@@ -24,7 +24,7 @@ import numpy as np
 from bench.common import Figure
 from search.query.find import Query, find
 from search.query.similar import similar
-from search.store import Days, Sighting, ids
+from search.store import Sighting, SightingStore, ids
 from search.store.rows import NAMES, Point, pack_path
 from search.store.sighting_store import Batch
 from search.store.vectors import DIMENSION, append, open_shard
@@ -86,7 +86,7 @@ def rows_of_a_day(count: int, seed: int = 1) -> list[tuple[object, ...]]:
 def make(folder: Path, total: int) -> int:
     """Write the month where it is not there yet; the number of rows."""
     a_day = total // DAYS
-    days = Days(folder)
+    days = SightingStore(folder)
     names = [ids.day_of(FIRST_MS + n * ids.DAY_MS) for n in range(DAYS)]
     first = days.place(names[0]) / "rows.db"
     if not first.exists():
@@ -103,7 +103,7 @@ def make(folder: Path, total: int) -> int:
         return int(connection.execute("SELECT count(*) FROM sighting").fetchone()[0]) * DAYS
 
 
-def _moved(days: Days, first: Path, n: int, name: str) -> None:
+def _moved(days: SightingStore, first: Path, n: int, name: str) -> None:
     """The first day's rows n days later, on other cameras."""
     shift = n * ids.DAY_MS
     moved = f"((camera + {n * 97}) % {CAMERAS})"
@@ -120,11 +120,11 @@ def _moved(days: Days, first: Path, n: int, name: str) -> None:
     _day_of(days, name, fill)
 
 
-def _day_of(days: Days, name: str, fill: Callable[[sqlite3.Connection], object]) -> None:
+def _day_of(days: SightingStore, name: str, fill: Callable[[sqlite3.Connection], object]) -> None:
     """A day's file as the store makes it; its indexes after its rows, for speed."""
     place = days.place(name)
     shutil.rmtree(place, ignore_errors=True)
-    making = Days(days.folder / f"making-{name}")
+    making = SightingStore(days.folder / f"making-{name}")
     making.write(name, [Batch("x", 1)])
     making.close()
     connection = sqlite3.connect(making.place(name) / "rows.db", isolation_level=None)
@@ -180,7 +180,7 @@ def run(folder: Path, total: int, quick: bool) -> list[Figure]:
     began = time.perf_counter()
     count = make(folder, total)
     made_in = time.perf_counter() - began
-    days = Days(folder)
+    days = SightingStore(folder)
     size = sum(p.stat().st_size for p in folder.rglob("rows.db"))
     asked = questions(1, 20 if quick else 200)
     for q in asked[:20]:
@@ -204,7 +204,7 @@ def run(folder: Path, total: int, quick: bool) -> list[Figure]:
     ]
 
 
-def _timed(days: Days, asked: Sequence[Query]) -> list[float]:
+def _timed(days: SightingStore, asked: Sequence[Query]) -> list[float]:
     took = []
     for q in asked:
         began = time.perf_counter()
@@ -213,7 +213,7 @@ def _timed(days: Days, asked: Sequence[Query]) -> list[float]:
     return took
 
 
-def _cold(days: Days, q: Query) -> float:
+def _cold(days: SightingStore, q: Query) -> float:
     """With no page of any day's file in memory, and nothing open."""
     days.close()
     for path in days.folder.rglob("rows.db"):
@@ -228,13 +228,13 @@ def _p95(values: Sequence[float]) -> float:
 
 
 def _ask(folder: Path, asked: Sequence[Query], stop: Any, answered: Any) -> None:
-    days = Days(folder)
+    days = SightingStore(folder)
     while not stop.is_set():
         find(days, asked[answered.value % len(asked)])
         answered.value += 1
 
 
-def insertion(days: Days, asked: Sequence[Query], seconds: float) -> list[Figure]:
+def insertion(days: SightingStore, asked: Sequence[Query], seconds: float) -> list[Figure]:
     """Rows written to a new day in batches of 500, while another process asks."""
     day = ids.day_of(FIRST_MS + (DAYS + 2) * ids.DAY_MS)
     start, context = FIRST_MS + (DAYS + 2) * ids.DAY_MS, multiprocessing.get_context("spawn")
@@ -270,7 +270,7 @@ def insertion(days: Days, asked: Sequence[Query], seconds: float) -> list[Figure
 
 def likeness(folder: Path, quick: bool) -> list[Figure]:
     """Similar to this, among all vectors of the month and in two villages for five hours."""
-    days = Days(folder)
+    days = SightingStore(folder)
     names = days.days()
     rng = np.random.default_rng(5)
     if not (days.place(names[0]) / "vectors-2.bits").exists():
@@ -313,7 +313,7 @@ def _peak_gigabytes() -> float:
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1e6
 
 
-def _vectors(days: Days, name: str, rng: np.random.Generator) -> None:
+def _vectors(days: SightingStore, name: str, rng: np.random.Generator) -> None:
     """Random signs for every sighting of the day, in its order; the numbers themselves as a hole in the file."""
     place = days.place(name)
     with sqlite3.connect(place / "rows.db") as connection:
@@ -330,7 +330,7 @@ def identities(folder: Path, count: int) -> list[Figure]:
     """Recall of the same identity among `count` whole vectors (20 of each, cosine about .68), with and without a filter."""
     place, rng = folder / "identities", np.random.default_rng(7)
     shutil.rmtree(place, ignore_errors=True)
-    days, people = Days(place), count // 20
+    days, people = SightingStore(place), count // 20
     centres = rng.standard_normal((people, DIMENSION)).astype(np.float32)
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
     rows: list[Sighting] = []

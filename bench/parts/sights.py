@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 
 from health.faults import state_machine
-from health.faults.state_machine import FAMILIES, Mark, Track, advance
+from health.faults.state_machine import FAMILIES, FaultState, Vote, advance
 from health.patrol import shared_weather
 from health.picture import measurement, structure, view_pattern
 from health.picture.baseline import ANCHOR_DAYS, ANCHORS, SCENE_HOURS, SETTLED
 from health.picture.comparison import Past
 from health.picture.judgement import WEATHER, Verdict, judge
-from health.picture.measurement import Sight
+from health.picture.measurement import Measurement
 from health.picture.view_pattern import Pattern
 from tests.health import faults_made, faults_other, places
 from tests.health.places import Guests, Place, Weather
@@ -64,7 +64,7 @@ class Camera:
     looks: list[tuple[float, bytes, float]] = field(default_factory=list)  # day, packed vector, hour
     scenes: dict[int, np.ndarray] = field(default_factory=dict)
     pattern: Pattern | None = None
-    tracks: dict[str, Track] = field(default_factory=lambda: defaultdict(Track))
+    tracks: dict[str, FaultState] = field(default_factory=lambda: defaultdict(FaultState))
     anchors: list[tuple[float, bytes, float]] = field(default_factory=list)
     doubted: dict[str, list[tuple[float, bytes, float]]] = field(
         default_factory=dict
@@ -85,7 +85,7 @@ class Camera:
         scenes = [scene for hour, scene in self.scenes.items() if hour in hours]
         return Past(vectors, np.array([x[2] for x in known], np.float32), scenes, self.pattern)
 
-    def accept(self, day: float, hour: float, sight: Sight) -> None:
+    def accept(self, day: float, hour: float, sight: Measurement) -> None:
         self.looks.append((day, sight.packed(), hour))
         self.scenes[int(hour)] = sight.thumb
         self.pattern = view_pattern.learned(self.pattern, sight.thumb)
@@ -105,7 +105,7 @@ class Camera:
         return lorry if here else Guests()
 
 
-def see(camera: Camera, now: float, weather: Weather, fault: tuple[str, int, int] | None = None) -> Sight:
+def see(camera: Camera, now: float, weather: Weather, fault: tuple[str, int, int] | None = None) -> Measurement:
     return measurement.measure_frame(places.coded(picture(camera, now, weather, fault), camera.place.bitrate_quality))
 
 
@@ -138,11 +138,11 @@ def is_bare(camera: Camera) -> bool:
     return bool(np.mean(cells[2] > structure.STRONG) < 0.5)
 
 
-def light_of(sight: Sight) -> str:
+def light_of(sight: Measurement) -> str:
     return "night" if sight["chroma"] < 3 and sight["mean"] < 110 else "day"
 
 
-def step(camera: Camera, now: float, sight: Sight, suppressed: frozenset[str] = frozenset()) -> tuple[Verdict, list[str]]:
+def step(camera: Camera, now: float, sight: Measurement, suppressed: frozenset[str] = frozenset()) -> tuple[Verdict, list[str]]:
     """Judge and advance; families that opened."""
     hour = now * 24 % 24
     eased = frozenset(n for n, t in camera.tracks.items() if t.state in ("open", "recovering"))
@@ -161,7 +161,7 @@ def step(camera: Camera, now: float, sight: Sight, suppressed: frozenset[str] = 
         found = decided[name]
         if found is None:
             continue
-        step_made = advance(camera.tracks[name], FAMILIES[name].rule, Mark(now * 86400, found, light_of(sight)))
+        step_made = advance(camera.tracks[name], FAMILIES[name].rule, Vote(now * 86400, found, light_of(sight)))
         if found:
             camera.doubted.setdefault(name, []).append((now, sight.packed(), hour))
         if step_made == "opened":

@@ -29,7 +29,7 @@ from cameras.onvif.soap import Node, NotPermitted, SoapFault, envelope, fault_of
 from core.clock import Clock
 from core.errors import CameraRefused, CameraUnreachable, ProtocolError
 from core.network.authenticator import Authenticator
-from core.network.connect_limiter import ConnectionBudget
+from core.network.connect_limiter import ConnectLimiter
 from core.network.error_text import reason
 
 MAX_BODY = 1_000_000
@@ -55,7 +55,7 @@ _DIGEST_TYPE = f"{_WSSE}-username-token-profile-1.0#PasswordDigest"
 Listener = Callable[[str, bytes, int, bytes], None]
 
 
-def http_session(budget: ConnectionBudget | None = None) -> aiohttp.ClientSession:
+def http_session(budget: ConnectLimiter | None = None) -> aiohttp.ClientSession:
     """The session for talking to cameras: cookies of one camera are never another's, proxies are ignored. Each new
     connection takes a place in the `budget`."""
     return aiohttp.ClientSession(

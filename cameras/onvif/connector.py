@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 
 from core.errors import CameraUnreachable
-from core.network.connect_limiter import ConnectionBudget, person_waits
+from core.network.connect_limiter import ConnectLimiter, person_waits
 
 PLACE_SECONDS = 60.0  # that a place is waited for
 PERSON_SECONDS = 8.0  # the same, where a person waits: a dome that turns long after the button was pressed is worse than none
@@ -50,7 +50,7 @@ async def time_limit(seconds: float) -> AsyncIterator[_Limit]:
 class BudgetedConnector(aiohttp.TCPConnector):
     """Waits for a place before it connects; a connection that is kept alive needs none."""
 
-    def __init__(self, budget: ConnectionBudget | None):
+    def __init__(self, budget: ConnectLimiter | None):
         super().__init__(limit=0, ttl_dns_cache=60, keepalive_timeout=2)
         self._budget = budget
 
@@ -68,7 +68,7 @@ class BudgetedConnector(aiohttp.TCPConnector):
             await self._take(self._budget, stack, url)
             yield
 
-    async def _take(self, budget: ConnectionBudget, stack: AsyncExitStack, url: str) -> None:
+    async def _take(self, budget: ConnectLimiter, stack: AsyncExitStack, url: str) -> None:
         loop, limit = asyncio.get_running_loop(), _limit.get()
         began = loop.time()
         if limit is not None:

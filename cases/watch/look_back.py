@@ -20,7 +20,7 @@ from core.clock import Clock, to_microseconds
 from core.database import Database
 from search import vocabulary
 from search.query.find import Query, find
-from search.store import Days, Sighting
+from search.store import Sighting, SightingStore
 
 IN_PROGRESS = timedelta(minutes=10)  # what was seen within may still be there
 BEFORE_APPROVAL = timedelta(hours=1)  # looked through at each approval: a track that goes on began before it
@@ -40,7 +40,7 @@ class _Window:
 
 
 class LookBack:
-    def __init__(self, database: Database, clock: Clock, days: Days, look: Looker):
+    def __init__(self, database: Database, clock: Clock, days: SightingStore, look: Looker):
         """`look` matches sightings with one subject and raises what fits; it returns the number of alerts."""
         self._database, self._clock, self._days, self._look = database, clock, days, look
         self._turns, self._turn = 0, dict[int, int]()  # passes so far; subject → the one in which it was last looked for

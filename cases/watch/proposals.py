@@ -27,7 +27,7 @@ from core.clock import Clock, to_microseconds
 from core.database import Database
 from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError
 from search import vocabulary
-from search.store import Days, Sighting, camera_numbers, ids, thumbnails
+from search.store import Sighting, SightingStore, camera_numbers, ids, thumbnails
 from search.store.vectors import Floats
 
 log = logging.getLogger(__name__)
@@ -234,7 +234,7 @@ class Matcher:
     time after an alert keeps that from becoming a second one.
     """
 
-    def __init__(self, database: Database, clock: Clock, days: Days, data_dir: Path):
+    def __init__(self, database: Database, clock: Clock, days: SightingStore, data_dir: Path):
         self._database, self._clock, self._days, self._data_dir = database, clock, days, data_dir
         self._back = LookBack(database, clock, days, self._look_back_at)
         self._list: WatchList | None = None

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 FILE_NAME = "connections.lock"  # in the data folder
 AGAIN_SECONDS = 60.0  # a file that failed is tried again after so long
-RESERVED = 1  # places of a subnet for what persons wait for
+RESERVED_FOR_PERSONS = 1  # places of a subnet for what persons wait for
 _RETRY_SECONDS = 0.002  # the head is held for microseconds
 HEAD_SECONDS = 2.0  # by a process that stands still it is held longer
 _SLOT_POLL_SECONDS = (0.02, 0.06)  # another process's slot is looked for again after so long
@@ -54,7 +54,7 @@ def person_waits() -> bool:
     return _person_waits.get()
 
 
-class ConnectionBudget:
+class ConnectLimiter:
     """`attempt` waits for a place; the connection is made inside its block."""
 
     def __init__(self, clock: Clock, rate: float, per_subnet: int, file: Path | None = None):
@@ -71,7 +71,7 @@ class ConnectionBudget:
         self.told: Callable[[str], object] = lambda _why: None  # hears that the file failed, and why
 
     @classmethod
-    def of_station(cls, settings: Settings, clock: Clock) -> ConnectionBudget:
+    def of_station(cls, settings: Settings, clock: Clock) -> ConnectLimiter:
         """The budget that all processes of the station share."""
         limits = settings.recorder
         return cls(clock, limits.connect_rate, limits.connects_per_subnet, settings.data.dir.absolute() / FILE_NAME)
@@ -144,7 +144,7 @@ class ConnectionBudget:
         while shared is not None and shared is self._shared:
             try:
                 if first or not shared.is_locked(shared.notices_of(subnet)):
-                    for byte in shared.slots_of(subnet, self._per_subnet + (RESERVED if first else 0)):
+                    for byte in shared.slots_of(subnet, self._per_subnet + (RESERVED_FOR_PERSONS if first else 0)):
                         if shared.lock(byte):
                             return byte
             except OSError as e:
@@ -191,7 +191,7 @@ class _Places:
         self._waiting: tuple[deque[asyncio.Future[None]], deque[asyncio.Future[None]]] = (deque(), deque())
 
     def _is_free(self, *, first: bool) -> bool:
-        return self._taken < self._count + (RESERVED if first else 0)
+        return self._taken < self._count + (RESERVED_FOR_PERSONS if first else 0)
 
     async def take(self, *, first: bool) -> None:
         if self._is_free(first=first):

@@ -20,7 +20,7 @@ from cameras.onboarding.own_account import AccountState
 from cameras.registry import findings
 from cameras.tables import Camera
 from health.faults.state_machine import FAMILIES, OPEN, RECOVERING
-from health.tables import Fault, Look, PatrolRound
+from health.tables import Fault, Inspection, PatrolRound
 from nvr.recorder.stream_status import UNKNOWN, state_of
 from nvr.tables import StreamStatus
 
@@ -63,8 +63,8 @@ async def _looked_at(session: AsyncSession, cameras: Sequence[str]) -> set[str]:
     since = await session.scalar(query.where(cast(PatrolRound.scope, String) == "{}").limit(1))
     judged: set[str] = set()
     for at in range(0, len(cameras), CHUNK):
-        last = select(func.max(Look.at)).where(Look.camera == Camera.id).correlate(Camera).scalar_subquery()
-        own = aliased(Look)
+        last = select(func.max(Inspection.at)).where(Inspection.camera == Camera.id).correlate(Camera).scalar_subquery()
+        own = aliased(Inspection)
         found = select(own.camera, own.at, own.untestable).join(Camera, (own.camera == Camera.id) & (own.at == last))
         for look in await session.execute(found.where(Camera.id.in_(cameras[at : at + CHUNK]))):
             if (since is None or look.at >= since) and not set(look.untestable) >= PICTURE:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from cameras.tables import Camera, Stream
-from health.tables import CameraSight
+from health.tables import CameraBaseline
 from nvr.archive.reader import Keyframe
 from nvr.streams import NO_KEYFRAME
 from nvr.tables import StreamStatus
@@ -33,7 +33,7 @@ def figures(status: StreamStatus | None) -> dict[str, float]:
     return {"fps": round(status.fps, 2), "bitrate": round(status.bitrate), "loss": round(status.loss, 5)}
 
 
-def findings(stream: Stream, status: StreamStatus | None, now: datetime, habit: CameraSight | None) -> Found:
+def findings(stream: Stream, status: StreamStatus | None, now: datetime, habit: CameraBaseline | None) -> Found:
     """(found families with their figures, families that could not be tested)."""
     if status is None or (now - status.at).total_seconds() > STALE_SECONDS:
         return {}, set(FAMILIES)  # the recorder does not report: that is our trouble, not the camera's

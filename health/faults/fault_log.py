@@ -20,10 +20,10 @@ from health.faults.state_machine import (  # fmt: skip
     RECOVERING,
     REOPEN_SECONDS,
     SUSPECT,
-    Mark,
+    FaultState,
     Rule,
     Step,
-    Track,
+    Vote,
     advance,
 )
 from health.tables import Fault, Maintenance
@@ -65,15 +65,15 @@ def paced(rule: Rule, pace: float) -> Rule:
     return rule if pace >= 1 else replace(rule, span=rule.span * pace, calm=rule.calm * pace)
 
 
-def note(
+def record_inspection(
     session: AsyncSession, subject: Subject, now: datetime, family: str, fault: Fault | None, found: Mapping[str, Any] | None,
     evidence: Evidence, pace: float,
 ) -> tuple[Fault | None, Step]:  # fmt: skip
     """Take one judged look into account; `found` are its figures, None where it was clean."""
     if fault is None and found is None:
         return None, "none"
-    track = Track.of(fault.state, fault.facts) if fault else Track()
-    step = advance(track, paced(FAMILIES[family].rule, pace), Mark(now.timestamp(), found is not None, evidence.light))
+    track = FaultState.of(fault.state, fault.facts) if fault else FaultState()
+    step = advance(track, paced(FAMILIES[family].rule, pace), Vote(now.timestamp(), found is not None, evidence.light))
     if step == "none" and track.state in (CLOSED, DISMISSED):
         return fault, step
     if fault is None:

@@ -102,7 +102,7 @@ Step = Literal["none", "suspected", "opened", "recovering", "relapsed", "closed"
 
 
 @dataclass(slots=True)
-class Mark:
+class Vote:
     """A look that could judge: when (epoch seconds), what it found, and in which light."""
 
     at: float
@@ -111,11 +111,11 @@ class Mark:
 
 
 @dataclass(slots=True)
-class Track:
+class FaultState:
     """What is known of one camera and family."""
 
     state: str | None = None
-    marks: list[Mark] = field(default_factory=list)
+    marks: list[Vote] = field(default_factory=list)
     light: str = ""  # in which it opened
     opened: list[float] = field(default_factory=list)  # times, of the last day
 
@@ -127,12 +127,12 @@ class Track:
         return {"marks": [[m.at, m.found, m.light] for m in self.marks], "light": self.light, "opened": self.opened}
 
     @classmethod
-    def of(cls, state: str | None, facts: dict[str, Any]) -> Track:
-        marks = [Mark(float(at), bool(found), str(light)) for at, found, light in facts.get("marks", [])]
+    def of(cls, state: str | None, facts: dict[str, Any]) -> FaultState:
+        marks = [Vote(float(at), bool(found), str(light)) for at, found, light in facts.get("marks", [])]
         return cls(state, marks, facts.get("light", ""), list(facts.get("opened", [])))
 
 
-def advance(track: Track, rule: Rule, mark: Mark) -> Step:
+def advance(track: FaultState, rule: Rule, mark: Vote) -> Step:
     """Take a look into account. A clock that jumped back begins anew: spans across the jump mean nothing."""
     if track.marks and mark.at < track.marks[-1].at:
         track.marks = [m for m in track.marks if m.at <= mark.at]
@@ -156,7 +156,7 @@ def advance(track: Track, rule: Rule, mark: Mark) -> Step:
     raise ValueError(f"a fault cannot be '{track.state}'")
 
 
-def _suspect(track: Track, rule: Rule, mark: Mark) -> Step:
+def _suspect(track: FaultState, rule: Rule, mark: Vote) -> Step:
     last = track.marks[-rule.of :]
     hits = [m.at for m in last if m.found]
     if mark.found and len(hits) >= rule.need and hits[-1] - _first_hit(track.marks, rule) >= rule.span:
@@ -169,7 +169,7 @@ def _suspect(track: Track, rule: Rule, mark: Mark) -> Step:
     return "confirmed" if mark.found else "none"
 
 
-def _first_hit(marks: Sequence[Mark], rule: Rule) -> float:
+def _first_hit(marks: Sequence[Vote], rule: Rule) -> float:
     """Where the present row of hits began: broken by more clean looks than the rule forgives."""
     began, forgiven = marks[-1].at, rule.of - rule.need
     for m in reversed(marks):
@@ -182,7 +182,7 @@ def _first_hit(marks: Sequence[Mark], rule: Rule) -> float:
     return began
 
 
-def _recovering(track: Track, rule: Rule, mark: Mark) -> Step:
+def _recovering(track: FaultState, rule: Rule, mark: Vote) -> Step:
     if mark.found:
         track.state = OPEN
         track.opened.append(mark.at)

@@ -20,7 +20,7 @@ from cameras.tables import Camera, ClockSample
 from core.clock import HOUR_US, SECOND, from_microseconds, to_microseconds
 from core.intervals import Interval, common, joined, length, without
 from health.faults.state_machine import DEAD, DISMISSED
-from health.tables import CameraDay, Fault, Look, Maintenance
+from health.tables import CameraDay, Fault, Inspection, Maintenance
 from nvr.archive import gaps, segment_index, short_holes
 from nvr.tables import StreamStatus
 
@@ -221,10 +221,12 @@ async def _read_open_segments(session: AsyncSession, streams: Mapping[str, _Fact
 
 async def _read_looks(session: AsyncSession, found: dict[str, _Facts], start: datetime, end: datetime) -> None:
     before = start - timedelta(microseconds=LOOK_VOUCHES_US)
-    query = select(Look.camera, Look.at).where(Look.camera.in_(found), Look.at >= before, Look.at < end)
+    query = select(Inspection.camera, Inspection.at).where(
+        Inspection.camera.in_(found), Inspection.at >= before, Inspection.at < end
+    )
     for camera, at in await session.execute(query):
         found[camera].looks.append(to_microseconds(at))
-    first = select(func.min(Look.at)).where(Look.camera == Camera.id).scalar_subquery()
+    first = select(func.min(Inspection.at)).where(Inspection.camera == Camera.id).scalar_subquery()
     for camera, at in await session.execute(select(Camera.id, first).where(Camera.id.in_(found))):
         found[camera].first_look = to_microseconds(at) if at is not None else None
 
@@ -248,7 +250,7 @@ async def _read_clocks(
 async def first_fact(session: AsyncSession) -> datetime | None:
     """When the station began to know anything: its first footage, gap or look."""
     starts = [at for at in (await gaps.first_start(session), await segment_index.first_start(session)) if at is not None]
-    look = await session.scalar(select(Look.at).order_by(Look.id).limit(1))
+    look = await session.scalar(select(Inspection.at).order_by(Inspection.id).limit(1))
     if look is not None:
         starts.append(to_microseconds(look))
     return from_microseconds(min(starts)) if starts else None

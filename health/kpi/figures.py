@@ -20,7 +20,7 @@ from core.database import Database
 from health.faults.state_machine import FAMILIES
 from health.kpi import camera_days
 from health.kpi.camera_days import beneath, bounds
-from health.tables import CameraDay, DailyFigures, Fault, Look, WrittenDay
+from health.tables import CameraDay, DailyFigures, Fault, Inspection, WrittenDay
 from nvr.archive.retention import GAPS_KEPT_US
 
 LATE = timedelta(days=2)  # a day that is over and still without rows is computed from facts for so long
@@ -150,7 +150,7 @@ async def day(session: AsyncSession, villages: Villages, start: datetime, now: d
     assert zone is not None
     _, over = bounds(start.date(), zone)
     end = min(over, now)
-    looked = set(await session.scalars(select(Look.camera).where(Look.at >= start, Look.at < end).distinct()))
+    looked = set(await session.scalars(select(Inspection.camera).where(Inspection.at >= start, Inspection.at < end).distinct()))
     written = set(await session.scalars(select(CameraDay.camera).where(CameraDay.day == start.date().isoformat())))
     cameras = await periods_in_use.between(session, start, end, villages, looked | written)
     rows = await period(session, cameras, start.date(), start.date(), zone, now)

@@ -25,7 +25,7 @@ from core.settings import PatrolSettings, RetentionSettings
 from health.checks import storage_forecast, stream
 from health.faults import fault_log, topology
 from health.faults.state_machine import CLOSED, DISMISSED, FAMILIES, LIVE_STATES, judge
-from health.tables import CameraSight, Fault, PatrolRound
+from health.tables import CameraBaseline, Fault, PatrolRound
 from nvr.tables import StreamStatus, Volume
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class Watch:
 
     async def _observe(self, session: AsyncSession, cameras: Sequence[Camera], now: datetime) -> Observed:
         statuses = {s.stream: s for s in await session.scalars(select(StreamStatus))}
-        habits = {h.camera: h for h in await session.scalars(select(CameraSight).options(defer(CameraSight.thumb)))}
+        habits = {h.camera: h for h in await session.scalars(select(CameraBaseline).options(defer(CameraBaseline.thumb)))}
         seen = Observed()
         for camera in cameras:
             watched = registry.watched_stream(camera)
@@ -198,7 +198,7 @@ class Watch:
         found: dict[str, Any] | None, now: datetime,
     ) -> None:  # fmt: skip
         key = (subject.camera, family, subject.name)
-        fault, _ = fault_log.note(
+        fault, _ = fault_log.record_inspection(
             session, subject, now, family, live.get(key), found, fault_log.Evidence(), self._settings.pace
         )
         if fault is not None:

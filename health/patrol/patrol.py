@@ -35,10 +35,10 @@ from health.patrol.probes import Visit, Visits
 from health.patrol.rounds import following, in_scope
 from health.patrol.shared_weather import Sky, lasts
 from health.picture import baseline
-from health.picture.baseline import Bank
-from health.picture.inspection import Answer, Question, examine
+from health.picture.baseline import Baseline
+from health.picture.inspection import InspectionAnswer, InspectionRequest, inspect
 from health.picture.judgement import WEATHER
-from health.tables import CameraSight, Fault, Look, PatrolRound, ReferenceScene
+from health.tables import CameraBaseline, Fault, Inspection, PatrolRound, ReferenceScene
 from nvr.archive.reader import ArchiveReader, Keyframe
 from nvr.playback.decode_pool import DecodePool
 from nvr.tables import StreamStatus
@@ -61,12 +61,12 @@ PLACED = frozenset({"covered", "covered_part", "blurred_part"})
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class InspectionInputs:
     """What a look starts from. working: somebody mends the camera; sky: the weather shows on its neighbours too."""
 
     status: StreamStatus | None
     counters: tuple[dict[str, dict[str, object]], set[str]]
-    bank: Bank
+    bank: Baseline
     faults: dict[str, Fault]
     recorded: recording.Findings
     device: device.Findings
@@ -78,12 +78,12 @@ class Ground:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class InspectionResult:
     """A look that is to be written down."""
 
     camera: Camera
-    look: Look
-    answer: Answer
+    look: Inspection
+    answer: InspectionAnswer
     verdict: dict[str, bool | None]
     working: bool
     families: frozenset[str]  # that this look is to judge
@@ -119,7 +119,7 @@ class Patrol:
     async def run_round(self, number: int) -> None:
         async with self._database.session() as session:
             row = await session.get_one(PatrolRound, number)
-            done = set(await session.scalars(select(Look.camera).where(Look.round == number)))
+            done = set(await session.scalars(select(Inspection.camera).where(Inspection.round == number)))
             wanted = [c for c in await registry.cameras(session) if in_scope(c, row.scope)]
             row.cameras, row.looked = len(wanted), len(done)
         await self._look_at([c for c in wanted if c.id not in done], number)
@@ -129,7 +129,7 @@ class Patrol:
         """Look at the cameras whose suspicion is to be confirmed or dismissed now; how many."""
         now = self._clock.now()
         async with self._database.reading() as session:
-            due = set(await session.scalars(select(CameraSight.camera).where(CameraSight.next_look_at <= now)))
+            due = set(await session.scalars(select(CameraBaseline.camera).where(CameraBaseline.next_look_at <= now)))
             number = await session.scalar(select(func.max(PatrolRound.id)).where(PatrolRound.finished_at.is_not(None)))
             cameras = [c for c in await registry.cameras(session) if c.id in due] if due and number else []
         if number is not None:
@@ -181,12 +181,12 @@ class Patrol:
         frames = await self._reader.newest_keyframes(heard, self._settings.frozen_seconds + 8, KEYFRAMES)
         met = await self._visiting.begin(cameras) if self._visiting is not None else {}
 
-        async def one(camera: Camera) -> Seen:
+        async def one(camera: Camera) -> InspectionResult:
             stream, visit = streams.get(camera.id), await met[camera.id] if camera.id in met else None
             told = (
                 counters.get(camera.id, ({}, set())) if visit is None else _told_by(visit, probes.is_beneath(camera, parents))
             )
-            ground = Ground(
+            ground = InspectionInputs(
                 statuses.get(stream.id) if stream else None, told, banks[camera.id], faults[camera.id], recorded[camera.id],
                 devices[camera.id], stream or registry.visited_stream(camera),
                 frames.get(stream.id, []) if stream else visit.frames if visit else [],
@@ -205,7 +205,7 @@ class Patrol:
             faults = await fault_log.live(session, names, now)
             # Loaded at once, so that each camera's are found without a question of their own.
             known = [
-                *await session.scalars(select(CameraSight).where(CameraSight.camera.in_(names))),
+                *await session.scalars(select(CameraBaseline).where(CameraBaseline.camera.in_(names))),
                 *await session.scalars(
                     select(ReferenceScene).where(
                         ReferenceScene.camera.in_(names), ReferenceScene.hour == now.astimezone(self._zone).hour
@@ -222,7 +222,7 @@ class Patrol:
             )
             log.debug("%d cameras looked at, %d known", len(seen), len(known))
 
-    async def look(self, number: int, camera: Camera, ground: Ground) -> Seen:
+    async def look(self, number: int, camera: Camera, ground: InspectionInputs) -> InspectionResult:
         """One look at one camera; nothing is written."""
         now = self._clock.now()
         found, unknown = dict(ground.recorded[0]) | ground.device[0], ground.recorded[1] | ground.device[1]
@@ -230,7 +230,7 @@ class Patrol:
         times, untimed = stream_checks.clock(camera)
         found |= times
         unknown |= untimed
-        answer = Answer(untestable=set(SEEN))
+        answer = InspectionAnswer(untestable=set(SEEN))
         if ground.frames:
             answer = await self._picture(camera, ground, now)
         settings, unsettled = stream_checks.coded(ground.stream, ground.frames, answer.size, ground.status)
@@ -247,18 +247,18 @@ class Patrol:
             answer.figures |= {"gone": 1.0} if probes.GONE & set(ground.visit.found) else {}
         # The counters' own faults are the light watch's; here they only explain what the picture shows.
         verdict = judge(set(found) | set(counters), unknown | untold)
-        look = Look(
+        look = Inspection(
             round=number, camera=camera.id, at=now, findings=found, untestable=sorted(unknown),
             figures=stream_checks.figures(ground.status) | answer.figures, light=answer.light, features=answer.features or None,
             picture=f"patrol/{camera.id}/{now:%Y%m%dT%H%M%S%f}.jpg" if answer.jpeg else None, accepted=False,
         )  # fmt: skip
         families = OF_LOOKS | probes.REACH if ground.visit is not None else OF_LOOKS
         shared = ground.sky and "sky" in answer.figures
-        return Seen(camera, look, answer, verdict, ground.working, families, shared)
+        return InspectionResult(camera, look, answer, verdict, ground.working, families, shared)
 
-    async def _picture(self, camera: Camera, ground: Ground, now: datetime) -> Answer:
+    async def _picture(self, camera: Camera, ground: InspectionInputs, now: datetime) -> InspectionAnswer:
         past, sight = ground.bank, ground.bank.sight
-        question = Question(
+        question = InspectionRequest(
             ground.frames, baseline.local_hour(now, self._zone), past.vectors, past.hours, past.scenes, baseline.pattern_of(sight),
             past.anchors, past.anchor_hours, frozenset(n for n, f in ground.faults.items() if fault_log.is_open(f)),
             frozenset(n for n, f in ground.faults.items() if f.state in LIVE_STATES),
@@ -268,12 +268,12 @@ class Patrol:
             local=from_microseconds(ground.frames[-1].at_us).astimezone(self._zone).replace(tzinfo=None),
         )  # fmt: skip
         try:
-            return await self._pool.run(examine, question)
+            return await self._pool.run(inspect, question)
         except ProtocolError as e:
             log.warning("%s: %s", ground.frames[-1].stream, e)
-            return Answer({"corrupt": {"bytes": float(len(ground.frames[-1].data))}}, set(SEEN))
+            return InspectionAnswer({"corrupt": {"bytes": float(len(ground.frames[-1].data))}}, set(SEEN))
 
-    async def _keep(self, session: AsyncSession, seen: Seen, faults: dict[str, Fault]) -> None:
+    async def _keep(self, session: AsyncSession, seen: InspectionResult, faults: dict[str, Fault]) -> None:
         camera, look, now = seen.camera, seen.look, seen.look.at
         session.add(look)
         subject = fault_log.Subject(camera.id, camera.village)
@@ -282,24 +282,26 @@ class Patrol:
         evidence = fault_log.Evidence(look.picture, reference, look.light)
         for family, said in judged.items():
             told = self._told(family, look, seen.answer) if said else None
-            fault, step = fault_log.note(session, subject, now, family, faults.get(family), told, evidence, self._settings.pace)
+            fault, step = fault_log.record_inspection(
+                session, subject, now, family, faults.get(family), told, evidence, self._settings.pace
+            )
             if fault is not None:
                 faults[family] = fault
                 if step == "dismissed" and family in PICTURE and not _troubled(faults, but=family):
-                    await baseline.teach(session, fault)
+                    await baseline.learn(session, fault)
         await self._remember(session, seen, [f for f in faults.values() if f.family in seen.families])
 
     @staticmethod
-    def _told(family: str, look: Look, answer: Answer) -> dict[str, Any]:
+    def _told(family: str, look: Inspection, answer: InspectionAnswer) -> dict[str, Any]:
         """What speaks for it, with the map of where, for families that have a place."""
         where = {"cells": answer.cells} if answer.cells is not None and family in PLACED else {}
         return {**look.findings[family], **where}
 
-    async def _remember(self, session: AsyncSession, seen: Seen, faults: list[Fault]) -> None:
+    async def _remember(self, session: AsyncSession, seen: InspectionResult, faults: list[Fault]) -> None:
         look, answer = seen.look, seen.answer
-        sight = await session.get(CameraSight, look.camera)
+        sight = await session.get(CameraBaseline, look.camera)
         if sight is None:
-            sight = CameraSight(camera=look.camera, since=look.at, view=1)
+            sight = CameraBaseline(camera=look.camera, since=look.at, view=1)
             session.add(sight)
         suspects = [f for f in faults if f.state in (SUSPECT, RECOVERING)]
         sight.next_look_at = None
@@ -341,9 +343,12 @@ def _told_by(visit: Visit, beneath: bool) -> tuple[dict[str, dict[str, object]],
     return dict(visit.found), set()
 
 
-async def _habits(session: AsyncSession, sight: CameraSight) -> None:
+async def _habits(session: AsyncSession, sight: CameraBaseline) -> None:
     rows = await session.scalars(
-        select(Look.figures).where(Look.camera == sight.camera, Look.accepted).order_by(Look.id.desc()).limit(HABIT)
+        select(Inspection.figures)
+        .where(Inspection.camera == sight.camera, Inspection.accepted)
+        .order_by(Inspection.id.desc())
+        .limit(HABIT)
     )
     kept = list(rows)
     for name, share in (("fps", 0.5), ("bitrate", 0.5), ("change", 0.25)):
@@ -353,8 +358,8 @@ async def _habits(session: AsyncSession, sight: CameraSight) -> None:
 
 
 async def _reference(session: AsyncSession, camera: str) -> str | None:
-    query = select(Look.picture).where(Look.camera == camera, Look.picture.is_not(None), Look.accepted)
-    found: str | None = await session.scalar(query.order_by(Look.id.desc()).limit(1))
+    query = select(Inspection.picture).where(Inspection.camera == camera, Inspection.picture.is_not(None), Inspection.accepted)
+    found: str | None = await session.scalar(query.order_by(Inspection.id.desc()).limit(1))
     return found
 
 

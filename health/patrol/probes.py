@@ -26,9 +26,9 @@ from core.secrets import Vault
 from core.tasks import spawn
 from health.faults import fault_log, topology
 from health.faults.state_machine import LIVE_STATES
-from health.tables import Fault, Look
+from health.tables import Fault, Inspection
 from nvr.archive.reader import Keyframe
-from nvr.edge.keyframe_probe import Visitor
+from nvr.edge.keyframe_probe import KeyframeProbe
 from nvr.recorder.reconcile import note_digest
 from nvr.rtsp import server_memory
 
@@ -48,7 +48,7 @@ class Visit:
 
 
 class Visits:
-    def __init__(self, database: Database, vault: Vault, visitor: Visitor):
+    def __init__(self, database: Database, vault: Vault, visitor: KeyframeProbe):
         self._database = database
         self._vault = vault
         self._visitor = visitor
@@ -134,7 +134,11 @@ async def judge_parents(session: AsyncSession, number: int, now: datetime, pace:
     visited = {c.id: c for c in cameras if c.village not in recorded and registry.visited_stream(c) is not None}
     if not visited:
         return
-    newest = select(Look.camera, Look.figures).where(Look.round == number, Look.camera.in_(visited)).order_by(Look.id)
+    newest = (
+        select(Inspection.camera, Inspection.figures)
+        .where(Inspection.round == number, Inspection.camera.in_(visited))
+        .order_by(Inspection.id)
+    )
     states = {camera: "gone" in figures for camera, figures in await session.execute(newest)}
     groups = topology.parents(
         topology.Child(c, visited[c].village, str(visited[c].profile.get("switch") or "")) for c in states
@@ -146,7 +150,7 @@ async def judge_parents(session: AsyncSession, number: int, now: datetime, pace:
         if parent is None and name not in live:
             continue
         told = {"kind": kind, "failing": parent.failing, "cameras": len(parent.cameras)} if parent is not None else None
-        fault_log.note(
+        fault_log.record_inspection(
             session,
             fault_log.Subject("", members[0].village, name),
             now,

@@ -20,9 +20,9 @@ from core import events
 from core.accounts.scope import Villages, within
 from core.audit import audit_trail
 from core.errors import NotFoundError, UsageError
-from health.faults.state_machine import FAMILIES, LIVE_STATES, OPEN, Track
+from health.faults.state_machine import FAMILIES, LIVE_STATES, OPEN, FaultState
 from health.picture import baseline
-from health.tables import Fault, Look, TourVerdict
+from health.tables import Fault, Inspection, TourVerdict
 
 BLIND = 0.05  # of what the machine calls normal
 FRESH = timedelta(hours=12)  # a camera that the same person has judged is not shown again before
@@ -69,7 +69,7 @@ async def judge(session: AsyncSession, camera: Camera, verdict: str, family: str
     if verdict == "normal":
         for fault in live.values():
             fault.verdict = "false"
-            await baseline.teach(session, fault)
+            await baseline.learn(session, fault)
         return None
     if family in live:
         live[family].verdict = "real"
@@ -80,11 +80,14 @@ async def judge(session: AsyncSession, camera: Camera, verdict: str, family: str
 async def _report(session: AsyncSession, camera: Camera, family: str, now: datetime, by: str) -> Fault:
     """A fault that a person saw is open at once; it closes on evidence like any other."""
     newest = await session.scalar(
-        select(Look).where(Look.camera == camera.id, Look.picture.is_not(None)).order_by(Look.id.desc()).limit(1)
+        select(Inspection)
+        .where(Inspection.camera == camera.id, Inspection.picture.is_not(None))
+        .order_by(Inspection.id.desc())
+        .limit(1)
     )
     fault = Fault(
         camera=camera.id, village=camera.village, family=family, state=OPEN, severity=FAMILIES[family].severity, detail="",
-        figures={"reported_by": by}, facts=Track(OPEN, opened=[now.timestamp()]).as_json(), first_seen=now, opened_at=now,
+        figures={"reported_by": by}, facts=FaultState(OPEN, opened=[now.timestamp()]).as_json(), first_seen=now, opened_at=now,
         looks=1, times=1, verdict="real", acknowledged_by=by, reference=newest.picture if newest else None,
     )  # fmt: skip
     session.add(fault)

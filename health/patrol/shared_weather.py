@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
 from health.picture.judgement import WEATHER
-from health.tables import CameraSight, Look
+from health.tables import CameraBaseline, Inspection
 
 SHARE, LEAST, SECONDS, REFRESH = 0.3, 4, 5400.0, 20.0
 LASTS = 43200.0  # seconds: snow that came with the others' lies on when they have got used to it, or see nothing at night
@@ -28,7 +28,7 @@ class Sky:
         return self._villages
 
 
-def lasts(sight: CameraSight | None, now: datetime) -> bool:
+def lasts(sight: CameraBaseline | None, now: datetime) -> bool:
     """Whether what a camera shows may still be what its neighbours showed with it."""
     return sight is not None and sight.sky_at is not None and 0 <= (now - sight.sky_at).total_seconds() < LASTS
 
@@ -37,8 +37,10 @@ async def _shared(session: AsyncSession, now: datetime) -> set[str]:
     """Villages in which a third of the cameras showed weather lately."""
     since = now - timedelta(seconds=SECONDS)
     newest: dict[str, tuple[str, bool]] = {}
-    query = select(Look.camera, Camera.village, Look.findings, Look.figures).join(Camera, Camera.id == Look.camera)
-    for camera, village, findings, figures in await session.execute(query.where(Look.at > since).order_by(Look.id)):
+    query = select(Inspection.camera, Camera.village, Inspection.findings, Inspection.figures).join(
+        Camera, Camera.id == Inspection.camera
+    )
+    for camera, village, findings, figures in await session.execute(query.where(Inspection.at > since).order_by(Inspection.id)):
         newest[camera] = (village, bool(WEATHER & set(findings)) or "sky" in figures)
     villages: dict[str, list[bool]] = {}
     for village, hit in newest.values():

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from health.faults.state_machine import CLOSED, DISMISSED, LIVE_STATES
 from health.picture import measurement, view_pattern
 from health.picture.view_pattern import Pattern
-from health.tables import CameraSight, Fault, Look, ReferenceScene
+from health.tables import CameraBaseline, Fault, Inspection, ReferenceScene
 
 MOST = 160  # looks that a look is compared with
 ANCHOR_DAYS = 3.0  # of a view's beginning, never forgotten
@@ -39,10 +39,10 @@ AGAINST_THE_VIEW = (
 
 
 @dataclass(slots=True)
-class Bank:
+class Baseline:
     """Of one camera, as the worker wants it."""
 
-    sight: CameraSight | None = None
+    sight: CameraBaseline | None = None
     vectors: list[bytes] = field(default_factory=list)
     hours: list[float] = field(default_factory=list)
     scenes: list[bytes] = field(default_factory=list)
@@ -57,14 +57,19 @@ def local_hour(at: datetime, zone: tzinfo) -> float:
 
 async def load(
     session: AsyncSession, cameras: Sequence[str], now: datetime, keep_days: float, zone: tzinfo, pace: float = 1.0
-) -> dict[str, Bank]:
+) -> dict[str, Baseline]:
     """Banks of some cameras by id, in three questions. `pace`: of the waits, as in the settings."""
-    sights = {s.camera: s for s in await session.scalars(select(CameraSight).where(CameraSight.camera.in_(cameras)))}
-    banks = {c: Bank(sights.get(c)) for c in cameras}
+    sights = {s.camera: s for s in await session.scalars(select(CameraBaseline).where(CameraBaseline.camera.in_(cameras)))}
+    banks = {c: Baseline(sights.get(c)) for c in cameras}
     looks = (
-        select(Look.camera, Look.at, Look.features, Look.anchor)
-        .where(Look.camera.in_(sights), Look.accepted, Look.features.is_not(None), Look.at <= now - SETTLED * pace)
-        .order_by(Look.camera, Look.at.desc())
+        select(Inspection.camera, Inspection.at, Inspection.features, Inspection.anchor)
+        .where(
+            Inspection.camera.in_(sights),
+            Inspection.accepted,
+            Inspection.features.is_not(None),
+            Inspection.at <= now - SETTLED * pace,
+        )
+        .order_by(Inspection.camera, Inspection.at.desc())
     )
     for camera, at, features, anchor in await session.execute(looks):
         assert features is not None
@@ -85,11 +90,11 @@ async def load(
     return banks
 
 
-def pattern_of(sight: CameraSight | None) -> Pattern | None:
+def pattern_of(sight: CameraBaseline | None) -> Pattern | None:
     return Pattern.unpacked(sight.pattern, sight.patterned) if sight is not None and sight.pattern else None
 
 
-async def accept(session: AsyncSession, look: Look, thumb: bytes, sight: CameraSight, zone: tzinfo) -> None:
+async def accept(session: AsyncSession, look: Inspection, thumb: bytes, sight: CameraBaseline, zone: tzinfo) -> None:
     """Take a look among those that say what the camera usually looks like."""
     look.accepted, look.anchor = True, look.at - sight.since <= timedelta(days=ANCHOR_DAYS)
     hour = look.at.astimezone(zone).hour
@@ -103,17 +108,19 @@ async def new_view(session: AsyncSession, camera: str, now: datetime) -> None:
     query = select(Fault).where(Fault.camera == camera, Fault.state.in_(LIVE_STATES), Fault.family.in_(AGAINST_THE_VIEW))
     for fault in await session.scalars(query):
         fault.state, fault.closed_at, fault.verdict = (CLOSED if fault.times else DISMISSED), now, "new_view"
-    sight = await session.get(CameraSight, camera)
+    sight = await session.get(CameraBaseline, camera)
     if sight is None:
-        session.add(CameraSight(camera=camera, since=now))
+        session.add(CameraBaseline(camera=camera, since=now))
     else:
         sight.view, sight.since, sight.thumb, sight.at = sight.view + 1, now, None, None
         sight.pattern, sight.patterned = None, 0
 
 
-async def teach(session: AsyncSession, fault: Fault) -> None:
+async def learn(session: AsyncSession, fault: Fault) -> None:
     """It was nothing (a person says so, or it went away unconfirmed): the looks that raised it belong to what this camera looks like."""
-    looks = select(Look).where(Look.camera == fault.camera, Look.at >= fault.first_seen, Look.features.is_not(None))
+    looks = select(Inspection).where(
+        Inspection.camera == fault.camera, Inspection.at >= fault.first_seen, Inspection.features.is_not(None)
+    )
     for look in await session.scalars(looks):
         if fault.family in look.findings:
             look.accepted = True
@@ -122,8 +129,8 @@ async def teach(session: AsyncSession, fault: Fault) -> None:
 async def prune(session: AsyncSession, now: datetime, keep_days: float) -> int:
     """Forget the features of looks that no comparison asks for; the looks themselves stay. Returns how many."""
     done = await session.execute(
-        update(Look)
-        .where(Look.features.is_not(None), Look.at < now - timedelta(days=keep_days), Look.anchor.is_(False))
+        update(Inspection)
+        .where(Inspection.features.is_not(None), Inspection.at < now - timedelta(days=keep_days), Inspection.anchor.is_(False))
         .values(features=None)
         .execution_options(synchronize_session=False)
     )

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from health.picture import displacement, measurement
 from health.picture.displacement import Edges
-from health.picture.measurement import INDEX, Plane, Sight, Vector
+from health.picture.measurement import INDEX, Measurement, Plane, Vector
 from health.picture.view_pattern import Pattern, Recognised, recognised
 
 HOURS = 1.5
@@ -49,7 +49,7 @@ class Past:
 class Compared:
     """`near`: the looks of both sets; `mine`, `theirs`: ln energies of the cells, BANDS×8×12 and N×BANDS×8×12."""
 
-    def __init__(self, sight: Sight, past: Past, hour: float, eased: frozenset[str]):
+    def __init__(self, sight: Measurement, past: Past, hour: float, eased: frozenset[str]):
         self.sight, self.past, self.eased = sight, past, eased
         apart = np.abs((past.hours - hour + 12) % 24 - 12)
         by_hour = np.flatnonzero(apart <= HOURS)

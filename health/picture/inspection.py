@@ -19,7 +19,7 @@ from health.picture.comparison import Past
 from health.picture.displacement import edges as edges_of
 from health.picture.displacement import shift_between
 from health.picture.judgement import decayed, judge
-from health.picture.measurement import Plane, Sight
+from health.picture.measurement import Measurement, Plane
 from health.picture.osd import Box
 from health.picture.view_pattern import Pattern
 from nvr.archive.reader import Keyframe
@@ -36,7 +36,7 @@ JPEG_WIDTH = 960
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class InspectionRequest:
     """What the worker is given. `hours` of the past's looks and `hour` of this one are local; `apart` seconds since `before`."""
 
     frames: Sequence[Keyframe]
@@ -60,7 +60,7 @@ class Question:
 
 
 @dataclass(slots=True)
-class Answer:
+class InspectionAnswer:
     found: dict[str, dict[str, float]] = field(default_factory=dict)
     untestable: set[str] = field(default_factory=set)
     figures: dict[str, float] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class Answer:
     size: tuple[int, int] | None = None  # of the picture, pixels
 
 
-def examine(q: Question) -> Answer:
+def inspect(q: InspectionRequest) -> InspectionAnswer:
     """Raises ProtocolError where the newest keyframe does not decode."""
     cv2.setNumThreads(1)
     frame = q.frames[-1]
@@ -83,7 +83,7 @@ def examine(q: Question) -> Answer:
     # The first days of a view belong to what it looks like: five days may know one kind of weather only.
     past = _past([*q.vectors, *q.anchors], [*q.hours, *q.anchor_hours], [measurement.plane(s) for s in q.scenes], q.pattern)
     verdict = judge(sight, past, q.hour, q.eased, q.learning, q.live)
-    answer = Answer(dict(verdict.found), set(verdict.untestable), learning=verdict.learning)
+    answer = InspectionAnswer(dict(verdict.found), set(verdict.untestable), learning=verdict.learning)
     if not answer.found and q.anchors:
         answer.found |= decayed(sight, early, q.hour, q.eased)
     answer.size = sight.size
@@ -106,7 +106,7 @@ def examine(q: Question) -> Answer:
     return answer
 
 
-def _marks(q: Question, picture: av.VideoFrame, answer: Answer) -> None:
+def _marks(q: InspectionRequest, picture: av.VideoFrame, answer: InspectionAnswer) -> None:
     if not q.marks or q.local is None or {"black", "no_signal"} & set(answer.found):
         answer.untestable |= {"mark_time", "mark_name"}
         return
@@ -123,7 +123,7 @@ def _past(
     return Past(measurement.unpacked([v for v, _ in usable]), np.array([h for _, h in usable], np.float32), scenes, pattern)
 
 
-def _frozen(q: Question, sight: Sight, answer: Answer) -> None:
+def _frozen(q: InspectionRequest, sight: Measurement, answer: InspectionAnswer) -> None:
     """Three ways to know (docs/health.md); where none can, it is unknown, not healthy."""
     still = _still_seconds(q.frames, sight)
     answer.figures["still_seconds"] = still
@@ -147,7 +147,7 @@ def _soft(thumb: Plane) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     return np.asarray(cv2.GaussianBlur(thumb, (0, 0), 1.0), np.float32)
 
 
-def _still_seconds(frames: Sequence[Keyframe], sight: Sight) -> float:
+def _still_seconds(frames: Sequence[Keyframe], sight: Measurement) -> float:
     """How far back the keyframes show the very same picture, seconds."""
     newest = frames[-1]
     candidates = [f for f in frames[:-1] if abs(len(f.data) - len(newest.data)) <= ALMOST * len(newest.data)]
@@ -163,7 +163,7 @@ def _same(a: Plane, b: Plane) -> bool:
     return float(np.mean(np.abs(a.astype(np.float32) - b))) <= STILL
 
 
-def _shaking(q: Question, sight: Sight, answer: Answer) -> None:
+def _shaking(q: InspectionRequest, sight: Measurement, answer: InspectionAnswer) -> None:
     """A camera that moved hangs still in its new place; one that shakes is somewhere else in every keyframe."""
     here, shifts = edges_of(sight.thumb), []
     for frame in q.frames[-5:-1]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from health.picture import displacement, measurement, structure
 from health.picture.comparison import ENOUGH, Compared, Past
-from health.picture.measurement import INDEX, Sight
+from health.picture.measurement import INDEX, Measurement
 from health.picture.structure import Cover, Structure, Unsharp
 
 LEARNING = 24  # accepted looks, below which only what needs no past is judged
@@ -62,7 +62,7 @@ _OF_THE_PAST = frozenset(FAMILIES) - {"no_signal", "black"}
 
 
 def judge(
-    sight: Sight, past: Past, hour: float, eased: frozenset[str] = frozenset(), learning: int = LEARNING,
+    sight: Measurement, past: Past, hour: float, eased: frozenset[str] = frozenset(), learning: int = LEARNING,
     live: frozenset[str] = frozenset(),
 ) -> Verdict:  # fmt: skip
     """`hour`: local hour of the day, 0…24. `eased`: families with an open fault, which is left at 70 % of what opened it.
@@ -95,7 +95,7 @@ def judge(
     return verdict
 
 
-def decayed(sight: Sight, anchor: Past, hour: float, eased: frozenset[str] = frozenset()) -> dict[str, dict[str, float]]:
+def decayed(sight: Measurement, anchor: Past, hour: float, eased: frozenset[str] = frozenset()) -> dict[str, dict[str, float]]:
     """Blur and dirt that came so slowly that the recent past knows them: against the first days of the view."""
     verdict = Verdict()
     if len(anchor.vectors) >= LEARNING:
@@ -105,7 +105,7 @@ def decayed(sight: Sight, anchor: Past, hour: float, eased: frozenset[str] = fro
     return verdict.found
 
 
-def _of_itself(sight: Sight, verdict: Verdict) -> None:
+def _of_itself(sight: Measurement, verdict: Verdict) -> None:
     """What needs no past: a field without anything in it, not even a sensor's noise."""
     spread = sight["p98"] - sight["p2"]
     coloured = sight["chroma"] > 20

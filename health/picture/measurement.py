@@ -52,7 +52,7 @@ _HANN = np.outer(np.hanning(TILE), np.hanning(TILE)).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Measurement:
     """One look. `vector` of SIZE figures (SCALARS, then cells, spectrum, rows, waves, colours); `thumb` luminance 90×160."""
 
     vector: Vector
@@ -106,7 +106,7 @@ def colours(vectors: Vector) -> Vector:
     return vectors[..., _COLOURS_AT:].reshape(*vectors.shape[:-1], 3, CELLS[1], CELLS[0])
 
 
-def look(frame: Keyframe) -> Sight:
+def look(frame: Keyframe) -> Measurement:
     """Decode and measure. Raises ProtocolError where it does not decode."""
     cv2.setNumThreads(1)
     return measure_frame(decoded(frame, quick=True))
@@ -129,7 +129,7 @@ def planes(picture: av.VideoFrame) -> tuple[Plane, Plane, Plane, bool]:
 _FULL = np.clip((np.arange(256) - 16) * 255 / 219, 0, 255).round().astype(np.uint8)
 
 
-def measure(y: Plane, u: Plane, v: Plane, *, full: bool = True, corrupt: bool = False) -> Sight:
+def measure(y: Plane, u: Plane, v: Plane, *, full: bool = True, corrupt: bool = False) -> Measurement:
     """`full`: luminance reaches from 0 to 255, else from 16 to 235."""
     small = _full(_smaller(y), full)
     vector = np.zeros(SIZE, np.float32)
@@ -156,7 +156,7 @@ def measure(y: Plane, u: Plane, v: Plane, *, full: bool = True, corrupt: bool = 
     vector[_WAVES_AT:_COLOURS_AT] = np.concatenate([_waves(small, 0), _waves(small, 1)])
     means = [cv2.resize(plane, CELLS, interpolation=cv2.INTER_AREA).astype(np.float32) for plane in (small, u, v)]
     vector[_COLOURS_AT:] = np.stack([means[0], means[1] - 128, means[2] - 128]).ravel()
-    return Sight(vector, _thumb(small), corrupt, (y.shape[1], y.shape[0]))
+    return Measurement(vector, _thumb(small), corrupt, (y.shape[1], y.shape[0]))
 
 
 def plane(thumb: bytes) -> Plane:
@@ -321,7 +321,7 @@ def _row_jumps(small: Plane) -> Vector:
     return np.asarray(jumps.reshape(ROWS, 2).max(1), np.float32)
 
 
-def measure_frame(picture: av.VideoFrame) -> Sight:
+def measure_frame(picture: av.VideoFrame) -> Measurement:
     """Of a decoded picture."""
     y, u, v, full = planes(picture)
     return measure(y, u, v, full=full, corrupt=bool(picture.is_corrupt))

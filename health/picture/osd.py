@@ -34,7 +34,7 @@ Glyph = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class OsdReading:
     """`digits` in order from the left with how surely each is one (0…1); `signs`: of any kind, as tall as the digits."""
 
     digits: str
@@ -56,7 +56,7 @@ def _span(start: float, extent: float, pixels: int) -> tuple[int, int]:
     return first, min(pixels, max(first + LEAST, round((start + extent) * pixels)))
 
 
-def read(cut: Plane) -> Reading:
+def read(cut: Plane) -> OsdReading:
     """Bright signs on whatever lies behind them, or dark ones, at two thresholds: whichever is read most surely."""
     return max((_read(ink) for ink in _inks(cut)), key=lambda r: (sum(r.sure), r.signs))
 
@@ -70,7 +70,7 @@ def _inks(cut: Plane) -> Iterator[Plane]:
     yield np.zeros_like(cut)
 
 
-def _read(ink: Plane) -> Reading:
+def _read(ink: Plane) -> OsdReading:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     boxes = [
         (int(x), int(top), int(w), int(h), i)
@@ -78,7 +78,7 @@ def _read(ink: Plane) -> Reading:
         if i and h >= 0.4 * TALL and w <= 1.1 * h and area >= 20
     ]
     if not boxes:
-        return Reading("", (), 0)
+        return OsdReading("", (), 0)
     usual = float(np.median([h for _, _, _, h, _ in boxes]))
     found, sure, signs = [], [], 0
     for x, top, w, h, i in sorted(boxes):
@@ -90,7 +90,7 @@ def _read(ink: Plane) -> Reading:
             found.append(digit)
             sure.append(score)
     del count
-    return Reading("".join(found), tuple(sure), signs)
+    return OsdReading("".join(found), tuple(sure), signs)
 
 
 def _digit(mask: Glyph) -> tuple[str, float]:
@@ -145,14 +145,14 @@ def _cropped(canvas: Plane) -> Glyph:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class OsdResult:
     """`found`: family → figures; `unknown`: families of which this picture says nothing."""
 
     found: dict[str, dict[str, float]]
     unknown: frozenset[str]
 
 
-def judge(y: Plane, marks: Mapping[str, Box], local: datetime) -> Told:
+def judge(y: Plane, marks: Mapping[str, Box], local: datetime) -> OsdResult:
     """`marks`: where the 'time' and the 'name' stand. `local`: what the time ought to be, local time of the camera's place."""
     found: dict[str, dict[str, float]] = {}
     unknown = {f"mark_{name}" for name in ("time", "name") if name not in marks}
@@ -168,7 +168,7 @@ def judge(y: Plane, marks: Mapping[str, Box], local: datetime) -> Told:
             unknown.add("mark_time")
         elif abs(offset) > TOLERANCE_SECONDS:
             found["mark_time"] = {"offset": offset}
-    return Told(found, frozenset(unknown))
+    return OsdResult(found, frozenset(unknown))
 
 
 def _bare(cut: Plane) -> bool:
@@ -177,7 +177,7 @@ def _bare(cut: Plane) -> bool:
     return bool(np.percentile(steep, 95) < BARE / 2 and np.percentile(steep, 99) < BARE)
 
 
-def _offset(reading: Reading, local: datetime) -> float | None:
+def _offset(reading: OsdReading, local: datetime) -> float | None:
     """Seconds by which the picture's time differs; None where it is not read for certain."""
     for seconds in _nearest_first():
         at = local + timedelta(seconds=seconds)

@@ -61,7 +61,9 @@ class RegisterCheck:
             query = select(Fault).where(Fault.family == FAMILY, fault_log.not_over(now)).order_by(Fault.id.desc()).limit(1)
             fault = await session.scalar(query)
             for _ in range(2):  # it is proved, not seen: the state machine takes no single look's word
-                fault, _step = fault_log.note(session, STATION, now, FAMILY, fault, figures, fault_log.Evidence(), 1.0)
+                fault, _step = fault_log.record_inspection(
+                    session, STATION, now, FAMILY, fault, figures, fault_log.Evidence(), 1.0
+                )
 
 
 def due_days(signed: set[str], now: datetime) -> set[str]:

@@ -21,7 +21,7 @@ from nvr.archive.timeline import GAP_MIN_US, JITTER_US, ArchiveLog, Cadence, Clo
 from nvr.clock.station_clock import StationClock
 from nvr.clock.wall_clock import PPM, WallClock
 from nvr.media import audio, fmp4, gop_index, iovec
-from nvr.media.depacketizer import Assembled, Counters
+from nvr.media.depacketizer import Counters, FragmentSamples
 from nvr.media.fmp4 import TIMESCALE
 from nvr.rtsp.sdp import AudioTrack
 from nvr.storage.disk_writer import FULL, SegmentFile
@@ -35,7 +35,7 @@ DISK_PAUSE_US = 10_000_000
 ODD_RATE = 50_000  # ppm; a camera's clock that is wrong by more is told
 SLEW_US = 50_000  # correction by the station's clock between two files
 
-LiveTap = Callable[[Assembled, Writing, bytes], None]
+LiveTap = Callable[[FragmentSamples, Writing, bytes], None]
 
 
 class SegmentSink:
@@ -69,7 +69,7 @@ class SegmentSink:
         self._cadence = Cadence()
         self._origin: int | None = None
         self._told_rate = False
-        self._held: tuple[Assembled, int] | None = None  # a run of which only the next one says where it lies
+        self._held: tuple[FragmentSamples, int] | None = None  # a run of which only the next one says where it lies
         self._arrival_us = 0
         self._lost_until = 0  # lost packets, up to the newest run
         self._last_start = 0  # µs UTC, of the newest file
@@ -149,7 +149,7 @@ class SegmentSink:
         if step is not None and self._stepped is not None:
             self._stepped(step)
 
-    def fragment(self, run: Assembled, arrival_us: int) -> None:
+    def fragment(self, run: FragmentSamples, arrival_us: int) -> None:
         """Take a run of pictures that had all arrived at `arrival_us` (µs of the station's steady time)."""
         paused, self._arrival_us = arrival_us - self._arrival_us > PAUSE_US, arrival_us
         if self._held is not None:
@@ -169,7 +169,7 @@ class SegmentSink:
             self.clock.resolve((_newest(run), arrival_us), following)
         self._place(run, arrival_us)
 
-    def _place(self, run: Assembled, arrival_us: int) -> None:
+    def _place(self, run: FragmentSamples, arrival_us: int) -> None:
         """From media time to the station's, and into a file."""
         if run.broken:
             self._close(slew=False)
@@ -193,7 +193,7 @@ class SegmentSink:
                 return
         self._write(segment, run)
 
-    def _join(self, segment: Writing, run: Assembled) -> int:
+    def _join(self, segment: Writing, run: FragmentSamples) -> int:
         """Let what was written last until the run begins, but for pictures that are missing; returns how much of
         them is missing before the run."""
         before = 0
@@ -209,7 +209,7 @@ class SegmentSink:
         gop.duration_us = (segment.end - segment.base) * 100 // 9 - gop.time_us
         return before
 
-    def _write(self, segment: Writing, run: Assembled) -> None:
+    def _write(self, segment: Writing, run: FragmentSamples) -> None:
         head = fmp4.moof(segment.fragments + 1, run.time - segment.base, run.durations, run.sizes, run.key, run.offsets)
         if not segment.disk.writer.append(segment.file, head, *run.parts, size=len(head) + sum(run.sizes)):
             self._disk_behind(segment)
@@ -218,7 +218,7 @@ class SegmentSink:
         if self.live is not None:
             self.live(run, segment, head)
 
-    def _index(self, segment: Writing, run: Assembled) -> None:
+    def _index(self, segment: Writing, run: FragmentSamples) -> None:
         self.recorded += sum(run.durations)
         segment.end = run.time + sum(run.durations)
         segment.newest = segment.end - run.durations[-1]
@@ -244,12 +244,12 @@ class SegmentSink:
             segment.sound_end = time + sum(run.durations)
             segment.gops[-1].size = segment.file.size - segment.gops[-1].offset
 
-    def _must_rotate(self, segment: Writing, run: Assembled) -> bool:
+    def _must_rotate(self, segment: Writing, run: FragmentSamples) -> bool:
         limit = self._first_seconds if self._rotations == 0 else self._seconds
         long_enough = run.time - segment.base >= limit * TIMESCALE - TIMESCALE // 10
         return long_enough or run.video != segment.video or segment.file.error is not None or not segment.disk.usable
 
-    def _open(self, run: Assembled, arrival_us: int) -> Writing | None:
+    def _open(self, run: FragmentSamples, arrival_us: int) -> Writing | None:
         disk = self._volumes.place(self.stream, self._disk)
         if disk is None:
             self._blocked_until_us = arrival_us + DISK_PAUSE_US // 10
@@ -291,7 +291,7 @@ class SegmentSink:
         self._archive.opened(fact)
         return self.segment
 
-    def _cause_of_hole(self, run: Assembled, before: int) -> str:
+    def _cause_of_hole(self, run: FragmentSamples, before: int) -> str:
         """Why pictures are missing before picture `before` of the run: were packets lost there? Where the engine cannot tell the
         place, what was lost since the run before it counts."""
         lost = run.losses.get(before, 0) if run.losses is not None else self._counters.lost_packets - self._lost_until
@@ -377,7 +377,7 @@ class SegmentSink:
         self.timeline.start_gap(cause, detail, covered_until)
 
 
-def _newest(run: Assembled) -> int:
+def _newest(run: FragmentSamples) -> int:
     """Media time of a run's last picture."""
     return run.time + sum(run.durations) - run.durations[-1]
 

@@ -17,7 +17,7 @@ from nvr.archive.segment_writer import SegmentSink
 from nvr.archive.timeline import ArchiveLog
 from nvr.clock.wall_clock import KnownTimes
 from nvr.media import iovec
-from nvr.media.depacketizer import Assembled, Counters
+from nvr.media.depacketizer import Counters, FragmentSamples
 from nvr.storage.volumes import VolumeSet
 
 SQUEEZED = 45  # 1/90,000 s that a picture before the gap lasts; ffmpeg calls less a fault of the time stamps
@@ -61,10 +61,10 @@ class Filling:
         # Stream time is wall time in 1/90,000 s.
         self._start, self._end = -(-start_us * 9 // 100), end_us * 9 // 100
         self._offset_us = offset_us
-        self._held: list[Assembled] = []
+        self._held: list[FragmentSamples] = []
         self._placed = self._start - SQUEEZED  # the last picture's time
 
-    def take(self, run: Assembled, camera_us: int) -> bool:
+    def take(self, run: FragmentSamples, camera_us: int) -> bool:
         """A run whose first picture the camera took at `camera_us`; False when the end is reached."""
         begin = (camera_us - self._offset_us) * 9 // 100
         times = list(accumulate(run.durations, initial=begin))
@@ -89,14 +89,14 @@ class Filling:
         self._held = []
         self._sink.end_session()
 
-    def _hold(self, run: Assembled) -> None:
+    def _hold(self, run: FragmentSamples) -> None:
         """Keep the GOP that may reach into the gap."""
         if run.key or sum(sum(r.sizes) for r in self._held) > MAX_HELD:
             self._held = []
         if run.key or self._held:
             self._held.append(run)
 
-    def _write(self, run: Assembled) -> None:
+    def _write(self, run: FragmentSamples) -> None:
         times = list(accumulate(run.durations, initial=run.time))
         for i, t in enumerate(times):
             self._placed = times[i] = max(t, self._placed + (SQUEEZED if t < self._start else 1))
@@ -118,7 +118,7 @@ class Filling:
         return self._log.bytes
 
 
-def _first(run: Assembled, count: int) -> Assembled:
+def _first(run: FragmentSamples, count: int) -> FragmentSamples:
     """The first pictures of a run."""
     sizes = run.sizes[:count]
     data = iovec.joined(run.parts)[: sum(sizes)]

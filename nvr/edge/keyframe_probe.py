@@ -12,11 +12,11 @@ from itertools import accumulate
 
 from core.clock import Clock, to_microseconds
 from core.errors import CameraUnreachable, StreamStalled
-from core.network.connect_limiter import ConnectionBudget
+from core.network.connect_limiter import ConnectLimiter
 from core.network.error_text import reason
 from nvr.archive.reader import Keyframe
 from nvr.media import gradual_refresh
-from nvr.media.depacketizer import Assembled, Counters, UnitAssembler
+from nvr.media.depacketizer import Counters, Depacketizer, FragmentSamples
 from nvr.media.iovec import joined
 from nvr.media.rtp import RtpReceiver, probe_of
 from nvr.media.start_points import RECOVERY
@@ -30,12 +30,10 @@ POINT_SECONDS = 3.0  # without a keyframe, after which a recovery point will do 
 PAUSE_SECONDS = 0.5  # nothing for this long: the keyframe that came is whole
 
 
-class Visitor:
+class KeyframeProbe:
     """At most `at_once` cameras are visited at a time; `answer` seconds until it plays, `seconds` for the whole of a visit."""
 
-    def __init__(
-        self, clock: Clock, budget: ConnectionBudget, *, at_once: int = 128, answer: float = 6.0, seconds: float = 8.0
-    ):
+    def __init__(self, clock: Clock, budget: ConnectLimiter, *, at_once: int = 128, answer: float = 6.0, seconds: float = 8.0):
         self._clock = clock
         self._budget = budget
         self._slots = asyncio.Semaphore(at_once)
@@ -60,9 +58,9 @@ class Visitor:
                 raise CameraUnreachable(f"no answer within {self._answer:g} s") from e
 
     async def _first(self, session: RtspSession, stream: str) -> Keyframe:
-        found: list[Assembled] = []
+        found: list[FragmentSamples] = []
         track, buffer, came = session.track, bytearray(session.early), 0
-        assembler = UnitAssembler(track.codec, track.parameter_sets, Counters(), found.append)
+        assembler = Depacketizer(track.codec, track.parameter_sets, Counters(), found.append)
         receiver = RtpReceiver(assembler, track.payload_type, probe_of(track))
         began, picture = self._clock.monotonic(), _Picture()
         while True:
@@ -87,7 +85,7 @@ class Visitor:
             buffer += data
 
 
-def _samples_of(run: Assembled) -> list[bytes]:
+def _samples_of(run: FragmentSamples) -> list[bytes]:
     data, ends = joined(run.parts), list(accumulate(run.sizes))
     return [data[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 

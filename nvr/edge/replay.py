@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from core.clock import SECOND, Clock
 from core.errors import CameraUnreachable
 from core.network.error_text import reason
-from nvr.media.depacketizer import Assembled, Counters, UnitAssembler
+from nvr.media.depacketizer import Counters, Depacketizer, FragmentSamples
 from nvr.media.rtcp import ntp_us
 from nvr.media.rtp import RtpReceiver, probe_of
 from nvr.rtsp.client import RtspSession
@@ -39,7 +39,7 @@ USUAL_STEPS = 16  # pictures of which the usual distance is learnt
 _EXTENSION = 0xABAC
 _CLEAN_POINT, _DISCONTINUITY = 0x80, 0x20  # bits C and D of the extension
 
-Take = Callable[[Assembled, int], bool]
+Take = Callable[[FragmentSamples, int], bool]
 
 
 class CardReader:
@@ -58,7 +58,7 @@ class CardReader:
         self._wanted = True
         self.counters = Counters()
         track = session.track
-        self._assembler = UnitAssembler(track.codec, track.parameter_sets, self.counters, self._emit, track.clock_rate)
+        self._assembler = Depacketizer(track.codec, track.parameter_sets, self.counters, self._emit, track.clock_rate)
         self._receiver = RtpReceiver(self._assembler, track.payload_type, probe_of(track))
 
     async def read(self, bits_per_second: float, go_on: Callable[[], bool]) -> bool:
@@ -111,7 +111,7 @@ class CardReader:
         except (TimeoutError, OSError):
             log.debug("a keep-alive could not be sent")
 
-    def _emit(self, run: Assembled) -> None:
+    def _emit(self, run: FragmentSamples) -> None:
         if self._wanted and self._reference is not None:
             ts, taken = self._reference
             self._wanted = self._take(run, taken + (run.time - self._assembler.unwrapped(ts)) * 100 // 9)

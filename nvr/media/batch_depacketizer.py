@@ -25,8 +25,8 @@ import numpy.typing as npt
 from core.errors import ProtocolError
 from nvr.media import nal_columns
 from nvr.media.arena import HEAD, Arena
-from nvr.media.depacketizer import UnitAssembler
-from nvr.media.iovec import Pieces, Table
+from nvr.media.depacketizer import Depacketizer
+from nvr.media.iovec import IoVec, IoVecTable
 from nvr.media.nal_units import START_CODE, is_sound_sei, slice_pps_id
 from nvr.media.picture_times import MAX_JUMP
 from nvr.media.work_budget import lockstep_shares
@@ -49,7 +49,7 @@ _COLUMNS = (
 class Region:
     """One camera's bytes in the arena and where its media are to be found."""
 
-    assembler: UnitAssembler
+    assembler: Depacketizer
     begin: int
     end: int
     channel: int
@@ -70,7 +70,7 @@ class Region:
         return b"".join(view[begin:end] for begin, end in zip(begins, ends, strict=True))
 
 
-def take_apart(arena: Arena, regions: list[Region]) -> None:
+def depacketize(arena: Arena, regions: list[Region]) -> None:
     """Hand the whole pictures in each region to its assembler; sets `used`, `others`, `between` and `seconds`.
 
     `used` is -1 where nothing was taken because the region needs the other way; bytes from `used` on belong
@@ -395,7 +395,7 @@ class _Packets:
 class _Columns:
     """Slices of payload, and pictures as Python lists."""
 
-    table: Table  # of the slices
+    table: IoVecTable  # of the slices
     slice_at: list[int]  # of each picture, its first slice; one more at the end
     packet_at: list[int]  # of each picture, its first packet; one more at the end
     seq: list[int]  # of each picture, its last packet's
@@ -412,7 +412,7 @@ class _Columns:
             stop = last
             if True in self.keys[start + 1 : last]:
                 stop = self.keys.index(True, start + 1, last)
-            pieces = Pieces(arena.view, arena.base, self.table[self.slice_at[start] : self.slice_at[stop]])
+            pieces = IoVec(arena.view, arena.base, self.table[self.slice_at[start] : self.slice_at[stop]])
             region.assembler.extend(
                 self.ts[start:stop], self.steps[start:stop], self.sizes[start:stop], self.keys[start], pieces,
                 self.packet_at[stop] - self.packet_at[start], (self.seq[stop - 1] + 1) & 0xFFFF,

@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 from operator import sub
 
 from core.errors import ProtocolError
-from nvr.media.iovec import Part, Pieces
+from nvr.media.iovec import IoVec, Part
 from nvr.media.packet_numbers import BEFORE, UNKNOWN, PacketNumbers
 from nvr.media.parameter_set_store import ParameterSetStore
 from nvr.media.parameter_sets import VideoFormat
 from nvr.media.picture_builder import Picture, PictureBuilder
 from nvr.media.picture_times import CLOCK, MAX_REORDER, PictureTimes
-from nvr.media.rtp_payload import Depacketizer
+from nvr.media.rtp_payload import PayloadParser
 
 SILENT_FLUSHES = 1  # without a byte, after which a picture counts as complete whose newest packet has the marker
 MAX_KEYS_WITHOUT_SETS = 3  # keyframes whose parameter sets nobody sent
@@ -50,7 +50,7 @@ class Counters:
 
 
 @dataclass(slots=True)
-class Assembled:
+class FragmentSamples:
     """A run of access units that becomes one fragment. Times in 90 kHz, counted on without wrapping."""
 
     video: VideoFormat
@@ -75,7 +75,7 @@ class _Pending:
     losses: dict[int, int] = field(default_factory=dict)
 
 
-class UnitAssembler:
+class Depacketizer:
     """One track of one session. `emit` is called with each finished fragment."""
 
     def __init__(
@@ -83,11 +83,11 @@ class UnitAssembler:
         codec: str,
         sets: list[bytes],
         counters: Counters,
-        emit: Callable[[Assembled], None],
+        emit: Callable[[FragmentSamples], None],
         clock_rate: int = CLOCK,
     ):
         self._emit = emit
-        self._depacketizer = Depacketizer(codec)
+        self._depacketizer = PayloadParser(codec)
         self._builder = PictureBuilder(codec, ParameterSetStore(codec, sets), self._picture)
         self.counters = counters
         self.times = PictureTimes(clock_rate)
@@ -251,7 +251,7 @@ class UnitAssembler:
         if min(durations) <= 0:
             durations = [max(d, 1) for d in durations]
         offsets = pending.offsets if self.times.reordered else []
-        fragment = Assembled(
+        fragment = FragmentSamples(
             video, times[0], durations, pending.sizes, offsets, pending.parts, pending.key, self._broken, pending.losses
         )
         self._broken = False
@@ -381,7 +381,7 @@ class UnitAssembler:
         return self.times.ts
 
     def extend(
-        self, times: list[int], steps: list[int], sizes: list[int], key: bool, pieces: Pieces, packets: int, next_seq: int
+        self, times: list[int], steps: list[int], sizes: list[int], key: bool, pieces: IoVec, packets: int, next_seq: int
     ) -> None:
         """Whole pictures in order: their RTP timestamps, each one's distance from the one before it, their sizes,
         whether the first is a keyframe (no other is), and their bytes. Only while `between_pictures`; no timestamp

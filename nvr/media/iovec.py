@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-MOST = 1024  # IOV_MAX
-Table = npt.NDArray[np.uint64]  # n × 2: address, length
+IOV_MAX = 1024  # IOV_MAX
+IoVecTable = npt.NDArray[np.uint64]  # n × 2: address, length
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _writev = _libc.writev
@@ -24,12 +24,12 @@ _writev.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
 _writev.restype = ctypes.c_ssize_t
 
 
-class Pieces:
+class IoVec:
     """Slices of a buffer, by their addresses. Good for as long as the buffer keeps its bytes."""
 
     __slots__ = ("_base", "_buffer", "table")
 
-    def __init__(self, buffer: memoryview, base: int, table: Table):
+    def __init__(self, buffer: memoryview, base: int, table: IoVecTable):
         self._buffer = buffer
         self._base = base  # address of the buffer's first byte
         self.table = table
@@ -39,7 +39,7 @@ class Pieces:
         return b"".join(buffer[a - base : a - base + n] for a, n in self.table.tolist())
 
 
-Part = bytes | bytearray | memoryview | Pieces
+Part = bytes | bytearray | memoryview | IoVec
 
 
 def address_of(buffer: Any) -> int:
@@ -50,15 +50,15 @@ def address_of(buffer: Any) -> int:
 
 def joined(parts: Sequence[Part]) -> bytes:
     """A copy of all bytes in order."""
-    return b"".join(p.joined() if isinstance(p, Pieces) else p for p in parts)
+    return b"".join(p.joined() if isinstance(p, IoVec) else p for p in parts)
 
 
 def write(descriptor: int, parts: Sequence[Part]) -> int:
     """Write the parts in order; returns how many bytes the file took. Raises OSError."""
     table = _table(parts)
     at, done = table.__array_interface__["data"][0], 0
-    for first in range(0, len(table), MOST):
-        count = min(MOST, len(table) - first)
+    for first in range(0, len(table), IOV_MAX):
+        count = min(IOV_MAX, len(table) - first)
         taken = _writev(descriptor, at + 16 * first, count)
         if taken < 0:
             if done:
@@ -66,16 +66,16 @@ def write(descriptor: int, parts: Sequence[Part]) -> int:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
         done += taken
-        if len(table) > MOST and taken < int(table[first : first + count, 1].sum()):
+        if len(table) > IOV_MAX and taken < int(table[first : first + count, 1].sum()):
             break
     return done
 
 
-def _table(parts: Sequence[Part]) -> Table:
-    table = np.empty((sum(len(p.table) if isinstance(p, Pieces) else 1 for p in parts), 2), np.uint64)
+def _table(parts: Sequence[Part]) -> IoVecTable:
+    table = np.empty((sum(len(p.table) if isinstance(p, IoVec) else 1 for p in parts), 2), np.uint64)
     row = 0
     for part in parts:
-        if isinstance(part, Pieces):
+        if isinstance(part, IoVec):
             table[row : row + len(part.table)] = part.table
             row += len(part.table)
         elif len(part):

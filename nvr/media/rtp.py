@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from core.errors import ProtocolError
-from nvr.media.depacketizer import Counters, UnitAssembler
+from nvr.media.depacketizer import Counters, Depacketizer
 from nvr.media.picture_times import CLOCK
 from nvr.media.ssrc import Bounds, Candidate, Evidence, SourceChoice
 from nvr.rtsp.sdp import VideoTrack
@@ -40,15 +40,15 @@ def payload_bounds(buffer: Any, start: int, end: int) -> tuple[int, int]:
     return at, max(at, end)
 
 
-def probe_of(track: VideoTrack) -> Callable[[], UnitAssembler]:
+def probe_of(track: VideoTrack) -> Callable[[], Depacketizer]:
     """Makes assemblers that only tell whether packets make pictures."""
-    return lambda: UnitAssembler(track.codec, track.parameter_sets, Counters(), lambda _: None)
+    return lambda: Depacketizer(track.codec, track.parameter_sets, Counters(), lambda _: None)
 
 
 class Probe:
     """Tells whether another source's packets make pictures, while none of ours did: which gives a keyframe first?"""
 
-    def __init__(self, assembler: UnitAssembler):
+    def __init__(self, assembler: Depacketizer):
         self._assembler = assembler
         self._hopeless = False
 
@@ -74,7 +74,7 @@ class RtpReceiver:
     """Hands the packets of one track to its assembler. `probe` makes assemblers whose pictures nobody wants; `stated` is the
     SSRC that the camera announced, -1: none."""
 
-    def __init__(self, assembler: UnitAssembler, payload_type: int, probe: Callable[[], UnitAssembler], stated: int = -1):
+    def __init__(self, assembler: Depacketizer, payload_type: int, probe: Callable[[], Depacketizer], stated: int = -1):
         self._assembler = assembler
         self._counters = assembler.counters
         self._payload_type = payload_type

@@ -19,7 +19,7 @@ _SMALL = (Role.SEI, Role.TRAILER, Role.FILLER)
 _NONE: list[Unit] = []  # what most packets complete; nobody changes it
 
 
-class Depacketizer:
+class PayloadParser:
     """One track. Payloads come in order; `interrupt` says that packets are missing before the next one."""
 
     def __init__(self, codec: str):

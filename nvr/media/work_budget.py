@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 HELD_BACK = "its packets take more CPU than a camera may have; it is read less often"  # what its status says
-SHARE = 0.1  # of one CPU
-SAVED = 0.5  # that may be saved up: a burst after a pause
-OWED = 0.3  # at most: a pause of 3 s is no silence yet
-STINT = 0.05  # for one reading
-ROOM = 512 * 1024  # bytes of one camera at once
-MIN_ROOM = 16 * 1024
-FIRST_ROOM = 64 * 1024  # for the first reading, of which nothing is known; twice as much for each that follows
-MEASURABLE = 0.002  # a shorter reading says little
+CPU_SHARE = 0.1  # of one CPU
+MAX_CREDIT_S = 0.5  # that may be saved up: a burst after a pause
+MAX_DEBT_S = 0.3  # at most: a pause of 3 s is no silence yet
+MAX_READING_S = 0.05  # for one reading
+READ_BYTES = 512 * 1024  # bytes of one camera at once
+MIN_READ_BYTES = 16 * 1024
+FIRST_READ_BYTES = 64 * 1024  # for the first reading, of which nothing is known; twice as much for each that follows
+MIN_MEASURED_S = 0.002  # a shorter reading says little
 
 
 class WorkBudget:
@@ -29,25 +29,25 @@ class WorkBudget:
 
     def __init__(self, now: float):
         self._at = now
-        self._left = SAVED
+        self._left = MAX_CREDIT_S
         self._cost = 0.0  # of a byte
-        self._most = FIRST_ROOM
+        self._most = FIRST_READ_BYTES
 
     def is_open(self, now: float) -> bool:
         """The stream may be read."""
-        self._left = min(SAVED, self._left + SHARE * max(0.0, now - self._at))
+        self._left = min(MAX_CREDIT_S, self._left + CPU_SHARE * max(0.0, now - self._at))
         self._at = now
         return self._left > 0
 
     def charge(self, seconds: float) -> None:
         """So much was done for it, whatever its bytes cost."""
-        self._left = max(-OWED, self._left - seconds)
+        self._left = max(-MAX_DEBT_S, self._left - seconds)
 
     def spent(self, seconds: float, size: int) -> None:
         """So many bytes took so long."""
         self.charge(seconds)
-        self._most = min(ROOM, 2 * self._most)
-        if size > 0 and seconds >= MEASURABLE:
+        self._most = min(READ_BYTES, 2 * self._most)
+        if size > 0 and seconds >= MIN_MEASURED_S:
             self._cost = max(seconds / size, self._cost * 0.9)
         elif self._cost:
             self._cost *= 0.98
@@ -55,7 +55,7 @@ class WorkBudget:
     @property
     def room(self) -> int:
         """Bytes that may be read at once."""
-        return self._most if self._cost * self._most <= STINT else max(MIN_ROOM, int(STINT / self._cost))
+        return self._most if self._cost * self._most <= MAX_READING_S else max(MIN_READ_BYTES, int(MAX_READING_S / self._cost))
 
 
 def lockstep_shares(frames: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

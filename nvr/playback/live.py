@@ -25,7 +25,7 @@ from core.secrets import create_private
 from core.tasks import first_of
 from nvr.archive.open_segment import Writing
 from nvr.media import fmp4, iovec
-from nvr.media.depacketizer import Assembled
+from nvr.media.depacketizer import FragmentSamples
 from nvr.media.fmp4 import TIMESCALE
 from nvr.recorder.recorder import Recorder
 
@@ -47,7 +47,7 @@ class Viewer:
             self.queue.get_nowait()
         self.queue.put_nowait(None)
 
-    def offer(self, run: Assembled, segment: Writing, head: bytes) -> None:
+    def offer(self, run: FragmentSamples, segment: Writing, head: bytes) -> None:
         """Queue a fragment, or drop it where the viewer is too slow."""
         if self.waiting_for_key and not run.key:
             self.dropped += 1
@@ -133,7 +133,7 @@ class LiveHub:
             del self._viewers[stream]
             self._recorder.tap(stream, None)
 
-    def _offer(self, stream: str, run: Assembled, segment: Writing, head: bytes) -> None:
+    def _offer(self, stream: str, run: FragmentSamples, segment: Writing, head: bytes) -> None:
         for viewer in self._viewers.get(stream, ()):
             viewer.offer(run, segment, head)
 

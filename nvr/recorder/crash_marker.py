@@ -21,7 +21,7 @@ SIZE = 128
 _NAME_AT = 8
 _NAME_SIZE = SIZE - _NAME_AT
 _TIME = struct.Struct("<d")
-SEVERAL = "*"  # the bytes of many cameras at once
+MANY_STREAMS = "*"  # the bytes of many cameras at once
 _NOBODY = bytes(_NAME_SIZE)
 
 
@@ -35,7 +35,7 @@ def tag(stream: str) -> bytes:
     return stream.encode()[:_NAME_SIZE].ljust(_NAME_SIZE, b"\0")
 
 
-class BlackBox:
+class CrashMarker:
     """Opened by the recorder; `left` is whose bytes its predecessor died over: a stream, SEVERAL, or empty."""
 
     def __init__(self, path: Path):

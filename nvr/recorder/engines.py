@@ -15,7 +15,7 @@ from nvr.archive.segment_writer import SegmentSink
 from nvr.engine_choice import FFMPEG, NATIVE, EngineChoice, weight
 from nvr.media.depacketizer import Counters
 from nvr.media.fmp4 import TIMESCALE
-from nvr.recorder.poll_loop import NativeEngine, Ticker
+from nvr.recorder.poll_loop import NativeEngine, PollLoop
 from nvr.storage.volumes import VolumeSet
 from nvr.streams import StreamSpec, StreamState
 
@@ -37,7 +37,7 @@ class Engine(Protocol):
 
 class Engines:
     def __init__(
-        self, settings: RecorderSettings, ticker: Ticker, volumes: VolumeSet, archive: ArchiveDatabase, clock: Clock,
+        self, settings: RecorderSettings, ticker: PollLoop, volumes: VolumeSet, archive: ArchiveDatabase, clock: Clock,
         ask_keyframe: Callable[[str], object],
     ):  # fmt: skip
         """`ask_keyframe` hears which stream waits for a keyframe."""

@@ -37,7 +37,7 @@ from nvr.clock.station_clock import StationClock
 from nvr.media import moov
 from nvr.media.audio import TRACK, AudioRun
 from nvr.media.boxes import BoxReader
-from nvr.media.depacketizer import Assembled, Counters
+from nvr.media.depacketizer import Counters, FragmentSamples
 from nvr.media.fmp4 import TIMESCALE, Sample, parse_moof, track_of
 from nvr.media.parameter_sets import VideoFormat
 from nvr.recorder.ffmpeg_errors import FfmpegErrors
@@ -140,7 +140,7 @@ class FfmpegEngine:
         is_udp = declared in ("udp", "multicast") or (not declared and (learnt.transport == "udp" or declined))
         learnt.way = f"over {'UDP multicast' if declared == 'multicast' else 'UDP'}" if is_udp else ""
 
-    def take(self, run: Assembled, arrival_us: int, sink: SegmentSink) -> None:
+    def take(self, run: FragmentSamples, arrival_us: int, sink: SegmentSink) -> None:
         sink.fragment(run, arrival_us)
         self._after_fragment()
 
@@ -298,7 +298,7 @@ class _Session:
             at = self._sink.wall_us(self._engine.now_us())
             self._sink.start_gap(NO_KEYFRAME, "pictures arrive, and no keyframe among them yet", at)
 
-    def _hand_on(self, runs: list[tuple[Assembled, int]]) -> None:
+    def _hand_on(self, runs: list[tuple[FragmentSamples, int]]) -> None:
         for run, arrival_us in runs:
             self._engine.take(run, arrival_us, self._sink)
         if not self._start.is_live or not runs:
@@ -322,9 +322,9 @@ def _may_be_the_transport(error: CameraError, errors: FfmpegErrors) -> bool:
     return isinstance(error, (ProtocolError, StreamStalled)) or bool(errors.refused and errors.refused[0] == "SETUP")
 
 
-def _run(video: VideoFormat, time: int, samples: list[Sample], body: bytes) -> Assembled:
+def _run(video: VideoFormat, time: int, samples: list[Sample], body: bytes) -> FragmentSamples:
     offsets = [s.composition_offset for s in samples]
-    return Assembled(
+    return FragmentSamples(
         video,
         time,
         [s.duration for s in samples],

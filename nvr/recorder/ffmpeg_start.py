@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nvr.media.depacketizer import Assembled
+from nvr.media.depacketizer import FragmentSamples
 
 MAX_HELD_US = 5_000_000
 MAX_HELD_BYTES = 32_000_000
@@ -12,10 +12,10 @@ class StartBuffer:
     """Holds the first runs until they come as fast as they were taken; then their arrival is known."""
 
     def __init__(self) -> None:
-        self._held: list[tuple[Assembled, int]] = []
+        self._held: list[tuple[FragmentSamples, int]] = []
         self.is_live = False
 
-    def take(self, run: Assembled, arrival_us: int) -> list[tuple[Assembled, int]]:
+    def take(self, run: FragmentSamples, arrival_us: int) -> list[tuple[FragmentSamples, int]]:
         """(run, its arrival in µs) of every run that may be recorded now."""
         if self.is_live:
             return [(run, arrival_us)]
@@ -29,7 +29,7 @@ class StartBuffer:
             return self.release()
         return []
 
-    def release(self) -> list[tuple[Assembled, int]]:
+    def release(self) -> list[tuple[FragmentSamples, int]]:
         """What is held; the newest came last, the others before it by their distance."""
         held, self._held, self.is_live = self._held, [], True
         if not held:
@@ -38,5 +38,5 @@ class StartBuffer:
         return [(run, arrival_us - (_newest(last) - _newest(run)) * 100 // 9) for run, _ in held]
 
 
-def _newest(run: Assembled) -> int:
+def _newest(run: FragmentSamples) -> int:
     return run.time + sum(run.durations) - run.durations[-1]

@@ -16,12 +16,12 @@ from nvr.media.arena import Arena
 from nvr.media.audio import AudioAssembler
 from nvr.media.audio_packets import SoundReceiver
 from nvr.media.batch_depacketizer import Region
-from nvr.media.depacketizer import Assembled, Counters, UnitAssembler
+from nvr.media.depacketizer import Counters, Depacketizer, FragmentSamples
 from nvr.media.packet_numbers import NOT_LOOKED_AT
 from nvr.media.reception import Reception
 from nvr.media.rtp import RtpReceiver, probe_of
 from nvr.media.start_points import StartPoints
-from nvr.media.work_budget import HELD_BACK, ROOM, WorkBudget
+from nvr.media.work_budget import HELD_BACK, READ_BYTES, WorkBudget
 from nvr.recorder import crash_marker
 from nvr.recorder.silence import SilenceMemory
 from nvr.recorder.watchdog import FIRST_REQUEST_S, Watchdog
@@ -33,9 +33,9 @@ from nvr.streams import NO_KEYFRAME, PACKET_LOSS
 
 log = logging.getLogger(__name__)
 
-MAX_LEFTOVER = ROOM - 65_536
+MAX_LEFTOVER = READ_BYTES - 65_536
 LOST_BEFORE_DOUBT = 16  # packets of a session, before it is looked whether other channels used their numbers
-MAX_HALF = ROOM // 2  # bytes of a picture that wait for its end
+MAX_HALF = READ_BYTES // 2  # bytes of a picture that wait for its end
 REPORT_SECONDS = 8.0
 _FRAME = struct.Struct(">cBH")  # $, channel, length
 
@@ -55,7 +55,7 @@ class NativeSession:
         self._leftover = b""
         self.socket = CameraSocket(rtsp.sock, rtsp.early)
         track = rtsp.track
-        self._assembler = UnitAssembler(track.codec, track.parameter_sets, counters, self._emit, track.clock_rate)
+        self._assembler = Depacketizer(track.codec, track.parameter_sets, counters, self._emit, track.clock_rate)
         self._receiver = RtpReceiver(self._assembler, track.payload_type, probe_of(track), rtsp.ssrc)
         self._audio = AudioAssembler(rtsp.audio) if rtsp.audio else None
         self._sound = SoundReceiver(self._audio, counters, rtsp.audio_ssrc) if self._audio else None
@@ -78,7 +78,7 @@ class NativeSession:
         self._ssrc = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def _emit(self, run: Assembled) -> None:
+    def _emit(self, run: FragmentSamples) -> None:
         self._sink.fragment(run, self.arrival_us)
 
     def receive(self, view: memoryview, at: int, room: int) -> int:
@@ -103,7 +103,7 @@ class NativeSession:
     @property
     def room(self) -> int:
         """Bytes that may be read at once, with what was left."""
-        return min(ROOM, len(self._leftover) + self.budget.room)
+        return min(READ_BYTES, len(self._leftover) + self.budget.room)
 
     def align(self, arena: Arena, begin: int, end: int) -> int:
         """Read packet by packet up to where nvr.media.batch_depacketizer can go on; returns where that is."""

@@ -18,11 +18,11 @@ from core.errors import MinwangError, ProtocolError
 from nvr.archive.segment_writer import SegmentSink
 from nvr.clock.station_clock import StationClock
 from nvr.media.arena import Arena, ArenaPool
-from nvr.media.batch_depacketizer import Region, take_apart
+from nvr.media.batch_depacketizer import Region, depacketize
 from nvr.media.depacketizer import Counters
-from nvr.media.work_budget import ROOM, WorkBudget
+from nvr.media.work_budget import READ_BYTES, WorkBudget
 from nvr.recorder import crash_marker
-from nvr.recorder.crash_marker import BlackBox
+from nvr.recorder.crash_marker import CrashMarker
 from nvr.recorder.native_session import NativeSession as NativeSession
 from nvr.recorder.silence import SilenceMemory
 from nvr.rtsp.client import open_session
@@ -30,24 +30,24 @@ from nvr.streams import StreamSpec
 
 log = logging.getLogger(__name__)
 
-TICK = 0.2
-GROUP = 256  # cameras taken apart at once, at most
-FEW = 25  # a small recorder's cameras are spread over the ticks by so many
-ARENA = 32 * 1024 * 1024
-ROUNDS = 4  # how often a socket that fills its room is read again in one tick
-_SEVERAL = crash_marker.tag(crash_marker.SEVERAL)
+POLL_INTERVAL_S = 0.2
+BATCH_CAMERAS = 256  # cameras taken apart at once, at most
+SPREAD_BELOW = 25  # a small recorder's cameras are spread over the ticks by so many
+ARENA_BYTES = 32 * 1024 * 1024
+MAX_READS = 4  # how often a socket that fills its room is read again in one tick
+_SEVERAL = crash_marker.tag(crash_marker.MANY_STREAMS)
 
 
-class Ticker:
+class PollLoop:
     """Runs all native sessions of a worker."""
 
     def __init__(self, clock: Clock, submit: Callable[[ArenaPool, list[Arena]], None]):
         self.station = StationClock(clock)
-        self.box: BlackBox | None = None  # hears whose bytes are being read
+        self.box: CrashMarker | None = None  # hears whose bytes are being read
         self.careful = False  # every camera's bytes alone: somebody's killed the last recorder
         self._submit = submit  # hands what was collected to the writers, who release the arenas
         self._sessions: set[NativeSession] = set()
-        self._pool = ArenaPool(ARENA)
+        self._pool = ArenaPool(ARENA_BYTES)
         self._ticks = 0
         self.late_ticks = 0
 
@@ -55,8 +55,8 @@ class Ticker:
         # Taken apart together many are cheaper; of a few, spread over the ticks, fewer bytes lie in memory at once.
         self._sessions.add(session)
         count = len(self._sessions)
-        session.phase = (count - 1) // (FEW if count <= 2 * FEW else GROUP)
-        if count == 2 * FEW + 1:
+        session.phase = (count - 1) // (SPREAD_BELOW if count <= 2 * SPREAD_BELOW else BATCH_CAMERAS)
+        if count == 2 * SPREAD_BELOW + 1:
             for one in self._sessions:
                 one.phase = 0
 
@@ -70,8 +70,8 @@ class Ticker:
             now = loop.time()
             self.tick(now, self.station.read())
             ended = loop.time()
-            self.late_ticks += ended > due + TICK
-            due = max(due + TICK, ended)
+            self.late_ticks += ended > due + POLL_INTERVAL_S
+            due = max(due + POLL_INTERVAL_S, ended)
             await asyncio.sleep(due - ended)
 
     def tick(self, now: float, arrival_us: int) -> None:
@@ -82,7 +82,7 @@ class Ticker:
             if session.socket.reading:  # more often than it is polled
                 session.socket.drain()
         waiting, used = due, list[Arena]()
-        for _ in range(ROUNDS):
+        for _ in range(MAX_READS):
             queue, waiting = [s for s in waiting if s.may_read(now)], []
             while queue:
                 arena = self._pool.take()
@@ -105,7 +105,7 @@ class Ticker:
         full: list[NativeSession] = []
         left: list[NativeSession] = []
         for count, session in enumerate(queue):
-            if count == GROUP or at + ROOM > ARENA - 64:
+            if count == BATCH_CAMERAS or at + READ_BYTES > ARENA_BYTES - 64:
                 left = queue[count:]
                 break
             session.tick_us = arrival_us
@@ -142,7 +142,7 @@ class Ticker:
     def _together(self, arena: Arena, regions: list[Region]) -> None:
         if self.box is not None:
             self.box.at(_SEVERAL)
-        take_apart(arena, regions)
+        depacketize(arena, regions)
 
     def _taken(self, session: NativeSession, arena: Arena, region: Region) -> None:
         began = thread_time()
@@ -190,9 +190,9 @@ class NativeEngine:
 
     name = "native"
 
-    def __init__(self, ticker: Ticker, fragment_seconds: float, stall_seconds: float):
+    def __init__(self, ticker: PollLoop, fragment_seconds: float, stall_seconds: float):
         self._ticker = ticker
-        self._fragment_ticks = max(1, round(fragment_seconds / TICK))
+        self._fragment_ticks = max(1, round(fragment_seconds / POLL_INTERVAL_S))
         self._stall_seconds = stall_seconds
         self.ask_keyframe: Callable[[str], object] = lambda _stream: None  # hears which stream waits for one
         self._silences: WeakKeyDictionary[SegmentSink, SilenceMemory] = WeakKeyDictionary()

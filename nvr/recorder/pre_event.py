@@ -11,7 +11,7 @@ from typing import Any
 
 from nvr.archive.segment_writer import SegmentSink
 from nvr.media import iovec
-from nvr.media.depacketizer import Assembled
+from nvr.media.depacketizer import FragmentSamples
 
 PRE_ROLL_US = 10_000_000
 MAX_BYTES = 16_000_000
@@ -22,7 +22,7 @@ class EventSink(SegmentSink):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self._memory: deque[tuple[Assembled, int]] = deque()
+        self._memory: deque[tuple[FragmentSamples, int]] = deque()
         self._bytes = 0
         self._until_us = 0
 
@@ -35,7 +35,7 @@ class EventSink(SegmentSink):
         self._memory.clear()
         self._bytes = 0
 
-    def fragment(self, run: Assembled, arrival_us: int) -> None:
+    def fragment(self, run: FragmentSamples, arrival_us: int) -> None:
         if arrival_us < self._until_us:
             while self._memory:
                 super().fragment(*self._memory.popleft())

@@ -14,7 +14,7 @@ STRIKES = 2
 LASTS = timedelta(days=1)
 
 
-async def strike(session: AsyncSession, stream: str, now: datetime) -> bool:
+async def record_crash(session: AsyncSession, stream: str, now: datetime) -> bool:
     """A recorder died over the stream. True where it is in quarantine now."""
     row = await session.get(StreamStatus, stream)
     if row is None:
@@ -30,7 +30,7 @@ async def strike(session: AsyncSession, stream: str, now: datetime) -> bool:
     return True
 
 
-async def forgive(session: AsyncSession, streams: list[str]) -> None:
+async def reset_crashes(session: AsyncSession, streams: list[str]) -> None:
     """The recorder ended as it should: what happened before is forgotten, except for those in quarantine."""
     await session.execute(
         update(StreamStatus)

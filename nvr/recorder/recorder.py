@@ -16,7 +16,7 @@ from pathlib import Path
 
 from core.clock import SECOND, Clock, from_microseconds, to_microseconds
 from core.errors import CameraError, CameraRefused, StationFault
-from core.network.connect_limiter import ConnectionBudget, subnet_of
+from core.network.connect_limiter import ConnectLimiter, subnet_of
 from core.settings import RecorderSettings
 from core.tasks import BackgroundTasks, end, spawn
 from nvr.archive.archive_log import ArchiveDatabase
@@ -26,23 +26,23 @@ from nvr.engine_choice import FFMPEG, TRIAL_S
 from nvr.media.depacketizer import Counters
 from nvr.media.fmp4 import TIMESCALE
 from nvr.recorder.engines import Engines
-from nvr.recorder.poll_loop import Ticker
+from nvr.recorder.poll_loop import PollLoop
 from nvr.recorder.pre_event import EventSink
 from nvr.refiling.refiling import Refiler
-from nvr.rtsp.storm_guard import StallGuard
+from nvr.rtsp.storm_guard import ReconnectStormGuard
 from nvr.storage.volumes import Disk, VolumeSet
 from nvr.streams import NOTHING_KNOWN, StreamFacts, StreamSpec, StreamState
 
 log = logging.getLogger(__name__)
 
-LADDER = (1, 2, 5, 10, 30, 60)  # seconds before the next attempt
+RECONNECT_DELAYS_S = (1, 2, 5, 10, 30, 60)  # seconds before the next attempt
 STEADY_SECONDS = 30  # recording this long starts the ladder anew
 
 
 class Recorder:
     def __init__(
         self, settings: RecorderSettings, volumes: VolumeSet, archive: ArchiveDatabase, clock: Clock,
-        budget: ConnectionBudget | None = None,
+        budget: ConnectLimiter | None = None,
     ):  # fmt: skip
         """`budget`: that of all processes of the station; without it connections are counted here alone."""
         self._settings = settings
@@ -53,13 +53,13 @@ class Recorder:
         volumes.on_flush_failed = self._flush_failed
         archive.paths = {d.number: d.path for d in volumes.disks}
         archive.unlink_failed = lambda number, error: volumes.report(volumes[number], error)
-        self.ticker = Ticker(clock, volumes.submit)
+        self.ticker = PollLoop(clock, volumes.submit)
         self.ticker.station.on_step = self._clock_stepped
         self._refiler = Refiler(archive)
         self.clock_kept_in: Path | None = None  # since when the station's clock runs as it does
-        self.budget = budget or ConnectionBudget(clock, settings.connect_rate, settings.connects_per_subnet)
+        self.budget = budget or ConnectLimiter(clock, settings.connect_rate, settings.connects_per_subnet)
         self.budget.told = lambda why: archive.announce("station.connections_unshared", None, detail=why)
-        self.guard = StallGuard(clock)
+        self.guard = ReconnectStormGuard(clock)
         self.engines = Engines(settings, self.ticker, volumes, archive, clock, self._keyframe_wanted)
         self.keyframe_wanted: Callable[[str], object] = lambda _stream: None  # hears which stream waits for one
         self.streams: dict[str, StreamState] = {}
@@ -299,7 +299,7 @@ class Recorder:
             self._archive.announce("stream.no_sound", state.spec.id.partition("/")[0], stream=state.spec.id, why=missing)
 
     def _pause(self, state: StreamState) -> float:
-        step = LADDER[min(max(state.failures - 1, 0), len(LADDER) - 1)]
+        step = RECONNECT_DELAYS_S[min(max(state.failures - 1, 0), len(RECONNECT_DELAYS_S) - 1)]
         return step * random.uniform(0.8, 1.2)
 
     def _enter(self, state: StreamState, name: str, cause: str, detail: str) -> None:

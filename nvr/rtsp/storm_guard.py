@@ -15,13 +15,13 @@ from core.clock import Clock
 from core.tasks import first_of
 
 WINDOW_SECONDS = 5.0
-SHARE = 0.5  # of the streams that recorded
-LEAST = 8  # fewer failures are single cameras' trouble
+FAILED_SHARE = 0.5  # of the streams that recorded
+MIN_FAILED = 8  # fewer failures are single cameras' trouble
 CALM_SECONDS = 5.0  # shortest pause while everything is down
 HURRY_SECONDS = 2.0  # spread of those who hear that a neighbour answered
 
 
-class StallGuard:
+class ReconnectStormGuard:
     """Sees failures and answers of all streams of a recorder."""
 
     def __init__(self, clock: Clock):
@@ -38,7 +38,7 @@ class StallGuard:
         while self._failures and now - self._failures[0][0] > WINDOW_SECONDS:
             self._failures.popleft()
         together = len({s for _, s in self._failures})
-        if self.systemic or together < LEAST or together < SHARE * (together + still_recording):
+        if self.systemic or together < MIN_FAILED or together < FAILED_SHARE * (together + still_recording):
             self.size = max(self.size, together) if self.systemic else self.size
             return False
         self.systemic, self.size = True, together

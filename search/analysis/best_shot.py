@@ -20,7 +20,7 @@ from search.analysis.description import THUMBNAIL_HEIGHT, thumbnail
 from search.analysis.detectors.base import Detection, Region
 from search.analysis.pipeline import bgr_of
 from search.analysis.riders import things_of
-from search.analysis.tracking import Look, Track
+from search.analysis.tracking import Track, TrackedDetection
 from search.store.rows import UNIT, Point
 
 AROUND = 1.2  # heights to each side of where he should be
@@ -42,7 +42,7 @@ class Wanted:
 @dataclass(frozen=True, slots=True)
 class Closeup:
     thumbnail: bytes
-    look: Look
+    look: TrackedDetection
 
 
 def due(track: Track, position_ms: int) -> bool:

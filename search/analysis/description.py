@@ -17,8 +17,8 @@ from search.analysis.detectors.load import load
 from search.analysis.embedders import HistogramEmbedder, PackEmbedder
 from search.analysis.plates import PlateReader
 from search.analysis.riders import PEOPLE, TWO_WHEELERS, VEHICLES, Thing
-from search.analysis.tracking import Look
-from search.models import Shelf
+from search.analysis.tracking import TrackedDetection
+from search.models import ModelRegistry
 
 THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH = 200, 260
 JPEG_QUALITY = 82
@@ -32,7 +32,7 @@ class Models:
 
     def __init__(self, settings: SearchSettings, folder: Path):
         """`folder`: the shelf of packs. Raises DetectorError where a pack is missing, wrong or cannot be loaded."""
-        shelf = Shelf(folder)
+        shelf = ModelRegistry(folder)
         self.detector: Detector = load(settings, shelf)
         people = shelf.verified("embed", settings.embedder)
         self.people = PackEmbedder(people) if people else None
@@ -41,13 +41,13 @@ class Models:
         plates = shelf.verified("plate") if settings.plates else None
         self.plates = PlateReader(plates) if plates else None
 
-    def look(self, picture: Picture, thing: Thing, balance: Balance, *, infrared: bool) -> Look:
+    def look(self, picture: Picture, thing: Thing, balance: Balance, *, infrared: bool) -> TrackedDetection:
         """Describe a thing. A crop of a few pixels gets a vector and nothing else."""
         whole, body = crop(picture, thing.whole), crop(picture, thing.body)
         cls = int(thing.whole.cls)
         embedder = self.people if self.people is not None and cls in self.people.applies_to else self.others
         white = balance.apply(body)
-        look = Look(
+        look = TrackedDetection(
             thing.whole, embedder.of(body if embedder is self.people else white), embedder.name, None, None,
             quality=_quality(thing.whole, whole.shape[0]),
         )  # fmt: skip
@@ -70,7 +70,7 @@ class Models:
         return look
 
 
-def _attribute_packs(shelf: Shelf) -> list[AttributePack]:
+def _attribute_packs(shelf: ModelRegistry) -> list[AttributePack]:
     """The best pack for each kind of thing."""
     found: list[AttributePack] = []
     for installed in (i for i in shelf.installed() if i.pack.task == "attribute"):

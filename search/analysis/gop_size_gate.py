@@ -17,7 +17,7 @@ LOOK_ANYWAY = 8  # every so many quiet ones are looked at, to learn on
 
 
 @dataclass(slots=True)
-class Sizes:
+class GopSizeGate:
     """A camera's memory of (share of bytes beside the keyframe) with and without an event."""
 
     active: list[float] = field(default_factory=list)

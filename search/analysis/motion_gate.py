@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float32]
 
 
 @dataclass(slots=True)
-class Gate:
+class MotionGate:
     """A camera's memory; goes with the work to whichever worker does it."""
 
     mean: Floats = field(default_factory=lambda: np.zeros((HEIGHT, WIDTH), np.float32))

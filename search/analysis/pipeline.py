@@ -21,10 +21,10 @@ from nvr.playback.pictures import Picture, decoded
 from search.analysis.colours import Balance, is_monochrome
 from search.analysis.description import Models, thumbnail
 from search.analysis.detectors.base import Region
-from search.analysis.gop_size_gate import Sizes
-from search.analysis.motion_gate import HEIGHT, WIDTH, Gate
+from search.analysis.gop_size_gate import GopSizeGate
+from search.analysis.motion_gate import HEIGHT, WIDTH, MotionGate
 from search.analysis.riders import things_of
-from search.analysis.tracking import Look, Track, Tracker
+from search.analysis.tracking import Track, TrackedDetection, Tracker
 
 SWEEP_MS, SWEEP_UNKNOWN_MS = 30_000, 4_000
 INFRARED_LOOKS = 3  # monochrome pictures in a row
@@ -39,8 +39,8 @@ class Memory:
 
     camera: int
     tracker: Tracker
-    gate: Gate = field(default_factory=Gate)
-    sizes: Sizes = field(default_factory=Sizes)
+    gate: MotionGate = field(default_factory=MotionGate)
+    sizes: GopSizeGate = field(default_factory=GopSizeGate)
     balance: Balance = field(default_factory=Balance)
     monochrome: int = 0
     looks: int = 0
@@ -65,7 +65,7 @@ class Counts:
 
 
 @dataclass(slots=True)
-class Looked:
+class Analysis:
     memory: Memory
     detector: str
     tracks: list[Track]  # begun or changed in this batch, the ended ones too
@@ -85,7 +85,7 @@ def models() -> Models:
     return _models
 
 
-def look(memory: Memory, frames: Sequence[Keyframe]) -> Looked:
+def analyse(memory: Memory, frames: Sequence[Keyframe]) -> Analysis:
     """Look at keyframes of one stream, oldest first. Runs in a disposable worker."""
     counts, loaded = Counts(), models()
     touched: dict[int, Track] = {}
@@ -93,7 +93,7 @@ def look(memory: Memory, frames: Sequence[Keyframe]) -> Looked:
         counts.keyframes += 1
         for track in _one(loaded, memory, frame, counts):
             touched[track.id] = track
-    return Looked(memory, loaded.detector.name, list(touched.values()), counts)
+    return Analysis(memory, loaded.detector.name, list(touched.values()), counts)
 
 
 def _one(models: Models, memory: Memory, frame: Keyframe, counts: Counts) -> list[Track]:
@@ -142,7 +142,7 @@ def detect(
     return tracks
 
 
-def _keep_best(track: Track, at_ms: int, picture: Picture, one: Look) -> None:
+def _keep_best(track: Track, at_ms: int, picture: Picture, one: TrackedDetection) -> None:
     if one.quality <= track.best_quality * BETTER:
         return
     d = one.whole

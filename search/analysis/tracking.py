@@ -32,7 +32,7 @@ _KINDS = ({int(Cls.person), int(Cls.rider), *TWO_WHEELERS}, set(VEHICLES), {int(
 
 
 @dataclass(slots=True)
-class Look:
+class TrackedDetection:
     """One thing on one keyframe, described."""
 
     whole: Detection
@@ -79,7 +79,7 @@ class Track:
     closed_up: bool = False  # a picture from the main stream was asked for
     told: tuple[int, ...] = ()  # what the watch list last heard
 
-    def take_closeup(self, look: Look, thumbnail: bytes) -> None:
+    def take_closeup(self, look: TrackedDetection, thumbnail: bytes) -> None:
         """A better look at it, at no new moment: its picture, its vector, what it wears."""
         self.thumbnail, self.best_quality, self.changed = thumbnail, max(self.best_quality, look.quality, 1.0), True
         self.close_vector = look.vector if look.embedder == self.embedder else None
@@ -141,7 +141,7 @@ class Tracker:
         self.aspect = aspect
         self.tracks: list[Track] = []
 
-    def update(self, at_ms: int, looks: Sequence[Look]) -> list[Track]:
+    def update(self, at_ms: int, looks: Sequence[TrackedDetection]) -> list[Track]:
         """Take in what a keyframe shows; the track of each look, in their order."""
         self.tracks = [t for t in self.tracks if not t.gone(at_ms)]
         matched = self._match(at_ms, looks)
@@ -156,7 +156,7 @@ class Tracker:
             found.append(track)
         return found
 
-    def _match(self, at_ms: int, looks: Sequence[Look]) -> dict[int, Track]:
+    def _match(self, at_ms: int, looks: Sequence[TrackedDetection]) -> dict[int, Track]:
         if not looks or not self.tracks:
             return {}
         costs = np.full((len(self.tracks), len(looks)), np.inf)
@@ -170,7 +170,7 @@ class Tracker:
         rows, columns = linear_sum_assignment(finite)
         return {int(j): self.tracks[i] for i, j in zip(rows, columns, strict=True) if np.isfinite(costs[i, j])}
 
-    def _cost(self, track: Track, at_ms: int, look: Look) -> float:
+    def _cost(self, track: Track, at_ms: int, look: TrackedDetection) -> float:
         """Of taking the look for the track's next one; infinite where it cannot be."""
         if at_ms <= track.last_ms or not _same_kind(track, look):
             return float("inf")
@@ -206,19 +206,19 @@ class Tracker:
         return (last.x + (last.x - before.x) * step) / UNIT, (last.y + (last.y - before.y) * step) / UNIT
 
 
-def _same_kind(track: Track, look: Look) -> bool:
+def _same_kind(track: Track, look: TrackedDetection) -> bool:
     mine = max(track.votes, key=lambda c: track.votes[c])
     unknown = int(Cls.unknown)
     return mine == look.whole.cls or unknown in (mine, look.whole.cls) or any(mine in k and look.whole.cls in k for k in _KINDS)
 
 
-def _begun(number: int, at_ms: int, look: Look) -> Track:
+def _begun(number: int, at_ms: int, look: TrackedDetection) -> Track:
     track = Track(number, at_ms, [], {}, look.vector, look.embedder, looks=0)
     _take(track, at_ms, look)
     return track
 
 
-def _extend(track: Track, at_ms: int, look: Look) -> None:
+def _extend(track: Track, at_ms: int, look: TrackedDetection) -> None:
     _take(track, at_ms, look)
     if track.embedder == look.embedder:
         mean = track.vector + (look.vector - track.vector) / min(track.looks, MEAN_OF)
@@ -227,7 +227,7 @@ def _extend(track: Track, at_ms: int, look: Look) -> None:
         track.points = [*track.points[:-1:2], track.points[-1]]
 
 
-def _take(track: Track, at_ms: int, look: Look) -> None:
+def _take(track: Track, at_ms: int, look: TrackedDetection) -> None:
     d = look.whole
     track.last_ms, track.looks, track.changed = at_ms, track.looks + 1, True
     track.score = max(track.score, d.score)

@@ -27,12 +27,12 @@ from nvr.archive.reader import ArchiveReader, Keyframe
 from nvr.playback.decode_pool import DecodePool
 from search.analysis import best_shot
 from search.analysis import pipeline as worker
-from search.analysis.pipeline import Counts, Looked, Memory
+from search.analysis.pipeline import Analysis, Counts, Memory
 from search.analysis.tracking import Track
-from search.query.sightings import recalled, sighting_of, told
+from search.query.sightings import fingerprint, restore_tracks, sighting_of
 from search.store import camera_numbers, ids, thumbnails, vectors
 from search.store.rows import Sighting
-from search.store.sighting_store import Batch, Days
+from search.store.sighting_store import Batch, SightingStore
 from search.tables import STRIKES, IndexState
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class Indexer:
         self,
         database: Database,
         clock: Clock,
-        days: Days,
+        days: SightingStore,
         pool: DecodePool,
         settings: SearchSettings,
         again: Again | None = None,
@@ -210,21 +210,21 @@ class Indexer:
                 state, names = await session.get(IndexState, stream.id), await camera_numbers.packs(session)
             position = self._positions.get(self._again.key(stream.id) if self._again else stream.id, start_us)
             memory = Memory.new(number)
-            memory.tracker.tracks = await asyncio.to_thread(recalled, self._days, number, position // 1000, names)
+            memory.tracker.tracks = await asyncio.to_thread(restore_tracks, self._days, number, position // 1000, names)
             strikes = state.strikes if state and not self._again else 0
             found = self._readings[stream.id] = Reading(position, memory, strikes=strikes)
         elif found.memory.camera != number:  # it moved to another village: whom it sees from now on is seen there
             found.memory = Memory.new(number)
         return found
 
-    async def _look(self, memory: Memory, frames: Sequence[Keyframe]) -> tuple[Looked, list[str]]:
+    async def _look(self, memory: Memory, frames: Sequence[Keyframe]) -> tuple[Analysis, list[str]]:
         """A batch in one go; where that crashes or hangs, keyframe by keyframe, so that one bad one costs itself only."""
         try:
-            return await self._pool.run(worker.look, memory, frames), []
+            return await self._pool.run(worker.analyse, memory, frames), []
         except ProtocolError as e:
             if len(frames) == 1:
-                return Looked(memory, "", [], Counts(keyframes=1, undecodable=1)), [str(e)]
-        whole, failed = Looked(memory, "", [], Counts()), list[str]()
+                return Analysis(memory, "", [], Counts(keyframes=1, undecodable=1)), [str(e)]
+        whole, failed = Analysis(memory, "", [], Counts()), list[str]()
         touched: dict[int, Track] = {}
         for frame in frames:
             part, reasons = await self._look(whole.memory, [frame])
@@ -237,7 +237,7 @@ class Indexer:
         whole.tracks = [live.get(number, track) for number, track in touched.items()]
         return whole, failed
 
-    async def _store(self, stream: Stream, looked: Looked, reading: Reading, position_us: int) -> int:
+    async def _store(self, stream: Stream, looked: Analysis, reading: Reading, position_us: int) -> int:
         changed, self._detector = [t for t in looked.tracks if t.changed], looked.detector or self._detector
         rows = [(t, await self._row(t, looked.detector)) for t in changed]
         batch = Batch(stream.id, position_us)
@@ -271,8 +271,8 @@ class Indexer:
             row.thumb, row.thumb_size = track.thumb
             row.vector = track.place
             (batch.changed if track.stored else batch.new).append(row)
-            if track.told != told(row):
-                track.told = told(row)
+            if track.told != fingerprint(row):
+                track.told = fingerprint(row)
                 batch.fresh += [row.id] if self._again is None else []
             track.stored, track.changed = True, False
         for day in sorted(batches):  # yesterday's tracks that go on, then today's with the position

@@ -18,10 +18,10 @@ from core.errors import ProtocolError, StorageError
 from nvr.playback.decode_pool import DecodePool
 from search.analysis import pipeline
 from search.analysis.embedders import Vector
-from search.models import Pack, Shelf
+from search.models import ModelRegistry, Pack
 from search.store import camera_numbers, thumbnails, vectors
 from search.store.rows import SIGHTING, Sighting
-from search.store.sighting_store import Batch, Days
+from search.store.sighting_store import Batch, SightingStore
 from search.vocabulary import Cls
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ _c = SIGHTING.c
 
 
 class Reembedder:
-    def __init__(self, database: Database, days: Days, pool: DecodePool, shelf: Shelf, embedder: str):
+    def __init__(self, database: Database, days: SightingStore, pool: DecodePool, shelf: ModelRegistry, embedder: str):
         self._database, self._days, self._pool, self._shelf, self._embedder = database, days, pool, shelf, embedder
         self._state, self._number = -1, 0
         self._pack: Pack | None = None

@@ -31,7 +31,7 @@ class Installed:
             raise DetectorError(wrong[0])
 
 
-class Shelf:
+class ModelRegistry:
     def __init__(self, folder: Path):
         self.folder = folder
 

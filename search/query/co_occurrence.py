@@ -17,7 +17,7 @@ from core.errors import UsageError
 from search.analysis.riders import VEHICLES
 from search.query.find import Query, find
 from search.store.rows import Sighting
-from search.store.sighting_store import Days
+from search.store.sighting_store import SightingStore
 from search.store.vectors import Floats
 from search.vocabulary import Cls
 
@@ -35,8 +35,8 @@ class Meeting:
     likeness: float
 
 
-def together(
-    days: Days, questions: Sequence[Query], *, within_ms: int | None = None, same: float = 0.6, limit: int = 50
+def co_occurrences(
+    days: SightingStore, questions: Sequence[Query], *, within_ms: int | None = None, same: float = 0.6, limit: int = 50
 ) -> list[Meeting]:
     """Meetings, the most alike first. Blocks. Raises UsageError for fewer than two or more than five questions."""
     if not 2 <= len(questions) <= 5:
@@ -54,7 +54,7 @@ def together(
     return sorted(found, key=lambda m: -m.likeness)[:limit]
 
 
-def _with_vectors(days: Days, found: Sequence[Sighting]) -> tuple[list[Sighting], Floats]:
+def _with_vectors(days: SightingStore, found: Sequence[Sighting]) -> tuple[list[Sighting], Floats]:
     vectors = days.vectors(found)
     kept = [s for s in found if s.id in vectors]
     return kept, np.stack([vectors[s.id] for s in kept]) if kept else np.zeros((0, 256), np.float32)

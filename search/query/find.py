@@ -31,7 +31,7 @@ from search.store.rows import (
     signed,
     unpack_path,
 )  # fmt: skip
-from search.store.sighting_store import Days
+from search.store.sighting_store import SightingStore
 from search.vocabulary import Cls, Colour
 
 HOUR_MS = 3_600_000
@@ -76,9 +76,9 @@ class Span:
     end_ms: int
 
 
-def find(days: Days, query: Query, limit: int = 50, before: int | None = None) -> list[Sighting]:
+def find(days: SightingStore, query: Query, limit: int = 50, before: int | None = None) -> list[Sighting]:
     """At most `limit` sightings older than the number `before`, newest first. Blocks."""
-    asked, found = Asked(days, query), list[Sighting]()
+    asked, found = PreparedQuery(days, query), list[Sighting]()
     for i, day in enumerate(days.days(*bounds(query, before))):
         # What is frequent fills its page from the newest hour: only what is not goes through whole days.
         for spans in _slices(query, day, before) if i == 0 else [list(spans_of(query, day))]:
@@ -88,9 +88,9 @@ def find(days: Days, query: Query, limit: int = 50, before: int | None = None) -
     return found
 
 
-def numbers(days: Days, query: Query, most: int | None = None) -> list[int]:
+def numbers(days: SightingStore, query: Query, most: int | None = None) -> list[int]:
     """Numbers of all that fits (at most `most`), newest first: for counting and for ranking by picture. Blocks."""
-    asked, found = Asked(days, query), list[int]()
+    asked, found = PreparedQuery(days, query), list[int]()
     for day in days.days(*bounds(query)):
         found += asked.numbers(day)
         if most is not None and len(found) >= most:
@@ -104,10 +104,10 @@ def by_place_and_time(query: Query) -> bool:
     return query == rest
 
 
-class Asked:
+class PreparedQuery:
     """A question as SQL, the same text for every day and span."""
 
-    def __init__(self, days: Days, query: Query):
+    def __init__(self, days: SightingStore, query: Query):
         self._days, self._query = days, query
         self._polygon = drawn(query.area) if query.area else None
         self._prepared = days.prepare(_statement(query))
@@ -174,7 +174,7 @@ def _slices(query: Query, day: str, before: int | None) -> Iterator[list[Span]]:
         yield [Span(max(s.start_ms, start), min(s.end_ms, until)) for s in spans if s.start_ms < until and s.end_ms > start]
 
 
-def _rows(days: Days, day: str, numbers: list[int]) -> list[Sighting]:
+def _rows(days: SightingStore, day: str, numbers: list[int]) -> list[Sighting]:
     """Whole rows, newest first."""
     found = [
         s

@@ -19,7 +19,7 @@ from core.tasks import end, spawn
 from nvr.archive.reader import ArchiveReader, Keyframe
 from nvr.playback.decode_pool import DecodePool
 from nvr.playback.pictures import decoded
-from search.analysis.motion_gate import FIRST_LOOKS, HEIGHT, WIDTH, Gate
+from search.analysis.motion_gate import FIRST_LOOKS, HEIGHT, WIDTH, MotionGate
 from search.analysis.pipeline import luma_of
 from search.query.areas import drawn
 
@@ -32,7 +32,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class MotionSpan:
     """An event: ms UTC; `share` of the region that moved at most; `box` of it in parts of the picture then."""
 
     start_ms: int
@@ -47,7 +47,7 @@ class Progress:
 
     until_us: int
     keyframes: int
-    found: list[Moved]
+    found: list[MotionSpan]
 
 
 def mask_of(area: Sequence[tuple[float, float]]) -> Mask:
@@ -93,9 +93,9 @@ async def _stretch(pool: DecodePool, before: Sequence[Keyframe], frames: Sequenc
     return Progress(frames[-1].at_us, len(frames), found)
 
 
-def look(before: Sequence[Keyframe], frames: Sequence[Keyframe], mask: Mask) -> list[Moved]:
+def look(before: Sequence[Keyframe], frames: Sequence[Keyframe], mask: Mask) -> list[MotionSpan]:
     """Runs in a worker."""
-    gate, found = Gate(), list[Moved]()
+    gate, found = MotionGate(), list[MotionSpan]()
     known = len(before)
     for i, frame in enumerate([*before, *frames]):
         try:
@@ -110,9 +110,9 @@ def look(before: Sequence[Keyframe], frames: Sequence[Keyframe], mask: Mask) -> 
         at_ms = frame.at_us // 1000
         if found and at_ms - found[-1].end_ms <= JOIN_MS:
             last = found.pop()
-            found.append(Moved(last.start_ms, at_ms, max(last.share, share), box if share > last.share else last.box))
+            found.append(MotionSpan(last.start_ms, at_ms, max(last.share, share), box if share > last.share else last.box))
         else:
-            found.append(Moved(at_ms, at_ms, share, box))
+            found.append(MotionSpan(at_ms, at_ms, share, box))
     return found
 
 

@@ -10,7 +10,7 @@ from search.analysis.embedders import HISTOGRAM, Vector
 from search.analysis.tracking import GONE_STILL_MS, Track
 from search.store import ids
 from search.store.rows import SIGHTING, UNIT, Sighting, pack_path, signed, unpack_path
-from search.store.sighting_store import Days
+from search.store.sighting_store import SightingStore
 from search.vocabulary import Attribute, Colour
 
 YES = 0.5  # mean likelihood from which an attribute is said to be there
@@ -45,13 +45,13 @@ def _usual(tones: list[int]) -> int:
     return max(set(tones), key=tones.count) if tones else 0
 
 
-def told(sighting: Sighting) -> tuple[int, ...]:
+def fingerprint(sighting: Sighting) -> tuple[int, ...]:
     """What the watch list asks of a sighting: where it changes, the list looks again."""
     s = sighting
     return s.cls, s.upper, s.upper2, s.lower, s.lower2, s.attributes, s.tone
 
 
-def recalled(days: Days, camera: int, at_ms: int, packs: dict[int, str]) -> list[Track]:
+def restore_tracks(days: SightingStore, camera: int, at_ms: int, packs: dict[int, str]) -> list[Track]:
     """The tracks that a camera had when its reader stopped at `at_ms`: who goes on, goes on as the same sighting. Blocks."""
     found = []
     for day in days.days(at_ms - LONGEST_MS, at_ms + 1):
@@ -74,7 +74,7 @@ def _track_of(s: Sighting, vector: Vector | None, embedder: str) -> Track:
     track = Track(
         s.id, s.end_ms, points, {s.cls: float(s.looks)}, np.zeros(256, np.float32) if vector is None else vector, embedder, looks=s.looks,
         score=s.score / 1000, plate=s.plate, best_ms=s.best_ms, best_box=(s.x / UNIT, s.y / UNIT, s.w / UNIT, s.h / UNIT),
-        best_quality=s.score / 1000, cells=s.cells & 2**64 - 1, stored=True, changed=False, told=told(s), place=s.vector,
+        best_quality=s.score / 1000, cells=s.cells & 2**64 - 1, stored=True, changed=False, told=fingerprint(s), place=s.vector,
         thumb=(s.thumb, s.thumb_size),
     )  # fmt: skip
     if s.upper or s.lower:

@@ -20,7 +20,7 @@ from search.query import find as asking
 from search.query.find import Query
 from search.store import ids
 from search.store.rows import Sighting
-from search.store.sighting_store import Days
+from search.store.sighting_store import SightingStore
 from search.store.vectors import Bits, Floats, Numbers, Shard, open_shard, signs
 
 EXACT = 5_000  # candidates of a day that are compared one by one
@@ -38,13 +38,13 @@ class Match:
     likeness: float
 
 
-def similar(days: Days, vector: Floats, pack: int, query: Query, limit: int = 50) -> list[Match]:
+def similar(days: SightingStore, vector: Floats, pack: int, query: Query, limit: int = 50) -> list[Match]:
     """The `limit` sightings most like a unit vector of that pack, best first. Blocks."""
     best: list[tuple[float, int, int]] = []  # likeness, number, place
     kept = days.days(*asking.bounds(query))
     nearest = max(RERANK_DAY, RERANK // max(1, len(kept)), limit * 3)
 
-    asked = None if asking.by_place_and_time(query) else asking.Asked(days, query)
+    asked = None if asking.by_place_and_time(query) else asking.PreparedQuery(days, query)
 
     def of(day: str) -> list[tuple[float, int, int]]:
         shard = open_shard(days.place(day), pack)
@@ -64,7 +64,7 @@ def similar(days: Days, vector: Floats, pack: int, query: Query, limit: int = 50
 
 
 def _of_day(
-    day: str, shard: Shard, vector: Floats, query: Query, asked: asking.Asked | None, nearest: int
+    day: str, shard: Shard, vector: Floats, query: Query, asked: asking.PreparedQuery | None, nearest: int
 ) -> Iterator[tuple[float, int, int]]:
     chosen = _places(day, shard, query, asked)
     if chosen is None:
@@ -80,7 +80,7 @@ def _of_day(
         yield from ((float(likeness[i]), int(n), int(places[i])) for i, n in zip(order, numbers, strict=True))
 
 
-def _places(day: str, shard: Shard, query: Query, asked: asking.Asked | None) -> Numbers | None:
+def _places(day: str, shard: Shard, query: Query, asked: asking.PreparedQuery | None) -> Numbers | None:
     """Places of the shard that fit the question; None: all of them do. `asked`: where cameras and times are not all of it."""
     spans = list(asking.spans_of(query, day))
     start = ids.day_start(day)

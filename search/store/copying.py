@@ -6,12 +6,12 @@ import sqlalchemy as sa
 
 from core.errors import StorageError
 from search.store.rows import FRESH, PROGRESS, SIGHTING
-from search.store.sighting_store import Days
+from search.store.sighting_store import SightingStore
 
 BATCH_ROWS = 2000
 
 
-def copy_day(source: Days, target: Days, day: str) -> int:
+def copy_day(source: SightingStore, target: SightingStore, day: str) -> int:
     """Copy a day in one transaction, in place of what the target has of it, and compare; returns its sightings."""
     with source.connected(day) as one:
         progress = [r._asdict() for r in one.execute(sa.select(PROGRESS).where(PROGRESS.c.day == day))]
@@ -31,7 +31,7 @@ def copy_day(source: Days, target: Days, day: str) -> int:
     return count
 
 
-def _clear(connection: sa.Connection, days: Days, day: str) -> None:
+def _clear(connection: sa.Connection, days: SightingStore, day: str) -> None:
     connection.execute(sa.delete(SIGHTING).where(days.of_day(day)))
     connection.execute(sa.delete(PROGRESS).where(PROGRESS.c.day == day))
     connection.execute(sa.delete(FRESH).where(FRESH.c.day == day))

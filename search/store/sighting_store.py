@@ -43,7 +43,7 @@ _UPDATE = (
 class Prepared:
     """SQL text with its bound values; `positions` their order, where the driver wants them by place."""
 
-    days: Days
+    days: SightingStore
     sql: str
     values: dict[str, Any]
     positions: list[str]
@@ -76,7 +76,7 @@ class Batch:
     replace: tuple[int, int, int] | None = None
 
 
-class Days:
+class SightingStore:
     def __init__(self, folder: Path, url: str = ""):
         """`url`: the PostgreSQL database; anything else means SQLite files in `folder`."""
         self.folder = folder

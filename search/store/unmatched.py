@@ -19,7 +19,7 @@ from core.erase import erase
 from core.intervals import without
 from search.store import ids, thumbnails, vectors
 from search.store.rows import SIGHTING
-from search.store.sighting_store import Days
+from search.store.sighting_store import SightingStore
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ Need = Callable[[str], Awaitable[Needed]]  # of a day, YYYYMMDD
 
 
 class Unmatched:
-    def __init__(self, clock: Clock, days: Days, need: Need):
+    def __init__(self, clock: Clock, days: SightingStore, need: Need):
         self._clock, self._days, self._need = clock, days, need
         self._done: dict[str, float] = {}  # day → monotonic time
 

@@ -11,15 +11,15 @@ from core.clock import DAY_US, Clock, to_microseconds
 from core.database import Database
 from core.settings import Settings
 from nvr.archive.retention_clock import RetentionClock, Trust
-from search.store import Days
+from search.store import SightingStore
 from search.store.unmatched import Need, Unmatched
 
 SIGHTINGS, MODELS = "sightings", "models"
 
 
-def days_of(settings: Settings) -> Days:
+def days_of(settings: Settings) -> SightingStore:
     """The store of the station."""
-    return Days(settings.data.dir.absolute() / SIGHTINGS, settings.database_url)
+    return SightingStore(settings.data.dir.absolute() / SIGHTINGS, settings.database_url)
 
 
 def shelf_of(settings: Settings) -> Path:
@@ -29,7 +29,7 @@ def shelf_of(settings: Settings) -> Path:
 
 class Upkeep:
     def __init__(
-        self, database: Database, clock: Clock, days: Days, keep_days: float, guard: RetentionClock | None = None,
+        self, database: Database, clock: Clock, days: SightingStore, keep_days: float, guard: RetentionClock | None = None,
         unmatched_days: float = 0.0, need: Need | None = None,
     ):  # fmt: skip
         """`guard` says whether the time may be believed; without it the clock's word is taken. `need`: which sightings keep

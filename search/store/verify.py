@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from search.store.rows import SIGHTING
-from search.store.sighting_store import Days
+from search.store.sighting_store import SightingStore
 from search.store.thumbnails import NAME
 from search.store.vectors import open_shard
 
@@ -13,7 +13,7 @@ MOST = 20
 _c = SIGHTING.c
 
 
-def faults(days: Days) -> list[str]:
+def faults(days: SightingStore) -> list[str]:
     """What is wrong, a sentence each, at most MOST. Blocks."""
     found: list[str] = []
     for day in days.days():
@@ -21,7 +21,7 @@ def faults(days: Days) -> list[str]:
     return found[:MOST]
 
 
-def _vectors(days: Days, day: str) -> list[str]:
+def _vectors(days: SightingStore, day: str) -> list[str]:
     found = []
     packs = [r[0] for r in days.run(day, sa.select(_c.embedder).where(_c.vector >= 0).distinct())]
     for pack in packs:
@@ -36,7 +36,7 @@ def _vectors(days: Days, day: str) -> list[str]:
     return found
 
 
-def _pictures(days: Days, day: str) -> list[str]:
+def _pictures(days: SightingStore, day: str) -> list[str]:
     path = days.place(day) / NAME
     size = path.stat().st_size if path.exists() else 0
     beyond = days.run(day, sa.select(sa.func.count()).where(_c.thumb >= 0, _c.thumb + _c.thumb_size > size))

@@ -282,7 +282,7 @@ def cameras_rotate(ctx: click.Context, cameras_: tuple[str, ...], json_output: b
     from cameras.upkeep.credential_rotation import AccountCare
     from core.clock import SystemClock
     from core.errors import MinwangError
-    from core.network.connect_limiter import ConnectionBudget
+    from core.network.connect_limiter import ConnectLimiter
     from station.roles.stream_check import StreamCheck
     from station.runtime import vault_of
 
@@ -290,7 +290,7 @@ def cameras_rotate(ctx: click.Context, cameras_: tuple[str, ...], json_output: b
         done: dict[str, str] = {}
         async with (
             _onboarding(database, settings) as onboarding,
-            http_session(ConnectionBudget.of_station(settings, SystemClock())) as http,
+            http_session(ConnectLimiter.of_station(settings, SystemClock())) as http,
         ):
             vault, check = await vault_of(settings, database), StreamCheck(settings, SystemClock())
             care = AccountCare(database, vault, SystemClock(), onboarding, http, settings.data.dir.absolute(), check)
@@ -330,10 +330,10 @@ async def _onboarding(database: Any, settings: Settings, listener: Listener | No
     from cameras.onvif.client import http_session
     from cameras.registry import firmware
     from core.clock import SystemClock
-    from core.network.connect_limiter import ConnectionBudget
+    from core.network.connect_limiter import ConnectLimiter
     from station.runtime import vault_of
 
-    async with http_session(ConnectionBudget.of_station(settings, SystemClock())) as http:
+    async with http_session(ConnectLimiter.of_station(settings, SystemClock())) as http:
         holes = firmware.load(settings.data.dir)
         yield Onboarding(database, await vault_of(settings, database), SystemClock(), http, listener, holes)
 

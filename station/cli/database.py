@@ -128,12 +128,12 @@ def _address(text: str) -> str:
 
 def _copy_sightings(settings: Settings, address: str) -> dict[str, int]:
     """Day → sightings. Their pictures stay where they are."""
-    from search.store import Days
+    from search.store import SightingStore
     from search.store.copying import copy_day
     from search.store.upkeep import days_of
 
     source = days_of(settings)
-    target = Days(source.folder, address)
+    target = SightingStore(source.folder, address)
     try:
         return {day: copy_day(source, target, day) for day in sorted(source.days())}
     finally:

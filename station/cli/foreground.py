@@ -23,7 +23,7 @@ from health.faults.state_machine import OPEN, RECOVERING
 from health.patrol.counter_watch import Watch
 from health.patrol.patrol import Patrol
 from health.patrol.rounds import ask
-from health.tables import Fault, Look, PatrolRound
+from health.tables import Fault, Inspection, PatrolRound
 from nvr.archive import segment_index
 from nvr.archive.reader import ArchiveReader
 from nvr.playback import bundle as write_bundle
@@ -33,7 +33,7 @@ from nvr.recorder.reconcile import recorders_alive
 from search.analysis import pipeline
 from search.analysis.detectors.load import load
 from search.indexing.indexer import Again, Indexer
-from search.models import Shelf
+from search.models import ModelRegistry
 from search.query import phrases
 from search.query.filters import Filter, filter_of, query_of
 from search.query.find import find
@@ -96,7 +96,7 @@ async def _round_facts(database: Database, clock: SystemClock, number: int) -> d
             }
             for f in rows
         ]
-        looks = list(await session.scalars(select(Look).where(Look.round == number)))
+        looks = list(await session.scalars(select(Inspection).where(Inspection.round == number)))
         cameras = [c.id for c in await registry.cameras(session)]
         recorded = await segment_index.first_start(session) is not None
     judged = {look.camera for look in looks if PICTURE not in look.untestable}
@@ -111,7 +111,7 @@ async def index(database: Database, settings: Settings, options: dict[str, Any])
     clock, packs = SystemClock(), upkeep.shelf_of(settings)
     if options["pack"]:
         settings.search.detector = options["pack"]
-    detector = await asyncio.to_thread(load, settings.search, Shelf(packs))
+    detector = await asyncio.to_thread(load, settings.search, ModelRegistry(packs))
     days = await asyncio.to_thread(upkeep.days_of, settings)
     pool = DecodePool(settings.search.processes, 30.0, pipeline.prepare, (settings.search, packs))
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from search.models import Pack, Shelf
+from search.models import ModelRegistry, Pack
 from search.models.definition import faults_of
 from search.store.upkeep import shelf_of
 from station.cli.base import Need, as_json, cli, run, settings_of, show
@@ -18,8 +18,8 @@ def models() -> None:
     """Model packs for search."""
 
 
-def _shelf(ctx: click.Context, need: Need = Need.FOOTAGE) -> Shelf:
-    return Shelf(shelf_of(settings_of(ctx, need)))
+def _shelf(ctx: click.Context, need: Need = Need.FOOTAGE) -> ModelRegistry:
+    return ModelRegistry(shelf_of(settings_of(ctx, need)))
 
 
 @models.command("list")

@@ -37,7 +37,7 @@ from core.database import Database
 from core.errors import StorageError
 from core.host import station_lock
 from core.host.station_lock import StationLock
-from core.network.connect_limiter import ConnectionBudget
+from core.network.connect_limiter import ConnectLimiter
 from core.settings import Settings
 from core.tasks import end, running, spawn
 from health.faults.descriptions import sentence
@@ -180,7 +180,7 @@ class Story:
     async def _find_cameras(self) -> None:
         async with self._database.reading() as session:
             cameras = await registry.cameras(session)
-        async with http_session(ConnectionBudget.of_station(self._settings, self._clock)) as http:
+        async with http_session(ConnectLimiter.of_station(self._settings, self._clock)) as http:
             vault = await vault_of(self._settings, self._database)
             onboarding = Onboarding(self._database, vault, self._clock, http)
             report = await Survey(self._database, self._clock, onboarding).run(["127.0.0.1"], wait=1.0)

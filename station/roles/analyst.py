@@ -20,12 +20,12 @@ log = logging.getLogger(__name__)
 
 async def run(settings: Settings, ready: Callable[[], None]) -> None:
     from search.analysis.detectors.load import load
-    from search.models import Shelf
+    from search.models import ModelRegistry
     from search.store import upkeep
 
     # A missing or wrong pack is said at once, by this process, not by its worker.
     packs = upkeep.shelf_of(settings)
-    detector = await asyncio.to_thread(load, settings.search, Shelf(packs))
+    detector = await asyncio.to_thread(load, settings.search, ModelRegistry(packs))
     log.info("search looks with %s", detector.name)
     async with station_database.opened(settings) as database:
         await _look(settings, database, packs, ready)
@@ -40,7 +40,7 @@ async def _look(settings: Settings, database: Database, packs: Path, ready: Call
     from search.analysis import pipeline
     from search.indexing.indexer import Indexer
     from search.indexing.reembed import Reembedder
-    from search.models import Shelf
+    from search.models import ModelRegistry
     from search.store import upkeep
 
     clock = SystemClock()
@@ -54,7 +54,7 @@ async def _look(settings: Settings, database: Database, packs: Path, ready: Call
     indexer = Indexer(database, clock, days, objects, settings.search)
     matcher = Matcher(database, clock, days, data_dir)
 
-    reembedder = Reembedder(database, days, objects, Shelf(packs), settings.search.embedder)
+    reembedder = Reembedder(database, days, objects, ModelRegistry(packs), settings.search.embedder)
 
     async def index_and_match() -> None:
         if not await indexer.run_once(urgent=await matcher.villages()):

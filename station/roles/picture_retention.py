@@ -24,7 +24,7 @@ from core.clock import Clock, from_microseconds, to_microseconds
 from core.database import Database
 from core.settings import PictureSettings
 from health.faults.state_machine import CLOSED, DISMISSED
-from health.tables import Fault, Look, WorkOrder, WorkOrderPhoto
+from health.tables import Fault, Inspection, WorkOrder, WorkOrderPhoto
 from nvr.archive.holds import protecting
 from nvr.archive.retention_clock import RetentionClock, Trust
 from nvr.tables import Hold
@@ -99,8 +99,8 @@ async def _older(session: AsyncSession, kind: str, before: datetime, position: i
         rows = await session.scalars(judged.order_by(Judgement.id).limit(BATCH))
         return [(j, j.camera, from_microseconds(ids.milliseconds(j.sighting) * 1000), j.at) for j in rows]
     if kind == "looks":
-        looks = select(Look).where(Look.picture.is_not(None), Look.at < before, Look.id > position)
-        return [(x, x.camera, x.at, x.at) for x in await session.scalars(looks.order_by(Look.id).limit(BATCH))]
+        looks = select(Inspection).where(Inspection.picture.is_not(None), Inspection.at < before, Inspection.id > position)
+        return [(x, x.camera, x.at, x.at) for x in await session.scalars(looks.order_by(Inspection.id).limit(BATCH))]
     if kind == "faults":
         over = Fault.state.in_((CLOSED, DISMISSED)) & (Fault.first_seen < before)
         faults = select(Fault).where(over, Fault.picture.is_not(None) | Fault.reference.is_not(None), Fault.id > position)
@@ -126,7 +126,7 @@ async def _forget(session: AsyncSession, row: Any) -> None:
         await session.delete(row)
     elif isinstance(row, Fault):
         row.picture = row.reference = None
-    elif isinstance(row, Look):
+    elif isinstance(row, Inspection):
         row.picture = None
     else:
         row.thumbnail = ""
@@ -135,7 +135,14 @@ async def _forget(session: AsyncSession, row: Any) -> None:
 async def _named(session: AsyncSession) -> set[str]:
     """Files that a row still names, below the data folder."""
     found: set[str] = set()
-    for column in (Alert.thumbnail, Judgement.thumbnail, Look.picture, Fault.picture, Fault.reference, WorkOrderPhoto.path):
+    for column in (
+        Alert.thumbnail,
+        Judgement.thumbnail,
+        Inspection.picture,
+        Fault.picture,
+        Fault.reference,
+        WorkOrderPhoto.path,
+    ):
         found |= {p for p in await session.scalars(select(column).where(column != "")) if p}
     return found
 

@@ -18,7 +18,7 @@ from cameras.registry import inventory, registry
 from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.errors import TaskFailed
-from core.network.connect_limiter import ConnectionBudget
+from core.network.connect_limiter import ConnectLimiter
 from core.settings import Settings
 from nvr.archive import recovery, segment_index
 from nvr.archive.archive_log import ArchiveDatabase
@@ -28,14 +28,14 @@ from nvr.storage.volumes import check_ours, prepare
 from nvr.tables import Gap
 from station import database as station_database
 from station.roles.stream_check import StreamCheck
-from station.runtime import spare_memory, vault_of, volume_set
+from station.runtime import tune_allocator, vault_of, volume_set
 
 
 async def record(
     settings: Settings, file: Path, seconds: float, data: Path, engine: str | None, segment_seconds: float | None
 ) -> dict[str, Any]:
     """Record an inventory's cameras without web or database server; returns the summary."""
-    spare_memory()
+    tune_allocator()
     settings = settings.model_copy(deep=True)
     settings.data.dir, settings.data.database = data, ""
     if engine:
@@ -102,7 +102,7 @@ async def _onboard(database: Database, vault: Any, clock: SystemClock, settings:
         from cameras.onvif.client import http_session
         from cameras.upkeep.credential_rotation import AccountCare
 
-        async with http_session(ConnectionBudget.of_station(settings, clock)) as http:
+        async with http_session(ConnectLimiter.of_station(settings, clock)) as http:
             onboarding = Onboarding(database, vault, clock, http)
             folder, check = settings.data.dir.absolute(), StreamCheck(settings, clock)
             onboarding.identified = AccountCare(database, vault, clock, onboarding, http, folder, check).first

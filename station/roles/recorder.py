@@ -18,7 +18,7 @@ from cameras.onvif.client import SoapClient, http_session
 from core import events
 from core.clock import SECOND, Clock, SystemClock, to_microseconds
 from core.database import Database
-from core.network.connect_limiter import ConnectionBudget
+from core.network.connect_limiter import ConnectLimiter
 from core.secrets import Vault
 from core.settings import Settings
 from core.tasks import BackgroundTasks, first_of
@@ -28,13 +28,13 @@ from nvr.archive.timeline import Covered
 from nvr.edge.backfill import Backfiller
 from nvr.playback.live import LiveHub, node_token
 from nvr.recorder import crash_marker, quarantine
-from nvr.recorder.crash_marker import SEVERAL, BlackBox
+from nvr.recorder.crash_marker import MANY_STREAMS, CrashMarker
 from nvr.recorder.keyframe_requests import KeyframeRequests
 from nvr.recorder.reconcile import Desired, StatusWriter, desired
 from nvr.recorder.recorder import Recorder
 from nvr.storage.disk_calls import DiskCalls
 from station import database as station_database
-from station.runtime import spare_memory, until_stopped, vault_of, volume_set
+from station.runtime import tune_allocator, until_stopped, vault_of, volume_set
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +134,7 @@ class Worker:
 
 async def run(settings: Settings, index: int, ready: Callable[[], None]) -> None:
     """Until SIGTERM. `ready` is called when it records what is wanted."""
-    spare_memory()
+    tune_allocator()
     async with station_database.opened(settings) as database:
         await _record(settings, index, database, ready)
 
@@ -142,7 +142,7 @@ async def run(settings: Settings, index: int, ready: Callable[[], None]) -> None
 async def _record(settings: Settings, index: int, database: Database, ready: Callable[[], None]) -> None:
     clock, vault = SystemClock(), await vault_of(settings, database)
     archive = ArchiveDatabase(database, clock)
-    budget = ConnectionBudget.of_station(settings, clock)
+    budget = ConnectLimiter.of_station(settings, clock)
     machine = Recorder(settings.recorder, await volume_set(settings, database, clock), archive, clock, budget)
     machine.clock_kept_in = settings.data.dir / f"clock-{index}.json"
     worker = Worker(settings, index, database, clock, vault, archive, machine, {})
@@ -168,7 +168,7 @@ async def _record(settings: Settings, index: int, database: Database, ready: Cal
         await runner.cleanup()
         await machine.stop()
     async with database.session() as session:
-        await quarantine.forgive(session, list(machine.streams))
+        await quarantine.reset_crashes(session, list(machine.streams))
 
 
 def _start_duties(duties: BackgroundTasks, worker: Worker, url: str, http: aiohttp.ClientSession) -> None:
@@ -193,17 +193,17 @@ def _start_duties(duties: BackgroundTasks, worker: Worker, url: str, http: aioht
 
 async def _look_back(worker: Worker) -> None:
     """Whose bytes did the predecessor die over?"""
-    box = await asyncio.to_thread(BlackBox, crash_marker.path_of(worker.settings.data.dir, worker.index))
+    box = await asyncio.to_thread(CrashMarker, crash_marker.path_of(worker.settings.data.dir, worker.index))
     worker.machine.ticker.box = box
     if not box.left:
         return
     worker.machine.ticker.careful = True
     asyncio.get_running_loop().call_later(CAREFUL_SECONDS, setattr, worker.machine.ticker, "careful", False)
-    if box.left == SEVERAL:
+    if box.left == MANY_STREAMS:
         log.error("the last recorder died over the bytes of several cameras; they are read one by one for an hour")
         return
     async with worker.database.session() as session:
-        isolated = await quarantine.strike(session, box.left, worker.clock.now())
+        isolated = await quarantine.record_crash(session, box.left, worker.clock.now())
     log.error("the last recorder died over %s%s", box.left, ", which is put in quarantine" if isolated else "")
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from core.clock import Clock
-from core.network.connect_limiter import ConnectionBudget
+from core.network.connect_limiter import ConnectLimiter
 from core.settings import Settings
 from nvr.rtsp.client import check_credential
 
 
 class StreamCheck:
     def __init__(self, settings: Settings, clock: Clock):
-        self._budget = ConnectionBudget.of_station(settings, clock)
+        self._budget = ConnectLimiter.of_station(settings, clock)
 
     async def __call__(self, url: str, login: tuple[str, str]) -> None:
         """Play a stream and leave at once. Raises CameraRefused where the login is refused, else as nvr.rtsp.client.open_session."""

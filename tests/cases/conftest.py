@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from search.store import Days
+from search.store import SightingStore
 
 
 @pytest.fixture
-def days(tmp_path: Path) -> Iterator[Days]:
-    store = Days(tmp_path / "sightings")
+def days(tmp_path: Path) -> Iterator[SightingStore]:
+    store = SightingStore(tmp_path / "sightings")
     yield store
     store.close()

@@ -21,7 +21,7 @@ from core.clock import ManualClock, to_microseconds
 from core.database import Database
 from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError
 from core.events import Event
-from search.store import Days, Sighting, camera_numbers, ids
+from search.store import Sighting, SightingStore, camera_numbers, ids
 from search.store.sighting_store import Batch
 from search.vocabulary import Colour
 from tests.search.sightings import sighting
@@ -42,7 +42,7 @@ async def active_subject(database: Database, clock: ManualClock, *, auto: bool =
 async def see(
     database: Database,
     clock: ManualClock,
-    days: Days,
+    days: SightingStore,
     upper: str = "red",
     camera: str = "c1",
     village: str = "v",
@@ -59,7 +59,7 @@ async def see(
 _counts = itertools.count()
 
 
-def matcher_of(database: Database, clock: ManualClock, days: Days) -> proposals.Matcher:
+def matcher_of(database: Database, clock: ManualClock, days: SightingStore) -> proposals.Matcher:
     return proposals.Matcher(database, clock, days, days.folder.parent)
 
 
@@ -68,7 +68,7 @@ async def all_alerts(database: Database) -> list[Alert]:
         return list(await session.scalars(select(Alert).order_by(Alert.id)))
 
 
-async def test_a_matching_sighting_becomes_one_alert(database: Database, clock: ManualClock, days: Days) -> None:
+async def test_a_matching_sighting_becomes_one_alert(database: Database, clock: ManualClock, days: SightingStore) -> None:
     await active_subject(database, clock)
     matcher = matcher_of(database, clock, days)
     await see(database, clock, days)
@@ -98,14 +98,14 @@ async def test_what_an_officer_saw_goes_out_at_once(database: Database, clock: M
             await proposals.seen_by_a_person(session, clock.now(), "zhang", subject, camera, 1, "x")
 
 
-async def test_an_expired_subject_stops_matching_at_once(database: Database, clock: ManualClock, days: Days) -> None:
+async def test_an_expired_subject_stops_matching_at_once(database: Database, clock: ManualClock, days: SightingStore) -> None:
     await active_subject(database, clock)
     clock.advance(7 * 86_400 + 1)
     await see(database, clock, days)
     assert await matcher_of(database, clock, days).run_once() == 0
 
 
-async def test_a_second_person_must_approve(database: Database, clock: ManualClock, days: Days) -> None:
+async def test_a_second_person_must_approve(database: Database, clock: ManualClock, days: SightingStore) -> None:
     now = clock.now()
     async with database.session() as session:
         case = await proposals.open_case(session, now, "zhang", "2026-1", "x")
@@ -126,7 +126,7 @@ async def test_a_second_person_must_approve(database: Database, clock: ManualClo
         await session.rollback()
 
 
-async def test_nothing_stays_on_the_list_for_ever(database: Database, clock: ManualClock, days: Days) -> None:
+async def test_nothing_stays_on_the_list_for_ever(database: Database, clock: ManualClock, days: SightingStore) -> None:
     now = clock.now()
     async with database.session() as session:
         case = await proposals.open_case(session, now, "zhang", "2026-1", "x")
@@ -137,7 +137,7 @@ async def test_nothing_stays_on_the_list_for_ever(database: Database, clock: Man
             )  # fmt: skip
 
 
-async def test_the_way_of_an_alert_and_its_audit(database: Database, clock: ManualClock, days: Days) -> None:
+async def test_the_way_of_an_alert_and_its_audit(database: Database, clock: ManualClock, days: SightingStore) -> None:
     await active_subject(database, clock)
     await see(database, clock, days)
     await matcher_of(database, clock, days).run_once()
@@ -165,7 +165,9 @@ async def test_the_way_of_an_alert_and_its_audit(database: Database, clock: Manu
     assert (await Verifier(database, Path("none")).from_start()).broken_at is None
 
 
-async def test_direct_dispatch_only_where_the_approver_said_so(database: Database, clock: ManualClock, days: Days) -> None:
+async def test_direct_dispatch_only_where_the_approver_said_so(
+    database: Database, clock: ManualClock, days: SightingStore
+) -> None:
     await active_subject(database, clock, auto=True)
     await see(database, clock, days)
     await matcher_of(database, clock, days).run_once()
@@ -173,7 +175,7 @@ async def test_direct_dispatch_only_where_the_approver_said_so(database: Databas
     assert (alert.state, alert.confirmed_by) == ("dispatched", "auto")
 
 
-async def test_an_alert_outside_the_scope_does_not_exist(database: Database, clock: ManualClock, days: Days) -> None:
+async def test_an_alert_outside_the_scope_does_not_exist(database: Database, clock: ManualClock, days: SightingStore) -> None:
     await active_subject(database, clock)
     await see(database, clock, days)
     await matcher_of(database, clock, days).run_once()
@@ -185,7 +187,7 @@ async def test_an_alert_outside_the_scope_does_not_exist(database: Database, clo
 
 
 async def test_a_backlog_without_a_match_is_looked_at_to_its_end(
-    database: Database, clock: ManualClock, days: Days, monkeypatch: pytest.MonkeyPatch
+    database: Database, clock: ManualClock, days: SightingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(proposals, "BATCH", 5)
     await active_subject(database, clock)
@@ -197,7 +199,11 @@ async def test_a_backlog_without_a_match_is_looked_at_to_its_end(
 
 
 async def test_an_alert_whose_picture_cannot_be_kept_says_so(
-    database: Database, clock: ManualClock, days: Days, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    database: Database,
+    clock: ManualClock,
+    days: SightingStore,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def full(*_: object) -> bytes:
         raise OSError(28, "No space left on device")
@@ -211,7 +217,7 @@ async def test_an_alert_whose_picture_cannot_be_kept_says_so(
     assert "without its picture" in caplog.text
 
 
-async def test_who_is_still_there_is_found_when_approved(database: Database, clock: ManualClock, days: Days) -> None:
+async def test_who_is_still_there_is_found_when_approved(database: Database, clock: ManualClock, days: SightingStore) -> None:
     await see(database, clock, days)
     matcher = matcher_of(database, clock, days)
     assert await matcher.run_once() == 0  # nobody is looked for, and it is struck off the list
@@ -222,7 +228,7 @@ async def test_who_is_still_there_is_found_when_approved(database: Database, clo
 
 
 async def test_the_last_hours_are_looked_through_on_request(
-    database: Database, clock: ManualClock, days: Days, monkeypatch: pytest.MonkeyPatch
+    database: Database, clock: ManualClock, days: SightingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(look_back, "BATCH", 3)
     matcher = matcher_of(database, clock, days)
@@ -244,7 +250,9 @@ async def test_the_last_hours_are_looked_through_on_request(
     assert await matcher.run_once() == 0
 
 
-async def test_an_ended_subject_matches_nothing_and_its_alerts_stay(database: Database, clock: ManualClock, days: Days) -> None:
+async def test_an_ended_subject_matches_nothing_and_its_alerts_stay(
+    database: Database, clock: ManualClock, days: SightingStore
+) -> None:
     subject = await active_subject(database, clock)
     matcher = matcher_of(database, clock, days)
     await see(database, clock, days)
@@ -262,7 +270,7 @@ async def test_an_ended_subject_matches_nothing_and_its_alerts_stay(database: Da
 
 
 async def test_an_expired_subject_s_alerts_are_sent_again_once_it_is_renewed(
-    database: Database, clock: ManualClock, days: Days
+    database: Database, clock: ManualClock, days: SightingStore
 ) -> None:
     subject = await active_subject(database, clock)
     matcher = matcher_of(database, clock, days)
@@ -285,7 +293,7 @@ async def test_an_expired_subject_s_alerts_are_sent_again_once_it_is_renewed(
 
 
 async def test_a_look_back_waits_for_the_matcher_and_reaches_as_far_as_was_asked(
-    database: Database, clock: ManualClock, days: Days, monkeypatch: pytest.MonkeyPatch
+    database: Database, clock: ManualClock, days: SightingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Asked for while no matcher runs, and again while one is at it: nothing is refused, begun anew or left out."""
     monkeypatch.setattr(look_back, "BATCH", 3)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from nvr.media import fmp4, iovec
-from nvr.media.depacketizer import Assembled, Counters, UnitAssembler
+from nvr.media.depacketizer import Counters, Depacketizer, FragmentSamples
 from nvr.media.nal_units import Role, is_key_type, nal_type, role_of
 
 STEP = 3600  # 25 pictures a second at 90 kHz
@@ -191,11 +191,11 @@ def _packets(nal: bytes, codec: str, style: Style, ts: int, marker: bool) -> lis
 
 def assemble(
     packets: list[Packet], codec: str, sets: list[bytes] | None = None, every: int = 7
-) -> tuple[list[Assembled], Counters]:
+) -> tuple[list[FragmentSamples], Counters]:
     """The packets through the packet-by-packet way, flushed now and then as ticks do."""
-    runs: list[Assembled] = []
+    runs: list[FragmentSamples] = []
     counters = Counters()
-    assembler = UnitAssembler(codec, sets or [], counters, runs.append)
+    assembler = Depacketizer(codec, sets or [], counters, runs.append)
     for i, p in enumerate(packets):
         view = memoryview(p.payload)
         assembler.push(view, 0, len(view), p.seq, p.ts & 0xFFFFFFFF, 0x80 if p.marker else 0)
@@ -205,7 +205,7 @@ def assemble(
     return runs, counters
 
 
-def samples(runs: list[Assembled]) -> list[bytes]:
+def samples(runs: list[FragmentSamples]) -> list[bytes]:
     """The samples of all fragments, in order."""
     found = []
     for run in runs:
@@ -217,9 +217,9 @@ def samples(runs: list[Assembled]) -> list[bytes]:
     return found
 
 
-def files(runs: list[Assembled]) -> list[bytes]:
+def files(runs: list[FragmentSamples]) -> list[bytes]:
     """Files as the recorder cuts them: at keyframes where the format changes."""
-    made: list[tuple[Assembled, bytes]] = []
+    made: list[tuple[FragmentSamples, bytes]] = []
     for i, run in enumerate(runs):
         if not made or run.broken or (run.key and run.video != made[-1][0].video):
             made.append((run, fmp4.init_segment(run.video)))

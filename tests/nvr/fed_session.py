@@ -10,7 +10,7 @@ from typing import Any, cast
 from core.clock import ManualClock
 from core.errors import MinwangError
 from nvr.media.arena import Arena, ArenaPool
-from nvr.recorder.poll_loop import TICK, NativeSession, Ticker
+from nvr.recorder.poll_loop import POLL_INTERVAL_S, NativeSession, PollLoop
 from nvr.rtsp.camera_socket import Reading
 from nvr.rtsp.client import Authenticator, RtspSession
 from nvr.rtsp.sdp import AudioTrack, VideoTrack
@@ -76,7 +76,7 @@ class FedSession:
         rtsp.audio = audio
         if audio is not None:
             rtsp.audio_channel, rtsp.audio_rtcp_channel = 2, 3
-        self.ticker = Ticker(ManualClock(), written) if fast else None
+        self.ticker = PollLoop(ManualClock(), written) if fast else None
         loop = asyncio.new_event_loop()
         try:
             self.session = loop.run_until_complete(self._make(rtsp, stall, more))
@@ -94,7 +94,7 @@ class FedSession:
     def tick(self, data: bytes = b"") -> None:
         """One tick later `data` has come. Raises CameraError where the session ends."""
         self.wire.incoming += data
-        self.now += TICK
+        self.now += POLL_INTERVAL_S
         tick_us = ORIGIN_US + round(self.now * 1_000_000)
         if self.ticker is not None:
             self.ticker.tick(self.now, tick_us)
@@ -110,7 +110,7 @@ class FedSession:
         """Packets arrive when their timestamps say, the first one now; then silence until `seconds` are over."""
         until, began, first = self.now + seconds, self.now, packets[0].ts if packets else 0
         at = 0
-        while at < len(packets) or self.now < until - TICK / 2:
+        while at < len(packets) or self.now < until - POLL_INTERVAL_S / 2:
             data = bytearray()
             while at < len(packets) and (packets[at].ts - first) / 90_000 <= self.now - began + 1e-6:
                 data += packets[at].framed()

@@ -10,7 +10,7 @@ from typing import Any, cast
 from nvr.archive.segment_index import Segment
 from nvr.archive.segment_writer import SegmentSink
 from nvr.media import iovec
-from nvr.media.depacketizer import Assembled, Counters
+from nvr.media.depacketizer import Counters, FragmentSamples
 from nvr.media.iovec import Part
 from nvr.media.parameter_sets import VideoFormat
 from nvr.media.picture_times import PictureTimes
@@ -139,17 +139,17 @@ class Recording:
         return sum(g.seconds for g in self.archive.gaps)
 
 
-def single(time: int, *, key: bool, step: int = 3600) -> Assembled:
-    return Assembled(VIDEO, time, [step], [4], [], [b"\0\0\0\0"], key)
+def single(time: int, *, key: bool, step: int = 3600) -> FragmentSamples:
+    return FragmentSamples(VIDEO, time, [step], [4], [], [b"\0\0\0\0"], key)
 
 
-def split(run: Run, number: int, gop: int) -> list[Assembled]:
+def split(run: Run, number: int, gop: int) -> list[FragmentSamples]:
     """The run as an assembler emits it: a new one at every keyframe."""
-    found: list[Assembled] = []
+    found: list[FragmentSamples] = []
     for i, (time, shown, duration) in enumerate(zip(run.times, run.shown, run.durations, strict=True)):
         key = (number + i) % gop == 0
         if key or not found:
-            found.append(Assembled(VIDEO, time, [], [], [], [], key))
+            found.append(FragmentSamples(VIDEO, time, [], [], [], [], key))
         found[-1].durations.append(duration)
         found[-1].sizes.append(4)
         found[-1].offsets.append(shown - time)

@@ -15,7 +15,7 @@ from core.accounts.permissions import NEEDS_VILLAGES, Role
 from core.clock import SystemClock
 from core.database import Database
 from core.settings import DataSettings, Settings
-from search.store import Days
+from search.store import SightingStore
 from search.store.upkeep import days_of
 from tests import postgres
 from tests.conftest import ROOT, open_database
@@ -77,7 +77,7 @@ async def station_settings(database: Database, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def sightings(station_settings: Settings) -> Iterator[Days]:
+def sightings(station_settings: Settings) -> Iterator[SightingStore]:
     """The station's store, as the analyst would fill it."""
     store = days_of(station_settings)
     yield store

@@ -16,7 +16,7 @@ from core.accounts.permissions import GRANTS, Permission, Role
 from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.errors import NotFoundError
-from search.store import Days, camera_numbers, ids
+from search.store import SightingStore, camera_numbers, ids
 from search.store.sighting_store import Batch
 from tests.conftest import ROOT
 from tests.search.sightings import sighting
@@ -126,7 +126,7 @@ async def test_video_officers_do_not_see_the_day_before_yesterday(sign_in: SignI
         assert (await client.get(path, params=query)).status == status
 
 
-async def test_a_village_s_officer_sees_his_village_only(sign_in: SignIn, database: Database, sightings: Days) -> None:
+async def test_a_village_s_officer_sees_his_village_only(sign_in: SignIn, database: Database, sightings: SightingStore) -> None:
     at_ms = to_microseconds(SystemClock().now()) // 1000
     made = {}
     for camera, village in (("wj-01", "wangjia"), ("xd-01", "xidian")):

@@ -19,7 +19,7 @@ from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.accounts.permissions import Role
 from core.clock import Clock, ManualClock, SystemClock
 from core.database import Database
-from core.network.connect_limiter import ConnectionBudget
+from core.network.connect_limiter import ConnectLimiter
 from core.secrets import Vault
 from core.settings import PatrolSettings
 from health.faults.state_machine import FAMILIES
@@ -27,7 +27,7 @@ from health.patrol.patrol import Patrol
 from health.patrol.probes import Visits
 from health.patrol.rounds import ask
 from health.tables import Fault
-from nvr.edge.keyframe_probe import Visitor
+from nvr.edge.keyframe_probe import KeyframeProbe
 from nvr.playback.decode_pool import DecodePool
 from tests.health import faults_made, places
 from tests.health.places import Guests, Place, Weather
@@ -100,7 +100,7 @@ async def test_every_fault_is_seen_opened_shown_ordered_and_registered(
     await _town(database, vault, clock, port)
     pool = DecodePool(2)
     # One camera an address block: none has to wait for another.
-    visitor = Visitor(clock, ConnectionBudget(clock, 200, 40), answer=2.0, seconds=2.0)
+    visitor = KeyframeProbe(clock, ConnectLimiter(clock, 200, 40), answer=2.0, seconds=2.0)
     patrol = Patrol(
         database, clock, PatrolSettings(learning_looks=LOOKS), tmp_path, pool, zone, Visits(database, vault, visitor)
     )

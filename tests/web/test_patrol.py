@@ -22,7 +22,7 @@ from core.database import Database
 from core.host import metrics_token
 from health.patrol import rounds
 from health.register import register, signatures
-from health.tables import CameraSight, DailyFigures, DailyRegister, Fault, PatrolRound, RegisterSupplement
+from health.tables import CameraBaseline, DailyFigures, DailyRegister, Fault, PatrolRound, RegisterSupplement
 from nvr.tables import StreamStatus
 from tests.web.conftest import HEADERS, Client, SignIn
 
@@ -68,7 +68,7 @@ async def test_a_verdict_closes_nothing_and_a_new_view_begins_anew(
     assert told[faults["black"]]["verdict"] == "false" and faults["moved"] not in told
     assert told[faults["uplink"]]["camera_name"] == "wangjia"
     async with database.reading() as session:
-        assert (await session.get_one(CameraSight, "wj-01")).view >= 1
+        assert (await session.get_one(CameraBaseline, "wj-01")).view >= 1
         assert {"fault.verdict"} <= set(await session.scalars(select(AuditRow.action)))
 
 

@@ -23,7 +23,7 @@ from core.settings import Settings
 from health.tables import (
     DailyFigures,
     Fault,
-    Look,
+    Inspection,
     Maintenance,
     PatrolRound,
     TourVerdict,
@@ -32,7 +32,7 @@ from health.tables import (
     WorkOrderPhoto,
 )  # fmt: skip
 from nvr.tables import Hold
-from search.store import Days, camera_numbers, ids
+from search.store import SightingStore, camera_numbers, ids
 from search.store.sighting_store import Batch
 from search.tables import Judgement
 from tests.search.sightings import sighting
@@ -49,7 +49,7 @@ ABSENT = {"camera": "no-01", "village": "nowhere", "sighting": str(1 << 50)}
 Ids = dict[str, Any]
 
 
-async def fill(database: Database, settings: Settings, sightings: Days, village: str) -> Ids:
+async def fill(database: Database, settings: Settings, sightings: SightingStore, village: str) -> Ids:
     """One of everything that belongs to a village; the ids by the names that routes have for them."""
     camera, mark = CAMERA[village], MARK[village]
     made: Ids = {
@@ -131,7 +131,7 @@ async def fill(database: Database, settings: Settings, sightings: Days, village:
         scope = {"villages": [village]}
         patrol = await add(PatrolRound(asked_at=NOW, asked_by=mark, scope=scope, cameras=77, looked=77, faulty=77))
         await add(TourVerdict(at=NOW, by=mark, camera=camera, blind=True, verdict="faulty", family="black"))
-        await add(Look(round=patrol.id, camera=camera, at=NOW, accepted=True, picture=picture, findings={}, figures={}))
+        await add(Inspection(round=patrol.id, camera=camera, at=NOW, accepted=True, picture=picture, findings={}, figures={}))
         await add(DailyFigures(day="2026-01-01", kind="village", name=village, figures={"cameras": 77, "x": mark}))
         for kind in ("vendor", "sponsor", "town"):
             await add(DailyFigures(day="2026-01-01", kind=kind, name=mark, figures={"cameras": 77}))
@@ -286,7 +286,7 @@ async def rows_of_others(database: Database, made: Ids) -> str:
 
 
 @pytest.fixture
-async def filled(sign_in: SignIn, database: Database, station_settings: Settings, sightings: Days) -> tuple[Ids, Ids]:
+async def filled(sign_in: SignIn, database: Database, station_settings: Settings, sightings: SightingStore) -> tuple[Ids, Ids]:
     mine = await fill(database, station_settings, sightings, MINE)
     others = await fill(database, station_settings, sightings, OTHERS)
     async with database.reading() as session:
@@ -343,7 +343,7 @@ def _plain(text: str) -> str:
 
 @pytest.mark.parametrize("role", [Role.VIDEO_OFFICER, Role.APPROVER, Role.ADMINISTRATOR, Role.PATROL_OFFICER, Role.FUNDER])
 async def test_nothing_of_another_village_is_counted(
-    role: Role, sign_in: SignIn, database: Database, station_settings: Settings, sightings: Days
+    role: Role, sign_in: SignIn, database: Database, station_settings: Settings, sightings: SightingStore
 ) -> None:
     """Lists and figures are the same with and without the other village's things."""
     mine = await fill(database, station_settings, sightings, MINE)

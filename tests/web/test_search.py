@@ -26,8 +26,8 @@ from core.settings import Settings
 from nvr.playback.uploads import MOST_BYTES
 from search.analysis.embedders import HISTOGRAM, HistogramEmbedder
 from search.query import motion_search
-from search.query.motion_search import Moved
-from search.store import Days, Sighting, camera_numbers, ids, thumbnails, vectors
+from search.query.motion_search import MotionSpan
+from search.store import Sighting, SightingStore, camera_numbers, ids, thumbnails, vectors
 from search.store.sighting_store import Batch
 from search.tables import Judgement
 from search.vocabulary import Colour
@@ -45,7 +45,14 @@ def jpeg(picture: np.ndarray[Any, Any]) -> bytes:
 
 
 async def put(
-    database: Database, store: Days, camera: str, village: str, colour: str, minutes_ago: float, count: int = 0, **fields: Any
+    database: Database,
+    store: SightingStore,
+    camera: str,
+    village: str,
+    colour: str,
+    minutes_ago: float,
+    count: int = 0,
+    **fields: Any,
 ) -> Sighting:
     """A sighting with its picture and vector, as the indexer leaves it."""
     async with database.session() as session:
@@ -79,7 +86,9 @@ async def post(client: Client, path: str, body: Any) -> tuple[int, Any]:
     return reply.status, await reply.json()
 
 
-async def test_similar_ranks_within_the_filter_and_the_scope(sign_in: SignIn, database: Database, sightings: Days) -> None:
+async def test_similar_ranks_within_the_filter_and_the_scope(
+    sign_in: SignIn, database: Database, sightings: SightingStore
+) -> None:
     here = await put(database, sightings, "wj-01", "wangjia", "red", 30)
     there = await put(database, sightings, "xd-01", "xidian", "red", 20)
     other = await put(database, sightings, "xd-02", "xidian", "blue", 10)
@@ -99,7 +108,7 @@ async def test_similar_ranks_within_the_filter_and_the_scope(sign_in: SignIn, da
 
 
 async def test_a_picture_that_is_brought_finds_the_like_and_is_not_kept(
-    sign_in: SignIn, database: Database, sightings: Days, station_settings: Settings
+    sign_in: SignIn, database: Database, sightings: SightingStore, station_settings: Settings
 ) -> None:
     wanted = await put(database, sightings, "wj-01", "wangjia", "red", 30)
     await put(database, sightings, "xd-01", "xidian", "blue", 20)
@@ -164,7 +173,7 @@ async def test_pictures_that_are_none_or_too_large_are_refused_in_a_sentence(sig
 
 
 async def test_verdicts_belong_to_a_case_and_candidates_outlive_their_day(
-    sign_in: SignIn, database: Database, sightings: Days
+    sign_in: SignIn, database: Database, sightings: SightingStore
 ) -> None:
     made = await put(database, sightings, "wj-01", "wangjia", "red", 30)
     client = await officer(sign_in)
@@ -190,7 +199,7 @@ async def test_verdicts_belong_to_a_case_and_candidates_outlive_their_day(
 
 
 async def test_watching_for_whoever_looks_like_a_sighting(
-    sign_in: SignIn, database: Database, sightings: Days, station_settings: Settings
+    sign_in: SignIn, database: Database, sightings: SightingStore, station_settings: Settings
 ) -> None:
     example = await put(database, sightings, "wj-01", "wangjia", "red", 90)
     matcher = Matcher(database, SystemClock(), sightings, station_settings.data.dir)
@@ -247,10 +256,10 @@ async def test_motion_search_states_what_it_will_not_do(sign_in: SignIn) -> None
 
 
 async def test_a_motion_search_ends_with_session_scope_and_role(
-    sign_in: SignIn, sightings: Days, database: Database, monkeypatch: pytest.MonkeyPatch
+    sign_in: SignIn, sightings: SightingStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, now, go = await officer(sign_in, ["wangjia", "xidian"]), SystemClock().now(), asyncio.Event()
-    found = Moved(start_ms=1_700_000_000_000, end_ms=1_700_000_001_000, share=0.3, box=(0, 0, 1, 1))
+    found = MotionSpan(start_ms=1_700_000_000_000, end_ms=1_700_000_001_000, share=0.3, box=(0, 0, 1, 1))
 
     async def search(_reader: object, _pool: object, _stream: str, _start: int, end_us: int, *_rest: object) -> Any:
         yield motion_search.Progress(end_us - 1, 1, [found])
@@ -282,7 +291,9 @@ def token_of(client: Client) -> str:
     return next(c.value for c in client.session.cookie_jar if c.key == COOKIE)
 
 
-async def test_candidates_of_other_villages_push_none_out(sign_in: SignIn, database: Database, sightings: Days) -> None:
+async def test_candidates_of_other_villages_push_none_out(
+    sign_in: SignIn, database: Database, sightings: SightingStore
+) -> None:
     client, now = await officer(sign_in, ["wangjia"]), SystemClock().now()
     purpose = (await (await client.get("/api/me")).json())["purpose"]
     mine = await put(database, sightings, "wj-01", "wangjia", "red", 5)
@@ -304,7 +315,9 @@ async def test_bad_questions_are_one_sentence(sign_in: SignIn, body: dict[str, A
     assert status == 400 and reply["error"]
 
 
-async def test_pages_newest_and_best_hold_everything_once(sign_in: SignIn, database: Database, sightings: Days) -> None:
+async def test_pages_newest_and_best_hold_everything_once(
+    sign_in: SignIn, database: Database, sightings: SightingStore
+) -> None:
     for i in range(12):
         await put(database, sightings, "wj-01", "wangjia", "red", 10 + i, i, score=300 + (i * 37) % 600, looks=1 + i % 4)
     client = await officer(sign_in)

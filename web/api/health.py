@@ -160,7 +160,7 @@ async def verdict(c: Context) -> Count:
             if said == "new_view" and fault.camera:
                 await baseline.new_view(session, fault.camera, now)
             if said == "false":
-                await baseline.teach(session, fault)
+                await baseline.learn(session, fault)
         await audit_trail.record(session, now, c.identity.name, "fault.verdict", said, faults=[f.id for f in faults])
     return Count(done=len(faults))
 

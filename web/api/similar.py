@@ -12,7 +12,7 @@ from core.errors import NotFoundError, UsageError
 from nvr.archive.reader import Keyframe
 from nvr.playback import uploads
 from search.query import example
-from search.query.co_occurrence import Meeting, together, travel
+from search.query.co_occurrence import Meeting, co_occurrences, travel
 from search.query.example import Example
 from search.query.filters import Filter
 from search.query.find import Query
@@ -118,7 +118,7 @@ async def search_together(c: Context) -> list[MeetingView]:
     within = round(body.within_seconds * 1000) if body.within_seconds is not None else None
     same = body.likeness if body.likeness is not None else 0.6
     found: list[Meeting] = await c.services.searching.run(
-        lambda: together(c.services.days, questions, within_ms=within, same=same, limit=body.limit)
+        lambda: co_occurrences(c.services.days, questions, within_ms=within, same=same, limit=body.limit)
     )
     return [MeetingView(sightings=await views(c, list(m.sightings)), likeness=round(m.likeness, 3)) for m in found]
 

@@ -24,7 +24,7 @@ from core.settings import Settings, TlsMode
 from nvr.archive import segment_index
 from nvr.tables import Footage, OpenSegment, StreamStatus, Worker
 from search.indexing.lag import lag
-from search.models import Shelf
+from search.models import ModelRegistry
 from search.store.upkeep import shelf_of
 from web.doctor.facts import Finding, Site, failed, locked_out, ok, unknown, warning
 from web.http.exposure import exposure, is_loopback
@@ -194,7 +194,7 @@ def models(site: Site) -> Sequence[Finding]:
     """The packs that search uses, each file against its checksum."""
     if site.locked_out:
         return [locked_out(site)]
-    shelf = Shelf(shelf_of(site.settings))
+    shelf = ModelRegistry(shelf_of(site.settings))
     found = []
     for installed in shelf.installed():
         try:

@@ -16,7 +16,7 @@ from core.tasks import BackgroundTasks, end
 from nvr.archive.reader import ArchiveReader
 from nvr.playback.decode_pool import DecodePool
 from search.query import motion_search
-from search.query.motion_search import Mask, Moved
+from search.query.motion_search import Mask, MotionSpan
 
 AT_ONCE, KEPT, KEPT_SECONDS = 3, 50, 3600.0
 MOST_FOUND = 2000
@@ -35,7 +35,7 @@ class Job:
     end_us: int
     until_us: int
     keyframes: int = 0
-    found: list[Moved] = field(default_factory=list)
+    found: list[MotionSpan] = field(default_factory=list)
     more: bool = False
     problem: str = ""
     ended: float | None = None  # monotonic

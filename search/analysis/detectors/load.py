@@ -7,22 +7,22 @@ from search.analysis.detectors.base import Detector
 from search.analysis.detectors.builtin import BuiltinDetector
 from search.analysis.detectors.pack_detector import PackDetector
 from search.analysis.detectors.ultralytics_yolo import UltralyticsDetector
-from search.models import Shelf
+from search.models import ModelRegistry
 from search.models.registry import Installed
 
 
-def chosen(settings: SearchSettings, shelf: Shelf) -> Installed | None:
+def chosen(settings: SearchSettings, shelf: ModelRegistry) -> Installed | None:
     """The pack that looks; None: the built-in detector does. Raises DetectorError where a named pack is missing."""
     return None if settings.detector == "builtin" else shelf.chosen("detect", settings.detector)
 
 
-def name(settings: SearchSettings, shelf: Shelf) -> str:
+def name(settings: SearchSettings, shelf: ModelRegistry) -> str:
     """Id and version of what looks at the pictures."""
     found = chosen(settings, shelf)
     return found.pack.name if found else BuiltinDetector.name
 
 
-def load(settings: SearchSettings, shelf: Shelf) -> Detector:
+def load(settings: SearchSettings, shelf: ModelRegistry) -> Detector:
     """`auto` is the best pack on the shelf, else the built-in detector. Raises DetectorError where a pack is missing or wrong."""
     threshold = settings.threshold or None
     found = chosen(settings, shelf)

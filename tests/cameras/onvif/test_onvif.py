@@ -28,7 +28,7 @@ from cameras.virtual.onvif_service import OnvifService
 from cameras.virtual.rtsp_server import Mount
 from core.clock import SystemClock
 from core.errors import CameraRefused, CameraUnreachable, ProtocolError
-from core.network.connect_limiter import ConnectionBudget, for_person
+from core.network.connect_limiter import ConnectLimiter, for_person
 from tests.conftest import ONVIF_REPLIES
 
 LOGIN = ("minwang", "geheim-123")
@@ -281,7 +281,7 @@ async def test_each_new_connection_takes_a_place_in_the_budget(device: Device) -
     """A connection that is kept alive takes none."""
     places = list[str]()
 
-    class Counting(ConnectionBudget):
+    class Counting(ConnectLimiter):
         @asynccontextmanager
         async def attempt(self, url: str) -> AsyncIterator[None]:
             places.append(url)
@@ -301,7 +301,7 @@ async def test_each_new_connection_takes_a_place_in_the_budget(device: Device) -
 async def test_waiting_for_a_place_is_not_the_camera_s_time(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     """Dead cameras of the subnet hold its places: a call waits for one, and has its whole time then."""
 
-    class Busy(ConnectionBudget):
+    class Busy(ConnectLimiter):
         @asynccontextmanager
         async def attempt(self, url: str) -> AsyncIterator[None]:
             await asyncio.sleep(0.4)
@@ -326,7 +326,7 @@ async def test_a_camera_has_its_time_once_it_is_connected() -> None:
     talking = list[asyncio.StreamWriter]()
     silent = await asyncio.start_server(lambda r, w: talking.append(w), "127.0.0.1", 0)
     url = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}/"
-    async with http_session(ConnectionBudget(SystemClock(), 100, 1)) as limited:
+    async with http_session(ConnectLimiter(SystemClock(), 100, 1)) as limited:
         with pytest.raises(CameraUnreachable, match="timed out"):
             await SoapClient(limited, SystemClock()).call(url, f'<GetName xmlns="{DEVICE}"/>', seconds=0.2)
     silent.close()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from core.clock import ManualClock, SystemClock
-from core.network.connect_limiter import ConnectionBudget, for_person, subnet_of
+from core.network.connect_limiter import ConnectLimiter, for_person, subnet_of
 from core.network.shared_slots import MAX_AHEAD_SECONDS, SharedLocks
 from core.tasks import end, spawn
 
@@ -27,7 +27,7 @@ class Counted:
         self.running: dict[str, int] = {}
         self.most = 0
 
-    async def attempt(self, budget: ConnectionBudget, url: str, seconds: float) -> None:
+    async def attempt(self, budget: ConnectLimiter, url: str, seconds: float) -> None:
         async with budget.attempt(url):
             self.began.append(self.clock.monotonic())
             subnet = subnet_of(url)
@@ -47,7 +47,7 @@ async def step(clock: ManualClock, seconds: float) -> None:
 async def test_two_processes_keep_one_budget(tmp_path: Path) -> None:
     clock = ManualClock()
     counted = Counted(clock)
-    budgets = [ConnectionBudget(clock, 20, 4, tmp_path / "lock") for _ in range(2)]
+    budgets = [ConnectLimiter(clock, 20, 4, tmp_path / "lock") for _ in range(2)]
     for budget in budgets:
         assert await budget._opened() is not None
     work = [spawn(counted.attempt(budgets[i % 2], f"rtsp://10.0.{i % 3}.{i}/x", 0.5)) for i in range(60)]
@@ -60,7 +60,7 @@ async def test_two_processes_keep_one_budget(tmp_path: Path) -> None:
 
 
 async def test_a_place_is_given_back_whatever_ends_the_attempt(tmp_path: Path) -> None:
-    one, other = (ConnectionBudget(SystemClock(), 10_000, 1, tmp_path / "lock") for _ in range(2))
+    one, other = (ConnectLimiter(SystemClock(), 10_000, 1, tmp_path / "lock") for _ in range(2))
     with pytest.raises(RuntimeError):
         async with one.attempt("rtsp://10.0.0.1/"):
             raise RuntimeError
@@ -72,7 +72,7 @@ async def test_a_place_is_given_back_whatever_ends_the_attempt(tmp_path: Path) -
     await asyncio.wait_for(waiting, 2)
 
 
-async def _hold(budget: ConnectionBudget, url: str, seconds: float) -> None:
+async def _hold(budget: ConnectLimiter, url: str, seconds: float) -> None:
     async with budget.attempt(url):
         await asyncio.sleep(seconds)
 
@@ -87,7 +87,7 @@ async def test_a_process_that_dies_gives_its_places_back(tmp_path: Path) -> None
     )
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, str(tmp_path / "lock"), stdout=subprocess.PIPE)
     assert process.stdout is not None and await process.stdout.readline() == b"held\n"
-    budget = ConnectionBudget(SystemClock(), 100, 1, tmp_path / "lock")
+    budget = ConnectLimiter(SystemClock(), 100, 1, tmp_path / "lock")
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(_hold(budget, "rtsp://10.0.0.9/", 0.0), 0.2)
     process.kill()
@@ -108,7 +108,7 @@ def test_turns_of_another_boot_are_forgotten(tmp_path: Path) -> None:
 async def test_a_file_that_cannot_be_used_counts_for_this_process_alone(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    budget = ConnectionBudget(SystemClock(), 1000, 4, tmp_path / "missing" / "lock")
+    budget = ConnectLimiter(SystemClock(), 1000, 4, tmp_path / "missing" / "lock")
     await _hold(budget, "rtsp://10.0.0.1/", 0.0)
     await _hold(budget, "rtsp://10.0.0.1/", 0.0)
     assert sum("for this process alone" in r.message for r in caplog.records) == 1
@@ -117,7 +117,7 @@ async def test_a_file_that_cannot_be_used_counts_for_this_process_alone(
 async def test_what_a_person_waits_for_goes_first(tmp_path: Path) -> None:
     """Four dead cameras hold the subnet's places, forty wait in two processes, turns are given far ahead."""
     clock = ManualClock()
-    budgets = [ConnectionBudget(clock, 2, 4, tmp_path / "lock") for _ in range(3)]
+    budgets = [ConnectLimiter(clock, 2, 4, tmp_path / "lock") for _ in range(3)]
     for budget in budgets:
         assert await budget._opened() is not None
     counted = Counted(clock)
@@ -138,7 +138,7 @@ async def test_what_a_person_waits_for_goes_first(tmp_path: Path) -> None:
 async def test_dead_cameras_never_hold_the_place_of_a_command(tmp_path: Path, shared: bool) -> None:
     """Four that do not answer hold the subnet's places for long, in other processes as well: an officer's command begins at once."""
     clock, file = ManualClock(), tmp_path / "lock" if shared else None
-    recorder, console = (ConnectionBudget(clock, 20, 4, file) for _ in range(2))
+    recorder, console = (ConnectLimiter(clock, 20, 4, file) for _ in range(2))
     if not shared:
         console = recorder
     for budget in (recorder, console):
@@ -160,14 +160,14 @@ async def test_dead_cameras_never_hold_the_place_of_a_command(tmp_path: Path, sh
     await end(*dead, *both)
 
 
-async def _hold_for(clock: ManualClock, budget: ConnectionBudget, url: str, seconds: float) -> None:
+async def _hold_for(clock: ManualClock, budget: ConnectLimiter, url: str, seconds: float) -> None:
     async with budget.attempt(url):
         await clock.sleep(seconds)
 
 
 async def test_persons_have_one_place_more_and_no_others(tmp_path: Path) -> None:
     clock = ManualClock()
-    counted, budget = Counted(clock), ConnectionBudget(clock, 100, 2)
+    counted, budget = Counted(clock), ConnectLimiter(clock, 100, 2)
     with for_person():
         work = [spawn(counted.attempt(budget, "rtsp://10.0.0.1/x", 0.2)) for _ in range(4)]
     work += [spawn(counted.attempt(budget, "rtsp://10.0.0.2/x", 0.2)) for _ in range(9)]
@@ -186,7 +186,7 @@ async def test_persons_have_one_place_more_and_no_others(tmp_path: Path) -> None
 async def test_a_file_that_fails_later_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk without room, locks that a network's disk no longer gives: told once, tried again, never an error."""
     clock, said = ManualClock(), list[str]()
-    budget = ConnectionBudget(clock, 1000, 4, tmp_path / "lock")
+    budget = ConnectLimiter(clock, 1000, 4, tmp_path / "lock")
     budget.told = said.append
     shared = await budget._opened()
     assert shared is not None
@@ -212,7 +212,7 @@ def _fail(*_: object) -> None:
 async def test_a_removed_file_is_made_anew(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     await asyncio.to_thread(folder.mkdir)
-    one, other = (ConnectionBudget(SystemClock(), 10_000, 1, folder / "lock") for _ in range(2))
+    one, other = (ConnectLimiter(SystemClock(), 10_000, 1, folder / "lock") for _ in range(2))
     await _hold(one, "rtsp://10.0.0.1/", 0.0)
     await asyncio.to_thread((folder / "lock").unlink)
     await _hold(other, "rtsp://10.0.0.1/", 0.0)

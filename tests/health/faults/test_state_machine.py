@@ -10,7 +10,19 @@ from hypothesis import strategies as st
 
 from health.faults import state_machine
 from health.faults.fault_log import paced
-from health.faults.state_machine import CLOSED, FAMILIES, OPEN, PICTURE, RECOVERING, SUSPECT, Mark, Rule, Track, advance, judge
+from health.faults.state_machine import (
+    CLOSED,
+    FAMILIES,
+    OPEN,
+    PICTURE,
+    RECOVERING,
+    SUSPECT,
+    FaultState,
+    Rule,
+    Vote,
+    advance,
+    judge,
+)
 
 HOUR = 3600.0
 RULES = sorted({f.rule for f in FAMILIES.values()}, key=repr)
@@ -19,11 +31,11 @@ looks = st.lists(st.tuples(st.floats(0, 3 * HOUR), st.booleans(), st.sampled_fro
 
 @given(st.sampled_from(RULES), looks)
 def test_nothing_opens_or_closes_without_its_looks(rule: Rule, seen: list[tuple[float, bool, str]]) -> None:
-    track, now, marks = Track(), 0.0, list[Mark]()
-    since_open: list[Mark] = []
+    track, now, marks = FaultState(), 0.0, list[Vote]()
+    since_open: list[Vote] = []
     for pause, found, light in seen:
         now += pause
-        mark = Mark(now, found, light)
+        mark = Vote(now, found, light)
         marks.append(mark)
         before = track.state
         step = advance(track, rule, mark)
@@ -39,15 +51,15 @@ def test_nothing_opens_or_closes_without_its_looks(rule: Rule, seen: list[tuple[
             assert before == RECOVERING
         assert (step in ("opened", "relapsed")) == (track.state == OPEN and before not in (OPEN,))
         assert len(track.marks) <= state_machine.KEPT
-        assert Track.of(track.state, track.as_json()) == track  # what is stored is all there is
+        assert FaultState.of(track.state, track.as_json()) == track  # what is stored is all there is
 
 
-def _run(track: Track, rule: Rule, begin: float, seen: str, pause: float, light: str = "day") -> list[str]:
-    return [advance(track, rule, Mark(begin + i * pause, c == "x", light)) for i, c in enumerate(seen)]
+def _run(track: FaultState, rule: Rule, begin: float, seen: str, pause: float, light: str = "day") -> list[str]:
+    return [advance(track, rule, Vote(begin + i * pause, c == "x", light)) for i, c in enumerate(seen)]
 
 
 def test_a_passing_lorry_opens_nothing() -> None:
-    track = Track()
+    track = FaultState()
     _run(track, PICTURE, 0, "x.", 600)
     assert track.state == SUSPECT
     _run(track, PICTURE, 1200, ".", 600)
@@ -55,13 +67,13 @@ def test_a_passing_lorry_opens_nothing() -> None:
 
 
 def test_three_of_four_over_an_hour_open() -> None:
-    track = Track()
+    track = FaultState()
     assert _run(track, PICTURE, 0, "xxx", 600)[-1] != "opened", "half an hour only"
     assert _run(track, PICTURE, 1800, ".x", HOUR / 2) == ["none", "opened"]
 
 
 def test_a_fault_of_the_night_is_not_over_before_a_night_was_clean() -> None:
-    track = Track()
+    track = FaultState()
     _run(track, PICTURE, 0, "xxx", HOUR, "night")
     assert track.state == OPEN
     _run(track, PICTURE, 6 * HOUR, "......", HOUR, "day")
@@ -70,7 +82,7 @@ def test_a_fault_of_the_night_is_not_over_before_a_night_was_clean() -> None:
 
 
 def test_a_fault_that_comes_back_within_a_day_flaps_and_stays_longer() -> None:
-    rule, track, now = Rule(1, 1, 0, 1, 60.0), Track(), 0.0
+    rule, track, now = Rule(1, 1, 0, 1, 60.0), FaultState(), 0.0
     for _ in range(state_machine.FLAPS):
         _run(track, rule, now, "xx..", 100)
         now += 1000
@@ -82,9 +94,9 @@ def test_a_fault_that_comes_back_within_a_day_flaps_and_stays_longer() -> None:
 
 @given(st.floats(-1e6, 1e6))
 def test_a_clock_that_jumps_never_closes_or_opens_by_itself(jump: float) -> None:
-    track = Track()
+    track = FaultState()
     _run(track, PICTURE, 1e7, "xx", 600)
-    step = advance(track, PICTURE, Mark(1e7 + jump, True, "day"))
+    step = advance(track, PICTURE, Vote(1e7 + jump, True, "day"))
     assert (step == "opened") == (jump >= HOUR)
 
 
@@ -103,5 +115,5 @@ def test_a_demonstration_is_faster_and_nothing_else() -> None:
 
 def test_an_unknown_state_is_refused() -> None:
     with pytest.raises(ValueError, match="cannot be"):
-        advance(Track("odd"), PICTURE, Mark(0, True))
+        advance(FaultState("odd"), PICTURE, Vote(0, True))
     assert CLOSED in ("closed",)

@@ -22,7 +22,7 @@ from core.intervals import common, joined, length, without
 from health.checks import checklist
 from health.kpi import camera_days, figures
 from health.kpi.camera_days import bounds
-from health.tables import CameraDay, DailyFigures, Fault, Look, Maintenance, PatrolRound, WrittenDay
+from health.tables import CameraDay, DailyFigures, Fault, Inspection, Maintenance, PatrolRound, WrittenDay
 from nvr.archive.segment_index import Segment, append
 from nvr.tables import Footage, Gap, ShortHole
 
@@ -100,7 +100,7 @@ async def test_a_day_of_two_cameras(database: Database, clock: ManualClock) -> N
         session.add(PatrolRound(id=1, asked_at=start, asked_by="x", scope={}, cameras=2, looked=1, faulty=0))
         await session.flush()
         for at in (0, 3, 6, 9):  # then the patrol stood still: the last look says something for four hours
-            session.add(Look(round=1, camera="c-2", at=hours(at), findings={}, untestable=[], figures={}, accepted=False))
+            session.add(Inspection(round=1, camera="c-2", at=hours(at), findings={}, untestable=[], figures={}, accepted=False))
         await session.flush()
         told = await figures.of(session, cameras, start, end)
     # c-1: 22 h in use (2 h planned), 2…4 and 10…12 and 20…21 offline, 13…14 unknown; c-2: 24 h, 10…12 offline, 13…24 unknown.
@@ -126,7 +126,7 @@ async def test_a_day_s_register_lists_its_faults_and_who_was_not_looked_at(datab
                 )
             )  # fmt: skip
         await session.flush()
-        session.add(Look(round=1, camera="c-1", at=clock.now(), findings={}, untestable=[], figures={}, accepted=False))
+        session.add(Inspection(round=1, camera="c-1", at=clock.now(), findings={}, untestable=[], figures={}, accepted=False))
         await session.flush()
         midnight = clock.now().astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
         now = clock.now() + timedelta(hours=1)
@@ -372,7 +372,9 @@ async def test_days_that_are_over_are_kept_once_by_whom_they_concern(database: D
         session.add(PatrolRound(id=1, asked_at=clock.now(), asked_by="x", scope={}, cameras=1, looked=1, faulty=0))
         await session.flush()
         for camera in ("c-1", "c-2"):
-            session.add(Look(round=1, camera=camera, at=clock.now(), findings={}, untestable=[], figures={}, accepted=False))
+            session.add(
+                Inspection(round=1, camera=camera, at=clock.now(), findings={}, untestable=[], figures={}, accepted=False)
+            )
     for days, rows in ((0.3, 0), (1, 5), (0, 0), (2, 10)):
         clock.advance(days * 86400)
         assert await figures.keep_days(database, clock.now(), zone) == rows
@@ -423,7 +425,7 @@ async def test_a_round_of_another_village_changes_no_acceptance(either_database:
             await session.flush()
             for name in cameras:
                 session.add(
-                    Look(round=patrol.id, camera=name, at=now, findings={}, untestable=[*untestable], figures={}, accepted=False)
+                    Inspection(round=patrol.id, camera=name, at=now, findings={}, untestable=[*untestable], figures={}, accepted=False)
                 )  # fmt: skip
         async with either_database.reading() as session:
             lists = await checklist.of(session, (await session.scalars(select(Camera).order_by(Camera.id))).all(), now)

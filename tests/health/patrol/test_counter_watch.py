@@ -15,7 +15,7 @@ from core.clock import ManualClock
 from core.database import Database
 from core.settings import PatrolSettings
 from health.patrol.counter_watch import Watch
-from health.tables import CameraSight, Fault, Maintenance, PatrolRound
+from health.tables import CameraBaseline, Fault, Maintenance, PatrolRound
 from nvr.tables import StreamStatus
 
 VILLAGES = ("a", "b", "c", "d", "e")
@@ -81,7 +81,7 @@ async def town(database: Database, clock: ManualClock) -> Town:
                     since=now - timedelta(hours=1), last_picture=now, fps=25.0, bitrate=2e6, loss=0.0,
                 )
             )  # fmt: skip
-            session.add(CameraSight(camera=camera.id, since=now, view=1, fps=25.0, bitrate=2e6))
+            session.add(CameraBaseline(camera=camera.id, since=now, view=1, fps=25.0, bitrate=2e6))
     return Town(database, clock, Watch(database, clock, PatrolSettings()))
 
 

@@ -22,11 +22,11 @@ from core.database import Database
 from core.errors import ProtocolError
 from core.settings import PatrolSettings
 from health.patrol import patrol
-from health.patrol.patrol import Ground, Patrol, Seen
+from health.patrol.patrol import InspectionInputs, InspectionResult, Patrol
 from health.patrol.rounds import ask
 from health.picture import baseline
-from health.picture.inspection import Question, examine
-from health.tables import CameraSight, Fault, Look, Maintenance, PatrolRound, ReferenceScene
+from health.picture.inspection import InspectionRequest, inspect
+from health.tables import CameraBaseline, Fault, Inspection, Maintenance, PatrolRound, ReferenceScene
 from nvr.archive.reader import Keyframe
 from nvr.playback.decode_pool import DecodePool
 from nvr.tables import Gap, StreamStatus
@@ -130,7 +130,7 @@ async def test_blur_is_found_and_never_becomes_the_norm(station: Station) -> Non
         await station.round()
     assert (await station.faults())["blurred"] == "open"
     async with station.database.reading() as session:
-        looks = (await session.scalars(select(Look).where(Look.camera == "c-1").order_by(Look.id))).all()
+        looks = (await session.scalars(select(Inspection).where(Inspection.camera == "c-1").order_by(Inspection.id))).all()
         scenes = await session.scalar(select(func.count()).select_from(ReferenceScene).where(ReferenceScene.camera == "c-1"))
     assert [x.accepted for x in looks[-6:]] == [False] * 6 and looks[3].accepted and scenes
 
@@ -153,7 +153,7 @@ async def test_what_a_person_calls_normal_is_learnt(station: Station) -> None:
 async def test_what_stays_of_a_view_is_kept_until_a_person_calls_another_one_normal(station: Station) -> None:
     async def known() -> tuple[int, bytes | None]:
         async with station.database.reading() as session:
-            sight = await session.get_one(CameraSight, "c-1")
+            sight = await session.get_one(CameraBaseline, "c-1")
             return sight.patterned, sight.pattern
 
     await station.learn()
@@ -209,7 +209,7 @@ async def test_what_the_sky_does_to_many_is_no_fault(station: Station) -> None:
 async def test_a_round_goes_on_where_it_stopped(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
     real, looked = station.patrol.look, list[str]()
 
-    async def look(number: int, camera: Camera, ground: Ground) -> Seen:
+    async def look(number: int, camera: Camera, ground: InspectionInputs) -> InspectionResult:
         if len(looked) == 2:
             raise RuntimeError("the analyst dies")
         looked.append(camera.id)
@@ -223,14 +223,14 @@ async def test_a_round_goes_on_where_it_stopped(station: Station, monkeypatch: p
     assert await station.patrol.run_waiting()
     async with station.database.reading() as session:
         row = (await session.scalars(select(PatrolRound))).one()
-        cameras = sorted(await session.scalars(select(Look.camera)))
+        cameras = sorted(await session.scalars(select(Inspection.camera)))
     assert cameras == CAMERAS and (row.cameras, row.looked) == (4, 4) and row.finished_at is not None
 
 
 async def test_a_round_of_some(station: Station) -> None:
     number = await station.round(scope={"cameras": ["c-2", "c-3"]})
     async with station.database.reading() as session:
-        assert sorted(await session.scalars(select(Look.camera).where(Look.round == number))) == ["c-2", "c-3"]
+        assert sorted(await session.scalars(select(Inspection.camera).where(Inspection.round == number))) == ["c-2", "c-3"]
 
 
 async def test_a_gap_of_yesterday_is_told_with_its_cause(station: Station) -> None:
@@ -259,7 +259,7 @@ async def test_a_picture_that_does_not_decode_is_told_and_says_nothing_else(
     monkeypatch.setattr(station.patrol, "_pool", Broken())
     await station.round()
     async with station.database.reading() as session:
-        look = (await session.scalars(select(Look))).first()
+        look = (await session.scalars(select(Inspection))).first()
     assert look is not None and set(look.findings) == {"corrupt"} and "black" in look.untestable
     assert await station.faults() == {"corrupt": "suspect"}
 
@@ -270,7 +270,9 @@ async def test_a_month_of_rounds_is_forgotten_but_for_its_beginning(station: Sta
         station.frames["all"] = coded(street(8)[i % 8 :][:1])
         await station.round(hours=24, scope={"cameras": ["c-1"]})
     async with station.database.reading() as session:
-        kept = (await session.scalars(select(Look.at).where(Look.features.is_not(None)).order_by(Look.at))).all()
+        kept = (
+            await session.scalars(select(Inspection.at).where(Inspection.features.is_not(None)).order_by(Inspection.at))
+        ).all()
         loaded = (await baseline.load(session, ["c-1"], station.clock.now(), 5, ZONE))["c-1"]
     assert 8 <= len(kept) <= 12 and kept[0] < station.clock.now() - timedelta(days=25)
     assert len(loaded.anchors) >= 3 and len(loaded.vectors) <= 6
@@ -279,9 +281,9 @@ async def test_a_month_of_rounds_is_forgotten_but_for_its_beginning(station: Sta
 def test_frozen_is_the_same_picture_for_long_enough() -> None:
     frozen = coded(street(1))[:1] * 8
     frames = [Keyframe(f.stream, i * 2_000_000, f.codec, f.configuration, f.data) for i, f in enumerate(frozen)]
-    answer = examine(Question(frames, 12.0))
+    answer = inspect(InspectionRequest(frames, 12.0))
     assert answer.found["frozen"] == {"seconds": 14.0} and answer.jpeg[:2] == b"\xff\xd8"
-    short = examine(Question(frames[:3], 12.0))
+    short = inspect(InspectionRequest(frames[:3], 12.0))
     assert "frozen" not in short.found and "frozen" in short.untestable  # too short a span to judge
 
 
@@ -292,42 +294,42 @@ def test_a_still_scene_with_sensor_noise_is_not_frozen() -> None:
         np.clip(view.frame(0, 0).astype(np.float32) + rng.normal(0, 2.5, (360, 640, 3)), 0, 255).astype(np.uint8)
         for _ in range(8)
     ]
-    assert "frozen" not in examine(Question(coded(pictures), 12.0)).found
+    assert "frozen" not in inspect(InspectionRequest(coded(pictures), 12.0)).found
 
 
 def test_an_encoder_that_goes_on_over_a_frozen_sensor_is_told_by_the_hour() -> None:
     """Between two rounds a scene changes; where it always did and now does not, by day, it stands still."""
     frames = coded(street(8))
-    first = examine(Question(frames, 12.0))
-    again = examine(Question(frames, 13.0, before=first.thumb, apart=3600.0, usual_change=4.0))
+    first = inspect(InspectionRequest(frames, 12.0))
+    again = inspect(InspectionRequest(frames, 13.0, before=first.thumb, apart=3600.0, usual_change=4.0))
     assert "frozen" in again.found
-    quiet = examine(Question(frames, 13.0, before=first.thumb, apart=3600.0, usual_change=1.2))
+    quiet = inspect(InspectionRequest(frames, 13.0, before=first.thumb, apart=3600.0, usual_change=1.2))
     assert "frozen" not in quiet.found  # here nothing ever changes
 
 
 def test_a_shaking_camera_is_somewhere_else_each_time() -> None:
     pictures = street(8)
-    past = [examine(Question(coded([p]), 12.0)) for p in street(8, seed=4)]
+    past = [inspect(InspectionRequest(coded([p]), 12.0)) for p in street(8, seed=4)]
     shaken = []
     for i, p in enumerate(pictures):
         shift = np.array([[1, 0, 40 * (-1) ** i], [0, 1, 12 * (i % 3)]], np.float32)
         shaken.append(np.asarray(cv2.warpAffine(p, shift, (640, 360), borderMode=cv2.BORDER_REFLECT), np.uint8))
-    question = Question(coded(shaken), 12.0, [a.features for a in past] * 4, [12.0] * 32, [a.thumb for a in past[:3]])
-    assert "shaking" in examine(question).found
-    still = Question(
+    question = InspectionRequest(coded(shaken), 12.0, [a.features for a in past] * 4, [12.0] * 32, [a.thumb for a in past[:3]])
+    assert "shaking" in inspect(question).found
+    still = InspectionRequest(
         coded([shaken[0]] * 1 + [scene.moved(p) for p in pictures]),
         12.0,
         question.vectors,
         question.hours,
         question.scenes,
     )
-    assert "shaking" not in examine(still).found and "moved" in examine(still).found
+    assert "shaking" not in inspect(still).found and "moved" in inspect(still).found
 
 
 async def test_habits_are_the_median_of_good_looks(station: Station) -> None:
     await station.learn(6)
     async with station.database.reading() as session:
-        sight = await session.get_one(CameraSight, "c-1")
+        sight = await session.get_one(CameraBaseline, "c-1")
     assert sight.bitrate == 2e6 and sight.fps == 25.0 and patrol.HABIT
 
 

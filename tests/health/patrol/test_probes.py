@@ -20,7 +20,7 @@ from core.settings import PatrolSettings
 from health.patrol.patrol import Patrol
 from health.patrol.probes import Visits
 from health.patrol.rounds import ask
-from health.tables import Fault, Look
+from health.tables import Fault, Inspection
 from nvr.archive.reader import Keyframe
 from tests.health.frames import coded, street
 from tests.health.patrol.test_patrol import Inline
@@ -83,7 +83,7 @@ async def town(database: Database, clock: ManualClock, tmp_path: Path) -> Town:
 async def test_every_camera_has_its_row_and_a_picture(town: Town) -> None:
     await town.round()
     async with town.database.reading() as session:
-        looks = (await session.scalars(select(Look))).all()
+        looks = (await session.scalars(select(Inspection))).all()
     assert len(looks) == 12 and all(x.features and x.findings == {} for x in looks) and await town.faults() == {}
 
 

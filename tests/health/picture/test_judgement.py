@@ -12,7 +12,7 @@ from bench.parts.sights import Camera, Sky
 from health.picture import measurement
 from health.picture.comparison import Past
 from health.picture.judgement import FAMILIES, decayed, judge
-from health.picture.measurement import Sight
+from health.picture.measurement import Measurement
 from tests.conftest import FOOTAGE
 from tests.health import faults_made, places
 from tests.health.places import Guests, Place, Weather
@@ -42,11 +42,13 @@ def camera(request: pytest.FixtureRequest) -> Camera:
     return made
 
 
-def _look(camera: Camera, hour: float, weather: Weather | None = None, fault: tuple[str, int, int] | None = None) -> Sight:
+def _look(
+    camera: Camera, hour: float, weather: Weather | None = None, fault: tuple[str, int, int] | None = None
+) -> Measurement:
     return sights.see(camera, 2 + hour / 24, weather or Weather(0.5), fault)
 
 
-def _judged(camera: Camera, sight: Sight, hour: float) -> set[str]:
+def _judged(camera: Camera, sight: Measurement, hour: float) -> set[str]:
     return set(judge(sight, camera.past(DAYS), hour).found)
 
 

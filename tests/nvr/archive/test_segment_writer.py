@@ -17,7 +17,7 @@ from nvr.archive.segment_writer import LiveTap
 from nvr.archive.timeline import ClockStep
 from nvr.clock.station_clock import StationClock
 from nvr.media.audio import AudioRun
-from nvr.media.depacketizer import Assembled
+from nvr.media.depacketizer import FragmentSamples
 from nvr.playback.live import announcement
 from nvr.rtsp.sdp import AudioTrack
 from tests.nvr.camera_clock import DAY, ORIGIN_US, CameraClock
@@ -411,8 +411,8 @@ def test_what_was_lost_behind_a_silence_in_the_same_run_is_not_its_cause() -> No
     until = made.pictures(50)
     made.counters.lost_packets += 4
     late = 50 * 3600 + 5 * 90_000
-    silent = Assembled(VIDEO, late, [3600] * 3, [4] * 3, [], [b"\0" * 12], True, losses={})
-    lossy = Assembled(VIDEO, late + 3 * 3600, [3600, 3600 * 75, 3600], [4] * 3, [], [b"\0" * 12], False, losses={2: 4})
+    silent = FragmentSamples(VIDEO, late, [3600] * 3, [4] * 3, [], [b"\0" * 12], True, losses={})
+    lossy = FragmentSamples(VIDEO, late + 3 * 3600, [3600, 3600 * 75, 3600], [4] * 3, [], [b"\0" * 12], False, losses={2: 4})
     made.sink.fragment(silent, until + 5 * S + 80_000)
     made.sink.fragment(lossy, until + 8 * S + 160_000)
     assert [g.cause for g in made.archive.gaps] == ["no_packets", "packet_loss"]

@@ -15,11 +15,11 @@ from cameras.virtual.clip import Clip
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SystemClock
 from core.errors import CameraRefused, CameraUnreachable, ProtocolError
-from core.network.connect_limiter import ConnectionBudget
+from core.network.connect_limiter import ConnectLimiter
 from core.tasks import end as end_task
 from core.tasks import spawn
 from nvr.edge import keyframe_probe
-from nvr.edge.keyframe_probe import Visitor
+from nvr.edge.keyframe_probe import KeyframeProbe
 from nvr.media import gradual_refresh
 from nvr.playback.pictures import decode
 from nvr.rtsp.client import Authenticator, RtspSession
@@ -37,9 +37,9 @@ async def camera(clip: Clip) -> AsyncIterator[tuple[str, Mount, RtspServer]]:
     await server.stop()
 
 
-def visitor(answer: float = 1.0, seconds: float = 3.0) -> Visitor:
+def visitor(answer: float = 1.0, seconds: float = 3.0) -> KeyframeProbe:
     clock = SystemClock()
-    return Visitor(clock, ConnectionBudget(clock, 1000, 8), answer=answer, seconds=seconds)
+    return KeyframeProbe(clock, ConnectLimiter(clock, 1000, 8), answer=answer, seconds=seconds)
 
 
 async def test_a_keyframe_that_decodes_and_the_camera_is_left(camera: tuple[str, Mount, RtspServer]) -> None:

@@ -18,7 +18,7 @@ from cameras.virtual.clip import _SSRC
 from core.clock import ManualClock
 from core.network.authenticator import Authenticator
 from nvr.edge.replay import CardReader
-from nvr.media.depacketizer import Assembled
+from nvr.media.depacketizer import FragmentSamples
 from nvr.rtsp.client import RtspSession
 from nvr.rtsp.sdp import VideoTrack
 from tests.nvr.films import pictures
@@ -41,7 +41,7 @@ class Heard:
 
     runs: list[tuple[int, int] | None] = field(default_factory=list)
 
-    def take(self, run: Assembled, taken_us: int) -> bool:
+    def take(self, run: FragmentSamples, taken_us: int) -> bool:
         self.runs.append((taken_us, len(run.sizes)))
         return True
 

@@ -19,10 +19,10 @@ from core.clock import ManualClock
 from core.errors import MinwangError
 from nvr.media import iovec
 from nvr.media.arena import Arena, ArenaPool
-from nvr.media.batch_depacketizer import take_apart
-from nvr.media.depacketizer import Assembled, Counters
+from nvr.media.batch_depacketizer import depacketize
+from nvr.media.depacketizer import Counters, FragmentSamples
 from nvr.media.parameter_sets import VideoFormat
-from nvr.recorder.poll_loop import NativeSession, Ticker
+from nvr.recorder.poll_loop import NativeSession, PollLoop
 from nvr.rtsp.client import Authenticator, RtspSession
 from nvr.rtsp.sdp import VideoTrack
 from tests.nvr.camera_streams import STEP, Style, encode, numbered, packetise, sample, sei
@@ -61,7 +61,7 @@ class Sink:
         self.reports: list[tuple[int, int]] = []
         self.losses: list[tuple[int, int]] = []  # (before which picture, packets)
 
-    def fragment(self, run: Assembled, _: int) -> None:
+    def fragment(self, run: FragmentSamples, _: int) -> None:
         data, at, time = iovec.joined(run.parts), 0, run.time
         self.formats.append(run.video)
         self.losses += [(len(self.pictures) + i, lost) for i, lost in (run.losses or {}).items()]
@@ -104,7 +104,7 @@ def written(pool: ArenaPool, arenas: list[Arena]) -> None:
 
 async def both_ways(clip: Coded, streams: list[list[bytes]]) -> list[tuple[Any, Any]]:
     """Feed every stream's chunks to a ticker (bulk where possible) and to the packet-by-packet way."""
-    ticker = Ticker(ManualClock(), written)
+    ticker = PollLoop(ManualClock(), written)
     fast = [session(clip, chunks) for chunks in streams]
     slow = [session(clip, chunks) for chunks in streams]
     for made, _, _ in fast:
@@ -153,7 +153,7 @@ async def test_a_healthy_stream_goes_the_fast_way(which: str, request: pytest.Fi
     taken: list[int] = []
 
     def counted(arena: Arena, regions: list[Any]) -> None:
-        take_apart(arena, regions)
+        depacketize(arena, regions)
         taken.append(sum(r.used >= 0 for r in regions))
 
     with pytest.MonkeyPatch.context() as patch:
@@ -260,7 +260,7 @@ def test_harmless_oddities_go_the_fast_way(codec: str, name: str, monkeypatch: p
     taken: list[int] = []
 
     def counted(arena: Arena, regions: list[Any]) -> None:
-        take_apart(arena, regions)
+        depacketize(arena, regions)
         taken.extend(r.used >= 0 for r in regions)
 
     monkeypatch.setattr("nvr.recorder.poll_loop.take_apart", counted)

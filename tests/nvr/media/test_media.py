@@ -19,7 +19,7 @@ from cameras.virtual.rtsp_server import describe
 from cameras.virtual.scene import Street
 from core.errors import MinwangError, ProtocolError
 from nvr.media import fmp4, gop_index, iovec
-from nvr.media.depacketizer import Assembled, Counters, UnitAssembler
+from nvr.media.depacketizer import Counters, Depacketizer, FragmentSamples
 from nvr.media.fmp4 import Sample
 from nvr.media.parameter_sets import VideoFormat
 from nvr.media.rtp import payload_bounds
@@ -37,10 +37,10 @@ def packets(clip: Clip, first: int = 0, count: int | None = None, seq_shift: int
     return found
 
 
-def assemble(clip: Clip, feed: list[Packet], sets: bool = True, every: int = 2) -> tuple[list[Assembled], Counters]:
-    runs: list[Assembled] = []
+def assemble(clip: Clip, feed: list[Packet], sets: bool = True, every: int = 2) -> tuple[list[FragmentSamples], Counters]:
+    runs: list[FragmentSamples] = []
     counters = Counters()
-    assembler = UnitAssembler(clip.codec, clip.parameter_sets if sets else [], counters, runs.append)
+    assembler = Depacketizer(clip.codec, clip.parameter_sets if sets else [], counters, runs.append)
     for seq, ts, marker, payload in feed:
         view = memoryview(b"x" * 16 + payload)
         assembler.push(view, 16, len(view), seq, ts, marker)
@@ -50,7 +50,7 @@ def assemble(clip: Clip, feed: list[Packet], sets: bool = True, every: int = 2) 
     return runs, counters
 
 
-def to_file(runs: list[Assembled]) -> bytes:
+def to_file(runs: list[FragmentSamples]) -> bytes:
     data = fmp4.init_segment(runs[0].video)
     for i, run in enumerate(runs):
         data += fmp4.moof(i + 1, run.time - runs[0].time, run.durations, run.sizes, run.key, run.offsets) + iovec.joined(
@@ -130,8 +130,8 @@ def test_b_frames_keep_time_and_order() -> None:
     for pts, nals in made:
         payloads = [p for nal in nals for p in packetise(nal, "h264")]
         feed += [(len(feed) + i, pts * 3600 + 7200, 0x80 if i == len(payloads) - 1 else 0, p) for i, p in enumerate(payloads)]
-    runs: list[Assembled] = []
-    assembler = UnitAssembler("h264", [], Counters(), runs.append)
+    runs: list[FragmentSamples] = []
+    assembler = Depacketizer("h264", [], Counters(), runs.append)
     for seq, ts, marker, payload in feed:
         assembler.push(memoryview(payload), 0, len(payload), seq & 0xFFFF, ts, marker)
         if marker and assembler.units % 5 == 0:

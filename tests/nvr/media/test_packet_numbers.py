@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nvr.media.depacketizer import Counters
-from nvr.media.iovec import Pieces
+from nvr.media.iovec import IoVec
 from nvr.media.packet_numbers import BEFORE, MAX_STRANGE, MIN_FOLLOWING, NOT_LOOKED_AT, UNKNOWN, PacketNumbers
 from nvr.recorder.reconcile import notes
 from nvr.rtsp.sdp import AudioTrack
@@ -128,7 +128,7 @@ def test_pictures_that_nvr_bulk_takes_came_in_order() -> None:
     made.play(pictures(), 2.0)
     assembler = made.session._assembler
     assert assembler.between_pictures
-    nothing = Pieces(memoryview(b""), 0, np.zeros((0, 2), np.uint64))
+    nothing = IoVec(memoryview(b""), 0, np.zeros((0, 2), np.uint64))
     for _ in range(2 * MAX_STRANGE):
         seq, ts = assembler.next_seq, assembler.rtp_time
         assert not assembler._follows((seq - 1) & 0xFFFF, ts)  # it came before

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nvr.media.depacketizer import Assembled, Counters, UnitAssembler
+from nvr.media.depacketizer import Counters, Depacketizer, FragmentSamples
 from nvr.media.nal_units import MAX_PIECES, split
 from nvr.media.picture_builder import MAX_HELD
 from nvr.rtsp import interleaved
@@ -205,8 +205,8 @@ def test_the_same_samples_come_out_of_any_packetisation(
 def test_silence_completes_a_picture_of_a_camera_whose_marker_is_not_known_yet(markers: str, silent: int) -> None:
     """Of sparse pictures nobody waits for the next; while its next packet comes, slowly, no picture is complete."""
     packets = [p for p in packetise(pictures("h264"), "h264", Style(markers)) if p.ts == 1000]
-    runs: list[Assembled] = []
-    assembler = UnitAssembler("h264", [], Counters(), runs.append)
+    runs: list[FragmentSamples] = []
+    assembler = Depacketizer("h264", [], Counters(), runs.append)
     for p in packets:
         assembler.push(memoryview(p.payload), 0, len(p.payload), p.seq, p.ts, p.marker)
     for _ in range(5):
@@ -221,8 +221,8 @@ def test_silence_completes_a_picture_of_a_camera_whose_marker_is_not_known_yet(m
 @pytest.mark.parametrize("codec", CODECS)
 def test_a_trusted_marker_completes_a_picture_at_once(codec: str) -> None:
     packets = packetise(pictures(codec), codec, Style())
-    runs: list[Assembled] = []
-    assembler = UnitAssembler(codec, [], Counters(), runs.append)
+    runs: list[FragmentSamples] = []
+    assembler = Depacketizer(codec, [], Counters(), runs.append)
     for p in packets:
         assembler.push(memoryview(p.payload), 0, len(p.payload), p.seq, p.ts, p.marker)
         if p.marker:
@@ -244,7 +244,7 @@ def test_a_reply_with_a_body_between_frames_is_passed_over() -> None:
 def test_what_waits_for_a_picture_is_bounded() -> None:
     """Changed PPS that no whole picture uses, and SEI without end: neither memory nor time grows with them."""
     sets = [nal for nal in pictures("h264")[0] if nal[0] & 0x1F in (7, 8)]
-    assembler = UnitAssembler("h264", sets, Counters(), lambda _: None)
+    assembler = Depacketizer("h264", sets, Counters(), lambda _: None)
     builder = assembler._builder
     for i in range(500):
         builder.unit(bytes([0x68, 0xC8]) + (i + 2).to_bytes(2, "big") + b"\x5a" * 50 + b"\x80", 3600 * i)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ProtocolError
-from nvr.media.depacketizer import Assembled, Counters, UnitAssembler
+from nvr.media.depacketizer import Counters, Depacketizer, FragmentSamples
 from nvr.media.parameter_set_store import ParameterSetStore
 from nvr.rtsp import sdp
 from tests.nvr.camera_streams import (
@@ -68,7 +68,9 @@ def sets(name: str) -> list[bytes]:
     return sets_of(variant("h264", name)[0], "h264")
 
 
-def recorded(parts: list[list[Unit]], codec: str, described: list[bytes] | None = None) -> tuple[list[Assembled], Counters]:
+def recorded(
+    parts: list[list[Unit]], codec: str, described: list[bytes] | None = None
+) -> tuple[list[FragmentSamples], Counters]:
     units = [unit for part in parts for unit in part]
     return assemble(packetise(units, codec, Style()), codec, described)
 
@@ -167,7 +169,7 @@ def test_a_keyframe_without_its_sets_waits_for_the_next() -> None:
 
 
 def test_a_stream_that_lacks_its_sets_says_so() -> None:
-    assembler = UnitAssembler("h264", [], Counters(), lambda _: None)
+    assembler = Depacketizer("h264", [], Counters(), lambda _: None)
     assert "no keyframe" in assembler.waits_for
     bare = [[n for n in unit if n not in sets("day")] for unit in variant("h264", "day")]
     packets = packetise(bare * 2, "h264", Style())

@@ -13,10 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.clock import ManualClock
-from nvr.media.batch_depacketizer import Region, take_apart
-from nvr.media.work_budget import FIRST_ROOM, OWED, ROOM, SAVED, SHARE, STINT, WorkBudget, lockstep_shares
+from nvr.media.batch_depacketizer import Region, depacketize
+from nvr.media.work_budget import (
+    CPU_SHARE,
+    FIRST_READ_BYTES,
+    MAX_CREDIT_S,
+    MAX_DEBT_S,
+    MAX_READING_S,
+    READ_BYTES,
+    WorkBudget,
+    lockstep_shares,
+)
 from nvr.recorder import poll_loop
-from nvr.recorder.poll_loop import TICK, Ticker
+from nvr.recorder.poll_loop import POLL_INTERVAL_S, PollLoop
 from nvr.rtsp.sdp import AudioTrack
 from tests.nvr.camera_streams import Packet, Style, encode, numbered, packetise
 from tests.nvr.fed_session import ARENA, FedSession, written
@@ -28,19 +37,19 @@ def test_work_is_bounded_whatever_a_byte_costs_and_however_many_come(cost: float
     """Seconds of a made-up clock; `rate` bytes a second come, each costs `cost` seconds."""
     budget, now, spent, waiting, read, longest = WorkBudget(0.0), 0.0, 0.0, 0, 0, 0.0
     for _ in range(500):
-        now += 2 * TICK
-        waiting += int(rate * 2 * TICK)
+        now += 2 * POLL_INTERVAL_S
+        waiting += int(rate * 2 * POLL_INTERVAL_S)
         for _ in range(4):
             if not waiting or not budget.is_open(now):
                 break
             size = min(waiting, budget.room)
             budget.spent(size * cost, size)
             spent, waiting, read, longest = spent + size * cost, waiting - size, read + size, max(longest, size * cost)
-    assert spent <= SHARE * now + SAVED + OWED + longest + (ROOM * cost)
-    if rate * cost < SHARE / 2 and rate * 2 * TICK < 4 * ROOM:
-        assert waiting == 0 and budget.room == (ROOM if cost * ROOM <= STINT else budget.room)
+    assert spent <= CPU_SHARE * now + MAX_CREDIT_S + MAX_DEBT_S + longest + (READ_BYTES * cost)
+    if rate * cost < CPU_SHARE / 2 and rate * 2 * POLL_INTERVAL_S < 4 * READ_BYTES:
+        assert waiting == 0 and budget.room == (READ_BYTES if cost * READ_BYTES <= MAX_READING_S else budget.room)
     else:
-        most = min(SHARE * now, rate * now * cost, 500 * 4 * ROOM * cost)  # four reads a turn, however cheap they are
+        most = min(CPU_SHARE * now, rate * now * cost, 500 * 4 * READ_BYTES * cost)  # four reads a turn, however cheap they are
         assert read * cost >= most * 0.7  # and what is its share it gets
 
 
@@ -48,7 +57,7 @@ def test_an_ordinary_stream_is_never_held_back() -> None:
     """A busy one on a slow machine: 16 Mb/s, 10 µs a packet."""
     budget = WorkBudget(0.0)
     for i in range(1000):
-        assert budget.is_open(i * 2 * TICK) and budget.room == min(ROOM, FIRST_ROOM << i)
+        assert budget.is_open(i * 2 * POLL_INTERVAL_S) and budget.room == min(READ_BYTES, FIRST_READ_BYTES << i)
         budget.spent(570 * 10e-6, 800_000)
 
 
@@ -73,20 +82,20 @@ def test_a_camera_whose_bytes_cost_much_holds_up_no_other(
 
     costly("hostile", hostile, 2e-6)
     costly("good", good, 2e-9)
-    ticker = Ticker(ManualClock(), written)
+    ticker = PollLoop(ManualClock(), written)
     for made in (good, hostile):
         made.session.socket.reading = made.session.socket.reading.__class__(0)
         ticker.add(made.session)
     tiny = b"".join(p.framed() for p in numbered(Packet(b"", 5) for _ in range(8192)))
     at = 0
     for tick in range(1, 100):
-        while at < len(packets) and (packets[at].ts - packets[0].ts) / 90_000 < tick * TICK:
+        while at < len(packets) and (packets[at].ts - packets[0].ts) / 90_000 < tick * POLL_INTERVAL_S:
             good.wire.incoming += packets[at].framed()
             at += 1
         if len(hostile.wire.incoming) < 1 << 20:
             hostile.wire.incoming += tiny
-        ticker.tick(tick * TICK, tick * 200_000)
-    assert used["hostile"] <= SHARE * 100 * TICK + SAVED + OWED + ROOM * 2e-6 + 0.1
+        ticker.tick(tick * POLL_INTERVAL_S, tick * 200_000)
+    assert used["hostile"] <= CPU_SHARE * 100 * POLL_INTERVAL_S + MAX_CREDIT_S + MAX_DEBT_S + READ_BYTES * 2e-6 + 0.1
     assert hostile.recording.counters.held_back > 10 and good.recording.counters.held_back == 0
     assert good.recording.counters.frames >= 99
     assert sum("more CPU" in r.getMessage() for r in caplog.records) == 1
@@ -108,7 +117,7 @@ def test_tiny_packets_do_not_hold_up_the_fast_way() -> None:
         assert region is not None
         regions.append(region)
         at += len(data)
-    take_apart(ARENA, regions)
+    depacketize(ARENA, regions)
     assert regions[0].used >= 0 and regions[1].used == -1
 
 
@@ -141,7 +150,7 @@ def test_a_thousand_tiny_frames_among_many_cameras_are_paid_by_who_sends_them() 
         regions.append(region)
         at += len(data)
     began = time.thread_time()
-    take_apart(ARENA, regions)
+    depacketize(ARENA, regions)
     took = time.thread_time() - began
     cost = [r.seconds for r in regions]
     assert 0.5 * took < sum(cost) <= took
@@ -186,14 +195,14 @@ def test_what_the_fast_way_does_for_a_camera_is_charged_to_it(flood: Callable[[F
     made.tick(data)
     spent = time.thread_time() - began
     assert spent < 0.5
-    assert left - made.session.budget._left >= min(left + OWED, 0.6 * spent - 0.005)
+    assert left - made.session.budget._left >= min(left + MAX_DEBT_S, 0.6 * spent - 0.005)
 
 
 def test_a_new_session_does_not_forget_what_the_stream_costs() -> None:
     """The first reading is small, whatever lies there; a session that begins anew begins where the last one ended."""
     budget = WorkBudget(0.0)
     first = FedSession(budget=budget)
-    assert first.session.room == FIRST_ROOM
-    budget.spent(0.4, FIRST_ROOM)
+    assert first.session.room == FIRST_READ_BYTES
+    budget.spent(0.4, FIRST_READ_BYTES)
     again = FedSession(budget=budget, recording=first.recording, began=1.0)
-    assert again.session.room < FIRST_ROOM and budget._left < SAVED / 2
+    assert again.session.room < FIRST_READ_BYTES and budget._left < MAX_CREDIT_S / 2

@@ -19,7 +19,7 @@ from nvr.archive.segment_index import Segment
 from nvr.archive.segment_writer import SegmentSink
 from nvr.archive.timeline import ClockStep, covered, holes, overtaken
 from nvr.clock.station_clock import StationClock
-from nvr.media.depacketizer import Assembled, Counters
+from nvr.media.depacketizer import Counters, FragmentSamples
 from nvr.recorder.ffmpeg_engine import FfmpegEngine, _Session
 from nvr.recorder.pre_event import EventSink
 from nvr.recorder.watchdog import Watchdog
@@ -115,7 +115,7 @@ class Station:
         if told is not None:
             self.sink.timeline.go_on(told, self.wall)
 
-    def _written(self, run: Assembled, segment: segment_index.Segment | object, head: bytes) -> None:
+    def _written(self, run: FragmentSamples, segment: segment_index.Segment | object, head: bytes) -> None:
         of = self.sink.segment
         assert of is not None
         end = of.start_us + (run.time + sum(run.durations) - of.base) * 100 // 9
@@ -147,7 +147,7 @@ class Station:
         for _ in range(max(1, seconds * S // (at_once * self.step))):
             self.now += at_once * self.step
             key = self.number % self.gop < at_once
-            run = Assembled(VIDEO, self.time, [ticks] * at_once, [4] * at_once, [], [b"\0\0\0\0"] * at_once, key)
+            run = FragmentSamples(VIDEO, self.time, [ticks] * at_once, [4] * at_once, [], [b"\0\0\0\0"] * at_once, key)
             self.sink.fragment(run, self.now)
             self.time, self.number = self.time + at_once * ticks, self.number + at_once
 

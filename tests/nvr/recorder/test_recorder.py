@@ -20,7 +20,7 @@ from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.errors import CameraError
 from core.network.authenticator import Authenticator, ClearLogin
-from core.network.connect_limiter import ConnectionBudget
+from core.network.connect_limiter import ConnectLimiter
 from nvr.archive.reader import ArchiveReader
 from nvr.archive.recovery import last_covered, recover
 from nvr.archive.segment_index import NO_HASH
@@ -347,7 +347,7 @@ async def test_the_connection_budget_paces_attempts() -> None:
     from core.clock import ManualClock
 
     clock, started = ManualClock(), []
-    budget = ConnectionBudget(clock, rate=20, per_subnet=4)
+    budget = ConnectLimiter(clock, rate=20, per_subnet=4)
 
     async def attempt(i: int) -> None:
         async with budget.attempt(f"rtsp://10.0.{i % 40}.{i}/"):
@@ -363,7 +363,7 @@ async def test_the_connection_budget_paces_attempts() -> None:
 
 
 async def test_at_most_four_attempts_into_one_subnet() -> None:
-    budget, running, most = ConnectionBudget(SystemClock(), rate=10_000, per_subnet=4), 0, 0
+    budget, running, most = ConnectLimiter(SystemClock(), rate=10_000, per_subnet=4), 0, 0
 
     async def attempt(i: int) -> None:
         nonlocal running, most

@@ -14,10 +14,10 @@ from core.clock import SystemClock
 from core.database import Database
 from core.errors import CameraRefused, ClearPasswordWanted
 from core.network.authenticator import ClearLogin
-from core.network.connect_limiter import ConnectionBudget
+from core.network.connect_limiter import ConnectLimiter
 from core.secrets import Vault
 from health.patrol.probes import Visits
-from nvr.edge.keyframe_probe import Visitor
+from nvr.edge.keyframe_probe import KeyframeProbe
 from nvr.recorder.reconcile import Desired, StatusWriter, desired
 from nvr.rtsp import client, server_memory
 from tests.nvr.conftest import LOGIN, Recording, eventually
@@ -96,7 +96,7 @@ async def test_visits_of_cameras_that_nobody_records_keep_it_too(database: Datab
         await visits.keep({c: await visit for c, visit in met.items()}, clock.now())
 
     def new() -> Visits:
-        return Visits(database, VAULT, Visitor(clock, ConnectionBudget(clock, 1000, 8)))
+        return Visits(database, VAULT, KeyframeProbe(clock, ConnectLimiter(clock, 1000, 8)))
 
     async with answering("127.0.0.1", DIGEST) as (port, _):
         await registered(database, f"rtsp://127.0.0.1:{port}/x", record=False)

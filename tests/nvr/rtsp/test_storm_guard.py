@@ -21,7 +21,7 @@ from nvr.recorder.pre_event import EventSink
 from nvr.recorder.reconcile import shard
 from nvr.recorder.recorder import StreamSpec
 from nvr.rtsp import client
-from nvr.rtsp.storm_guard import StallGuard
+from nvr.rtsp.storm_guard import ReconnectStormGuard
 from tests.nvr.conftest import LOGIN, Recording, eventually, segments_of
 
 Camera = tuple[Mount, str]
@@ -154,7 +154,7 @@ async def test_digest_once_seen_is_not_given_up_for_basic() -> None:
 
 async def test_most_cameras_at_once_is_one_event_and_nobody_hurries() -> None:
     clock = ManualClock()
-    guard = StallGuard(clock)
+    guard = ReconnectStormGuard(clock)
     assert not any(guard.failed(f"c{i}", 100) for i in range(20))  # one in six: their own trouble
     clock.advance(60)
     told = [guard.failed(f"c{i}", 100 - i) for i in range(90)]
@@ -170,7 +170,7 @@ async def test_most_cameras_at_once_is_one_event_and_nobody_hurries() -> None:
 
 async def test_a_neighbour_s_answer_shortens_the_wait() -> None:
     clock = ManualClock()
-    guard = StallGuard(clock)
+    guard = ReconnectStormGuard(clock)
     near, far = (asyncio.create_task(guard.wait(net, 60.0)) for net in ("10.0.0.0/24", "10.0.9.0/24"))
     await asyncio.sleep(0)
     await asyncio.sleep(0)

@@ -21,10 +21,10 @@ from search.analysis.detectors.builtin import BuiltinDetector
 from search.analysis.detectors.decoders import end2end, ssd, yolo
 from search.analysis.detectors.load import load
 from search.analysis.detectors.regions import tiles, windows
-from search.analysis.motion_gate import Gate
+from search.analysis.motion_gate import MotionGate
 from search.analysis.plates import PlateReader
 from search.analysis.riders import things_of
-from search.models import Pack, Shelf
+from search.models import ModelRegistry, Pack
 from search.models.definition import checksum
 from search.vocabulary import Cls
 from tests.conftest import FOOTAGE, MODELS, needs_footage, needs_models
@@ -42,7 +42,7 @@ class Watching:
     """A detector behind a gate, as a stream's pictures go through it."""
 
     def __init__(self, detector: Any):
-        self.detector, self.gate = detector, Gate()
+        self.detector, self.gate = detector, MotionGate()
 
     def see(self, picture: Picture) -> list[Detection]:
         moving = self.gate.look(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8))
@@ -70,7 +70,7 @@ def test_the_built_in_detector_sees_people_move_in_real_footage() -> None:
 
 def test_a_pack_made_by_hand_finds_what_it_is_made_for(tmp_path: Path) -> None:
     networks_made.write_pack(tmp_path / "shelf" / "red-quarters@1", networks_made.red_quarters())
-    detector = load(SearchSettings(), Shelf(tmp_path / "shelf"))
+    detector = load(SearchSettings(), ModelRegistry(tmp_path / "shelf"))
     picture = np.zeros((90, 160, 3), np.uint8)
     picture[45:, :80] = (0, 0, 255)
     (found,) = detector.detect(picture, [])
@@ -80,15 +80,15 @@ def test_a_pack_made_by_hand_finds_what_it_is_made_for(tmp_path: Path) -> None:
 
 
 def test_without_a_pack_the_built_in_detector_looks(tmp_path: Path) -> None:
-    assert load(SearchSettings(), Shelf(tmp_path)).name == BuiltinDetector.name
-    assert load(SearchSettings(detector="builtin"), Shelf(tmp_path)).name == BuiltinDetector.name
+    assert load(SearchSettings(), ModelRegistry(tmp_path)).name == BuiltinDetector.name
+    assert load(SearchSettings(detector="builtin"), ModelRegistry(tmp_path)).name == BuiltinDetector.name
     with pytest.raises(DetectorError, match="minwang models list"):
-        load(SearchSettings(detector="yolo-of-dreams"), Shelf(tmp_path))
+        load(SearchSettings(detector="yolo-of-dreams"), ModelRegistry(tmp_path))
 
 
 @pytest.fixture(scope="module")
-def zoo(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
-    shelf = Shelf(tmp_path_factory.mktemp("zoo"))
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> ModelRegistry:
+    shelf = ModelRegistry(tmp_path_factory.mktemp("zoo"))
     shelf.add(MODELS)
     return shelf
 
@@ -106,7 +106,7 @@ def truth() -> dict[int, list[tuple[float, ...]]]:
 @pytest.mark.parametrize(("name", "recall", "precision"), [
     ("person-vehicle-bike-2004", 0.85, 0.9), ("person-vehicle-bike-crossroad-1016", 0.8, 0.85), ("person-vehicle-bike-2000", 0.75, 0.85),
 ])  # fmt: skip
-def test_packs_find_the_people_of_real_footage(zoo: Shelf, name: str, recall: float, precision: float) -> None:
+def test_packs_find_the_people_of_real_footage(zoo: ModelRegistry, name: str, recall: float, precision: float) -> None:
     """Against the ground truth of PETS S2L1 at IoU 0.4; the whole picture alone."""
     detector, boxes = load(SearchSettings(detector=name), zoo), truth()
     hits = found = wanted = 0
@@ -130,7 +130,7 @@ def iou(a: Sequence[float], b: Sequence[float]) -> float:
 
 @needs_models
 @needs_footage
-def test_distant_people_are_found_where_they_move(zoo: Shelf) -> None:
+def test_distant_people_are_found_where_they_move(zoo: ModelRegistry) -> None:
     """The same people in a corner of a 1080p picture: lost in the whole of it, found in the window around them."""
     detector, boxes = load(SearchSettings(), zoo), truth()
     frames = footage("vtest_480x360.avi", 1, 10_000)
@@ -150,7 +150,7 @@ def test_distant_people_are_found_where_they_move(zoo: Shelf) -> None:
 
 @needs_models
 @needs_footage
-def test_a_pack_tells_classes_apart_and_a_cyclist_is_one_rider(zoo: Shelf) -> None:
+def test_a_pack_tells_classes_apart_and_a_cyclist_is_one_rider(zoo: ModelRegistry) -> None:
     detector = load(SearchSettings(), zoo)
     pictures = footage("person-bicycle-car-detection.mp4", 20, 40)
     seen = {t.whole.cls for p in pictures for t in things_of(detector.detect(p, []))}
@@ -158,7 +158,7 @@ def test_a_pack_tells_classes_apart_and_a_cyclist_is_one_rider(zoo: Shelf) -> No
 
 
 @needs_models
-def test_a_drawn_plate_is_read(zoo: Shelf) -> None:
+def test_a_drawn_plate_is_read(zoo: ModelRegistry) -> None:
     fonts = sorted(Path("/usr/share/fonts").rglob("NotoSansCJK-Bold.ttc"))
     if not fonts:
         pytest.skip("the font of Chinese plates is not installed (fonts-noto-cjk)")
@@ -240,7 +240,7 @@ def test_ultralytics_adapter(tmp_path: Path) -> None:
     named = {0: "person", 1: "bicycle", 2: "car", 3: "motorcycle", 5: "bus", 7: "truck", 16: "dog", 26: "handbag"}
     untrained.model.names = {i: named.get(i, f"toaster {i}") for i in range(80)}
     untrained.save(str(weights))
-    shelf = Shelf(tmp_path / "shelf")
+    shelf = ModelRegistry(tmp_path / "shelf")
     pack = shelf.take(ultralytics_yolo.pack_of(weights, "AGPL-3.0", checksum(weights)), {weights.name: weights})
     assert pack.classes["motorcycle"] == "ebike" and pack.classes["handbag"] == "bag" and len(pack.classes) == 8
     detector = load(SearchSettings(threshold=0.0001), shelf)

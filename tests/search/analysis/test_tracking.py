@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from search.analysis.colours import Floats
 from search.analysis.detectors.base import Detection
 from search.analysis.embedders import Vector
-from search.analysis.gop_size_gate import Sizes
-from search.analysis.motion_gate import BUSY, Gate
-from search.analysis.tracking import Look, Track, Tracker
+from search.analysis.gop_size_gate import GopSizeGate
+from search.analysis.motion_gate import BUSY, MotionGate
+from search.analysis.tracking import Track, TrackedDetection, Tracker
 from search.query.sightings import sighting_of
 from search.store import ids
 from search.store.rows import unpack_path
@@ -26,10 +26,12 @@ def vector(seed: int, noise: float = 0.0, again: int = 0) -> Vector:
 
 def look(
     x: float, y: float, who: int, *, h: float = 0.2, cls: int = Cls.person, again: int = 0, upper: Colour = Colour.red
-) -> Look:
+) -> TrackedDetection:
     sums: Floats = np.zeros(len(Colour))
     sums[upper] = 1.0
-    return Look(Detection(cls, 0.8, x - 0.03, y - h, 0.06, h), vector(who, 0.5, again), "pack@1", sums, sums, quality=0.5)
+    return TrackedDetection(
+        Detection(cls, 0.8, x - 0.03, y - h, 0.06, h), vector(who, 0.5, again), "pack@1", sums, sums, quality=0.5
+    )
 
 
 def test_a_man_who_crosses_the_street_is_one_sighting() -> None:
@@ -105,7 +107,7 @@ def test_every_look_gets_one_track_and_no_track_two_looks(frames: list[list[tupl
 
 
 def test_the_gate_sees_what_moves_and_learns_what_always_does() -> None:
-    rng, gate = np.random.default_rng(1), Gate()
+    rng, gate = np.random.default_rng(1), MotionGate()
     base = rng.integers(60, 180, (90, 160)).astype(np.float64)
 
     def picture(walker: float | None, clock: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
@@ -126,7 +128,7 @@ def test_the_gate_sees_what_moves_and_learns_what_always_does() -> None:
 
 
 def test_sizes_pass_over_quiet_gops_and_give_up_where_they_say_nothing() -> None:
-    rng, variable, constant = np.random.default_rng(1), Sizes(), Sizes()
+    rng, variable, constant = np.random.default_rng(1), GopSizeGate(), GopSizeGate()
     passed = missed = 0
     for i in range(600):
         event = i % 4 == 0

@@ -31,7 +31,7 @@ from search.analysis import pipeline as worker
 from search.indexing.indexer import Again, Indexer
 from search.indexing.lag import lag
 from search.query.find import Query, find
-from search.store import Days, Sighting, camera_numbers, ids, thumbnails, verify
+from search.store import Sighting, SightingStore, camera_numbers, ids, thumbnails, verify
 from search.tables import IndexState
 from search.vocabulary import Cls
 from tests.health.frames import TOWN, keyframes
@@ -78,7 +78,7 @@ class Log:
 class Town:
     def __init__(self, database: Database, clock: ManualClock, folder: Path, frames: list[Keyframe]):
         self.database, self.clock, self.folder = database, clock, folder
-        self.days, self.log, self.pool = Days(folder), Log(frames), Inline()
+        self.days, self.log, self.pool = SightingStore(folder), Log(frames), Inline()
 
     def indexer(self, again: Again | None = None, batch: int = 6) -> Indexer:
         """A new process's one."""
@@ -160,15 +160,15 @@ async def test_an_analyst_ended_at_any_batch_goes_on_with_the_same_sightings(tow
 
 
 async def test_a_crash_between_picture_and_row_leaves_unused_bytes_only(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, failed = Days.write, list[str]()
+    real, failed = SightingStore.write, list[str]()
 
-    def write(self: Days, day: str, batches: Any) -> None:
+    def write(self: SightingStore, day: str, batches: Any) -> None:
         if any(b.new for b in batches) and len(failed) < 3:
             failed.append(day)
             raise OSError("the power went")
         real(self, day, batches)
 
-    monkeypatch.setattr(Days, "write", write)
+    monkeypatch.setattr(SightingStore, "write", write)
     while (await asyncio.to_thread(town.days.positions)).get("cam/main", 0) < town.log.frames[-1].at_us:
         try:
             await town.index_all(town.indexer())
@@ -297,11 +297,11 @@ async def test_a_detector_process_that_is_killed_costs_no_look(town: Town, tmp_p
     pool = DecodePool(1, 8.0, worker.prepare, (SETTINGS, tmp_path / "models"))
     memory = worker.Memory.new(1)
     try:
-        looked = await pool.run(worker.look, memory, town.log.frames[:3])
+        looked = await pool.run(worker.analyse, memory, town.log.frames[:3])
         assert looked.counts.keyframes == 3 and memory.looks == 0 and looked.memory.looks == 3
         (process,) = pool.processes()
         os.kill(process, signal.SIGKILL)
-        assert (await pool.run(worker.look, looked.memory, town.log.frames[3:5])).memory.looks == 5
+        assert (await pool.run(worker.analyse, looked.memory, town.log.frames[3:5])).memory.looks == 5
     finally:
         await pool.close()
 
@@ -317,7 +317,7 @@ def test_a_large_picture_and_a_person_of_three_pixels(tmp_path: Path) -> None:
         picture[200:203, 3000:3003] = 0
         frames.append(picture)
     clip = keyframes(encode(frames, fps=1, gop=1))
-    looked = worker.look(
+    looked = worker.analyse(
         worker.Memory.new(1), [replace(f, at_us=1_780_000_000_000_000 + i * 2_000_000) for i, f in enumerate(clip)]
     )
     assert looked.counts.keyframes == 6 and looked.counts.undecodable == 0

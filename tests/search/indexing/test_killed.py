@@ -24,7 +24,7 @@ from nvr.archive.reader import Keyframe
 from search.analysis import pipeline as worker
 from search.indexing.indexer import Indexer
 from search.query.find import Query, find
-from search.store import Days, verify
+from search.store import SightingStore, verify
 from tests.health.frames import TOWN, keyframes
 from tests.postgres import AUDIT_KEY
 from tests.search import networks_made
@@ -68,7 +68,7 @@ def analyst(url: str, folder: Path, frames: list[Keyframe], now_seconds: float, 
     async def index() -> None:
         database, clock = Database(url, AUDIT_KEY), ManualClock()
         clock.advance(now_seconds)
-        indexer = Indexer(database, clock, Days(folder / "sightings"), Slow(), settings)  # type: ignore[arg-type]
+        indexer = Indexer(database, clock, SightingStore(folder / "sightings"), Slow(), settings)  # type: ignore[arg-type]
         indexer._reader = Log(frames)  # type: ignore[assignment]
         started.set()
         before: Any = None
@@ -90,10 +90,10 @@ async def test_killed_at_random_moments_nothing_is_skipped_or_doubled(
     frames = await asyncio.to_thread(recorded, to_microseconds(clock.now()))
     monkeypatch.setattr(worker, "SWEEP_MS", 0)
     await asyncio.to_thread(worker.prepare, SearchSettings(), tmp_path / "models")
-    whole = await asyncio.to_thread(worker.look, worker.Memory.new(1), frames)
+    whole = await asyncio.to_thread(worker.analyse, worker.Memory.new(1), frames)
     kills = await asyncio.to_thread(_until_done, database.url, tmp_path, frames)
     assert kills >= 3
-    days = Days(tmp_path / "sightings")
+    days = SightingStore(tmp_path / "sightings")
     seen = await asyncio.to_thread(find, days, Query(), 1000)
     assert (await asyncio.to_thread(days.positions))["cam/main"] == frames[-1].at_us
     assert len({s.id for s in seen}) == len(seen)

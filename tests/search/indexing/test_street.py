@@ -24,12 +24,12 @@ from core.settings import SearchSettings
 from nvr.archive.reader import Keyframe
 from search.analysis import pipeline as worker
 from search.indexing.indexer import Indexer
-from search.query.co_occurrence import together, travel
+from search.query.co_occurrence import co_occurrences, travel
 from search.query.filters import Filter, filter_of, query_of
 from search.query.find import find
 from search.query.phrases import understand
 from search.query.similar import similar
-from search.store import Days, Sighting, camera_numbers
+from search.store import Sighting, SightingStore, camera_numbers
 from search.vocabulary import Cls, Direction
 from tests.health.frames import keyframes
 from tests.search.indexing.test_indexer import Inline
@@ -90,7 +90,7 @@ class Logs:
 
 
 class Station:
-    def __init__(self, database: Database, days: Days, now: datetime):
+    def __init__(self, database: Database, days: SightingStore, now: datetime):
         self.database, self.days, self.now = database, days, now
 
     async def say(self, phrase: str, scope: list[str] | None = None) -> list[tuple[str, Sighting]]:
@@ -116,7 +116,7 @@ async def station(database: Database, clock: ManualClock, tmp_path: Path) -> Asy
     frames = await asyncio.to_thread(lambda: [f for i, c in enumerate(("e1", "w1", "w2")) for f in recorded(start, c, i + 4)])
     settings = SearchSettings(detector="builtin")
     await asyncio.to_thread(worker.prepare, settings, tmp_path / "models")
-    days, pool = Days(tmp_path / "sightings"), Inline()
+    days, pool = SightingStore(tmp_path / "sightings"), Inline()
     indexer = Indexer(database, clock, days, pool, settings)  # type: ignore[arg-type]
     indexer._reader = Logs(frames)  # type: ignore[assignment]
     clock.advance(1000)
@@ -178,15 +178,15 @@ async def test_who_was_here_and_there_within_twenty_minutes(station: Station) ->
     async with station.database.reading() as session:
         here, there = [await query_of(session, Filter(villages=[v]), SHANGHAI, None) for v in ("east", "west")]
         profiles, places = await camera_numbers.profiles(session), await camera_numbers.places(session)
-    met = await asyncio.to_thread(lambda: together(station.days, [here, there], within_ms=20 * 60_000, same=0.7))
+    met = await asyncio.to_thread(lambda: co_occurrences(station.days, [here, there], within_ms=20 * 60_000, same=0.7))
     best = met[0]
     assert [places[s.camera].camera for s in best.sightings] == ["e1", "w1"] and {s.upper for s in best.sightings} == {4}
-    assert await asyncio.to_thread(lambda: together(station.days, [here, there], within_ms=60_000, same=0.7)) == []
+    assert await asyncio.to_thread(lambda: co_occurrences(station.days, [here, there], within_ms=60_000, same=0.7)) == []
     way = travel(*best.sightings, *(profiles[places[s.camera].camera]["position"] for s in best.sightings))
     assert way is not None and 900 < way.metres < 1050 and way.plausible  # a kilometre in twelve minutes
     assert travel(best.sightings[0], best.sightings[1], (121.5, 29.5), (121.6, 29.5)).plausible is False  # type: ignore[union-attr]
     with pytest.raises(UsageError):
-        together(station.days, [here])
+        co_occurrences(station.days, [here])
 
 
 async def test_a_question_that_names_ten_thousand_cameras(station: Station) -> None:

@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 
 from core.errors import DetectorError, NotFoundError, UsageError
 from search.analysis.networks import Network
-from search.models import Pack, Shelf
+from search.models import ModelRegistry, Pack
 from search.models import registry as shelf_module
 from search.models.definition import FILE, Input, PackFile, checksum, read
 from search.models.registry import Installed
@@ -27,7 +27,7 @@ def make(folder: Path, **fields: Any) -> Path:
 
 
 def test_a_pack_is_added_found_chosen_and_removed(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "shelf")
+    shelf = ModelRegistry(tmp_path / "shelf")
     (low,) = shelf.add(make(tmp_path / "a", id="low", rank=1))
     (high,) = shelf.add(make(tmp_path / "b", id="high", rank=2))
     assert [i.pack.id for i in shelf.installed()] == ["high", "low"]
@@ -44,14 +44,14 @@ def test_a_pack_is_added_found_chosen_and_removed(tmp_path: Path) -> None:
 
 
 def test_two_packs_and_two_versions_lie_side_by_side(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "shelf")
+    shelf = ModelRegistry(tmp_path / "shelf")
     for version in ("1", "2"):
         shelf.add(make(tmp_path / version, version=version))
     assert sorted(i.pack.name for i in shelf.installed()) == ["red-quarters@1", "red-quarters@2"]
 
 
 def test_a_wrong_checksum_is_refused_when_added_and_when_used(tmp_path: Path) -> None:
-    shelf, folder = Shelf(tmp_path / "shelf"), make(tmp_path / "a")
+    shelf, folder = ModelRegistry(tmp_path / "shelf"), make(tmp_path / "a")
     weights = folder / "model.bin"
     content = weights.read_bytes()
     weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
@@ -78,7 +78,7 @@ def test_bad_definitions_are_one_sentence(tmp_path: Path, change: dict[str, Any]
     values = json.loads((folder / FILE).read_text()) | change
     (folder / FILE).write_text(json.dumps(values))
     with pytest.raises(DetectorError, match=said):
-        Shelf(tmp_path / "shelf").add(folder)
+        ModelRegistry(tmp_path / "shelf").add(folder)
     (folder / FILE).write_text("{")
     with pytest.raises(DetectorError, match=FILE):
         read(folder / FILE)
@@ -113,11 +113,11 @@ def test_a_folder_without_packs_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     for path in (tmp_path / "a", tmp_path / "nowhere"):
         with pytest.raises(UsageError):
-            Shelf(tmp_path / "shelf").add(path)
+            ModelRegistry(tmp_path / "shelf").add(path)
 
 
 def test_the_packs_that_come_with_the_product_are_complete() -> None:
-    known = Shelf(Path("nowhere")).known()
+    known = ModelRegistry(Path("nowhere")).known()
     assert {p.task for p in known} == {"detect", "embed", "attribute", "plate"}
     assert all(p.licence == "Apache-2.0" and all(f.source.startswith("https://") for f in p.files) for p in known)
     words = {w for p in known for meanings in p.outputs.values() for w in meanings if w}
@@ -126,7 +126,7 @@ def test_the_packs_that_come_with_the_product_are_complete() -> None:
 
 @needs_models
 def test_known_files_are_recognised_by_their_checksums(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
+    shelf = ModelRegistry(tmp_path)
     added = shelf.add(MODELS)
     assert len(added) == len(shelf.known()) == 8
     assert all(Network(i) for i in shelf.installed() if i.pack.task in ("embed", "attribute"))
@@ -151,7 +151,7 @@ async def test_pulling_fetches_checks_and_installs(tmp_path: Path, monkeypatch: 
     await asyncio.to_thread((tmp_path / "known").mkdir)
     await asyncio.to_thread((tmp_path / "known" / "p.json").write_text, known.model_dump_json())
     monkeypatch.setattr(shelf_module, "KNOWN", tmp_path / "known")
-    shelf = Shelf(tmp_path / "shelf")
+    shelf = ModelRegistry(tmp_path / "shelf")
     with pytest.raises(NotFoundError, match="models list"):
         await shelf.pull("nothing")
     whole = served["model.bin"]

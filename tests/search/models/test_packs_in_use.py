@@ -22,10 +22,10 @@ from nvr.playback.pictures import Picture
 from search.analysis import pipeline as worker
 from search.indexing.indexer import Indexer
 from search.indexing.reembed import Reembedder
-from search.models import Shelf
+from search.models import ModelRegistry
 from search.query.find import Query, find
 from search.query.similar import similar
-from search.store import Days, camera_numbers, ids, thumbnails, vectors, verify
+from search.store import SightingStore, camera_numbers, ids, thumbnails, vectors, verify
 from search.vocabulary import Cls
 from tests.conftest import MODELS, needs_footage, needs_models
 from tests.health.frames import keyframes
@@ -66,10 +66,10 @@ def coded(pictures: list[Picture], start_us: int, step_us: int, stream: str) -> 
 
 async def indexed(
     database: Database, clock: ManualClock, folder: Path, frames: dict[str, list[Keyframe]], settings: SearchSettings
-) -> tuple[Days, Indexer]:
+) -> tuple[SightingStore, Indexer]:
     async with database.session() as session:
         await registry.apply(session, inventory.parse(TWO_STREAMS), clock.now(), "test")
-    days = Days(folder / "sightings")
+    days = SightingStore(folder / "sightings")
     indexer = Indexer(database, clock, days, Anything(), settings)  # type: ignore[arg-type]
     indexer._reader = Streams(frames)  # type: ignore[assignment]
     before: Any = None
@@ -89,7 +89,7 @@ def red_quarter(i: int) -> Picture:
 async def test_a_new_pack_takes_over_and_vectors_never_mix(
     database: Database, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf = Shelf(tmp_path / "models")
+    shelf = ModelRegistry(tmp_path / "models")
     spec = {"task": "embed", "decoder": "vector", "classes": {}, "applies_to": ("person",), "id": "means"}
     await asyncio.to_thread(networks_made.write_pack, shelf.folder / "red-quarters@1", networks_made.red_quarters())
     await asyncio.to_thread(
@@ -143,7 +143,7 @@ async def test_a_new_pack_takes_over_and_vectors_never_mix(
 @needs_footage
 async def test_the_best_picture_comes_from_the_main_stream(database: Database, clock: ManualClock, tmp_path: Path) -> None:
     """The sub-stream finds the people; the main one, whose keyframes lie elsewhere in time, shows them twice as large."""
-    shelf = Shelf(tmp_path / "models")
+    shelf = ModelRegistry(tmp_path / "models")
     await asyncio.to_thread(shelf.add, MODELS)
     settings = SearchSettings()
     await asyncio.to_thread(worker.prepare, settings, shelf.folder)

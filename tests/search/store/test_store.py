@@ -23,7 +23,7 @@ from shapely import Polygon
 
 from search.query.find import Query, find, numbers, spans_of
 from search.query.similar import by_faiss, by_numpy
-from search.store import Days, Sighting, ids, thumbnails
+from search.store import Sighting, SightingStore, ids, thumbnails
 from search.store.rows import MAX_PATH, SIGHTING, UNIT, Point, pack_path, unpack_path
 from search.store.sighting_store import Batch
 from search.vocabulary import Cls
@@ -33,19 +33,19 @@ TOWN = many(1500)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
-def fill(days: Days, rows: list[Sighting]) -> None:
+def fill(days: SightingStore, rows: list[Sighting]) -> None:
     for day in sorted({ids.day_of(s.start_ms) for s in rows}):
         of_day = [s for s in rows if ids.day_of(s.start_ms) == day]
         days.write(day, [Batch("cam/main", 1, new=of_day)])
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Days]:
+def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SightingStore]:
     url = ""
     if request.param == "postgresql":
         address = request.getfixturevalue("postgresql")
         url = asyncio.run(_new_database(address))
-    days = Days(tmp_path_factory.mktemp("days"), url)
+    days = SightingStore(tmp_path_factory.mktemp("days"), url)
     fill(days, TOWN)
     yield days
     days.close()
@@ -110,7 +110,7 @@ queries = st.builds(
 
 @settings(deadline=None, max_examples=120)
 @given(query=queries, few=st.booleans(), page=st.integers(1, 60))
-def test_finds_what_a_plain_list_finds_page_by_page(town: Days, query: Query, few: bool, page: int) -> None:
+def test_finds_what_a_plain_list_finds_page_by_page(town: SightingStore, query: Query, few: bool, page: int) -> None:
     if not few and query.cameras:  # the other way through the indexes, for many cameras
         query = replace(query, cameras=query.cameras | frozenset(range(100, 400)))
     expected = sorted((s.id for s in TOWN if fits(s, query)), reverse=True)
@@ -126,14 +126,14 @@ def test_finds_what_a_plain_list_finds_page_by_page(town: Days, query: Query, fe
     assert found == expected[: len(found)] and len(found) in (len(expected), 8 * page)
 
 
-def test_rows_come_back_as_they_were_written(town: Days) -> None:
+def test_rows_come_back_as_they_were_written(town: SightingStore) -> None:
     some = {s.id: s for s in TOWN[:50]}
     assert town.many(some) == some
     assert town.get(TOWN[7].id) == TOWN[7]
     assert town.get(TOWN[7].id + 1) is None and town.get(-5) is None and town.get(2**63) is None
 
 
-def test_a_day_goes_whole(town: Days) -> None:
+def test_a_day_goes_whole(town: SightingStore) -> None:
     at = START_MS + 40 * ids.DAY_MS
     day = ids.day_of(at)
     thumbnails.append(town.place(day), [b"\xff\xd8one"])
@@ -149,14 +149,14 @@ def test_a_day_goes_whole(town: Days) -> None:
 
 
 def test_another_process_s_drop_is_noticed(tmp_path: Path) -> None:
-    with closing(Days(tmp_path)) as mine, closing(Days(tmp_path)) as other:
+    with closing(SightingStore(tmp_path)) as mine, closing(SightingStore(tmp_path)) as other:
         fill(mine, [sighting()])
         assert other.get(sighting().id) is not None
         mine.drop(ids.day_of(START_MS))
         assert other.get(sighting().id) is None and find(other, Query()) == []
 
 
-def test_writing_again_replaces_a_stretch(town: Days) -> None:
+def test_writing_again_replaces_a_stretch(town: SightingStore) -> None:
     at = START_MS + 50 * ids.DAY_MS
     day = ids.day_of(at)
     old = [sighting(at + n * 1000, camera) for n in range(10) for camera in (1, 2)]
@@ -169,7 +169,7 @@ def test_writing_again_replaces_a_stretch(town: Days) -> None:
     town.drop(day)
 
 
-def test_changes_and_what_is_fresh(town: Days) -> None:
+def test_changes_and_what_is_fresh(town: SightingStore) -> None:
     at = START_MS + 60 * ids.DAY_MS
     day, made = ids.day_of(at), sighting(at)
     town.write(day, [Batch("a/main", 1, new=[made], fresh=[made.id])])
@@ -226,7 +226,7 @@ def test_thumbnails(tmp_path: Path) -> None:
 
 
 def _write_for_ever(folder: Path, started: object) -> None:
-    days = Days(folder)
+    days = SightingStore(folder)
     position = days.positions().get("a/main", 0)
     while True:
         n = position + 1
@@ -247,7 +247,7 @@ def test_a_writer_killed_at_any_moment_neither_skips_nor_doubles(tmp_path: Path)
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
         process.join()
-    days = Days(tmp_path)
+    days = SightingStore(tmp_path)
     position = days.positions()["a/main"]
     rows = days.run(ids.day_of(START_MS), sa.select(SIGHTING.c.id).order_by(SIGHTING.c.id))
     assert [ids.milliseconds(r[0]) for r in rows] == [START_MS + n for n in range(1, position + 1)]

@@ -22,7 +22,7 @@ from core.erase import erase
 from nvr.tables import Hold
 from search.query.find import Query
 from search.query.similar import similar
-from search.store import Days, Sighting, camera_numbers, ids, thumbnails, unmatched, vectors
+from search.store import Sighting, SightingStore, camera_numbers, ids, thumbnails, unmatched, vectors
 from search.store.sighting_store import Batch
 from search.store.unmatched import Unmatched
 from search.store.upkeep import Upkeep
@@ -44,7 +44,7 @@ def unit(n: int) -> vectors.Floats:
     return made
 
 
-async def filled(database: Database, days: Days, at_ms: int) -> list[Sighting]:
+async def filled(database: Database, days: SightingStore, at_ms: int) -> list[Sighting]:
     """Sightings of two cameras in one day, each with a picture and a vector of its own."""
     async with database.session() as session:
         cameras = [await camera_numbers.of_camera(session, c, "v") for c in ("c-1", "c-2")]
@@ -118,7 +118,7 @@ async def test_what_nobody_needs_is_erased_and_what_somebody_needs_is_as_it_was(
 ) -> None:
     monkeypatch.setattr(unmatched, "BATCH", batch)
     monkeypatch.setattr(unmatched, "MAX_A_RUN", 15)
-    days = Days(tmp_path / "sightings")
+    days = SightingStore(tmp_path / "sightings")
     at_ms = to_microseconds(clock.now()) // 1000 // ids.DAY_MS * ids.DAY_MS + 3_600_000
     seen = await filled(database, days, at_ms)
     kept = await needed_of(database, clock, seen)
@@ -151,7 +151,7 @@ async def test_what_nobody_needs_is_erased_and_what_somebody_needs_is_as_it_was(
     await asyncio.to_thread(days.close)
 
 
-def _whole(days: Days, seen: list[Sighting]) -> set[int]:
+def _whole(days: SightingStore, seen: list[Sighting]) -> set[int]:
     """Which have their own picture and vector."""
     rows = days.many([s.id for s in seen])
     found = days.vectors(list(rows.values()))
@@ -170,12 +170,12 @@ def _whole(days: Days, seen: list[Sighting]) -> set[int]:
 async def test_a_crash_between_bytes_and_rows_repeats_the_work(
     database: Database, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    days = Days(tmp_path / "sightings")
+    days = SightingStore(tmp_path / "sightings")
     at_ms = to_microseconds(clock.now()) // 1000 // ids.DAY_MS * ids.DAY_MS
     seen = await filled(database, days, at_ms)
     work = Unmatched(clock, days, NeededSightings(database, clock).of_day)
     with monkeypatch.context() as broken:
-        broken.setattr(Days, "connected", lambda *_: (_ for _ in ()).throw(RuntimeError("killed")))
+        broken.setattr(SightingStore, "connected", lambda *_: (_ for _ in ()).throw(RuntimeError("killed")))
         with pytest.raises(RuntimeError, match="killed"):
             await work.run_once([ids.day_of(at_ms)])
     assert await work.run_once([ids.day_of(at_ms)]) == {ids.day_of(at_ms): COUNT}

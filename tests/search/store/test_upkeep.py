@@ -10,14 +10,14 @@ from core.clock import SECOND, ManualClock, to_microseconds
 from core.database import Database
 from nvr.archive.retention_clock import RetentionClock
 from nvr.clock.plausibility import Reading
-from search.store import Days, ids
+from search.store import SightingStore, ids
 from search.store.sighting_store import Batch
 from search.store.upkeep import Upkeep
 from tests.search.sightings import sighting
 
 
 async def test_a_step_of_the_clock_drops_no_day(database: Database, clock: ManualClock, tmp_path: Path) -> None:
-    days = Days(tmp_path / "sightings")
+    days = SightingStore(tmp_path / "sightings")
     at_ms = to_microseconds(clock.now()) // 1000
     made = sighting(at_ms, 1, 1)
     await asyncio.to_thread(days.write, ids.day_of(at_ms), [Batch("c/main", at_ms * 1000, new=[made], fresh=[])])

@@ -21,7 +21,7 @@ from core.database import Database
 from core.errors import ConflictError, StorageError, UsageError
 from core.host import station_lock
 from core.settings import Settings
-from search.store import Days, ids
+from search.store import SightingStore, ids
 from search.store.copying import copy_day
 from search.store.sighting_store import Batch
 from station import database_copy
@@ -164,11 +164,11 @@ def _notes(engine: sa.Engine) -> int:
 def test_sightings_move_with_their_positions(tmp_path: Path, postgresql: str) -> None:
     rows = many(400)
     with postgres.empty_database(postgresql) as address:
-        source = Days(tmp_path / "sightings")
+        source = SightingStore(tmp_path / "sightings")
         for day in sorted({ids.day_of(r.start_ms) for r in rows}):
             of_day = [r for r in rows if ids.day_of(r.start_ms) == day]
             source.write(day, [Batch("cam/main", 1, new=of_day, fresh=[r.id for r in of_day])])
-        there, back = Days(tmp_path / "sightings", address), Days(tmp_path / "back")
+        there, back = SightingStore(tmp_path / "sightings", address), SightingStore(tmp_path / "back")
         days = source.days()
         for _ in range(2):  # a day that was copied already is copied again
             assert sum(copy_day(source, there, day) for day in days) == 400

@@ -19,7 +19,7 @@ from core.database import Database
 from core.errors import ConflictError, NotFoundError, UsageError
 from core.events import Event
 from core.settings import PictureSettings
-from health.tables import Fault, Look, PatrolRound, WorkOrder, WorkOrderPhoto
+from health.tables import Fault, Inspection, PatrolRound, WorkOrder, WorkOrderPhoto
 from nvr.archive import holds
 from nvr.archive.retention_clock import Trust
 from search.store import ids
@@ -77,7 +77,7 @@ async def filled(database: Database, clock: ManualClock, folder: Path, days: int
         await add(Judgement(reason=n, sighting=number, verdict="candidate", by="x", at=at, thumbnail=names[1], **seen))
         patrol = await add(PatrolRound(asked_at=at, asked_by="x"))
         look: dict[str, Any] = {"findings": {}, "figures": {}, "untestable": [], "accepted": True}
-        await add(Look(round=patrol.id, camera="c1", at=at, picture=names[2], **look))
+        await add(Inspection(round=patrol.id, camera="c1", at=at, picture=names[2], **look))
         for state, name in faults.items():
             over = at if state == "closed" else None
             about: dict[str, Any] = {"family": "black", "severity": 1, "first_seen": at, "opened_at": at, "closed_at": over}

@@ -22,7 +22,7 @@ from core.secrets import Vault
 from core.settings import Settings
 from nvr.archive import segment_index
 from nvr.recorder import crash_marker
-from nvr.recorder.crash_marker import SEVERAL, BlackBox
+from nvr.recorder.crash_marker import MANY_STREAMS, CrashMarker
 from nvr.recorder.quarantine import applies
 from nvr.recorder.reconcile import Desired
 from nvr.recorder.recorder import StreamSpec
@@ -123,23 +123,23 @@ async def _database(data: Path, town: Path) -> Database:
 def test_the_box_outlives_its_recorder(tmp_path: Path) -> None:
     path = crash_marker.path_of(tmp_path, 0)
     assert crash_marker.silent_seconds(path) is None
-    first = BlackBox(path)
+    first = CrashMarker(path)
     assert first.left == ""
     first.at(crash_marker.tag("cam-1/main"))
-    second = BlackBox(path)
+    second = CrashMarker(path)
     assert second.left == "cam-1/main"
-    second.at(crash_marker.tag(SEVERAL))
-    third = BlackBox(path)
-    assert third.left == SEVERAL
+    second.at(crash_marker.tag(MANY_STREAMS))
+    third = CrashMarker(path)
+    assert third.left == MANY_STREAMS
     third.idle()
-    assert BlackBox(path).left == ""
+    assert CrashMarker(path).left == ""
     silent = crash_marker.silent_seconds(path)
     assert silent is not None and 0 <= silent < 5
 
 
 async def test_the_box_names_a_camera_that_is_being_connected_to(tmp_path: Path) -> None:
     path = crash_marker.path_of(tmp_path, 0)
-    box, named = BlackBox(path), list[str]()
+    box, named = CrashMarker(path), list[str]()
 
     def look() -> None:
         named.append(box._map[8:].rstrip(b"\0").decode())
@@ -175,7 +175,7 @@ async def test_a_recorder_that_hangs_is_started_again(tmp_path: Path) -> None:
         return await asyncio.create_subprocess_exec(*sleeper, start_new_session=True)
 
     supervisor._spawn = spawn  # type: ignore[method-assign]
-    await asyncio.to_thread(lambda: BlackBox(box))
+    await asyncio.to_thread(lambda: CrashMarker(box))
     began = time.monotonic()
     monkey = pytest.MonkeyPatch()
     monkey.setattr("station.supervision.supervisor.LOOK_SECONDS", 0.05)

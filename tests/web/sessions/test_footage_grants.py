@@ -22,7 +22,7 @@ from health.tables import Fault, WorkOrder, WorkOrderPhoto
 from nvr.archive.reader import Keyframe
 from nvr.archive.segment_index import Segment
 from nvr.playback import hls
-from search.store import Days, camera_numbers, ids
+from search.store import SightingStore, camera_numbers, ids
 from search.store.sighting_store import Batch
 from tests.search.sightings import sighting
 from tests.web.conftest import HEADERS, PASSWORD, Client, SignIn
@@ -135,7 +135,7 @@ class Town:
 
 @pytest.fixture
 async def town(
-    sign_in: SignIn, database: Database, station_settings: Settings, sightings: Days, monkeypatch: pytest.MonkeyPatch
+    sign_in: SignIn, database: Database, station_settings: Settings, sightings: SightingStore, monkeypatch: pytest.MonkeyPatch
 ) -> Town:
     folder = station_settings.data.dir
     await asyncio.to_thread(lambda: [(folder / n).write_bytes(jpeg()) for n in ("x.jpg", "x.mp4")])
