@@ -28,6 +28,7 @@ from core.database import Database
 from core.errors import DatabaseUnreachable, StorageError
 from core.tasks import spawn
 from nvr.archive import gaps, segment_index
+from nvr.archive.fact_queue import Fact, FactQueue, Write
 from nvr.archive.segment_index import Segment
 from nvr.storage.disk_calls import DiskCalls
 from nvr.tables import FILLABLE, Gap, OpenSegment
@@ -43,8 +44,6 @@ MAX_EMPTY_FILES = 10_000
 REFUSALS_BEFORE_SINGLES = 10  # flushes in a row: then the facts are tried one by one
 MAX_TRIES_WITHOUT_SUCCESS = 20  # facts, one by one: then it is the database, not the facts
 FIRST_ASK = timedelta(seconds=30)  # after a gap, for what the camera's card has of it: the camera has just come back
-_Write = Callable[[AsyncSession], Any]
-_Fact = Segment | _Write
 
 
 class ArchiveDatabase:
@@ -53,10 +52,10 @@ class ArchiveDatabase:
     def __init__(self, database: Database, clock: Clock):
         self.database = database
         self._clock = clock
-        self._waiting: deque[_Fact] = deque()
+        self._waiting = FactQueue(MAX_WAITING)
         self._empty_files: deque[Segment] = deque(maxlen=MAX_EMPTY_FILES)  # to be unlinked
         self.paths: dict[int, Path] = {}  # of the volumes
-        self.dropped_facts = 0
+        self._refused_facts = 0
         self._calls = DiskCalls(UNLINK_SECONDS)
         self._refusals = 0  # flushes in a row in which the database refused
         self._writing = asyncio.Lock()
@@ -96,27 +95,17 @@ class ArchiveDatabase:
 
         self._put(write)
 
-    def write(self, rows: _Write) -> None:
+    def write(self, rows: Write) -> None:
         """Queue rows that must come behind the facts told before."""
         self._put(rows)
 
-    def _put(self, write: _Fact) -> None:
-        self._waiting.append(write)
-        self._drop_oldest()
+    def _put(self, fact: Fact) -> None:
+        self._waiting.put(fact)
 
-    def _drop_oldest(self) -> None:
-        """Of gaps nobody else knows, files are adopted at the next start: the oldest files go first."""
-        for share in (10, 1):  # mostly the oldest tenth has some
-            excess = len(self._waiting) - MAX_WAITING
-            if excess <= 0:
-                return
-            oldest = [self._waiting.popleft() for _ in range(min(len(self._waiting), excess + MAX_WAITING // share))]
-            kept = [fact for fact in oldest if not isinstance(fact, Segment)]
-            self._waiting.extendleft(reversed(kept))
-            self.dropped_facts += len(oldest) - len(kept)
-        while len(self._waiting) > MAX_WAITING:
-            self._waiting.popleft()
-            self.dropped_facts += 1
+    @property
+    def dropped_facts(self) -> int:
+        """Facts that did not fit into the queue, or that the database never takes."""
+        return self._waiting.dropped + self._refused_facts
 
     async def run(self) -> None:
         while True:
@@ -146,18 +135,17 @@ class ArchiveDatabase:
 
     async def _flush(self) -> bool:
         """One transaction. What it writes has left the queue: facts that come meanwhile cannot push it out."""
-        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_FACTS))]
-        left: Sequence[_Fact] = batch
+        batch = self._waiting.take(BATCH_FACTS)
+        left: Sequence[Fact] = batch
         try:
             left = await self._written(batch)
         finally:
-            self._waiting.extendleft(reversed(left))
-            self._drop_oldest()
+            self._waiting.put_back(left)
         if not left:
             self._empty_files += (s for s in batch if isinstance(s, Segment) and _is_empty(s))
         return not left
 
-    async def _written(self, batch: Sequence[_Fact]) -> Sequence[_Fact]:
+    async def _written(self, batch: Sequence[Fact]) -> Sequence[Fact]:
         """Write facts; returns those that wait for the database."""
         try:
             await self._write(batch)
@@ -175,9 +163,9 @@ class ArchiveDatabase:
             return ()
         return await self._one_by_one(batch)
 
-    async def _one_by_one(self, batch: Sequence[_Fact]) -> Sequence[_Fact]:
+    async def _one_by_one(self, batch: Sequence[Fact]) -> Sequence[Fact]:
         """One fact that the database refuses must not hold up the others for ever; returns those that wait on."""
-        refused: list[_Fact] = []
+        refused: list[Fact] = []
         for at, fact in enumerate(batch):
             try:
                 await self._write([fact])
@@ -196,13 +184,13 @@ class ArchiveDatabase:
             self._drop(fact, None)
         return ()
 
-    def _drop(self, fact: _Fact, error: Exception | None) -> None:
-        self.dropped_facts += 1
+    def _drop(self, fact: Fact, error: Exception | None) -> None:
+        self._refused_facts += 1
         about = f"{fact.stream} from {fact.start_us} µs" if isinstance(fact, Segment) else "a gap or an event"
         why = _first_line(error) if error is not None else "it always fails"
         log.error("the archive refuses a fact (%s) and goes on without it: %s", about, why)
 
-    async def _write(self, batch: Sequence[_Fact]) -> None:
+    async def _write(self, batch: Sequence[Fact]) -> None:
         async with self.database.session() as session:
             await self._store(session, [f for f in batch if isinstance(f, Segment)])
             for write in batch:

@@ -97,7 +97,7 @@ async def test_a_disk_that_keeps_an_empty_file_does_not_end_the_writing(
 async def test_facts_that_come_during_a_flush_push_out_none_that_is_being_written(
     archive: ArchiveDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive_module, "MAX_WAITING", 5)
+    monkeypatch.setattr(archive._waiting, "limit", 5)
     facts = Facts()
     facts.go.clear()
     for n in range(5):
@@ -114,7 +114,7 @@ async def test_facts_that_come_during_a_flush_push_out_none_that_is_being_writte
 async def test_what_could_not_be_written_waits_in_its_order_within_the_bound(
     archive: ArchiveDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive_module, "MAX_WAITING", 5)
+    monkeypatch.setattr(archive._waiting, "limit", 5)
     facts = Facts()
     facts.refuses_all = outage()
     for n in range(4):
@@ -236,7 +236,7 @@ async def test_a_volume_that_hangs_holds_up_no_row(
 async def test_where_facts_must_be_dropped_gaps_are_kept_and_files_adopted_later(
     archive: ArchiveDatabase, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive_module, "MAX_WAITING", 20)
+    monkeypatch.setattr(archive._waiting, "limit", 20)
     for n in range(30):
         if n % 3 == 0:
             archive.gap("cam/main", n * SECOND, "unreachable", "", n * SECOND + 1)
