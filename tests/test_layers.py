@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 # Every package with its parts, lowest first. A part imports itself and the parts before it; docs/architecture.md shows this table.
 LAYERS = {
     "core": (
-        "clock errors files intervals numbers erase executors host log_repeats secrets settings_source tasks logs settings "
+        "clock errors files ids intervals numbers units erase executors host log_repeats secrets settings_source tasks logs settings "
         "database_errors network database events audit accounts migrate migrations"
     ),
     "cameras": "onvif tables per_camera registry vault discovery onboarding virtual ptz upkeep",

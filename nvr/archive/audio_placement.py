@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.units import us_to_media
 from nvr.archive.open_segment import Writing
 from nvr.clock.wall_clock import WallClock
 from nvr.media.audio import AudioRun
@@ -46,5 +47,5 @@ class SoundPlacement:
         pictures, sound = self._pictures.offset_us, self._clock.offset_us
         if pictures is None or sound is None:
             return 0
-        lead = (sound - pictures - self._pictures.correction_us) * 9 // 100
+        lead = us_to_media(sound - pictures - self._pictures.correction_us)
         return lead if abs(lead) <= MAX_LEAD else 0

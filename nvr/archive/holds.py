@@ -17,6 +17,7 @@ from core.accounts.scope import Villages, within
 from core.audit import audit_trail
 from core.clock import HOUR_US, from_microseconds, to_microseconds
 from core.errors import ConflictError, NotFoundError, UsageError
+from core.ids import StreamId
 from nvr.archive import segment_index
 from nvr.archive.retention_clock import Trust
 from nvr.archive.segment_index import Segment
@@ -227,5 +228,5 @@ def not_wholly_held(holds: Sequence[Hold]) -> list[ColumnElement[bool]]:
 
 
 def held(holds: Sequence[Hold], segment: Segment) -> bool:
-    camera = segment.stream.partition("/")[0]
+    camera = StreamId(segment.stream).camera
     return any(h.camera == camera and h.start_us < segment.end_us and h.end_us > segment.start_us for h in holds)

@@ -18,6 +18,7 @@ from core.clock import Clock, to_microseconds
 from core.database import Database
 from core.errors import ProtocolError
 from core.executors import RunInThread
+from core.units import media_to_us, us_to_media
 from nvr.archive import segment_index
 from nvr.archive.archive_log import Span, gaps_between
 from nvr.archive.segment_index import Segment
@@ -257,14 +258,14 @@ class _Files:
     def _until_whole(self, frame: Keyframe, i: int) -> Keyframe | None:
         """A GOP's first picture, which is no keyframe, with what a decoder needs behind it. Raises OSError."""
         gop = self._gops[i]
-        needed, period = gradual_refresh.pictures_needed(frame.data, frame.codec), (gop.end_us - gop.start_us) * 9 // 100
+        needed, period = gradual_refresh.pictures_needed(frame.data, frame.codec), us_to_media(gop.end_us - gop.start_us)
         try:
             found = gradual_refresh.following(self._places(i), frame.codec, needed, period, self.allowance)
         except ProtocolError as e:
             return replace(frame, unusable=str(e))
         if found is None:
             return None
-        return replace(frame, following=tuple(found.pictures), refresh_us=found.lasts * 100 // 9)
+        return replace(frame, following=tuple(found.pictures), refresh_us=media_to_us(found.lasts))
 
     def _places(self, i: int) -> Iterator[gradual_refresh.Place]:
         """Where GOP `i` begins, and each later file that goes on with the one before."""

@@ -30,6 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import HOUR_US, from_microseconds, to_microseconds
 from core.database import Database
+from core.units import media_to_us
 from nvr.archive import clock_corrections, salvage, segment_index, timeline
 from nvr.archive.clock_corrections import Moves
 from nvr.archive.segment_index import Segment
@@ -229,13 +230,13 @@ def completed(segment: Segment, path: Path, *, hashing: bool = True, now: dateti
         flags |= segment_index.UNHASHED
     end = segment.start_us + media
     if now is not None:  # how long the newest picture lasts is a guess: until now at most
-        end = max(segment.start_us + last.time * 100 // 9 + 1, min(end, to_microseconds(now)))
+        end = max(segment.start_us + media_to_us(last.time) + 1, min(end, to_microseconds(now)))
     whole = Segment(
         segment.stream, segment.volume, segment.start_us, end, media, path.stat().st_size,
         sum(f.samples for f in outcome.fragments), 0, segment.clock_offset_us, flags,
         sha256_of(path) if hashing else segment_index.NO_HASH,
     )  # fmt: skip
-    holes = tuple((segment.start_us + a * 100 // 9, segment.start_us + b * 100 // 9) for a, b in outcome.holes)
+    holes = tuple((segment.start_us + media_to_us(a), segment.start_us + media_to_us(b)) for a, b in outcome.holes)
     return Completed(whole, outcome.quarantined, holes)
 
 

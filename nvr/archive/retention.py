@@ -24,6 +24,7 @@ from cameras.tables import LEGAL_DAYS, Camera, Village
 from core import events
 from core.clock import DAY_US, HOUR_US, Clock
 from core.database import Database
+from core.ids import StreamId
 from core.settings import RetentionSettings
 from nvr.archive import deletions, segment_index, short_holes
 from nvr.archive.holds import held, not_wholly_held, protecting
@@ -274,7 +275,7 @@ class Retention:
             row = await segment_index.locked(session, number)
             if row is None or row.volume not in going.volumes:
                 return []
-            holds = await protecting(session, going.trust, row.stream.partition("/")[0])  # also those made since the pass began
+            holds = await protecting(session, going.trust, StreamId(row.stream).camera)  # also those made since the pass began
             volume, entries = row.volume, segment_index.unpack(row.stream, row.hour, row.volume, row.entries)
             marked = [
                 segment_index.flagged(s, segment_index.DELETING) if goes(s) and not held(holds, s) else s for s in entries
@@ -321,7 +322,7 @@ class Retention:
                         stream=stream, day=f"{now:%Y-%m-%d}", held_days=held_days, required_days=required, reason=reason
                     )
                     session.add(row)
-                    camera = stream.partition("/")[0]
+                    camera = StreamId(stream).camera
                     village = going.rules[stream].village if stream in going.rules else None
                     events.append(
                         session, now, "retention.short", village=village, camera=camera, stream=stream, reason=reason,
@@ -383,9 +384,9 @@ async def forecast(session: AsyncSession, rates: dict[str, float]) -> list[Forec
     held: dict[str, int] = defaultdict(int)
     per_day: dict[str, float] = defaultdict(float)
     for usage in await session.scalars(select(StreamUsage)):
-        held[village_of.get(usage.stream.partition("/")[0], "")] += usage.bytes_held
+        held[village_of.get(StreamId(usage.stream).camera, "")] += usage.bytes_held
     for stream, rate in rates.items():
-        per_day[village_of.get(stream.partition("/")[0], "")] += rate / 8 * 86_400
+        per_day[village_of.get(StreamId(stream).camera, "")] += rate / 8 * 86_400
     return [
         Forecast(
             v, held[v], per_day[v], capacity / total_rate if total_rate else None, free / total_rate if total_rate else None

@@ -1,6 +1,6 @@
 """From fragments to segment files and archive facts: the one place where footage meets the disk.
 
-A SegmentSink belongs to one stream. Whatever engine reads the camera hands it `Assembled` runs of
+A SegmentSink belongs to one stream. Whatever engine reads the camera hands it `FragmentSamples` runs of
 pictures; their media time becomes wall time (nvr.clock.wall_clock), they are cut into files of about
 `segment_seconds` at keyframes, gaps are noted (nvr.archive.timeline), and every fragment is offered to live
 viewers. Facts go to an ArchiveLog.
@@ -12,6 +12,7 @@ import logging
 import zlib
 from collections.abc import Callable
 
+from core.units import media_to_us, us_to_media, us_to_media_up
 from nvr.archive import segment_index
 from nvr.archive.audio_placement import SoundPlacement
 from nvr.archive.filed_names import FiledNames
@@ -29,7 +30,7 @@ from nvr.storage.volumes import Disk, VolumeSet
 
 log = logging.getLogger(__name__)
 
-GAP_MIN = GAP_MIN_US * 9 // 100
+GAP_MIN = us_to_media(GAP_MIN_US)
 PAUSE_US = 700_000  # without pictures: the next run may be late
 DISK_PAUSE_US = 10_000_000
 ODD_RATE = 50_000  # ppm; a camera's clock that is wrong by more is told
@@ -206,7 +207,7 @@ class SegmentSink:
                 self.timeline.hole(start, end, self._cause_of_hole(run, i), fillable=False)
         segment.end = max(segment.newest + 1, run.time - before if before >= GAP_MIN else run.time)
         gop = segment.gops[-1]
-        gop.duration_us = (segment.end - segment.base) * 100 // 9 - gop.time_us
+        gop.duration_us = media_to_us(segment.end - segment.base) - gop.time_us
         return before
 
     def _write(self, segment: Writing, run: FragmentSamples) -> None:
@@ -224,9 +225,9 @@ class SegmentSink:
         segment.newest = segment.end - run.durations[-1]
         if run.key or not segment.gops:
             begin = segment.gops[-1].offset + segment.gops[-1].size if segment.gops else segment.init_size
-            segment.gops.append(gop_index.Gop((run.time - segment.base) * 100 // 9, 0, begin, 0))
+            segment.gops.append(gop_index.Gop(media_to_us(run.time - segment.base), 0, begin, 0))
         gop = segment.gops[-1]
-        gop.duration_us = (segment.end - segment.base) * 100 // 9 - gop.time_us
+        gop.duration_us = media_to_us(segment.end - segment.base) - gop.time_us
         gop.size = segment.file.size - gop.offset
         segment.fragments += 1
         segment.frames += len(run.sizes)
@@ -259,7 +260,7 @@ class SegmentSink:
             )
             return None
         start = self.timeline.begin(max(self.clock.wall(run.time), self._last_start + 1))  # two files need two names
-        by = -(-(start - self.clock.wall(run.time)) * 9 // 100)
+        by = us_to_media_up(start - self.clock.wall(run.time))
         if by:
             self.clock.move(by)
             run.time += by
@@ -302,7 +303,7 @@ class SegmentSink:
         self._release()
         segment = self.segment
         if segment is not None and self._station is not None:  # a sparse stream's last picture lasts until now at most
-            now = self._station.read() * 9 // 100
+            now = us_to_media(self._station.read())
             segment.end = max(segment.newest + 1, min(segment.end, now))
         self._close(slew=False)
         self._take_step()
@@ -336,7 +337,7 @@ class SegmentSink:
 
     def _closed(self, segment: Writing, end_us: int, lost: int, clock_offset_us: int | None) -> None:
         file = segment.file
-        media = (segment.end - segment.base) * 100 // 9
+        media = media_to_us(segment.end - segment.base)
         frames = segment.frames
         flags = segment_index.AUDIO if segment.sound is not None else 0
         if file.error is not None:  # cut back: what was written of it counts

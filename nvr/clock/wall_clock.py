@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from itertools import accumulate, pairwise
 
+from core.units import media_to_us, us_to_media
+
 CLOCK = 90_000
 MAX_SLEW = CLOCK // 20  # correction between two files
 AHEAD = 35 * CLOCK // 100  # before its arrival: that cannot be
@@ -113,7 +115,7 @@ class WallClock:
 
         `time` is the first one's media time, the last of `durations` is a guess. All had arrived at `arrival_us`.
         """
-        arrival = arrival_us * 9 // 100
+        arrival = us_to_media(arrival_us)
         media = time + sum(durations) - durations[-1]
         if self.shift is None:
             placed = self._begin(durations, arrival)
@@ -130,7 +132,7 @@ class WallClock:
     def is_in_doubt(self, time: int, durations: list[int], arrival_us: int) -> bool:
         """The run came after a pause and lies behind its arrival: only the next one (`resolve`) shows whether it was
         delayed, or whether the camera's clock stood still meanwhile."""
-        arrival = arrival_us * 9 // 100
+        arrival = us_to_media(arrival_us)
         media = time + sum(durations) - durations[-1]
         if self.shift is None or self._catching or self._is_ordinary(lag := arrival - media - self.shift):
             return False
@@ -141,9 +143,9 @@ class WallClock:
     def resolve(self, doubtful: tuple[int, int], following: tuple[int, int]) -> None:
         """(media time of its newest picture, arrival in µs) of the run in doubt and of the one behind it."""
         (media, arrival), (next_media, next_arrival) = doubtful, following
-        waited = (next_arrival - arrival) * 9 // 100
+        waited = us_to_media(next_arrival - arrival)
         if self._paced(next_media - media) >= waited + waited // 8:
-            self._catching = arrival * 9 // 100 + CATCHING_UP
+            self._catching = us_to_media(arrival) + CATCHING_UP
 
     def _begin(self, durations: list[int], arrival: int) -> tuple[int, list[int]]:
         """The first run: its newest picture lies at its arrival. A step of the clock in it is none of time."""
@@ -292,7 +294,7 @@ class WallClock:
 
     def wall(self, placed: int) -> int:
         """µs UTC of a placed time."""
-        return placed * 100 // 9 + self.correction_us
+        return media_to_us(placed) + self.correction_us
 
     def slew(self) -> int:
         """Between two files, draw a clock that is right towards arrival, or the camera's own time; returns by how much."""
@@ -304,7 +306,7 @@ class WallClock:
         self._best = None
         by = max(-MAX_SLEW, min(MAX_SLEW, wanted))
         self.move(by)
-        self._reports = [r - by * 100 // 9 for r in self._reports]
+        self._reports = [r - media_to_us(by) for r in self._reports]
         return by
 
     # sender reports
@@ -321,7 +323,7 @@ class WallClock:
         """How much later (90 kHz) the camera's clock says that its pictures were taken; None where it is not to be believed."""
         if len(self._reports) < 3 or max(self._reports) - min(self._reports) > REPORTS_AGREE_US:
             return None
-        by = self._reports[-1] * 9 // 100
+        by = us_to_media(self._reports[-1])
         return by if -MAX_DELAY <= by <= SETTLED else None
 
 

@@ -27,6 +27,7 @@ from core import events
 from core.clock import SECOND, Clock, from_microseconds, to_microseconds
 from core.database import Database
 from core.errors import CameraError, CameraRefused
+from core.ids import StreamId
 from core.network.connect_limiter import subnet_of
 from core.secrets import Vault
 from core.settings import RecorderSettings
@@ -262,4 +263,4 @@ def _moment(us: int) -> str:
 async def cameras_being_read(session: AsyncSession, now: datetime) -> set[str]:
     """Cameras whose card is being asked, or soon will be: their clocks must stay as they are."""
     streams = await session.scalars(select(Gap.stream).where(Gap.ask_at <= now + timedelta(minutes=10)).distinct())
-    return {s.partition("/")[0] for s in streams}
+    return {StreamId(s).camera for s in streams}

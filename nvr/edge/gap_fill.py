@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import accumulate, pairwise
 
+from core.units import media_to_us, us_to_media, us_to_media_up
 from nvr.archive import segment_index
 from nvr.archive.segment_index import Segment
 from nvr.archive.segment_writer import SegmentSink
@@ -59,14 +60,14 @@ class Filling:
         self._log = _Backfilled(archive)
         self._sink = SegmentSink(stream, volumes, self._log, Counters(), segment_seconds, in_loop, KnownTimes())
         # Stream time is wall time in 1/90,000 s.
-        self._start, self._end = -(-start_us * 9 // 100), end_us * 9 // 100
+        self._start, self._end = us_to_media_up(start_us), us_to_media(end_us)
         self._offset_us = offset_us
         self._held: list[FragmentSamples] = []
         self._placed = self._start - SQUEEZED  # the last picture's time
 
     def take(self, run: FragmentSamples, camera_us: int) -> bool:
         """A run whose first picture the camera took at `camera_us`; False when the end is reached."""
-        begin = (camera_us - self._offset_us) * 9 // 100
+        begin = us_to_media(camera_us - self._offset_us)
         times = list(accumulate(run.durations, initial=begin))
         wanted = sum(t < self._end for t in times[:-1])
         if wanted == 0:
@@ -103,7 +104,7 @@ class Filling:
         self._placed = times[-2]
         durations = [b - a for a, b in pairwise(times)]
         run = replace(run, time=times[0], durations=durations)
-        self._sink.fragment(run, times[-2] * 100 // 9)
+        self._sink.fragment(run, media_to_us(times[-2]))
 
     def close(self) -> None:
         self._sink.end_session()

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from core.clock import SECOND, Clock
 from core.errors import CameraUnreachable
 from core.network.error_text import reason
+from core.units import media_to_us
 from nvr.media.depacketizer import Counters, Depacketizer, FragmentSamples
 from nvr.media.rtcp import ntp_us
 from nvr.media.rtp import RtpReceiver, probe_of
@@ -114,7 +115,7 @@ class CardReader:
     def _emit(self, run: FragmentSamples) -> None:
         if self._wanted and self._reference is not None:
             ts, taken = self._reference
-            self._wanted = self._take(run, taken + (run.time - self._assembler.unwrapped(ts)) * 100 // 9)
+            self._wanted = self._take(run, taken + media_to_us(run.time - self._assembler.unwrapped(ts)))
 
     def _parse(self) -> None:
         for channel, packet in packets(self._buffer):

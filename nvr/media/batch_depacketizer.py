@@ -56,8 +56,8 @@ class Region:
     payload_type: int
     h265: bool
     ssrc: int
-    seconds: float = 0.0  # set by `take_apart`: of CPU, its part of what all took together
-    used: int = 0  # set by `take_apart`: where the camera's unread bytes begin
+    seconds: float = 0.0  # set by `depacketize`: of CPU, its part of what all took together
+    used: int = 0  # set by `depacketize`: where the camera's unread bytes begin
     others: list[int] = field(default_factory=list)  # frames on other channels: sound, reports
     between: list[tuple[int, int]] = field(default_factory=list)  # where those of them behind `used` begin and end
 

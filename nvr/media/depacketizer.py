@@ -1,6 +1,6 @@
 """From RTP packets to fragments of access units: H.264 and H.265.
 
-    payloads ─ nvr.media.rtp_payload ─▶ NAL units ─ nvr.media.picture_builder ─▶ pictures ─ UnitAssembler ─▶ fragments (`Assembled`)
+    payloads ─ nvr.media.rtp_payload ─▶ NAL units ─ nvr.media.picture_builder ─▶ pictures ─ Depacketizer ─▶ `FragmentSamples`
 
 Payloads are kept as the parts of the fragment's `mdat`, NAL units with 4-byte lengths. Parameter sets are kept aside
 (nvr.media.parameter_set_store: they belong to the file's head), access unit delimiters are dropped. A picture that
@@ -58,7 +58,7 @@ class FragmentSamples:
     durations: list[int]
     sizes: list[int]  # bytes of each picture
     offsets: list[int]  # shown minus decoded; empty: all 0
-    parts: list[Part]  # the pictures' bytes, in order; `Pieces` are good until they are written
+    parts: list[Part]  # the pictures' bytes, in order; `IoVec`s are good until they are written
     key: bool  # begins with a keyframe
     broken: bool = False  # the timestamps jumped before it: no continuity with what went before
     losses: dict[int, int] | None = None  # packets that were lost before picture i; None: the engine cannot tell

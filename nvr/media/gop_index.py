@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.units import media_to_us, us_to_media
 from nvr.media import fmp4
 from nvr.media.fmp4 import TIMESCALE, Fragment
 
@@ -34,7 +35,7 @@ class Gop:
 def box(gops: Sequence[Gop]) -> bytes:
     """The `mfra` box that closes a file."""
     size = _OVERHEAD + _TFRA_ENTRY.size * len(gops)
-    entries = b"".join(_TFRA_ENTRY.pack(g.time_us * 9 // 100, g.offset, 1, 1, 1) for g in gops)
+    entries = b"".join(_TFRA_ENTRY.pack(us_to_media(g.time_us), g.offset, 1, 1, 1) for g in gops)
     tfra = _TFRA_HEAD.pack(_TFRA_HEAD.size + len(entries), b"tfra", 1 << 24, 1, 0, len(gops)) + entries
     return struct.pack(">I4s", size, b"mfra") + tfra + _MFRO.pack(_MFRO.size, b"mfro", 0, size)
 
@@ -44,9 +45,9 @@ def read(path: Path, media_us: int = 0) -> list[Gop]:
     if media_us:
         entries, end = _entries(path)
         if entries:
-            stops = [*entries[1:], (media_us * 9 // 100, end)]
+            stops = [*entries[1:], (us_to_media(media_us), end)]
             return [
-                Gop(time * 100 // 9, (stop - time) * 100 // 9, offset, until - offset)
+                Gop(media_to_us(time), media_to_us(stop - time), offset, until - offset)
                 for (time, offset), (stop, until) in zip(entries, stops, strict=True)
             ]
     return list(from_fragments(fmp4.scan(path)))

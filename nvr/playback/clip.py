@@ -20,6 +20,7 @@ from typing import NoReturn
 
 from core.errors import ConflictError, NotFoundError, StorageError
 from core.files import write_all
+from core.units import us_to_media
 from nvr.archive.reader import ArchiveReader, LocatedGop
 from nvr.media import fmp4
 from nvr.media.audio import TRACK as AUDIO
@@ -219,7 +220,7 @@ def _add_gop(clip: Clip, descriptor: int, path: Path, gop: LocatedGop, rate: int
         if not samples or data_offset != len(moof) + 8 or data_offset + length != size:
             return False
         if track == VIDEO and shift is None:
-            shift = (gop.start_us - clip.start_us) * 9 // 100 - time
+            shift = us_to_media(gop.start_us - clip.start_us) - time
         moved = shift or 0
         at = time + (moved if track == VIDEO else moved * rate // TIMESCALE)
         _add_samples(clip, track, at, samples, description if track == VIDEO else 1)

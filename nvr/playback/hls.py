@@ -16,6 +16,7 @@ from pathlib import Path
 
 from core.clock import from_microseconds
 from core.errors import NotFoundError
+from core.units import us_to_media
 from nvr.archive.reader import LocatedGop
 from nvr.media import fmp4, gop_index
 from nvr.media.gop_index import Gop
@@ -179,7 +180,7 @@ def keyframes(path: Path, gops: Sequence[Gop]) -> bytes:
                 break
             f.seek(fragment.data_offset)
             data = f.read(fragment.first_size)
-            parts += [fmp4.moof(number, fragment.time, [max(1, gop.duration_us * 9 // 100)], [len(data)], True), data]
+            parts += [fmp4.moof(number, fragment.time, [max(1, us_to_media(gop.duration_us))], [len(data)], True), data]
     return b"".join(parts)
 
 

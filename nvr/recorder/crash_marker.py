@@ -31,12 +31,12 @@ def path_of(data: Path, index: int) -> Path:
 
 
 def tag(stream: str) -> bytes:
-    """A stream's name as `BlackBox.at` wants it."""
+    """A stream's name as `CrashMarker.at` wants it."""
     return stream.encode()[:_NAME_SIZE].ljust(_NAME_SIZE, b"\0")
 
 
 class CrashMarker:
-    """Opened by the recorder; `left` is whose bytes its predecessor died over: a stream, SEVERAL, or empty."""
+    """Opened by the recorder; `left` is whose bytes its predecessor died over: a stream, MANY_STREAMS, or empty."""
 
     def __init__(self, path: Path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from core.clock import Clock
 from core.errors import CameraError, ProtocolError, StationFault
+from core.ids import StreamId
 from core.settings import RecorderSettings
 from nvr.archive.archive_log import ArchiveDatabase
 from nvr.archive.segment_writer import SegmentSink
@@ -82,7 +83,7 @@ class Engines:
             else "the native engine has it again", extra={"stream": state.spec.id},
         )  # fmt: skip
         self._archive.announce(
-            "stream.fell_back" if on_ffmpeg else "stream.native_again", state.spec.id.partition("/")[0], stream=state.spec.id,
+            "stream.fell_back" if on_ffmpeg else "stream.native_again", StreamId(state.spec.id).camera, stream=state.spec.id,
             why=state.detail, native_percent=native, ffmpeg_percent=ffmpeg,
         )  # fmt: skip
 

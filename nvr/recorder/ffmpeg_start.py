@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.units import media_to_us
 from nvr.media.depacketizer import FragmentSamples
 
 MAX_HELD_US = 5_000_000
@@ -22,7 +23,7 @@ class StartBuffer:
         before = self._held[-1] if self._held else None
         self._held.append((run, arrival_us))
         if before is not None:
-            taken = (_newest(run) - _newest(before[0])) * 100 // 9
+            taken = media_to_us(_newest(run) - _newest(before[0]))
             self.is_live = 2 * (arrival_us - before[1]) >= taken
         waited = arrival_us - self._held[0][1]
         if self.is_live or waited > MAX_HELD_US or sum(sum(r.sizes) for r, _ in self._held) > MAX_HELD_BYTES:
@@ -35,7 +36,7 @@ class StartBuffer:
         if not held:
             return []
         last, arrival_us = held[-1]
-        return [(run, arrival_us - (_newest(last) - _newest(run)) * 100 // 9) for run, _ in held]
+        return [(run, arrival_us - media_to_us(_newest(last) - _newest(run))) for run, _ in held]
 
 
 def _newest(run: FragmentSamples) -> int:

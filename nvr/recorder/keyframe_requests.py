@@ -24,6 +24,7 @@ from cameras.tables import Camera, Credential
 from core.clock import Clock
 from core.database import Database
 from core.errors import CameraError, CameraRefused
+from core.ids import StreamId
 from core.secrets import Vault
 from core.tasks import run_all
 
@@ -53,7 +54,7 @@ class KeyframeRequests:
 
     def want(self, stream: str) -> None:
         """The stream waits for a keyframe."""
-        self._wanted.setdefault(stream.partition("/")[0])
+        self._wanted.setdefault(StreamId(stream).camera)
 
     async def run_once(self) -> None:
         """Ask the cameras whose streams wait, those that wait longest first; one that does not answer holds up no other."""

@@ -71,7 +71,7 @@ class NativeSession:
         self._fir_number = 0
         self._fragment_ticks = fragment_ticks
         self.tag = crash_marker.tag(sink.stream)
-        self.phase = 0  # at which of the ticks of a fragment it is read; set by the Ticker
+        self.phase = 0  # at which of the ticks of a fragment it is read; set by the poll loop
         self._keepalive_due = now + rtsp.timeout / 2
         self._report_due = now + REPORT_SECONDS
         self._channel = rtsp.rtp_channel

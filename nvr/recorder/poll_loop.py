@@ -1,6 +1,6 @@
 """The native engine: one tick empties every camera's socket and parses what came.
 
-A session is set up in asyncio (nvr.rtsp.client); from then on its socket belongs to the Ticker, which reads all sockets of the worker
+A session is set up in asyncio (nvr.rtsp.client); from then on its socket belongs to the poll loop, which reads all sockets of the worker
 into one reused buffer five times a second. Wake-ups, not parsing, are what recording costs (docs/design/recorder.md).
 """
 
@@ -120,10 +120,10 @@ class PollLoop:
             if end > at:
                 read.append((session, at, end))
             at = end
-        self._take_apart(arena, read)
+        self._depacketize(arena, read)
         return left, full
 
-    def _take_apart(self, arena: Arena, read: list[tuple[NativeSession, int, int]]) -> None:
+    def _depacketize(self, arena: Arena, read: list[tuple[NativeSession, int, int]]) -> None:
         regions: list[Region | None] = [None] * len(read)
         if not self.careful:
             read = [(s, begin if s.is_aligned else self._align(s, arena, begin, end), end) for s, begin, end in read]

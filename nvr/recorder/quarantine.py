@@ -8,6 +8,7 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core import events
+from core.ids import StreamId
 from nvr.tables import StreamStatus
 
 STRIKES = 2
@@ -21,7 +22,7 @@ async def record_crash(session: AsyncSession, stream: str, now: datetime) -> boo
         row = StreamStatus(stream=stream, worker="", state="connecting", engine="", at=now, since=now, strikes=0)
         session.add(row)
     row.strikes += 1
-    camera = stream.partition("/")[0]
+    camera = StreamId(stream).camera
     events.append(session, now, "stream.killed_recorder", camera=camera, stream=stream, times=row.strikes)
     if row.strikes < STRIKES:
         return False

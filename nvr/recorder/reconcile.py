@@ -19,6 +19,7 @@ from cameras.tables import Camera, Stream
 from core.clock import Clock, from_microseconds
 from core.database import Database
 from core.errors import SecretError
+from core.ids import StreamId
 from core.network.authenticator import ClearLogin
 from core.secrets import Vault
 from nvr.archive.short_holes import HourCounts
@@ -207,10 +208,10 @@ class StatusWriter:
             {s for s in streams if server_memory.offered_digest(s.spec.url) and not s.facts.has_digest},
         )
         if told.refused:
-            refused = [s.spec.id.partition("/")[0] for s in told.refused]
+            refused = [StreamId(s.spec.id).camera for s in told.refused]
             for camera in await session.scalars(select(Camera).where(Camera.id.in_(refused), Camera.refused_at.is_(None))):
                 camera.refused_at = now
-        await note_digest(session, {s.spec.id.partition("/")[0] for s in told.with_digest}, now)
+        await note_digest(session, {StreamId(s.spec.id).camera for s in told.with_digest}, now)
         return told
 
     def stored(self, told: Told) -> None:

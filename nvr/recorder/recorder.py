@@ -16,6 +16,7 @@ from pathlib import Path
 
 from core.clock import SECOND, Clock, from_microseconds, to_microseconds
 from core.errors import CameraError, CameraRefused, StationFault
+from core.ids import StreamId
 from core.network.connect_limiter import ConnectLimiter, subnet_of
 from core.settings import RecorderSettings
 from core.tasks import BackgroundTasks, end, spawn
@@ -223,7 +224,7 @@ class Recorder:
             log.info("%s: %s", state.spec.id, error, extra={"stream": state.spec.id})
             if isinstance(error, CameraRefused):
                 state.refused = error
-                self._archive.announce("camera.refused", state.spec.id.partition("/")[0])
+                self._archive.announce("camera.refused", StreamId(state.spec.id).camera)
                 continue
             self._enter(state, "waiting", error.cause, str(error))
             if self.guard.failed(state.spec.id, sum(s.state == "recording" for s in self.streams.values())):
@@ -296,7 +297,7 @@ class Recorder:
         before, state.missing = state.missing, missing
         if missing and missing != before:
             log.warning("%s: %s", state.spec.id, missing, extra={"stream": state.spec.id})
-            self._archive.announce("stream.no_sound", state.spec.id.partition("/")[0], stream=state.spec.id, why=missing)
+            self._archive.announce("stream.no_sound", StreamId(state.spec.id).camera, stream=state.spec.id, why=missing)
 
     def _pause(self, state: StreamState) -> float:
         step = RECONNECT_DELAYS_S[min(max(state.failures - 1, 0), len(RECONNECT_DELAYS_S) - 1)]

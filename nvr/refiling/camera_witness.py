@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import HOUR_US, SECOND
+from core.ids import StreamId
 from nvr.archive import segment_index
 from nvr.clock.clock_epoch import Epoch
 from nvr.clock.plausibility import STEP_US
@@ -30,7 +31,7 @@ async def error_of(session: AsyncSession, old: Epoch, new: Epoch, now_us: int) -
     """By how much (µs) the names of `old` must move for the cameras to be right; None where too few say so, or nothing moves."""
     said = dict[str, int]()
     for stream in old.streams[:MAX_STREAMS]:
-        camera = stream.partition("/")[0]
+        camera = StreamId(stream).camera
         if camera in said:
             continue
         before = await _offset(session, stream, old, new, old.end_us)

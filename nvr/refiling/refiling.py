@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import HOUR_US, SECOND
 from core.errors import StorageError
+from core.ids import StreamId
 from nvr.archive import clock_corrections, holds, retention_clock, segment_index
 from nvr.archive.archive_log import ArchiveDatabase
 from nvr.archive.clock_corrections import Correction
@@ -335,7 +336,7 @@ class Refiler:
 
     async def _hold(self, session: AsyncSession, step: ClockStep, since_us: int, until_us: int) -> None:
         """Once for all streams of a camera, and for all that it filed by the clock."""
-        camera = step.stream.partition("/")[0]
+        camera = StreamId(step.stream).camera
         follows = (camera, self._stepped_us[step.stream], step.by_us)
         if follows in self._held:
             return

@@ -17,6 +17,7 @@ from core.clock import SystemClock, from_microseconds, parse_time, to_microsecon
 from core.database import Database
 from core.errors import ConflictError, NotFoundError, UsageError
 from core.host import station_lock, system_user
+from core.ids import StreamId
 from core.settings import Settings
 from health.faults.descriptions import sentence
 from health.faults.state_machine import OPEN, RECOVERING
@@ -203,7 +204,7 @@ def _row(s: Sighting, places: dict[int, camera_numbers.Place]) -> dict[str, Any]
 async def _note_clip(database: Database, streams: list[str], start_us: int, end_us: int, target: Path, reason: str) -> None:
     """The row of footage that leaves the archive, before any of it does."""
     async with database.session() as session:
-        cameras = [s.partition("/")[0] for s in streams]
+        cameras = [StreamId(s).camera for s in streams]
         villages = sorted(set(await session.scalars(select(Camera.village).where(Camera.id.in_(cameras)))))
         await audit_trail.record(
             session, SystemClock().now(), system_user.actor(), "footage.export", ",".join(streams), reason=reason,

@@ -280,7 +280,7 @@ async def test_the_console_s_port(sign_in: SignIn, tmp_path: Path, monkeypatch: 
 def test_discovery_and_multicast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:  # without SO_REUSEADDR: shares with nobody
         holder.bind(("", 0))  # not 3702: virtual cameras of other tests listen there
-        monkeypatch.setattr(network.discovery, "PORT", holder.getsockname()[1])
+        monkeypatch.setattr(network.ws_discovery, "PORT", holder.getsockname()[1])
         (taken,) = network.discovery_port(site(tmp_path))
     assert states(network.discovery_port(site(tmp_path))) == ["ok"]
     assert taken.state is State.WARNING and "Address already in use" in taken.value

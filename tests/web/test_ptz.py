@@ -62,7 +62,7 @@ async def test_no_row_for_who_did_not_get_it_and_no_move_without_one(
         raise StorageError("no row")
 
     with monkeypatch.context() as m:
-        m.setattr(api.audit, "record", fails)
+        m.setattr(api.audit_trail, "record", fails)
         assert (await client.post("/api/cameras/wj-01/ptz/stop", headers=HEADERS)).status == 503
     assert told == []
     reply = await client.post("/api/cameras/wj-01/ptz/stop", headers=HEADERS)

@@ -34,7 +34,7 @@ from search.vocabulary import Colour
 from tests.search.analysis.test_colours import jacket
 from tests.search.sightings import sighting
 from tests.web.conftest import HEADERS, PASSWORD, Client, SignIn
-from web.framework.routing import COOKIE
+from web.http.cookies import COOKIE
 from web.services import SERVICES
 
 RED, BLUE = Colour.red, Colour.blue

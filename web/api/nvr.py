@@ -19,6 +19,7 @@ from core.accounts.permissions import Permission, Role
 from core.audit import audit_trail
 from core.clock import from_microseconds, to_microseconds
 from core.errors import ConflictError, ForbiddenError, NobodyWatches, NotFoundError, UsageError
+from core.ids import StreamId
 from core.tasks import first_of
 from nvr.archive.segment_index import Segment
 from nvr.playback import clip, hls
@@ -94,7 +95,7 @@ async def live_socket(c: Context) -> web.StreamResponse:
     if ticket is None:
         raise ForbiddenError("this ticket is used, too old, not yours or of another session or purpose; ask for another")
     stream = ticket.stream
-    camera = await camera_of(c, stream.partition("/")[0])  # the ticket may be older than the account's scope
+    camera = await camera_of(c, StreamId(stream).camera)  # the ticket may be older than the account's scope
     async with c.services.database.reading() as session:
         status = await session.get(StreamStatus, stream)
         worker = await session.get(Worker, status.worker) if status else None
@@ -114,7 +115,7 @@ async def _serve_live(c: Context, ticket: Ticket, village: str, url: str) -> web
     started = c.services.clock.monotonic()
     c.services.sockets.add(socket)
     try:
-        await _relay(socket, messages, Standing(c, stream.partition("/")[0]))
+        await _relay(socket, messages, Standing(c, StreamId(stream).camera))
     finally:
         c.services.sockets.discard(socket)
         seconds = round(c.services.clock.monotonic() - started, 1)
@@ -212,7 +213,7 @@ async def _segment(c: Context, stream: str, village: str) -> tuple[Segment, Path
         raise NotFoundError("this footage is no longer kept")
     now, segment = c.services.clock.now(), found[0][0]
     may_play_back(c, from_microseconds(segment.end_us), now)
-    if not await _is_granted(c, stream.partition("/")[0], segment.start_us, segment.end_us):
+    if not await _is_granted(c, StreamId(stream).camera, segment.start_us, segment.end_us):
         raise ForbiddenError("this footage is open under its playlist only; ask for index.m3u8 of the time first")
     c.services.attendance.check(c.identity.session)
     c.services.playback_log.note(c.identity, village, segment)
@@ -226,7 +227,7 @@ async def _is_granted(c: Context, camera: str, start_us: int, end_us: int) -> bo
 
 async def _note_footage(c: Context, action: str, stream: str, village: str) -> None:
     """The row of a playlist or strip, under which its bytes and pictures flow to this session: whole segments, as it says."""
-    who, camera = c.identity, stream.partition("/")[0]
+    who, camera = c.identity, StreamId(stream).camera
     start, end = to_microseconds(c.query.start), to_microseconds(c.query.end)
     for segment, _ in await c.services.reader.segments(stream, start, end):
         start, end = min(start, segment.start_us), max(end, segment.end_us)

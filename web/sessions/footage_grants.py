@@ -18,6 +18,7 @@ from core.accounts.accounts import MAX_SESSION, Identity
 from core.audit import audit_trail
 from core.clock import Clock, to_microseconds
 from core.database import Database
+from core.ids import StreamId
 
 LOOK_S = 1800.0  # within which looking at the same again is the same look
 MAX_SESSIONS = 2000
@@ -94,7 +95,7 @@ async def footage_is_granted(
     )
     async with database.reading() as session:
         for row in await session.scalars(query):
-            if row.data.get("by_session") == who.session and row.object.partition("/")[0] == camera:
+            if row.data.get("by_session") == who.session and StreamId(row.object).camera == camera:
                 start, end = (to_microseconds(datetime.fromisoformat(str(row.data[n]))) for n in ("start", "end"))
                 looks.open_range(who.session, row.reason, camera, start, end)
     return looks.covers(who.session, who.purpose, camera, start_us, end_us)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from collections import Counter, OrderedDict
 from functools import partial
 
@@ -18,13 +19,14 @@ from nvr.playback.decode_pool import DecodePool
 from reports import pdf
 
 SECONDS = 120.0
+LOWER_PRIORITY = 10  # of the printing process, by nice(2): requests and recording come first
 MAX_WAITING, MAX_PERSON = 12, 2
 MAX_KEPT = 32
 
 
 class Printer:
     def __init__(self) -> None:
-        self._pool = DecodePool(1, SECONDS)
+        self._pool = DecodePool(1, SECONDS, os.nice, (LOWER_PRIORITY,))
         self._kept: OrderedDict[str, asyncio.Task[bytes]] = OrderedDict()
         self._waiting: Counter[int] = Counter()
 

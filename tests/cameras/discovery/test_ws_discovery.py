@@ -196,8 +196,8 @@ CAMERAS = """
 """
 STATION = """
     import asyncio, json
-    from cameras import discovery
-    found = asyncio.run(discovery.multicast(discovery.interfaces(), 2.0))
+    from cameras.discovery import ws_discovery
+    found = asyncio.run(ws_discovery.multicast(ws_discovery.interfaces(), 2.0))
     print(json.dumps(sorted({d.address for d in found})))
 """
 

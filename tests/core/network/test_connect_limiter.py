@@ -80,9 +80,9 @@ async def _hold(budget: ConnectLimiter, url: str, seconds: float) -> None:
 async def test_a_process_that_dies_gives_its_places_back(tmp_path: Path) -> None:
     code = (
         "import asyncio, sys\nfrom pathlib import Path\nfrom core.clock import SystemClock\n"
-        "from core.network.connect_limiter import ConnectionBudget\n"
+        "from core.network.connect_limiter import ConnectLimiter\n"
         "async def main():\n"
-        "    async with ConnectionBudget(SystemClock(), 100, 1, Path(sys.argv[1])).attempt('rtsp://10.0.0.1/'):\n"
+        "    async with ConnectLimiter(SystemClock(), 100, 1, Path(sys.argv[1])).attempt('rtsp://10.0.0.1/'):\n"
         "        print('held', flush=True)\n        await asyncio.sleep(60)\nasyncio.run(main())\n"
     )
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, str(tmp_path / "lock"), stdout=subprocess.PIPE)

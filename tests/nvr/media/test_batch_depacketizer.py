@@ -157,7 +157,7 @@ async def test_a_healthy_stream_goes_the_fast_way(which: str, request: pytest.Fi
         taken.append(sum(r.used >= 0 for r in regions))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nvr.recorder.poll_loop.take_apart", counted)
+        patch.setattr("nvr.recorder.poll_loop.depacketize", counted)
         results = await both_ways(clip, streams)
     compare(results)
     assert sum(taken) == 3 * (len(streams[0]) - 1)  # all but the first tick, before a keyframe was seen
@@ -263,7 +263,7 @@ def test_harmless_oddities_go_the_fast_way(codec: str, name: str, monkeypatch: p
         depacketize(arena, regions)
         taken.extend(r.used >= 0 for r in regions)
 
-    monkeypatch.setattr("nvr.recorder.poll_loop.take_apart", counted)
+    monkeypatch.setattr("nvr.recorder.poll_loop.depacketize", counted)
     packets, wanted = odd_stream(codec, name)
     size = len(packets) // 10
     chunks = [b"".join(packets[i : i + size]) for i in range(0, len(packets), size)]

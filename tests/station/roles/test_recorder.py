@@ -47,12 +47,12 @@ def parse(self, arena, begin, end):
         os._exit(99)
     real(self, arena, begin, end)
 poll_loop.NativeSession.parse = parse
-real_bulk = poll_loop.take_apart
-def take_apart(arena, regions):
+real_batch = poll_loop.depacketize
+def depacketize(arena, regions):
     if any(r.assembler._emit.__self__._sink.stream == "evil/main" for r in regions):
         os._exit(99)
-    real_bulk(arena, regions)
-poll_loop.take_apart = take_apart
+    real_batch(arena, regions)
+poll_loop.depacketize = depacketize
 run.run("recorder", load(Path(sys.argv[2])))
 """
 
