@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
-from time import thread_time
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +24,7 @@ import numpy.typing as npt
 from core.errors import ProtocolError
 from nvr.media import nal_columns
 from nvr.media.arena import HEAD, Arena
+from nvr.media.cpu_time import cpu_time
 from nvr.media.depacketizer import Depacketizer
 from nvr.media.iovec import IoVec, IoVecTable
 from nvr.media.nal_units import START_CODE, is_sound_sei, slice_pps_id
@@ -77,15 +77,15 @@ def depacketize(arena: Arena, regions: list[Region]) -> None:
     to a picture that is not complete, but for the frames `between`. Nothing but a picture waits for what comes next:
     sound goes on, and a BYE counts, where pictures are rare or have ended.
     """
-    began = thread_time()
+    began = cpu_time()
     packets = _Packets(arena, regions)
     frames = np.bincount(packets.lane, minlength=len(regions))
-    found = thread_time()
+    found = cpu_time()
     packets.classify()
     packets.judge()
     packets.deliver()
     # Frames are found in lock-step: whoever has more than the others pays alone for the steps that it alone needs.
-    costs = lockstep_shares(frames) * (found - began) + frames / max(1, frames.sum()) * (thread_time() - found)
+    costs = lockstep_shares(frames) * (found - began) + frames / max(1, frames.sum()) * (cpu_time() - found)
     for region, cost in zip(regions, costs.tolist(), strict=True):
         region.seconds = cost
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from time import thread_time
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -19,6 +18,7 @@ from nvr.archive.segment_writer import SegmentSink
 from nvr.clock.station_clock import StationClock
 from nvr.media.arena import Arena, ArenaPool
 from nvr.media.batch_depacketizer import Region, depacketize
+from nvr.media.cpu_time import cpu_time
 from nvr.media.depacketizer import Counters
 from nvr.media.work_budget import READ_BYTES, WorkBudget
 from nvr.recorder import crash_marker
@@ -145,14 +145,14 @@ class PollLoop:
         depacketize(arena, regions)
 
     def _taken(self, session: NativeSession, arena: Arena, region: Region) -> None:
-        began = thread_time()
+        began = cpu_time()
         self._guarded(session, session.taken, arena, region)
-        session.budget.spent(thread_time() - began, region.end - region.begin)
+        session.budget.spent(cpu_time() - began, region.end - region.begin)
 
     def _finish(self, session: NativeSession, now: float) -> None:
-        began = thread_time()
+        began = cpu_time()
         self._guarded(session, session.finish_tick, now)
-        session.budget.charge(thread_time() - began)
+        session.budget.charge(cpu_time() - began)
 
     def _align(self, session: NativeSession, arena: Arena, begin: int, end: int) -> int:
         at = self._one_by_one(session, session.align, arena, begin, end)
@@ -160,11 +160,11 @@ class PollLoop:
 
     def _one_by_one(self, session: NativeSession, step: Callable[..., Any], arena: Arena, begin: int, end: int) -> Any:
         """Read packet by packet, on the camera's own account."""
-        began = thread_time()
+        began = cpu_time()
         try:
             return self._guarded(session, step, arena, begin, end)
         finally:
-            session.budget.spent(thread_time() - began, end - begin)
+            session.budget.spent(cpu_time() - began, end - begin)
 
     def _guarded(self, session: NativeSession, step: Callable[..., Any], *arguments: Any) -> Any:
         """One camera's bytes may end its own session, never another's. Returns what `step` does, None where it failed."""

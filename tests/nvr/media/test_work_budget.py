@@ -66,7 +66,7 @@ def test_a_camera_whose_bytes_cost_much_holds_up_no_other(
 ) -> None:
     """Every byte of the hostile one costs 2 µs, as slices of four bytes do; the time is made up."""
     used = {"hostile": 0.0, "good": 0.0}
-    monkeypatch.setattr(poll_loop, "thread_time", lambda: sum(used.values()))
+    monkeypatch.setattr(poll_loop, "cpu_time", lambda: sum(used.values()))
     packets = packetise(encode("h264", "64x48", 100, 25), "h264", Style())
     good, hostile = FedSession(stall=1e9), FedSession(stall=1e9)
 
