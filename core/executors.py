@@ -38,7 +38,7 @@ class Executor:
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)
 
 
-class Lane:
+class FairExecutor:
     """`workers` threads that askers (`ASKER`) take in turn: one of them has at most `of_one` at once, the others' calls go first.
 
     At most `waiting` calls wait, `waiting_of_one` of them one asker's, each for `wait_s` at most; beyond that they are refused and

@@ -21,7 +21,7 @@ from sqlalchemy.exc import ArgumentError
 
 from core import settings_source
 from core.errors import SettingsError
-from core.settings_source import Keys, Source
+from core.settings_source import Keys, SettingsFile
 
 TLS_DIR = "tls"  # in the data folder
 DATABASE_FILE = "minwang.db"  # in the data folder
@@ -225,7 +225,7 @@ class BackupSettings(Section):
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MINWANG_", env_nested_delimiter="__", extra="forbid")
-    _source: Source = PrivateAttr(default_factory=Source)
+    _source: SettingsFile = PrivateAttr(default_factory=SettingsFile)
 
     station: StationSettings = StationSettings()
     data: DataSettings = DataSettings()
@@ -257,7 +257,7 @@ class Settings(BaseSettings):
         return settings_source.Environment(settings_cls), init_settings
 
     @property
-    def source(self) -> Source:
+    def source(self) -> SettingsFile:
         """The file and line, or the variable, of each key."""
         return self._source
 
@@ -300,7 +300,7 @@ def load(path: Path | None = None) -> Settings:
     return settings
 
 
-def _sentence(error: Any, source: Source) -> str:
+def _sentence(error: Any, source: SettingsFile) -> str:
     keys = tuple(str(k) for k in error["loc"])
     named, where = ".".join(keys), source.place(keys)
     if error["type"] == "extra_forbidden":

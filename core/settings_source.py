@@ -34,7 +34,7 @@ Keys = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SettingsFile:
     """A settings file as read. Without one, `path` is None and everything is a default or from the environment."""
 
     path: Path | None = None
@@ -72,10 +72,10 @@ def find(path: Path | None) -> Path | None:
     return next((p for p in (Path(NAME), SYSTEM_FILE) if p.is_file()), None)
 
 
-def read(path: Path | None) -> Source:
+def read(path: Path | None) -> SettingsFile:
     """Raises SettingsError where the file cannot be read or is no TOML."""
     if path is None:
-        return Source()
+        return SettingsFile()
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as e:
@@ -88,7 +88,7 @@ def read(path: Path | None) -> Source:
     except UnicodeDecodeError as e:
         raise SettingsError(f"{path}: not UTF-8 text; save it as UTF-8") from e
     try:
-        return Source(path, text, tomllib.loads(text))
+        return SettingsFile(path, text, tomllib.loads(text))
     except tomllib.TOMLDecodeError as e:
         raise SettingsError(f"{path}: not valid TOML: {e}") from e
 
@@ -159,7 +159,7 @@ def leaves(model: BaseModel, above: Keys = ()) -> Iterator[tuple[BaseModel, Keys
             yield model, (*above, name)
 
 
-def anchor(model: BaseModel, source: Source) -> None:
+def anchor(model: BaseModel, source: SettingsFile) -> None:
     """Make paths absolute: relative ones, defaults too, belong to the folder of the settings file."""
     here = Path.cwd()
     beside = source.path.absolute().parent if source.path else here

@@ -58,7 +58,7 @@ def deadline(start: datetime, hours: float, zone: tzinfo) -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class OrderRequest:
     """What is written on a new order; empty fields come from the camera's file."""
 
     vendor: str = ""
@@ -72,7 +72,7 @@ async def create(
     at: datetime,
     by: str,
     zone: tzinfo,
-    wish: Wish = Wish(),
+    wish: OrderRequest = OrderRequest(),
 ) -> list[WorkOrder]:
     """One order a camera, one for a parent (an up-link with its 93 cameras is one order). Faults that have one already
     keep it. Raises UsageError where none of them needs an order."""
@@ -85,7 +85,9 @@ async def create(
     return [await _create(session, group, at, by, zone, wish) for group in wanted.values()]
 
 
-async def _create(session: AsyncSession, faults: list[Fault], at: datetime, by: str, zone: tzinfo, wish: Wish) -> WorkOrder:
+async def _create(
+    session: AsyncSession, faults: list[Fault], at: datetime, by: str, zone: tzinfo, wish: OrderRequest
+) -> WorkOrder:
     worst = min(faults, key=lambda f: f.severity)
     camera = await session.get(Camera, worst.camera) if worst.camera else None
     respond, mend = TERMS[worst.severity]

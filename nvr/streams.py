@@ -15,7 +15,7 @@ from core.errors import CameraError, CameraRefused, ProtocolError, StationFault
 from core.logs import redact
 from nvr.archive.segment_writer import SegmentSink
 from nvr.engine_choice import EngineChoice
-from nvr.media.depacketizer import Counters
+from nvr.media.depacketizer import StreamCounters
 from nvr.rtsp import server_memory
 
 NO_KEYFRAME = "no_keyframe"  # gap cause: pictures arrive, and none that can be the first
@@ -68,7 +68,7 @@ class StreamState:
 
     spec: StreamSpec
     sink: SegmentSink
-    counters: Counters
+    counters: StreamCounters
     task: asyncio.Task[None] | None = None
     state: str = "connecting"
     cause: str = ""

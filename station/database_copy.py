@@ -53,7 +53,7 @@ class _JsonText(sa.types.TypeDecorator[str]):
 
 
 @dataclass(slots=True)
-class Copied:
+class CopyResult:
     """Rows and SHA-256 over all rows of each table, which both sides agree on."""
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Copied:
     resumed: bool = False
 
 
-class Side:
+class DatabaseSide:
     """One of the two databases."""
 
     def __init__(self, url: str):
@@ -103,12 +103,12 @@ class Side:
             yield from (tuple(r) for r in result)
 
 
-def copy(source_url: str, target_url: str, tell: Callable[[str], None] = lambda _: None) -> Copied:
+def copy(source_url: str, target_url: str, tell: Callable[[str], None] = lambda _: None) -> CopyResult:
     """Copy all tables and compare them. Raises UsageError, ConflictError or StorageError; then it may be run again."""
-    source, target = Side(source_url), Side(target_url)
+    source, target = DatabaseSide(source_url), DatabaseSide(target_url)
     try:
         with _in_sentences():
-            done = Copied(resumed=_prepare(source, target))
+            done = CopyResult(resumed=_prepare(source, target))
             for name in source.tables:
                 _copy_table(source, target, name, tell)
             tell("comparing all rows")
@@ -122,7 +122,7 @@ def copy(source_url: str, target_url: str, tell: Callable[[str], None] = lambda 
 
 def finish(target_url: str) -> None:
     """Set the sequences, forget the notes and make the target a database that a station starts on."""
-    target = Side(target_url)
+    target = DatabaseSide(target_url)
     try:
         with _in_sentences(), target.engine.begin() as connection:
             if target.server:
@@ -143,7 +143,7 @@ def _in_sentences() -> Iterator[None]:
         raise StorageError(f"the databases could not be copied: {line[:300]}") from e
 
 
-def _prepare(source: Side, target: Side) -> bool:
+def _prepare(source: DatabaseSide, target: DatabaseSide) -> bool:
     """Make the target's tables; True where an unfinished copy is there already."""
     if sa.make_url(source.url) == sa.make_url(target.url):
         raise UsageError("source and target are the same database; name another one")
@@ -165,7 +165,7 @@ def _prepare(source: Side, target: Side) -> bool:
     return False
 
 
-def _copy_table(source: Side, target: Side, name: str, tell: Callable[[str], None]) -> None:
+def _copy_table(source: DatabaseSide, target: DatabaseSide, name: str, tell: Callable[[str], None]) -> None:
     last, made = _last(target, name), 0
     while batch := _batch(source, name, last):
         last = [batch[-1][c.name] for c in source.tables[name].primary_key]
@@ -182,7 +182,7 @@ def _copy_table(source: Side, target: Side, name: str, tell: Callable[[str], Non
         tell(f"{name}: {made} rows")
 
 
-def _last(target: Side, name: str) -> list[Any] | None:
+def _last(target: DatabaseSide, name: str) -> list[Any] | None:
     """The key of the last row that is in the target."""
     with target.engine.connect() as connection:
         text = connection.scalar(sa.select(_NOTES.c.last).where(_NOTES.c.name == name))
@@ -201,7 +201,7 @@ def _note(connection: sa.Connection, name: str, last: Sequence[Any]) -> None:
         connection.execute(sa.insert(_NOTES).values(name=name, last=text))
 
 
-def _batch(source: Side, name: str, last: list[Any] | None) -> list[dict[str, Any]]:
+def _batch(source: DatabaseSide, name: str, last: list[Any] | None) -> list[dict[str, Any]]:
     """The rows behind a key, so many as go well in one transaction."""
     table = source.tables[name]
     query = sa.select(table).order_by(*source.key(table)).limit(BATCH_ROWS)
@@ -223,7 +223,7 @@ def _batch(source: Side, name: str, last: list[Any] | None) -> list[dict[str, An
     return found
 
 
-def _compare(source: Side, target: Side, name: str) -> tuple[int, str]:
+def _compare(source: DatabaseSide, target: DatabaseSide, name: str) -> tuple[int, str]:
     """(rows, SHA-256) of a table that is the same on both sides. Raises ConflictError at the first row that is not."""
     digest, count = hashlib.sha256(), 0
     plain = [_plain(c) for c in source.tables[name].columns]
@@ -251,7 +251,7 @@ def _plain(column: sa.Column[Any]) -> Callable[[Any], Any]:
     return lambda v: v
 
 
-def _set_sequences(target: Side, connection: sa.Connection) -> None:
+def _set_sequences(target: DatabaseSide, connection: sa.Connection) -> None:
     """New rows get ids behind those that were copied."""
     for name, table in target.tables.items():
         for column in table.primary_key.columns:

@@ -20,7 +20,7 @@ from nvr.storage import volumes
 from nvr.storage.volumes import VolumeSet
 
 if TYPE_CHECKING:
-    from health.patrol.probes import Visits
+    from health.patrol.probes import Probes
 
 SUPERVISOR = "MINWANG_SUPERVISOR"  # environment of a worker: the process that it belongs to
 
@@ -71,13 +71,13 @@ async def until_stopped() -> None:
     await stop.wait()
 
 
-async def visits_of(settings: Settings, database: Database, clock: Clock) -> Visits:
+async def visits_of(settings: Settings, database: Database, clock: Clock) -> Probes:
     """How patrol reaches cameras that nobody records: at the recorder's pace, and no faster."""
     from core.network.connect_limiter import ConnectLimiter
-    from health.patrol.probes import Visits
+    from health.patrol.probes import Probes
     from nvr.edge.keyframe_probe import KeyframeProbe
 
     budget = ConnectLimiter.of_station(settings, clock)
-    return Visits(
+    return Probes(
         database, await vault_of(settings, database), KeyframeProbe(clock, budget, at_once=settings.patrol.visits_at_once)
     )

@@ -19,7 +19,7 @@ from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 import station.schema
-from cameras.virtual.clip import Clip, encode
+from cameras.virtual.clip import LoopClip, encode
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from cameras.virtual.scene import Street
 from core import migrate
@@ -213,22 +213,22 @@ def clock() -> ManualClock:
 
 def street_clip(
     seed: int = 1, *, codec: str = "h264", seconds: float = 4.0, fps: float = 10.0, size: tuple[int, int] = (320, 180)
-) -> Clip:
+) -> LoopClip:
     return encode(Street(seed, size).frames(int(seconds * fps)), codec=codec, fps=fps, gop=int(fps))
 
 
 @pytest.fixture(scope="session")
-def clip() -> Clip:
+def clip() -> LoopClip:
     return street_clip()
 
 
 @pytest.fixture(scope="session")
-def clip_h265() -> Clip:
+def clip_h265() -> LoopClip:
     return street_clip(codec="h265")
 
 
 @pytest.fixture
-async def rtsp_camera(clip: Clip) -> AsyncIterator[tuple[Mount, str]]:
+async def rtsp_camera(clip: LoopClip) -> AsyncIterator[tuple[Mount, str]]:
     """One virtual camera with Digest authentication: (mount, address)."""
     mount = Mount("/cam", {"healthy": clip}, login=("minwang", "geheim-123"))
     server = RtspServer([mount])

@@ -20,7 +20,7 @@ from core.accounts.sign_in import SignIns
 from core.audit.verification import Verifier
 from core.clock import Clock
 from core.database import Database
-from core.executors import Lane
+from core.executors import FairExecutor
 from core.network.connect_limiter import ConnectLimiter
 from core.secrets import KEY_FILE
 from core.settings import Settings
@@ -35,7 +35,7 @@ from search.models import ModelRegistry
 from search.store.upkeep import days_of, shelf_of
 from web import api
 from web.doctor.checks import CHECKS
-from web.doctor.facts import Site
+from web.doctor.facts import StationFacts
 from web.doctor.runner import Doctor
 from web.framework import routing
 from web.http import anonymous_limit, proxies, security_headers
@@ -45,7 +45,7 @@ from web.http.file_response import FileResponse, Static
 from web.http.request_bodies import LARGEST_JSON, Budget, Uploads
 from web.services import SERVICES, Services, Snapshots, Tickets
 from web.sessions.attendance import Attendance, PlaybackLog, ask_after_s
-from web.sessions.footage_grants import Looks
+from web.sessions.footage_grants import FootageGrants
 from web.sessions.known_callers import KnownCallers, shown
 from web.sessions.sign_in_limit import SignInLimit
 from web.work.event_feed import EventFeed
@@ -87,7 +87,7 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
     app = web.Application(
         middlewares=[proxies.middleware(settings.web), security_headers.middleware, limited], client_max_size=LARGEST_JSON
     )
-    footage = Lane("footage", 8, of_one=4, waiting=600, waiting_of_one=200)
+    footage = FairExecutor("footage", 8, of_one=4, waiting=600, waiting_of_one=200)
     pool, reader = DecodePool(1), ArchiveReader(database, clock, footage.run)
     services = Services(
         settings=settings, database=database, clock=clock, accounts=accounts, reader=reader,
@@ -95,13 +95,13 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
         pool=pool, snapshots=Snapshots(pool), transcoders=Transcoders(), node_token=node_token(data_dir), data_dir=data_dir,
         zone=ZoneInfo(settings.station.timezone), days=days_of(settings), shelf=ModelRegistry(shelf_of(settings)), motion=MotionJobs(clock, reader),
         sign_ins=SignInLimit(clock), sign_in=sign_in, anonymous=anonymous,
-        searching=Lane("search", 4, of_one=2, waiting=40, waiting_of_one=10), footage=footage,
-        pages=Lane("pages", 2, of_one=1, waiting=20, waiting_of_one=4), audit=Verifier(database, data_dir), looks=Looks(clock),
+        searching=FairExecutor("search", 4, of_one=2, waiting=40, waiting_of_one=10), footage=footage,
+        pages=FairExecutor("pages", 2, of_one=1, waiting=20, waiting_of_one=4), audit=Verifier(database, data_dir), looks=FootageGrants(clock),
         attendance=Attendance(clock, ask_after_s(timedelta(minutes=settings.web.idle_minutes))),
         playback_log=PlaybackLog(database, clock),
         event_sockets=SocketLimit(EVENT_SOCKETS), live_sockets=SocketLimit(LIVE_SOCKETS),
         opening_rate=OpeningRate(clock),
-        doctor=Doctor(CHECKS, Site(settings, clock, database)),
+        doctor=Doctor(CHECKS, StationFacts(settings, clock, database)),
         bodies=Budget(), uploads=Uploads(data_dir), printer=Printer(),
         looker=DecodePool(1, 40.0, pipeline.prepare, (settings.search, shelf_of(settings))),
     )  # fmt: skip

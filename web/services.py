@@ -20,7 +20,7 @@ from core.accounts.sign_in import SignIns
 from core.audit.verification import Verifier
 from core.clock import Clock
 from core.database import Database
-from core.executors import Lane
+from core.executors import FairExecutor
 from core.settings import Settings
 from core.tasks import spawn
 from nvr.archive.reader import ArchiveReader, Keyframe
@@ -36,7 +36,7 @@ from web.http.anonymous_limit import AnonymousLimit
 from web.http.connection_limits import OpeningRate, SocketLimit
 from web.http.request_bodies import Budget, Uploads
 from web.sessions.attendance import Attendance, PlaybackLog
-from web.sessions.footage_grants import Looks
+from web.sessions.footage_grants import FootageGrants
 from web.sessions.sign_in_limit import SignInLimit
 from web.work.event_feed import EventFeed
 from web.work.motion_jobs import MotionJobs
@@ -52,7 +52,7 @@ MAX_SNAPSHOTS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class MediaTicket:
     """Single-use leave to open one media socket: of one stream, for the person, session and purpose that asked for it."""
 
     user_id: int
@@ -66,7 +66,7 @@ class Ticket:
 class Tickets:
     def __init__(self, clock: Clock):
         self._clock = clock
-        self._open: dict[str, Ticket] = {}
+        self._open: dict[str, MediaTicket] = {}
 
     def issue(self, who: Identity, stream: str, transcode: bool = False) -> str:
         now, user_id = self._clock.monotonic(), who.user_id
@@ -77,10 +77,10 @@ class Tickets:
         while len(self._open) >= MAX_TICKETS:
             self._open.pop(next(iter(self._open)))
         key = secrets.token_urlsafe(24)
-        self._open[key] = Ticket(user_id, who.session, who.purpose, stream, now + TICKET_SECONDS, transcode)
+        self._open[key] = MediaTicket(user_id, who.session, who.purpose, stream, now + TICKET_SECONDS, transcode)
         return key
 
-    def redeem(self, key: str, who: Identity) -> Ticket | None:
+    def redeem(self, key: str, who: Identity) -> MediaTicket | None:
         """The ticket, if it opens something for this person in this session for its present purpose; once."""
         ticket = self._open.pop(key, None)
         if ticket is None or ticket.expires < self._clock.monotonic():
@@ -138,14 +138,14 @@ class Services:
     doctor: Doctor  # of the station itself
     sign_ins: SignInLimit
     anonymous: AnonymousLimit
-    searching: Lane  # questions to the index of sightings
-    footage: Lane  # reads of segment files and their indexes
-    pages: Lane  # printed pages before they are a PDF
+    searching: FairExecutor  # questions to the index of sightings
+    footage: FairExecutor  # reads of segment files and their indexes
+    pages: FairExecutor  # printed pages before they are a PDF
     event_sockets: SocketLimit
     live_sockets: SocketLimit
     sign_in: SignIns
     audit: Verifier
-    looks: Looks
+    looks: FootageGrants
     attendance: Attendance
     playback_log: PlaybackLog
     opening_rate: OpeningRate

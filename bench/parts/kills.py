@@ -20,7 +20,7 @@ from pathlib import Path
 
 from bench.common import ENVIRONMENT, Context, Figure, farm, inventory
 from cameras.virtual.__main__ import load_clip
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from cameras.virtual.paced import PacedServer
 from cameras.virtual.rtsp_server import Mount
 from nvr.archive.segment_index import start_of
@@ -30,13 +30,13 @@ KILL_STREAMS = 4
 AT_ONCE = 3
 
 
-def kill_once(folder: Path, seed: int, streams: int = KILL_STREAMS, clip: Clip | None = None) -> float:
+def kill_once(folder: Path, seed: int, streams: int = KILL_STREAMS, clip: LoopClip | None = None) -> float:
     """Kill a recorder at a random picture; seconds of the pictures that it was given and that are not on disk, the worst
     stream's. Needs no clock: the cameras send no faster than it reads (cameras.virtual.paced)."""
     return asyncio.run(_kill_once(folder, seed, streams, clip or load_clip("h264", 500_000, (640, 360), 25.0, 4.0)))
 
 
-async def _kill_once(folder: Path, seed: int, streams: int, clip: Clip) -> float:
+async def _kill_once(folder: Path, seed: int, streams: int, clip: LoopClip) -> float:
     mounts = [Mount(f"/cam{i}", {"healthy": clip}, phase=i * 0.7) for i in range(streams)]
     server = PacedServer(mounts)
     port = await server.start("127.0.0.1", 0)

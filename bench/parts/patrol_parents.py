@@ -16,7 +16,7 @@ from core.database import Database
 from core.migrate import upgrade
 from core.settings import PatrolSettings
 from health.faults import topology
-from health.patrol.counter_watch import Watch
+from health.patrol.counter_watch import CounterWatch
 from health.tables import Fault
 from nvr.tables import StreamStatus
 
@@ -27,8 +27,8 @@ BENEATH = 93
 TICK = 10.0
 
 
-def _village(number: int) -> list[topology.Child]:
-    return [topology.Child(f"{number}-{s}-{i}", f"v{number}", f"s{s}") for s in range(SWITCHES) for i in range(CAMERAS)]
+def _village(number: int) -> list[topology.TopologyChild]:
+    return [topology.TopologyChild(f"{number}-{s}-{i}", f"v{number}", f"s{s}") for s in range(SWITCHES) for i in range(CAMERAS)]
 
 
 def by_chance(days: int, seed: int = 5) -> tuple[int, int, int]:
@@ -74,7 +74,7 @@ async def cut(c: Context) -> tuple[float, float, int]:
                     since=clock.now() - timedelta(hours=1), last_picture=clock.now(), fps=25.0, bitrate=2e6, loss=0.0,
                 )
             )  # fmt: skip
-    watch = Watch(database, clock, PatrolSettings())
+    watch = CounterWatch(database, clock, PatrolSettings())
 
     async def until(gone: bool, wanted: str) -> float:
         began = clock.now()

@@ -29,7 +29,7 @@ from core.migrate import upgrade
 from core.settings import PatrolSettings
 from health.patrol.patrol import Patrol
 from health.patrol.rounds import ask
-from health.picture.view_pattern import Pattern
+from health.picture.view_pattern import ViewPattern
 from health.tables import CameraBaseline, Inspection, PatrolRound, ReferenceScene
 from nvr.archive import segment_index
 from nvr.archive.reader import Keyframe
@@ -84,7 +84,7 @@ def _nals(data: bytes) -> list[bytes]:
     return [p for p in parts if p]
 
 
-def known_past(frame: Keyframe, looks: int = 120) -> tuple[list[bytes], list[float], list[bytes], Pattern]:
+def known_past(frame: Keyframe, looks: int = 120) -> tuple[list[bytes], list[float], list[bytes], ViewPattern]:
     """A past of slightly different looks at the same thing: features, hours, scenes, what stays of the view."""
     from health.picture import view_pattern
     from health.picture.measurement import look
@@ -96,7 +96,7 @@ def known_past(frame: Keyframe, looks: int = 120) -> tuple[list[bytes], list[flo
         vectors,
         [float(i % 24) for i in range(looks)],
         scenes,
-        view_pattern.Pattern(view_pattern.signature(sight.thumb), looks),
+        view_pattern.ViewPattern(view_pattern.signature(sight.thumb), looks),
     )
 
 

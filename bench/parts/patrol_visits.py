@@ -21,7 +21,7 @@ from core.network.connect_limiter import ConnectLimiter
 from core.secrets import Vault
 from core.settings import PatrolSettings
 from health.patrol.patrol import Patrol
-from health.patrol.probes import Visits
+from health.patrol.probes import Probes
 from health.patrol.rounds import ask
 from health.tables import Inspection
 from nvr.edge.keyframe_probe import KeyframeProbe
@@ -72,7 +72,7 @@ async def _round(c: Context, cameras: int, hanging: int) -> dict[str, Any]:
         frame = await visitor.keyframe("c0/main", f"rtsp://127.0.0.1:{c.port}/cam0", None)
         await remember(database, cameras, [frame], clock.now() - timedelta(hours=1))
         pool = DecodePool(2)
-        visits = Visits(database, await asyncio.to_thread(Vault.open_or_create, folder / "key"), visitor)
+        visits = Probes(database, await asyncio.to_thread(Vault.open_or_create, folder / "key"), visitor)
         patrol = Patrol(database, clock, PatrolSettings(at_once=8), folder, pool, ZoneInfo("Asia/Shanghai"), visits)
         async with database.session() as session:
             number = (await ask(session, clock.now(), "schedule")).id

@@ -15,14 +15,14 @@ import cv2
 import numpy as np
 
 from bench.common import Figure
-from cameras.virtual.clip import Clip, encode
+from cameras.virtual.clip import LoopClip, encode
 from core.settings import SearchSettings
 from nvr.archive.reader import Keyframe
 from nvr.media.parameter_sets import VideoFormat
 from nvr.playback.pictures import Picture
 from search.analysis import pipeline
 from search.analysis.motion_gate import MotionGate
-from search.analysis.pipeline import Counts, Memory
+from search.analysis.pipeline import AnalysisCounts, AnalysisState
 from search.analysis.riders import things_of
 from search.analysis.tracking import Track, Tracker
 from search.models import ModelRegistry
@@ -159,7 +159,7 @@ def _ways(source: Sequence[Picture]) -> list[list[tuple[int, Box]]]:
     models = pipeline.models()
     for i in range(0, len(source), 2):
         things = things_of(models.detector.detect(source[i], []))
-        looks = [models.look(source[i], t, Memory.new(1).balance, infrared=False) for t in things]
+        looks = [models.look(source[i], t, AnalysisState.new(1).balance, infrared=False) for t in things]
         for track, one in zip(tracker.update(i * 100, looks), looks, strict=True):
             d = one.whole
             found.setdefault(track.id, []).append((i, (d.x, d.y, d.w, d.h)))
@@ -178,7 +178,7 @@ def _d1(picture: Picture, rng: np.random.Generator) -> Picture:
     return np.asarray(np.clip(large + rng.integers(-1, 2, large.shape, np.int16), 0, 255), np.uint8)
 
 
-def coded(clip: Clip) -> list[Keyframe]:
+def coded(clip: LoopClip) -> list[Keyframe]:
     """The clip's keyframes as the archive gives them, two seconds apart, each with the size of its GOP."""
     configuration = VideoFormat.from_sets(clip.codec, clip.parameter_sets).configuration()
     sizes = [sum(len(n) + 4 for n in unit) for unit in clip.units]
@@ -212,9 +212,11 @@ def cameras(footage: Path, quick: bool) -> list[Figure]:
     ]
 
 
-def _indexed(frames: Sequence[Keyframe], days: SightingStore, batch: int = 12) -> tuple[float, Counts, int, list[Track]]:
+def _indexed(
+    frames: Sequence[Keyframe], days: SightingStore, batch: int = 12
+) -> tuple[float, AnalysisCounts, int, list[Track]]:
     """CPU seconds of looking and storing, as the indexer does it: the memory through a pipe, rows in a day's file."""
-    memory, counts, tracks, looks = Memory.new(1), Counts(), dict[int, Track](), 0
+    memory, counts, tracks, looks = AnalysisState.new(1), AnalysisCounts(), dict[int, Track](), 0
     began = time.process_time()
     for at in range(0, len(frames), batch):
         part = frames[at : at + batch]
@@ -243,7 +245,7 @@ def _missed(made: Village) -> list[Figure]:
     from nvr.playback.pictures import decoded
     from search.analysis.pipeline import bgr_of, luma_of
 
-    memory, by_size, by_motion, after = Memory.new(1), 0, 0, 0
+    memory, by_size, by_motion, after = AnalysisState.new(1), 0, 0, 0
     shares = [f.gop_bytes / len(f.data) - 1 for f in made.frames]
     for i, (frame, active) in enumerate(zip(made.frames, made.active, strict=True)):
         around, video = max(shares[i], shares[i - 1] if i else 0.0), decoded(frame, quick=True)
@@ -291,9 +293,9 @@ def against_everything(footage: Path, quick: bool) -> list[Figure]:
     ]
 
 
-def _every_picture(clip: Clip, fps: int) -> tuple[float, list[Track]]:
+def _every_picture(clip: LoopClip, fps: int) -> tuple[float, list[Track]]:
     """The peer: each picture decoded, detected, described, tracked."""
-    models, memory, found = pipeline.models(), Memory.new(1), dict[int, Track]()
+    models, memory, found = pipeline.models(), AnalysisState.new(1), dict[int, Track]()
     with tempfile.NamedTemporaryFile(suffix=".h264") as f:
         f.write(annex_b(clip))
         f.flush()
@@ -310,7 +312,7 @@ def _every_picture(clip: Clip, fps: int) -> tuple[float, list[Track]]:
     return time.process_time() - began, list(found.values())
 
 
-def annex_b(clip: Clip) -> bytes:
+def annex_b(clip: LoopClip) -> bytes:
     """The clip as a raw stream."""
     return b"".join(b"\0\0\0\1" + n for unit in clip.units for n in unit)
 
@@ -330,7 +332,7 @@ def identities(footage: Path, quick: bool) -> list[Figure]:
     frames = pictures(footage / "vtest_480x360.avi")
     models, found = pipeline.models(), list[Figure]()
     for fps, bar in ((1, True), (0.5, False))[: 1 if quick else 2]:
-        memory, names = Memory.new(1), set[int]()
+        memory, names = AnalysisState.new(1), set[int]()
         for i in range(0, len(frames), round(10 / fps)):
             memory.looks += 1
             moving = memory.gate.look(np.asarray(cv2.cvtColor(frames[i], cv2.COLOR_BGR2GRAY), np.uint8))

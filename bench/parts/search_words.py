@@ -20,7 +20,7 @@ from cases.watch.watch_list import WatchList
 from nvr.archive.reader import Keyframe
 from nvr.playback.decode_pool import DecodePool
 from nvr.playback.pictures import Picture
-from search.analysis.colours import Balance, strongest, weights
+from search.analysis.colours import WhiteBalance, strongest, weights
 from search.query import motion_search
 from search.store.rows import Sighting
 from search.store.vectors import DIMENSION, quantised, restored
@@ -48,7 +48,7 @@ def colours(quick: bool) -> list[Figure]:
         cast = 1 + rng.uniform(-0.15, 0.15, 3)
         exposure = rng.uniform(0.6, 1.15)
         empty = scene.Street(20 + light, (1280, 720), walkers=[])
-        balance = Balance()
+        balance = WhiteBalance()
         for i in range(6):
             seen = _seen(empty.frame(0, i), cast, exposure * rng.uniform(0.97, 1.03), rng)
             balance.learn(np.asarray(cv2.resize(seen, (160, 90), interpolation=cv2.INTER_AREA), np.uint8))

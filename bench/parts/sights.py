@@ -16,10 +16,10 @@ from health.faults.state_machine import FAMILIES, FaultState, Vote, advance
 from health.patrol import shared_weather
 from health.picture import measurement, structure, view_pattern
 from health.picture.baseline import ANCHOR_DAYS, ANCHORS, SCENE_HOURS, SETTLED
-from health.picture.comparison import Past
-from health.picture.judgement import WEATHER, Verdict, judge
+from health.picture.comparison import AcceptedHistory
+from health.picture.judgement import WEATHER, PictureVerdict, judge
 from health.picture.measurement import Measurement
-from health.picture.view_pattern import Pattern
+from health.picture.view_pattern import ViewPattern
 from tests.health import faults_made, faults_other, places
 from tests.health.places import Guests, Place, Weather
 
@@ -63,7 +63,7 @@ class Camera:
     seed: int
     looks: list[tuple[float, bytes, float]] = field(default_factory=list)  # day, packed vector, hour
     scenes: dict[int, np.ndarray] = field(default_factory=dict)
-    pattern: Pattern | None = None
+    pattern: ViewPattern | None = None
     tracks: dict[str, FaultState] = field(default_factory=lambda: defaultdict(FaultState))
     anchors: list[tuple[float, bytes, float]] = field(default_factory=list)
     doubted: dict[str, list[tuple[float, bytes, float]]] = field(
@@ -74,7 +74,7 @@ class Camera:
     sky_at: float = -1.0  # when it last showed what was taken for weather
     shared_at: float = -1.0  # when it last showed that with others
 
-    def past(self, day: float) -> Past:
+    def past(self, day: float) -> AcceptedHistory:
         self.looks = [x for x in self.looks if day - x[0] <= KEEP_DAYS]
         known = [
             *(x for x in self.looks if day - x[0] >= SETTLED.total_seconds() / 86400),
@@ -83,7 +83,7 @@ class Camera:
         vectors = measurement.unpacked([x[1] for x in known])
         hours = {(int(day * 24 % 24) + h) % 24 for h in SCENE_HOURS}
         scenes = [scene for hour, scene in self.scenes.items() if hour in hours]
-        return Past(vectors, np.array([x[2] for x in known], np.float32), scenes, self.pattern)
+        return AcceptedHistory(vectors, np.array([x[2] for x in known], np.float32), scenes, self.pattern)
 
     def accept(self, day: float, hour: float, sight: Measurement) -> None:
         self.looks.append((day, sight.packed(), hour))
@@ -142,7 +142,9 @@ def light_of(sight: Measurement) -> str:
     return "night" if sight["chroma"] < 3 and sight["mean"] < 110 else "day"
 
 
-def step(camera: Camera, now: float, sight: Measurement, suppressed: frozenset[str] = frozenset()) -> tuple[Verdict, list[str]]:
+def step(
+    camera: Camera, now: float, sight: Measurement, suppressed: frozenset[str] = frozenset()
+) -> tuple[PictureVerdict, list[str]]:
     """Judge and advance; families that opened."""
     hour = now * 24 % 24
     eased = frozenset(n for n, t in camera.tracks.items() if t.state in ("open", "recovering"))

@@ -15,7 +15,7 @@ _AGAINST = {"mac": -4, "uuid": -1, "serial": -2}  # an update may change the UUI
 
 
 @dataclass(frozen=True, slots=True)
-class Traits:
+class DeviceIdentifiers:
     """What a device tells of itself; empty where it does not."""
 
     uuid: str = ""
@@ -27,16 +27,16 @@ class Traits:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownCamera:
     """A camera of the registry."""
 
     id: str
     address: str | None
-    traits: Traits
+    traits: DeviceIdentifiers
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class IdentityMatch:
     """What a device is taken for.
 
     known: the camera, where it should be. first: the address of a camera that nobody has asked yet. moved: the
@@ -48,34 +48,34 @@ class Verdict:
     camera: str | None = None
 
 
-class Roll:
+class CameraIndex:
     """The known cameras, indexed for the vote."""
 
-    def __init__(self, cameras: Iterable[Known]):
+    def __init__(self, cameras: Iterable[KnownCamera]):
         self._cameras = list(cameras)
         self._at = {c.address: c for c in self._cameras if c.address}
         self._shared = _shared([c.traits for c in self._cameras])
-        self._by_trait: dict[tuple[str, str], list[Known]] = {}
+        self._by_trait: dict[tuple[str, str], list[KnownCamera]] = {}
         for camera in self._cameras:
             for trait in _each(camera.traits):
                 self._by_trait.setdefault(trait, []).append(camera)
 
-    def judge(self, address: str, seen: Traits) -> Verdict:
+    def judge(self, address: str, seen: DeviceIdentifiers) -> IdentityMatch:
         """Take a device that answered at an address for somebody."""
         here = self._at.get(address)
         if here is not None and not here.traits:
-            return Verdict("first", here.id)
+            return IdentityMatch("first", here.id)
         claims = {c.id: c for t in _each(seen) for c in self._by_trait.get(t, ())}
         scores = sorted(((self._score(seen, c.traits), c.id) for c in claims.values()), reverse=True)
         if here is not None and (not seen or self._score(seen, here.traits) > 0):
-            return Verdict("known", here.id)
+            return IdentityMatch("known", here.id)
         if scores and scores[0][0] > 0 and (len(scores) == 1 or scores[1][0] < scores[0][0]):
-            return Verdict("moved", scores[0][1])
+            return IdentityMatch("moved", scores[0][1])
         if here is not None:
-            return Verdict("replaced", here.id)
-        return Verdict("clone", scores[0][1]) if claims else Verdict("new")
+            return IdentityMatch("replaced", here.id)
+        return IdentityMatch("clone", scores[0][1]) if claims else IdentityMatch("new")
 
-    def _score(self, seen: Traits, known: Traits) -> int:
+    def _score(self, seen: DeviceIdentifiers, known: DeviceIdentifiers) -> int:
         total = 0
         for name, mine, theirs in (
             ("mac", seen.macs, known.macs),
@@ -92,12 +92,12 @@ class Roll:
         return total
 
 
-def _each(traits: Traits) -> list[tuple[str, str]]:
+def _each(traits: DeviceIdentifiers) -> list[tuple[str, str]]:
     pairs = [("uuid", traits.uuid), ("serial", traits.serial), *(("mac", m) for m in traits.macs)]
     return [p for p in pairs if p[1]]
 
 
-def _shared(all_traits: Sequence[Traits]) -> set[tuple[str, str]]:
+def _shared(all_traits: Sequence[DeviceIdentifiers]) -> set[tuple[str, str]]:
     """Traits that more than one camera claims."""
     counts = Counter(t for traits in all_traits for t in _each(traits))
     return {t for t, n in counts.items() if n > 1}

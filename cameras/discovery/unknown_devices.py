@@ -37,7 +37,9 @@ async def forget(session: AsyncSession, now: datetime) -> int:
         else:
             of_host[host] += 1
     for device in gone:
-        await findings.gone(session, now, ["unknown_device", "clone"], findings.Subject(None, device.address, device.village))
+        await findings.gone(
+            session, now, ["unknown_device", "clone"], findings.FindingSubject(None, device.address, device.village)
+        )
     addresses = [d.address for d in gone]
     for at in range(0, len(addresses), AT_ONCE):
         await session.execute(delete(DeviceSeen).where(DeviceSeen.address.in_(addresses[at : at + AT_ONCE])))

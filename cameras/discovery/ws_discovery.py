@@ -41,7 +41,7 @@ _TYPES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DiscoveredDevice:
     """A device that answered."""
 
     endpoint: str  # UUID, or the address where it gave none
@@ -74,7 +74,7 @@ def probe_message(types: str, message_id: str = "") -> bytes:
     ).encode()
 
 
-def read_answer(datagram: bytes, source: str) -> list[Found]:
+def read_answer(datagram: bytes, source: str) -> list[DiscoveredDevice]:
     """Devices in a ProbeMatches datagram; an unreadable one gives an empty list."""
     try:
         body = parse(datagram)
@@ -84,7 +84,7 @@ def read_answer(datagram: bytes, source: str) -> list[Found]:
     return [m for m in matches if m is not None]
 
 
-def read_match(match: Node, source: str) -> Found | None:
+def read_match(match: Node, source: str) -> DiscoveredDevice | None:
     """The device of a match or Hello that came from `source`; None where it tells no address of a service."""
     told = [p for u in (match.text("XAddrs") or "").split() if (p := _service(u)) is not None]
     if not told:
@@ -98,7 +98,7 @@ def read_match(match: Node, source: str) -> Found | None:
     address = f"{host}:{port}" if port else host
     path = parts.path if len(parts.path) <= MAX_URL - MAX_ADDRESS else DEFAULT_PATH
     scopes = [unquote(s) for s in (match.text("Scopes") or "").split()]
-    return Found(
+    return DiscoveredDevice(
         _endpoint(match) or address,
         address,
         f"{parts.scheme}://{address}{path}",
@@ -148,12 +148,12 @@ class _Collector(asyncio.DatagramProtocol):
     def __init__(self, known: Collection[str] = ()):
         self._known = known
         self._asked: dict[str, list[bytes]] = {}  # numbers of questions by address
-        self._found: dict[str, Found] = {}
+        self._found: dict[str, DiscoveredDevice] = {}
         self._of_host: Counter[str] = Counter()
         self._refused = 0
 
     @property
-    def devices(self) -> list[Found]:
+    def devices(self) -> list[DiscoveredDevice]:
         if self._refused:
             log.warning(
                 "%d more devices answered discovery than are believed; the cameras of the registry are met", self._refused
@@ -173,7 +173,7 @@ class _Collector(asyncio.DatagramProtocol):
         for device in read_answer(data, addr[0]):
             self._take(replace(device, is_proven=True) if is_proven else device, addr[0])
 
-    def _take(self, device: Found, host: str) -> None:
+    def _take(self, device: DiscoveredDevice, host: str) -> None:
         known = host_port(device.address) in self._known
         # Clones share an endpoint: the address keeps them apart, and the registry reports the clash. The address of a camera
         # of ours is one device, whatever else is told of it.
@@ -191,7 +191,7 @@ class _Collector(asyncio.DatagramProtocol):
         self._found[key] = device
 
 
-async def multicast(addresses: Iterable[str], wait: float = 2.0, known: Collection[str] = ()) -> list[Found]:
+async def multicast(addresses: Iterable[str], wait: float = 2.0, known: Collection[str] = ()) -> list[DiscoveredDevice]:
     """Probe the group from each interface address; returns what answered within `wait` seconds, at most 20 devices of a host and
     5,000 in all beside those at the `known` addresses (host:port)."""
     found = _Collector(known)
@@ -208,7 +208,9 @@ async def multicast(addresses: Iterable[str], wait: float = 2.0, known: Collecti
     return found.devices
 
 
-async def sweep(subnets: Iterable[str], wait: float = 2.0, port: int = PORT, known: Collection[str] = ()) -> list[Found]:
+async def sweep(
+    subnets: Iterable[str], wait: float = 2.0, port: int = PORT, known: Collection[str] = ()
+) -> list[DiscoveredDevice]:
     """Probe every address of the subnets by unicast: multicast does not cross routers. Bounded like `multicast`.
 
     Raises UsageError for a subnet that is malformed or holds more than 4,096 addresses.
@@ -236,7 +238,7 @@ async def sweep(subnets: Iterable[str], wait: float = 2.0, port: int = PORT, kno
     return found.devices
 
 
-async def ask(hosts: Iterable[str], wait: float = 1.0, port: int = PORT) -> list[Found]:
+async def ask(hosts: Iterable[str], wait: float = 1.0, port: int = PORT) -> list[DiscoveredDevice]:
     """Probe single addresses by unicast; who does not answer, and what is no IPv4 address, is left out."""
     addresses = []
     for host in hosts:
@@ -259,7 +261,7 @@ async def _open(found: _Collector, address: str) -> asyncio.DatagramTransport:
     return transport
 
 
-Heard = Callable[[str, Found], None]
+Heard = Callable[[str, DiscoveredDevice], None]
 
 
 class _Announcements(asyncio.DatagramProtocol):
@@ -272,7 +274,7 @@ class _Announcements(asyncio.DatagramProtocol):
         except ProtocolError:
             return
         if body.name in ("Hello", "Bye"):
-            device = read_match(body, addr[0]) or Found(_endpoint(body) or addr[0], addr[0], "", "", "")
+            device = read_match(body, addr[0]) or DiscoveredDevice(_endpoint(body) or addr[0], addr[0], "", "", "")
             self._heard(body.name, device)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras.discovery.ws_discovery import Found
+from cameras.discovery.ws_discovery import DiscoveredDevice
 from cameras.onvif.addresses import host_port
 from cameras.registry import findings, history
 from cameras.tables import Camera, DeviceSeen, Finding
@@ -51,11 +51,11 @@ async def confirm_move(
             raise ConflictError(
                 f"{address} lies in no subnet of your villages; an administrator of the whole town confirms that"
             )
-        is_at = Found(device.endpoint, device.address, device.url, device.name, device.hardware).known_as
+        is_at = DiscoveredDevice(device.endpoint, device.address, device.url, device.name, device.hardware).known_as
         history.note(session, camera.id, at, actor, "address", camera.address, is_at)
         events.append(session, at, "camera.moved", village=camera.village, camera=camera.id, was=camera.address, address=is_at)
         camera.address = is_at
-    await findings.gone(session, at, ["moved"], findings.Subject.of(camera))
+    await findings.gone(session, at, ["moved"], findings.FindingSubject.of(camera))
     await audit_trail.record(session, at, actor, "camera.move", camera.id, reason=reason, address=camera.address)
 
 

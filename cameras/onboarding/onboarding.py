@@ -18,14 +18,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import per_camera
 from cameras.discovery import ws_discovery
-from cameras.discovery.identity import Known, Roll, Traits
+from cameras.discovery.identity import CameraIndex, DeviceIdentifiers, KnownCamera
 from cameras.onvif.addresses import DEFAULT_PATH, MAX_URL, host_of, host_port, service_url
 from cameras.onvif.client import Listener, ServiceNotFound, SoapClient
-from cameras.onvif.device import Identity, identify
+from cameras.onvif.device import DeviceInformation, identify
 from cameras.onvif.media import Profile
 from cameras.per_camera import TROUBLE, why
 from cameras.registry import findings, history, registry
-from cameras.registry.firmware import Hole, known_holes
+from cameras.registry.firmware import KnownVulnerability, known_holes
 from cameras.tables import Camera, Credential, DeviceSeen, Stream
 from core import events
 from core.clock import Clock
@@ -42,7 +42,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(slots=True)
-class Outcome:
+class OnboardingResult:
     """What onboarding brought: camera ids, and why the others failed."""
 
     identified: list[str] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Outcome:
 class Onboarding:
     def __init__(
         self, database: Database, vault: Vault, clock: Clock, http: aiohttp.ClientSession, listener: Listener | None = None,
-        holes: Sequence[Hole] = (),
+        holes: Sequence[KnownVulnerability] = (),
     ):  # fmt: skip
         self._database = database
         self._vault = vault
@@ -63,9 +63,9 @@ class Onboarding:
         self._holes = holes
         self.identified: Callable[[str], Awaitable[None]] | None = None  # hears whose identity is kept, before it is used
 
-    async def run(self, cameras: Sequence[Camera], progress: Progress = lambda _done, _all: None) -> Outcome:
+    async def run(self, cameras: Sequence[Camera], progress: Progress = lambda _done, _all: None) -> OnboardingResult:
         """Identify cameras, at most 50 at once; `progress` hears after each how many of how many are done."""
-        outcome = Outcome()
+        outcome = OnboardingResult()
         slots = asyncio.Semaphore(AT_ONCE)
         wanted = [c for c in cameras if c.address and c.refused_at is None]
 
@@ -102,7 +102,7 @@ class Onboarding:
             self._clients[camera.id] = client
         return client
 
-    async def identify(self, camera: Camera) -> Identity:
+    async def identify(self, camera: Camera) -> DeviceInformation:
         """Ask one camera and store its identity and streams. Raises CameraError."""
         assert camera.address is not None
         client = await self.client(camera)
@@ -119,7 +119,7 @@ class Onboarding:
             await self.identified(camera.id)
         return found
 
-    async def _identify_elsewhere(self, client: SoapClient, camera: Camera, missing: ServiceNotFound) -> Identity:
+    async def _identify_elsewhere(self, client: SoapClient, camera: Camera, missing: ServiceNotFound) -> DeviceInformation:
         """Its service is not where it was: it is followed to where it answers. Raises `missing` where it does so nowhere."""
         for told in await self._told_addresses(camera):
             try:
@@ -139,7 +139,7 @@ class Onboarding:
                 DeviceSeen, host_port(known).removesuffix(":80")
             )
         if seen is not None:
-            met = [ws_discovery.Found(seen.endpoint, seen.address, seen.url, seen.name, seen.hardware)]
+            met = [ws_discovery.DiscoveredDevice(seen.endpoint, seen.address, seen.url, seen.name, seen.hardware)]
         else:
             met = await ws_discovery.ask([host_of(service_url(known))])
         told = [a for d in met if host_of(service_url(a := d.known_as)) == host_of(service_url(known))]
@@ -156,7 +156,7 @@ class Onboarding:
     async def told(self, camera: Camera, kind: str, *, gone: bool = False, **detail: Any) -> None:
         """Open a finding of a camera, or close it."""
         async with self._database.session() as session:
-            about = findings.Subject.of(camera)
+            about = findings.FindingSubject.of(camera)
             if gone:
                 await findings.gone(session, self._clock.now(), [kind], about)
             else:
@@ -170,11 +170,13 @@ class Onboarding:
             if row.refused_at is None:
                 row.refused_at = now
                 events.append(session, now, "camera.refused", village=row.village, camera=row.id)
-                await findings.tell(session, now, "credential_refused", findings.Subject.of(row), credential=row.credential)
+                await findings.tell(
+                    session, now, "credential_refused", findings.FindingSubject.of(row), credential=row.credential
+                )
         # What it knew rests with it: until now who asked was refused without a word sent.
         self._clients.pop(number, None)
 
-    async def _keep(self, number: str, found: Identity) -> None:
+    async def _keep(self, number: str, found: DeviceInformation) -> None:
         now = self._clock.now()
         async with self._database.session() as session:
             row = await session.get_one(Camera, number)
@@ -182,13 +184,13 @@ class Onboarding:
             other = bool(row.device) and _contradicts(row, found)
             if other:
                 detail = {"was": _shown(row.device or {}), "is": _shown(facts)}
-                await findings.tell(session, now, "identity_changed", findings.Subject.of(row), **detail)
+                await findings.tell(session, now, "identity_changed", findings.FindingSubject.of(row), **detail)
             else:
                 await self._store(session, row, found, facts)
         if other:
             raise ProtocolError("another device answers at this camera's address; look at the finding")
 
-    async def _store(self, session: AsyncSession, row: Camera, found: Identity, facts: dict[str, Any]) -> None:
+    async def _store(self, session: AsyncSession, row: Camera, found: DeviceInformation, facts: dict[str, Any]) -> None:
         now = self._clock.now()
         history.note_all(session, row.id, now, history.SYSTEM, row.device or {}, facts, "device.")
         row.device = facts
@@ -196,7 +198,7 @@ class Onboarding:
         await self._keep_login(session, row, found)
         for kind, profile in chosen(found.profiles).items():
             _store_stream(session, row, kind, profile, now)
-        about = findings.Subject.of(row)
+        about = findings.FindingSubject.of(row)
         await findings.gone(session, now, ["identity_changed", "credential_refused"], about)
         if holes := known_holes(facts, self._holes):
             await findings.tell(session, now, "known_bad_firmware", about, firmware=found.firmware, holes=holes)
@@ -208,7 +210,7 @@ class Onboarding:
             await findings.gone(session, now, ["no_authentication"], about)
         events.append(session, now, "camera.identified", village=row.village, camera=row.id, model=found.model)
 
-    async def _keep_login(self, session: AsyncSession, row: Camera, found: Identity) -> None:
+    async def _keep_login(self, session: AsyncSession, row: Camera, found: DeviceInformation) -> None:
         """A password that the camera writes into its addresses goes into the vault, and nowhere else."""
         if found.embedded_login is None or row.credential is not None:
             return
@@ -225,24 +227,24 @@ def serial_of(manufacturer: str, serial: str) -> str:
     return f"{manufacturer} {serial}" if serial else ""
 
 
-def traits_of(device: dict[str, Any] | None, endpoint: str | None) -> Traits:
+def traits_of(device: dict[str, Any] | None, endpoint: str | None) -> DeviceIdentifiers:
     """Of a camera as the registry knows it."""
     if not device:
-        return Traits(uuid=endpoint or "")
+        return DeviceIdentifiers(uuid=endpoint or "")
     serial = serial_of(device.get("manufacturer", ""), device.get("serial") or "")
-    return Traits(endpoint or "", serial, frozenset(device.get("macs") or ()))
+    return DeviceIdentifiers(endpoint or "", serial, frozenset(device.get("macs") or ()))
 
 
-def roll_of(cameras: Sequence[Camera]) -> Roll:
-    return Roll(Known(c.id, host_port(c.address) if c.address else None, _known_traits(c)) for c in cameras)
+def roll_of(cameras: Sequence[Camera]) -> CameraIndex:
+    return CameraIndex(KnownCamera(c.id, host_port(c.address) if c.address else None, _known_traits(c)) for c in cameras)
 
 
-def _known_traits(camera: Camera) -> Traits:
+def _known_traits(camera: Camera) -> DeviceIdentifiers:
     try:
         return traits_of(camera.device, camera.endpoint)
     except TROUBLE as e:  # of one file; the others are still told apart
         log.warning("%s: %s", camera.id, why(e))
-        return Traits(uuid=camera.endpoint or "")
+        return DeviceIdentifiers(uuid=camera.endpoint or "")
 
 
 def chosen(profiles: Sequence[Profile]) -> dict[str, Profile]:
@@ -279,7 +281,7 @@ def _same_channel(one: Profile, other: Profile) -> bool:
     return mine is None or its is None or (mine[1] or mine[2]) == (its[1] or its[2])
 
 
-def _facts(found: Identity) -> dict[str, Any]:
+def _facts(found: DeviceInformation) -> dict[str, Any]:
     return {
         "manufacturer": found.manufacturer, "model": found.model, "firmware": found.firmware, "serial": found.serial,
         "hardware": found.hardware, "macs": found.macs[:MAX_TOLD], "services": _bounded(found.services),
@@ -297,16 +299,16 @@ def _bounded(told: dict[str, Any]) -> dict[str, Any]:
     return dict(list(fitting.items())[:MAX_TOLD])
 
 
-def _of_main(found: Identity) -> list[Profile]:
+def _of_main(found: DeviceInformation) -> list[Profile]:
     """Profiles of the main stream's channel: where texts are placed and what is turned belongs to the same camera."""
     main = chosen(found.profiles).get("main")
     return [p for p in found.profiles if main is None or _same_channel(p, main)]
 
 
-def _contradicts(row: Camera, found: Identity) -> bool:
+def _contradicts(row: Camera, found: DeviceInformation) -> bool:
     serial = serial_of(found.manufacturer, found.serial)
-    here = Roll([Known(row.id, "here", traits_of(row.device, None))])
-    return here.judge("here", Traits("", serial, frozenset(found.macs))).kind == "replaced"
+    here = CameraIndex([KnownCamera(row.id, "here", traits_of(row.device, None))])
+    return here.judge("here", DeviceIdentifiers("", serial, frozenset(found.macs))).kind == "replaced"
 
 
 def _shown(device: dict[str, Any]) -> dict[str, Any]:

@@ -19,11 +19,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.discovery import port_scan, unknown_devices, ws_discovery
-from cameras.discovery.identity import Roll, Traits, Verdict
-from cameras.discovery.ws_discovery import Found
+from cameras.discovery.identity import CameraIndex, DeviceIdentifiers, IdentityMatch
+from cameras.discovery.ws_discovery import DiscoveredDevice
 from cameras.onboarding.onboarding import Onboarding, roll_of, serial_of, traits_of
 from cameras.onvif.addresses import DEFAULT_PATH, bracket, host_of, host_port, service_url
-from cameras.onvif.device import Identity, identify
+from cameras.onvif.device import DeviceInformation, identify
 from cameras.onvif.namespaces import DEVICE
 from cameras.per_camera import TROUBLE, own_trouble
 from cameras.per_camera import why as why_not
@@ -45,11 +45,11 @@ TIME_REQUEST = f'<GetSystemDateAndTime xmlns="{DEVICE}"/>'
 
 
 @dataclass(slots=True)
-class Met:
+class SurveyedDevice:
     """A device and whom it was taken for."""
 
-    found: Found
-    verdict: Verdict
+    found: DiscoveredDevice
+    verdict: IdentityMatch
     village: str | None = None
     followed: bool = False  # a camera that moved: its address was changed
     why: str = ""  # it was not followed
@@ -57,23 +57,23 @@ class Met:
 
 @dataclass(slots=True)
 class Report:
-    met: list[Met] = field(default_factory=list)
+    met: list[SurveyedDevice] = field(default_factory=list)
     silent: dict[str, list[int]] = field(default_factory=dict)  # open TCP ports of cameras that answered nothing
 
     @property
     def counts(self) -> dict[str, int]:
         return dict(Counter(m.verdict.kind for m in self.met))
 
-    def of(self, *kinds: str) -> list[Met]:
+    def of(self, *kinds: str) -> list[SurveyedDevice]:
         return [m for m in self.met if m.verdict.kind in kinds]
 
 
 @dataclass(frozen=True, slots=True)
-class _Book:
+class _RegistrySnapshot:
     """What devices are matched with: the registry as it is at the beginning of a look."""
 
     cameras: dict[str, Camera]
-    roll: Roll
+    roll: CameraIndex
     at: dict[str, Camera]  # by host:port; the first of two at one address
     networks: Sequence[tuple[Network, str]]  # subnets and whose they are
     answered: Collection[str]  # host:port of everything that answered
@@ -147,12 +147,12 @@ class Survey:
             return port
         return None
 
-    async def keep(self, devices: Sequence[Found]) -> Report:
+    async def keep(self, devices: Sequence[DiscoveredDevice]) -> Report:
         """Match devices with the registry and write down the outcome."""
         async with self._database.reading() as session:
             cameras = (await session.scalars(select(Camera).where(Camera.retired.is_(False)))).all()
             villages = (await session.scalars(select(Village))).all()
-        book = _Book(
+        book = _RegistrySnapshot(
             {c.id: c for c in cameras},
             roll_of(cameras),
             {host_port(c.address): c for c in reversed(cameras) if c.address},
@@ -169,7 +169,7 @@ class Survey:
                 log.warning("%s: %s", device.address, why_not(e))
         return report
 
-    async def _proven(self, devices: Sequence[Found], at: Mapping[str, Camera]) -> list[Found]:
+    async def _proven(self, devices: Sequence[DiscoveredDevice], at: Mapping[str, Camera]) -> list[DiscoveredDevice]:
         """What says at a camera's address that it is another than the camera was is asked there itself: anybody can say Hello in its
         name, and would give it an identity so. Who does not answer has none."""
         doubtful = {
@@ -189,13 +189,13 @@ class Survey:
         nameless = {address: replace(d, endpoint=d.address) for address, d in doubtful.items()}
         return [(nameless | there)[p] if (p := host_port(d.address)) in doubtful else d for d in devices]
 
-    async def _meet(self, report: Report, device: Found, book: _Book) -> None:
+    async def _meet(self, report: Report, device: DiscoveredDevice, book: _RegistrySnapshot) -> None:
         """Judge one device, ask it where it must prove itself, and keep what came of it."""
         here = book.at.get(host_port(device.address))
-        seen = Traits(uuid=device.endpoint if device.endpoint != device.address else "")
+        seen = DeviceIdentifiers(uuid=device.endpoint if device.endpoint != device.address else "")
         if here is not None and here.endpoint in (None, seen.uuid):
             # The UUID is told to everybody; that it agrees with the address is all that is asked here.
-            verdict = Verdict("known" if here.device else "first", here.id)
+            verdict = IdentityMatch("known" if here.device else "first", here.id)
         else:
             verdict = book.roll.judge(host_port(device.address), seen)
         identity, why, village = None, "", village_of(device.address, book.networks)
@@ -205,7 +205,7 @@ class Survey:
             if not why:  # else it is not even asked: the credential stays where it belongs
                 identity, verdict = await self._proved(camera, device)
         followed = verdict.kind == "moved" and not why
-        report.met.append(met := Met(device, verdict, village, followed, why))
+        report.met.append(met := SurveyedDevice(device, verdict, village, followed, why))
         answers = await self._answers_there(book.cameras.get(verdict.camera or ""), met)
         await self._write(met, identity, answers)
 
@@ -220,19 +220,19 @@ class Survey:
             return "old_address_answers"
         return ""
 
-    async def _proved(self, camera: Camera, device: Found) -> tuple[Identity | None, Verdict]:
+    async def _proved(self, camera: Camera, device: DiscoveredDevice) -> tuple[DeviceInformation | None, IdentityMatch]:
         """Is it really the camera? Asked with its own credential, once; a device that refuses it is somebody else."""
         client = await self._onboarding.client(camera, alone=True)
         try:
             found = await identify(client, device.url, self._clock)
         except CameraError:
-            return None, Verdict("clone", camera.id)
+            return None, IdentityMatch("clone", camera.id)
         known = traits_of(camera.device, camera.endpoint)
-        told = Traits(device.endpoint, serial_of(found.manufacturer, found.serial), frozenset(found.macs))
+        told = DeviceIdentifiers(device.endpoint, serial_of(found.manufacturer, found.serial), frozenset(found.macs))
         same = (not known.macs or not told.macs or known.macs & told.macs) and (not known.serial or known.serial == told.serial)
-        return found, Verdict("moved" if same else "clone", camera.id)
+        return found, IdentityMatch("moved" if same else "clone", camera.id)
 
-    async def _write(self, met: Met, identity: Identity | None, answers_there: bool) -> None:
+    async def _write(self, met: SurveyedDevice, identity: DeviceInformation | None, answers_there: bool) -> None:
         now, device, verdict = self._clock.now(), met.found, met.verdict
         async with self._database.session() as session:
             row = await session.get(DeviceSeen, device.address)
@@ -256,7 +256,14 @@ class Survey:
             if camera is not None and met.followed:
                 is_at = device.known_as
                 await findings.tell(
-                    session, now, "moved", findings.Subject.of(camera), was=camera.address, now_at=is_at, followed=True, why=""
+                    session,
+                    now,
+                    "moved",
+                    findings.FindingSubject.of(camera),
+                    was=camera.address,
+                    now_at=is_at,
+                    followed=True,
+                    why="",
                 )
                 history.note(session, camera.id, now, history.SYSTEM, "address", camera.address, is_at)
                 events.append(
@@ -274,7 +281,7 @@ class Survey:
                 camera.address = device.known_as
             await self._tell(session, met, camera)
 
-    async def _answers_there(self, camera: Camera | None, met: Met) -> bool:
+    async def _answers_there(self, camera: Camera | None, met: SurveyedDevice) -> bool:
         """Whether a camera that nobody has identified yet answers at the path that discovery tells, where it is not the usual one
         and no person gave one. The path is told by whoever sends a datagram; of a camera that was identified another one is
         looked for when it does not answer at its own (cameras.onboarding.onboarding)."""
@@ -290,10 +297,10 @@ class Survey:
             return isinstance(e, CameraRefused)
         return True
 
-    async def _tell(self, session: AsyncSession, met: Met, camera: Camera | None) -> None:
+    async def _tell(self, session: AsyncSession, met: SurveyedDevice, camera: Camera | None) -> None:
         """Clones and strangers are findings of their address, another device at a camera's address is one of the camera."""
         now, device = self._clock.now(), met.found
-        stranger = findings.Subject(None, device.address, met.village)
+        stranger = findings.FindingSubject(None, device.address, met.village)
         telling = {"new": "unknown_device", "clone": "clone"}.get(met.verdict.kind)
         for kind in ("unknown_device", "clone"):
             if kind != telling:
@@ -303,11 +310,11 @@ class Survey:
             await findings.tell(session, now, telling, stranger, **about)
         elif met.verdict.kind == "moved" and not met.followed and camera is not None:
             told = {"was": camera.address, "now_at": device.known_as, "followed": False, "why": met.why}
-            if not await findings.is_accepted(session, "moved", findings.Subject.of(camera), **told):
-                await findings.tell(session, now, "moved", findings.Subject.of(camera), **told)
+            if not await findings.is_accepted(session, "moved", findings.FindingSubject.of(camera), **told):
+                await findings.tell(session, now, "moved", findings.FindingSubject.of(camera), **told)
         elif met.verdict.kind == "replaced" and camera is not None:
             change = {"was": {"uuid": camera.endpoint}, "is": {"uuid": device.endpoint}}
-            await findings.tell(session, now, "identity_changed", findings.Subject.of(camera), **change)
+            await findings.tell(session, now, "identity_changed", findings.FindingSubject.of(camera), **change)
 
 
 def networks_of(villages: Iterable[Village]) -> list[tuple[Network, str]]:

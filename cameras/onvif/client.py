@@ -23,7 +23,7 @@ from yarl import URL
 
 from cameras.onvif import http_body, lenient_http, soap
 from cameras.onvif.addresses import with_port_of
-from cameras.onvif.connector import BudgetedConnector, NoPlace, time_limit
+from cameras.onvif.connector import BudgetedConnector, ConnectLimitReached, time_limit
 from cameras.onvif.namespaces import DEVICE
 from cameras.onvif.soap import Node, NotPermitted, SoapFault, envelope, fault_of, is_refusal, parse, password_digest
 from core.clock import Clock
@@ -175,7 +175,7 @@ class SoapClient:
         try:
             answer = await self._call(url, body, authenticate, seconds, header)
         except CameraUnreachable as e:
-            if pulls % 2 == 0 or shared.pulls != pulls or isinstance(e, NoPlace):
+            if pulls % 2 == 0 or shared.pulls != pulls or isinstance(e, ConnectLimitReached):
                 raise
             shared.is_suspect = True
             if not body.startswith("<Get"):

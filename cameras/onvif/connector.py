@@ -21,7 +21,7 @@ PLACE_SECONDS = 60.0  # that a place is waited for
 PERSON_SECONDS = 8.0  # the same, where a person waits: a dome that turns long after the button was pressed is worse than none
 
 
-class NoPlace(CameraUnreachable):
+class ConnectLimitReached(CameraUnreachable):
     """The station did not come to connect: it says nothing of the camera."""
 
 
@@ -37,7 +37,7 @@ _limit: ContextVar[_Limit | None] = ContextVar("limit", default=None)
 
 @asynccontextmanager
 async def time_limit(seconds: float) -> AsyncIterator[_Limit]:
-    """As asyncio.timeout; begins anew where a place is given inside. Raises TimeoutError, NoPlace."""
+    """As asyncio.timeout; begins anew where a place is given inside. Raises TimeoutError, ConnectLimitReached."""
     async with asyncio.timeout(seconds) as timer:
         limit = _Limit(seconds, timer)
         token = _limit.set(limit)
@@ -60,7 +60,7 @@ class BudgetedConnector(aiohttp.TCPConnector):
 
     @asynccontextmanager
     async def place(self, url: str) -> AsyncIterator[None]:
-        """For a connection that is made otherwise. Raises NoPlace."""
+        """For a connection that is made otherwise. Raises ConnectLimitReached."""
         if self._budget is None:
             yield
             return
@@ -77,7 +77,7 @@ class BudgetedConnector(aiohttp.TCPConnector):
             async with asyncio.timeout(PERSON_SECONDS if person_waits() else PLACE_SECONDS):
                 await stack.enter_async_context(budget.attempt(url))
         except TimeoutError:
-            raise NoPlace("the station is busy connecting to other cameras of that network; try again") from None
+            raise ConnectLimitReached("the station is busy connecting to other cameras of that network; try again") from None
         finally:
             if limit is not None:
                 limit.waited += loop.time() - began

@@ -23,7 +23,7 @@ from core.errors import CameraError, CameraRefused, ProtocolError
 
 
 @dataclass(slots=True)
-class Identity:
+class DeviceInformation:
     """All that the first conversation brought."""
 
     manufacturer: str = ""
@@ -52,13 +52,13 @@ def scope_value(scopes: Sequence[str], kind: str) -> str:
     return next((unquote(s[len(prefix) :]) for s in scopes if s.lower().startswith(prefix)), "")
 
 
-async def identify(client: SoapClient, url: str, clock: Clock, *, thorough: bool = True) -> Identity:
+async def identify(client: SoapClient, url: str, clock: Clock, *, thorough: bool = True) -> DeviceInformation:
     """Ask a camera who it is and where its streams are; `thorough` also network, scopes and snapshot addresses.
 
     Raises CameraUnreachable, CameraRefused or ProtocolError. The clock's offset is measured first, because
     WS-UsernameToken depends on it.
     """
-    found = Identity()
+    found = DeviceInformation()
     client.probe_url = url
     found.time = await camera_time(client, url, clock)
     found.clock_offset = found.time.offset
@@ -112,7 +112,7 @@ def _of_capabilities(reply: Node) -> dict[str, str]:
     return {n: a for n, a in pairs if a}
 
 
-async def _network(client: SoapClient, url: str, found: Identity) -> None:
+async def _network(client: SoapClient, url: str, found: DeviceInformation) -> None:
     """MAC addresses, scopes and protocols: each worth having, none worth failing for."""
     for operation in ("GetNetworkInterfaces", "GetScopes", "GetNetworkProtocols"):
         try:
@@ -145,9 +145,9 @@ def mac(text: str) -> str:
     return ":".join(digits[i : i + 2] for i in range(0, 12, 2)) if len(digits) == 12 and int(digits, 16) else ""
 
 
-async def _streams(client: SoapClient, url: str, found: Identity, *, thorough: bool) -> None:
+async def _streams(client: SoapClient, url: str, found: DeviceInformation, *, thorough: bool) -> None:
     """Profiles of media2 and media1, merged by token; the newer service knows H.265."""
-    asked = media.Asked(url, found.protocols.get("RTSP"), snapshots=thorough, login=client.login)
+    asked = media.MediaContext(url, found.protocols.get("RTSP"), snapshots=thorough, login=client.login)
     profiles: dict[str, Profile] = {}
     failures: list[str] = []
     if MEDIA not in found.services and MEDIA2 not in found.services:

@@ -86,7 +86,7 @@ async def _answer(reader: asyncio.StreamReader, limit: int) -> tuple[int, bytes,
         quiet = QUIET_SECONDS if answer.is_due else None
 
 
-class Answer:
+class HttpAnswer:
     """An HTTP answer, whole enough to be used."""
 
     __slots__ = ("body", "challenges", "status")
@@ -125,7 +125,7 @@ class AnswerReader:
         self._is_complete = self._is_complete or soap.is_complete(self._body, self._searched)
         self._searched = len(self._body)
 
-    def found(self, *, ended: bool) -> Answer | None:
+    def found(self, *, ended: bool) -> HttpAnswer | None:
         """The answer; None where more is to be waited for. `ended`: nothing more will come."""
         if self._fields is None:
             return None
@@ -133,7 +133,7 @@ class AnswerReader:
             return None
         if self._chunks is not None:
             self._chunks.end(self._body)
-        return Answer(self._status, bytes(self._body), [v for k, v in self._fields if k == "www-authenticate"])
+        return HttpAnswer(self._status, bytes(self._body), [v for k, v in self._fields if k == "www-authenticate"])
 
     @property
     def is_due(self) -> bool:
@@ -206,7 +206,7 @@ class _Chunks:
             self._rest.clear()
 
 
-def answer_in(data: bytes, *, ended: bool) -> Answer | None:
+def answer_in(data: bytes, *, ended: bool) -> HttpAnswer | None:
     """The answer in what has come; None where more is to be waited for. `ended`: nothing more will come."""
     reader = AnswerReader()
     reader.feed(data)

@@ -45,7 +45,7 @@ class Profile:
 
 
 @dataclass(slots=True)
-class Asked:
+class MediaContext:
     """What the readers need beside the service's address."""
 
     device_url: str
@@ -66,7 +66,7 @@ class Asked:
         return None
 
 
-async def profiles1(client: SoapClient, asked: Asked, url: str) -> list[Profile]:
+async def profiles1(client: SoapClient, asked: MediaContext, url: str) -> list[Profile]:
     """Profiles of media1. Raises CameraError."""
     reply = await client.call(url, f'<GetProfiles xmlns="{MEDIA}"/>')
     setup = (
@@ -81,7 +81,7 @@ async def profiles1(client: SoapClient, asked: Asked, url: str) -> list[Profile]
     ]
 
 
-async def profiles2(client: SoapClient, asked: Asked, url: str) -> list[Profile]:
+async def profiles2(client: SoapClient, asked: MediaContext, url: str) -> list[Profile]:
     """Profiles of media2. Raises CameraError."""
     try:
         reply = await client.call(url, f'<GetProfiles xmlns="{MEDIA2}"><Type>All</Type></GetProfiles>')
@@ -125,7 +125,7 @@ def _profile(node: Node, encoder: Node | None, place: str) -> Profile:
     )
 
 
-async def _with_addresses(client: SoapClient, url: str, service: str, told: Profile, asked: Asked, how: str) -> Profile:
+async def _with_addresses(client: SoapClient, url: str, service: str, told: Profile, asked: MediaContext, how: str) -> Profile:
     wanted = f"<ProfileToken>{escape(told.token)}</ProfileToken>"
     stream = await _uri(client, url, f'<GetStreamUri xmlns="{service}">{how}{wanted}</GetStreamUri>')
     snapshot = None

@@ -33,7 +33,7 @@ class Recording:
         return (self.start is None or self.start < end) and (self.end is None or self.end > start)
 
 
-class Card:
+class EdgeStorage:
     """The recordings of one camera."""
 
     def __init__(self, client: SoapClient, device_url: str, services: dict[str, str]):
@@ -42,7 +42,7 @@ class Card:
         self._services = services
 
     @classmethod
-    async def of(cls, client: SoapClient, device_url: str) -> Card | None:
+    async def of(cls, client: SoapClient, device_url: str) -> EdgeStorage | None:
         """None where the camera offers no replay. Raises CameraUnreachable, CameraRefused, ProtocolError."""
         told = await services(client, device_url)
         return cls(client, device_url, told) if REPLAY in told else None

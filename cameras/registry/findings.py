@@ -27,7 +27,7 @@ KINDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class FindingSubject:
     """Whom a finding concerns: a camera, or (camera None) a stranger by its address."""
 
     camera: str | None
@@ -35,11 +35,11 @@ class Subject:
     village: str | None
 
     @classmethod
-    def of(cls, camera: Camera) -> Subject:
+    def of(cls, camera: Camera) -> FindingSubject:
         return cls(camera.id, camera.address or "", camera.village)
 
 
-async def tell(session: AsyncSession, at: datetime, kind: str, about: Subject, **detail: Any) -> Finding:
+async def tell(session: AsyncSession, at: datetime, kind: str, about: FindingSubject, **detail: Any) -> Finding:
     """Open a finding, or bring an open one up to date. Raises ValueError for a kind that the console has no word for."""
     if kind not in KINDS:
         raise ValueError(f"'{kind}' is not among the kinds of findings")
@@ -54,7 +54,7 @@ async def tell(session: AsyncSession, at: datetime, kind: str, about: Subject, *
     return row
 
 
-async def gone(session: AsyncSession, at: datetime, kinds: Sequence[str], about: Subject) -> None:
+async def gone(session: AsyncSession, at: datetime, kinds: Sequence[str], about: FindingSubject) -> None:
     """What is seen no more is closed."""
     for kind in kinds:
         row = await _open(session, kind, about)
@@ -80,7 +80,7 @@ async def accept(
     return row
 
 
-async def is_accepted(session: AsyncSession, kind: str, about: Subject, **detail: Any) -> bool:
+async def is_accepted(session: AsyncSession, kind: str, about: FindingSubject, **detail: Any) -> bool:
     """A person has closed the camera's newest finding of this kind, and it said the same."""
     query = select(Finding).where(Finding.kind == kind, Finding.camera == about.camera).order_by(Finding.id.desc())
     last = await session.scalar(query.limit(1))
@@ -97,7 +97,7 @@ async def open_ones(
     return (await session.scalars(query.limit(limit))).all()
 
 
-async def _open(session: AsyncSession, kind: str, about: Subject) -> Finding | None:
+async def _open(session: AsyncSession, kind: str, about: FindingSubject) -> Finding | None:
     query = select(Finding).where(Finding.kind == kind, Finding.closed_at.is_(None))
     # A camera's finding goes along when it moves; a stranger is known by its address alone.
     if about.camera is not None:

@@ -16,7 +16,7 @@ OURS = Path(__file__).parent / "firmware.yaml"
 NAME = "firmware.yaml"  # in the data folder: the station's own
 
 
-class Hole(BaseModel):
+class KnownVulnerability(BaseModel):
     """One known hole. With `build_before` and `below` both have to fit."""
 
     model_config = ConfigDict(extra="forbid")
@@ -46,13 +46,15 @@ def _version(text: str) -> tuple[int, ...]:
     return tuple(int(n) for n in found.group().split(".")) if found else ()
 
 
-def load(data_dir: Path | None = None) -> list[Hole]:
+def load(data_dir: Path | None = None) -> list[KnownVulnerability]:
     """Our list and the station's. Raises SettingsError where the station's cannot be read."""
-    holes = TypeAdapter(list[Hole]).validate_python(yaml.safe_load(OURS.read_text(encoding="utf-8")))
+    holes = TypeAdapter(list[KnownVulnerability]).validate_python(yaml.safe_load(OURS.read_text(encoding="utf-8")))
     path = data_dir / NAME if data_dir is not None else None
     if path is not None and path.is_file():
         try:
-            holes += TypeAdapter(list[Hole]).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")) or [])
+            holes += TypeAdapter(list[KnownVulnerability]).validate_python(
+                yaml.safe_load(path.read_text(encoding="utf-8")) or []
+            )
         except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as e:
             raise SettingsError(
                 f"{path}: not a list of holes as in cameras/registry/firmware.yaml: {str(e).splitlines()[0]}"
@@ -60,5 +62,5 @@ def load(data_dir: Path | None = None) -> list[Hole]:
     return holes
 
 
-def known_holes(device: dict[str, Any], holes: Sequence[Hole]) -> list[str]:
+def known_holes(device: dict[str, Any], holes: Sequence[KnownVulnerability]) -> list[str]:
     return sorted({h.id for h in holes if h.affects(device)})

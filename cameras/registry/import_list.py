@@ -52,7 +52,7 @@ MAX_FILE = 10_000_000  # bytes of a CSV file
 
 
 @dataclass(slots=True)
-class Imported:
+class ImportResult:
     added: list[str] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
 
@@ -104,18 +104,18 @@ def _csv(path: Path) -> Iterator[list[str]]:
 
 async def bring_in(
     session: AsyncSession, rows: Sequence[tuple[int, dict[str, str]]], name: str, at: datetime, actor: str
-) -> Imported:
+) -> ImportResult:
     """Add what the registry does not have. Raises InventoryError with every problem; then nothing is added."""
     villages = {v.code: v for v in await session.scalars(select(Village))}
     codes = {v.name: v.code for v in villages.values()} | {c: c for c in villages}
     credentials = set(await session.scalars(select(Credential.name)))
     cameras = (await session.scalars(select(Camera))).all()
-    book = _Book(cameras)
+    book = _ExistingCameras(cameras)
     users: dict[str, set[str]] = {}  # villages by credential
     for camera in cameras:
         if camera.credential and not camera.retired:
             users.setdefault(camera.credential, set()).add(camera.village)
-    result, problems, entries = Imported(), list[str](), list[CameraEntry]()
+    result, problems, entries = ImportResult(), list[str](), list[CameraEntry]()
     for line, values in rows:
         village = codes.get(values.get("village", ""))
         if village is None:
@@ -181,7 +181,7 @@ def _site(camera: Camera) -> str:
     return site if isinstance(site, str) else ""
 
 
-class _Book:
+class _ExistingCameras:
     """What is there already, and the next free number of each village."""
 
     def __init__(self, cameras: Sequence[Camera]):

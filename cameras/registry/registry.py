@@ -44,7 +44,7 @@ MOST_RETIRED = 0.05  # share of the cameras that may go without a second word
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RegistryPlan:
     """What `apply` would change, in words, and what stays."""
 
     merge: Merge
@@ -84,14 +84,14 @@ class Plan:
         }
 
 
-class Prefer(StrEnum):
+class ConflictPreference(StrEnum):
     """Who is right about a field that both the file and the registry changed."""
 
     FILE = "file"
     REGISTRY = "registry"
 
 
-async def plan(session: AsyncSession, inventory: Inventory) -> Plan:
+async def plan(session: AsyncSession, inventory: Inventory) -> RegistryPlan:
     """What `apply` would change. See cameras.registry.inventory_merge for the rules."""
     with uncollected():
         last = await last_applied(session)
@@ -99,7 +99,7 @@ async def plan(session: AsyncSession, inventory: Inventory) -> Plan:
         there = await _as_inventory(session, "registry", rows)
         unchanged = last is not None and last.digest == digest(inventory)
         before = inventory if unchanged else Inventory.model_validate(last.content) if last else None
-        return Plan(merge(before, inventory, there, frozenset(c.id for c in rows if c.retired)), last)
+        return RegistryPlan(merge(before, inventory, there, frozenset(c.id for c in rows if c.retired)), last)
 
 
 async def last_applied(session: AsyncSession) -> InventoryApplied | None:
@@ -121,9 +121,9 @@ def _content(inventory: Inventory) -> dict[str, Any]:
 
 
 async def apply(
-    session: AsyncSession, inventory: Inventory, at: datetime, actor: str, *, file: str = "", prefer: Prefer | None = None,
+    session: AsyncSession, inventory: Inventory, at: datetime, actor: str, *, file: str = "", prefer: ConflictPreference | None = None,
     really: bool = False,
-) -> Plan:  # fmt: skip
+) -> RegistryPlan:  # fmt: skip
     """Bring into the registry what the file changed since it was last applied, and keep the file as the one applied now.
 
     Raises ConflictError where file and registry both changed a field and `prefer` does not say who is right, and where more
@@ -149,7 +149,7 @@ async def apply(
     return changes
 
 
-def _refuse(changes: Plan, in_use: int, prefer: Prefer | None, *, really: bool) -> None:
+def _refuse(changes: RegistryPlan, in_use: int, prefer: ConflictPreference | None, *, really: bool) -> None:
     conflicts = [f"{thing}: {what}" for thing, those in changes.conflicts.items() for what in those]
     if conflicts and prefer is None:
         raise ConflictError(
@@ -163,11 +163,11 @@ def _refuse(changes: Plan, in_use: int, prefer: Prefer | None, *, really: bool) 
         )
 
 
-def _accepted(differences: list[Difference], prefer: Prefer | None) -> list[Difference]:
-    return [d for d in differences if not d.conflict or prefer is Prefer.FILE]
+def _accepted(differences: list[Difference], prefer: ConflictPreference | None) -> list[Difference]:
+    return [d for d in differences if not d.conflict or prefer is ConflictPreference.FILE]
 
 
-async def _write_others(session: AsyncSession, inventory: Inventory, merge: Merge, prefer: Prefer | None) -> None:
+async def _write_others(session: AsyncSession, inventory: Inventory, merge: Merge, prefer: ConflictPreference | None) -> None:
     """Credentials, policies and villages: what is new, and the accepted fields of what is there."""
     wanted = dict(things(inventory))
     for (kind, key), fields in wanted.items():
@@ -182,7 +182,7 @@ async def _write_others(session: AsyncSession, inventory: Inventory, merge: Merg
 
 
 async def _note_applied(
-    session: AsyncSession, inventory: Inventory, changes: Plan, at: datetime, actor: str, file: str
+    session: AsyncSession, inventory: Inventory, changes: RegistryPlan, at: datetime, actor: str, file: str
 ) -> None:  # fmt: skip
     """Keep the file as the one applied last; an unchanged one leaves no trace."""
     now = digest(inventory)

@@ -37,7 +37,7 @@ SETTING = "clock"
 
 
 @dataclass(slots=True)
-class Look:
+class ClockReading:
     """What one camera said. `problem` is a sentence where it did not."""
 
     camera: str
@@ -49,20 +49,20 @@ class Look:
 
 
 @dataclass(slots=True)
-class Round:
+class ClockRound:
     asked: int = 0
     silent: list[str] = field(default_factory=list)
     corrected: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
 
-class ClockCare:
+class ClockSync:
     def __init__(self, database: Database, clock: Clock, onboarding: Onboarding):
         self._database = database
         self._clock = clock
         self._onboarding = onboarding
 
-    async def run_once(self, busy: Collection[str] = ()) -> Round:
+    async def run_once(self, busy: Collection[str] = ()) -> ClockRound:
         """Ask every camera; `busy` are the cameras whose clock must not be touched now."""
         async with self._database.reading() as session:
             cameras = (
@@ -71,7 +71,7 @@ class ClockCare:
             stubborn = await model_quirks.with_setting(session, SETTING)
         slots = asyncio.Semaphore(AT_ONCE)
 
-        async def one(camera: Camera) -> Look:
+        async def one(camera: Camera) -> ClockReading:
             async with slots:
                 return await self._look(camera, may_set=camera.id not in busy and camera.refused_at is None, stubborn=stubborn)
 
@@ -83,8 +83,8 @@ class ClockCare:
                     await self._onboarding.refused(look.camera)
         return _summary(looks)
 
-    async def _look(self, camera: Camera, *, may_set: bool, stubborn: Collection[model_quirks.Key] = ()) -> Look:
-        look = Look(camera.id)
+    async def _look(self, camera: Camera, *, may_set: bool, stubborn: Collection[model_quirks.Key] = ()) -> ClockReading:
+        look = ClockReading(camera.id)
         try:
             url = service_url(camera.address or "")
             client = await self._onboarding.client(camera)
@@ -100,7 +100,7 @@ class ClockCare:
             look.problem = why(e)
         return look
 
-    async def _correct(self, client: SoapClient, url: str, look: Look) -> None:
+    async def _correct(self, client: SoapClient, url: str, look: ClockReading) -> None:
         assert look.told is not None
         client.clock_offset = look.told.offset or 0.0
         try:
@@ -112,7 +112,7 @@ class ClockCare:
         if look.after.offset is None or abs(look.after.offset) > TOLERATED:
             look.outcome = "ignored"
 
-    async def _keep(self, looks: Sequence[Look]) -> None:
+    async def _keep(self, looks: Sequence[ClockReading]) -> None:
         """All in one transaction: an hour's looks are one piece of news. Where a camera's cannot be kept, each in its own."""
         try:
             async with self._database.session() as session:
@@ -125,7 +125,7 @@ class ClockCare:
                 async with own_trouble(self._database, look.camera), self._database.session() as session:
                     await self._keep_one(session, await session.get_one(Camera, look.camera), look)
 
-    async def _keep_one(self, session: AsyncSession, row: Camera, look: Look) -> None:
+    async def _keep_one(self, session: AsyncSession, row: Camera, look: ClockReading) -> None:
         now = self._clock.now()
         if look.told is None:
             row.problem = for_people(look.problem, MAX_PROBLEM)
@@ -137,7 +137,7 @@ class ClockCare:
             session.add(ClockSample(camera=row.id, at=now, offset=told, corrected=look.after is not None))
         if look.outcome:
             await model_quirks.note(session, row, SETTING, look.outcome, now)
-        about = findings.Subject.of(row)
+        about = findings.FindingSubject.of(row)
         error = row.clock_offset
         zone = look.told.zone_mistake and look.after is None
         for kind, there in (("zone_wrong", zone), ("clock_wrong", not zone and error is not None and abs(error) > ALARMING)):
@@ -148,8 +148,8 @@ class ClockCare:
                 await findings.gone(session, now, [kind], about)
 
 
-def _summary(looks: Sequence[Look]) -> Round:
-    result = Round(asked=len(looks))
+def _summary(looks: Sequence[ClockReading]) -> ClockRound:
+    result = ClockRound(asked=len(looks))
     for look in looks:
         if look.told is None:
             result.silent.append(look.camera)

@@ -37,7 +37,7 @@ UNSUPPORTED = "unsupported"
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class SettingResult:
     """What became of one setting. known: the model rounds it, and to this value; unsupported: the model refuses or ignores it,
     which was known and is not tried again. The camera still differs from its policy then."""
 
@@ -50,7 +50,7 @@ class Deed:
 @dataclass(slots=True)
 class Result:
     camera: str
-    deeds: list[Deed] = field(default_factory=list)
+    deeds: list[SettingResult] = field(default_factory=list)
     problem: str = ""
     refused: bool = False
 
@@ -68,7 +68,7 @@ class _Setting:
     write: Callable[[Any], Awaitable[None]]
 
 
-class PolicyCare:
+class ConfigCompliance:
     def __init__(self, database: Database, clock: Clock, onboarding: Onboarding):
         self._database = database
         self._clock = clock
@@ -123,7 +123,7 @@ class PolicyCare:
             camera = await session.get_one(Camera, result.camera)
             for deed in result.deeds:
                 await _note(session, camera, deed, now)
-            about = findings.Subject.of(camera)
+            about = findings.FindingSubject.of(camera)
             if drifted := result.of(DRIFT, REFUSED, IGNORED, UNSUPPORTED):
                 if not await findings.is_accepted(session, "drift", about, settings=drifted):
                     await findings.tell(session, now, "drift", about, settings=drifted)
@@ -142,40 +142,40 @@ def _entry(policy: Policy) -> PolicyEntry | None:
         return None
 
 
-async def _note(session: AsyncSession, camera: Camera, deed: Deed, now: Any) -> None:
+async def _note(session: AsyncSession, camera: Camera, deed: SettingResult, now: Any) -> None:
     if deed.state in (SET, ROUNDED):
         history.note(session, camera.id, now, history.SYSTEM, f"policy.{deed.setting}", deed.was, deed.now)
     if deed.state in (REFUSED, IGNORED, ROUNDED):
         await model_quirks.note(session, camera, deed.setting, deed.state, now, deed.now)
 
 
-async def _care(setting: _Setting, note: ModelNote | None, *, write: bool) -> Deed:
+async def _care(setting: _Setting, note: ModelNote | None, *, write: bool) -> SettingResult:
     """One setting. Raises CameraUnreachable and CameraRefused; what the camera says no to is its answer."""
     try:
         was = await setting.read()
     except (CameraRefused, CameraUnreachable):
         raise
     except MinwangError as e:
-        return Deed(setting.name, UNSUPPORTED if note is not None else REFUSED, now=str(e))
+        return SettingResult(setting.name, UNSUPPORTED if note is not None else REFUSED, now=str(e))
     if setting.good(was):
-        return Deed(setting.name, OK)
+        return SettingResult(setting.name, OK)
     if note is not None:
         if note.outcome != ROUNDED:
-            return Deed(setting.name, UNSUPPORTED, str(was), str(was))
+            return SettingResult(setting.name, UNSUPPORTED, str(was), str(was))
         if note.detail == str(was)[:200]:
-            return Deed(setting.name, KNOWN, str(was), str(was))
+            return SettingResult(setting.name, KNOWN, str(was), str(was))
     if not write:
-        return Deed(setting.name, DRIFT, str(was))
+        return SettingResult(setting.name, DRIFT, str(was))
     try:
         await setting.write(was)
     except (CameraRefused, CameraUnreachable):
         raise
     except MinwangError as e:
-        return Deed(setting.name, REFUSED, str(was), str(e))
+        return SettingResult(setting.name, REFUSED, str(was), str(e))
     now = await setting.read()
     if setting.good(now):
-        return Deed(setting.name, SET, str(was), str(now))
-    return Deed(setting.name, IGNORED if now == was else ROUNDED, str(was), str(now))
+        return SettingResult(setting.name, SET, str(was), str(now))
+    return SettingResult(setting.name, IGNORED if now == was else ROUNDED, str(was), str(now))
 
 
 def _settings(s: CameraSettings, policy: PolicyEntry, camera: Camera, client: Any, url: str) -> list[_Setting]:

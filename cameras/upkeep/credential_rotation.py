@@ -72,7 +72,7 @@ def password(length: int = LENGTH, signs: str = SIGNS) -> str:
             return made
 
 
-class AccountCare:
+class CredentialRotation:
     def __init__(
         self, database: Database, vault: Vault, clock: Clock, onboarding: Onboarding, http: aiohttp.ClientSession, folder: Path,
         try_stream: TryStream | None = None,

@@ -37,21 +37,21 @@ _QUESTION = f'<GetDeviceInformation xmlns="{DEVICE}"/>'
 
 
 @dataclass(slots=True)
-class Audited:
+class PasswordAuditResult:
     tried: int = 0
     open: list[str] = field(default_factory=list)
 
 
-class PasswordAudit:
+class DefaultPasswordAudit:
     def __init__(self, database: Database, clock: Clock, onboarding: Onboarding, http: aiohttp.ClientSession):
         self._database = database
         self._clock = clock
         self._onboarding = onboarding
         self._http = http
 
-    async def run_once(self, limit: int = A_RUN) -> Audited:
+    async def run_once(self, limit: int = A_RUN) -> PasswordAuditResult:
         """Try the next password on the cameras whose turn it is, one after the other."""
-        now, result = self._clock.now(), Audited()
+        now, result = self._clock.now(), PasswordAuditResult()
         async with self._database.reading() as session:
             query = (
                 select(Camera)
@@ -106,7 +106,7 @@ class PasswordAudit:
             row = await session.get_one(Camera, number)
             row.audited_at = now
             if taken:  # the same one is tried next time: the finding closes when it is shut
-                await findings.tell(session, now, "default_password", findings.Subject.of(row), user=user)
+                await findings.tell(session, now, "default_password", findings.FindingSubject.of(row), user=user)
                 return
             row.audited += 1
-            await findings.gone(session, now, ["default_password"], findings.Subject.of(row))
+            await findings.gone(session, now, ["default_password"], findings.FindingSubject.of(row))

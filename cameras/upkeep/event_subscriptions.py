@@ -46,7 +46,7 @@ class _Followed:
     told: dict[str, float] = field(default_factory=dict)
 
 
-class EventCare:
+class EventSubscriptions:
     def __init__(self, database: Database, clock: Clock, onboarding: Onboarding):
         self._database = database
         self._clock = clock
@@ -106,13 +106,13 @@ class EventCare:
                 )
             if failures == SILENT_AFTER:
                 async with self._database.session() as session:
-                    about = findings.Subject.of(camera)
+                    about = findings.FindingSubject.of(camera)
                     await findings.tell(session, self._clock.now(), "events_silent", about, failures=failures)
             await asyncio.sleep(PAUSES[min(failures, len(PAUSES) - 1)])
 
     async def _heard(self, camera: Camera) -> None:
         async with self._database.session() as session:
-            await findings.gone(session, self._clock.now(), ["events_silent"], findings.Subject.of(camera))
+            await findings.gone(session, self._clock.now(), ["events_silent"], findings.FindingSubject.of(camera))
 
     async def _poll(self, client: SoapClient, address: str, tell: Callable[[list[Notification]], Awaitable[None]]) -> None:
         """For cameras that keep no subscription: one of a second, once a minute."""
@@ -145,7 +145,7 @@ class EventCare:
                 events.append(
                     session, now, f"camera.{n.kind}", village=camera.village, camera=camera.id, topic=n.topic, source=n.source
                 )
-            about = findings.Subject.of(camera)
+            about = findings.FindingSubject.of(camera)
             for n in lasting:
                 if n.state:
                     await findings.tell(session, now, n.kind, about, topic=n.topic)

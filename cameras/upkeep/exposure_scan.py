@@ -37,7 +37,7 @@ QUESTION = b'M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: "ssdp:dis
 
 
 @dataclass(slots=True)
-class Seen:
+class ExposedServices:
     """Of one host. certificate: SHA-256 of what it shows, None where it speaks no TLS."""
 
     telnet: list[int] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Seen:
     certificate: str | None = None
 
 
-class Doors:
+class ExposureScan:
     def __init__(
         self, database: Database, clock: Clock, *, telnet: Sequence[int] = TELNET, tls: int = TLS, upnp: int = UPNP
     ) -> None:
@@ -53,7 +53,7 @@ class Doors:
         self._clock = clock
         self._telnet, self._tls, self._upnp = telnet, tls, upnp
 
-    async def run_once(self) -> dict[str, Seen]:
+    async def run_once(self) -> dict[str, ExposedServices]:
         """Look at every camera with an address; what was seen by camera."""
         async with self._database.reading() as session:
             cameras = (
@@ -65,7 +65,7 @@ class Doors:
                 hosts[camera.id] = host_of(service_url(camera.address or ""))
         there = await port_scan.open_ports(sorted({h for h in hosts.values() if h}), (*self._telnet, self._tls))
         slots = asyncio.Semaphore(AT_ONCE)
-        seen: dict[str, Seen] = {}
+        seen: dict[str, ExposedServices] = {}
 
         async def one(camera: str) -> None:
             async with slots, own_trouble(self._database, camera):
@@ -77,18 +77,18 @@ class Doors:
         await run_all(*(one(c) for c in hosts))
         return seen
 
-    async def _look(self, host: str, there: Sequence[int]) -> Seen:
+    async def _look(self, host: str, there: Sequence[int]) -> ExposedServices:
         """At one host, of which these TCP ports are open. Raises UsageError where an address names none."""
         if not host:  # a connection to no host goes to this machine
             raise UsageError("its address names no host; correct it in the inventory")
-        return Seen(
+        return ExposedServices(
             telnet=[p for p in there if p in self._telnet],
             upnp=await answers_upnp(host, self._upnp),
             certificate=await certificate_of(host, self._tls) if self._tls in there else None,
         )
 
-    async def _keep(self, session: AsyncSession, camera: Camera, seen: Seen) -> None:
-        now, about = self._clock.now(), findings.Subject.of(camera)
+    async def _keep(self, session: AsyncSession, camera: Camera, seen: ExposedServices) -> None:
+        now, about = self._clock.now(), findings.FindingSubject.of(camera)
         for kind, there in (("open_telnet", seen.telnet), ("open_upnp", [self._upnp] if seen.upnp else [])):
             if there:
                 await findings.tell(session, now, kind, about, ports=there)

@@ -56,8 +56,8 @@ async def look(database: Database, clock: Clock, zone: ZoneInfo) -> int:
                 continue
             for kind, day in found:
                 wanted.add((camera.id, kind))
-                await findings.tell(session, now, kind, findings.Subject.of(camera), day=day.isoformat())
+                await findings.tell(session, now, kind, findings.FindingSubject.of(camera), day=day.isoformat())
         for row in await findings.open_ones(session):
             if row.kind in KINDS and (row.camera, row.kind) not in wanted:
-                await findings.gone(session, now, [row.kind], findings.Subject(row.camera, row.address, row.village))
+                await findings.gone(session, now, [row.kind], findings.FindingSubject(row.camera, row.address, row.village))
     return len(wanted)

@@ -23,16 +23,16 @@ from typing import Any
 import numpy as np
 
 from cameras.registry import inventory
-from cameras.virtual.clip import Clip, Frame, encode
+from cameras.virtual.clip import Frame, LoopClip, encode
 from cameras.virtual.crowd import SIZES, Crowd, devices
 from cameras.virtual.makes import MAKES
 from cameras.virtual.rtsp_server import Mount, RtspServer
-from cameras.virtual.town import Plan, VirtualTown
+from cameras.virtual.town import CameraPlan, VirtualTown
 
 PASSWORD = "minwang-2026"  # of virtual cameras, where MINWANG_VIRTUAL_PASSWORD says no other
 
 
-def load_clip(codec: str, bitrate: int, size: tuple[int, int], fps: float, seconds: float) -> Clip:
+def load_clip(codec: str, bitrate: int, size: tuple[int, int], fps: float, seconds: float) -> LoopClip:
     """A busy synthetic clip whose coded size is close to `bitrate`."""
     random = np.random.default_rng(7)
     small = random.integers(60, 190, (size[1] // 8, size[0] // 8, 3), dtype=np.uint8)
@@ -61,7 +61,9 @@ async def serve_streams(args: argparse.Namespace) -> None:
 async def serve_town(args: argparse.Namespace) -> None:
     entries = _of_inventory(args.inventory) if args.inventory else json.loads(args.town.read_text(encoding="utf-8"))
     plans = [
-        Plan(e["name"], e["host"], e["seed"], tuple(e.get("variants", ())), e.get("codec", "h264"), dome=bool(e.get("dome")))
+        CameraPlan(
+            e["name"], e["host"], e["seed"], tuple(e.get("variants", ())), e.get("codec", "h264"), dome=bool(e.get("dome"))
+        )
         for e in entries
     ]
     password = os.environ.get("MINWANG_VIRTUAL_PASSWORD", PASSWORD if args.inventory else None)

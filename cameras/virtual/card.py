@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape
 
 from cameras.onvif.namespaces import RECORDING, REPLAY, SEARCH
 from cameras.onvif.soap import Node
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 
 NTP_EPOCH = 2_208_988_800  # seconds from 1900 to 1970
 TOKEN = "card-main"  # of its one recording
@@ -27,7 +27,7 @@ Send = Callable[[bytes], Awaitable[None]]
 
 
 @dataclass(slots=True)
-class Stretch:
+class ReplayRange:
     """What a player asked for: UTC seconds by the camera's clock, and whether in real time."""
 
     start: float
@@ -35,7 +35,7 @@ class Stretch:
     real_time: bool
 
     @classmethod
-    def parse(cls, headers: dict[str, str]) -> Stretch | None:
+    def parse(cls, headers: dict[str, str]) -> ReplayRange | None:
         """From the headers of PLAY; None where the range is not one of absolute times."""
         found = re.match(r"clock=(\d{8}T\d{6}(?:\.\d+)?)Z-(?:(\d{8}T\d{6}(?:\.\d+)?)Z)?", headers.get("range", ""))
         if found is None:
@@ -50,7 +50,7 @@ def _seconds(text: str) -> float:
     return moment.timestamp() + float(f"0.{fraction or 0}")
 
 
-def pictures(clip: Clip, stretch: Stretch, switched_on: float, clock_error: float) -> Iterator[tuple[int, float]]:
+def pictures(clip: LoopClip, stretch: ReplayRange, switched_on: float, clock_error: float) -> Iterator[tuple[int, float]]:
     """(index, UTC seconds by the camera's clock) of the pictures on the card, from the keyframe before the start.
 
     `switched_on` is true time; picture 0 of the endless loop was taken then.
@@ -66,7 +66,7 @@ def pictures(clip: Clip, stretch: Stretch, switched_on: float, clock_error: floa
         index += 1
 
 
-async def play(clip: Clip, stretch: Stretch, switched_on: float, clock_error: float, cseq: int, send: Send) -> None:
+async def play(clip: LoopClip, stretch: ReplayRange, switched_on: float, clock_error: float, cseq: int, send: Send) -> None:
     """Send a stretch of the card; `send` waits where the receiver is slow."""
     first = True
     for index, taken in pictures(clip, stretch, switched_on, clock_error):

@@ -26,7 +26,7 @@ _CACHED_PASSES = 4
 Frame = npt.NDArray[np.uint8]
 
 
-class Clip:
+class LoopClip:
     """A loop of access units of one codec.
 
     `units` are lists of NAL units without start codes; the first must be a keyframe.
@@ -144,7 +144,7 @@ def split_annexb(data: bytes) -> list[bytes]:
 def encode(
     frames: Iterable[Frame], *, codec: str = "h264", fps: float = 12.5, gop: int = 25,
     bitrate: int | None = None, crf: int = 27,
-) -> Clip:  # fmt: skip
+) -> LoopClip:  # fmt: skip
     """Encode BGR pictures (H×W×3, uint8, all of one size) to a clip without B-frames."""
     context: VideoStream | None = None
     units: list[list[bytes]] = []
@@ -157,7 +157,7 @@ def encode(
         if context is None:
             raise ValueError("no pictures to encode")
         units += [split_annexb(bytes(p)) for p in context.encode(None)]
-    return Clip(codec, fps, units)
+    return LoopClip(codec, fps, units)
 
 
 def _encoder(

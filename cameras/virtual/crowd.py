@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from cameras.virtual.device import Device
 from cameras.virtual.discovery_answer import DiscoveryAnswer
-from cameras.virtual.makes import MAKES, Make
+from cameras.virtual.makes import MAKES, VirtualMake
 from cameras.virtual.onvif_service import OnvifService
 from cameras.virtual.rtsp_server import Mount, RtspServer
 
@@ -22,7 +22,7 @@ SIZES = {"main": (1280, 720), "sub": (640, 360)}
 
 
 def device_of(
-    number: int, make: Make, clip: Clip, host: str, login: tuple[str, str], ports: tuple[int, int] = (8899, 8554)
+    number: int, make: VirtualMake, clip: LoopClip, host: str, login: tuple[str, str], ports: tuple[int, int] = (8899, 8554)
 ) -> Device:
     """One camera of a make; `ports` are those of its services and of RTSP."""
     mounts = {p: Mount(f"/v{number}/{p}", {"healthy": clip}, phase=number * 0.37 % 9, login=login, host=host) for p in SIZES}
@@ -34,11 +34,11 @@ def device_of(
 
 def devices(
     count: int,
-    clip: Clip,
+    clip: LoopClip,
     first: str,
     login: tuple[str, str],
     ports: tuple[int, int] = (8899, 8554),
-    makes: Sequence[Make] = MAKES,
+    makes: Sequence[VirtualMake] = MAKES,
 ) -> list[Device]:
     """`count` cameras of the makes in turn, at addresses from `first` on."""
     start = ipaddress.ip_address(first)

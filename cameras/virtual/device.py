@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
-from cameras.virtual.guard import Guard
+from cameras.virtual.guard import AccessControl
 from cameras.virtual.rtsp_server import Mount
 
 # By family of the research on real makes; each was seen on a camera that somebody sold.
@@ -136,7 +136,7 @@ class Device:
     osd: dict[str, str] = field(default_factory=dict)  # text by token; 'time' shows the time
     ptz: Ptz = field(default_factory=Ptz)
     keyframe_requests: list[str] = field(default_factory=list)  # profiles for which one was asked
-    guard: Guard = field(init=False)
+    guard: AccessControl = field(init=False)
 
     def __post_init__(self) -> None:
         unknown = self.quirks - set(QUIRKS)
@@ -145,11 +145,11 @@ class Device:
             self.clock_shift = -56 * 365.25 * 86400
         if "odd_zone" in self.quirks:
             self.zone = "MoroccoStandardTime0"
-        self.guard = Guard(self.login, self.quirks)
+        self.guard = AccessControl(self.login, self.quirks)
         for mount in self.mounts.values():
             if mount.login is not None:
                 own = "rtsp_own_users" in self.quirks
-                mount.guard = Guard(self.login, self.quirks) if own else self.guard
+                mount.guard = AccessControl(self.login, self.quirks) if own else self.guard
         self.protocols = self.protocols or {
             "HTTP": (True, self.http_port or 80),
             "RTSP": (True, self.rtsp_port),

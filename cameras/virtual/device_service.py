@@ -31,7 +31,7 @@ PATHS = {
 }  # fmt: skip
 
 
-class Refuse(Exception):
+class OperationRefused(Exception):
     """The operation ends in a fault with this subcode."""
 
 
@@ -92,7 +92,7 @@ class DeviceService:
         d = self.device
         zone = operation.text("TimeZone/TZ") or d.zone
         if zone_offset(zone) is None or ("refuses_zone" in d.quirks and zone != d.zone):
-            raise Refuse("ter:InvalidTimeZone")
+            raise OperationRefused("ter:InvalidTimeZone")
         values = [operation.number(f"UTCDateTime/{p}") for p in _MOMENT]
         if operation.text("DateTimeType") == "Manual" and None not in values:
             year, month, day, hour, minute, second = (int(v or 0) for v in values)
@@ -161,7 +161,7 @@ class DeviceService:
         for node in operation.all("NetworkProtocols"):
             name = node.text("Name") or ""
             if name not in self.device.protocols:
-                raise Refuse("ter:ServiceNotSupported")
+                raise OperationRefused("ter:ServiceNotSupported")
             port = node.number("Port")
             self.device.protocols[name] = node.text("Enabled") == "true", int(port) if port else self.device.protocols[name][1]
         return "<t:SetNetworkProtocolsResponse/>"
@@ -209,27 +209,27 @@ class DeviceService:
             return "<t:CreateUsersResponse/>"
         for node in operation.all("User"):
             if "user_limit" in self.device.quirks:
-                raise Refuse("ter:TooManyUsers")
+                raise OperationRefused("ter:TooManyUsers")
             if (node.text("Username") or "") in self.device.guard.users:
-                raise Refuse("ter:UsernameClash")
+                raise OperationRefused("ter:UsernameClash")
             self._keep_user(node)
         return "<t:CreateUsersResponse/>"
 
     def _set_users(self, operation: Node) -> str:
         for node in operation.all("User"):
             if (node.text("Username") or "") not in self.device.guard.users:
-                raise Refuse("ter:UsernameMissing")
+                raise OperationRefused("ter:UsernameMissing")
             self._keep_user(node)
         return "<t:SetUserResponse/>"
 
     def _keep_user(self, node: Node) -> None:
         password = node.text("Password") or ""
         if set(password) & set('&<>"%:@/'):
-            raise Refuse("ter:PasswordTooWeak")  # firmware that breaks on such a character
+            raise OperationRefused("ter:PasswordTooWeak")  # firmware that breaks on such a character
         if "short_passwords" in self.device.quirks and (len(password) > 12 or not password.isalnum()):
-            raise Refuse("ter:PasswordTooLong")
+            raise OperationRefused("ter:PasswordTooLong")
         if "needs_sign" in self.device.quirks and password.isalnum():
-            raise Refuse("ter:PasswordTooWeak")
+            raise OperationRefused("ter:PasswordTooWeak")
         if "cuts_passwords" in self.device.quirks:
             password = password[:12]
         self.device.guard.users[node.text("Username") or ""] = password, node.text("UserLevel") or "User"
@@ -237,7 +237,7 @@ class DeviceService:
     def _delete_users(self, operation: Node) -> str:
         for node in operation.all("Username"):
             if self.device.guard.users.pop(node.text() or "", None) is None:
-                raise Refuse("ter:UsernameMissing")
+                raise OperationRefused("ter:UsernameMissing")
         return "<t:DeleteUsersResponse/>"
 
 

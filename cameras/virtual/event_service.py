@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from cameras.onvif.soap import Node
 from cameras.virtual.device import Device
-from cameras.virtual.device_service import Refuse
+from cameras.virtual.device_service import OperationRefused
 
 TOPICS = {
     "motion": ("tns1:VideoSource/MotionAlarm", "State"),
@@ -61,7 +61,7 @@ class EventService:
     def create(self, operation: Node) -> str:
         self._forget_old()
         if len(self.subscriptions) >= (1 if "one_slot" in self.device.quirks else SLOTS):
-            raise Refuse("ter:MaxPullPoints")
+            raise OperationRefused("ter:MaxPullPoints")
         number = next(self._numbers)
         life = _seconds(operation.text("InitialTerminationTime")) or LIFE_SECONDS
         self.subscriptions[number] = Subscription(number, time.monotonic() + life)
@@ -103,7 +103,7 @@ class EventService:
     def _known(self, number: int) -> Subscription:
         self._forget_old()
         if number not in self.subscriptions:
-            raise Refuse("ter:InvalidArgVal")
+            raise OperationRefused("ter:InvalidArgVal")
         return self.subscriptions[number]
 
     def _forget_old(self) -> None:

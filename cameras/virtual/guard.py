@@ -22,7 +22,7 @@ BARRED_SECONDS = 1800.0
 NONCE_USES = 3
 
 
-class Guard:
+class AccessControl:
     """Accounts of one camera: password and level (Administrator, Operator, User) by name; empty: nobody is asked."""
 
     def __init__(self, login: tuple[str, str] | None, quirks: frozenset[str] = frozenset()):

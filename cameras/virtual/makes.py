@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Make:
+class VirtualMake:
     manufacturer: str
     model: str
     firmware: str
@@ -15,8 +15,10 @@ class Make:
     card: bool = True
 
 
-def _make(manufacturer: str, model: str, *quirks: str, firmware: str = "1.0", dome: bool = False, card: bool = True) -> Make:
-    return Make(manufacturer, model, firmware, frozenset(quirks), dome, card)
+def _make(
+    manufacturer: str, model: str, *quirks: str, firmware: str = "1.0", dome: bool = False, card: bool = True
+) -> VirtualMake:
+    return VirtualMake(manufacturer, model, firmware, frozenset(quirks), dome, card)
 
 
 MAKES = (

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 from cameras.onvif.namespaces import MEDIA2
 from cameras.onvif.soap import Node
 from cameras.virtual.device import Device, Encoder
-from cameras.virtual.device_service import Operations, Refuse, offered
+from cameras.virtual.device_service import OperationRefused, Operations, offered
 
 RATES = (256, 512, 1024, 2048, 4096)  # kilobits a second, where the camera rounds
 GOPS = (25, 50, 100)
@@ -85,7 +85,7 @@ class MediaService:
 
     def _profiles2(self, operation: Node) -> str:
         if operation.get("Type") is not None and "media2_without_types" in self.device.quirks:
-            raise Refuse("ter:InvalidArgVal")
+            raise OperationRefused("ter:InvalidArgVal")
         inner = (self._profile2(t, operation.get("Type") is not None) for t in self.device.mounts)
         return f"<t:GetProfilesResponse>{''.join(inner)}</t:GetProfilesResponse>"
 
@@ -141,7 +141,7 @@ class MediaService:
         token = (node.attribute("token") or "").removeprefix("ve-") if node else ""
         known = self.device.encoders.get(token)
         if node is None or known is None:
-            raise Refuse("ter:NoConfig")
+            raise OperationRefused("ter:NoConfig")
         number = {p: int(n) for p in _NUMBERS if (n := node.number(p)) is not None}
         gop = node.attribute("GovLength")
         wanted = Encoder(
@@ -151,7 +151,7 @@ class MediaService:
             int(gop) if gop and gop.isdigit() else number.get("H264/GovLength", known.gop),
         )  # fmt: skip
         if (wanted.width, wanted.height) not in self.device.sizes.values():
-            raise Refuse("ter:ConfigModify")
+            raise OperationRefused("ter:ConfigModify")
         if "rounds" in self.device.quirks:
             wanted.bitrate = min(RATES, key=lambda r: abs(r - wanted.bitrate))
             wanted.gop = min(GOPS, key=lambda g: abs(g - wanted.gop))
@@ -165,7 +165,7 @@ class MediaService:
         def answer(asked: Node) -> str:
             token = asked.text("ProfileToken") or next(iter(self.device.mounts))
             if token not in self.device.mounts:
-                raise Refuse("ter:NoProfile")
+                raise OperationRefused("ter:NoProfile")
             uri = escape(address(token))
             if new:
                 return f"<t:{operation}Response><t:Uri>{uri}</t:Uri></t:{operation}Response>"
@@ -206,7 +206,7 @@ class MediaService:
 
     def _create_mask(self, operation: Node) -> str:
         if "no_masks" in self.device.quirks:
-            raise Refuse("ter:ActionNotSupported")
+            raise OperationRefused("ter:ActionNotSupported")
         points = [(float(p.attribute("x") or 0), float(p.attribute("y") or 0)) for p in operation.all("Mask/Polygon/Point")]
         if "rounds" in self.device.quirks:  # to the rectangle around it, as cheap encoders do
             xs, ys = [x for x, _ in points], [y for _, y in points]
@@ -217,7 +217,7 @@ class MediaService:
 
     def _delete_mask(self, operation: Node) -> str:
         if self.device.masks.pop(operation.text("Token") or "", None) is None:
-            raise Refuse("ter:NoConfig")
+            raise OperationRefused("ter:NoConfig")
         return "<t:DeleteMaskResponse/>"
 
     def _osds(self, _: Node) -> str:
@@ -237,7 +237,7 @@ class MediaService:
     def _set_osd(self, operation: Node) -> str:
         node = operation.get("OSD")
         if node is None:
-            raise Refuse("ter:InvalidArgVal")
+            raise OperationRefused("ter:InvalidArgVal")
         kind = node.text("TextString/Type")
         token = "time" if kind == "DateAndTime" else node.attribute("token") or "name"
         self.device.osd[token] = node.text("TextString/PlainText") or ""

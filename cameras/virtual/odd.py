@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from cameras.virtual.clip import CLOCK_RATE, Clip
+from cameras.virtual.clip import CLOCK_RATE, LoopClip
 from cameras.virtual.rtsp_server import Mount, Player
 
 _RTP = struct.Struct(">cBHBBHII")  # interleaved header; flags, marker and payload type, sequence, timestamp, SSRC
@@ -68,7 +68,7 @@ class OddPlayer(Player):
         if now >= self._report_due:
             self._report(mount, clip, now)
 
-    def _frames(self, clip: Clip, oddity: str) -> Iterator[bytes]:
+    def _frames(self, clip: LoopClip, oddity: str) -> Iterator[bytes]:
         ts = self._odd_timestamp(clip, oddity)
         for i, packet in enumerate(clip.packet_slices(self._next, self._seq_shift, self._ts_shift)):
             head = list(_RTP.unpack_from(packet))
@@ -87,7 +87,7 @@ class OddPlayer(Player):
         first = _RTP.pack(b"$", 0, 12 + len(payload), head[3], head[4], head[5] & 0xFFFF, head[6] & 0xFFFFFFFF, head[7])
         return first + payload
 
-    def _odd_timestamp(self, clip: Clip, oddity: str) -> int:
+    def _odd_timestamp(self, clip: LoopClip, oddity: str) -> int:
         picture = self._next - self._first
         ts = clip.timestamp(self._next) + self._ts_shift
         steps = max(0, int((picture / clip.fps - _FIRST_STEP_S) // _STEP_EVERY_S) + 1)
@@ -99,7 +99,7 @@ class OddPlayer(Player):
             return ts + 3600 * CLOCK_RATE
         return picture * 1200 if oddity == "clock_rate_30000" else ts
 
-    def _report(self, mount: Mount, clip: Clip, now: float) -> None:
+    def _report(self, mount: Mount, clip: LoopClip, now: float) -> None:
         if self._oddity == "lying_reports":
             self._ts_shift += CLOCK_RATE // 3  # of the report alone: it is taken back below
             super()._report(mount, clip, now)

@@ -18,7 +18,7 @@ from cameras.onvif.namespaces import DEVICE, EVENTS, MEDIA, MEDIA2, SCHEMA
 from cameras.onvif.soap import Node, parse
 from cameras.virtual.card import CardService
 from cameras.virtual.device import Device
-from cameras.virtual.device_service import DeviceService, Refuse
+from cameras.virtual.device_service import DeviceService, OperationRefused
 from cameras.virtual.dialects import spoken
 from cameras.virtual.event_service import TOPICS, EventService
 from cameras.virtual.media_service import MediaService
@@ -134,7 +134,7 @@ class OnvifService:
             return self._reply(self.clock.time(), DEVICE)
         try:
             return await self._operate(request, operation)
-        except Refuse as e:
+        except OperationRefused as e:
             return self._fault(str(e), 400 if "Invalid" in str(e) else 500)
 
     async def _operate(self, request: web.BaseRequest, operation: Node) -> web.Response:
@@ -144,12 +144,12 @@ class OnvifService:
         service = request.path.rpartition("/")[2]
         if service == "event_service" or "Pull" in name:
             if "claims_events" in quirks:
-                raise Refuse("ter:ActionNotSupported")
+                raise OperationRefused("ter:ActionNotSupported")
             return self._reply(await self._event(request, operation), EVENTS)
         operations = self._operations | self._media[MEDIA2 if service.startswith("media2") else MEDIA]
         namespace, handler = operations.get(name, ("", None))
         if handler is None:
-            raise Refuse("ter:ActionNotSupported")
+            raise OperationRefused("ter:ActionNotSupported")
         return self._reply(handler(operation), namespace)
 
     async def _event(self, request: web.BaseRequest, operation: Node) -> str:
@@ -166,7 +166,7 @@ class OnvifService:
                 return self.events.renew(operation, sub)
             case "Unsubscribe":
                 return self.events.unsubscribe(operation, sub)
-        raise Refuse("ter:ActionNotSupported")
+        raise OperationRefused("ter:ActionNotSupported")
 
     def _authorised(self, request: web.BaseRequest, raw: bytes) -> bool:
         guard = self.device.guard

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 from cameras.onvif.namespaces import PTZ
 from cameras.onvif.soap import Node
 from cameras.virtual.device import Device
-from cameras.virtual.device_service import Operations, Refuse
+from cameras.virtual.device_service import OperationRefused, Operations
 
 DEGREES_A_SECOND = 90.0
 ZOOM_A_SECOND = 5.0
@@ -73,7 +73,7 @@ class PtzService:
         turn, zoom = operation.get("Velocity/PanTilt"), operation.get("Velocity/Zoom")
         speed = (_number(turn, "x"), _number(turn, "y"), _number(zoom, "x"))
         if any(abs(v) > 1 for v in speed):
-            raise Refuse("ter:InvalidVelocity")
+            raise OperationRefused("ter:InvalidVelocity")
         p, now = self.device.ptz, time.monotonic()
         p.speed, p.moved_at, p.stops_at = speed, now, now + 60.0
         return "<t:ContinuousMoveResponse/>"
@@ -97,13 +97,13 @@ class PtzService:
 
     def _remove_preset(self, operation: Node) -> str:
         if self.device.ptz.presets.pop(operation.text("PresetToken") or "", None) is None:
-            raise Refuse("ter:NoToken")
+            raise OperationRefused("ter:NoToken")
         return "<t:RemovePresetResponse/>"
 
     def _goto_preset(self, operation: Node) -> str:
         preset = self.device.ptz.presets.get(operation.text("PresetToken") or "")
         if preset is None:
-            raise Refuse("ter:NoToken")
+            raise OperationRefused("ter:NoToken")
         self._to(preset[1:])
         return "<t:GotoPresetResponse/>"
 

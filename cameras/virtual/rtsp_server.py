@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from cameras.virtual import card
-from cameras.virtual.clip import CLOCK_RATE, Clip
-from cameras.virtual.guard import Guard
+from cameras.virtual.clip import CLOCK_RATE, LoopClip
+from cameras.virtual.guard import AccessControl
 from core.tasks import spawn
 
 log = logging.getLogger(__name__)
@@ -37,14 +37,14 @@ class Mount:
     """One stream of a virtual camera: its healthy clip, faulty variants of it, and what is wrong now."""
 
     path: str
-    clips: dict[str, Clip]  # 'healthy' and, where prepared, the variants
+    clips: dict[str, LoopClip]  # 'healthy' and, where prepared, the variants
     phase: float = 0.0  # seconds into the loop at the server's start
     login: tuple[str, str] | None = None
     basic: bool = False
     host: str = ""  # the camera's own address, where many share a server
     faults: set[str] = field(default_factory=set)
     loss: float = 0.05  # share of packets lost under 'packet_loss'
-    guard: Guard | None = None  # of the camera, shared by its streams and services
+    guard: AccessControl | None = None  # of the camera, shared by its streams and services
     clock_error: float = 3600.0  # seconds under 'clock_wrong'
     sent_pictures: int = 0
 
@@ -53,7 +53,7 @@ class Mount:
         """Camera's clock minus the true time, seconds."""
         return self.clock_error if "clock_wrong" in self.faults else 0.0
 
-    def clip(self) -> Clip:
+    def clip(self) -> LoopClip:
         wanted = next((f for f in sorted(self.faults) if f in self.clips), "healthy")
         return self.clips[wanted]
 
@@ -66,7 +66,7 @@ class Player(asyncio.Protocol):
         self._buffer = bytearray()
         self._nonce = secrets.token_hex(16)
         self._mount: Mount | None = None
-        self._clip: Clip | None = None
+        self._clip: LoopClip | None = None
         self._next = 0  # index of the next picture of the clip, counted through all passes
         self._seq_shift = self._ts_shift = 0
         self._report_due = 0.0
@@ -170,7 +170,7 @@ class Player(asyncio.Protocol):
         return describe(mount.clip()).encode()
 
     def _replay(self, cseq: str, headers: dict[str, str], mount: Mount, session: dict[str, str]) -> None:
-        stretch = card.Stretch.parse(headers)
+        stretch = card.ReplayRange.parse(headers)
         if stretch is None or "no_card" in mount.faults:
             self._reply(cseq, "457 Invalid Range")
             return
@@ -191,7 +191,7 @@ class Player(asyncio.Protocol):
         if "wrong_password" in mount.faults:
             return False
         if mount.guard is None:
-            mount.guard = Guard(mount.login)
+            mount.guard = AccessControl(mount.login)
         if not given:
             return False
         return mount.guard.basic(given) if mount.basic else mount.guard.digest(given, method, self._nonce)
@@ -286,7 +286,7 @@ class Player(asyncio.Protocol):
             return True
         return bool(mount.faults & {"stalled", "silent"})
 
-    def _change_clip(self, mount: Mount, old: Clip) -> Clip:
+    def _change_clip(self, mount: Mount, old: LoopClip) -> LoopClip:
         """Go over to a variant at its first keyframe, sequence numbers and timestamps running on."""
         new = mount.clip()
         seq = old.sequence(self._next) + self._seq_shift
@@ -299,7 +299,7 @@ class Player(asyncio.Protocol):
         self._clip = new
         return new
 
-    def _report(self, mount: Mount, clip: Clip, now: float) -> None:
+    def _report(self, mount: Mount, clip: LoopClip, now: float) -> None:
         self._report_due = now + SENDER_REPORT_SECONDS
         wall = time.time() + mount.clock_offset
         wall -= now - (self._base + self._next / clip.fps)
@@ -384,7 +384,7 @@ class RtspServer:
             await asyncio.sleep(due - time.monotonic())
 
 
-def describe(clip: Clip) -> str:
+def describe(clip: LoopClip) -> str:
     """SDP of a clip; parameter sets as in RFC 6184 section 8.1 and RFC 7798 section 7.1."""
     sets = [base64.b64encode(n).decode() for n in clip.parameter_sets]
     if clip.codec == "h264":

@@ -13,7 +13,7 @@ import numpy as np
 from aiohttp import web
 
 from cameras.virtual import scene
-from cameras.virtual.clip import Clip, Frame, encode, read_frames
+from cameras.virtual.clip import Frame, LoopClip, encode, read_frames
 from cameras.virtual.device import Device
 from cameras.virtual.discovery_answer import DiscoveryAnswer
 from cameras.virtual.onvif_service import OnvifService
@@ -31,7 +31,7 @@ VARIANT_OF: dict[str, Callable[[Frame], Frame]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class CameraPlan:
     """What one virtual camera shows."""
 
     name: str
@@ -43,11 +43,11 @@ class Plan:
     dome: bool = False
 
 
-def build_clips(plan: Plan) -> dict[str, dict[str, Clip]]:
+def build_clips(plan: CameraPlan) -> dict[str, dict[str, LoopClip]]:
     """Clips by profile ('main', 'sub') and variant."""
     pictures = _pictures(plan)
     small = [np.asarray(cv2.resize(p, SUB, interpolation=cv2.INTER_AREA), np.uint8) for p in pictures]
-    result: dict[str, dict[str, Clip]] = {}
+    result: dict[str, dict[str, LoopClip]] = {}
     for profile, frames, codec in (("main", pictures, plan.codec), ("sub", small, "h264")):
         result[profile] = {"healthy": _encode(frames, codec)}
         for variant in plan.variants:
@@ -60,20 +60,22 @@ def build_clips(plan: Plan) -> dict[str, dict[str, Clip]]:
     return result
 
 
-def _pictures(plan: Plan) -> list[Frame]:
+def _pictures(plan: CameraPlan) -> list[Frame]:
     if plan.footage:
         return read_frames(str(plan.footage), MAIN, FPS, LOOP_SECONDS)
     return list(scene.Street(plan.seed, MAIN).frames(int(FPS * LOOP_SECONDS)))
 
 
-def _encode(frames: list[Frame], codec: str) -> Clip:
+def _encode(frames: list[Frame], codec: str) -> LoopClip:
     return encode(frames, codec=codec, fps=FPS, gop=GOP)
 
 
 class VirtualTown:
     """Runs devices until stopped."""
 
-    def __init__(self, plans: Sequence[Plan], login: tuple[str, str] | None, http_port: int = 8899, rtsp_port: int = 8554):
+    def __init__(
+        self, plans: Sequence[CameraPlan], login: tuple[str, str] | None, http_port: int = 8899, rtsp_port: int = 8554
+    ):
         self._plans = plans
         self._login = login
         self._ports = http_port, rtsp_port
@@ -91,7 +93,7 @@ class VirtualTown:
             await self._start_camera(plan, made, number)
         self._discovery = await DiscoveryAnswer.start(self.devices)
 
-    async def _start_camera(self, plan: Plan, clips: dict[str, dict[str, Clip]], number: int) -> None:
+    async def _start_camera(self, plan: CameraPlan, clips: dict[str, dict[str, LoopClip]], number: int) -> None:
         mounts = {p: Mount(f"/{p}", clips[p], phase=number * 1.7, login=self._login) for p in clips}
         device = Device(
             plan.name,

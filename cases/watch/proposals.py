@@ -38,7 +38,7 @@ BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class SubjectExample:
     """How a subject looks: a pack's vector as 256 signed bytes, and the least cosine to it."""
 
     vector: bytes
@@ -69,7 +69,7 @@ async def open_case(
 
 async def propose(
     session: AsyncSession, at: datetime, actor: str, *, case: int, title: str, cls: str, upper: str | None, lower: str | None,
-    villages: list[str] | None, reason: str, expires_at: datetime, example: Example | None = None, scope: Villages = None,
+    villages: list[str] | None, reason: str, expires_at: datetime, example: SubjectExample | None = None, scope: Villages = None,
 ) -> WatchSubject:  # fmt: skip
     """Propose a subject; it matches nothing until a second person approves it. `example`: how it looks, beside the words.
     `scope`: the villages that the actor sees, None: all.
@@ -291,7 +291,7 @@ class Matcher:
         return self._list
 
     def _matches(
-        self, watched: WatchList, seen: Sequence[Sighting], places: dict[int, camera_numbers.Place], packs: dict[int, str]
+        self, watched: WatchList, seen: Sequence[Sighting], places: dict[int, camera_numbers.CameraPlace], packs: dict[int, str]
     ) -> list[tuple[WatchSubject, Sighting]]:
         return [
             (subject, s)
@@ -304,7 +304,13 @@ class Matcher:
         return self._days.vectors([s]).get(s.id)
 
     async def _raise(
-        self, now: datetime, subject: WatchSubject, sighting: Sighting, place: camera_numbers.Place, *, direct: bool = True
+        self,
+        now: datetime,
+        subject: WatchSubject,
+        sighting: Sighting,
+        place: camera_numbers.CameraPlace,
+        *,
+        direct: bool = True,
     ) -> bool:
         at_us = sighting.best_ms * 1000
         async with self._database.reading() as session:

@@ -67,7 +67,7 @@ class SignIn(Base):
     purpose: Mapped[str] = mapped_column(String(400), default="", comment="Purpose or case number of this session")
 
 
-class Ended(StrEnum):
+class SessionEnd(StrEnum):
     """Why a session is none any more."""
 
     IDLE = "idle"
@@ -259,21 +259,21 @@ class Accounts:
             sign_in.token_hash[:16], user.must_change,
         )  # fmt: skip
 
-    def _ended(self, sign_in: SignIn, role: Role, now: datetime) -> Ended | None:
+    def _ended(self, sign_in: SignIn, role: Role, now: datetime) -> SessionEnd | None:
         if now - sign_in.created_at > self._longest:
-            return Ended.TOO_OLD
+            return SessionEnd.TOO_OLD
         # A patrol officer's telephone waits in his pocket for alerts, and shows nothing else: only consoles become idle.
         idle = role is not Role.PATROL_OFFICER and now - sign_in.seen_at > self._idle
-        return Ended.IDLE if idle else None
+        return SessionEnd.IDLE if idle else None
 
-    async def why_ended(self, token: str) -> Ended:
+    async def why_ended(self, token: str) -> SessionEnd:
         """Why `resolve` gives nobody for it."""
         async with self._database.reading() as session:
             sign_in = await session.get(SignIn, fingerprint(token))
             user = await session.get(User, sign_in.user_id) if sign_in else None
         if sign_in is None or user is None or user.disabled:
-            return Ended.REVOKED
-        return self._ended(sign_in, Role(user.role), self._clock.now()) or Ended.REVOKED
+            return SessionEnd.REVOKED
+        return self._ended(sign_in, Role(user.role), self._clock.now()) or SessionEnd.REVOKED
 
     async def open_sessions(self) -> set[str]:
         """What is stored of the tokens (`fingerprint`) that `resolve` gives somebody for."""

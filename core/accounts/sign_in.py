@@ -54,7 +54,7 @@ class SignInSource(Base):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedSession:
     """A session's token, and the token by which the device is known from now on."""
 
     token: str
@@ -79,7 +79,7 @@ class SignIns:
         async with self._database.reading() as session:
             return set(await session.scalars(select(SignInSource.source).where(SignInSource.known)))
 
-    async def open(self, name: str, password: str, source: str = "", device: str = "") -> Opened:
+    async def open(self, name: str, password: str, source: str = "", device: str = "") -> OpenedSession:
         """Check the password and open a session.
 
         Raises ForbiddenError, with the same words whether the name or the password is wrong, and TooManyError where this
@@ -105,7 +105,7 @@ class SignIns:
                 )
             session.add(SignIn(token_hash=fingerprint(token), user_id=user.id, created_at=now, seen_at=now, purpose=""))
             await audit_trail.record(session, now, name, "session.open", name, by_session=fingerprint(token)[:16])
-        return Opened(token, device)
+        return OpenedSession(token, device)
 
     async def change_password(self, identity: Identity, old: str, new: str, source: str = "", device: str = "") -> None:
         """One's own; the present password is guessed no faster here than at the sign-in. Raises as `open`, and UsageError."""

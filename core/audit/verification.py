@@ -146,7 +146,7 @@ async def _misfit(session: AsyncSession, seal: Seal) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ChainState:
     """How far the chain is verified. `unkeyed` rows are of before there was a key, `foreign` ones of a key that is gone."""
 
     last: int = 0
@@ -162,7 +162,7 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class VerificationResult:
     """`problem`: a sentence, empty where all fits. `complete`: every row there is was looked at."""
 
     problem: str
@@ -176,7 +176,7 @@ class Verdict:
     sealed_at: str | None
 
 
-def follow(state: State, rows: Sequence[Any], key: bytes) -> State:
+def follow(state: ChainState, rows: Sequence[Any], key: bytes) -> ChainState:
     """The state after these rows, which come next; ends at the first that does not fit. Blocking."""
     ours = audit_key.key_id(key)
     for row in rows:
@@ -192,7 +192,7 @@ def follow(state: State, rows: Sequence[Any], key: bytes) -> State:
     return state
 
 
-def _wrong(state: State, row: Any, ours: str, fits: bool) -> str:
+def _wrong(state: ChainState, row: Any, ours: str, fits: bool) -> str:
     """What is wrong with the next row, as the end of a sentence; `fits`: its hash is the one under our key."""
     if row.previous != state.hash:
         return "does not follow the row before it: rows between them were changed or taken away"
@@ -205,7 +205,7 @@ def _wrong(state: State, row: Any, ours: str, fits: bool) -> str:
     return "was changed" if not row.key_id and row.hash != audit_trail.plain_digest(row) else ""
 
 
-def _unvouched(state: State, row: Any) -> str:
+def _unvouched(state: ChainState, row: Any) -> str:
     """Rows before the first one of our key are believed only as far as that one tells them: how many of which key (the name
     of a row's key is not under its hash), and the last one's hash."""
     if state.keyed or not state.rows:
@@ -229,10 +229,10 @@ class Verifier:
     def __init__(self, database: Database, data_dir: Path):
         self._database = database
         self._data_dir = data_dir
-        self._state = State()
-        self._work: asyncio.Task[Verdict] | None = None
+        self._state = ChainState()
+        self._work: asyncio.Task[VerificationResult] | None = None
 
-    async def verdict(self, wait_s: float | None = WAIT_S) -> Verdict:
+    async def verdict(self, wait_s: float | None = WAIT_S) -> VerificationResult:
         """What is known now; a long trail goes on being verified after `wait_s` (None: to the end).
 
         Raises StorageError where there is no key.
@@ -242,14 +242,14 @@ class Verifier:
         await asyncio.wait({self._work}, timeout=wait_s)
         return self._work.result() if self._work.done() else await self._judged(complete=False)
 
-    async def from_start(self) -> Verdict:
+    async def from_start(self) -> VerificationResult:
         """Verify every row again: what was right once may have been changed since."""
         if self._work is not None and not self._work.done():
             await asyncio.wait({self._work})
-        self._state = State()
+        self._state = ChainState()
         return await self.verdict(None)
 
-    async def _follow(self) -> Verdict:
+    async def _follow(self) -> VerificationResult:
         key = self._key()
         while self._state.broken_at is None:
             async with self._database.reading() as session:
@@ -263,7 +263,7 @@ class Verifier:
             await asyncio.sleep(0)
         return await self._judged(complete=True)
 
-    async def _passed_over(self, state: State, key: bytes) -> State:
+    async def _passed_over(self, state: ChainState, key: bytes) -> ChainState:
         """Behind the row in which a person sealed the trail anew knowing of this very break; else the state as it is."""
         query = select(*_COLUMNS).where(AuditRow.action == SEALED_ANEW, AuditRow.id > state.broken_at).order_by(AuditRow.id)
         async with self._database.reading() as session:
@@ -277,7 +277,7 @@ class Verifier:
                 )  # fmt: skip
         return state
 
-    async def _judged(self, *, complete: bool) -> Verdict:
+    async def _judged(self, *, complete: bool) -> VerificationResult:
         state, sealed_at, problem = self._state, None, self._state.problem
         try:
             seal = await asyncio.to_thread(read_seal, self._data_dir, self._key())
@@ -294,7 +294,7 @@ class Verifier:
             problem = problem or await _unguarded(session)
             if complete and not problem and (still := await self._changed(session)):
                 problem = still
-        return Verdict(
+        return VerificationResult(
             problem, state.broken_at, state.rows, state.last, complete and state.broken_at is None, state.unkeyed,
             state.foreign, state.doubted, sealed_at,
         )  # fmt: skip

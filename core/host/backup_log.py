@@ -16,7 +16,7 @@ KEPT = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class BackupRun:
     """One run. `at` is its end, UTC; `verified`: how it was checked (restored, read); `error`: one sentence, empty if good."""
 
     at: datetime
@@ -31,16 +31,16 @@ class Run:
         return not self.error
 
 
-def read(data_dir: Path) -> list[Run]:
+def read(data_dir: Path) -> list[BackupRun]:
     """Runs, newest last; none where the file is missing or unreadable."""
     try:
         rows = json.loads((data_dir / FILE).read_text(encoding="utf-8"))
-        return [Run(**{**r, "at": datetime.fromisoformat(r["at"])}) for r in rows]
+        return [BackupRun(**{**r, "at": datetime.fromisoformat(r["at"])}) for r in rows]
     except (OSError, ValueError, TypeError, KeyError):
         return []
 
 
-def add(data_dir: Path, run: Run) -> None:
+def add(data_dir: Path, run: BackupRun) -> None:
     """Write a run down, whole or not at all; the oldest go, the last good one stays."""
     runs = [*read(data_dir), run]
     good = [r for r in runs if r.good][-1:]
@@ -54,5 +54,5 @@ def add(data_dir: Path, run: Run) -> None:
     new.replace(data_dir / FILE)
 
 
-def last_good(data_dir: Path) -> Run | None:
+def last_good(data_dir: Path) -> BackupRun | None:
     return next((r for r in reversed(read(data_dir)) if r.good), None)

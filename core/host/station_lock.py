@@ -30,7 +30,7 @@ WRITING_SECONDS = 0.5  # who has just taken the lock has said by then who it is
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class LockHolder:
     """Who holds the lock."""
 
     command: str
@@ -40,7 +40,7 @@ class Holder:
     since: str  # ISO 8601, UTC
 
     @classmethod
-    def this_process(cls, command: str) -> Holder:
+    def this_process(cls, command: str) -> LockHolder:
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         return cls(command, os.getpid(), system_user.name(), socket.gethostname(), now)
 
@@ -97,7 +97,7 @@ def acquire(folder: Path, command: str, remedy: str = "") -> StationLock:
         if not _take(descriptor):
             raise StationBusyError(_refusal(folder, _read(descriptor), remedy))
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(asdict(Holder.this_process(command))).encode() + b"\n", 0)
+        os.pwrite(descriptor, json.dumps(asdict(LockHolder.this_process(command))).encode() + b"\n", 0)
     except OSError as e:
         os.close(descriptor)
         raise StorageError(f"{folder / LOCK_FILE}: cannot be written ({e.strerror}); check the disk") from e
@@ -107,7 +107,7 @@ def acquire(folder: Path, command: str, remedy: str = "") -> StationLock:
     return StationLock(folder, descriptor)
 
 
-def holder(folder: Path) -> Holder | None:
+def holder(folder: Path) -> LockHolder | None:
     """Who holds the folder now; None: nobody. Takes no lock itself. Blocking."""
     try:
         descriptor = os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
@@ -164,20 +164,20 @@ def _take(descriptor: int) -> bool:
     return True
 
 
-def _read(descriptor: int) -> Holder:
+def _read(descriptor: int) -> LockHolder:
     """What the holder says of itself; it may be about to write it."""
     started = time.monotonic()
     while True:
         with contextlib.suppress(ValueError, TypeError):
-            found = Holder(**json.loads(os.pread(descriptor, 4096, 0)))
+            found = LockHolder(**json.loads(os.pread(descriptor, 4096, 0)))
             if not found.is_gone or time.monotonic() - started > WRITING_SECONDS:
                 return found  # one that is gone may be what the last one left
         if time.monotonic() - started > WRITING_SECONDS:
-            return Holder("(unknown command)", 0, "unknown", socket.gethostname(), "an unknown time")
+            return LockHolder("(unknown command)", 0, "unknown", socket.gethostname(), "an unknown time")
         time.sleep(0.02)
 
 
-def _refusal(folder: Path, current: Holder, remedy: str) -> str:
+def _refusal(folder: Path, current: LockHolder, remedy: str) -> str:
     if current.is_gone:
         who = ", ".join(map(str, _users_of(folder / LOCK_FILE))) or "processes of another user"
         return f"the data folder {folder} is still in use by what {current} left behind ({who}); end these processes first"

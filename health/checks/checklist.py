@@ -33,7 +33,7 @@ PICTURE = frozenset(name for name, family in FAMILIES.items() if family.kind == 
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ChecklistItem:
     """One line of the list. `detail` holds a word of ours (a cause) or a figure, never a sentence to be shown as it is."""
 
     name: str
@@ -41,7 +41,7 @@ class Item:
     detail: str = ""
 
 
-async def of(session: AsyncSession, cameras: Sequence[Camera], now: datetime) -> dict[str, list[Item]]:
+async def of(session: AsyncSession, cameras: Sequence[Camera], now: datetime) -> dict[str, list[ChecklistItem]]:
     """The list of each camera, by id."""
     statuses = {s.stream: s for s in await session.scalars(select(StreamStatus))}
     kinds: dict[str, set[str]] = {}
@@ -75,7 +75,7 @@ async def _looked_at(session: AsyncSession, cameras: Sequence[str]) -> set[str]:
 def _list(
     camera: Camera, statuses: dict[str, StreamStatus], kinds: set[str], faults: list[str], looked: bool, now: datetime,
     wanting: frozenset[str],
-) -> list[Item]:  # fmt: skip
+) -> list[ChecklistItem]:  # fmt: skip
     return [
         _reachable(camera, now),
         _credential(camera, wanting),
@@ -83,70 +83,74 @@ def _list(
         _streams(camera, statuses, now),
         _picture(faults, looked),
         _clock(camera),
-        Item("configuration", FAILED if "drift" in kinds else OK if camera.device else TODO),
-        Item("acceptance", OK if camera.accepted_at else TODO),
+        ChecklistItem("configuration", FAILED if "drift" in kinds else OK if camera.device else TODO),
+        ChecklistItem("acceptance", OK if camera.accepted_at else TODO),
     ]
 
 
-def _reachable(camera: Camera, now: datetime) -> Item:
+def _reachable(camera: Camera, now: datetime) -> ChecklistItem:
     if camera.address is None:
         by_hand = any(s.url for s in camera.streams)
-        return Item("reachable", OK if by_hand else TODO, "" if by_hand else "no_address")
+        return ChecklistItem("reachable", OK if by_hand else TODO, "" if by_hand else "no_address")
     if camera.refused_at is not None and now - camera.refused_at < SILENT:
-        return Item("reachable", OK)  # it answered, with a no to the credential
+        return ChecklistItem("reachable", OK)  # it answered, with a no to the credential
     if camera.seen_at is None and camera.refused_at is not None:
-        return Item("reachable", TODO, "not_asked")  # nobody asks it before a person acts
+        return ChecklistItem("reachable", TODO, "not_asked")  # nobody asks it before a person acts
     if camera.seen_at is None:
-        return Item("reachable", FAILED if camera.problem else TODO, camera.problem or "not_asked")
-    return Item("reachable", OK) if now - camera.seen_at < SILENT else Item("reachable", FAILED, camera.problem or "silent")
+        return ChecklistItem("reachable", FAILED if camera.problem else TODO, camera.problem or "not_asked")
+    return (
+        ChecklistItem("reachable", OK)
+        if now - camera.seen_at < SILENT
+        else ChecklistItem("reachable", FAILED, camera.problem or "silent")
+    )
 
 
-def _credential(camera: Camera, wanting: frozenset[str]) -> Item:
+def _credential(camera: Camera, wanting: frozenset[str]) -> ChecklistItem:
     """An account of our own that a camera takes not may be what nobody can mend: `own_account: false` in its file says so."""
     if camera.refused_at is not None:
-        return Item("credential", FAILED, "refused")
+        return ChecklistItem("credential", FAILED, "refused")
     if camera.account_state == AccountState.FAILED and own_account.is_wanted(camera, wanting):
-        return Item("credential", FAILED, f"no_own_account: {camera.account_problem or ''}")
+        return ChecklistItem("credential", FAILED, f"no_own_account: {camera.account_problem or ''}")
     if camera.device and own_account.waits(camera, wanting):
-        return Item("credential", TODO, "own_account")
-    return Item("credential", OK if camera.device or camera.address is None else TODO)
+        return ChecklistItem("credential", TODO, "own_account")
+    return ChecklistItem("credential", OK if camera.device or camera.address is None else TODO)
 
 
-def _identity(camera: Camera, kinds: set[str]) -> Item:
+def _identity(camera: Camera, kinds: set[str]) -> ChecklistItem:
     if odd := kinds & {"identity_changed", "clone"}:
-        return Item("identity", FAILED, sorted(odd)[0])
+        return ChecklistItem("identity", FAILED, sorted(odd)[0])
     if camera.device is None:
-        return Item("identity", TODO if camera.address else OK)
+        return ChecklistItem("identity", TODO if camera.address else OK)
     wanted = str(camera.profile.get("expected_make") or "").lower().split()
     told = f"{camera.device.get('manufacturer', '')} {camera.device.get('model', '')}".lower()
-    return Item("identity", OK) if all(w in told for w in wanted) else Item("identity", FAILED, "other_make")
+    return ChecklistItem("identity", OK) if all(w in told for w in wanted) else ChecklistItem("identity", FAILED, "other_make")
 
 
-def _streams(camera: Camera, statuses: dict[str, StreamStatus], now: datetime) -> Item:
+def _streams(camera: Camera, statuses: dict[str, StreamStatus], now: datetime) -> ChecklistItem:
     wanted = [s for s in camera.streams if s.record]
     if not any(s.kind == "main" and s.url for s in camera.streams):
-        return Item("streams", TODO)
+        return ChecklistItem("streams", TODO)
     for stream in wanted:
         status = statuses.get(stream.id)
         if status is None or state_of(status, now) == UNKNOWN:
-            return Item("streams", TODO, stream.kind)
+            return ChecklistItem("streams", TODO, stream.kind)
         if status.state != "recording":
-            return Item("streams", FAILED, status.cause or status.state)
-    return Item("streams", OK)
+            return ChecklistItem("streams", FAILED, status.cause or status.state)
+    return ChecklistItem("streams", OK)
 
 
-def _picture(faults: list[str], looked: bool) -> Item:
+def _picture(faults: list[str], looked: bool) -> ChecklistItem:
     if faults:
-        return Item("picture", FAILED, sorted(faults)[0])
-    return Item("picture", OK if looked else TODO)
+        return ChecklistItem("picture", FAILED, sorted(faults)[0])
+    return ChecklistItem("picture", OK if looked else TODO)
 
 
-def _clock(camera: Camera) -> Item:
+def _clock(camera: Camera) -> ChecklistItem:
     if camera.clock_offset is None:
-        return Item("clock", TODO)
+        return ChecklistItem("clock", TODO)
     state = OK if abs(camera.clock_offset) <= CLOCK_SECONDS else FAILED
-    return Item("clock", state, f"{camera.clock_offset:+.1f}")
+    return ChecklistItem("clock", state, f"{camera.clock_offset:+.1f}")
 
 
-def as_json(items: Sequence[Item]) -> list[dict[str, Any]]:
+def as_json(items: Sequence[ChecklistItem]) -> list[dict[str, Any]]:
     return [{"name": i.name, "state": i.state, "detail": i.detail} for i in items]

@@ -25,7 +25,7 @@ USABLE = ("ok", "full", "slow")
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class VillageForecast:
     """A village's footage at the present rate. Days; None: not known, because nothing is written."""
 
     village: str
@@ -47,7 +47,7 @@ class _Stream:
     held: int  # bytes
 
 
-async def outlook(session: AsyncSession, settings: RetentionSettings, now_us: int) -> list[Outlook]:
+async def outlook(session: AsyncSession, settings: RetentionSettings, now_us: int) -> list[VillageForecast]:
     """Of every village that has cameras in use."""
     streams = await _streams(session, settings, now_us)
     usable = (await session.scalars(select(Volume).where(Volume.state.in_(USABLE)))).all()
@@ -67,7 +67,9 @@ async def outlook(session: AsyncSession, settings: RetentionSettings, now_us: in
         if possible is not None and possible < required:
             left = village.quota_bytes - sum(s.held for s in own) if by_quota and village.quota_bytes else free
             until = _until(own if by_quota else streams, left)
-        found.append(Outlook(village.code, required, None if possible is None else min(possible, required), until, by_quota))
+        found.append(
+            VillageForecast(village.code, required, None if possible is None else min(possible, required), until, by_quota)
+        )
     return found
 
 

@@ -20,8 +20,8 @@ from health.faults.state_machine import (  # fmt: skip
     RECOVERING,
     REOPEN_SECONDS,
     SUSPECT,
+    FaultRule,
     FaultState,
-    Rule,
     Step,
     Vote,
     advance,
@@ -30,7 +30,7 @@ from health.tables import Fault, Maintenance
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class FaultSubject:
     """Whose fault it is: a camera's, or (camera '') a village's, a switch's, the station's."""
 
     camera: str
@@ -39,7 +39,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class FaultEvidence:
     picture: str | None = None
     reference: str | None = None
     light: str = ""
@@ -61,13 +61,13 @@ async def live(session: AsyncSession, cameras: Sequence[str], now: datetime) -> 
     return found
 
 
-def paced(rule: Rule, pace: float) -> Rule:
+def paced(rule: FaultRule, pace: float) -> FaultRule:
     return rule if pace >= 1 else replace(rule, span=rule.span * pace, calm=rule.calm * pace)
 
 
 def record_inspection(
-    session: AsyncSession, subject: Subject, now: datetime, family: str, fault: Fault | None, found: Mapping[str, Any] | None,
-    evidence: Evidence, pace: float,
+    session: AsyncSession, subject: FaultSubject, now: datetime, family: str, fault: Fault | None, found: Mapping[str, Any] | None,
+    evidence: FaultEvidence, pace: float,
 ) -> tuple[Fault | None, Step]:  # fmt: skip
     """Take one judged look into account; `found` are its figures, None where it was clean."""
     if fault is None and found is None:

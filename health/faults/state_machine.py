@@ -21,7 +21,7 @@ KEPT = 12  # marks kept
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class FaultRule:
     """Opens at `need` of the last `of` looks, spanning `span` seconds; closes after `clear` clean ones spanning `calm`."""
 
     need: int = 3
@@ -32,20 +32,20 @@ class Rule:
     same_light: bool = False
 
 
-PROVED = Rule(1, 1, 0.0, 1, 0.0)  # computed, not seen
-QUICK = Rule(2, 2, 20.0, 2, 20.0)  # counters tell them, no picture is needed
-STEADY = Rule(3, 4, 300.0, 3, 600.0)
-PICTURE = Rule(same_light=True)
-SURE = Rule(2, 2, 600.0, 2, 600.0)  # nothing in a living scene looks like it
-MOVED = Rule(3, 4, 1800.0)
-SLOW = Rule(4, 5, 10800.0)  # somebody may park there for a while
+PROVED = FaultRule(1, 1, 0.0, 1, 0.0)  # computed, not seen
+QUICK = FaultRule(2, 2, 20.0, 2, 20.0)  # counters tell them, no picture is needed
+STEADY = FaultRule(3, 4, 300.0, 3, 600.0)
+PICTURE = FaultRule(same_light=True)
+SURE = FaultRule(2, 2, 600.0, 2, 600.0)  # nothing in a living scene looks like it
+MOVED = FaultRule(3, 4, 1800.0)
+SLOW = FaultRule(4, 5, 10800.0)  # somebody may park there for a while
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class FaultFamily:
     severity: int  # 1 evidence is being lost … 4 cosmetic
     chinese: str
-    rule: Rule
+    rule: FaultRule
     kind: Literal["reach", "stream", "recording", "picture", "mark", "clock", "device", "station"]
     # Faults of these families explain this one: it is not judged while they are found.
     explained_by: tuple[str, ...] = ()
@@ -53,49 +53,49 @@ class Family:
 
 DEAD = ("unreachable", "no_stream", "auth")  # nothing comes from the camera
 _BLIND = (*DEAD, "no_signal", "black")
-FAMILIES: dict[str, Family] = {
-    "uplink": Family(1, "上联中断", QUICK, "reach"),
-    "unreachable": Family(1, "不可达", QUICK, "reach"),
-    "auth": Family(1, "认证被拒", QUICK, "reach"),
-    "no_stream": Family(1, "无码流", QUICK, "stream", ("unreachable", "auth")),
-    "flapping": Family(2, "时断时续", SURE, "stream"),
-    "low_fps": Family(2, "帧率低", STEADY, "stream", DEAD),
-    "low_bitrate": Family(3, "码率低", STEADY, "stream", (*_BLIND, "frozen")),
-    "loss": Family(2, "丢包", STEADY, "stream", DEAD),
-    "parameters": Family(3, "参数改变", SURE, "stream", DEAD),
-    "gop": Family(4, "关键帧间隔大", SURE, "stream", DEAD),
-    "corrupt": Family(2, "关键帧损坏", SURE, "stream", DEAD),
-    "timestamps": Family(3, "时间戳异常", STEADY, "stream", DEAD),
-    "gaps": Family(2, "录像缺失", QUICK, "recording"),
-    "retention": Family(2, "录像天数不足", QUICK, "recording"),
-    "forecast": Family(2, "录像将不足", QUICK, "station"),
-    "index": Family(1, "录像与索引不符", QUICK, "recording"),
-    "no_signal": Family(1, "无视频信号", SURE, "picture", DEAD),
-    "black": Family(1, "黑屏", SURE, "picture", DEAD),
-    "frozen": Family(1, "画面冻结", SURE, "picture", _BLIND),
-    "mosaic": Family(2, "花屏", SURE, "picture", _BLIND),
-    "covered": Family(1, "遮挡", PICTURE, "picture", _BLIND),
-    "covered_part": Family(2, "部分遮挡", SLOW, "picture", (*_BLIND, "covered")),
-    "moved": Family(2, "移位", MOVED, "picture", _BLIND),
-    "blurred": Family(2, "模糊", PICTURE, "picture", _BLIND),
-    "blurred_part": Family(3, "局部模糊", SLOW, "picture", (*_BLIND, "blurred")),
-    "overexposed": Family(2, "过曝", PICTURE, "picture", _BLIND),
-    "underexposed": Family(2, "过暗", PICTURE, "picture", _BLIND),
-    "veil": Family(3, "蒙尘起雾", SLOW, "picture", _BLIND),
-    "cast": Family(3, "偏色", PICTURE, "picture", _BLIND),
-    "monochrome": Family(3, "白天无彩色", PICTURE, "picture", _BLIND),
-    "noise": Family(3, "噪点", PICTURE, "picture", _BLIND),
-    "stripes": Family(3, "条纹", PICTURE, "picture", _BLIND),
-    "shaking": Family(3, "抖动", MOVED, "picture", _BLIND),
-    "clock": Family(2, "时钟偏差", QUICK, "clock"),
-    "card": Family(3, "存储卡异常", QUICK, "device"),
-    "ptz": Family(3, "云台异常", QUICK, "device", DEAD),
-    "events": Family(4, "事件上报中断", QUICK, "device", DEAD),
-    "mark_time": Family(3, "画面时间错误", PICTURE, "mark", _BLIND),
-    "mark_name": Family(4, "画面名称缺失", PICTURE, "mark", _BLIND),
-    "volume": Family(1, "存储卷故障", QUICK, "station"),
-    "patrol": Family(1, "巡检停顿", QUICK, "station"),
-    "register": Family(1, "登记与签署不符", PROVED, "station"),
+FAMILIES: dict[str, FaultFamily] = {
+    "uplink": FaultFamily(1, "上联中断", QUICK, "reach"),
+    "unreachable": FaultFamily(1, "不可达", QUICK, "reach"),
+    "auth": FaultFamily(1, "认证被拒", QUICK, "reach"),
+    "no_stream": FaultFamily(1, "无码流", QUICK, "stream", ("unreachable", "auth")),
+    "flapping": FaultFamily(2, "时断时续", SURE, "stream"),
+    "low_fps": FaultFamily(2, "帧率低", STEADY, "stream", DEAD),
+    "low_bitrate": FaultFamily(3, "码率低", STEADY, "stream", (*_BLIND, "frozen")),
+    "loss": FaultFamily(2, "丢包", STEADY, "stream", DEAD),
+    "parameters": FaultFamily(3, "参数改变", SURE, "stream", DEAD),
+    "gop": FaultFamily(4, "关键帧间隔大", SURE, "stream", DEAD),
+    "corrupt": FaultFamily(2, "关键帧损坏", SURE, "stream", DEAD),
+    "timestamps": FaultFamily(3, "时间戳异常", STEADY, "stream", DEAD),
+    "gaps": FaultFamily(2, "录像缺失", QUICK, "recording"),
+    "retention": FaultFamily(2, "录像天数不足", QUICK, "recording"),
+    "forecast": FaultFamily(2, "录像将不足", QUICK, "station"),
+    "index": FaultFamily(1, "录像与索引不符", QUICK, "recording"),
+    "no_signal": FaultFamily(1, "无视频信号", SURE, "picture", DEAD),
+    "black": FaultFamily(1, "黑屏", SURE, "picture", DEAD),
+    "frozen": FaultFamily(1, "画面冻结", SURE, "picture", _BLIND),
+    "mosaic": FaultFamily(2, "花屏", SURE, "picture", _BLIND),
+    "covered": FaultFamily(1, "遮挡", PICTURE, "picture", _BLIND),
+    "covered_part": FaultFamily(2, "部分遮挡", SLOW, "picture", (*_BLIND, "covered")),
+    "moved": FaultFamily(2, "移位", MOVED, "picture", _BLIND),
+    "blurred": FaultFamily(2, "模糊", PICTURE, "picture", _BLIND),
+    "blurred_part": FaultFamily(3, "局部模糊", SLOW, "picture", (*_BLIND, "blurred")),
+    "overexposed": FaultFamily(2, "过曝", PICTURE, "picture", _BLIND),
+    "underexposed": FaultFamily(2, "过暗", PICTURE, "picture", _BLIND),
+    "veil": FaultFamily(3, "蒙尘起雾", SLOW, "picture", _BLIND),
+    "cast": FaultFamily(3, "偏色", PICTURE, "picture", _BLIND),
+    "monochrome": FaultFamily(3, "白天无彩色", PICTURE, "picture", _BLIND),
+    "noise": FaultFamily(3, "噪点", PICTURE, "picture", _BLIND),
+    "stripes": FaultFamily(3, "条纹", PICTURE, "picture", _BLIND),
+    "shaking": FaultFamily(3, "抖动", MOVED, "picture", _BLIND),
+    "clock": FaultFamily(2, "时钟偏差", QUICK, "clock"),
+    "card": FaultFamily(3, "存储卡异常", QUICK, "device"),
+    "ptz": FaultFamily(3, "云台异常", QUICK, "device", DEAD),
+    "events": FaultFamily(4, "事件上报中断", QUICK, "device", DEAD),
+    "mark_time": FaultFamily(3, "画面时间错误", PICTURE, "mark", _BLIND),
+    "mark_name": FaultFamily(4, "画面名称缺失", PICTURE, "mark", _BLIND),
+    "volume": FaultFamily(1, "存储卷故障", QUICK, "station"),
+    "patrol": FaultFamily(1, "巡检停顿", QUICK, "station"),
+    "register": FaultFamily(1, "登记与签署不符", PROVED, "station"),
 }
 
 Step = Literal["none", "suspected", "opened", "recovering", "relapsed", "closed", "dismissed", "confirmed"]
@@ -132,7 +132,7 @@ class FaultState:
         return cls(state, marks, facts.get("light", ""), list(facts.get("opened", [])))
 
 
-def advance(track: FaultState, rule: Rule, mark: Vote) -> Step:
+def advance(track: FaultState, rule: FaultRule, mark: Vote) -> Step:
     """Take a look into account. A clock that jumped back begins anew: spans across the jump mean nothing."""
     if track.marks and mark.at < track.marks[-1].at:
         track.marks = [m for m in track.marks if m.at <= mark.at]
@@ -156,7 +156,7 @@ def advance(track: FaultState, rule: Rule, mark: Vote) -> Step:
     raise ValueError(f"a fault cannot be '{track.state}'")
 
 
-def _suspect(track: FaultState, rule: Rule, mark: Vote) -> Step:
+def _suspect(track: FaultState, rule: FaultRule, mark: Vote) -> Step:
     last = track.marks[-rule.of :]
     hits = [m.at for m in last if m.found]
     if mark.found and len(hits) >= rule.need and hits[-1] - _first_hit(track.marks, rule) >= rule.span:
@@ -169,7 +169,7 @@ def _suspect(track: FaultState, rule: Rule, mark: Vote) -> Step:
     return "confirmed" if mark.found else "none"
 
 
-def _first_hit(marks: Sequence[Vote], rule: Rule) -> float:
+def _first_hit(marks: Sequence[Vote], rule: FaultRule) -> float:
     """Where the present row of hits began: broken by more clean looks than the rule forgives."""
     began, forgiven = marks[-1].at, rule.of - rule.need
     for m in reversed(marks):
@@ -182,7 +182,7 @@ def _first_hit(marks: Sequence[Vote], rule: Rule) -> float:
     return began
 
 
-def _recovering(track: FaultState, rule: Rule, mark: Vote) -> Step:
+def _recovering(track: FaultState, rule: FaultRule, mark: Vote) -> Step:
     if mark.found:
         track.state = OPEN
         track.opened.append(mark.at)

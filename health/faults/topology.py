@@ -19,14 +19,14 @@ STATION_VILLAGES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
+class TopologyChild:
     camera: str
     village: str
     switch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Parent:
+class TopologyParent:
     """`kind` village or switch; `name` the village's code, or 'village/switch'."""
 
     kind: str
@@ -41,9 +41,9 @@ def tail(failing: int, children: int, rate: float = BASE_RATE) -> float:
     return sum(math.comb(children, k) * rate**k * (1 - rate) ** (children - k) for k in range(failing, children + 1))
 
 
-def parents(children: Iterable[Child]) -> dict[tuple[str, str], list[Child]]:
+def parents(children: Iterable[TopologyChild]) -> dict[tuple[str, str], list[TopologyChild]]:
     """Children by (kind, name)."""
-    groups: dict[tuple[str, str], list[Child]] = {}
+    groups: dict[tuple[str, str], list[TopologyChild]] = {}
     for child in children:
         groups.setdefault(("village", child.village), []).append(child)
         if child.switch:
@@ -51,9 +51,9 @@ def parents(children: Iterable[Child]) -> dict[tuple[str, str], list[Child]]:
     return groups
 
 
-def down(groups: Mapping[tuple[str, str], list[Child]], failing: set[str]) -> list[Parent]:
+def down(groups: Mapping[tuple[str, str], list[TopologyChild]], failing: set[str]) -> list[TopologyParent]:
     """Parents that are down. A village's switch is not blamed as well where the whole village is down."""
-    found: list[Parent] = []
+    found: list[TopologyParent] = []
     villages: set[str] = set()
     for kind in ("village", "switch"):
         for (group, name), members in groups.items():
@@ -65,19 +65,19 @@ def down(groups: Mapping[tuple[str, str], list[Child]], failing: set[str]) -> li
             # All of a village's failures behind one switch: the switch it is.
             if kind == "village" and _one_switch(members, failing):
                 continue
-            found.append(Parent(kind, members[0].village, name, frozenset(m.camera for m in members), bad))
+            found.append(TopologyParent(kind, members[0].village, name, frozenset(m.camera for m in members), bad))
             if kind == "village":
                 villages.add(members[0].village)
     return found
 
 
-def _one_switch(members: list[Child], failing: set[str]) -> bool:
+def _one_switch(members: list[TopologyChild], failing: set[str]) -> bool:
     switches = {m.switch for m in members if m.camera in failing}
     others = [m for m in members if m.switch not in switches]
     return len(switches) == 1 and "" not in switches and len(others) >= LEAST
 
 
-def ours(groups: Mapping[tuple[str, str], list[Child]], failing: set[str], total: int) -> bool:
+def ours(groups: Mapping[tuple[str, str], list[TopologyChild]], failing: set[str], total: int) -> bool:
     """Whether so much fails in so many places at once that the controller's own side must be the cause."""
     villages = [members for (kind, _), members in groups.items() if kind == "village"]
     hit = [m for m in villages if sum(c.camera in failing for c in m) >= SHARE * len(m)]

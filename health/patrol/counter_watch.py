@@ -38,11 +38,11 @@ FORECAST_SECONDS = 600.0
 OVERDUE = 1.5  # of the interval between rounds, after which the patrol itself is a fault
 
 
-Groups = dict[tuple[str, str], list[topology.Child]]  # by (kind, name) of the parent
+Groups = dict[tuple[str, str], list[topology.TopologyChild]]  # by (kind, name) of the parent
 
 
 @dataclass(slots=True)
-class Observed:
+class CounterObservations:
     """One pass over the counters."""
 
     found: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)  # camera → family → figures
@@ -54,7 +54,7 @@ class Observed:
         return {c for c, families in self.found.items() if GONE & set(families)}
 
 
-class Watch:
+class CounterWatch:
     def __init__(self, database: Database, clock: Clock, settings: PatrolSettings, retention: RetentionSettings | None = None):
         """`retention`: None looks at no forecast."""
         self._database = database
@@ -63,7 +63,7 @@ class Watch:
         self._retention = retention
         self._forecast_at = clock.monotonic() + FORECAST_SECONDS  # rates mean nothing before
 
-    async def run_once(self) -> Observed:
+    async def run_once(self) -> CounterObservations:
         now = self._clock.now()
         async with self._database.reading() as session:
             cameras = await registry.cameras(session)
@@ -84,10 +84,10 @@ class Watch:
                     self._camera(session, camera, seen, live, now)
         return seen
 
-    async def _observe(self, session: AsyncSession, cameras: Sequence[Camera], now: datetime) -> Observed:
+    async def _observe(self, session: AsyncSession, cameras: Sequence[Camera], now: datetime) -> CounterObservations:
         statuses = {s.stream: s for s in await session.scalars(select(StreamStatus))}
         habits = {h.camera: h for h in await session.scalars(select(CameraBaseline).options(defer(CameraBaseline.thumb)))}
-        seen = Observed()
+        seen = CounterObservations()
         for camera in cameras:
             watched = registry.watched_stream(camera)
             if watched is None or not watched.record:
@@ -103,7 +103,7 @@ class Watch:
         self,
         session: AsyncSession,
         groups: Groups,
-        seen: Observed,
+        seen: CounterObservations,
         live: dict[tuple[str, str, str], Fault],
         now: datetime,
     ) -> bool:
@@ -115,7 +115,7 @@ class Watch:
             found = {"failing": len(seen.failing()), "streams": seen.streams}
         elif await self._overdue(session, now):
             found = {"overdue": 1}
-        self._note(session, live, fault_log.Subject("", None, "station"), "patrol", found, now)
+        self._note(session, live, fault_log.FaultSubject("", None, "station"), "patrol", found, now)
         return found is not None and "overdue" not in found
 
     async def _retired(self, session: AsyncSession, now: datetime) -> None:
@@ -128,7 +128,7 @@ class Watch:
         """A disk that does not take or give what it should is a fault of the station, one a disk."""
         for volume in await session.scalars(select(Volume)):
             found = {"state": volume.state, "said": volume.detail[:120]} if volume.state != "ok" else None
-            self._note(session, live, fault_log.Subject("", None, volume.path), "volume", found, now)
+            self._note(session, live, fault_log.FaultSubject("", None, volume.path), "volume", found, now)
 
     async def _forecast(self, session: AsyncSession, live: dict[tuple[str, str, str], Fault], now: datetime) -> None:
         """A village whose footage will go before its time is a fault before it does."""
@@ -143,7 +143,7 @@ class Watch:
                     "required": round(each.required_days, 1), "quota": each.by_quota,
                 }  # fmt: skip
             if each.possible_days is not None:  # else nothing is known
-                self._note(session, live, fault_log.Subject("", each.village, each.village), "forecast", found, now)
+                self._note(session, live, fault_log.FaultSubject("", each.village, each.village), "forecast", found, now)
 
     async def _overdue(self, session: AsyncSession, now: datetime) -> bool:
         last = await session.scalar(select(func.max(PatrolRound.finished_at)))
@@ -154,7 +154,7 @@ class Watch:
         self,
         session: AsyncSession,
         groups: Groups,
-        seen: Observed,
+        seen: CounterObservations,
         live: dict[tuple[str, str, str], Fault],
         now: datetime,
     ) -> set[str]:
@@ -174,14 +174,19 @@ class Watch:
                 told = None
             else:
                 told = {"kind": kind, "failing": parent.failing, "cameras": len(parent.cameras)}
-            self._note(session, live, fault_log.Subject("", members[0].village, name), "uplink", told, now)
+            self._note(session, live, fault_log.FaultSubject("", members[0].village, name), "uplink", told, now)
             fault = live.get(("", "uplink", name))
             if fault is not None and fault.state in LIVE_STATES:
                 beneath |= {m.camera for m in members}
         return beneath
 
     def _camera(
-        self, session: AsyncSession, camera: Camera, seen: Observed, live: dict[tuple[str, str, str], Fault], now: datetime
+        self,
+        session: AsyncSession,
+        camera: Camera,
+        seen: CounterObservations,
+        live: dict[tuple[str, str, str], Fault],
+        now: datetime,
     ) -> None:
         found = seen.found.get(camera.id)
         if found is None:
@@ -190,24 +195,29 @@ class Watch:
         for family in MINE:
             if (said := verdict[family]) is not None:
                 self._note(
-                    session, live, fault_log.Subject(camera.id, camera.village), family, found[family] if said else None, now
+                    session,
+                    live,
+                    fault_log.FaultSubject(camera.id, camera.village),
+                    family,
+                    found[family] if said else None,
+                    now,
                 )
 
     def _note(
-        self, session: AsyncSession, live: dict[tuple[str, str, str], Fault], subject: fault_log.Subject, family: str,
+        self, session: AsyncSession, live: dict[tuple[str, str, str], Fault], subject: fault_log.FaultSubject, family: str,
         found: dict[str, Any] | None, now: datetime,
     ) -> None:  # fmt: skip
         key = (subject.camera, family, subject.name)
         fault, _ = fault_log.record_inspection(
-            session, subject, now, family, live.get(key), found, fault_log.Evidence(), self._settings.pace
+            session, subject, now, family, live.get(key), found, fault_log.FaultEvidence(), self._settings.pace
         )
         if fault is not None:
             live[key] = fault
 
 
-def _groups(cameras: Sequence[Camera], seen: Observed) -> Groups:
+def _groups(cameras: Sequence[Camera], seen: CounterObservations) -> Groups:
     judged = [c for c in cameras if c.id in seen.found and "unreachable" not in seen.unknown[c.id]]
-    return topology.parents(topology.Child(c.id, c.village, str(c.profile.get("switch") or "")) for c in judged)
+    return topology.parents(topology.TopologyChild(c.id, c.village, str(c.profile.get("switch") or "")) for c in judged)
 
 
 async def _live(session: AsyncSession, now: datetime) -> dict[tuple[str, str, str], Fault]:

@@ -31,9 +31,9 @@ from health.checks import stream as stream_checks
 from health.faults import fault_log
 from health.faults.state_machine import DEAD, FAMILIES, LIVE_STATES, OPEN, RECOVERING, SUSPECT, judge
 from health.patrol import probes
-from health.patrol.probes import Visit, Visits
+from health.patrol.probes import ProbeResult, Probes
 from health.patrol.rounds import following, in_scope
-from health.patrol.shared_weather import Sky, lasts
+from health.patrol.shared_weather import SharedWeather, lasts
 from health.picture import baseline
 from health.picture.baseline import Baseline
 from health.picture.inspection import InspectionAnswer, InspectionRequest, inspect
@@ -74,7 +74,7 @@ class InspectionInputs:
     frames: Sequence[Keyframe] = ()
     working: bool = False
     sky: bool = False
-    visit: Visit | None = None
+    visit: ProbeResult | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class InspectionResult:
 class Patrol:
     def __init__(
         self, database: Database, clock: Clock, settings: PatrolSettings, data_dir: Path, pool: DecodePool, zone: tzinfo,
-        visiting: Visits | None = None,
+        visiting: Probes | None = None,
     ):  # fmt: skip
         self._database = database
         self._clock = clock
@@ -103,7 +103,7 @@ class Patrol:
         self._zone = zone
         self._visiting = visiting
         self._reader = ArchiveReader(database, clock)
-        self._sky = Sky()
+        self._sky = SharedWeather()
 
     async def run_waiting(self) -> bool:
         """Do the round that is next (health.patrol.rounds.following), then the looks that suspicion asks for; False where none is due."""
@@ -276,10 +276,10 @@ class Patrol:
     async def _keep(self, session: AsyncSession, seen: InspectionResult, faults: dict[str, Fault]) -> None:
         camera, look, now = seen.camera, seen.look, seen.look.at
         session.add(look)
-        subject = fault_log.Subject(camera.id, camera.village)
+        subject = fault_log.FaultSubject(camera.id, camera.village)
         judged = {f: said for f in sorted(seen.families) if (said := seen.verdict[f]) is not None} if not seen.working else {}
         reference = await _reference(session, camera.id) if any(judged.values()) else None
-        evidence = fault_log.Evidence(look.picture, reference, look.light)
+        evidence = fault_log.FaultEvidence(look.picture, reference, look.light)
         for family, said in judged.items():
             told = self._told(family, look, seen.answer) if said else None
             fault, step = fault_log.record_inspection(
@@ -336,7 +336,7 @@ def _troubled(faults: Mapping[str, Fault], but: str = "") -> bool:
     return any(f.state in LIVE_STATES for name, f in faults.items() if name in PICTURE and name != but)
 
 
-def _told_by(visit: Visit, beneath: bool) -> tuple[dict[str, dict[str, object]], set[str]]:
+def _told_by(visit: ProbeResult, beneath: bool) -> tuple[dict[str, dict[str, object]], set[str]]:
     """(found families, those of which nothing is known) as the counters of a recorder would tell it."""
     if beneath and probes.GONE & set(visit.found):
         return {}, set(probes.REACH)

@@ -39,7 +39,7 @@ GONE = frozenset({"unreachable", "no_stream"})
 
 
 @dataclass(slots=True)
-class Visit:
+class ProbeResult:
     """What a visit brought: a keyframe, or the family of what was in the way with its figures."""
 
     frames: list[Keyframe] = field(default_factory=list)
@@ -47,14 +47,14 @@ class Visit:
     has_digest: bool = False  # its RTSP server offered Digest
 
 
-class Visits:
+class Probes:
     def __init__(self, database: Database, vault: Vault, visitor: KeyframeProbe):
         self._database = database
         self._vault = vault
         self._visitor = visitor
         self._with_digest: set[str] = set()  # cameras whose files say that their RTSP servers offered Digest
 
-    async def begin(self, cameras: Sequence[Camera]) -> dict[str, asyncio.Task[Visit]]:
+    async def begin(self, cameras: Sequence[Camera]) -> dict[str, asyncio.Task[ProbeResult]]:
         """Visit those of the cameras that are not recorded and have an address, all at once; by id."""
         logins: dict[str, tuple[str, str] | None] = {}
         async with self._database.reading() as session:
@@ -80,7 +80,7 @@ class Visits:
             server_memory.forget_digest(url)
             self._with_digest.discard(camera.id)
 
-    async def keep(self, visits: Mapping[str, Visit], now: datetime) -> None:
+    async def keep(self, visits: Mapping[str, ProbeResult], now: datetime) -> None:
         """What visits taught of their cameras: a credential that was refused is left alone until a person acts, and who offered
         Digest is not believed to know only Basic."""
         refused = [camera for camera, visit in visits.items() if "auth" in visit.found]
@@ -94,26 +94,26 @@ class Visits:
             await note_digest(session, with_digest, now)
         self._with_digest |= with_digest
 
-    async def _one(self, camera: Camera, stream: str, url: str, login: tuple[str, str] | None) -> Visit:
+    async def _one(self, camera: Camera, stream: str, url: str, login: tuple[str, str] | None) -> ProbeResult:
         visit = await self._visited(camera, stream, url, login)
         visit.has_digest = server_memory.offered_digest(url)
         return visit
 
-    async def _visited(self, camera: Camera, stream: str, url: str, login: tuple[str, str] | None) -> Visit:
+    async def _visited(self, camera: Camera, stream: str, url: str, login: tuple[str, str] | None) -> ProbeResult:
         if camera.refused_at is not None:
-            return Visit(found={"auth": {}})
+            return ProbeResult(found={"auth": {}})
         try:
-            return Visit([await self._visitor.keyframe(stream, url, login)])
+            return ProbeResult([await self._visitor.keyframe(stream, url, login)])
         except CameraRefused:
-            return Visit(found={"auth": {}})
+            return ProbeResult(found={"auth": {}})
         except CameraUnreachable as e:
-            return Visit(found={"unreachable": {"seconds": 0, "cause": e.cause, "said": str(e)[:120]}})
+            return ProbeResult(found={"unreachable": {"seconds": 0, "cause": e.cause, "said": str(e)[:120]}})
         except CameraError as e:
             log.info("%s: %s", stream, e)
-            return Visit(found={"no_stream": {"seconds": 0, "cause": e.cause, "said": str(e)[:120]}})
+            return ProbeResult(found={"no_stream": {"seconds": 0, "cause": e.cause, "said": str(e)[:120]}})
         except ValueError as e:  # its address is none
             log.warning("%s: %s", stream, why(e))
-            return Visit(found={"no_stream": {"seconds": 0, "cause": StationFault.cause, "said": why(e)[:120]}})
+            return ProbeResult(found={"no_stream": {"seconds": 0, "cause": StationFault.cause, "said": why(e)[:120]}})
 
 
 async def beneath(session: AsyncSession) -> list[Fault]:
@@ -141,7 +141,7 @@ async def judge_parents(session: AsyncSession, number: int, now: datetime, pace:
     )
     states = {camera: "gone" in figures for camera, figures in await session.execute(newest)}
     groups = topology.parents(
-        topology.Child(c, visited[c].village, str(visited[c].profile.get("switch") or "")) for c in states
+        topology.TopologyChild(c, visited[c].village, str(visited[c].profile.get("switch") or "")) for c in states
     )
     down = {(p.kind, p.name): p for p in topology.down(groups, {c for c, gone in states.items() if gone})}
     live = {f.detail: f for f in await beneath(session)}
@@ -152,11 +152,11 @@ async def judge_parents(session: AsyncSession, number: int, now: datetime, pace:
         told = {"kind": kind, "failing": parent.failing, "cameras": len(parent.cameras)} if parent is not None else None
         fault_log.record_inspection(
             session,
-            fault_log.Subject("", members[0].village, name),
+            fault_log.FaultSubject("", members[0].village, name),
             now,
             "uplink",
             live.get(name),
             told,
-            fault_log.Evidence(),
+            fault_log.FaultEvidence(),
             pace,
         )

@@ -100,7 +100,7 @@ async def _report(session: AsyncSession, camera: Camera, family: str, now: datet
 
 
 @dataclass(frozen=True, slots=True)
-class Misses:
+class MissRate:
     """Of the pictures that the machine had called normal. `most`: the upper bound of the rate at 95 % (Wilson)."""
 
     shown: int
@@ -109,14 +109,14 @@ class Misses:
     most: float | None
 
 
-async def misses(session: AsyncSession, since: datetime, villages: Villages = None) -> Misses:
+async def misses(session: AsyncSession, since: datetime, villages: Villages = None) -> MissRate:
     """Of the tours since a time, among the cameras of some villages (None: all)."""
     query = select(TourVerdict.verdict).where(TourVerdict.blind, TourVerdict.at >= since)
     if villages is not None:
         query = query.join(Camera, Camera.id == TourVerdict.camera).where(within(Camera.village, villages))
     said = (await session.scalars(query)).all()
     shown, missed = len(said), sum(v == "faulty" for v in said)
-    return Misses(shown, missed, missed / shown if shown else None, wilson_upper(missed, shown) if shown else None)
+    return MissRate(shown, missed, missed / shown if shown else None, wilson_upper(missed, shown) if shown else None)
 
 
 def wilson_upper(hits: int, of: int, z: float = 1.6449) -> float:

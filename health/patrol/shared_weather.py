@@ -15,7 +15,7 @@ SHARE, LEAST, SECONDS, REFRESH = 0.3, 4, 5400.0, 20.0
 LASTS = 43200.0  # seconds: snow that came with the others' lies on when they have got used to it, or see nothing at night
 
 
-class Sky:
+class SharedWeather:
     """Asked for once in REFRESH seconds, not for every chunk of a round: it changes slowly."""
 
     def __init__(self) -> None:

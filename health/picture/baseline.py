@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from health.faults.state_machine import CLOSED, DISMISSED, LIVE_STATES
 from health.picture import measurement, view_pattern
-from health.picture.view_pattern import Pattern
+from health.picture.view_pattern import ViewPattern
 from health.tables import CameraBaseline, Fault, Inspection, ReferenceScene
 
 MOST = 160  # looks that a look is compared with
@@ -90,8 +90,8 @@ async def load(
     return banks
 
 
-def pattern_of(sight: CameraBaseline | None) -> Pattern | None:
-    return Pattern.unpacked(sight.pattern, sight.patterned) if sight is not None and sight.pattern else None
+def pattern_of(sight: CameraBaseline | None) -> ViewPattern | None:
+    return ViewPattern.unpacked(sight.pattern, sight.patterned) if sight is not None and sight.pattern else None
 
 
 async def accept(session: AsyncSession, look: Inspection, thumb: bytes, sight: CameraBaseline, zone: tzinfo) -> None:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from health.picture import displacement, measurement
 from health.picture.displacement import Edges
 from health.picture.measurement import INDEX, Measurement, Plane, Vector
-from health.picture.view_pattern import Pattern, Recognised, recognised
+from health.picture.view_pattern import RecognitionResult, ViewPattern, recognised
 
 HOURS = 1.5
 NEAREST = 12
@@ -36,20 +36,20 @@ _SCALARS = len(_FLOOR)
 
 
 @dataclass(slots=True)
-class Past:
+class AcceptedHistory:
     """Accepted looks of one camera and scene: N vectors, local hours of the day (0…24), reference pictures, and what stays of
     the view."""
 
     vectors: npt.NDArray[np.float32]
     hours: npt.NDArray[np.float32]
     scenes: Sequence[Plane] = ()
-    pattern: Pattern | None = None
+    pattern: ViewPattern | None = None
 
 
-class Compared:
+class Comparison:
     """`near`: the looks of both sets; `mine`, `theirs`: ln energies of the cells, BANDS×8×12 and N×BANDS×8×12."""
 
-    def __init__(self, sight: Measurement, past: Past, hour: float, eased: frozenset[str]):
+    def __init__(self, sight: Measurement, past: AcceptedHistory, hour: float, eased: frozenset[str]):
         self.sight, self.past, self.eased = sight, past, eased
         apart = np.abs((past.hours - hour + 12) % 24 - 12)
         by_hour = np.flatnonzero(apart <= HOURS)
@@ -100,7 +100,7 @@ class Compared:
         return float(np.median(self.past.vectors[self.sets[0], INDEX[name]]))
 
     @cached_property
-    def recognised(self) -> Recognised:
+    def recognised(self) -> RecognitionResult:
         """How well the view is recognised by what stays of it."""
         return recognised(self.past.pattern, self.sight.thumb, self._nearest)
 

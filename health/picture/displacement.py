@@ -32,7 +32,7 @@ _CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-3)
 
 
 @dataclass(frozen=True, slots=True)
-class Shift:
+class Displacement:
     """`size`: mean displacement of the corners, shares of the width; `alike`: correlation after moving back; `gain`: over before."""
 
     size: float
@@ -68,12 +68,12 @@ def shift_between(a: Edges, b: Edges) -> tuple[float, float]:
 
 def shift(
     mine: Edges, scenes: Sequence[Edges], likeness: Sequence[float], together: float = 1.0, least: float = MOVED
-) -> Shift | None:
+) -> Displacement | None:
     """By how much the picture has moved, against the scene that explains it best. None where another one explains it almost as well
     without a shift, or where no shift explains what is seen. `together`: how alike the scenes are among each other; where they are
     not, all that are asked must say so."""
     ranked = sorted(range(len(scenes)), key=lambda i: -likeness[i])[:SCENES]
-    found: list[Shift] = []
+    found: list[Displacement] = []
     for i in ranked:
         one = _one(scenes[i], mine, likeness[i])
         if one is None:
@@ -87,7 +87,7 @@ def shift(
     return None if stands else best
 
 
-def _one(scene: Edges, mine: Edges, before: float) -> Shift | None:
+def _one(scene: Edges, mine: Edges, before: float) -> Displacement | None:
     if before > ALIKE:
         return None
     (dx, dy), response = cv2.phaseCorrelate(scene, mine, _WINDOW)
@@ -97,7 +97,7 @@ def _one(scene: Edges, mine: Edges, before: float) -> Shift | None:
     best = max((_registered(scene, mine, begun) for begun in _starts(start)), key=lambda r: r[1])
     warp, after = best
     size = float(np.mean(np.hypot(*(warp @ _CORNERS - _CORNERS[:2])))) / THUMB[0]
-    return Shift(size, after, after - before)
+    return Displacement(size, after, after - before)
 
 
 def _starts(first: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:

@@ -15,13 +15,13 @@ import cv2
 import numpy as np
 
 from health.picture import measurement, osd
-from health.picture.comparison import Past
+from health.picture.comparison import AcceptedHistory
 from health.picture.displacement import edges as edges_of
 from health.picture.displacement import shift_between
 from health.picture.judgement import decayed, judge
 from health.picture.measurement import Measurement, Plane
 from health.picture.osd import Box
-from health.picture.view_pattern import Pattern
+from health.picture.view_pattern import ViewPattern
 from nvr.archive.reader import Keyframe
 from nvr.playback.pictures import decoded, snapshot
 
@@ -44,7 +44,7 @@ class InspectionRequest:
     vectors: Sequence[bytes] = ()
     hours: Sequence[float] = ()
     scenes: Sequence[bytes] = ()
-    pattern: Pattern | None = None
+    pattern: ViewPattern | None = None
     anchors: Sequence[bytes] = ()
     anchor_hours: Sequence[float] = ()
     eased: frozenset[str] = frozenset()
@@ -116,11 +116,13 @@ def _marks(q: InspectionRequest, picture: av.VideoFrame, answer: InspectionAnswe
 
 
 def _past(
-    vectors: Sequence[bytes], hours: Sequence[float], scenes: Sequence[Plane] = (), pattern: Pattern | None = None
-) -> Past:
+    vectors: Sequence[bytes], hours: Sequence[float], scenes: Sequence[Plane] = (), pattern: ViewPattern | None = None
+) -> AcceptedHistory:
     """Figures of another layout than today's are left out, with their hours."""
     usable = [(v, h) for v, h in zip(vectors, hours, strict=True) if measurement.fits(v)]
-    return Past(measurement.unpacked([v for v, _ in usable]), np.array([h for _, h in usable], np.float32), scenes, pattern)
+    return AcceptedHistory(
+        measurement.unpacked([v for v, _ in usable]), np.array([h for _, h in usable], np.float32), scenes, pattern
+    )
 
 
 def _frozen(q: InspectionRequest, sight: Measurement, answer: InspectionAnswer) -> None:

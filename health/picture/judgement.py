@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from health.picture import displacement, measurement, structure
-from health.picture.comparison import ENOUGH, Compared, Past
+from health.picture.comparison import ENOUGH, AcceptedHistory, Comparison
 from health.picture.measurement import INDEX, Measurement
-from health.picture.structure import Cover, Structure, Unsharp
+from health.picture.structure import Occlusion, SharpnessLoss, StructureLoss
 
 LEARNING = 24  # accepted looks, below which only what needs no past is judged
 SAME = 0.35  # correlation of edges
@@ -40,7 +40,7 @@ WEATHER = frozenset(
 
 
 @dataclass(slots=True)
-class Verdict:
+class PictureVerdict:
     """`found`: family → figures that speak for it; `untestable`: families about which this look says nothing.
     `cells`: 8×12 map of where (0…1), for the families that have a place; `fog`: the air, not the camera."""
 
@@ -62,19 +62,19 @@ _OF_THE_PAST = frozenset(FAMILIES) - {"no_signal", "black"}
 
 
 def judge(
-    sight: Measurement, past: Past, hour: float, eased: frozenset[str] = frozenset(), learning: int = LEARNING,
+    sight: Measurement, past: AcceptedHistory, hour: float, eased: frozenset[str] = frozenset(), learning: int = LEARNING,
     live: frozenset[str] = frozenset(),
-) -> Verdict:  # fmt: skip
+) -> PictureVerdict:  # fmt: skip
     """`hour`: local hour of the day, 0…24. `eased`: families with an open fault, which is left at 70 % of what opened it.
     `learning`: accepted looks, below which only what needs no past is judged. `live`: families that are suspected already: of
     relatives that all fit, the one that was named first keeps its name."""
-    verdict = Verdict()
+    verdict = PictureVerdict()
     _of_itself(sight, verdict)
     if len(past.vectors) < max(learning, ENOUGH):
         verdict.learning = True
         verdict.untestable |= _OF_THE_PAST
         return verdict
-    compared = Compared(sight, past, hour, eased)
+    compared = Comparison(sight, past, hour, eased)
     if "no_signal" in verdict.found or "black" in verdict.found:
         if "black" in verdict.found and compared.usual("p98") <= 48 and sight["p98"] - sight["p2"] > 4:
             del verdict.found["black"]  # an unlit yard at night
@@ -95,17 +95,19 @@ def judge(
     return verdict
 
 
-def decayed(sight: Measurement, anchor: Past, hour: float, eased: frozenset[str] = frozenset()) -> dict[str, dict[str, float]]:
+def decayed(
+    sight: Measurement, anchor: AcceptedHistory, hour: float, eased: frozenset[str] = frozenset()
+) -> dict[str, dict[str, float]]:
     """Blur and dirt that came so slowly that the recent past knows them: against the first days of the view."""
-    verdict = Verdict()
+    verdict = PictureVerdict()
     if len(anchor.vectors) >= LEARNING:
-        compared = Compared(sight, anchor, hour, eased)
+        compared = Comparison(sight, anchor, hour, eased)
         _sharpness(compared, structure.unsharp(compared), verdict)
         verdict.found.pop("blurred_part", None)
     return verdict.found
 
 
-def _of_itself(sight: Measurement, verdict: Verdict) -> None:
+def _of_itself(sight: Measurement, verdict: PictureVerdict) -> None:
     """What needs no past: a field without anything in it, not even a sensor's noise."""
     spread = sight["p98"] - sight["p2"]
     coloured = sight["chroma"] > 20
@@ -115,7 +117,7 @@ def _of_itself(sight: Measurement, verdict: Verdict) -> None:
         verdict.found["black"] = {"level": sight["p98"], "spread": spread}
 
 
-def _exposure(c: Compared, seen: Structure, verdict: Verdict) -> None:
+def _exposure(c: Comparison, seen: StructureLoss, verdict: PictureVerdict) -> None:
     s = c.sight
     if s["p98"] <= 48 and c.hour("p98") < -3 and c.usual("p98") > 60:
         verdict.found["black"] = {"level": s["p98"], "usual": c.usual("p98")}
@@ -129,7 +131,7 @@ def _exposure(c: Compared, seen: Structure, verdict: Verdict) -> None:
         verdict.found["underexposed"] = {"mean": s["mean"], "usual": c.usual("mean")}
 
 
-def _haze(c: Compared, seen: Structure, verdict: Verdict) -> None:
+def _haze(c: Comparison, seen: StructureLoss, verdict: PictureVerdict) -> None:
     """Dark things are brighter and everything has lost contrast: as much near as far where it is on the glass."""
     loss, lifted = seen.haze, max(c.both("p2"), 1.2 * c.beyond("p2"))
     thick = loss.far < FOGGY and loss.all < LOST and abs(loss.near) < -loss.far
@@ -152,7 +154,7 @@ def _haze(c: Compared, seen: Structure, verdict: Verdict) -> None:
         verdict.found["veil"] = {"darkest": c.sight["p2"], "usual": c.usual("p2"), "lost": loss.all}
 
 
-def _sharpness(c: Compared, seen: Unsharp, verdict: Verdict, suspected: bool = False) -> None:
+def _sharpness(c: Comparison, seen: SharpnessLoss, verdict: PictureVerdict, suspected: bool = False) -> None:
     """`suspected`: what was called unsharp everywhere need not prove that again."""
     if seen.cells < 6:
         verdict.untestable |= {"blurred", "blurred_part"}
@@ -166,14 +168,14 @@ def _sharpness(c: Compared, seen: Unsharp, verdict: Verdict, suspected: bool = F
     _partly(c, seen, verdict)
 
 
-def _partly(c: Compared, seen: Unsharp, verdict: Verdict) -> None:
+def _partly(c: Comparison, seen: SharpnessLoss, verdict: PictureVerdict) -> None:
     hit = structure.largest_patch(seen.dull).sum() >= c.least("blurred_part", PATCH)
     if hit or seen.dull.sum() >= c.least("blurred_part", CELLS):
         verdict.found["blurred_part"] = {"share": float(seen.dull.mean())}
         verdict.cells = seen.dull.astype(np.float32)
 
 
-def _colour(c: Compared, verdict: Verdict) -> None:
+def _colour(c: Comparison, verdict: PictureVerdict) -> None:
     s = c.sight
     distance = max(float(np.hypot(c.both("u"), c.both("v"))), 1.3 * float(np.hypot(c.beyond("u"), c.beyond("v"))))
     usual, now = c.usual("chroma"), s["chroma"]
@@ -192,7 +194,7 @@ def _colour(c: Compared, verdict: Verdict) -> None:
         verdict.untestable.add("monochrome")
 
 
-def _disturbance(c: Compared, verdict: Verdict) -> None:
+def _disturbance(c: Comparison, verdict: PictureVerdict) -> None:
     s = c.sight
     highest = float(np.percentile(c.past.vectors[np.union1d(*c.sets), INDEX["noise"]], 90))
     if s["noise"] > max(1.8 * highest, highest + 3.0) and c.both("noise") > 4:
@@ -212,7 +214,7 @@ def _disturbance(c: Compared, verdict: Verdict) -> None:
         verdict.found["mosaic"] = {"rows": torn, "blocks": borders, "missing": missing}
 
 
-def _stripes(c: Compared) -> float:
+def _stripes(c: Comparison) -> float:
     """How far a wave stands out of its neighbours and of what it did in the past, ln, above a clean picture: across, down, or in any direction."""
     straight = _isolated(np.asarray(measurement.waves(c.sight.vector) - measurement.waves(c.near).max(0), np.float32), _BESIDE)
     straight[:, :4] = 0  # light and shade
@@ -230,7 +232,7 @@ def _isolated(beyond: npt.NDArray[np.float32], ring: npt.NDArray[np.float32]) ->
     return np.asarray(np.minimum(beyond, beyond - around), np.float32)
 
 
-def _torn(c: Compared) -> float:
+def _torn(c: Comparison) -> float:
     """Rows that jump as they never did, each alone."""
     mine, theirs = measurement.rows(c.sight.vector), measurement.rows(c.near)
     new = mine > 1.6 * theirs.max(0) + 6
@@ -240,7 +242,7 @@ def _torn(c: Compared) -> float:
     )
 
 
-def _structure(c: Compared, seen: Cover, verdict: Verdict) -> None:
+def _structure(c: Comparison, seen: Occlusion, verdict: PictureVerdict) -> None:
     least = c.least("moved", displacement.MOVED)
     shift = displacement.shift(c.edges, c.scenes, c.likeness, c.usual_likeness, least) if seen.testable else None
     if shift is not None:
@@ -262,11 +264,11 @@ def _structure(c: Compared, seen: Cover, verdict: Verdict) -> None:
         verdict.cells = seen.where.astype(np.float32)
 
 
-def _all_gone(c: Compared, seen: Cover) -> bool:
+def _all_gone(c: Comparison, seen: Occlusion) -> bool:
     return seen.fallen > 1 and (seen.lost > c.least("covered", 0.6) or (seen.fallen > 1.5 and c.alike < 0.3))
 
 
-def _another_scene(c: Compared, seen: Cover, strange: bool) -> dict[str, float] | None:
+def _another_scene(c: Comparison, seen: Occlusion, strange: bool) -> dict[str, float] | None:
     """Structure there is, but not the one that is known. Rows that jump leave the view recognisable in between."""
     view = c.recognised
     if view.told and view.known > HIDDEN / 2 and _torn(c) >= 4:
@@ -276,7 +278,7 @@ def _another_scene(c: Compared, seen: Cover, strange: bool) -> dict[str, float] 
     return {"known": view.known} if strange and seen.faded > FADED else None
 
 
-def _covered_part(c: Compared, seen: Cover, verdict: Verdict, clear: bool) -> None:
+def _covered_part(c: Comparison, seen: Occlusion, verdict: PictureVerdict, clear: bool) -> None:
     """`clear`: nothing lies over the picture over which it would not be recognised."""
     view = c.recognised
     # A lens out of focus takes edges and grain everywhere, and the view is recognised all the same.
@@ -324,7 +326,7 @@ _ORDER = (
 _RELATIVES = ("covered", "covered_part", "blurred", "blurred_part")
 
 
-def _order(verdict: Verdict, live: frozenset[str]) -> None:
+def _order(verdict: PictureVerdict, live: frozenset[str]) -> None:
     named = [n for n in _RELATIVES if n in verdict.found and n in live]
     if named:
         for other in set(_RELATIVES) & set(verdict.found) - {named[0]}:

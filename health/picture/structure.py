@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from health.picture import displacement, measurement
-from health.picture.comparison import Compared
+from health.picture.comparison import Comparison
 
 Mask = npt.NDArray[np.bool_]
 STRONG = 1.5  # ln energy of the third band: there is something in the cell whose sharpness can be judged
@@ -26,7 +26,7 @@ FALLEN = 0.7  # ln, below all that the cell showed before
 
 
 @dataclass(frozen=True, slots=True)
-class Unsharp:
+class SharpnessLoss:
     """Among the `cells` that have something in them: the `share` that is unsharp as never before, `where` they are (8×12), how far
     (`lost`, ln) all of them together lie below every look of the past, and what became of the coarse band meanwhile (`coarse`, ln;
     `harder`: more than it ever had, as in the first clear sun for days). `everywhere`: no third of the picture has been spared.
@@ -49,7 +49,7 @@ def largest_patch(mask: Mask) -> Mask:
     return np.asarray(labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA])), bool)
 
 
-def unsharp(c: Compared, margin: float = 0.25) -> Unsharp:
+def unsharp(c: Comparison, margin: float = 0.25) -> SharpnessLoss:
     """Fine bands against the third. Noise may fill the finest: the second decides."""
     mine, theirs = c.mine, c.theirs
     # Edges are compared with edges: where a shadow falls on what was empty, nothing is known of how sharp it ought to be.
@@ -75,7 +75,7 @@ def unsharp(c: Compared, margin: float = 0.25) -> Unsharp:
     dimmer = min(0.0, float(np.median(mine[1] - c.usual_cells[1])))
     grain = (mine[1] - dimmer < least[1] - 0.5) & (mine[0] - dimmer < least[0] - 0.3)
     dull |= grain & (mine[3] > least[3] - 0.7)
-    return Unsharp(share, int(strong.sum()), together, coarse, harder, _spread(lost, strong, share), lost, dull)
+    return SharpnessLoss(share, int(strong.sum()), together, coarse, harder, _spread(lost, strong, share), lost, dull)
 
 
 def _spread(lost: Mask, strong: Mask, share: float) -> bool:
@@ -90,7 +90,7 @@ COLOUR, LEVEL, REST = 6.0, 18.0, 0.2  # beyond all that a cell showed: colour (U
 
 
 @dataclass(frozen=True, slots=True)
-class Cover:
+class Occlusion:
     """`lost`: share of the cells with structure whose structure is gone; `patch`: the largest piece of them, share of the picture;
     `fallen`: ln by which the structure fell in the mean; `faded`: ln by which the second band changed in the mean of all cells;
     `foreign`: the largest piece of cells with little in them and of a colour or brightness that they never had; `replaced`: of cells
@@ -109,7 +109,7 @@ class Cover:
     testable: bool
 
 
-def cover(c: Compared) -> Cover:
+def cover(c: Comparison) -> Occlusion:
     usual, least = c.usual_cells, c.theirs.min(0)
     structured = usual[2] > SOME
     gone = structured & (c.mine[2] < least[2] - FALLEN) & (c.mine[1] < least[1] + 0.3)
@@ -117,13 +117,13 @@ def cover(c: Compared) -> Cover:
     # In the mean: with lamps and shadows some cells were empty once, but never all of them at the same time.
     fallen = float(np.mean((usual[2] - c.mine[2])[structured])) if structured.any() else 0.0
     patch, foreign, replaced = largest_patch(gone), largest_patch(_foreign(c)), largest_patch(_replaced(c))
-    return Cover(
+    return Occlusion(
         lost, float(patch.mean()), fallen, float(np.mean(c.mine[1] - usual[1])), float(foreign.mean()), float(replaced.mean()), _smooth(c),
         c.alike < min(0.45, 0.7 * c.usual_likeness), gone | foreign | replaced, bool(structured.mean() >= 0.1),
     )  # fmt: skip
 
 
-def _replaced(c: Compared) -> Mask:
+def _replaced(c: Comparison) -> Mask:
     """Cells that looked alike in all reference pictures, and look like none of them now."""
     if c.alike > displacement.ALIKE or len(c.scenes) < 3:
         return np.zeros(c.mine.shape[1:], bool)
@@ -134,14 +134,14 @@ def _replaced(c: Compared) -> Mask:
     return np.asarray((np.min(with_others, 0) > 0.55) & (now < 0.3) & (c.mine[2] > SOME), bool)
 
 
-def _smooth(c: Compared) -> float:
+def _smooth(c: Comparison) -> float:
     """Largest piece, share of the picture."""
     grainless = (c.mine[1] < c.theirs[:, 1].min(0) - 0.6) & (c.mine[0] < c.theirs[:, 0].min(0) - 0.3)
     rest = (c.mine[1] - c.usual_cells[1])[~grainless]
     return float(largest_patch(grainless).mean()) if rest.size and np.median(rest) > SPARED_LOSS else 0.0
 
 
-def _foreign(c: Compared) -> Mask:
+def _foreign(c: Comparison) -> Mask:
     """Cells without much in them, of a colour or brightness beyond all that they showed, where the picture as a whole is not."""
     mine, theirs = measurement.colours(c.sight.vector), measurement.colours(c.near)
     lit = mine[0] - np.median(mine[0]), theirs[:, 0] - np.median(theirs[:, 0], axis=(1, 2), keepdims=True)
@@ -164,7 +164,7 @@ def _outside(mine: npt.NDArray[Any], theirs: npt.NDArray[Any]) -> npt.NDArray[An
     return np.asarray(np.maximum(0, mine - theirs.max(0)) + np.maximum(0, theirs.min(0) - mine))
 
 
-def tinted(c: Compared) -> float:
+def tinted(c: Comparison) -> float:
     """Share of the cells whose colour lies beyond all that they showed, to the side to which the picture as a whole went; 0 where a
     third of the picture is spared: something coloured stands there."""
     mine, theirs = measurement.colours(c.sight.vector), measurement.colours(c.near)
@@ -194,7 +194,7 @@ class Haze:
         return self.near < 0.55 * self.far
 
 
-def haze(c: Compared) -> Haze:
+def haze(c: Comparison) -> Haze:
     """Against both sets of the past; the weaker loss counts."""
     mine = c.mine[2:].mean(0)
     losses = []
@@ -209,7 +209,7 @@ def haze(c: Compared) -> Haze:
     )  # fmt: skip
 
 
-def _middle(c: Compared, looks: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+def _middle(c: Comparison, looks: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     return np.asarray(measurement.cells(c.past.vectors[looks])[:, 2:].mean(1), np.float32)
 
 
@@ -219,11 +219,11 @@ def _median(values: npt.NDArray[Any], percent: float = 50) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Structure:
-    unsharp: Unsharp
-    cover: Cover
+class StructureLoss:
+    unsharp: SharpnessLoss
+    cover: Occlusion
     haze: Haze
 
 
-def of(c: Compared) -> Structure:
-    return Structure(unsharp(c), cover(c), haze(c))
+def of(c: Comparison) -> StructureLoss:
+    return StructureLoss(unsharp(c), cover(c), haze(c))

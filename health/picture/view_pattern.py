@@ -27,7 +27,7 @@ MARKED = 92  # percentile of the cells, above which marks may be
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class ViewPattern:
     """`mean` of the signatures of `looks` pictures, 90×160."""
 
     mean: Signature
@@ -37,7 +37,7 @@ class Pattern:
         return self.mean.astype("<f2").tobytes()
 
     @classmethod
-    def unpacked(cls, blob: bytes, looks: int) -> Pattern:
+    def unpacked(cls, blob: bytes, looks: int) -> ViewPattern:
         return cls(np.frombuffer(blob, "<f2").reshape(THUMB[1], THUMB[0]).astype(np.float32), looks)
 
 
@@ -57,13 +57,13 @@ def _normalised(fine: Signature) -> Signature:
     return np.asarray(fine / (np.sqrt(np.maximum(0.0, cv2.blur(fine * fine, (AROUND, AROUND)))) + FLOOR), np.float32)
 
 
-def learned(pattern: Pattern | None, thumb: Plane) -> Pattern:
+def learned(pattern: ViewPattern | None, thumb: Plane) -> ViewPattern:
     """The pattern with one picture more."""
     made = signature(thumb)
     if pattern is None:
-        return Pattern(made, 1)
+        return ViewPattern(made, 1)
     looks = min(pattern.looks + 1, KEPT)
-    return Pattern(np.asarray(pattern.mean + (made - pattern.mean) / looks, np.float32), looks)
+    return ViewPattern(np.asarray(pattern.mean + (made - pattern.mean) / looks, np.float32), looks)
 
 
 def _cells(plane: Signature) -> Signature:
@@ -71,7 +71,7 @@ def _cells(plane: Signature) -> Signature:
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class PatternLikeness:
     """`known`: correlation of a picture with the pattern, −1…1, about 0 for another view; `thirds`: the same of the upper, middle, lower,
     left, middle and right third. `strengths`: how much of the pattern's contrast these thirds have, as a share of their brightness, in
     units that only compare pictures with each other."""
@@ -85,15 +85,15 @@ class Likeness:
         return float(self.strengths[:3].sum())
 
 
-class Known:
+class PatternMatch:
     """How well pictures are recognised by a pattern."""
 
-    def __init__(self, pattern: Pattern):
+    def __init__(self, pattern: ViewPattern):
         self._pattern = pattern
         self._power = _cells(pattern.mean * pattern.mean)
         self._plain = self._power <= np.percentile(self._power, MARKED)
 
-    def of(self, thumb: Plane) -> Likeness:
+    def of(self, thumb: Plane) -> PatternLikeness:
         level, fine = _fine(thumb)
         mine = _normalised(fine)
         power, n = _cells(mine * mine), self._pattern.looks
@@ -105,7 +105,7 @@ class Known:
         each = np.array([_weighted(a, b) for a, b in zip(thirds(likeness), thirds(weight), strict=True)], np.float32)
         contrast = np.clip(fine / (level + DARK), -STEEPEST, STEEPEST)
         strength = _cells(contrast * self._pattern.mean) * self._plain
-        return Likeness(all_of_it, each, np.array([float(third.sum()) for third in thirds(strength)], np.float32))
+        return PatternLikeness(all_of_it, each, np.array([float(third.sum()) for third in thirds(strength)], np.float32))
 
 
 def _weighted(values: npt.NDArray[Any], weight: npt.NDArray[Any]) -> float:
@@ -118,7 +118,7 @@ WELL = 0.6  # from which thirds have a contrast that can be compared
 
 
 @dataclass(frozen=True, slots=True)
-class Recognised:
+class RecognitionResult:
     """`known`: how well, 1: as well as the least known of the reference pictures; `least`, `best`: in the least and the best known third of
     the picture, 1: as well as in their median. `faded`: ln of the contrast of what stays, against their median; `kept`: the same of the
     third that kept most of it, where the view is known well enough for that. Where there is nothing to know it by (`told` is not set),
@@ -136,15 +136,15 @@ class Recognised:
         return self.least < share * self.best
 
 
-def recognised(pattern: Pattern | None, thumb: Plane, scenes: Sequence[Plane]) -> Recognised:
+def recognised(pattern: ViewPattern | None, thumb: Plane, scenes: Sequence[Plane]) -> RecognitionResult:
     if pattern is None or pattern.looks < LEAST or not scenes:
-        return Recognised()
-    by = Known(pattern)
+        return RecognitionResult()
+    by = PatternMatch(pattern)
     theirs = [by.of(scene) for scene in scenes]
     usual, usual_thirds = float(np.median([t.known for t in theirs])), np.median([t.thirds for t in theirs], 0)
     there = usual_thirds > FAINT
     if usual < KNOWABLE or not there.any():
-        return Recognised()
+        return RecognitionResult()
     mine = by.of(thumb)
     faded = _fall(mine.strength, float(np.median([t.strength for t in theirs])))
     kept = faded
@@ -152,7 +152,7 @@ def recognised(pattern: Pattern | None, thumb: Plane, scenes: Sequence[Plane]) -
         kept = max(map(_fall, mine.strengths, np.median([t.strengths for t in theirs], 0)))
     share = (mine.thirds / np.maximum(FAINT, usual_thirds))[there]
     known = mine.known / max(FAINT, min(t.known for t in theirs))
-    return Recognised(known, float(share.min()), float(share.max()), faded, kept, True)
+    return RecognitionResult(known, float(share.min()), float(share.max()), faded, kept, True)
 
 
 def _fall(now: float, usual: float) -> float:

@@ -29,7 +29,7 @@ _Kept = tuple[str, DailyRegister | None, list[RegisterSupplement], list[AuditRow
 
 
 @dataclass(frozen=True, slots=True)
-class Misfit:
+class SignatureMismatch:
     """A day of which something is not as it was signed, and what, as a sentence."""
 
     day: str
@@ -60,18 +60,20 @@ async def problem_of(session: AsyncSession, day: str, key: bytes | None) -> str:
     return _changed_row(day, rows, key) or _problem(day, register, added, rows)
 
 
-async def problem(session: AsyncSession, days: Collection[str] | None = None, key: bytes | None = None) -> Misfit | None:
+async def problem(
+    session: AsyncSession, days: Collection[str] | None = None, key: bytes | None = None
+) -> SignatureMismatch | None:
     """The first of these days (None: of all) of which something is not as it was signed; None: all is. `key` as in problem_of."""
     return next(iter(await problems(session, days, key, most=1)), None)
 
 
 async def problems(
     session: AsyncSession, days: Collection[str] | None = None, key: bytes | None = None, *, most: int
-) -> list[Misfit]:  # fmt: skip
+) -> list[SignatureMismatch]:  # fmt: skip
     """As `problem`: so many of these days, the earliest first.
 
     Read page by page and judged in a thread: a register of a town is 100 kB."""
-    found: list[Misfit] = []
+    found: list[SignatureMismatch] = []
     due = sorted(await signed_days(session) if days is None else days)
     for at in range(0, len(due), PAGE_DAYS):
         page = due[at : at + PAGE_DAYS]
@@ -94,12 +96,12 @@ async def problems(
     return found[:most]
 
 
-def _misfits(kept: Sequence[_Kept], key: bytes | None) -> list[Misfit]:
+def _misfits(kept: Sequence[_Kept], key: bytes | None) -> list[SignatureMismatch]:
     """Blocking."""
     judged = (
         (day, _changed_row(day, rows, key) or _problem(day, register, added, rows)) for day, register, added, rows in kept
     )
-    return [Misfit(day, problem) for day, problem in judged if problem]
+    return [SignatureMismatch(day, problem) for day, problem in judged if problem]
 
 
 async def signed_days(session: AsyncSession) -> set[str]:

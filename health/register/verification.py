@@ -17,7 +17,7 @@ from core.database import Database
 from health.faults import fault_log
 from health.faults.state_machine import LIVE_STATES
 from health.register import signatures
-from health.register.signatures import Misfit
+from health.register.signatures import SignatureMismatch
 from health.tables import Fault
 
 log = logging.getLogger(__name__)
@@ -27,14 +27,14 @@ SLICE_DAYS = 100  # of the older ones, in turn
 MAX_DAYS = 366  # that do not fit, which a fault keeps by name
 MAX_LOGGED = 20  # a run
 FAMILY = "register"
-STATION = fault_log.Subject("", None, "register")
+STATION = fault_log.FaultSubject("", None, "register")
 
 
 class RegisterCheck:
     def __init__(self, database: Database, clock: Clock):
         self._database, self._clock = database, clock
 
-    async def run_once(self) -> Misfit | None:
+    async def run_once(self) -> SignatureMismatch | None:
         """Once a day: the first day that does not fit. It is a fault of the station until that day and all others fit again
         that were found since."""
         now = self._clock.now()
@@ -52,7 +52,7 @@ class RegisterCheck:
         await self._note(found, now)
         return found[0] if found else None
 
-    async def _note(self, found: Sequence[Misfit], now: datetime) -> None:
+    async def _note(self, found: Sequence[SignatureMismatch], now: datetime) -> None:
         figures: dict[str, object] | None = None
         if found:
             figures = {"day": found[0].day, "said": found[0].problem, "days": [m.day for m in found[:MAX_DAYS]]}
@@ -62,7 +62,7 @@ class RegisterCheck:
             fault = await session.scalar(query)
             for _ in range(2):  # it is proved, not seen: the state machine takes no single look's word
                 fault, _step = fault_log.record_inspection(
-                    session, STATION, now, FAMILY, fault, figures, fault_log.Evidence(), 1.0
+                    session, STATION, now, FAMILY, fault, figures, fault_log.FaultEvidence(), 1.0
                 )
 
 

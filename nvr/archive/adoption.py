@@ -29,7 +29,7 @@ AT_ONCE = 200  # entries of one transaction
 
 
 @dataclass(slots=True)
-class Adopted:
+class AdoptionResult:
     """`files` were taken in, `broken` hold no picture that can be read (they lie in quarantine), `missing` disks carry not what they carried."""
 
     files: int = 0
@@ -40,12 +40,12 @@ class Adopted:
         return asdict(self)
 
 
-async def adopt(database: Database, since: datetime, now: datetime) -> Adopted:
+async def adopt(database: Database, since: datetime, now: datetime) -> AdoptionResult:
     """Give every file that is younger than `since` and has no entry one. Nothing may record meanwhile.
 
     Hashes are left to `archive verify --repair`: reading days of a town's footage takes days.
     """
-    done = Adopted()
+    done = AdoptionResult()
     async with database.reading() as session:
         rows = (await session.scalars(select(Volume).order_by(Volume.number))).all()
     volumes = {}
@@ -69,7 +69,9 @@ def _days(since: datetime, now: datetime) -> Iterator[str]:
         day += timedelta(days=1)
 
 
-async def _adopt_stream(database: Database, volumes: dict[int, Path], stream: str, days: list[str], done: Adopted) -> None:
+async def _adopt_stream(
+    database: Database, volumes: dict[int, Path], stream: str, days: list[str], done: AdoptionResult
+) -> None:
     files = await asyncio.to_thread(lambda: list(files_of(volumes, stream, days)))
     if not files:
         return

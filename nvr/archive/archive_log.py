@@ -259,7 +259,7 @@ async def village_of(session: AsyncSession, camera: str | None) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimelineSpan:
     """A stretch of the time line, µs UTC."""
 
     start_us: int
@@ -267,8 +267,11 @@ class Span:
     cause: str = ""  # empty: recorded
 
 
-async def gaps_between(session: AsyncSession, stream: str, start_us: int, end_us: int, now_us: int) -> list[Span]:
+async def gaps_between(session: AsyncSession, stream: str, start_us: int, end_us: int, now_us: int) -> list[TimelineSpan]:
     """Gaps that touch [start, end), cut to it; one that goes on ends now."""
     rows = sorted(await gaps.touching(session, [stream], start_us, end_us), key=lambda g: g.start_us)
-    spans = (Span(max(g.start_us, start_us), min(g.end_us if g.end_us is not None else now_us, end_us), g.cause) for g in rows)
+    spans = (
+        TimelineSpan(max(g.start_us, start_us), min(g.end_us if g.end_us is not None else now_us, end_us), g.cause)
+        for g in rows
+    )
     return [s for s in spans if s.end_us > s.start_us]

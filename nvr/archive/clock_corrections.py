@@ -26,7 +26,7 @@ from nvr.tables import ClockCorrection
 SHIFTS = 5  # µs by which a new name that is taken already gives way, and one
 
 
-class TakenOver(StorageError):
+class CorrectionTakenOver(StorageError):
     """Another recorder has the correction."""
 
 
@@ -134,12 +134,12 @@ async def _own(session: AsyncSession, worker: str, correction: Correction) -> Cl
         return None
     row = await session.get(ClockCorrection, correction.row, with_for_update=True, populate_existing=True)
     if row is None or row.worker != worker:
-        raise TakenOver(f"{correction.step.stream}: another recorder corrects what a wrong clock filed")
+        raise CorrectionTakenOver(f"{correction.step.stream}: another recorder corrects what a wrong clock filed")
     return row
 
 
 @dataclass(frozen=True, slots=True)
-class Moves:
+class PendingMoves:
     """Files of a correction that still have their old names."""
 
     by_us: int
@@ -150,12 +150,12 @@ class Moves:
         return [s for shift in range(SHIFTS) if (s := start_us - self.by_us - shift) in self.files]
 
 
-async def moves(session: AsyncSession, stream: str) -> list[Moves]:
+async def moves(session: AsyncSession, stream: str) -> list[PendingMoves]:
     rows = await session.scalars(select(ClockCorrection).where(ClockCorrection.stream == stream))
-    return [Moves(r.by_us, frozenset(r.files)) for r in rows]
+    return [PendingMoves(r.by_us, frozenset(r.files)) for r in rows]
 
 
-def is_second_name(volumes: dict[int, Path], segment: Segment, given: Collection[Moves]) -> bool:
+def is_second_name(volumes: dict[int, Path], segment: Segment, given: Collection[PendingMoves]) -> bool:
     """Blocking. The file without an entry is one of these that has its new name already, or a copy: it is told of, or taken again,
     when the correction goes on. Raises OSError."""
     path = segment_index.path_of(volumes, segment)

@@ -19,7 +19,7 @@ from core.clock import HOUR_US, from_microseconds, to_microseconds
 from core.errors import ConflictError, NotFoundError, UsageError
 from core.ids import StreamId
 from nvr.archive import segment_index
-from nvr.archive.retention_clock import Trust
+from nvr.archive.retention_clock import ClockTrust
 from nvr.archive.segment_index import Segment
 from nvr.tables import Footage, Hold
 
@@ -193,7 +193,7 @@ def _tell(session: AsyncSession, now: datetime, hold: Hold, village: str, **more
     )  # fmt: skip
 
 
-async def protecting(session: AsyncSession, trust: Trust, camera: str | None = None) -> Sequence[Hold]:
+async def protecting(session: AsyncSession, trust: ClockTrust, camera: str | None = None) -> Sequence[Hold]:
     """Holds that deletion respects, of all cameras or of one, whose row stays locked: no hold is made until the session ends.
 
     While the time is not known no hold is over; a step of the clock ends none, either.
@@ -205,7 +205,7 @@ async def protecting(session: AsyncSession, trust: Trust, camera: str | None = N
     return [h for h in await session.scalars(query) if trust.suspended or not _is_over(h, trust)]
 
 
-def _is_over(hold: Hold, trust: Trust) -> bool:
+def _is_over(hold: Hold, trust: ClockTrust) -> bool:
     created = to_microseconds(hold.created_at)
     return trust.age_us(created, created) >= to_microseconds(hold.expires_at) - created
 

@@ -20,7 +20,7 @@ from core.errors import ProtocolError
 from core.executors import RunInThread
 from core.units import media_to_us, us_to_media
 from nvr.archive import segment_index
-from nvr.archive.archive_log import Span, gaps_between
+from nvr.archive.archive_log import TimelineSpan, gaps_between
 from nvr.archive.segment_index import Segment
 from nvr.media import fmp4, gop_index, gradual_refresh
 from nvr.media.gop_index import Gop
@@ -85,7 +85,7 @@ class ArchiveReader:
         found = await segment_index.between(session, streams, start_us, end_us)
         return [(s, segment_index.path_of(volumes, s)) for s in found if s.volume in volumes]
 
-    async def coverage(self, stream: str, start_us: int, end_us: int) -> list[Span]:
+    async def coverage(self, stream: str, start_us: int, end_us: int) -> list[TimelineSpan]:
         """Recorded spans and gaps with cause in [start, end), in order of time."""
         now_us = to_microseconds(self._clock.now())
         async with self._database.reading() as session:
@@ -100,7 +100,7 @@ class ArchiveReader:
             end = await self._run(_open_end, segment, segment_index.path_of(volumes, segment))
             if end > start_us and segment.start_us < end_us:
                 closed.append((segment.start_us, end))
-        spans = [Span(max(start, start_us), min(end, end_us)) for start, end in segment_index.joined(sorted(closed))]
+        spans = [TimelineSpan(max(start, start_us), min(end, end_us)) for start, end in segment_index.joined(sorted(closed))]
         return sorted(spans + gaps, key=lambda s: s.start_us)
 
     async def gops(self, stream: str, start_us: int, end_us: int, limit: int = 5000) -> list[LocatedGop]:

@@ -32,9 +32,9 @@ from core.clock import HOUR_US, from_microseconds, to_microseconds
 from core.database import Database
 from core.units import media_to_us
 from nvr.archive import clock_corrections, salvage, segment_index, timeline
-from nvr.archive.clock_corrections import Moves
+from nvr.archive.clock_corrections import PendingMoves
 from nvr.archive.segment_index import Segment
-from nvr.archive.timeline import Covered
+from nvr.archive.timeline import CoveredUntil
 from nvr.media import fmp4
 from nvr.media.fmp4 import TIMESCALE
 from nvr.storage import volume_quarantine
@@ -50,7 +50,7 @@ HOLES_US = 6 * HOUR_US
 
 
 @dataclass(slots=True)
-class Recovered:
+class RecoveryReport:
     """What start-up recovery found and mended; lists hold paths."""
 
     closed: list[str] = field(default_factory=list)
@@ -70,10 +70,10 @@ class Recovered:
         return asdict(self)
 
 
-async def recover(database: Database, streams: Iterable[str], now: datetime) -> Recovered:
+async def recover(database: Database, streams: Iterable[str], now: datetime) -> RecoveryReport:
     """Mend the streams' archive. Nothing may record them meanwhile."""
     wanted = set(streams)
-    found = Recovered()
+    found = RecoveryReport()
     volumes = await mounted(database)
     async with database.reading() as session:
         open_rows = [o for o in await session.scalars(select(OpenSegment)) if o.stream in wanted]
@@ -96,9 +96,11 @@ async def recover(database: Database, streams: Iterable[str], now: datetime) -> 
     return found
 
 
-async def recover_volume(database: Database, streams: Iterable[str], number: int, before_us: int, now: datetime) -> Recovered:
+async def recover_volume(
+    database: Database, streams: Iterable[str], number: int, before_us: int, now: datetime
+) -> RecoveryReport:
     """A volume is back: close what was left open on it by a recorder that began files before `before_us`."""
-    found, volumes, wanted = Recovered(), await mounted(database), set(streams)
+    found, volumes, wanted = RecoveryReport(), await mounted(database), set(streams)
     async with database.reading() as session:
         rows = await session.scalars(select(OpenSegment).where(OpenSegment.volume == number, OpenSegment.start_us < before_us))
         left = [_left_open(o) for o in rows if o.stream in wanted and o.volume in volumes]
@@ -162,12 +164,14 @@ async def _end_of(session: AsyncSession, stream: str) -> int | None:
     return max(s.end_us for r in rows for s in segment_index.unpack(r.stream, r.hour, r.volume, r.entries))
 
 
-async def _close(database: Database, volumes: dict[int, Path], left_open: Segment, found: Recovered, now: datetime) -> None:
+async def _close(
+    database: Database, volumes: dict[int, Path], left_open: Segment, found: RecoveryReport, now: datetime
+) -> None:
     path = segment_index.path_of(volumes, left_open)
     try:
         done = await asyncio.to_thread(completed, left_open, path, now=now)
     except FileNotFoundError:
-        done = Completed()
+        done = CompletedFile()
         found.vanished.append(str(path))
     except OSError as e:
         _note_unreadable(found, path, e)
@@ -182,12 +186,12 @@ async def _close(database: Database, volumes: dict[int, Path], left_open: Segmen
         found.quarantined.append(str(path))
 
 
-def _note_unreadable(found: Recovered, path: Path, error: OSError) -> None:
+def _note_unreadable(found: RecoveryReport, path: Path, error: OSError) -> None:
     found.unreadable.append(str(path))
     log.error("%s cannot be read (%s), and is left as it is; %s", path, error.strerror or error, remedy(error))
 
 
-async def _store(session: AsyncSession, stream: str, done: Completed) -> None:
+async def _store(session: AsyncSession, stream: str, done: CompletedFile) -> None:
     """The entry of a completed file, and a gap for each place of it that was damaged."""
     if done.segment is None:
         return
@@ -199,7 +203,7 @@ async def _store(session: AsyncSession, stream: str, done: Completed) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Completed:
+class CompletedFile:
     """What became of a file: its entry (None: it holds no picture that can be read), the quarantined original, and the
     stretches that were damaged in it, µs UTC."""
 
@@ -216,11 +220,11 @@ def complete(segment: Segment, path: Path, *, hashing: bool = True) -> Segment |
         return None
 
 
-def completed(segment: Segment, path: Path, *, hashing: bool = True, now: datetime | None = None) -> Completed:
+def completed(segment: Segment, path: Path, *, hashing: bool = True, now: datetime | None = None) -> CompletedFile:
     """Make a file whole (nvr.archive.salvage) and hash it, or leave that for later. Raises OSError."""
     outcome = salvage.complete(path, now)
     if not outcome.fragments:
-        return Completed(quarantined=outcome.quarantined)
+        return CompletedFile(quarantined=outcome.quarantined)
     last = outcome.fragments[-1]
     media = (last.time + last.duration) * 1_000_000 // TIMESCALE
     flags = segment_index.RECOVERED | (segment.flags & segment_index.BACKFILLED)
@@ -237,7 +241,7 @@ def completed(segment: Segment, path: Path, *, hashing: bool = True, now: dateti
         sha256_of(path) if hashing else segment_index.NO_HASH,
     )  # fmt: skip
     holes = tuple((segment.start_us + media_to_us(a), segment.start_us + media_to_us(b)) for a, b in outcome.holes)
-    return Completed(whole, outcome.quarantined, holes)
+    return CompletedFile(whole, outcome.quarantined, holes)
 
 
 def sha256_of(path: Path) -> bytes:
@@ -249,7 +253,7 @@ async def finish_deletion(
     database: Database,
     volumes: dict[int, Path],
     number: int,
-    found: Recovered | None = None,
+    found: RecoveryReport | None = None,
     run: Callable[[Callable[[], None]], Awaitable[None]] = asyncio.to_thread,
 ) -> list[Segment]:
     """Unlink the files of a row's flagged entries, then drop the entries; returns them. `run` runs what blocks.
@@ -290,7 +294,7 @@ def _unlink(paths: Iterable[Path]) -> None:
 
 
 async def _adopt_recent(
-    database: Database, volumes: dict[int, Path], streams: set[str], now: datetime, found: Recovered
+    database: Database, volumes: dict[int, Path], streams: set[str], now: datetime, found: RecoveryReport
 ) -> None:
     since = now - timedelta(days=LOOK_BACK_DAYS)
     days = [f"{since + timedelta(days=i):%Y%m%d}" for i in range(LOOK_BACK_DAYS + 2)]
@@ -320,7 +324,7 @@ async def _known(database: Database, stream: str, since_hour: int) -> set[tuple[
 
 
 async def _is_moving(
-    database: Database, volumes: dict[int, Path], unknown: Segment, moves: list[Moves], since_hour: int
+    database: Database, volumes: dict[int, Path], unknown: Segment, moves: list[PendingMoves], since_hour: int
 ) -> bool:
     """The file is no other footage: a correction that waits gave it this name, or has told of it meanwhile."""
     if not any(m.sources(unknown.start_us) for m in moves):
@@ -345,7 +349,7 @@ def _finish_salvages(volumes: dict[int, Path], stream: str, days: Iterable[str])
                 log.error("%s cannot be tidied: %s; %s", volume / stream / day, e.strerror or e, remedy(e))
 
 
-async def _adopt(database: Database, volume: Path, unknown: Segment, path: Path, now: datetime, found: Recovered) -> None:
+async def _adopt(database: Database, volume: Path, unknown: Segment, path: Path, now: datetime, found: RecoveryReport) -> None:
     """Give a file an entry; what is no segment file goes to quarantine."""
     try:
         if not unknown.start_us:
@@ -396,7 +400,7 @@ async def _ends_to_be(session: AsyncSession, stream: str, moves: dict[int, int])
     return [s.end_us + moves.get(s.start_us, 0) for s in files if not s.open] + ([gap] if gap is not None else [])
 
 
-async def last_covered(database: Database, streams: Iterable[str]) -> dict[str, Covered]:
+async def last_covered(database: Database, streams: Iterable[str]) -> dict[str, CoveredUntil]:
     """Where the time line of each stream with footage or an open gap ended."""
     wanted = set(streams)
     ends, opened = defaultdict[str, list[int]](list), defaultdict[str, list[tuple[int, str]]](list)

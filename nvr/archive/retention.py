@@ -29,7 +29,7 @@ from core.settings import RetentionSettings
 from nvr.archive import deletions, segment_index, short_holes
 from nvr.archive.holds import held, not_wholly_held, protecting
 from nvr.archive.recovery import finish_deletion
-from nvr.archive.retention_clock import RetentionClock, Trust
+from nvr.archive.retention_clock import ClockTrust, RetentionClock
 from nvr.archive.segment_index import Segment
 from nvr.clock.filing_periods import Phase, phases
 from nvr.storage.disk_calls import DiskCalls
@@ -47,7 +47,7 @@ CLOSING_US = 60_000_000  # a file closed this recently is left alone where room 
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RetentionRule:
     """What is promised for a stream."""
 
     days: float
@@ -72,8 +72,8 @@ class _Wanted:
 class _Pass:
     """What holds for one pass over the archive."""
 
-    trust: Trust
-    rules: dict[str, Rule]
+    trust: ClockTrust
+    rules: dict[str, RetentionRule]
     holds: Sequence[Hold]
     volumes: dict[int, Path]  # those that are there and answer
 
@@ -127,14 +127,14 @@ class Retention:
             self._refuse(row.number, Path(row.path), e)
             return False
 
-    async def _rules(self, session: AsyncSession) -> dict[str, Rule]:
-        rules: dict[str, Rule] = {}
+    async def _rules(self, session: AsyncSession) -> dict[str, RetentionRule]:
+        rules: dict[str, RetentionRule] = {}
         for camera in await session.scalars(select(Camera)):
-            rules[f"{camera.id}/main"] = Rule(promised_days(camera.profile, self._settings), camera.village)
-            rules[f"{camera.id}/sub"] = Rule(self._settings.sub_days, camera.village)
+            rules[f"{camera.id}/main"] = RetentionRule(promised_days(camera.profile, self._settings), camera.village)
+            rules[f"{camera.id}/sub"] = RetentionRule(self._settings.sub_days, camera.village)
         return rules
 
-    def _days(self, rules: dict[str, Rule], stream: str) -> float:
+    def _days(self, rules: dict[str, RetentionRule], stream: str) -> float:
         rule = rules.get(stream)
         return rule.days if rule else self._settings.sub_days if stream.endswith("/sub") else self._settings.main_days
 
@@ -331,7 +331,7 @@ class Retention:
                 row.held_days = min(row.held_days, held_days)
 
 
-def _is_of(phase: Phase, trust: Trust, segment: Segment) -> bool:
+def _is_of(phase: Phase, trust: ClockTrust, segment: Segment) -> bool:
     return trust.is_of(phase, segment.start_us, segment.end_us)
 
 

@@ -24,7 +24,16 @@ from core.host import ntp
 from nvr.archive import segment_index
 from nvr.clock import filing_periods
 from nvr.clock.filing_periods import BEGINNING, Period, Phase
-from nvr.clock.plausibility import ClockState, Judgement, Promise, Reading, Suspicion, confirmed, first, judge
+from nvr.clock.plausibility import (
+    ClockJudgement,
+    ClockSnapshot,
+    ClockState,
+    RetentionPromise,
+    Suspicion,
+    confirmed,
+    first,
+    judge,
+)
 from nvr.tables import Footage, MisfiledRow, RetentionClockRow
 
 log = logging.getLogger(__name__)
@@ -36,7 +45,7 @@ _BOOT_ID, _UPTIME = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/uptime"
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class ClockTrust:
     """What a look found. Where `suspended` nothing may be deleted because of its age, and no hold is over."""
 
     now_us: int  # believed time
@@ -57,29 +66,31 @@ class Trust:
         return filing_periods.period_of(self.periods, start_us, end_us, self.wall_us) in phase.periods
 
 
-def read_machine(clock: Clock) -> Reading:
+def read_machine(clock: Clock) -> ClockSnapshot:
     """Blocking."""
     uptime = int(float(_UPTIME.read_text().split()[0]) * SECOND)
-    return Reading(to_microseconds(clock.now()), uptime, _BOOT_ID.read_text().strip()[:40], ntp.synchronised())
+    return ClockSnapshot(to_microseconds(clock.now()), uptime, _BOOT_ID.read_text().strip()[:40], ntp.synchronised())
 
 
-def read_clock(clock: Clock) -> Reading:
+def read_clock(clock: Clock) -> ClockSnapshot:
     """Of a clock that is not the machine's own, and has run for ever."""
-    return Reading(to_microseconds(clock.now()), int(clock.monotonic() * SECOND) + FOR_EVER_US, "")
+    return ClockSnapshot(to_microseconds(clock.now()), int(clock.monotonic() * SECOND) + FOR_EVER_US, "")
 
 
 class RetentionClock:
-    def __init__(self, database: Database, clock: Clock, promise_days: float, read: Callable[[Clock], Reading] | None = None):
+    def __init__(
+        self, database: Database, clock: Clock, promise_days: float, read: Callable[[Clock], ClockSnapshot] | None = None
+    ):
         """`promise_days`: how long footage is promised at most, and until told otherwise at least. `read` reads the clocks; a
         parameter for tests."""
         self._database, self._clock = database, clock
         self.promise_days = self.shortest_days = promise_days
         self._read = read or (read_machine if isinstance(clock, SystemClock) else read_clock)
 
-    async def look(self) -> Trust:
+    async def look(self) -> ClockTrust:
         """Read the clocks, keep and tell what changed."""
         reading = await asyncio.to_thread(self._read, self._clock)
-        promise = Promise(int(self.promise_days * DAY_US), int(self.shortest_days * DAY_US))
+        promise = RetentionPromise(int(self.promise_days * DAY_US), int(self.shortest_days * DAY_US))
         async with self._database.session() as session:
             row = await session.get(RetentionClockRow, ROW, with_for_update=True)
             before = _state(row) if row is not None else None
@@ -92,9 +103,9 @@ class RetentionClock:
                 periods = filing_periods.needed(periods, reading.wall_us, promise.longest_us)
             await _store(session, known, periods)
         state = found.state
-        return Trust(state.plausible_us, state.wall_us, state.suspended, periods)
+        return ClockTrust(state.plausible_us, state.wall_us, state.suspended, periods)
 
-    async def _keep(self, session: AsyncSession, row: RetentionClockRow | None, found: Judgement) -> None:
+    async def _keep(self, session: AsyncSession, row: RetentionClockRow | None, found: ClockJudgement) -> None:
         if row is None:
             row = RetentionClockRow(id=ROW, **_values(found.state))
             session.add(row)
@@ -108,7 +119,7 @@ class RetentionClock:
         if found.change:
             await self._tell(session, found)
 
-    async def _tell(self, session: AsyncSession, found: Judgement) -> None:
+    async def _tell(self, session: AsyncSession, found: ClockJudgement) -> None:
         now = self._clock.now()
         if found.change == "suspended":
             sentence = describe(found.state)
@@ -120,7 +131,7 @@ class RetentionClock:
         await audit_trail.record(session, now, "system", f"retention.{found.change}", "clock")
 
 
-def _following(periods: Sequence[Period], found: Judgement) -> tuple[Period, ...]:
+def _following(periods: Sequence[Period], found: ClockJudgement) -> tuple[Period, ...]:
     """The periods after a look."""
     if found.move is not None:
         periods = filing_periods.moved(periods, found.move, suspended=found.change == "suspended")

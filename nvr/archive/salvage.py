@@ -32,7 +32,7 @@ _BOXES = (b"moof", b"mdat", b"mfra", b"free", b"ftyp", b"moov")
 
 
 @dataclass(slots=True)
-class Outcome:
+class SalvageResult:
     """What became of a file. `fragments` are those of the file that now lies at its path; empty: it holds no picture."""
 
     fragments: list[Fragment] = field(default_factory=list)
@@ -51,7 +51,7 @@ class _Content:
     torn_at: int  # where the unreadable rest begins
 
 
-def complete(path: Path, now: datetime | None = None) -> Outcome:
+def complete(path: Path, now: datetime | None = None) -> SalvageResult:
     """Make the file whole. Raises FileNotFoundError, and OSError where its disk does not give it."""
     finish_interrupted(path)
     content = _read(path)
@@ -60,7 +60,7 @@ def complete(path: Path, now: datetime | None = None) -> Outcome:
         return _quarantined(path, why, now)
     (first, *others) = content.runs
     if content.head_is_whole and not others and first[0].offset <= len(content.head) and _is_torn(path, content.torn_at):
-        return Outcome(_cut_back(path, first), holes=list(_holes([[f] for f in first])) if _was_salvaged(path) else [])
+        return SalvageResult(_cut_back(path, first), holes=list(_holes([[f] for f in first])) if _was_salvaged(path) else [])
     return _salvaged(path, content, now)
 
 
@@ -141,7 +141,7 @@ def _cut_back(path: Path, fragments: list[Fragment]) -> list[Fragment]:
     return fragments
 
 
-def _salvaged(path: Path, content: _Content, now: datetime | None) -> Outcome:
+def _salvaged(path: Path, content: _Content, now: datetime | None) -> SalvageResult:
     part = path.with_name(path.name + PART)
     try:
         fragments = _copied(path, part, content)
@@ -187,7 +187,7 @@ def _holes(runs: list[list[Fragment]]) -> Iterator[tuple[int, int]]:
         end = run[-1].time + run[-1].duration
 
 
-def _quarantined(path: Path, why: str, now: datetime | None, salvaged: str = "") -> Outcome:
+def _quarantined(path: Path, why: str, now: datetime | None, salvaged: str = "") -> SalvageResult:
     volume = path.parents[3]  # <volume>/<camera>/<kind>/<day>/<file>
     target = volume_quarantine.move(volume, path, why, now or SystemClock().now(), salvaged)
-    return Outcome(quarantined=target, why=why)
+    return SalvageResult(quarantined=target, why=why)

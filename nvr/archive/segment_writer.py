@@ -22,7 +22,7 @@ from nvr.archive.timeline import GAP_MIN_US, JITTER_US, ArchiveLog, Cadence, Clo
 from nvr.clock.station_clock import StationClock
 from nvr.clock.wall_clock import PPM, WallClock
 from nvr.media import audio, fmp4, gop_index, iovec
-from nvr.media.depacketizer import Counters, FragmentSamples
+from nvr.media.depacketizer import FragmentSamples, StreamCounters
 from nvr.media.fmp4 import TIMESCALE
 from nvr.rtsp.sdp import AudioTrack
 from nvr.storage.disk_writer import FULL, SegmentFile
@@ -45,7 +45,7 @@ class SegmentSink:
         stream: str,
         volumes: VolumeSet,
         archive: ArchiveLog,
-        counters: Counters,
+        counters: StreamCounters,
         segment_seconds: float,
         in_loop: Callable[[Callable[[], None]], object],
         clock: WallClock | None = None,

@@ -50,7 +50,7 @@ class ClockStep:
     after: list[int] = field(default_factory=list, compare=False)  # starts of files by the new clock, as they come; at most 400
 
 
-class Covered(NamedTuple):
+class CoveredUntil(NamedTuple):
     """Where a stream's time line ended when its recorder did."""
 
     until_us: int  # end of its newest file or gap, or where the open gap begins
@@ -58,12 +58,12 @@ class Covered(NamedTuple):
     cause: str = "no_packets"
 
 
-def covered(ends: Sequence[int], open_gaps: Sequence[tuple[int, str]]) -> Covered | None:
+def covered(ends: Sequence[int], open_gaps: Sequence[tuple[int, str]]) -> CoveredUntil | None:
     """By the ends of its files and gaps, and by (start, cause) of the gaps that are open; None where it has none of either."""
     if open_gaps:
         start, cause = max(open_gaps)
-        return Covered(start, True, cause)
-    return Covered(max(ends), False) if ends else None
+        return CoveredUntil(start, True, cause)
+    return CoveredUntil(max(ends), False) if ends else None
 
 
 def overtaken(start_us: int, files: Sequence[tuple[int, int]]) -> int | None:
@@ -103,7 +103,7 @@ class Timeline:
         """Go on where another time line of the stream ended."""
         self.covered_until, self.in_gap, self.last_cause = covered_until, in_gap, last_cause
 
-    def go_on(self, covered: Covered, now_us: int) -> None:
+    def go_on(self, covered: CoveredUntil, now_us: int) -> None:
         """Go on where an earlier recorder ended."""
         if covered.in_gap:
             self.resume(*covered)

@@ -21,7 +21,7 @@ from sqlalchemy import select
 from core.clock import SystemClock
 from core.database import Database
 from nvr.archive import segment_index
-from nvr.archive.recovery import Recovered, complete, finish_deletion, mounted, sha256_of
+from nvr.archive.recovery import RecoveryReport, complete, finish_deletion, mounted, sha256_of
 from nvr.archive.segment_index import Segment
 from nvr.media import gop_index
 from nvr.storage import volume_quarantine
@@ -92,7 +92,7 @@ async def _finish_halves(
 ) -> None:
     for number in numbers:
         if repair:
-            found = Recovered()
+            found = RecoveryReport()
             await finish_deletion(database, volumes, number, found)
             findings.half_deleted += found.removed
         else:

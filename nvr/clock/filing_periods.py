@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from core.clock import DAY_US, SECOND
-from nvr.clock.plausibility import STEP_US, Move
+from nvr.clock.plausibility import STEP_US, ClockMove
 
 BETWEEN_LOOKS_US = 120 * SECOND  # between two looks, as planned with some margin; a look may come later
 OLD_NAMES_US = 900 * SECOND  # so long a recorder may go on by the old clock: until the next keyframe
@@ -36,7 +36,7 @@ class Period:
 BEGINNING = (Period(0, OPEN),)
 
 
-def moved(periods: Sequence[Period], move: Move, *, suspended: bool) -> tuple[Period, ...]:
+def moved(periods: Sequence[Period], move: ClockMove, *, suspended: bool) -> tuple[Period, ...]:
     """The periods at the next reading. `suspended`: since this one the clock is doubted."""
     periods = [replace(p, later_us=p.later_us + move.by_us) for p in periods or BEGINNING]
     if all(abs(p.later_us) <= STEP_US for p in periods if p.end_us == OPEN):

@@ -33,7 +33,7 @@ class Suspicion(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ClockSnapshot:
     """The clocks at one moment."""
 
     wall_us: int  # since 1970
@@ -43,7 +43,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class RetentionPromise:
     """How long footage is promised to be kept, µs."""
 
     longest_us: int
@@ -73,7 +73,7 @@ class ClockState:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class ClockMove:
     """What the wall clock did between two readings, measured by the monotonic clock."""
 
     from_us: int  # wall time at the reading before
@@ -87,45 +87,45 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class ClockJudgement:
     state: ClockState
     change: str = ""  # suspended, returned, ntp, time, person: what has just happened; empty: nothing new
-    move: Move | None = None
+    move: ClockMove | None = None
 
 
-def first(reading: Reading, newest_us: int | None) -> Judgement:
+def first(reading: ClockSnapshot, newest_us: int | None) -> ClockJudgement:
     """The first reading ever; `newest_us`: end of the newest footage. The machine has run since before it, or has not."""
     state = ClockState(reading.boot, reading.uptime_us, reading.wall_us, reading.wall_us)
     if newest_us is None:
-        return Judgement(state)
+        return ClockJudgement(state)
     if -STEP_US <= reading.wall_us - newest_us <= reading.uptime_us + REBOOT_US:
-        return Judgement(state)
-    move = Move(newest_us, reading.wall_us, 0, newest_us)
-    return Judgement(_suspended(replace(state, plausible_us=newest_us)), "suspended", move)
+        return ClockJudgement(state)
+    move = ClockMove(newest_us, reading.wall_us, 0, newest_us)
+    return ClockJudgement(_suspended(replace(state, plausible_us=newest_us)), "suspended", move)
 
 
-def judge(before: ClockState, reading: Reading, promise: Promise) -> Judgement:
+def judge(before: ClockState, reading: ClockSnapshot, promise: RetentionPromise) -> ClockJudgement:
     """The next reading."""
     same_boot = reading.boot == before.boot and reading.uptime_us >= before.uptime_us
     progress = reading.uptime_us - before.uptime_us if same_boot else 0
     began = before.wall_us - before.uptime_us if same_boot else before.wall_us
-    move = Move(before.wall_us, reading.wall_us, progress, began)
+    move = ClockMove(before.wall_us, reading.wall_us, progress, began)
     now = replace(
         before, boot=reading.boot, uptime_us=reading.uptime_us, wall_us=reading.wall_us,
         plausible_us=before.plausible_us + progress,
     )  # fmt: skip
     if -STEP_US <= now.ahead_us <= (STEP_US if same_boot else reading.uptime_us + REBOOT_US):
-        return Judgement(_believed(now), "returned" if before.suspended else "", move)
+        return ClockJudgement(_believed(now), "returned" if before.suspended else "", move)
     if not before.suspended:
-        return Judgement(_suspended(now), "suspended", move)
+        return ClockJudgement(_suspended(now), "suspended", move)
     if not same_boot or abs(move.by_us) > STEP_US:
-        return Judgement(_suspended(now), "", move)
+        return ClockJudgement(_suspended(now), "", move)
     now = replace(now, steady_us=before.steady_us + progress, ntp_us=before.ntp_us + progress if reading.ntp else 0)
     if now.ntp_us >= NTP_PROOF_US and (abs(now.ahead_us) < promise.shortest_us or now.plausible_us < PROGRAM_US):
-        return Judgement(_believed(now), "ntp", move)
+        return ClockJudgement(_believed(now), "ntp", move)
     if now.steady_us >= promise.longest_us:
-        return Judgement(_believed(now), "time", move)
-    return Judgement(now, "", move)
+        return ClockJudgement(_believed(now), "time", move)
+    return ClockJudgement(now, "", move)
 
 
 def confirmed(state: ClockState) -> ClockState:

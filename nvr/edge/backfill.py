@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.onvif.addresses import service_url
 from cameras.onvif.camera_clock import camera_time
 from cameras.onvif.client import SoapClient
-from cameras.onvif.recordings import Card
+from cameras.onvif.recordings import EdgeStorage
 from cameras.per_camera import TROUBLE, why
 from cameras.registry import registry
 from cameras.tables import Camera, Stream
@@ -34,7 +34,7 @@ from core.settings import RecorderSettings
 from core.tasks import run_all
 from nvr.archive import segment_index
 from nvr.archive.archive_log import ArchiveDatabase
-from nvr.edge.gap_fill import Filling
+from nvr.edge.gap_fill import GapFill
 from nvr.edge.replay import CardReader
 from nvr.recorder.recorder import Recorder
 from nvr.rtsp.client import Replay, open_session
@@ -56,7 +56,7 @@ STORE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class BackfillJob:
     """A gap whose time has come. Times in µs UTC of our clock."""
 
     gap: int
@@ -84,13 +84,13 @@ class Backfiller:
 
     async def run_once(self) -> int:
         """Fetch what is due; returns the bytes that came."""
-        chosen: dict[str, Job] = {}
+        chosen: dict[str, BackfillJob] = {}
         for job in await self._due():
             chosen.setdefault(job.subnet, job)
         fetched = await run_all(*(self._one(j) for j in list(chosen.values())[:AT_ONCE]))
         return sum(fetched)
 
-    async def _due(self) -> list[Job]:
+    async def _due(self) -> list[BackfillJob]:
         """Gaps to ask for now, of streams that record steadily, the oldest first: cards overwrite the oldest."""
         now = self.clock.now()
         steady = [s.spec.id for s in self.recorder.streams.values() if s.state == "recording"]
@@ -127,10 +127,10 @@ class Backfiller:
                     continue
                 start, end = worth_it[0]
                 end = end if end - start < LONGEST_US + LEAST_US else start + LONGEST_US
-                jobs.append(Job(gap.id, camera.id, gap.stream, camera.address, subnet, start, end, login))
+                jobs.append(BackfillJob(gap.id, camera.id, gap.stream, camera.address, subnet, start, end, login))
             return jobs
 
-    async def _one(self, job: Job) -> int:
+    async def _one(self, job: BackfillJob) -> int:
         """Fetch one gap's stretch; whatever happens is written into the gap."""
         again: timedelta | None = None
         fetched = 0
@@ -145,12 +145,12 @@ class Backfiller:
         await self._settle(job, again)
         return fetched
 
-    async def _fetch(self, job: Job) -> tuple[bool, int]:
+    async def _fetch(self, job: BackfillJob) -> tuple[bool, int]:
         """(whether all that the card has was fetched, bytes). Raises CameraError."""
         client, url = self.soap(job.login), service_url(job.address)
         told = (await camera_time(client, url, self.clock)).offset or 0.0
         client.clock_offset = told
-        card = await Card.of(client, url)
+        card = await EdgeStorage.of(client, url)
         if card is None:
             return True, 0
         offset_us = self._offset(job.stream, int(told * 1e6) + SECOND // 2)  # ONVIF cuts the second's fraction off
@@ -166,12 +166,12 @@ class Backfiller:
         fine = state.sink.clock.offset_us if state is not None else None
         return fine if fine is not None and abs(fine - told_us) < 2 * SECOND else told_us
 
-    async def _replay(self, job: Job, url: str, offset_us: int) -> tuple[bool, int]:
+    async def _replay(self, job: BackfillJob, url: str, offset_us: int) -> tuple[bool, int]:
         stretch = Replay(_moment(job.start_us + offset_us - MARGIN_US), _moment(job.end_us + offset_us + SECOND))
         live = self.recorder.streams[job.stream].spec.url
         async with self.recorder.budget.attempt(url):
             session = await open_session(url, job.login, replay=stretch, remembered_as=live)
-        filling = Filling(
+        filling = GapFill(
             job.stream, job.start_us, job.end_us, offset_us, self.recorder.volumes, self.archive,
             self.settings.segment_seconds, asyncio.get_running_loop().call_soon_threadsafe,
         )  # fmt: skip
@@ -189,14 +189,14 @@ class Backfiller:
             log.warning("%s: reading its card disturbed the live stream; later, at half the rate", job.stream)
         return whole, filling.bytes
 
-    async def _stored(self, filling: Filling) -> None:
+    async def _stored(self, filling: GapFill) -> None:
         """Wait until the writers have closed the files; a disk that hangs is not waited for."""
         until = self.clock.monotonic() + STORE_SECONDS
         while not filling.stored and self.clock.monotonic() < until:
             self.recorder.volumes.submit()
             await self.clock.sleep(0.05)
 
-    async def _settle(self, job: Job, again: timedelta | None) -> None:
+    async def _settle(self, job: BackfillJob, again: timedelta | None) -> None:
         """Make the gap what is still missing of it, behind the entries of what came."""
 
         async def write(session: AsyncSession) -> None:

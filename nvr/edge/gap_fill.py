@@ -18,7 +18,7 @@ from nvr.archive.segment_writer import SegmentSink
 from nvr.archive.timeline import ArchiveLog
 from nvr.clock.wall_clock import KnownTimes
 from nvr.media import iovec
-from nvr.media.depacketizer import Counters, FragmentSamples
+from nvr.media.depacketizer import FragmentSamples, StreamCounters
 from nvr.storage.volumes import VolumeSet
 
 SQUEEZED = 45  # 1/90,000 s that a picture before the gap lasts; ffmpeg calls less a fault of the time stamps
@@ -49,7 +49,7 @@ class _Backfilled:
     def gap_ended(self, stream: str, end_us: int) -> None: ...
 
 
-class Filling:
+class GapFill:
     """Writes what lies in [start, end), µs UTC of our clock, to the archive. `offset_us`: the camera's clock
     minus ours."""
 
@@ -58,7 +58,7 @@ class Filling:
         segment_seconds: float, in_loop: Callable[[Callable[[], None]], object],
     ):  # fmt: skip
         self._log = _Backfilled(archive)
-        self._sink = SegmentSink(stream, volumes, self._log, Counters(), segment_seconds, in_loop, KnownTimes())
+        self._sink = SegmentSink(stream, volumes, self._log, StreamCounters(), segment_seconds, in_loop, KnownTimes())
         # Stream time is wall time in 1/90,000 s.
         self._start, self._end = us_to_media_up(start_us), us_to_media(end_us)
         self._offset_us = offset_us

@@ -16,7 +16,7 @@ from core.network.connect_limiter import ConnectLimiter
 from core.network.error_text import reason
 from nvr.archive.reader import Keyframe
 from nvr.media import gradual_refresh
-from nvr.media.depacketizer import Counters, Depacketizer, FragmentSamples
+from nvr.media.depacketizer import Depacketizer, FragmentSamples, StreamCounters
 from nvr.media.iovec import joined
 from nvr.media.rtp import RtpReceiver, probe_of
 from nvr.media.start_points import RECOVERY
@@ -60,7 +60,7 @@ class KeyframeProbe:
     async def _first(self, session: RtspSession, stream: str) -> Keyframe:
         found: list[FragmentSamples] = []
         track, buffer, came = session.track, bytearray(session.early), 0
-        assembler = Depacketizer(track.codec, track.parameter_sets, Counters(), found.append)
+        assembler = Depacketizer(track.codec, track.parameter_sets, StreamCounters(), found.append)
         receiver = RtpReceiver(assembler, track.payload_type, probe_of(track))
         began, picture = self._clock.monotonic(), _Picture()
         while True:

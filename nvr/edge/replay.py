@@ -21,7 +21,7 @@ from core.clock import SECOND, Clock
 from core.errors import CameraUnreachable
 from core.network.error_text import reason
 from core.units import media_to_us
-from nvr.media.depacketizer import Counters, Depacketizer, FragmentSamples
+from nvr.media.depacketizer import Depacketizer, FragmentSamples, StreamCounters
 from nvr.media.rtcp import ntp_us
 from nvr.media.rtp import RtpReceiver, probe_of
 from nvr.rtsp.client import RtspSession
@@ -57,7 +57,7 @@ class CardReader:
         self._steps: deque[int] = deque(maxlen=USUAL_STEPS)  # between the newest pictures, µs
         self._is_coarse = True  # the camera has told whole seconds only
         self._wanted = True
-        self.counters = Counters()
+        self.counters = StreamCounters()
         track = session.track
         self._assembler = Depacketizer(track.codec, track.parameter_sets, self.counters, self._emit, track.clock_rate)
         self._receiver = RtpReceiver(self._assembler, track.payload_type, probe_of(track))

@@ -11,20 +11,20 @@ from typing import Any
 
 from nvr.media import rtcp
 from nvr.media.audio import AudioAssembler
-from nvr.media.depacketizer import Counters
+from nvr.media.depacketizer import StreamCounters
 from nvr.media.packet_numbers import MAX_DUPLICATE
 from nvr.media.rtp import payload_bounds
-from nvr.media.ssrc import Bounds, SourceChoice
+from nvr.media.ssrc import SourceBounds, SourceChoice
 
 MIN_SILENCE_S = 1  # of the old source, before the new one is believed
-BOUNDS = Bounds(timestamps=2000, packets=2000, bytes=1_000_000)  # of the new one: sound of a second is less
+BOUNDS = SourceBounds(timestamps=2000, packets=2000, bytes=1_000_000)  # of the new one: sound of a second is less
 _HEADER = struct.Struct(">BBHII")
 
 
 class SoundReceiver:
     """Hands the packets of one track to its assembler."""
 
-    def __init__(self, assembler: AudioAssembler, counters: Counters, stated: int = -1):
+    def __init__(self, assembler: AudioAssembler, counters: StreamCounters, stated: int = -1):
         """`stated`: the SSRC that the camera announced for the sound; -1: none."""
         self._assembler = assembler
         self._counters = counters

@@ -31,7 +31,7 @@ UNMARKED_FLUSHES = 2  # … or has not
 
 
 @dataclass(slots=True)
-class Counters:
+class StreamCounters:
     """What a stream has brought, counted since the recorder started."""
 
     packets: int = 0
@@ -82,7 +82,7 @@ class Depacketizer:
         self,
         codec: str,
         sets: list[bytes],
-        counters: Counters,
+        counters: StreamCounters,
         emit: Callable[[FragmentSamples], None],
         clock_rate: int = CLOCK,
     ):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from core.errors import ProtocolError
 from nvr.media import fmp4
-from nvr.media.nal_units import Role, is_intra_slice, is_key_type, is_sei, nal_type, recovery_count, role_of
+from nvr.media.nal_units import NalRole, is_intra_slice, is_key_type, is_sei, nal_type, recovery_count, role_of
 
 MAX_PICTURES = 300  # that are decoded for one
 MAX_TIME = 12 * fmp4.TIMESCALE  # that they last
@@ -38,7 +38,7 @@ def units(sample: bytes) -> Iterator[bytes]:
 
 
 def is_keyframe(sample: bytes, codec: str) -> bool:
-    return any(role_of(nal, codec) is Role.SLICE and is_key_type(nal_type(nal, codec), codec) for nal in units(sample))
+    return any(role_of(nal, codec) is NalRole.SLICE and is_key_type(nal_type(nal, codec), codec) for nal in units(sample))
 
 
 def pictures_needed(sample: bytes, codec: str) -> int | None:
@@ -119,7 +119,7 @@ def _samples(places: Iterable[Place], allowance: Allowance) -> Iterator[tuple[in
 
 def _is_reference(sample: bytes, codec: str) -> bool:
     """H.264: nal_ref_idc of its slices. H.265 counts every picture."""
-    slices = (nal for nal in units(sample) if role_of(nal, codec) is Role.SLICE)
+    slices = (nal for nal in units(sample) if role_of(nal, codec) is NalRole.SLICE)
     first = next(slices, None)
     return first is not None and (codec != "h264" or first[0] & 0x60 > 0)
 
@@ -129,6 +129,6 @@ def _is_intra(sample: bytes, codec: str) -> bool:
     if codec != "h264":
         return False
     try:
-        return all(is_intra_slice(nal) for nal in units(sample) if role_of(nal, codec) is Role.SLICE)
+        return all(is_intra_slice(nal) for nal in units(sample) if role_of(nal, codec) is NalRole.SLICE)
     except ProtocolError:
         return False

@@ -7,14 +7,14 @@ around it have shown whether the picture comes on its own; and it has to fit the
 from __future__ import annotations
 
 from core.errors import ProtocolError
-from nvr.media.nal_units import Role, frame_num_of, is_first_slice, is_key_type, nal_type, role_of, slice_pps_id, slice_type
+from nvr.media.nal_units import NalRole, frame_num_of, is_first_slice, is_key_type, nal_type, role_of, slice_pps_id, slice_type
 from nvr.media.parameter_set_store import ParameterSetStore
 
 
 def fits(units: list[bytes], codec: str, store: ParameterSetStore, newest: bytes) -> bool:
     """The units are one picture of the stream, or its beginning. `newest`: the first slice of the picture before, empty: none."""
-    sets = [n for n in units if role_of(n, codec) is Role.PARAMETER_SET]
-    slices = [n for n in units if role_of(n, codec) is Role.SLICE]
+    sets = [n for n in units if role_of(n, codec) is NalRole.PARAMETER_SET]
+    slices = [n for n in units if role_of(n, codec) is NalRole.SLICE]
     if not slices or not is_first_slice(slices[0], codec) or any(is_first_slice(n, codec) for n in slices[1:]):
         return False
     probe = store.copy()

@@ -1,20 +1,20 @@
 """NAL unit types and forms of RTP payloads as tables for columns of many cameras' packets (nvr.media.batch_depacketizer).
 
-The numbers say the same as nvr.media.nal_units.Role.
+The numbers say the same as nvr.media.nal_units.NalRole.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from nvr.media.nal_units import Role, is_key_type, role_of_type
+from nvr.media.nal_units import NalRole, is_key_type, role_of_type
 
-# What a NAL unit is here: the same as nvr.media.nal_units.Role, as numbers for columns.
+# What a NAL unit is here: the same as nvr.media.nal_units.NalRole, as numbers for columns.
 SLICE, KEY_SLICE, SET, SEI, DROPPED, TRAILER, SKIPPED, ODD = range(1, 9)
 KEPT = np.array([code in (SLICE, KEY_SLICE, SEI, TRAILER) for code in range(9)])
 _CODE_OF = {
-    Role.SLICE: SLICE, Role.PARAMETER_SET: SET, Role.SEI: SEI, Role.TRAILER: TRAILER, Role.DELIMITER: DROPPED,
-    Role.FILLER: DROPPED, Role.SKIP: SKIPPED, Role.PARTITION: ODD,
+    NalRole.SLICE: SLICE, NalRole.PARAMETER_SET: SET, NalRole.SEI: SEI, NalRole.TRAILER: TRAILER, NalRole.DELIMITER: DROPPED,
+    NalRole.FILLER: DROPPED, NalRole.SKIP: SKIPPED, NalRole.PARTITION: ODD,
 }  # fmt: skip
 NAL, FRAGMENT = 1, 2  # forms of a payload; 0: another (aggregates), or none
 

@@ -24,7 +24,7 @@ _MAX_FALSE_CODES = 16  # start codes looked at inside one SEI …
 _MAX_LOOKS = 512  # … and in all that was sent as one unit: behind them an SEI ends at the first
 
 
-class Role(Enum):
+class NalRole(Enum):
     """What a NAL unit is to a recorder."""
 
     SLICE = auto()
@@ -37,11 +37,11 @@ class Role(Enum):
     SKIP = auto()
 
 
-def _table(size: int, **types: tuple[int, ...]) -> tuple[Role, ...]:
-    roles = [Role.SKIP] * size
+def _table(size: int, **types: tuple[int, ...]) -> tuple[NalRole, ...]:
+    roles = [NalRole.SKIP] * size
     for name, numbers in types.items():
         for number in numbers:
-            roles[number] = Role[name.upper()]
+            roles[number] = NalRole[name.upper()]
     return tuple(roles)
 
 
@@ -65,18 +65,18 @@ def nal_type(nal: bytes | memoryview, codec: str) -> int:
     return nal[0] & 31 if codec == "h264" else (nal[0] >> 1) & 63
 
 
-def role_of(nal: bytes, codec: str) -> Role:
+def role_of(nal: bytes, codec: str) -> NalRole:
     """Role of a NAL unit with at least one byte."""
     header = HEADER_SIZE[codec]
     if len(nal) < header or nal[0] & 0x80:  # the forbidden bit
-        return Role.SKIP
+        return NalRole.SKIP
     if codec == "h265" and (nal[0] & 1 or nal[1] & 0xF8 or not nal[1] & 7):  # another layer; no temporal id
-        return Role.SKIP
+        return NalRole.SKIP
     role = _ROLES[codec][nal_type(nal, codec)]
-    return Role.SKIP if role is Role.SLICE and len(nal) <= header else role
+    return NalRole.SKIP if role is NalRole.SLICE and len(nal) <= header else role
 
 
-def role_of_type(kind: int, codec: str) -> Role:
+def role_of_type(kind: int, codec: str) -> NalRole:
     """Role of a NAL unit type alone."""
     return _ROLES[codec][kind]
 
@@ -94,7 +94,7 @@ def is_first_slice(nal: bytes, codec: str) -> bool:
 def hidden(nal: bytes, codec: str) -> list[bytes]:
     """What stands behind the first start code in a unit that is skipped, as if it were units (nvr.media.hidden_units)."""
     at = nal.find(START_CODE)
-    return [p for p in split(nal[at + len(START_CODE) :], codec) if role_of(p, codec) is not Role.SKIP] if at >= 0 else []
+    return [p for p in split(nal[at + len(START_CODE) :], codec) if role_of(p, codec) is not NalRole.SKIP] if at >= 0 else []
 
 
 def split(nal: bytes, codec: str) -> list[bytes]:
@@ -124,9 +124,9 @@ def _end_of_unit(nal: bytes, at: int, codec: str, looks: Iterator[int]) -> int:
     role = role_of(nal[at : at + 4], codec)
     if not nal[at:end].strip(b"\0"):
         return end
-    if role is Role.SKIP and at == 0:
+    if role is NalRole.SKIP and at == 0:
         return len(nal)
-    return _end_of_sei(nal, at, end, codec, looks) if role is Role.SEI else end
+    return _end_of_sei(nal, at, end, codec, looks) if role is NalRole.SEI else end
 
 
 def _end_of_sei(nal: bytes, at: int, end: int, codec: str, looks: Iterator[int]) -> int:

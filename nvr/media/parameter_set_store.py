@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from core.errors import ProtocolError
 from nvr.media.bits import BitReader
-from nvr.media.nal_units import Role, nal_type, role_of, split
+from nvr.media.nal_units import NalRole, nal_type, role_of, split
 from nvr.media.parameter_sets import H264Sps, VideoFormat, read_h264_sps, read_h265_sps
 
 MAX_SET = 16_384  # bytes; longer is no parameter set
@@ -29,7 +29,7 @@ class _Set:
 
 def _identify(nal: bytes, codec: str) -> _Set:
     """Raises ProtocolError where it is no parameter set that can be used."""
-    if role_of(nal, codec) is not Role.PARAMETER_SET or len(nal) > MAX_SET:
+    if role_of(nal, codec) is not NalRole.PARAMETER_SET or len(nal) > MAX_SET:
         raise ProtocolError("not a parameter set")
     kind = nal_type(nal, codec)
     if kind in (8, 34):

@@ -16,7 +16,7 @@ from nvr.media.iovec import Part
 from nvr.media.marker_trust import MarkerTrust
 from nvr.media.nal_units import (  # fmt: skip
     MAX_SEI,
-    Role,
+    NalRole,
     field_of,
     first_macroblock,
     has_recovery_point,
@@ -105,18 +105,18 @@ class PictureBuilder:
     def unit(self, nal: bytes, ts: int) -> None:
         """A NAL unit and the RTP timestamp that it came with."""
         role, picture = role_of(nal, self._codec), self.open
-        if role is Role.SLICE:
+        if role is NalRole.SLICE:
             self._slice(nal, ts)
-        elif role is Role.PARAMETER_SET:
+        elif role is NalRole.PARAMETER_SET:
             self._parameter_set(nal)
-        elif role is Role.SEI:
+        elif role is NalRole.SEI:
             if picture is not None and picture.marked and picture.ts == ts:
                 picture.mark_inside = True
             self._hold(nal, ts)
-        elif role in (Role.TRAILER, Role.PARTITION):
+        elif role in (NalRole.TRAILER, NalRole.PARTITION):
             if picture is not None and picture.slices:
                 picture.add(nal)
-        elif role is Role.DELIMITER:
+        elif role is NalRole.DELIMITER:
             self._delimited = True
 
     def doubt(self, units: list[tuple[bytes, int]]) -> None:
@@ -166,7 +166,7 @@ class PictureBuilder:
 
     def orphan(self, kind: int, ts: int, *, unknown: bool) -> None:
         """A NAL unit of type `kind` of which a piece is missing; `unknown`: in a unit of any type there may be slices."""
-        is_slice = role_of_type(kind, self._codec) in (Role.SLICE, Role.PARTITION)
+        is_slice = role_of_type(kind, self._codec) in (NalRole.SLICE, NalRole.PARTITION)
         if not is_slice and not unknown:
             return
         picture = self.open

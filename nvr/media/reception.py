@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nvr.media import rtcp
-from nvr.media.depacketizer import Counters
+from nvr.media.depacketizer import StreamCounters
 
 STRAY_PACKETS = 16  # that a sender report may count more than came: on their way, or counted in another way
 
@@ -11,7 +11,7 @@ STRAY_PACKETS = 16  # that a sender report may count more than came: on their wa
 class Reception:
     """Of the pictures of one session."""
 
-    def __init__(self, counters: Counters):
+    def __init__(self, counters: StreamCounters):
         self._counters = counters
         self._reported = counters.lost_packets, counters.packets
         self._stated = 0  # packets, by the newest sender report

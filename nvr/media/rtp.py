@@ -14,9 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 from core.errors import ProtocolError
-from nvr.media.depacketizer import Counters, Depacketizer
+from nvr.media.depacketizer import Depacketizer, StreamCounters
 from nvr.media.picture_times import CLOCK
-from nvr.media.ssrc import Bounds, Candidate, Evidence, SourceChoice
+from nvr.media.ssrc import Candidate, SourceBounds, SourceChoice, SourceEvidence
 from nvr.rtsp.sdp import VideoTrack
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,9 @@ log = logging.getLogger(__name__)
 LEAST = 12  # bytes of a packet
 MIN_SILENCE = CLOCK  # 90 kHz; of the old source, before the new one is believed
 SILENT_INTERVALS = 3  # … and so many of the old one's picture intervals
-BOUNDS = Bounds(timestamps=64, packets=50_000, bytes=8_000_000)  # by then the old source is gone, whatever the timestamps say
+BOUNDS = SourceBounds(
+    timestamps=64, packets=50_000, bytes=8_000_000
+)  # by then the old source is gone, whatever the timestamps say
 _CHANNELS = 128  # how other channels are told from payload types
 _HEADER = struct.Struct(">BBHII")  # V P X CC, M PT, sequence, timestamp, SSRC
 
@@ -42,7 +44,7 @@ def payload_bounds(buffer: Any, start: int, end: int) -> tuple[int, int]:
 
 def probe_of(track: VideoTrack) -> Callable[[], Depacketizer]:
     """Makes assemblers that only tell whether packets make pictures."""
-    return lambda: Depacketizer(track.codec, track.parameter_sets, Counters(), lambda _: None)
+    return lambda: Depacketizer(track.codec, track.parameter_sets, StreamCounters(), lambda _: None)
 
 
 class Probe:
@@ -64,10 +66,10 @@ class Probe:
         self._assembler.skip_number(seq, payload_type)
 
     @property
-    def evidence(self) -> Evidence:
+    def evidence(self) -> SourceEvidence:
         if self._hopeless:
-            return Evidence.HOPELESS
-        return Evidence.PROVED if self._assembler.units else Evidence.NONE_YET
+            return SourceEvidence.HOPELESS
+        return SourceEvidence.PROVED if self._assembler.units else SourceEvidence.NONE_YET
 
 
 class RtpReceiver:
@@ -141,11 +143,11 @@ class RtpReceiver:
         elif taken is False:
             self._counters.foreign_packets += self._sources.give_up()
 
-    def _evidence(self) -> Evidence:
+    def _evidence(self) -> SourceEvidence:
         if self._probe is None:
-            return Evidence.NOT_ASKED
+            return SourceEvidence.NOT_ASKED
         found = self._probe.evidence
-        return found if found is Evidence.HOPELESS or not self._assembler.units else Evidence.NOT_ASKED
+        return found if found is SourceEvidence.HOPELESS or not self._assembler.units else SourceEvidence.NOT_ASKED
 
     def _switch(self, candidate: Candidate) -> None:
         """The candidate is the source from now on; what it sent meanwhile is used."""

@@ -7,7 +7,7 @@ use to a decoder are skipped and counted, a fragmented unit without an end mark 
 from __future__ import annotations
 
 from core.errors import ProtocolError
-from nvr.media.nal_units import MAX_SEI, START_CODE, Role, hidden, is_sei, is_sound_sei, role_of, role_of_type, split
+from nvr.media.nal_units import MAX_SEI, START_CODE, NalRole, hidden, is_sei, is_sound_sei, role_of, role_of_type, split
 
 MAX_HIDDEN = 2_000_000  # bytes of a vendor's unit in which a picture may hide
 MAX_UNIT = 8_000_000  # bytes; a larger NAL unit or picture is an attack or garbage
@@ -15,7 +15,7 @@ Unit = tuple[bytes, int]  # a NAL unit and the RTP timestamp of its first packet
 
 _STAP_A, _STAP_B, _FU_A, _FU_B = 24, 25, 28, 29
 _AP, _FU5 = 48, 49
-_SMALL = (Role.SEI, Role.TRAILER, Role.FILLER)
+_SMALL = (NalRole.SEI, NalRole.TRAILER, NalRole.FILLER)
 _NONE: list[Unit] = []  # what most packets complete; nobody changes it
 
 
@@ -100,7 +100,7 @@ class PayloadParser:
             self._kind, self._ts, self._parts, self._size = kind, ts, [header], 0
             role = role_of_type(kind, self._codec)
             self._discard = False
-            self._limit = MAX_HIDDEN if role is Role.SKIP and kind else MAX_SEI if role in _SMALL else MAX_UNIT
+            self._limit = MAX_HIDDEN if role is NalRole.SKIP and kind else MAX_SEI if role in _SMALL else MAX_UNIT
         elif self._kind < 0:
             self.orphan = kind, ts
             return []
@@ -147,15 +147,15 @@ class PayloadParser:
         if START_CODE not in nal:
             return [(nal, ts)] if self._is_wanted(nal) else []
         pieces = split(nal, self._codec)
-        if len(pieces) == 1 and role_of(pieces[0], self._codec) is Role.SKIP:
+        if len(pieces) == 1 and role_of(pieces[0], self._codec) is NalRole.SKIP:
             self.hidden += [(piece, ts) for piece in hidden(nal, self._codec)]
         self.joins_units |= len(pieces) > 1
-        self.has_start_codes |= len(pieces) > 1 and role_of(pieces[0], self._codec) is Role.SLICE
+        self.has_start_codes |= len(pieces) > 1 and role_of(pieces[0], self._codec) is NalRole.SLICE
         return [(piece, ts) for piece in pieces if self._is_wanted(piece)]
 
     def _is_wanted(self, nal: bytes) -> bool:
         role = role_of(nal, self._codec)
-        wanted = role is not Role.SKIP and (not is_sei(nal, self._codec) or is_sound_sei(nal, self._codec))
+        wanted = role is not NalRole.SKIP and (not is_sei(nal, self._codec) or is_sound_sei(nal, self._codec))
         self.skipped += not wanted
         return wanted
 

@@ -23,7 +23,7 @@ Kept = tuple[bytes | None, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class SourceBounds:
     """What is kept of another source."""
 
     timestamps: int
@@ -31,7 +31,7 @@ class Bounds:
     bytes: int
 
 
-class Evidence(Enum):
+class SourceEvidence(Enum):
     """What decoding says of another source's packets."""
 
     NOT_ASKED = 0  # ours gives something: only its silence counts
@@ -74,7 +74,7 @@ class Candidate:
 class SourceChoice:
     """Of one track. `stated`: the SSRC that the camera announced, -1: none."""
 
-    def __init__(self, bounds: Bounds, stated: int = -1):
+    def __init__(self, bounds: SourceBounds, stated: int = -1):
         self._bounds = bounds
         self._stated = stated
         self.ssrc = -1  # of the source; -1: nothing came yet
@@ -121,13 +121,17 @@ class SourceChoice:
         candidate.packets.append((None, seq, payload_type, 0))
         return True
 
-    def has_taken_over(self, candidate: Candidate, silence: int, evidence: Evidence = Evidence.NOT_ASKED) -> bool | None:
+    def has_taken_over(
+        self, candidate: Candidate, silence: int, evidence: SourceEvidence = SourceEvidence.NOT_ASKED
+    ) -> bool | None:
         """Whether the candidate is the source from now on; None: it is not known yet. `silence`: so long must it have sent while
         ours was silent, in units of its timestamps."""
-        if candidate.ssrc == self._stated or evidence is Evidence.PROVED:
+        if candidate.ssrc == self._stated or evidence is SourceEvidence.PROVED:
             return True
-        silent = not candidate.interrupted and candidate.timestamps >= MIN_TIMESTAMPS and evidence is not Evidence.HOPELESS
-        if silent and evidence is Evidence.NOT_ASKED and candidate.lasts >= silence:
+        silent = (
+            not candidate.interrupted and candidate.timestamps >= MIN_TIMESTAMPS and evidence is not SourceEvidence.HOPELESS
+        )
+        if silent and evidence is SourceEvidence.NOT_ASKED and candidate.lasts >= silence:
             return True
         return silent if self._is_full(candidate) else None
 

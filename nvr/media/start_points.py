@@ -20,7 +20,7 @@ TRIAL_S, TRIAL_PAUSE_S = 60.0, 600.0  # so long it is looked for recovery points
 NEAR_S = 60.0  # keyframes so close to each other need no others beside them
 
 
-class Counters(Protocol):
+class StartPointCounters(Protocol):
     keyframes: int
     start_points: int
 
@@ -28,7 +28,7 @@ class Counters(Protocol):
 class StartPoints:
     """Of one session."""
 
-    def __init__(self, now: float, counters: Counters):
+    def __init__(self, now: float, counters: StartPointCounters):
         """`counters`: the stream's, over all sessions."""
         self._counters = counters
         self._began = counters.keyframes, counters.start_points

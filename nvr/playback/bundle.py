@@ -88,7 +88,7 @@ def _add_file(archive: Path, path: Path, name: str, part: clip.Clip, *, new: boo
     }  # fmt: skip
 
 
-def _unreadable(lost: clip.Unreadable) -> dict[str, Any]:
+def _unreadable(lost: clip.UnreadableRange) -> dict[str, Any]:
     return {"start": _text(lost.start_us), "end": _text(lost.end_us), "file": lost.path.name}
 
 

@@ -57,7 +57,7 @@ class _Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableRange:
     """A stretch (µs UTC) that is recorded and could not be read, wholly or in part."""
 
     start_us: int
@@ -75,7 +75,7 @@ class Clip:
     start_us: int
     end_us: int
     size: int = 0
-    unreadable: list[Unreadable] = field(default_factory=list)
+    unreadable: list[UnreadableRange] = field(default_factory=list)
 
     @property
     def pictures(self) -> int:
@@ -125,12 +125,12 @@ def parts(gops: Sequence[LocatedGop]) -> list[Clip]:
     Raises NotFoundError where nothing is recorded, StorageError where nothing of it can be read.
     """
     found: list[Clip] = []
-    unreadable: list[Unreadable] = []
+    unreadable: list[UnreadableRange] = []
     for path, group in groupby(gops, key=lambda g: g.path):
         of_file = list(group)
         told = _Format.of(path)
         if told is None:
-            unreadable.append(Unreadable(of_file[0].start_us, of_file[-1].end_us, path))
+            unreadable.append(UnreadableRange(of_file[0].start_us, of_file[-1].end_us, path))
             continue
         if not found or not told.fits(found[-1]):
             tracks = {VIDEO: _Track(), AUDIO: _Track()}
@@ -150,35 +150,35 @@ def parts(gops: Sequence[LocatedGop]) -> list[Clip]:
     return found
 
 
-def whole_files(gops: Sequence[LocatedGop]) -> list[Unreadable]:
+def whole_files(gops: Sequence[LocatedGop]) -> list[UnreadableRange]:
     """All that GOPs (in order) lie in, file by file."""
     files = [list(group) for _, group in groupby(gops, key=lambda g: g.path)]
-    return [Unreadable(of_file[0].start_us, of_file[-1].end_us, of_file[0].path) for of_file in files]
+    return [UnreadableRange(of_file[0].start_us, of_file[-1].end_us, of_file[0].path) for of_file in files]
 
 
 async def unreadable(
     reader: ArchiveReader, stream: str, start_us: int, end_us: int, gops: Sequence[LocatedGop]
-) -> list[Unreadable]:
+) -> list[UnreadableRange]:
     """Files that are recorded in [start, end) and of which not one GOP is among `gops` (missing, or damaged from the start), and
     what lies behind the limit on GOPs."""
     read = {g.path for g in gops}
     files = await reader.segments(stream, start_us, end_us)
     found = [
-        Unreadable(max(s.start_us, start_us), min(s.end_us, end_us), path)
+        UnreadableRange(max(s.start_us, start_us), min(s.end_us, end_us), path)
         for s, path in files
         if path not in read and not s.open
     ]
     return [u for u in found if u.end_us - u.start_us > ROUNDING_US]
 
 
-def _cannot_be_read(lost: Sequence[Unreadable]) -> str:
+def _cannot_be_read(lost: Sequence[UnreadableRange]) -> str:
     """Footage exists, and its disk does not give it: which files, what to do."""
     files = list(dict.fromkeys(str(u.path) for u in lost))
     more = f" and {len(files) - MANY_FILES} more" if len(files) > MANY_FILES else ""
     return f"footage is recorded in this range and cannot be read: {', '.join(files[:MANY_FILES])}{more}; run 'minwang archive verify'"
 
 
-def refuse(lost: Sequence[Unreadable], nothing: str) -> NoReturn:
+def refuse(lost: Sequence[UnreadableRange], nothing: str) -> NoReturn:
     """Raises StorageError where footage is recorded (`lost`) and cannot be read, else NotFoundError."""
     raise StorageError(_cannot_be_read(lost)) if lost else NotFoundError(nothing)
 
@@ -192,16 +192,18 @@ def _describe(clip: Clip, told: _Format) -> None:
         clip.init = told.init
 
 
-def _add_file(clip: Clip, path: Path, gops: Sequence[LocatedGop], description: int) -> list[Unreadable]:
+def _add_file(clip: Clip, path: Path, gops: Sequence[LocatedGop], description: int) -> list[UnreadableRange]:
     """Add what can be read of a file; returns the GOPs of which something cannot."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:
-        return [Unreadable(gops[0].start_us, gops[-1].end_us, path)]
+        return [UnreadableRange(gops[0].start_us, gops[-1].end_us, path)]
     try:
         rate = _rate(clip.init)
         return [
-            Unreadable(g.start_us, g.end_us, path) for g in gops if not _add_gop(clip, descriptor, path, g, rate, description)
+            UnreadableRange(g.start_us, g.end_us, path)
+            for g in gops
+            if not _add_gop(clip, descriptor, path, g, rate, description)
         ]
     finally:
         os.close(descriptor)

@@ -14,7 +14,7 @@ from core.settings import RecorderSettings
 from nvr.archive.archive_log import ArchiveDatabase
 from nvr.archive.segment_writer import SegmentSink
 from nvr.engine_choice import FFMPEG, NATIVE, EngineChoice, weight
-from nvr.media.depacketizer import Counters
+from nvr.media.depacketizer import StreamCounters
 from nvr.media.fmp4 import TIMESCALE
 from nvr.recorder.poll_loop import NativeEngine, PollLoop
 from nvr.storage.volumes import VolumeSet
@@ -32,7 +32,9 @@ class Engine(Protocol):
     def way(self, stream: str) -> str:
         """How the stream's media comes, for its status; empty: over TCP."""
 
-    async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[str], object]) -> None:
+    async def record(
+        self, spec: StreamSpec, sink: SegmentSink, counters: StreamCounters, connected: Callable[[str], object]
+    ) -> None:
         """Record until the stream ends. `connected` is called once it plays, with what is missing (sound), empty if nothing."""
 
 

@@ -37,7 +37,7 @@ from nvr.clock.station_clock import StationClock
 from nvr.media import moov
 from nvr.media.audio import TRACK, AudioRun
 from nvr.media.boxes import BoxReader
-from nvr.media.depacketizer import Counters, FragmentSamples
+from nvr.media.depacketizer import FragmentSamples, StreamCounters
 from nvr.media.fmp4 import TIMESCALE, Sample, parse_moof, track_of
 from nvr.media.parameter_sets import VideoFormat
 from nvr.recorder.ffmpeg_errors import FfmpegErrors
@@ -110,7 +110,9 @@ class FfmpegEngine:
         self.silences: WeakKeyDictionary[SegmentSink, SilenceMemory] = WeakKeyDictionary()
         self.ask_keyframe: Callable[[str], object] = lambda _stream: None  # hears which stream waits for one
 
-    async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[str], object]) -> None:
+    async def record(
+        self, spec: StreamSpec, sink: SegmentSink, counters: StreamCounters, connected: Callable[[str], object]
+    ) -> None:
         """Raises CameraError when the stream ends, for whatever reason."""
         learnt = self._learnt.setdefault(spec.id, _Learnt())
         url, declared = declared_transport(spec.url)
@@ -156,7 +158,7 @@ class _Session:
     """One ffmpeg process from its start to its end."""
 
     def __init__(
-        self, engine: FfmpegEngine, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[str], object],
+        self, engine: FfmpegEngine, spec: StreamSpec, sink: SegmentSink, counters: StreamCounters, connected: Callable[[str], object],
         silent: str,
     ):  # fmt: skip
         self._engine = engine

@@ -16,7 +16,7 @@ from nvr.media.arena import Arena
 from nvr.media.audio import AudioAssembler
 from nvr.media.audio_packets import SoundReceiver
 from nvr.media.batch_depacketizer import Region
-from nvr.media.depacketizer import Counters, Depacketizer, FragmentSamples
+from nvr.media.depacketizer import Depacketizer, FragmentSamples, StreamCounters
 from nvr.media.packet_numbers import NOT_LOOKED_AT
 from nvr.media.reception import Reception
 from nvr.media.rtp import RtpReceiver, probe_of
@@ -44,7 +44,7 @@ class NativeSession:
     """A playing camera between two ticks."""
 
     def __init__(
-        self, rtsp: RtspSession, sink: SegmentSink, counters: Counters, *, stall_seconds: float, fragment_ticks: int, now: float,
+        self, rtsp: RtspSession, sink: SegmentSink, counters: StreamCounters, *, stall_seconds: float, fragment_ticks: int, now: float,
         ask_keyframe: Callable[[str], object] = lambda _stream: None, silences: SilenceMemory | None = None,
         budget: WorkBudget | None = None,
     ):  # fmt: skip

@@ -19,7 +19,7 @@ from nvr.clock.station_clock import StationClock
 from nvr.media.arena import Arena, ArenaPool
 from nvr.media.batch_depacketizer import Region, depacketize
 from nvr.media.cpu_time import cpu_time
-from nvr.media.depacketizer import Counters
+from nvr.media.depacketizer import StreamCounters
 from nvr.media.work_budget import READ_BYTES, WorkBudget
 from nvr.recorder import crash_marker
 from nvr.recorder.crash_marker import CrashMarker
@@ -202,7 +202,9 @@ class NativeEngine:
         """Its media comes over TCP always."""
         return ""
 
-    async def record(self, spec: StreamSpec, sink: SegmentSink, counters: Counters, connected: Callable[[str], object]) -> None:
+    async def record(
+        self, spec: StreamSpec, sink: SegmentSink, counters: StreamCounters, connected: Callable[[str], object]
+    ) -> None:
         """Raises CameraError when the stream ends, for whatever reason."""
         opening, box = open_session(spec.url, spec.login, audio=spec.audio), self._ticker.box
         rtsp = await (opening if box is None else box.during(crash_marker.tag(sink.stream), opening))

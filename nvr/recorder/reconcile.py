@@ -23,7 +23,7 @@ from core.ids import StreamId
 from core.network.authenticator import ClearLogin
 from core.secrets import Vault
 from nvr.archive.short_holes import HourCounts
-from nvr.media.depacketizer import Counters
+from nvr.media.depacketizer import StreamCounters
 from nvr.media.packet_numbers import NOT_LOOKED_AT
 from nvr.media.start_points import NO_IDR
 from nvr.media.work_budget import HELD_BACK
@@ -43,7 +43,7 @@ KEYFRAME_WANTED_SECONDS = REQUEST_AGAIN_S + 5.0  # a stream that waits for a key
 
 
 @dataclass(slots=True)
-class Desired:
+class DesiredStreams:
     """The streams wanted now, and, apart from that, what was observed of each."""
 
     specs: list[StreamSpec]
@@ -68,13 +68,13 @@ async def desired(
     zone: ZoneInfo,
     worker: int = 0,
     workers: int = 1,
-) -> Desired:
+) -> DesiredStreams:
     """What recorder `worker` of `workers` has to record at `now`."""
     known = await session.execute(select(StreamStatus.stream, StreamStatus.fell_back_at, StreamStatus.quarantined_at))
     before = {stream: (fell_back, quarantined) for stream, fell_back, quarantined in known}
     logins: dict[str | None, tuple[str, str] | None] = {}
     sealed_elsewhere: set[str | None] = set()
-    found = Desired([], {})
+    found = DesiredStreams([], {})
     wanting = await own_account.wanting(session)
     for camera in await registry.cameras(session):
         if shard(camera.id, workers) != worker:
@@ -164,7 +164,7 @@ class KeyframeIntervals:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CameraUpdates:
     """Streams of which something was written into their cameras' files."""
 
     refused: set[StreamState]
@@ -178,13 +178,13 @@ class StatusWriter:
         self._recorder = recorder
         self._clock = clock
         self._worker = worker
-        self._before: dict[str, tuple[float, Counters]] = {}
+        self._before: dict[str, tuple[float, StreamCounters]] = {}
         self._jumps: dict[str, float] = {}
         self._keyframes = KeyframeIntervals()
         self._written: set[str] = set()
         self._holes = HourCounts()
 
-    async def write(self, session: AsyncSession, url: str, pid: int) -> Told:
+    async def write(self, session: AsyncSession, url: str, pid: int) -> CameraUpdates:
         """Returns what it wrote of cameras; give it to `stored` behind the commit."""
         now, monotonic = self._clock.now(), self._clock.monotonic()
         await session.merge(Worker(name=self._worker, role="recorder", url=url, pid=pid, seen_at=now))
@@ -200,10 +200,10 @@ class StatusWriter:
         await self._holes.write(session, now, {n: s.sink.timeline for n, s in self._recorder.streams.items()})
         return told
 
-    async def _tell(self, session: AsyncSession, now: datetime) -> Told:
+    async def _tell(self, session: AsyncSession, now: datetime) -> CameraUpdates:
         """Refusals and offers of Digest, once: behind that a person may have acted, and nobody must undo it."""
         streams = list(self._recorder.streams.values())
-        told = Told(
+        told = CameraUpdates(
             {s for s in streams if s.refused is not None and not s.facts.refused},
             {s for s in streams if server_memory.offered_digest(s.spec.url) and not s.facts.has_digest},
         )
@@ -214,7 +214,7 @@ class StatusWriter:
         await note_digest(session, {StreamId(s.spec.id).camera for s in told.with_digest}, now)
         return told
 
-    def stored(self, told: Told) -> None:
+    def stored(self, told: CameraUpdates) -> None:
         """What `write` returned is committed."""
         self._holes.stored()
         for state in told.refused:
@@ -224,7 +224,7 @@ class StatusWriter:
 
     def _row(self, state: StreamState, now: datetime, monotonic: float) -> dict[str, Any]:
         c = state.counters
-        before_at, before = self._before.get(state.spec.id, (monotonic - 1e9, Counters()))
+        before_at, before = self._before.get(state.spec.id, (monotonic - 1e9, StreamCounters()))
         seconds = max(monotonic - before_at, 1e-3)
         packets, lost = c.packets - before.packets, c.lost_packets - before.lost_packets
         self._before[state.spec.id] = (monotonic, replace(c))
@@ -255,7 +255,7 @@ class StatusWriter:
         }  # fmt: skip
 
 
-def notes(now: Counters, before: Counters) -> list[str]:
+def notes(now: StreamCounters, before: StreamCounters) -> list[str]:
     """What the status of a stream that is recorded says beside."""
     found = {
         NO_IDR: now.start_points > before.start_points,

@@ -22,9 +22,9 @@ from core.settings import RecorderSettings
 from core.tasks import BackgroundTasks, end, spawn
 from nvr.archive.archive_log import ArchiveDatabase
 from nvr.archive.segment_writer import LiveTap, SegmentSink
-from nvr.archive.timeline import Covered
+from nvr.archive.timeline import CoveredUntil
 from nvr.engine_choice import FFMPEG, TRIAL_S
-from nvr.media.depacketizer import Counters
+from nvr.media.depacketizer import StreamCounters
 from nvr.media.fmp4 import TIMESCALE
 from nvr.recorder.engines import Engines
 from nvr.recorder.poll_loop import PollLoop
@@ -121,7 +121,7 @@ class Recorder:
     async def want(
         self,
         specs: Iterable[StreamSpec],
-        covered: Mapping[str, Covered] | None = None,
+        covered: Mapping[str, CoveredUntil] | None = None,
         facts: Mapping[str, StreamFacts] | None = None,
     ) -> None:
         """Make these the recorded streams: what is wanted otherwise than before, and what died, is started again.
@@ -132,7 +132,7 @@ class Recorder:
             await self._want({s.id: s for s in specs}, covered or {}, facts or {})
 
     async def _want(
-        self, wanted: Mapping[str, StreamSpec], covered: Mapping[str, Covered], known: Mapping[str, StreamFacts]
+        self, wanted: Mapping[str, StreamSpec], covered: Mapping[str, CoveredUntil], known: Mapping[str, StreamFacts]
     ) -> None:
         gone = [state for key, state in self.streams.items() if wanted.get(key) != state.spec or not state.alive]
         why = {state.spec.id: _CHANGED if state.alive else _DIED for state in gone}
@@ -173,7 +173,7 @@ class Recorder:
     def _add(
         self,
         spec: StreamSpec,
-        covered: Covered | None,
+        covered: CoveredUntil | None,
         before: tuple[StreamState, tuple[str, str]] | None,
         facts: StreamFacts,
     ) -> None:
@@ -181,7 +181,7 @@ class Recorder:
         if before is not None and before[0].spec.on_event == spec.on_event:
             sink, counters = before[0].sink, before[0].counters  # its time line goes on where it was
         else:
-            counters = Counters()
+            counters = StreamCounters()
             sink = self._sink(spec, counters)
         if before is not None:
             self._continue(sink, *before)
@@ -194,7 +194,7 @@ class Recorder:
         name, died = f"record {spec.id}", partial(self._stream_failed, state)
         state.task = self.tasks.run_forever(name, partial(self._keep_recording, state), failed=died)
 
-    def _sink(self, spec: StreamSpec, counters: Counters) -> SegmentSink:
+    def _sink(self, spec: StreamSpec, counters: StreamCounters) -> SegmentSink:
         make, loop = EventSink if spec.on_event else SegmentSink, asyncio.get_running_loop()
         seconds = self._settings.segment_seconds
         sink = make(spec.id, self.volumes, self._archive, counters, seconds, loop.call_soon_threadsafe)

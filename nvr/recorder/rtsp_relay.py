@@ -29,7 +29,7 @@ from nvr.recorder.relay_addresses import RelayAddresses
 from nvr.rtsp import message_text, server_memory
 from nvr.rtsp.camera_tls import connected
 from nvr.rtsp.reply_reader import MAX_BODY, Reply
-from nvr.rtsp.rtsp_dialogue import MAX_CHALLENGES, MAX_REDIRECTS, Dialogue, Redirected, address_with, followed
+from nvr.rtsp.rtsp_dialogue import MAX_CHALLENGES, MAX_REDIRECTS, Dialogue, RtspRedirect, address_with, followed
 from nvr.rtsp.status_codes import judge
 
 FIRST_REQUEST_S = 5.0  # for who connects to show that it is ffmpeg
@@ -152,7 +152,7 @@ class Relay:
             try:
                 async with connected(self.addresses.stream) as sock:
                     return await self._converse(_Line(self, sock, client, self._login), requests)
-            except Redirected as e:
+            except RtspRedirect as e:
                 self.addresses.stream = followed(e.url, self._first)
         raise ProtocolError(f"the camera redirects more than {MAX_REDIRECTS} times")
 
@@ -165,7 +165,7 @@ class Relay:
                     continue
                 try:
                     await line.ask(request)
-                except Redirected:
+                except RtspRedirect:
                     requests.put_back(request)
                     raise
             await line.copy(requests)

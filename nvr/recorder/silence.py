@@ -73,7 +73,7 @@ class SilenceMemory:
         self.waiting_is_vain = self.signs_mislead = False
 
 
-class Patience:
+class StallTimeout:
     """Of one session. `stall_seconds` are waited at least, longer where the stream is sparse."""
 
     def __init__(self, now: float, stall_seconds: float, memory: SilenceMemory | None = None):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from core.errors import StreamStalled
 from nvr.recorder.silence import FIRST_PICTURES_S as FIRST_PICTURES_S
-from nvr.recorder.silence import Patience as Patience
 from nvr.recorder.silence import SilenceMemory
+from nvr.recorder.silence import StallTimeout as Patience
 
 FIRST_REQUEST_S = 2.0  # without a keyframe: then the camera is asked for one
 REQUEST_AGAIN_S = 10.0

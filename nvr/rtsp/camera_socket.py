@@ -29,7 +29,7 @@ MAX_UNSENT = 16_384  # bytes of requests that the camera does not take
 CHUNK = 262_144
 
 
-class Reading(IntEnum):
+class ReadSchedule(IntEnum):
     """How often a socket is emptied."""
 
     EVERY_POLL = 0
@@ -50,10 +50,10 @@ class CameraSocket:
         self._since_tick = self._peak = 0  # bytes since the last tick or poll, and the most of them in this window
         self.received = 0  # bytes
         self.granted = granted(sock)
-        self.reading = Reading.EVERY_POLL
+        self.reading = ReadSchedule.EVERY_POLL
         if self.granted < FIRST_BUFFER:
             _tell_once(self.granted)
-            self._read(Reading.ON_ARRIVAL)  # until its rate is known
+            self._read(ReadSchedule.ON_ARRIVAL)  # until its rate is known
 
     def receive(self, view: memoryview) -> int:
         """Put what has come into the view; returns the bytes. Raises ConnectionLost once everything was handed over."""
@@ -72,7 +72,7 @@ class CameraSocket:
 
     def drain(self) -> None:
         """At a tick that is no poll of this stream: take what has come, where that is needed."""
-        if self.reading is Reading.EVERY_POLL:
+        if self.reading is ReadSchedule.EVERY_POLL:
             return
         self._keep()
         self._note()
@@ -117,11 +117,11 @@ class CameraSocket:
         self._read(next_reading(self.reading, self._peak, self.granted))
         self.received = self._peak = 0
 
-    def _read(self, reading: Reading) -> None:
+    def _read(self, reading: ReadSchedule) -> None:
         before, self.reading = self.reading, reading
-        if reading is Reading.ON_ARRIVAL and before is not reading and self._error is None:
+        if reading is ReadSchedule.ON_ARRIVAL and before is not reading and self._error is None:
             self._loop.add_reader(self._sock, self._arrived)
-        elif before is Reading.ON_ARRIVAL and before is not reading:
+        elif before is ReadSchedule.ON_ARRIVAL and before is not reading:
             self._loop.remove_reader(self._sock)
 
     def _arrived(self) -> None:
@@ -132,11 +132,11 @@ class CameraSocket:
 
     def _rested(self) -> None:
         self._resting = None
-        if self.reading is Reading.ON_ARRIVAL and self._error is None:
+        if self.reading is ReadSchedule.ON_ARRIVAL and self._error is None:
             self._loop.add_reader(self._sock, self._arrived)
 
     def _stop_reading(self) -> None:
-        if self.reading is Reading.ON_ARRIVAL:
+        if self.reading is ReadSchedule.ON_ARRIVAL:
             self._loop.remove_reader(self._sock)
         if self._resting is not None:
             self._resting.cancel()
@@ -170,15 +170,15 @@ class CameraSocket:
         self._sock.close()
 
 
-def next_reading(reading: Reading, peak: int, room: int) -> Reading:
+def next_reading(reading: ReadSchedule, peak: int, room: int) -> ReadSchedule:
     """How to read on, where `peak` bytes came at most between two readings (on arrival: in a tick) and there is `room`."""
-    if reading is Reading.EVERY_POLL:
-        return Reading.EVERY_TICK if peak > TOO_FULL * room else reading
+    if reading is ReadSchedule.EVERY_POLL:
+        return ReadSchedule.EVERY_TICK if peak > TOO_FULL * room else reading
     if peak > TOO_FULL * room:
-        return Reading.ON_ARRIVAL
+        return ReadSchedule.ON_ARRIVAL
     if peak <= FITS_POLLS * room:
-        return Reading.EVERY_POLL
-    return Reading.EVERY_TICK if peak <= FITS_TICKS * room else reading
+        return ReadSchedule.EVERY_POLL
+    return ReadSchedule.EVERY_TICK if peak <= FITS_TICKS * room else reading
 
 
 def ask(sock: socket.socket, size: int) -> None:

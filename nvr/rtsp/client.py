@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from core.errors import CameraDeclined, ProtocolError, TransportDeclined
 from core.network.authenticator import Authenticator
 from nvr.rtsp import server_memory
-from nvr.rtsp.reply_reader import Closed
+from nvr.rtsp.reply_reader import ConnectionClosed
 from nvr.rtsp.rtsp_dialogue import (
     MAX_REDIRECTS,
     USER_AGENT,
     Dialogue,
-    Redirected,
+    RtspRedirect,
     SilentAtOptions,
     address_with,
     connect,
@@ -92,7 +92,7 @@ async def open_session(
     for _ in range(MAX_REDIRECTS + 1):
         try:
             return await _play(url, remembered_as or first, login, audio, replay)
-        except Redirected as e:
+        except RtspRedirect as e:
             url = followed(e.url, first)
     raise ProtocolError(f"the camera redirects more than {MAX_REDIRECTS} times")
 
@@ -119,7 +119,7 @@ async def _play(url: str, remembered_as: str, login: tuple[str, str] | None, aud
             if not with_options:
                 server_memory.remember_without_options(url)
             return session
-        except (Closed, SilentAtOptions) as e:
+        except (ConnectionClosed, SilentAtOptions) as e:
             sock.close()
             if not (with_options and (dialogue.hung_up_at_options or isinstance(e, SilentAtOptions))):
                 raise

@@ -28,7 +28,7 @@ class Reply:
     body: bytes
 
 
-class Closed(ConnectionLost):
+class ConnectionClosed(ConnectionLost):
     """In order, not by a reset."""
 
 
@@ -90,7 +90,7 @@ class ReplyReader:
     async def _receive(self) -> None:
         data = await asyncio.get_running_loop().sock_recv(self.sock, 65_536)
         if not data:
-            raise Closed("the camera closed the connection")
+            raise ConnectionClosed("the camera closed the connection")
         self.buffer += data
 
     def _parse(self, *, cut_short: bool = False) -> Reply | None:

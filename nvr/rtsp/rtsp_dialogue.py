@@ -44,7 +44,7 @@ MAX_CHALLENGES = 3  # to one request: the first, a new nonce, one that grew old 
 USER_AGENT = "Minwang"
 
 
-class Redirected(Exception):
+class RtspRedirect(Exception):
     def __init__(self, url: str):
         self.url = url
 
@@ -165,7 +165,7 @@ class Dialogue(ReplyReader):
 def raise_redirected(reply: Reply) -> None:
     """Raises Redirected for a reply that sends us elsewhere."""
     if reply.status in (301, 302, 303, 305, 307) and "://" in reply.headers.get("location", ""):
-        raise Redirected(reply.headers["location"])
+        raise RtspRedirect(reply.headers["location"])
 
 
 def address_with(url: str, login: tuple[str, str] | None) -> str:

@@ -8,12 +8,12 @@ import numpy as np
 
 from nvr.playback.pictures import Picture
 from search.analysis.networks import Network
-from search.models.registry import Installed
+from search.models.registry import InstalledModel
 from search.vocabulary import Attribute, Cls, Colour
 
 
 @dataclass(slots=True)
-class Said:
+class AttributeScores:
     """Likelihoods by attribute; the kind and colour of a vehicle where one was sure enough."""
 
     attributes: dict[Attribute, float] = field(default_factory=dict)
@@ -22,14 +22,14 @@ class Said:
 
 
 class AttributePack:
-    def __init__(self, installed: Installed):
+    def __init__(self, installed: InstalledModel):
         """Raises DetectorError."""
         self.pack = installed.pack
         self.applies_to = frozenset(int(Cls[c]) for c in installed.pack.applies_to)
         self._network = Network(installed)
 
-    def of(self, crop: Picture) -> Said:
-        outputs, said = self._network.run(crop), Said()
+    def of(self, crop: Picture) -> AttributeScores:
+        outputs, said = self._network.run(crop), AttributeScores()
         for name, meanings in self.pack.outputs.items():
             values = outputs[name].ravel()[: len(meanings)]
             if self.pack.decoder == "sigmoids":

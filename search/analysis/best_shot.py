@@ -15,7 +15,7 @@ from core.errors import ProtocolError
 from nvr.archive.reader import Keyframe
 from nvr.playback.pictures import Picture, decoded
 from search.analysis import pipeline
-from search.analysis.colours import Balance
+from search.analysis.colours import WhiteBalance
 from search.analysis.description import THUMBNAIL_HEIGHT, thumbnail
 from search.analysis.detectors.base import Detection, Region
 from search.analysis.pipeline import bgr_of
@@ -40,7 +40,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Closeup:
+class BestShot:
     thumbnail: bytes
     look: TrackedDetection
 
@@ -65,7 +65,7 @@ def _at(points: Sequence[Point], at_ms: int) -> tuple[float, float, float]:
     return tuple(float(np.interp(at_ms, times, [getattr(p, n) for p in points])) / UNIT for n in ("x", "y", "h"))  # type: ignore[return-value]
 
 
-def take(frame: Keyframe, w: Wanted, balance: Balance, infrared: bool) -> Closeup | None:
+def take(frame: Keyframe, w: Wanted, balance: WhiteBalance, infrared: bool) -> BestShot | None:
     """Look for it on the main stream's keyframe; None where it is not to be seen any better. Runs in a worker."""
     try:
         picture = bgr_of(decoded(frame))
@@ -92,7 +92,7 @@ def take(frame: Keyframe, w: Wanted, balance: Balance, infrared: bool) -> Closeu
     if _apart(best.whole, around, w) > NEAR:
         return None
     made = pipeline.models().look(part, best, balance, infrared=infrared)
-    return Closeup(thumbnail(part, best.whole), made)
+    return BestShot(thumbnail(part, best.whole), made)
 
 
 def _cut(picture: Picture, region: Region) -> Picture:

@@ -32,7 +32,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Naming:
+class ColourNames:
     """Codes of search.vocabulary.Colour, strongest first, 0 for none; the strongest one's weight in per cent."""
 
     first: int = 0
@@ -41,7 +41,7 @@ class Naming:
 
 
 @dataclass(slots=True)
-class Balance:
+class WhiteBalance:
     """A camera's running estimate of its light: what a grey thing there looks like (shades of grey on the background)."""
 
     grey: tuple[float, float, float] = (0.0, 0.0, 0.0)  # norms of B, G, R
@@ -105,16 +105,16 @@ def weights(crop: Picture, *, vehicle: bool) -> tuple[Floats, Floats]:
     return _sums(names, column, TORSO), _sums(names, column, LEGS)
 
 
-def strongest(sums: Floats) -> Naming:
+def strongest(sums: Floats) -> ColourNames:
     """The two names that lead."""
     total = float(sums.sum())
     if total <= 0:
-        return Naming()
+        return ColourNames()
     first, second = (int(i) for i in np.argsort(-sums)[:2])
     shares = sums / total
     if shares[first] < MIN_SHARE:
-        return Naming()
-    return Naming(first, second if shares[second] >= MIN_SHARE else 0, round(float(shares[first]) * 100))
+        return ColourNames()
+    return ColourNames(first, second if shares[second] >= MIN_SHARE else 0, round(float(shares[first]) * 100))
 
 
 def tones(crop: Picture) -> tuple[Tone, Tone]:

@@ -10,13 +10,13 @@ from core.settings import SearchSettings
 from nvr.playback.pictures import Picture
 from search.analysis import colours
 from search.analysis.attributes import AttributePack
-from search.analysis.colours import Balance
+from search.analysis.colours import WhiteBalance
 from search.analysis.detectors import Detector
 from search.analysis.detectors.base import Detection
 from search.analysis.detectors.load import load
 from search.analysis.embedders import HistogramEmbedder, PackEmbedder
 from search.analysis.plates import PlateReader
-from search.analysis.riders import PEOPLE, TWO_WHEELERS, VEHICLES, Thing
+from search.analysis.riders import PEOPLE, TWO_WHEELERS, VEHICLES, DetectedObject
 from search.analysis.tracking import TrackedDetection
 from search.models import ModelRegistry
 
@@ -41,7 +41,7 @@ class Models:
         plates = shelf.verified("plate") if settings.plates else None
         self.plates = PlateReader(plates) if plates else None
 
-    def look(self, picture: Picture, thing: Thing, balance: Balance, *, infrared: bool) -> TrackedDetection:
+    def look(self, picture: Picture, thing: DetectedObject, balance: WhiteBalance, *, infrared: bool) -> TrackedDetection:
         """Describe a thing. A crop of a few pixels gets a vector and nothing else."""
         whole, body = crop(picture, thing.whole), crop(picture, thing.body)
         cls = int(thing.whole.cls)

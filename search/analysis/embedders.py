@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from nvr.playback.pictures import Picture
 from search.analysis.networks import Network
-from search.models.registry import Installed
+from search.models.registry import InstalledModel
 from search.vocabulary import Cls
 
 DIMENSION = 256
@@ -25,7 +25,7 @@ HISTOGRAM_SAME = 0.72
 
 
 class PackEmbedder:
-    def __init__(self, installed: Installed):
+    def __init__(self, installed: InstalledModel):
         """Raises DetectorError."""
         self.name, self.same = installed.pack.name, installed.pack.same
         self.applies_to = frozenset(int(Cls[c]) for c in installed.pack.applies_to)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from core.errors import DetectorError
 from nvr.playback.pictures import Picture
 from search.models.definition import Pack
-from search.models.registry import Installed
+from search.models.registry import InstalledModel
 
 Floats = npt.NDArray[np.float32]
 
@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float32]
 class Network:
     """A compiled network. Raises DetectorError where OpenVINO cannot load it or it wants another input."""
 
-    def __init__(self, installed: Installed):
+    def __init__(self, installed: InstalledModel):
         import openvino
 
         self.pack: Pack = installed.pack
@@ -91,7 +91,7 @@ def fitted(picture: Picture, width: int, height: int) -> Picture:
     return canvas
 
 
-def _model_file(installed: Installed) -> Path:
+def _model_file(installed: InstalledModel) -> Path:
     suffix = ".xml" if installed.pack.format == "openvino" else ".onnx"
     named = [f.name for f in installed.pack.files if f.name.endswith(suffix)]
     if not named:

@@ -18,7 +18,7 @@ from core.errors import ProtocolError
 from core.settings import SearchSettings
 from nvr.archive.reader import Keyframe
 from nvr.playback.pictures import Picture, decoded
-from search.analysis.colours import Balance, is_monochrome
+from search.analysis.colours import WhiteBalance, is_monochrome
 from search.analysis.description import Models, thumbnail
 from search.analysis.detectors.base import Region
 from search.analysis.gop_size_gate import GopSizeGate
@@ -34,14 +34,14 @@ _models: Models | None = None
 
 
 @dataclass(slots=True)
-class Memory:
+class AnalysisState:
     """All that is remembered of a stream between two batches; small, and no picture of anybody."""
 
     camera: int
     tracker: Tracker
     gate: MotionGate = field(default_factory=MotionGate)
     sizes: GopSizeGate = field(default_factory=GopSizeGate)
-    balance: Balance = field(default_factory=Balance)
+    balance: WhiteBalance = field(default_factory=WhiteBalance)
     monochrome: int = 0
     looks: int = 0
     swept_ms: int = 0
@@ -49,12 +49,12 @@ class Memory:
     last_share: float = 0.0
 
     @classmethod
-    def new(cls, camera: int) -> Memory:
+    def new(cls, camera: int) -> AnalysisState:
         return cls(camera, Tracker(camera))
 
 
 @dataclass(slots=True)
-class Counts:
+class AnalysisCounts:
     """What became of the keyframes."""
 
     keyframes: int = 0
@@ -66,10 +66,10 @@ class Counts:
 
 @dataclass(slots=True)
 class Analysis:
-    memory: Memory
+    memory: AnalysisState
     detector: str
     tracks: list[Track]  # begun or changed in this batch, the ended ones too
-    counts: Counts
+    counts: AnalysisCounts
 
 
 def prepare(settings: SearchSettings, folder: Path) -> None:
@@ -85,9 +85,9 @@ def models() -> Models:
     return _models
 
 
-def analyse(memory: Memory, frames: Sequence[Keyframe]) -> Analysis:
+def analyse(memory: AnalysisState, frames: Sequence[Keyframe]) -> Analysis:
     """Look at keyframes of one stream, oldest first. Runs in a disposable worker."""
-    counts, loaded = Counts(), models()
+    counts, loaded = AnalysisCounts(), models()
     touched: dict[int, Track] = {}
     for frame in frames:
         counts.keyframes += 1
@@ -96,7 +96,7 @@ def analyse(memory: Memory, frames: Sequence[Keyframe]) -> Analysis:
     return Analysis(memory, loaded.detector.name, list(touched.values()), counts)
 
 
-def _one(models: Models, memory: Memory, frame: Keyframe, counts: Counts) -> list[Track]:
+def _one(models: Models, memory: AnalysisState, frame: Keyframe, counts: AnalysisCounts) -> list[Track]:
     at_ms = frame.at_us // 1000
     share = max(0.0, frame.gop_bytes / max(1, len(frame.data)) - 1) if frame.gop_bytes else 0.0
     # What moves between two keyframes is in the pictures before this one or in those after it.
@@ -125,7 +125,7 @@ def _one(models: Models, memory: Memory, frame: Keyframe, counts: Counts) -> lis
 
 
 def detect(
-    models: Models, memory: Memory, at_ms: int, picture: Picture, moving: Sequence[Region], *, sweep: bool
+    models: Models, memory: AnalysisState, at_ms: int, picture: Picture, moving: Sequence[Region], *, sweep: bool
 ) -> list[Track]:
     """What is on one decoded picture, taken into the camera's tracks."""
     small = np.asarray(cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)

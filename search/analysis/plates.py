@@ -11,7 +11,7 @@ import numpy as np
 
 from nvr.playback.pictures import Picture
 from search.analysis.networks import Network
-from search.models.registry import Installed
+from search.models.registry import InstalledModel
 
 PROPORTIONS = (2.2, 5.0)  # width by height: 440 × 140 mm, seen from the side
 LEAST_WIDTH = 40  # pixels: below, the signs are not told apart
@@ -21,7 +21,7 @@ HUES = ((100, 126), (45, 85), (18, 33))
 
 
 class PlateReader:
-    def __init__(self, installed: Installed):
+    def __init__(self, installed: InstalledModel):
         self._network, self._letters = Network(installed), installed.pack.letters
 
     def read(self, vehicle: Picture) -> str:

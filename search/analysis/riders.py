@@ -15,27 +15,27 @@ MOST = 200  # things in one picture
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
+class DetectedObject:
     """`whole`: its box and class; `body`: the person in it, where there is one."""
 
     whole: Detection
     body: Detection
 
 
-def things_of(found: Sequence[Detection]) -> list[Thing]:
+def things_of(found: Sequence[Detection]) -> list[DetectedObject]:
     """Riders joined, the rest as they are; the surest first, at most MOST."""
     wheels = [d for d in found if d.cls in TWO_WHEELERS]
     people = sorted((d for d in found if d.cls == Cls.person), key=lambda d: -d.score)
-    made: list[Thing] = []
+    made: list[DetectedObject] = []
     ridden: set[Detection] = set()
     for person in people:
         mount = next((w for w in sorted(wheels, key=lambda w: -both(w, person)) if w not in ridden and _rides(person, w)), None)
         if mount is None:
-            made.append(Thing(person, person))
+            made.append(DetectedObject(person, person))
         else:
             ridden.add(mount)
-            made.append(Thing(_union(person, mount), person))
-    made += [Thing(d, d) for d in found if d.cls != Cls.person and d not in ridden]
+            made.append(DetectedObject(_union(person, mount), person))
+    made += [DetectedObject(d, d) for d in found if d.cls != Cls.person and d not in ridden]
     return sorted(made, key=lambda t: -t.whole.score)[:MOST]
 
 

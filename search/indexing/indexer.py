@@ -27,7 +27,7 @@ from nvr.archive.reader import ArchiveReader, Keyframe
 from nvr.playback.decode_pool import DecodePool
 from search.analysis import best_shot
 from search.analysis import pipeline as worker
-from search.analysis.pipeline import Analysis, Counts, Memory
+from search.analysis.pipeline import Analysis, AnalysisCounts, AnalysisState
 from search.analysis.tracking import Track
 from search.query.sightings import fingerprint, restore_tracks, sighting_of
 from search.store import camera_numbers, ids, thumbnails, vectors
@@ -46,12 +46,12 @@ FIRST_US = 60 * 1_000_000  # how far back a stream begins that was never read
 
 
 @dataclass(slots=True)
-class Reading:
+class IndexedStream:
     """One stream as this process reads it."""
 
     position_us: int
-    memory: Memory
-    counts: Counts = field(default_factory=Counts)
+    memory: AnalysisState
+    counts: AnalysisCounts = field(default_factory=AnalysisCounts)
     strikes: int = 0
     skipped: int = 0
     free_us: int = 0  # the newest picture is whole from here on: what lies before was decoded for it
@@ -60,7 +60,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class ReindexRange:
     """A stretch of time, µs UTC, to be read once more; `label` names the pack. An interrupted run goes on where it was."""
 
     start_us: int
@@ -79,7 +79,7 @@ class Indexer:
         days: SightingStore,
         pool: DecodePool,
         settings: SearchSettings,
-        again: Again | None = None,
+        again: ReindexRange | None = None,
     ):
         """`again`: a stretch that is read once more and replaced, instead of what is new."""
         self._database, self._clock, self._days, self._pool = database, clock, days, pool
@@ -87,7 +87,7 @@ class Indexer:
         self._numbers: dict[tuple[str, str], int] = {}
         self._giving = asyncio.Lock()
         self._reader = ArchiveReader(database, clock)
-        self._readings: dict[str, Reading] = {}
+        self._readings: dict[str, IndexedStream] = {}
         self._positions: dict[str, int] | None = None
         self._packs: dict[str, int] = {}
         self._detector = ""
@@ -152,7 +152,7 @@ class Indexer:
         await self._closeups(camera, stream, reading, looked.tracks)
         return changed
 
-    async def _closeups(self, camera: Camera, stream: Stream, reading: Reading, touched: Sequence[Track]) -> None:
+    async def _closeups(self, camera: Camera, stream: Stream, reading: IndexedStream, touched: Sequence[Track]) -> None:
         """Better pictures from the main stream of those who have gone, or have been there for a while."""
         main = next((s for s in camera.streams if s.kind == "main" and s.record), None)
         if stream.kind != "sub" or main is None:
@@ -195,7 +195,7 @@ class Indexer:
             await self._report()
         return total
 
-    async def _reading(self, camera: Camera, stream: Stream, start_us: int) -> Reading:
+    async def _reading(self, camera: Camera, stream: Stream, start_us: int) -> IndexedStream:
         found = self._readings.get(stream.id)
         if self._positions is None:
             self._positions = await asyncio.to_thread(self._days.positions)
@@ -209,22 +209,22 @@ class Indexer:
             async with self._database.reading() as session:
                 state, names = await session.get(IndexState, stream.id), await camera_numbers.packs(session)
             position = self._positions.get(self._again.key(stream.id) if self._again else stream.id, start_us)
-            memory = Memory.new(number)
+            memory = AnalysisState.new(number)
             memory.tracker.tracks = await asyncio.to_thread(restore_tracks, self._days, number, position // 1000, names)
             strikes = state.strikes if state and not self._again else 0
-            found = self._readings[stream.id] = Reading(position, memory, strikes=strikes)
+            found = self._readings[stream.id] = IndexedStream(position, memory, strikes=strikes)
         elif found.memory.camera != number:  # it moved to another village: whom it sees from now on is seen there
-            found.memory = Memory.new(number)
+            found.memory = AnalysisState.new(number)
         return found
 
-    async def _look(self, memory: Memory, frames: Sequence[Keyframe]) -> tuple[Analysis, list[str]]:
+    async def _look(self, memory: AnalysisState, frames: Sequence[Keyframe]) -> tuple[Analysis, list[str]]:
         """A batch in one go; where that crashes or hangs, keyframe by keyframe, so that one bad one costs itself only."""
         try:
             return await self._pool.run(worker.analyse, memory, frames), []
         except ProtocolError as e:
             if len(frames) == 1:
-                return Analysis(memory, "", [], Counts(keyframes=1, undecodable=1)), [str(e)]
-        whole, failed = Analysis(memory, "", [], Counts()), list[str]()
+                return Analysis(memory, "", [], AnalysisCounts(keyframes=1, undecodable=1)), [str(e)]
+        whole, failed = Analysis(memory, "", [], AnalysisCounts()), list[str]()
         touched: dict[int, Track] = {}
         for frame in frames:
             part, reasons = await self._look(whole.memory, [frame])
@@ -237,7 +237,7 @@ class Indexer:
         whole.tracks = [live.get(number, track) for number, track in touched.items()]
         return whole, failed
 
-    async def _store(self, stream: Stream, looked: Analysis, reading: Reading, position_us: int) -> int:
+    async def _store(self, stream: Stream, looked: Analysis, reading: IndexedStream, position_us: int) -> int:
         changed, self._detector = [t for t in looked.tracks if t.changed], looked.detector or self._detector
         rows = [(t, await self._row(t, looked.detector)) for t in changed]
         batch = Batch(stream.id, position_us)
@@ -278,7 +278,7 @@ class Indexer:
         for day in sorted(batches):  # yesterday's tracks that go on, then today's with the position
             self._days.write(day, [batches[day]])
 
-    async def _strike(self, camera: Camera, stream: Stream, reading: Reading, reasons: Sequence[str]) -> None:
+    async def _strike(self, camera: Camera, stream: Stream, reading: IndexedStream, reasons: Sequence[str]) -> None:
         log.error("%s: %d keyframes were passed over: %s", stream.id, len(reasons), reasons[0])
         reading.strikes += 1
         reading.dirty = True
@@ -293,7 +293,7 @@ class Indexer:
                     reason=reasons[0],
                 )
 
-    async def _pass_over(self, stream: Stream, reading: Reading, now_us: int) -> None:
+    async def _pass_over(self, stream: Stream, reading: IndexedStream, now_us: int) -> None:
         missed_us = now_us - FIRST_US - reading.position_us
         log.warning(
             "%s: %d s are passed over: too little time, and the camera is a quiet one", stream.id, missed_us // 1_000_000
@@ -319,14 +319,14 @@ class Indexer:
                 row.detected += reading.counts.detected
                 row.undecodable += reading.counts.undecodable
                 row.skipped += reading.skipped
-                reading.counts, reading.skipped, reading.dirty = Counts(), 0, False
+                reading.counts, reading.skipped, reading.dirty = AnalysisCounts(), 0, False
 
 
 def _hurries(camera: Camera, urgent: Collection[str] | None) -> bool:
     return urgent is None or camera.village in urgent
 
 
-def _is_quiet(reading: Reading) -> bool:
+def _is_quiet(reading: IndexedStream) -> bool:
     memory = reading.memory
     return len(memory.tracker.tracks) == 0 and memory.sizes.share_of_events() < QUIET_SHARE
 
@@ -339,6 +339,6 @@ def _of_one_day(frames: Sequence[Keyframe]) -> list[Keyframe]:
     return [f for f in frames if ids.day_of(f.at_us // 1000) == first]
 
 
-def _add(total: Counts, part: Counts) -> None:
+def _add(total: AnalysisCounts, part: AnalysisCounts) -> None:
     for name in ("keyframes", "quiet", "still", "detected", "undecodable"):
         setattr(total, name, getattr(total, name) + getattr(part, name))

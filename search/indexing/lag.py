@@ -13,7 +13,7 @@ from search.tables import STRIKES, IndexState
 
 
 @dataclass(frozen=True, slots=True)
-class Lag:
+class IndexingLag:
     """Of streams that are being recorded: the worst one's seconds; seconds passed over since ever; streams left out."""
 
     behind_seconds: float
@@ -21,7 +21,7 @@ class Lag:
     quarantined: int
 
 
-async def lag(session: AsyncSession) -> Lag:
+async def lag(session: AsyncSession) -> IndexingLag:
     query = (
         select(IndexState.position_us, StreamStatus.last_picture)
         .join(StreamStatus, StreamStatus.stream == IndexState.stream)
@@ -31,4 +31,4 @@ async def lag(session: AsyncSession) -> Lag:
     worst = max((to_microseconds(r.last_picture) - r.position_us for r in rows), default=0)
     skipped = await session.scalar(select(func.sum(IndexState.skipped))) or 0
     left_out = await session.scalar(select(func.count()).select_from(IndexState).where(IndexState.strikes >= STRIKES)) or 0
-    return Lag(max(0.0, worst / 1e6), int(skipped), left_out)
+    return IndexingLag(max(0.0, worst / 1e6), int(skipped), left_out)

@@ -21,7 +21,7 @@ CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Installed:
+class InstalledModel:
     pack: Pack
     folder: Path
 
@@ -39,14 +39,14 @@ class ModelRegistry:
         """Changes when a pack comes or goes."""
         return self.folder.stat().st_mtime_ns if self.folder.exists() else 0
 
-    def installed(self) -> list[Installed]:
+    def installed(self) -> list[InstalledModel]:
         """Packs whose definition can be read, the highest rank first; what is wrong with their files `verify` says."""
         found = []
         for path in sorted(self.folder.glob(f"*/{FILE}")):
-            found.append(Installed(read(path), path.parent))
+            found.append(InstalledModel(read(path), path.parent))
         return sorted(found, key=lambda i: -i.pack.rank)
 
-    def chosen(self, task: str, name: str = "auto") -> Installed | None:
+    def chosen(self, task: str, name: str = "auto") -> InstalledModel | None:
         """The pack for a task: by id or id@version, or the best there is; None where there is none or it is 'none'.
 
         Raises DetectorError where a named pack is missing.
@@ -58,7 +58,7 @@ class ModelRegistry:
             raise DetectorError(f"the model pack '{name}' is not installed; run: minwang models list")
         return fitting[0] if fitting else None
 
-    def verified(self, task: str, name: str = "auto") -> Installed | None:
+    def verified(self, task: str, name: str = "auto") -> InstalledModel | None:
         """As `chosen`; raises DetectorError where a file is not what the definition says."""
         found = self.chosen(task, name)
         if found is not None:

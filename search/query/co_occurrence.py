@@ -28,7 +28,7 @@ ON_FOOT, ON_TWO_WHEELS, IN_VEHICLE = 2.5, 12.0, 25.0
 
 
 @dataclass(frozen=True, slots=True)
-class Meeting:
+class CoOccurrence:
     """One sighting of each question; `likeness`: the smallest cosine to the first of them."""
 
     sightings: tuple[Sighting, ...]
@@ -37,20 +37,20 @@ class Meeting:
 
 def co_occurrences(
     days: SightingStore, questions: Sequence[Query], *, within_ms: int | None = None, same: float = 0.6, limit: int = 50
-) -> list[Meeting]:
+) -> list[CoOccurrence]:
     """Meetings, the most alike first. Blocks. Raises UsageError for fewer than two or more than five questions."""
     if not 2 <= len(questions) <= 5:
         raise UsageError("two to five places or times can be compared")
     groups = [_with_vectors(days, find(days, q, MOST)) for q in questions]
     first, vectors = groups[0]
     best = [_best(first, vectors, other, theirs, within_ms) for other, theirs in groups[1:]]
-    found: list[Meeting] = []
+    found: list[CoOccurrence] = []
     for i, sighting in enumerate(first):
         partners = [(likeness[i], int(partner[i])) for likeness, partner in best]
         worst = min(likeness for likeness, _ in partners)
         if worst >= same:
             others = tuple(groups[n + 1][0][p] for n, (_, p) in enumerate(partners))
-            found.append(Meeting((sighting, *others), float(worst)))
+            found.append(CoOccurrence((sighting, *others), float(worst)))
     return sorted(found, key=lambda m: -m.likeness)[:limit]
 
 
@@ -79,7 +79,7 @@ def _best(
 
 
 @dataclass(frozen=True, slots=True)
-class Travel:
+class TravelEstimate:
     """From one sighting to another: metres as the crow flies, seconds between them, and whether anybody can do that."""
 
     metres: float
@@ -87,7 +87,7 @@ class Travel:
     plausible: bool
 
 
-def travel(a: Sighting, b: Sighting, at_a: Sequence[float] | None, at_b: Sequence[float] | None) -> Travel | None:
+def travel(a: Sighting, b: Sighting, at_a: Sequence[float] | None, at_b: Sequence[float] | None) -> TravelEstimate | None:
     """`at_a`, `at_b`: longitude and latitude of the cameras; None where one is not known."""
     if at_a is None or at_b is None:
         return None
@@ -95,7 +95,7 @@ def travel(a: Sighting, b: Sighting, at_a: Sequence[float] | None, at_b: Sequenc
     seconds = max(b.start_ms - a.end_ms, a.start_ms - b.end_ms, 0) / 1000
     fastest = IN_VEHICLE if b.cls in VEHICLES else ON_FOOT if b.cls == Cls.person and a.cls == Cls.person else ON_TWO_WHEELS
     # Cameras see some way, and clocks differ by seconds.
-    return Travel(round(metres, 1), round(seconds, 1), max(0.0, metres - 50) <= fastest * (seconds + 10))
+    return TravelEstimate(round(metres, 1), round(seconds, 1), max(0.0, metres - 50) <= fastest * (seconds + 10))
 
 
 def _metres(a: Sequence[float], b: Sequence[float]) -> float:

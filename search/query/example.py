@@ -12,11 +12,11 @@ from nvr.archive.reader import Keyframe
 from nvr.playback import uploads
 from nvr.playback.pictures import Picture, decoded
 from search.analysis import pipeline
-from search.analysis.colours import Balance
+from search.analysis.colours import WhiteBalance
 from search.analysis.description import thumbnail
 from search.analysis.detectors.base import Detection, iou
 from search.analysis.pipeline import bgr_of
-from search.analysis.riders import Thing, things_of
+from search.analysis.riders import DetectedObject, things_of
 from search.vocabulary import Cls
 
 LEAST_BOX = 0.004  # of the picture's width and height
@@ -25,7 +25,7 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class AppearanceExample:
     """How a thing looks. `box` in parts of the picture; `thumbnail` JPEG."""
 
     vector: np.ndarray[tuple[int], np.dtype[np.float32]]
@@ -36,12 +36,12 @@ class Example:
     thumbnail: bytes
 
 
-def from_frame(frame: Keyframe, box: Box) -> Example:
+def from_frame(frame: Keyframe, box: Box) -> AppearanceExample:
     """What is in a box (x, y, w, h) of a recorded picture. Raises ProtocolError, UsageError."""
     return _described(bgr_of(decoded(frame)), box)
 
 
-def from_picture(content: bytes, box: Box | None = None) -> Example:
+def from_picture(content: bytes, box: Box | None = None) -> AppearanceExample:
     """What is in a picture: in the box, or the largest thing that the detector finds, or all of it. Raises UsageError."""
     return _described(read(content), box)
 
@@ -51,17 +51,17 @@ def read(content: bytes) -> Picture:
     return uploads.read(content, LARGEST)
 
 
-def _described(picture: Picture, box: Box | None) -> Example:
+def _described(picture: Picture, box: Box | None) -> AppearanceExample:
     models = pipeline.models()
     found = things_of(models.detector.detect(picture, [], sweep=False))
     thing = _in_box(found, box) if box is not None else max(found, key=lambda t: t.whole.w * t.whole.h, default=_whole())
-    made = models.look(picture, thing, Balance(), infrared=False)
+    made = models.look(picture, thing, WhiteBalance(), infrared=False)
     embedder = models.people if models.people is not None and made.embedder == models.people.name else models.others
     d = thing.whole
-    return Example(made.vector, made.embedder, embedder.same, int(d.cls), (d.x, d.y, d.w, d.h), thumbnail(picture, d))
+    return AppearanceExample(made.vector, made.embedder, embedder.same, int(d.cls), (d.x, d.y, d.w, d.h), thumbnail(picture, d))
 
 
-def _in_box(found: Sequence[Thing], box: Box) -> Thing:
+def _in_box(found: Sequence[DetectedObject], box: Box) -> DetectedObject:
     """The drawn box; a person where the detector sees one that fills it, or where there is a pack for people only."""
     x, y, w, h = box
     if not (0 <= x < 1 and 0 <= y < 1 and w >= LEAST_BOX and h >= LEAST_BOX and x + w <= 1.001 and y + h <= 1.001):
@@ -72,9 +72,9 @@ def _in_box(found: Sequence[Thing], box: Box) -> Thing:
         return best
     tall = h * 9 > w * 16  # of a 16:9 picture; people are taller than wide
     cls = Cls.person if tall else Cls.vehicle
-    return Thing(Detection(cls, 1.0, x, y, w, h), Detection(cls, 1.0, x, y, w, h))
+    return DetectedObject(Detection(cls, 1.0, x, y, w, h), Detection(cls, 1.0, x, y, w, h))
 
 
-def _whole() -> Thing:
+def _whole() -> DetectedObject:
     everything = Detection(Cls.person, 1.0, 0.0, 0.0, 1.0, 1.0)
-    return Thing(everything, everything)
+    return DetectedObject(everything, everything)

@@ -59,14 +59,14 @@ class Filter(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class CameraScope:
     """Short numbers of what may be asked of, with what is known of the cameras."""
 
-    places: Mapping[int, camera_numbers.Place]
+    places: Mapping[int, camera_numbers.CameraPlace]
     profiles: Mapping[str, dict[str, Any]]
 
     @classmethod
-    async def of(cls, session: AsyncSession, asked: Filter) -> Where:
+    async def of(cls, session: AsyncSession, asked: Filter) -> CameraScope:
         """Profiles only where the map or the compass is asked for: they are the larger part."""
         profiles = await camera_numbers.profiles(session) if asked.map_area or asked.heading else {}
         return cls(await camera_numbers.places(session), profiles)
@@ -79,7 +79,7 @@ async def query_of(session: AsyncSession, asked: Filter, zone: tzinfo, scope: It
             raise UsageError("times need a zone, like 2026-11-21T08:00:00+08:00")
     if len(asked.cameras) > MAX_CAMERAS:
         raise UsageError(f"{len(asked.cameras)} cameras are named, at most {MAX_CAMERAS} can be; name villages or none for all")
-    where = await Where.of(session, asked)
+    where = await CameraScope.of(session, asked)
     return Query(
         start_us=to_microseconds(asked.start) if asked.start else None, end_us=to_microseconds(asked.end) if asked.end else None,
         nightly=_nightly(asked.nightly) if asked.nightly else None, zone=zone, cameras=_cameras(where, asked, scope),
@@ -102,7 +102,7 @@ def _nightly(text: str) -> tuple[time, time]:
     return begin, end
 
 
-def _cameras(where: Where, asked: Filter, scope: Iterable[str] | None) -> frozenset[int] | None:
+def _cameras(where: CameraScope, asked: Filter, scope: Iterable[str] | None) -> frozenset[int] | None:
     allowed = None if scope is None else set(scope)
     if allowed is None and not (asked.cameras or asked.villages or asked.map_area):
         return None
@@ -126,7 +126,7 @@ def _checked(corners: list[Corner]) -> tuple[Corner, ...]:
     return tuple(corners)
 
 
-def _headings(where: Where, heading: str | None) -> tuple[tuple[frozenset[int], tuple[int, ...]], ...]:
+def _headings(where: CameraScope, heading: str | None) -> tuple[tuple[frozenset[int], tuple[int, ...]], ...]:
     """Which way in each camera's picture a heading is: up is where the camera looks, right a quarter turn further."""
     if heading is None:
         return ()

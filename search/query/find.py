@@ -69,7 +69,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimeRange:
     """[start, end) in ms UTC."""
 
     start_ms: int
@@ -119,7 +119,7 @@ class PreparedQuery:
             return [s.id for s in self.sightings(day, spans, ALL, None)]
         return self._ordered(day, spans, ALL, None)
 
-    def sightings(self, day: str, spans: list[Span], limit: int, before: int | None) -> list[Sighting]:
+    def sightings(self, day: str, spans: list[TimeRange], limit: int, before: int | None) -> list[Sighting]:
         """The day's matches; an area is looked at exactly, page after page, since the index knows it in an eighth only."""
         found: list[Sighting] = []
         while True:
@@ -129,7 +129,7 @@ class PreparedQuery:
                 return found[:limit]
             before = rows[-1].id
 
-    def _ordered(self, day: str, spans: list[Span], limit: int, before: int | None) -> list[int]:
+    def _ordered(self, day: str, spans: list[TimeRange], limit: int, before: int | None) -> list[int]:
         """Numbers of a day's matches, newest first: most questions are answered without a look at the rows."""
         found: list[int] = []
         for span in sorted(spans, key=lambda s: -s.start_ms):
@@ -165,13 +165,15 @@ def bounds(query: Query, before: int | None = None) -> tuple[int | None, int | N
     return start, min(ends, default=None)
 
 
-def _slices(query: Query, day: str, before: int | None) -> Iterator[list[Span]]:
+def _slices(query: Query, day: str, before: int | None) -> Iterator[list[TimeRange]]:
     """The day's spans, its newest hour first, then four hours, then the rest."""
     spans = list(spans_of(query, day))
     end = max((s.end_ms for s in spans), default=0)
     end = min(end, ids.milliseconds(before) + 1) if before is not None else end
     for start, until in ((end - HOUR_MS, end), (end - 5 * HOUR_MS, end - HOUR_MS), (0, end - 5 * HOUR_MS)):
-        yield [Span(max(s.start_ms, start), min(s.end_ms, until)) for s in spans if s.start_ms < until and s.end_ms > start]
+        yield [
+            TimeRange(max(s.start_ms, start), min(s.end_ms, until)) for s in spans if s.start_ms < until and s.end_ms > start
+        ]
 
 
 def _rows(days: SightingStore, day: str, numbers: list[int]) -> list[Sighting]:
@@ -286,10 +288,10 @@ def _enters(sighting: Sighting, polygon: Polygon) -> bool:
     return any(polygon.intersects(ShapelyPoint(p.x / UNIT, p.y / UNIT)) for p in path)
 
 
-def spans_of(query: Query, day: str) -> Iterator[Span]:
+def spans_of(query: Query, day: str) -> Iterator[TimeRange]:
     """What is asked for of a UTC day: the nights of `nightly` in the station's zone, whatever the clocks did."""
     start = ids.day_start(day)
-    whole = Span(
+    whole = TimeRange(
         max(start, query.start_us // 1000) if query.start_us is not None else start,
         min(start + ids.DAY_MS, -(-query.end_us // 1000)) if query.end_us is not None else start + ids.DAY_MS,
     )
@@ -300,13 +302,13 @@ def spans_of(query: Query, day: str) -> Iterator[Span]:
     first = datetime.fromtimestamp(start / 1000, timezone.utc).astimezone(query.zone).date() - timedelta(days=1)
     for offset in range(3):
         night = _night(first + timedelta(days=offset), query.nightly, query.zone)
-        cut = Span(max(whole.start_ms, night.start_ms), min(whole.end_ms, night.end_ms))
+        cut = TimeRange(max(whole.start_ms, night.start_ms), min(whole.end_ms, night.end_ms))
         if cut.start_ms < cut.end_ms:
             yield cut
 
 
-def _night(evening: date, nightly: tuple[time, time], zone: tzinfo) -> Span:
+def _night(evening: date, nightly: tuple[time, time], zone: tzinfo) -> TimeRange:
     begin, end = nightly
     morning = evening + timedelta(days=1) if end <= begin else evening
     moments = [datetime.combine(evening, begin, zone), datetime.combine(morning, end, zone)]
-    return Span(*(int(m.timestamp() * 1000) for m in moments))
+    return TimeRange(*(int(m.timestamp() * 1000) for m in moments))

@@ -42,7 +42,7 @@ class MotionSpan:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class MotionProgress:
     """Where the search is, µs UTC, and what the stretch brought."""
 
     until_us: int
@@ -63,11 +63,11 @@ def mask_of(area: Sequence[tuple[float, float]]) -> Mask:
 
 async def search(
     reader: ArchiveReader, pool: DecodePool, stream: str, start_us: int, end_us: int, mask: Mask, workers: int = 2
-) -> AsyncIterator[Progress]:
+) -> AsyncIterator[MotionProgress]:
     """Stretch by stretch, in order of time. Raises UsageError for more than a week."""
     if not start_us < end_us <= start_us + LONGEST_US:
         raise UsageError("motion is looked for in up to seven days at a time")
-    waiting: list[asyncio.Task[Progress]] = []
+    waiting: list[asyncio.Task[MotionProgress]] = []
     position = start_us
     try:
         while position < end_us or waiting:
@@ -85,12 +85,12 @@ async def search(
         await end(*waiting)
 
 
-async def _stretch(pool: DecodePool, before: Sequence[Keyframe], frames: Sequence[Keyframe], mask: Mask) -> Progress:
+async def _stretch(pool: DecodePool, before: Sequence[Keyframe], frames: Sequence[Keyframe], mask: Mask) -> MotionProgress:
     try:
         found = await pool.run(look, before, frames, mask)
     except ProtocolError:  # one bad keyframe spoils its stretch only
         found = []
-    return Progress(frames[-1].at_us, len(frames), found)
+    return MotionProgress(frames[-1].at_us, len(frames), found)
 
 
 def look(before: Sequence[Keyframe], frames: Sequence[Keyframe], mask: Mask) -> list[MotionSpan]:

@@ -41,7 +41,7 @@ class Chip:
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
+class ParsedPhrase:
     chips: tuple[Chip, ...]
     unknown: tuple[str, ...]  # pieces of the phrase that mean nothing here
 
@@ -52,7 +52,7 @@ def understand(
     zone: tzinfo,
     villages: Mapping[str, str] | None = None,
     cameras: Mapping[str, str] | None = None,
-) -> Understood:
+) -> ParsedPhrase:
     """Chips of a phrase. `villages`, `cameras`: names to codes. Raises UsageError for a phrase of more than 500 signs."""
     if len(phrase) > LONGEST:
         raise UsageError(f"the phrase has {len(phrase)} signs; at most {LONGEST} are read. Say it in fewer words")
@@ -62,7 +62,7 @@ def understand(
     when = time_expressions.read(text, now, zone)
     tokens, unknown = _tokens(text, when, places)
     chips = [Chip(kind, value, phrase[start:end], start, end) for kind, value, start, end in _joined(tokens, text)]
-    return Understood(tuple(sorted(chips, key=lambda c: c.start)), tuple(phrase[a:b].strip() for a, b in unknown))
+    return ParsedPhrase(tuple(sorted(chips, key=lambda c: c.start)), tuple(phrase[a:b].strip() for a, b in unknown))
 
 
 def _plain(text: str) -> str:
@@ -74,7 +74,7 @@ Token = tuple[str, str, int, int]  # kind, value, start, end
 
 
 def _tokens(
-    text: str, when: Sequence[time_expressions.Moment], places: Mapping[str, tuple[str, str]]
+    text: str, when: Sequence[time_expressions.TimeExpression], places: Mapping[str, tuple[str, str]]
 ) -> tuple[list[Token], list[tuple[int, int]]]:
     entries, longest = _dictionary()
     longest = max([longest, *map(len, places)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import sqlalchemy as sa
 
-from search.analysis.colours import Floats, Naming, strongest
+from search.analysis.colours import ColourNames, Floats, strongest
 from search.analysis.embedders import HISTOGRAM, Vector
 from search.analysis.tracking import GONE_STILL_MS, Track
 from search.store import ids
@@ -19,8 +19,8 @@ LONGEST_MS = 6 * 3_600_000  # a track that is older goes on as a new one after a
 
 def sighting_of(track: Track, pack: int, embedder: int) -> Sighting:
     """The row; `vector`, `thumb` and their like are filled in by whoever stores them."""
-    upper = strongest(track.upper) if track.coloured else Naming()
-    lower = strongest(track.lower) if track.coloured else Naming()
+    upper = strongest(track.upper) if track.coloured else ColourNames()
+    lower = strongest(track.lower) if track.coloured else ColourNames()
     x, y, w, h = track.best_box
     yes, known = _attributes(track)
     return Sighting(

@@ -21,7 +21,7 @@ from search.query.find import Query
 from search.store import ids
 from search.store.rows import Sighting
 from search.store.sighting_store import SightingStore
-from search.store.vectors import Bits, Floats, Numbers, Shard, open_shard, signs
+from search.store.vectors import Bits, Floats, Numbers, VectorShard, open_shard, signs
 
 EXACT = 5_000  # candidates of a day that are compared one by one
 RERANK, RERANK_DAY = 6000, 300  # by their signs: of all days together, and at least of each
@@ -31,14 +31,14 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class SimilarityMatch:
     """`likeness`: cosine, -1…1."""
 
     sighting: Sighting
     likeness: float
 
 
-def similar(days: SightingStore, vector: Floats, pack: int, query: Query, limit: int = 50) -> list[Match]:
+def similar(days: SightingStore, vector: Floats, pack: int, query: Query, limit: int = 50) -> list[SimilarityMatch]:
     """The `limit` sightings most like a unit vector of that pack, best first. Blocks."""
     best: list[tuple[float, int, int]] = []  # likeness, number, place
     kept = days.days(*asking.bounds(query))
@@ -55,7 +55,7 @@ def similar(days: SightingStore, vector: Floats, pack: int, query: Query, limit:
             best = heapq.nlargest(limit * 3, best + found_there)
     rows = days.many({number for _, number, _ in best})
     found = [
-        Match(rows[number], likeness)
+        SimilarityMatch(rows[number], likeness)
         for likeness, number, place in best
         # An entry that its sighting no longer calls its own is of an earlier, worse picture.
         if number in rows and rows[number].vector == place and rows[number].embedder == pack
@@ -64,7 +64,7 @@ def similar(days: SightingStore, vector: Floats, pack: int, query: Query, limit:
 
 
 def _of_day(
-    day: str, shard: Shard, vector: Floats, query: Query, asked: asking.PreparedQuery | None, nearest: int
+    day: str, shard: VectorShard, vector: Floats, query: Query, asked: asking.PreparedQuery | None, nearest: int
 ) -> Iterator[tuple[float, int, int]]:
     chosen = _places(day, shard, query, asked)
     if chosen is None:
@@ -80,11 +80,11 @@ def _of_day(
         yield from ((float(likeness[i]), int(n), int(places[i])) for i, n in zip(order, numbers, strict=True))
 
 
-def _places(day: str, shard: Shard, query: Query, asked: asking.PreparedQuery | None) -> Numbers | None:
+def _places(day: str, shard: VectorShard, query: Query, asked: asking.PreparedQuery | None) -> Numbers | None:
     """Places of the shard that fit the question; None: all of them do. `asked`: where cameras and times are not all of it."""
     spans = list(asking.spans_of(query, day))
     start = ids.day_start(day)
-    whole = spans == [asking.Span(start, start + ids.DAY_MS)]
+    whole = spans == [asking.TimeRange(start, start + ids.DAY_MS)]
     if asked is None:
         if whole and query.cameras is None:
             return None
@@ -93,7 +93,7 @@ def _places(day: str, shard: Shard, query: Query, asked: asking.PreparedQuery | 
     return np.flatnonzero(np.isin(shard.ids, wanted)).astype(np.int64)
 
 
-def _within(numbers: Numbers, spans: Sequence[asking.Span], cameras: frozenset[int] | None) -> Mask:
+def _within(numbers: Numbers, spans: Sequence[asking.TimeRange], cameras: frozenset[int] | None) -> Mask:
     """Straight from the numbers: time and camera stand in them."""
     mask = np.zeros(len(numbers), bool)
     for span in spans:

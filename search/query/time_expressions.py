@@ -82,7 +82,7 @@ PATTERNS = [
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TimeExpression:
     """kind: `between` ("ISO/ISO"), `nightly` ("HH:MM-HH:MM"), `dwell` (seconds); [start, end) in the text."""
 
     kind: str
@@ -91,12 +91,12 @@ class Moment:
     end: int
 
 
-def read(text: str, now: datetime, zone: tzinfo) -> list[Moment]:
+def read(text: str, now: datetime, zone: tzinfo) -> list[TimeExpression]:
     """Moments in a text (plain, lower case), in order and without overlap."""
-    found: list[Moment] = []
+    found: list[TimeExpression] = []
     at = 0
     while at < len(text):
-        best: Moment | None = None
+        best: TimeExpression | None = None
         for name, pattern in PATTERNS:
             match = pattern.match(text, at)
             if match is None or (
@@ -105,7 +105,7 @@ def read(text: str, now: datetime, zone: tzinfo) -> list[Moment]:
                 continue
             meaning = _meaning(name, match.groupdict(), now.astimezone(zone))
             if meaning is not None and (best is None or match.end() > best.end):
-                best = Moment(*meaning, at, at + len(match.group(0).rstrip(" ,，的")))
+                best = TimeExpression(*meaning, at, at + len(match.group(0).rstrip(" ,，的")))
         if best is None:
             at += 1
         else:

@@ -15,15 +15,15 @@ from search.tables import SearchPack, SeenBy
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CameraPlace:
     camera: str
     village: str
 
 
-async def places(session: AsyncSession) -> dict[int, Place]:
+async def places(session: AsyncSession) -> dict[int, CameraPlace]:
     """Every number with the camera and the village that it stands for."""
     rows = await session.execute(select(SeenBy.number, SeenBy.camera, SeenBy.village))
-    return {r.number: Place(r.camera, r.village) for r in rows}
+    return {r.number: CameraPlace(r.camera, r.village) for r in rows}
 
 
 async def of_camera(session: AsyncSession, camera: str, village: str) -> int:

@@ -40,7 +40,7 @@ _UPDATE = (
 
 
 @dataclass(slots=True)
-class Prepared:
+class PreparedStatement:
     """SQL text with its bound values; `positions` their order, where the driver wants them by place."""
 
     days: SightingStore
@@ -141,13 +141,13 @@ class SightingStore:
             with self._engine(day).begin() as connection:
                 connection.execute(sa.delete(PROGRESS).where(PROGRESS.c.stream == stream))
 
-    def prepare(self, statement: sa.Select[Any]) -> Prepared:
+    def prepare(self, statement: sa.Select[Any]) -> PreparedStatement:
         """A question that is asked of many days: put into SQL once, bound anew for each."""
         dialect = self._server.dialect if self._server is not None else _DAY_DIALECT
         compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         # A day's file has no schemas; values are bound, so that the text holds names only.
         text = str(compiled) if self._server is not None else str(compiled).replace("sightings.", "")
-        return Prepared(self, text, dict(compiled.params), list(compiled.positiontup or ()))
+        return PreparedStatement(self, text, dict(compiled.params), list(compiled.positiontup or ()))
 
     def run(self, day: str, statement: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         """Rows of a day. A day that was dropped meanwhile has none."""

@@ -30,7 +30,7 @@ _c = SIGHTING.c
 
 
 @dataclass(frozen=True, slots=True)
-class Needed:
+class KeptSightings:
     """Of a UTC day: sightings that matched, and stretches of cameras (numbers of search.store.camera_numbers, ms) that are on hold."""
 
     sightings: frozenset[int] = frozenset()
@@ -43,10 +43,10 @@ class Needed:
         return any(camera in cameras and start <= at < end for cameras, start, end in self.held)
 
 
-Need = Callable[[str], Awaitable[Needed]]  # of a day, YYYYMMDD
+Need = Callable[[str], Awaitable[KeptSightings]]  # of a day, YYYYMMDD
 
 
-class Unmatched:
+class UnmatchedErasure:
     def __init__(self, clock: Clock, days: SightingStore, need: Need):
         self._clock, self._days, self._need = clock, days, need
         self._done: dict[str, float] = {}  # day → monotonic time
@@ -67,7 +67,7 @@ class Unmatched:
                 break
         return counts
 
-    def _erase_day(self, day: str, needed: Needed, most: int) -> tuple[int, bool]:
+    def _erase_day(self, day: str, needed: KeptSightings, most: int) -> tuple[int, bool]:
         """Blocking. (how many were erased, whether that was all of the day)."""
         gone, after = 0, 0
         while gone < most:

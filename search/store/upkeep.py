@@ -10,9 +10,9 @@ from core.audit import audit_trail
 from core.clock import DAY_US, Clock, to_microseconds
 from core.database import Database
 from core.settings import Settings
-from nvr.archive.retention_clock import RetentionClock, Trust
+from nvr.archive.retention_clock import ClockTrust, RetentionClock
 from search.store import SightingStore
-from search.store.unmatched import Need, Unmatched
+from search.store.unmatched import Need, UnmatchedErasure
 
 SIGHTINGS, MODELS = "sightings", "models"
 
@@ -36,14 +36,16 @@ class Upkeep:
         picture and vector after `unmatched_days`; None: all of them do."""
         self._database, self._clock, self._days, self._keep = database, clock, days, timedelta(days=keep_days)
         self._guard, self._unmatched_after = guard, timedelta(days=unmatched_days)
-        self._unmatched = Unmatched(clock, days, need) if need is not None else None
+        self._unmatched = UnmatchedErasure(clock, days, need) if need is not None else None
 
     async def run_once(self) -> int:
         """Drop the days that are older than they may be; returns how many. None while the time is not known."""
         await asyncio.to_thread(self._days.sweep)
         now = self._clock.now()
         trust = (
-            await self._guard.look() if self._guard is not None else Trust(to_microseconds(now), to_microseconds(now), False)
+            await self._guard.look()
+            if self._guard is not None
+            else ClockTrust(to_microseconds(now), to_microseconds(now), False)
         )
         if trust.suspended:
             return 0
@@ -62,7 +64,7 @@ class Upkeep:
         return len(over)
 
 
-def _age(day: str, trust: Trust) -> timedelta:
+def _age(day: str, trust: ClockTrust) -> timedelta:
     """Of its last moment."""
     begin = to_microseconds(datetime.strptime(day, "%Y%m%d").replace(tzinfo=timezone.utc))
     return timedelta(microseconds=trust.age_us(begin, begin + DAY_US))

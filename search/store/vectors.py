@@ -41,7 +41,7 @@ MOST_KEPT = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Shard:
+class VectorShard:
     """All vectors of one pack and day: ids [n] and bits [n, 32] memory-mapped, the numbers themselves read where asked for.
 
     A few places read by themselves cost less memory than a map, of which the kernel brings in 64 kB around each.
@@ -69,7 +69,7 @@ def _at(path: Path, places: Sequence[int] | Numbers, width: int) -> bytes:
         return b"".join([os.pread(descriptor, width, _HEAD.size + int(p) * width) for p in places])
 
 
-_kept: OrderedDict[tuple[Path, int], tuple[tuple[tuple[int, int], ...], Shard | None]] = OrderedDict()
+_kept: OrderedDict[tuple[Path, int], tuple[tuple[tuple[int, int], ...], VectorShard | None]] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -129,7 +129,7 @@ def erase_other_places(path: Path, size: int, keep: Collection[tuple[int, int]])
     erase(path, without([(_HEAD.size, size)], kept))
 
 
-def open_shard(folder: Path, number: int) -> Shard | None:
+def open_shard(folder: Path, number: int) -> VectorShard | None:
     """The day's vectors of a pack; None where it has none.
 
     Maps are kept: mapping gigabytes anew for every question costs more than the question.
@@ -152,7 +152,7 @@ def open_shard(folder: Path, number: int) -> Shard | None:
     return shard
 
 
-def _mapped(folder: Path, number: int) -> Shard | None:
+def _mapped(folder: Path, number: int) -> VectorShard | None:
     try:
         maps = {kind: np.memmap(_path(folder, number, kind), np.uint8, "r") for kind in WIDTHS}
     except (FileNotFoundError, ValueError):  # an empty file cannot be mapped
@@ -161,7 +161,7 @@ def _mapped(folder: Path, number: int) -> Shard | None:
     if count <= 0:
         return None
     body = {kind: m[_HEAD.size : _HEAD.size + count * WIDTHS[kind]] for kind, m in maps.items()}
-    return Shard(
+    return VectorShard(
         _named(bytes(maps["ids"][: _HEAD.size])), np.frombuffer(body["ids"], np.int64),
         np.asarray(body["bits"]).reshape(count, WIDTHS["bits"]), folder, number,
     )  # fmt: skip

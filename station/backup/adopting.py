@@ -15,14 +15,14 @@ from core.clock import Clock
 from core.database import Database
 from core.errors import BackupError, StorageError
 from core.settings import Settings
-from nvr.archive.adoption import Adopted, adopt
+from nvr.archive.adoption import AdoptionResult, adopt
 from nvr.storage import volumes
 from station.backup.restore import MARKER
 
 log = logging.getLogger(__name__)
 
 
-async def finish(settings: Settings, database: Database, clock: Clock) -> Adopted | None:
+async def finish(settings: Settings, database: Database, clock: Clock) -> AdoptionResult | None:
     """Take the footage in and forget that it has to be done; None where nothing was restored. Nothing may record meanwhile."""
     marker = settings.data.dir / MARKER
     created = await asyncio.to_thread(_read, marker)

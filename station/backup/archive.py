@@ -16,8 +16,8 @@ from typing import IO
 from core.errors import BackupError
 from core.files import sync_folder
 from station.backup import manifest as manifests
-from station.backup.manifest import MANIFEST, MAX_TEXT, SEAL, FileEntry, Manifest
-from station.backup.pacing import Pace, PacedFile
+from station.backup.manifest import MANIFEST, MAX_TEXT, SEAL, BackupManifest, FileEntry
+from station.backup.pacing import PacedFile, WritePacer
 from station.backup.sealing import MAX_SEAL
 
 CHUNK = 1 << 20
@@ -34,13 +34,13 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 
-def write(target: Path, folder: Path, manifest: Manifest, seal: bytes | None) -> None:
+def write(target: Path, folder: Path, manifest: BackupManifest, seal: bytes | None) -> None:
     """Make the archive from a folder: under another name first, on the disk before it gets its own."""
     new = target.with_name(f".{target.name}.new")
     try:
         descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            with tarfile.open(fileobj=PacedFile(file, Pace()), mode="w", format=tarfile.PAX_FORMAT) as tar:  # type: ignore[call-overload]
+            with tarfile.open(fileobj=PacedFile(file, WritePacer()), mode="w", format=tarfile.PAX_FORMAT) as tar:  # type: ignore[call-overload]
                 _add(tar, MANIFEST, manifest.text())
                 if seal is not None:
                     _add(tar, SEAL, seal)
@@ -80,7 +80,7 @@ class Archive:
             raise BackupError(f"{self.path}: not a backup of a Minwang station ({name} is not where it must be)")
         return b"".join(self._chunks(member))
 
-    def extract(self, folder: Path, pace: Pace) -> None:
+    def extract(self, folder: Path, pace: WritePacer) -> None:
         """All files into an empty folder, each compared with its checksum. Raises BackupError at the first that is not right."""
         if shutil.disk_usage(folder).free < (needed := sum(f.size for f in self.manifest.files)):
             raise BackupError(
@@ -98,7 +98,7 @@ class Archive:
         if missing:
             raise BackupError(f"{self.path}: {next(iter(missing))} is missing; the archive is cut off or damaged")
 
-    def _extract(self, member: tarfile.TarInfo, entry: FileEntry, path: Path, pace: Pace) -> None:
+    def _extract(self, member: tarfile.TarInfo, entry: FileEntry, path: Path, pace: WritePacer) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
         digest = hashlib.sha256()
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)

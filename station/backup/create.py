@@ -22,8 +22,8 @@ from core.host import backup_log
 from core.secrets import KEY_FILE, Vault
 from core.settings import Settings
 from station.backup import archive, contents, postgresql, sealing, sqlite
-from station.backup.manifest import DATA, DATABASE, SETTINGS, SIGHTINGS, Manifest, VolumeEntry
-from station.backup.pacing import Pace
+from station.backup.manifest import DATA, DATABASE, SETTINGS, SIGHTINGS, BackupManifest, VolumeEntry
+from station.backup.pacing import WritePacer
 
 PREFIX, SUFFIX = contents.ARCHIVES
 WORK = ".minwang-backup-"
@@ -31,7 +31,7 @@ SQLITE_NAME, POSTGRESQL_NAME = "minwang.db", "minwang.dump"
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class BackupRequest:
     """What is asked for. `passphrase` None: the secrets stay out of the archive."""
 
     target: Path
@@ -41,17 +41,17 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class BackupResult:
     """A finished backup; `verified`: restored, or read where the server lets nobody make a database."""
 
     path: Path
     size: int
     seconds: float
     verified: str
-    manifest: Manifest
+    manifest: BackupManifest
 
 
-def backup(settings: Settings, wish: Wish) -> Made:
+def backup(settings: Settings, wish: BackupRequest) -> BackupResult:
     """Raises BackupError or UsageError; either way the run is written down in the data folder."""
     started = time.monotonic()
     try:
@@ -64,16 +64,16 @@ def backup(settings: Settings, wish: Wish) -> Made:
     return made
 
 
-def _write_down(settings: Settings, run: backup_log.Run) -> None:
+def _write_down(settings: Settings, run: backup_log.BackupRun) -> None:
     if settings.data.dir.is_dir():
         backup_log.add(settings.data.dir, run)
 
 
-def _run(wish: Wish, started: float, made: Made | None = None, error: str = "") -> backup_log.Run:
+def _run(wish: BackupRequest, started: float, made: BackupResult | None = None, error: str = "") -> backup_log.BackupRun:
     now, took = datetime.now(timezone.utc), round(time.monotonic() - started, 1)
     if made is None:
-        return backup_log.Run(now, str(wish.target), took, error=error)
-    return backup_log.Run(now, str(made.path), took, made.size, made.verified)
+        return backup_log.BackupRun(now, str(wish.target), took, error=error)
+    return backup_log.BackupRun(now, str(made.path), took, made.size, made.verified)
 
 
 def give_way() -> None:
@@ -83,7 +83,7 @@ def give_way() -> None:
         psutil.Process().ionice(psutil.IOPRIO_CLASS_BE, 7)
 
 
-def _backup(settings: Settings, wish: Wish, started: float) -> Made:
+def _backup(settings: Settings, wish: BackupRequest, started: float) -> BackupResult:
     target = target_of(wish.target)
     if not settings.data.dir.is_dir():
         raise UsageError(f"{settings.data.dir}: there is no data folder; nothing to back up")
@@ -98,7 +98,7 @@ def _backup(settings: Settings, wish: Wish, started: float) -> Made:
             sync_folder(target.parent)
         finally:
             unverified.unlink(missing_ok=True)
-    return Made(target, target.stat().st_size, time.monotonic() - started, verified, manifest)
+    return BackupResult(target, target.stat().st_size, time.monotonic() - started, verified, manifest)
 
 
 def target_of(target: Path) -> Path:
@@ -134,7 +134,7 @@ def _working(folder: Path) -> Iterator[Path]:
         os.close(lock)
 
 
-def _stage(settings: Settings, wish: Wish, folder: Path) -> tuple[Manifest, bytes | None]:
+def _stage(settings: Settings, wish: BackupRequest, folder: Path) -> tuple[BackupManifest, bytes | None]:
     """Copy everything into `folder` as it will be in the archive."""
     data, left_out = settings.data.dir.absolute(), list[str]()
     for name in (DATABASE, SETTINGS, DATA):
@@ -148,7 +148,7 @@ def _stage(settings: Settings, wish: Wish, folder: Path) -> tuple[Manifest, byte
     _stage_settings(settings, folder / SETTINGS)
     if not (data / KEY_FILE).is_file():
         left_out.append(f"{KEY_FILE}: there is none (no password was ever sealed, or it is lost)")
-    manifest = Manifest(
+    manifest = BackupManifest(
         minwang=core.__version__, station=settings.station.name, created=datetime.now(timezone.utc).isoformat(),
         database=kind, revision=revision, tables=tables, sealed=wish.passphrase is not None,
         with_sightings=wish.with_sightings, data_dir=str(data), models=contents.models_of(data), volumes=volumes,
@@ -159,7 +159,9 @@ def _stage(settings: Settings, wish: Wish, folder: Path) -> tuple[Manifest, byte
     return manifest, sealing.seal(secrets, wish.passphrase, manifest.text())
 
 
-def _stage_database(settings: Settings, wish: Wish, folder: Path) -> tuple[str, str, dict[str, int], list[VolumeEntry]]:
+def _stage_database(
+    settings: Settings, wish: BackupRequest, folder: Path
+) -> tuple[str, str, dict[str, int], list[VolumeEntry]]:
     url = settings.database_url
     if url.startswith("sqlite"):
         source, copied = Path(sa.make_url(url).database or ""), folder / SQLITE_NAME
@@ -207,7 +209,7 @@ def verify(path: Path, folder: Path, passphrase: str | None, url: str = "") -> s
     """
     folder.mkdir(mode=0o700)
     with archive.opened(path) as opened:
-        opened.extract(folder, Pace())
+        opened.extract(folder, WritePacer())
         manifest, seal, text = opened.manifest, opened.seal, opened.manifest_text
     opens = sealing.unseal(seal, passphrase, text) if seal is not None and passphrase is not None else {}
     if manifest.database == "sqlite":
@@ -219,7 +221,7 @@ def verify(path: Path, folder: Path, passphrase: str | None, url: str = "") -> s
     return _verify_dump(manifest, folder / DATABASE / POSTGRESQL_NAME, opens, url)
 
 
-def _verify_dump(manifest: Manifest, dump: Path, opens: dict[str, bytes], url: str) -> str:
+def _verify_dump(manifest: BackupManifest, dump: Path, opens: dict[str, bytes], url: str) -> str:
     with postgresql.scratch(url) as own:
         if own is None:
             postgresql.read_through(url, dump)
@@ -231,7 +233,7 @@ def _verify_dump(manifest: Manifest, dump: Path, opens: dict[str, bytes], url: s
     return "restored"
 
 
-def compare(manifest: Manifest, found: tuple[str, dict[str, int]]) -> None:
+def compare(manifest: BackupManifest, found: tuple[str, dict[str, int]]) -> None:
     """Raises BackupError where the database is not the one that the manifest tells of."""
     revision, tables = found
     if revision != manifest.revision:

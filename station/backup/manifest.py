@@ -35,7 +35,7 @@ class VolumeEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class BackupManifest:
     """Times are ISO 8601 UTC, sizes bytes. `tables`: rows of each table in the copy of the database."""
 
     minwang: str
@@ -61,7 +61,7 @@ class Manifest:
         return datetime.fromisoformat(self.created)
 
 
-def parse(text: bytes) -> Manifest:
+def parse(text: bytes) -> BackupManifest:
     """Raises BackupError where it is not the manifest of a backup, or of one that this version cannot read."""
     try:
         raw: dict[str, Any] = json.loads(text)
@@ -71,7 +71,7 @@ def parse(text: bytes) -> Manifest:
             )
         raw["files"] = [FileEntry(str(f["name"]), int(f["size"]), str(f["sha256"])) for f in raw["files"]]
         raw["volumes"] = [VolumeEntry(int(v["number"]), str(v["identity"]), str(v["path"])) for v in raw["volumes"]]
-        manifest = Manifest(**raw)
+        manifest = BackupManifest(**raw)
         assert manifest.created_at.tzinfo is not None
         tables_are_right = all(isinstance(n, int) for n in manifest.tables.values())
     except (ValueError, KeyError, TypeError, AttributeError, AssertionError, RecursionError) as e:

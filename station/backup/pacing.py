@@ -14,7 +14,7 @@ STEP_BYTES = 16_000_000
 LONGEST_REST_S = 5.0
 
 
-class Pace:
+class WritePacer:
     """`calm` False: as fast as it goes, for a restore, beside which nobody records."""
 
     def __init__(self, calm: bool = True):
@@ -33,7 +33,7 @@ class Pace:
 class PacedFile:
     """The part of a file that tarfile writes to."""
 
-    def __init__(self, file: IO[bytes], pace: Pace):
+    def __init__(self, file: IO[bytes], pace: WritePacer):
         self._file, self._pace = file, pace
 
     def write(self, data: bytes) -> int:

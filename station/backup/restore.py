@@ -20,24 +20,24 @@ from core.settings import DATABASE_FILE
 from nvr.storage.volumes import IDENTITY
 from search.store import upkeep
 from station.backup import archive, contents, create, postgresql, sealing, sqlite
-from station.backup.manifest import DATA, DATABASE, SETTINGS, SIGHTINGS, Manifest
-from station.backup.pacing import Pace
+from station.backup.manifest import DATA, DATABASE, SETTINGS, SIGHTINGS, BackupManifest
+from station.backup.pacing import WritePacer
 
 MARKER = "restored.json"  # until the footage that is newer than the backup has been taken in
 WORK = ".restoring"
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class RestoreResult:
     """`settings`: where the settings that were in the archive lie now. `with_key`: whether the key came with it."""
 
     data: Path
     settings: Path
     with_key: bool
-    manifest: Manifest
+    manifest: BackupManifest
 
 
-def restore(path: Path, data: Path, passphrase: str | None, url: str = "") -> Restored:
+def restore(path: Path, data: Path, passphrase: str | None, url: str = "") -> RestoreResult:
     """Restore an archive into an empty data folder; `url` is the empty PostgreSQL database of a dump.
 
     Raises UsageError where folder or database are not empty, BackupError where the archive is not right.
@@ -48,13 +48,13 @@ def restore(path: Path, data: Path, passphrase: str | None, url: str = "") -> Re
         manifest = opened.manifest
         _require_fit(manifest, url)
         secrets = _secrets(opened, passphrase)
-        opened.extract(work, Pace(calm=False))
+        opened.extract(work, WritePacer(calm=False))
         _check(manifest, work, secrets)
         if manifest.database == "postgresql":
             _restore_dump(manifest, work, url)
         _place(work, data, manifest, secrets)
         _give_to_owner(data)
-    return Restored(data, data / contents.RESTORED, f"{DATA}/{KEY_FILE}" in secrets, manifest)
+    return RestoreResult(data, data / contents.RESTORED, f"{DATA}/{KEY_FILE}" in secrets, manifest)
 
 
 def _require_empty(data: Path) -> None:
@@ -62,7 +62,7 @@ def _require_empty(data: Path) -> None:
         raise UsageError(f"{data}: not empty ({', '.join(found[:3])}); a backup is restored into a new folder only")
 
 
-def _require_fit(manifest: Manifest, url: str) -> None:
+def _require_fit(manifest: BackupManifest, url: str) -> None:
     for entry in manifest.files:
         folder, _, name = entry.name.partition("/")
         if folder == DATA and not contents.is_copied(Path(name)):
@@ -94,7 +94,7 @@ def _secrets(opened: archive.Archive, passphrase: str | None) -> dict[str, bytes
     return secrets
 
 
-def _check(manifest: Manifest, work: Path, secrets: dict[str, bytes]) -> None:
+def _check(manifest: BackupManifest, work: Path, secrets: dict[str, bytes]) -> None:
     if manifest.database != "sqlite":
         return
     copied = work / DATABASE / create.SQLITE_NAME
@@ -110,7 +110,7 @@ def _check(manifest: Manifest, work: Path, secrets: dict[str, bytes]) -> None:
     create.open_one(secrets, sqlite.sealed_passwords(copied))
 
 
-def _restore_dump(manifest: Manifest, work: Path, url: str) -> None:
+def _restore_dump(manifest: BackupManifest, work: Path, url: str) -> None:
     postgresql.restore(url, work / DATABASE / create.POSTGRESQL_NAME)
     create.compare(manifest, postgresql.facts(url))
 
@@ -132,7 +132,7 @@ def _working(data: Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _place(work: Path, data: Path, manifest: Manifest, secrets: dict[str, bytes]) -> None:
+def _place(work: Path, data: Path, manifest: BackupManifest, secrets: dict[str, bytes]) -> None:
     """Move what was checked to where it belongs; the database last, so that half a restore is never taken for a station."""
     for folder, to in ((DATA, data), (SETTINGS, data / contents.RESTORED), (SIGHTINGS, data / upkeep.SIGHTINGS)):
         if (work / folder).is_dir():

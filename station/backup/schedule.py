@@ -19,7 +19,7 @@ from core import events
 from core.clock import Clock
 from core.database import Database
 from core.host import backup_log
-from core.host.backup_log import Run
+from core.host.backup_log import BackupRun
 from core.settings import BackupSettings, Settings
 from station.backup import contents
 
@@ -30,7 +30,7 @@ REMIND_AFTER = timedelta(hours=24)
 STOP_SECONDS = 10
 
 
-def due(runs: Sequence[Run], now: datetime, at: str, zone: ZoneInfo) -> bool:
+def due(runs: Sequence[BackupRun], now: datetime, at: str, zone: ZoneInfo) -> bool:
     """Whether a backup is to be made now: the last hour for one has no good run after it, nor a fresh attempt."""
     since = _last_hour(now, at, zone)
     if any(r.good and r.at >= since for r in runs):
@@ -124,7 +124,7 @@ class NightlyBackup:
         if not runs or runs[-1].at < started:
             took = (self._clock.now() - started).total_seconds()
             backup_log.add(
-                self._settings.data.dir, Run(self._clock.now(), str(self._settings.backup.target), took, error=error)
+                self._settings.data.dir, BackupRun(self._clock.now(), str(self._settings.backup.target), took, error=error)
             )
 
     async def _remind(self, wanted: BackupSettings) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from core.database import BUSY_TIMEOUT_SECONDS
 from core.errors import BackupError
-from station.backup.pacing import Pace
+from station.backup.pacing import WritePacer
 
 STEP_PAGES = 2048  # 8 MB
 
@@ -28,7 +28,7 @@ def copy(source: Path, target: Path) -> None:
             one.execute("BEGIN")
             one.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the snapshot begins here
             with target.open("rb") as file:
-                pace, size = Pace(), STEP_PAGES * int(one.execute("PRAGMA page_size").fetchone()[0])
+                pace, size = WritePacer(), STEP_PAGES * int(one.execute("PRAGMA page_size").fetchone()[0])
                 one.backup(other, pages=STEP_PAGES, progress=lambda *_: pace.wrote(file.fileno(), size))
             one.execute("ROLLBACK")
     except sqlite3.Error as e:

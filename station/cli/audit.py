@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from core.audit import audit_trail, opening, verification
-from core.audit.verification import Verdict, Verifier
+from core.audit.verification import VerificationResult, Verifier
 from core.clock import SystemClock
 from core.host import system_user
 from core.settings import Settings
@@ -22,7 +22,7 @@ def audit_group() -> None:
     """The audit trail."""
 
 
-async def verdict(database: Any, settings: Settings) -> Verdict:
+async def verdict(database: Any, settings: Settings) -> VerificationResult:
     """Of all rows there are."""
     return await Verifier(database, settings.data.dir.absolute()).from_start()
 
@@ -36,7 +36,7 @@ def audit_verify(ctx: click.Context, json_output: bool) -> None:
     Exit status 1 where something does not hold.
     """
 
-    async def work(database: Any, settings: Settings) -> Verdict:
+    async def work(database: Any, settings: Settings) -> VerificationResult:
         found = await verdict(database, settings)
         async with database.reading() as session:
             misfit = None if found.problem else await signatures.problem(session)
@@ -47,7 +47,7 @@ def audit_verify(ctx: click.Context, json_output: bool) -> None:
     sys.exit(1 if found.problem else 0)
 
 
-def _lines(found: Verdict) -> list[str]:
+def _lines(found: VerificationResult) -> list[str]:
     lines = [f"NOT WHOLE: {found.problem}"] if found.problem else [f"{found.rows} rows, all fit; sealed at {found.sealed_at}"]
     if found.unkeyed:
         lines.append(
@@ -71,7 +71,7 @@ def audit_seal(ctx: click.Context, reason: str) -> None:
     A station seals its trail by itself. This is for after the auditor has looked into what 'audit verify' found.
     """
 
-    async def work(database: Any, settings: Settings) -> Verdict:
+    async def work(database: Any, settings: Settings) -> VerificationResult:
         found, data_dir = await verdict(database, settings), settings.data.dir.absolute()
         now, actor = SystemClock().now(), system_user.actor()
         async with database.session() as session:

@@ -48,7 +48,7 @@ def backup(
     if into_folder and not target.is_dir():
         raise UsageError(f"{target}: there is no such folder; is its disk mounted?")
     passphrase = None if without_key else _passphrase(passphrase_file, confirm=True)
-    wish = create.Wish(target, passphrase, with_sightings, passphrase_file)
+    wish = create.BackupRequest(target, passphrase, with_sightings, passphrase_file)
     create.give_way()
     made = create.backup(settings, wish)
     facts = {

@@ -37,7 +37,7 @@ def cameras_expect(ctx: click.Context, file: Path, json_output: bool) -> None:
 
     rows = import_list.read(file)
 
-    async def work(database: Any, _: Settings) -> import_list.Imported:
+    async def work(database: Any, _: Settings) -> import_list.ImportResult:
         async with database.session() as session:
             return await import_list.bring_in(session, rows, file.name, SystemClock().now(), system_user.actor())
 
@@ -220,7 +220,7 @@ def cameras_findings(ctx: click.Context, json_output: bool) -> None:
 @click.pass_context
 def cameras_clocks(ctx: click.Context, json_output: bool) -> None:
     """Ask every camera for its time now, and set the clocks that are wrong."""
-    from cameras.upkeep.clock_sync import ClockCare
+    from cameras.upkeep.clock_sync import ClockSync
     from core.clock import SystemClock
     from nvr.edge import backfill
 
@@ -228,7 +228,7 @@ def cameras_clocks(ctx: click.Context, json_output: bool) -> None:
         async with _onboarding(database, settings) as onboarding:
             async with database.reading() as session:
                 busy = await backfill.cameras_being_read(session, SystemClock().now())
-            return await ClockCare(database, SystemClock(), onboarding).run_once(busy)
+            return await ClockSync(database, SystemClock(), onboarding).run_once(busy)
 
     done = with_database(ctx, work)
     facts = {"asked": done.asked, "silent": done.silent, "corrected": done.corrected, "wrong": done.wrong}
@@ -246,12 +246,12 @@ def cameras_clocks(ctx: click.Context, json_output: bool) -> None:
 @click.pass_context
 def cameras_configure(ctx: click.Context, only: tuple[str, ...], look: bool, json_output: bool) -> None:
     """Set cameras by their policy, read back what they made of it."""
-    from cameras.upkeep.config_compliance import PolicyCare
+    from cameras.upkeep.config_compliance import ConfigCompliance
     from core.clock import SystemClock
 
     async def work(database: Any, settings: Settings) -> list[dict[str, Any]]:
         async with _onboarding(database, settings) as onboarding:
-            results = await PolicyCare(database, SystemClock(), onboarding).run_once(only or None, write=not look)
+            results = await ConfigCompliance(database, SystemClock(), onboarding).run_once(only or None, write=not look)
         return [
             {
                 "camera": r.camera, "problem": r.problem,
@@ -279,7 +279,7 @@ def cameras_configure(ctx: click.Context, only: tuple[str, ...], look: bool, jso
 def cameras_rotate(ctx: click.Context, cameras_: tuple[str, ...], json_output: bool) -> None:
     """Give cameras an account of our own with a new random password; it goes into the vault."""
     from cameras.onvif.client import http_session
-    from cameras.upkeep.credential_rotation import AccountCare
+    from cameras.upkeep.credential_rotation import CredentialRotation
     from core.clock import SystemClock
     from core.errors import MinwangError
     from core.network.connect_limiter import ConnectLimiter
@@ -293,7 +293,7 @@ def cameras_rotate(ctx: click.Context, cameras_: tuple[str, ...], json_output: b
             http_session(ConnectLimiter.of_station(settings, SystemClock())) as http,
         ):
             vault, check = await vault_of(settings, database), StreamCheck(settings, SystemClock())
-            care = AccountCare(database, vault, SystemClock(), onboarding, http, settings.data.dir.absolute(), check)
+            care = CredentialRotation(database, vault, SystemClock(), onboarding, http, settings.data.dir.absolute(), check)
             for number in cameras_:
                 try:
                     done[number] = f"account {await care.rotate(number, 'command line')}"

@@ -12,10 +12,10 @@ from core.settings import Settings
 from station import schema
 from station.cli.base import as_json, cli, run, settings_of, show
 from web.doctor.checks import CHECKS, site_of
-from web.doctor.facts import Fact, State
+from web.doctor.facts import CheckState, Fact
 from web.doctor.runner import Doctor, worst
 
-COLOURS = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "red", State.UNKNOWN: "cyan"}
+COLOURS = {CheckState.OK: "green", CheckState.WARNING: "yellow", CheckState.FAILED: "red", CheckState.UNKNOWN: "cyan"}
 assert schema.ROOMS  # the mappers of all tables
 
 
@@ -32,7 +32,7 @@ def doctor(ctx: click.Context, json_output: bool) -> None:
     state = worst(facts)
     rows = {"state": state, "facts": [f.model_dump(mode="json") for f in facts]}
     show(rows, json_output, lambda: "\n".join(_lines(facts)))
-    sys.exit(1 if state is State.FAILED else 0)
+    sys.exit(1 if state is CheckState.FAILED else 0)
 
 
 async def _facts(settings: Settings) -> list[Fact]:
@@ -47,5 +47,5 @@ def _lines(facts: Sequence[Fact]) -> list[str]:
         lines.append(f"{click.style(f'{fact.state:8}', fg=COLOURS[fact.state])} {name:34} {fact.value}")
         if fact.remedy:
             lines.append(f"{'':8} {'':34} → {fact.remedy}")
-    counts = [f"{sum(f.state is s for f in facts)} {s}" for s in State]
+    counts = [f"{sum(f.state is s for f in facts)} {s}" for s in CheckState]
     return [*lines, "", ", ".join(counts)]

@@ -21,7 +21,7 @@ from core.ids import StreamId
 from core.settings import Settings
 from health.faults.descriptions import sentence
 from health.faults.state_machine import OPEN, RECOVERING
-from health.patrol.counter_watch import Watch
+from health.patrol.counter_watch import CounterWatch
 from health.patrol.patrol import Patrol
 from health.patrol.rounds import ask
 from health.tables import Fault, Inspection, PatrolRound
@@ -33,7 +33,7 @@ from nvr.playback.decode_pool import DecodePool
 from nvr.recorder.reconcile import recorders_alive
 from search.analysis import pipeline
 from search.analysis.detectors.load import load
-from search.indexing.indexer import Again, Indexer
+from search.indexing.indexer import Indexer, ReindexRange
 from search.models import ModelRegistry
 from search.query import phrases
 from search.query.filters import Filter, filter_of, query_of
@@ -76,7 +76,7 @@ async def _look_here(database: Database, settings: Settings, clock: SystemClock)
     try:
         async with database.session() as session:
             number = (await ask(session, clock.now(), system_user.actor())).id
-        await Watch(database, clock, settings.patrol, settings.retention).run_once()
+        await CounterWatch(database, clock, settings.patrol, settings.retention).run_once()
         visiting = await visits_of(settings, database, clock)
         await Patrol(database, clock, settings.patrol, settings.data.dir.absolute(), pool, zone, visiting).run_round(number)
     finally:
@@ -117,7 +117,7 @@ async def index(database: Database, settings: Settings, options: dict[str, Any])
     pool = DecodePool(settings.search.processes, 30.0, pipeline.prepare, (settings.search, packs))
     try:
         if options["start"]:
-            again = Again(
+            again = ReindexRange(
                 _time(options["start"]),
                 _time(options["end"]) if options["end"] else to_microseconds(clock.now()),
                 detector.name,
@@ -190,7 +190,7 @@ async def search(database: Database, settings: Settings, options: dict[str, Any]
     }
 
 
-def _row(s: Sighting, places: dict[int, camera_numbers.Place]) -> dict[str, Any]:
+def _row(s: Sighting, places: dict[int, camera_numbers.CameraPlace]) -> dict[str, Any]:
     place = places.get(s.camera)
     return {
         "id": s.id, "at": from_microseconds(s.start_ms * 1000).isoformat(timespec="milliseconds"),

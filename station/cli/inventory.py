@@ -15,7 +15,7 @@ from station import files
 from station.cli.base import as_json, cli, new_password, settings_of, show, with_database
 
 if TYPE_CHECKING:
-    from cameras.registry.registry import Plan
+    from cameras.registry.registry import RegistryPlan
 
 
 @cli.group()
@@ -58,7 +58,7 @@ def inventory_plan(ctx: click.Context, file: Path | None, json_output: bool) -> 
 
     wanted = cameras_inventory.load(_inventory_path(ctx, file))
 
-    async def work(database: Any, _: Settings) -> registry.Plan:
+    async def work(database: Any, _: Settings) -> registry.RegistryPlan:
         async with database.reading() as session:
             return await registry.plan(session, wanted)
 
@@ -80,9 +80,9 @@ def inventory_apply(ctx: click.Context, file: Path | None, prefer: str | None, r
 
     path = _inventory_path(ctx, file)
     wanted = cameras_inventory.load(path)
-    decided = registry.Prefer(prefer) if prefer else None
+    decided = registry.ConflictPreference(prefer) if prefer else None
 
-    async def work(database: Any, _: Settings) -> registry.Plan:
+    async def work(database: Any, _: Settings) -> registry.RegistryPlan:
         async with database.session() as session:
             now = SystemClock().now()
             return await registry.apply(
@@ -93,7 +93,7 @@ def inventory_apply(ctx: click.Context, file: Path | None, prefer: str | None, r
     show(_plan_facts(plan, applied=True), json_output, lambda: "\n".join(_plan_lines(plan, prefer)))
 
 
-def _plan_facts(plan: Plan, *, applied: bool) -> dict[str, Any]:
+def _plan_facts(plan: RegistryPlan, *, applied: bool) -> dict[str, Any]:
     last = plan.last
     return {
         "added": plan.added, "changed": plan.changed, "retired": plan.retired, "conflicts": plan.conflicts,
@@ -102,13 +102,13 @@ def _plan_facts(plan: Plan, *, applied: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _last_line(plan: Plan) -> str:
+def _last_line(plan: RegistryPlan) -> str:
     if plan.last is None:
         return "no file was applied yet"
     return f"last applied: {plan.last.file or '?'}, {plan.last.at:%Y-%m-%d %H:%M} UTC, by {plan.last.actor}"
 
 
-def _plan_lines(plan: Plan, prefer: str | None = None) -> list[str]:
+def _plan_lines(plan: RegistryPlan, prefer: str | None = None) -> list[str]:
     lines = [f"+ {name}" for name in plan.added]
     lines += [f"~ {name}: {'; '.join(differences)}" for name, differences in plan.changed.items()]
     lines += [f"- {name} (retired, its footage stays)" for name in plan.retired]

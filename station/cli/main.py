@@ -72,7 +72,7 @@ def discover(subnets: tuple[str, ...], wait: float, interfaces: tuple[str, ...],
     from cameras.discovery import ws_discovery
     from core.tasks import run_all
 
-    async def find() -> list[ws_discovery.Found]:
+    async def find() -> list[ws_discovery.DiscoveredDevice]:
         parts = await run_all(
             ws_discovery.multicast(interfaces or ws_discovery.interfaces(), wait), ws_discovery.sweep(subnets, wait)
         )

@@ -23,7 +23,7 @@ from station import schema
 from station.cli.base import as_json, cli, run, settings_of, show
 from station.supervision import overseer
 from web.doctor.data import backlog
-from web.doctor.facts import Site
+from web.doctor.facts import StationFacts
 
 assert schema.ROOMS  # the mappers of all tables
 FRESH = timedelta(seconds=15)  # a recorder writes its state every 4 s
@@ -68,7 +68,7 @@ async def _of_database(settings: Settings) -> dict[str, Any]:
         async with asyncio.timeout(ANSWER_SECONDS):
             if await migrate.version(database) != migrate.newest():
                 return unknown | {"database": "of another version than this program; start the station, which migrates it"}
-            waiting = await backlog(Site(settings, SystemClock(), database))
+            waiting = await backlog(StationFacts(settings, SystemClock(), database))
             facts = {"backlog": {f.subject: f.value for f in waiting}, "database": "ok"}
             return await _streams(database) | facts
     except TimeoutError:

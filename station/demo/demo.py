@@ -71,7 +71,7 @@ ACCOUNTS = (
 
 
 @dataclass(slots=True)
-class Progress:
+class DemoProgress:
     """Prints a line a step, with the seconds since the start, on stderr (stdout holds the summary)."""
 
     started: float = field(default_factory=time.monotonic)
@@ -93,7 +93,7 @@ async def run(seconds: float | None, port: int, database: str = "") -> int:
 
 async def _run(seconds: float | None, port: int, database_address: str, lock: StationLock) -> int:
     await asyncio.to_thread(_check_addresses, inventory.load(ROOT / "inventory.yaml"))
-    progress, folder = Progress(), lock.folder
+    progress, folder = DemoProgress(), lock.folder
     await asyncio.to_thread(_empty, folder)
     values = _values(folder, port, database_address)
     config, settings = _write_settings(folder, values), Settings(**values)
@@ -104,7 +104,7 @@ async def _run(seconds: float | None, port: int, database_address: str, lock: St
     cameras = await _start_cameras(folder, town, camera_password, stopping)
     database = await station_database.ready(settings)
     supervisor = Supervisor(roles(settings), config, SystemClock(), folder / "station.log", lock)
-    story = Story(settings, database, town, camera_password, progress)
+    story = DemoStory(settings, database, town, camera_password, progress)
     telling = spawn(story.tell(supervisor, port), "story")
     failing = spawn(supervisor.until_failed())
     try:
@@ -127,11 +127,11 @@ async def _run(seconds: float | None, port: int, database_address: str, lock: St
     return 0 if summary["complete"] else 1
 
 
-class Story:
+class DemoStory:
     """What happens in the demo, in order, and what of it came true."""
 
     def __init__(
-        self, settings: Settings, database: Database, town: inventory.Inventory, camera_password: str, progress: Progress
+        self, settings: Settings, database: Database, town: inventory.Inventory, camera_password: str, progress: DemoProgress
     ):
         self._settings = settings
         self._database = database

@@ -19,7 +19,7 @@ from typing import IO
 
 from core.errors import StorageError, UsageError
 from station.install import manifest as manifests
-from station.install.manifest import CHECKSUMS, Manifest
+from station.install.manifest import CHECKSUMS, ReleaseManifest
 
 MAX_FILES = 50_000
 MAX_BYTES = 8 << 30
@@ -33,7 +33,7 @@ class Contents:
     """What a checked archive holds; `files` maps each path below `top` to its SHA-256."""
 
     top: str
-    manifest: Manifest
+    manifest: ReleaseManifest
     files: dict[str, str]
     size: int
 

@@ -22,10 +22,10 @@ from pathlib import Path
 from core.errors import StorageError, UsageError
 from station.install import debs, manifest, release
 from station.install.archive import sha256_of
-from station.install.manifest import CHECKSUMS, FILE, LOCK, Manifest
+from station.install.manifest import CHECKSUMS, FILE, LOCK, ReleaseManifest
 
 
-def build(checkout: Path, out: Path | None, *, with_debs: bool, say: Callable[[str], None]) -> tuple[Path, Manifest]:
+def build(checkout: Path, out: Path | None, *, with_debs: bool, say: Callable[[str], None]) -> tuple[Path, ReleaseManifest]:
     """Write the archive; returns its path and manifest. Raises UsageError or StorageError where a part is missing."""
     if (checkout / FILE).is_file():
         raise UsageError(f"{checkout}: a release, not a checkout; bundles are made in a checkout")
@@ -58,7 +58,7 @@ def _fetch_wheels(lock: Path, folder: Path, say: Callable[[str], None]) -> dict[
     return {f"wheels/{p.name}": p for p in sorted(folder.iterdir())}
 
 
-def write(target: Path, made: Manifest, parts: dict[str, Path]) -> None:
+def write(target: Path, made: ReleaseManifest, parts: dict[str, Path]) -> None:
     top = f"minwang-{made.name}"
     stamp = int(datetime.fromisoformat(made.date).timestamp())
     texts = {FILE: made.text().encode()}

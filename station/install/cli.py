@@ -12,11 +12,11 @@ from pathlib import Path
 
 from core.errors import ConflictError, MinwangError, UsageError
 from station.install import archive, install, release, steps, uninstall
-from station.install.install import Wishes
+from station.install.install import InstallOptions
 from station.install.layout import Layout
-from station.install.release import Source
+from station.install.release import ReleaseSource
 from station.install.settings_file import Facts
-from station.install.steps import Step, say
+from station.install.steps import InstallStep, say
 from station.install.upgrade import command as upgrade
 
 HERE = Path(__file__).resolve().parents[2]  # the checkout, the unpacked bundle or the release that runs
@@ -111,7 +111,7 @@ def run_refresh(options: argparse.Namespace) -> int:
         wrapper=options.wrapper,
         user=options.user,
     )
-    wishes = Wishes(layout.data)
+    wishes = InstallOptions(layout.data)
     for step in steps.pending(list(install.configuration_steps(layout, install.facts_of(layout, wishes), wishes))):
         step.do()
     return 0
@@ -150,7 +150,7 @@ def locked(layout: Layout, *, dry_run: bool = False) -> Iterator[None]:
 
 def run_install(options: argparse.Namespace) -> int:
     layout = layout_of(options)
-    wishes = Wishes(
+    wishes = InstallOptions(
         options.data, tuple(options.volume), options.host, options.port, options.name, options.timezone, options.database,
         optional=options.optional, start=not options.no_start,
     )  # fmt: skip
@@ -165,7 +165,7 @@ def run_install(options: argparse.Namespace) -> int:
     return 0
 
 
-def _source(layout: Layout, options: argparse.Namespace) -> tuple[Source, list[Step]]:
+def _source(layout: Layout, options: argparse.Namespace) -> tuple[ReleaseSource, list[InstallStep]]:
     if options.bundle is None:
         return release.source_of(HERE), []
     say(f"checking {options.bundle}")
@@ -183,7 +183,7 @@ def run_uninstall(options: argparse.Namespace) -> int:
     layout = layout_of(options)
     with locked(layout, dry_run=options.dry_run):
         settings = layout.at(layout.settings)
-        found = install.facts_of(layout, Wishes(layout.data)) if settings.exists() else Facts(layout.data, (), ())
+        found = install.facts_of(layout, InstallOptions(layout.data)) if settings.exists() else Facts(layout.data, (), ())
         todo = uninstall.plan(layout, found, purge=options.purge, purge_user=options.purge_user)
         steps.execute(todo, dry_run=options.dry_run, yes=options.yes)
     say(f"recordings were left where they are: {', '.join(map(str, found.volumes)) or 'none known'}")

@@ -12,7 +12,7 @@ from core.errors import StorageError
 MAX_ERROR_CHARACTERS = 400
 
 
-class Commands:
+class SystemCommands:
     """Runs commands in `root`; another root than / is entered by chroot."""
 
     def __init__(self, root: Path = Path("/")):

@@ -12,19 +12,19 @@ from pathlib import Path
 from core.errors import ConflictError, ForbiddenError, StorageError, UsageError
 from station.install import archive, manifest, packages, release, settings_file, steps, units, wrapper
 from station.install.archive import Contents
-from station.install.commands import Commands
+from station.install.commands import SystemCommands
 from station.install.layout import Layout
 from station.install.manifest import machine
-from station.install.release import Source
+from station.install.release import ReleaseSource
 from station.install.settings_file import Facts
-from station.install.steps import Owner, Step
+from station.install.steps import FileOwner, InstallStep
 
 VOLUME_IDENTITY = ".minwang-volume.json"  # nvr.storage.volumes.IDENTITY, which needs more than the standard library
 READY_SECONDS = 300  # until the console answers: on a slow machine, with a database that comes up meanwhile
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class InstallOptions:
     """What the command line asks for; of the settings only a first installation takes anything."""
 
     data: Path
@@ -49,7 +49,7 @@ def check_root() -> None:
         raise ForbiddenError("this changes the system and needs root; run it with sudo")
 
 
-def check_release(layout: Layout, source: Source) -> None:
+def check_release(layout: Layout, source: ReleaseSource) -> None:
     """Raises ConflictError where another release is in use: that is what `upgrade` is for."""
     current = layout.current_release()
     if current is not None and current.name != source.manifest.name:
@@ -58,7 +58,7 @@ def check_release(layout: Layout, source: Source) -> None:
         )
 
 
-def facts_of(layout: Layout, wishes: Wishes) -> Facts:
+def facts_of(layout: Layout, wishes: InstallOptions) -> Facts:
     """From the settings file where it is there, else as it is going to be written."""
     path = layout.at(layout.settings)
     if path.exists():
@@ -69,9 +69,9 @@ def facts_of(layout: Layout, wishes: Wishes) -> Facts:
     return Facts(wishes.data, wishes.volumes or (wishes.data / "video",), (wishes.port,))
 
 
-def plan(layout: Layout, source: Source, wishes: Wishes, say: Callable[[str], None]) -> list[Step]:
+def plan(layout: Layout, source: ReleaseSource, wishes: InstallOptions, say: Callable[[str], None]) -> list[InstallStep]:
     """All steps, in order. Raises UsageError or ConflictError where the machine or a folder is not fit for them."""
-    commands = Commands(layout.root)
+    commands = SystemCommands(layout.root)
     facts = facts_of(layout, wishes)
     wanted = [*packages.REQUIRED, *(packages.OPTIONAL if wishes.optional else ())]
     found = [packages.step(commands, wanted, source.debs), user_step(commands, layout)]
@@ -83,23 +83,23 @@ def plan(layout: Layout, source: Source, wishes: Wishes, say: Callable[[str], No
     return found
 
 
-def user_step(commands: Commands, layout: Layout) -> Step:
+def user_step(commands: SystemCommands, layout: Layout) -> InstallStep:
     create = ["useradd", "--system", "--user-group", "--home-dir", str(layout.data), "--no-create-home", "--shell", "/usr/sbin/nologin",
               "--comment", "Minwang station", layout.user]  # fmt: skip
-    return Step(
+    return InstallStep(
         f"make the system user {layout.user} (no shell, no password)",
         lambda: commands.succeeds(["getent", "passwd", layout.user]),
         lambda: commands.run(create),
     )
 
 
-def folder_steps(layout: Layout, facts: Facts) -> Iterator[Step]:
-    root, station = Owner(layout.root, "root", "root"), Owner(layout.root, layout.user, layout.user)
+def folder_steps(layout: Layout, facts: Facts) -> Iterator[InstallStep]:
+    root, station = FileOwner(layout.root, "root", "root"), FileOwner(layout.root, layout.user, layout.user)
     for path, mode, owner in (
         (layout.prefix, 0o755, root),
         (layout.releases, 0o755, root),
         (layout.kept, 0o700, root),
-        (layout.settings.parent, 0o750, Owner(layout.root, "root", layout.user)),
+        (layout.settings.parent, 0o750, FileOwner(layout.root, "root", layout.user)),
     ):
         yield steps.folder(layout.at(path), path, mode, owner)
     for path in (facts.data, *facts.volumes):
@@ -108,7 +108,7 @@ def folder_steps(layout: Layout, facts: Facts) -> Iterator[Step]:
         yield steps.folder(layout.at(facts.backup), facts.backup, 0o750, station)
 
 
-def _station_folder(layout: Layout, path: Path, owner: Owner) -> Step:
+def _station_folder(layout: Layout, path: Path, owner: FileOwner) -> InstallStep:
     """A folder of the station's own; one that another user's station filled is given to this one with all that is in it."""
     there = layout.at(path)
     for home in ("/home", "/root", "/run/user", "/tmp", "/var/tmp"):
@@ -118,21 +118,21 @@ def _station_folder(layout: Layout, path: Path, owner: Owner) -> Step:
         return steps.folder(there, path, 0o750, owner)
     if not (there / VOLUME_IDENTITY).is_file() and not (there / "secret.key").is_file():
         raise UsageError(f"{path}: files of others lie in it; give an empty folder, or one of a Minwang station")
-    return Step(
+    return InstallStep(
         f"give {path} and all recordings and data in it to {owner.user}",
         lambda: not _foreign(there, owner),
         lambda: _give_tree(there, owner),
     )
 
 
-def _foreign(path: Path, owner: Owner) -> bool:
+def _foreign(path: Path, owner: FileOwner) -> bool:
     """Whether a folder belongs to somebody else and is not empty."""
     if not path.is_dir() or owner.matches(path):
         return False
     return any(p.name != "lost+found" for p in path.iterdir())
 
 
-def _give_tree(path: Path, owner: Owner) -> None:
+def _give_tree(path: Path, owner: FileOwner) -> None:
     uid, gid = owner.ids()
     for directory, folders, files in os.walk(path):
         for name in (*folders, *files):
@@ -141,31 +141,31 @@ def _give_tree(path: Path, owner: Owner) -> None:
     path.chmod(0o750)
 
 
-def release_step(layout: Layout, source: Source, say: Callable[[str], None]) -> Step:
+def release_step(layout: Layout, source: ReleaseSource, say: Callable[[str], None]) -> InstallStep:
     name = source.manifest.name
     where = "the packages in the bundle" if source.wheels else "packages from the package index"
-    return Step(
+    return InstallStep(
         f"install the release {name} below {layout.releases} with {where}",
         lambda: release.is_complete(layout, source.manifest),
         lambda: release.build(layout, source, say),
     )
 
 
-def link_step(layout: Layout, source: Source) -> Step:
+def link_step(layout: Layout, source: ReleaseSource) -> InstallStep:
     target = layout.releases / source.manifest.name
-    return Step(
+    return InstallStep(
         f"point {layout.current} to it",
         lambda: layout.current_release() == target,
         lambda: steps.symlink(layout.at(layout.current), target),
     )
 
 
-def configuration_steps(layout: Layout, facts: Facts, wishes: Wishes) -> Iterator[Step]:
+def configuration_steps(layout: Layout, facts: Facts, wishes: InstallOptions) -> Iterator[InstallStep]:
     """What the release in use writes outside its folder; `upgrade` repeats it with the new release's texts."""
-    root, settings = Owner(layout.root, "root", "root"), layout.at(layout.settings)
-    group = Owner(layout.root, "root", layout.user)
+    root, settings = FileOwner(layout.root, "root", "root"), layout.at(layout.settings)
+    group = FileOwner(layout.root, "root", layout.user)
     if settings.exists():
-        yield Step(
+        yield InstallStep(
             f"set owner and mode of {layout.settings}", lambda: _is_private(settings, group), lambda: _protect(settings, group)
         )
     else:
@@ -178,28 +178,28 @@ def configuration_steps(layout: Layout, facts: Facts, wishes: Wishes) -> Iterato
         yield steps.text_file(layout.at(path), path, mode, root, lambda text=text: text)  # type: ignore[misc]
 
 
-def _is_private(path: Path, owner: Owner) -> bool:
+def _is_private(path: Path, owner: FileOwner) -> bool:
     return path.stat().st_mode & 0o777 == 0o640 and owner.matches(path)
 
 
-def _protect(path: Path, owner: Owner) -> None:
+def _protect(path: Path, owner: FileOwner) -> None:
     owner.give(path)
     path.chmod(0o640)
 
 
-def service_steps(layout: Layout, facts: Facts, start: bool) -> Iterator[Step]:
-    commands = Commands(layout.root)
+def service_steps(layout: Layout, facts: Facts, start: bool) -> Iterator[InstallStep]:
+    commands = SystemCommands(layout.root)
     names = [units.SERVICE, units.RESUME]
     if shutil.which("systemctl", path=_search_path(layout.root)) is None:
         return
-    yield Step(
+    yield InstallStep(
         "enable the services at boot",
         lambda: all(_is_enabled(layout, n) for n in names),
         lambda: commands.run(["systemctl", "enable", *names]),
     )
     if start and is_booted(layout):
         text = units.service(layout, facts)
-        yield Step("start the station", lambda: _runs_as_written(layout, commands, text), lambda: _restart(commands))
+        yield InstallStep("start the station", lambda: _runs_as_written(layout, commands, text), lambda: _restart(commands))
 
 
 def is_booted(layout: Layout) -> bool:
@@ -207,7 +207,7 @@ def is_booted(layout: Layout) -> bool:
     return layout.root == Path("/") and Path("/run/systemd/system").is_dir()
 
 
-def _runs_as_written(layout: Layout, commands: Commands, text: str) -> bool:
+def _runs_as_written(layout: Layout, commands: SystemCommands, text: str) -> bool:
     """Whether it runs, by a unit with this text; one that is going to be written is not yet what it runs by."""
     unit = layout.at(layout.units / units.SERVICE)
     if not unit.is_file() or unit.read_text(encoding="utf-8") != text:
@@ -217,7 +217,7 @@ def _runs_as_written(layout: Layout, commands: Commands, text: str) -> bool:
     return commands.run_or_empty(["systemctl", "show", "-p", "NeedDaemonReload", "--value", units.SERVICE]) == "no"
 
 
-def _restart(commands: Commands, wait: Callable[[float], None] = time.sleep) -> None:
+def _restart(commands: SystemCommands, wait: Callable[[float], None] = time.sleep) -> None:
     """Returns when the station is ready. Raises StorageError where it fails, or is not ready after READY_SECONDS.
 
     systemd itself would wait for as long as a migration may take, and say nothing meanwhile.
@@ -237,7 +237,7 @@ def _restart(commands: Commands, wait: Callable[[float], None] = time.sleep) -> 
     )
 
 
-def _last_words(commands: Commands) -> str:
+def _last_words(commands: SystemCommands) -> str:
     return commands.run_or_empty(["journalctl", "-u", units.SERVICE, "-n", "1", "-o", "cat", "--no-pager"])[-400:] or "none"
 
 
@@ -249,7 +249,7 @@ def _is_enabled(layout: Layout, unit: str) -> bool:
     return (layout.at(layout.units) / "multi-user.target.wants" / unit).is_symlink()
 
 
-def from_bundle(layout: Layout, bundle: Path, sha256: str) -> tuple[Source, Contents]:
+def from_bundle(layout: Layout, bundle: Path, sha256: str) -> tuple[ReleaseSource, Contents]:
     """The source that a bundle will be once it is unpacked; nothing is written. Raises UsageError where it is not fit."""
     contents = archive.check(bundle, sha256)
     contents.manifest.check_machine(release.python_of(layout), machine())
@@ -260,7 +260,7 @@ def incoming(layout: Layout) -> Path:
     return layout.prefix / ".incoming"
 
 
-def unpack_step(layout: Layout, bundle: Path, contents: Contents, source: Source) -> Step:
+def unpack_step(layout: Layout, bundle: Path, contents: Contents, source: ReleaseSource) -> InstallStep:
     """Unpacks beside the releases, where its files are needed at all."""
     target = layout.at(incoming(layout))
 
@@ -272,4 +272,4 @@ def unpack_step(layout: Layout, bundle: Path, contents: Contents, source: Source
         archive.remove_tree(target)
         archive.extract(bundle, contents, target)
 
-    return Step(f"unpack {bundle} ({contents.size >> 20} MB, every checksum is right)", is_done, do)
+    return InstallStep(f"unpack {bundle} ({contents.size >> 20} MB, every checksum is right)", is_done, do)

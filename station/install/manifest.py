@@ -17,7 +17,7 @@ LOCK = Path("requirements/base.lock")
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class ReleaseManifest:
     version: str  # of the program, 0.1.0
     commit: str  # of the checkout, 40 hexadecimal digits; "unknown" where it was none
     date: str  # of that commit, ISO 8601: two releases of one version are ordered by it
@@ -31,7 +31,7 @@ class Manifest:
         """Of the folder of the release: one name means one content."""
         return f"{self.version}+g{self.commit[:8]}.{self.content[:8]}"
 
-    def is_newer_than(self, other: Manifest) -> bool:
+    def is_newer_than(self, other: ReleaseManifest) -> bool:
         return (_numbers(self.version), datetime.fromisoformat(self.date)) > (
             _numbers(other.version),
             datetime.fromisoformat(other.date),
@@ -59,10 +59,10 @@ def machine() -> str:
     return f"{sys.platform}-{platform.machine()}"
 
 
-def parse(text: str, where: str) -> Manifest:
+def parse(text: str, where: str) -> ReleaseManifest:
     try:
         values = json.loads(text)
-        manifest = Manifest(**values)
+        manifest = ReleaseManifest(**values)
         if not all(isinstance(v, str) for k, v in values.items() if k != "debian"):
             raise TypeError("a value is not text")
         _numbers(manifest.version)
@@ -76,7 +76,7 @@ def parse(text: str, where: str) -> Manifest:
         raise UsageError(f"{where}: not the manifest of a release ({e}); get the archive again") from e
 
 
-def read(folder: Path) -> Manifest:
+def read(folder: Path) -> ReleaseManifest:
     """Raises UsageError where the folder holds no release."""
     path = folder / FILE
     try:

@@ -8,8 +8,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from core.errors import StorageError
-from station.install.commands import Commands
-from station.install.steps import Step
+from station.install.commands import SystemCommands
+from station.install.steps import InstallStep
 
 # Package: why. `adduser`, `util-linux` and `passwd` are in every root.
 REQUIRED = {
@@ -30,15 +30,15 @@ OPTIONAL = {
 INDEX = "Packages"  # in a bundle's folder of packages
 
 
-def is_installed(commands: Commands, package: str) -> bool:
+def is_installed(commands: SystemCommands, package: str) -> bool:
     return commands.run_or_empty(["dpkg-query", "-W", "-f", "${db:Status-Status}", package]) == "installed"
 
 
-def missing(commands: Commands, wanted: Sequence[str]) -> list[str]:
+def missing(commands: SystemCommands, wanted: Sequence[str]) -> list[str]:
     return [p for p in wanted if not is_installed(commands, p)]
 
 
-def step(commands: Commands, wanted: Sequence[str], debs: Path | None) -> Step:
+def step(commands: SystemCommands, wanted: Sequence[str], debs: Path | None) -> InstallStep:
     """Installs what is missing: from the folder `debs` of an unpacked bundle, else from the package sources of the machine."""
     lacking = missing(commands, wanted)
 
@@ -49,10 +49,10 @@ def step(commands: Commands, wanted: Sequence[str], debs: Path | None) -> Step:
             _install_names(commands, lacking)
 
     where = "from the bundle" if debs is not None else "with apt-get"
-    return Step(f"install the Debian packages {', '.join(lacking)} {where}", lambda: not missing(commands, wanted), do)
+    return InstallStep(f"install the Debian packages {', '.join(lacking)} {where}", lambda: not missing(commands, wanted), do)
 
 
-def _install_names(commands: Commands, names: Sequence[str]) -> None:
+def _install_names(commands: SystemCommands, names: Sequence[str]) -> None:
     command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *names]
     try:
         commands.run(["apt-get", "update", "-q"])
@@ -64,7 +64,7 @@ def _install_names(commands: Commands, names: Sequence[str]) -> None:
         ) from e
 
 
-def _install_files(commands: Commands, debs: Path, names: Sequence[str]) -> None:
+def _install_files(commands: SystemCommands, debs: Path, names: Sequence[str]) -> None:
     """From the bundle's folder as the only package source: the machine's own, and its lists, are not touched."""
     inside = debs if commands.root == Path("/") else Path("/") / debs.relative_to(commands.root)
     with tempfile.TemporaryDirectory(dir=commands.root / "tmp") as folder:

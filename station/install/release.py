@@ -18,9 +18,9 @@ from pathlib import Path
 
 from core.errors import StorageError, UsageError
 from station.install import archive, manifest, packages
-from station.install.commands import Commands
+from station.install.commands import SystemCommands
 from station.install.layout import Layout
-from station.install.manifest import CHECKSUMS, FILE, LOCK, Manifest
+from station.install.manifest import CHECKSUMS, FILE, LOCK, ReleaseManifest
 from station.install.steps import write_text
 
 # Of a checkout a station needs these; tests, benches and the console's sources stay behind.
@@ -33,11 +33,11 @@ FREE_BYTES = 3 << 30  # a release with its packages is 1.2 GB, and its wheels ar
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ReleaseSource:
     """A folder that a release is made of."""
 
     folder: Path
-    manifest: Manifest
+    manifest: ReleaseManifest
     files: tuple[str, ...]  # of the program, relative
     wheels: Path | None = None  # folders of an unpacked bundle
     debs: Path | None = None
@@ -66,14 +66,14 @@ def content_of(folder: Path, files: list[str]) -> str:
     return digest.hexdigest()
 
 
-def manifest_of_checkout(folder: Path, files: list[str]) -> Manifest:
+def manifest_of_checkout(folder: Path, files: list[str]) -> ReleaseManifest:
     """Without Python and platform: the packages come from an index that has them for every one."""
     version = re.search(r'__version__ = "([\d.]+)"', (folder / "core" / "__init__.py").read_text(encoding="utf-8"))
     assert version is not None
     commit, _, date = _git(folder, "log", "-1", "--format=%H %cI").partition(" ")
     debian = {"required": list(packages.REQUIRED), "optional": list(packages.OPTIONAL)}
     fallback = "1970-01-01T00:00:00+00:00"
-    return Manifest(version.group(1), commit or "unknown", date or fallback, content_of(folder, files), debian=debian)
+    return ReleaseManifest(version.group(1), commit or "unknown", date or fallback, content_of(folder, files), debian=debian)
 
 
 def _git(folder: Path, *arguments: str) -> str:
@@ -86,7 +86,7 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def source_of(folder: Path) -> Source:
+def source_of(folder: Path) -> ReleaseSource:
     """The source in an unpacked bundle, an installed release, or a checkout (whose console is built where needed)."""
     if (folder / FILE).is_file():
         known = manifest.read(folder)
@@ -97,15 +97,15 @@ def source_of(folder: Path) -> Source:
         raise UsageError(f"{folder}: neither a bundle nor a checkout of Minwang")
     build_console(folder)
     files = program_files(folder)
-    return Source(folder, manifest_of_checkout(folder, files), tuple(files))
+    return ReleaseSource(folder, manifest_of_checkout(folder, files), tuple(files))
 
 
-def of_files(folder: Path, known: Manifest, names: Iterable[str]) -> Source:
+def of_files(folder: Path, known: ReleaseManifest, names: Iterable[str]) -> ReleaseSource:
     """The source in the folder of an unpacked bundle, by the names of its files; the folder may be still to come."""
     tops = {name.partition("/")[0] for name in names}
     program = sorted(n for n in names if not n.startswith(("wheels/", "debs/")) and n != FILE)
     wheels, debs = (folder / top if top in tops else None for top in ("wheels", "debs"))
-    return Source(folder, known, tuple(program), wheels, debs)
+    return ReleaseSource(folder, known, tuple(program), wheels, debs)
 
 
 def build_console(folder: Path) -> None:
@@ -117,7 +117,7 @@ def build_console(folder: Path) -> None:
         raise StorageError("the console could not be built; a bundle carries it built (--bundle FILE)")
 
 
-def is_complete(layout: Layout, wanted: Manifest) -> bool:
+def is_complete(layout: Layout, wanted: ReleaseManifest) -> bool:
     """Whether this release is there, undamaged, and its environment is for the Python that the machine has now."""
     folder = layout.at(layout.releases / wanted.name)
     try:
@@ -133,10 +133,10 @@ def python_of(layout: Layout) -> str:
     if layout.root == Path("/"):
         return manifest.python_version()
     probe = "import sys; print('%d.%d' % sys.version_info[:2])"
-    return Commands(layout.root).run_or_empty(["python3", "-c", probe]) or manifest.python_version()
+    return SystemCommands(layout.root).run_or_empty(["python3", "-c", probe]) or manifest.python_version()
 
 
-def build(layout: Layout, source: Source, say: Callable[[str], None]) -> Path:
+def build(layout: Layout, source: ReleaseSource, say: Callable[[str], None]) -> Path:
     """Make the release; returns its folder. Raises StorageError where that fails; a rest of it does not count."""
     target = layout.at(layout.releases / source.manifest.name)
     check_space(layout.at(layout.releases))
@@ -160,7 +160,7 @@ def check_space(folder: Path) -> None:
         raise StorageError(f"{folder}: {free >> 20} MB are free, {FREE_BYTES >> 20} MB are needed; make room, then try again")
 
 
-def _copy_program(source: Source, target: Path) -> None:
+def _copy_program(source: ReleaseSource, target: Path) -> None:
     for name in source.files:
         file = target / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -170,8 +170,8 @@ def _copy_program(source: Source, target: Path) -> None:
         Path(directory).chmod(0o755)
 
 
-def _make_environment(layout: Layout, source: Source) -> None:
-    commands = Commands(layout.root)
+def _make_environment(layout: Layout, source: ReleaseSource) -> None:
+    commands = SystemCommands(layout.root)
     inside = layout.releases / source.manifest.name
     python = python_of(layout)
     interpreter = sys.executable if layout.root == Path("/") and not _in_environment() else "/usr/bin/python3"
@@ -190,14 +190,14 @@ def _make_environment(layout: Layout, source: Source) -> None:
     _compile(commands, inside, python)
 
 
-def _compile(commands: Commands, inside: Path, python: str) -> None:
+def _compile(commands: SystemCommands, inside: Path, python: str) -> None:
     """The station may not write here later: what Python would compile at each start is compiled now, on all cores."""
     compileall = [str(inside / ".venv/bin/python"), "-m", "compileall", "-q", "-j", "0"]
     commands.succeeds([*compileall, str(inside / f".venv/lib/python{python}")])  # a file or two are not for this Python
     commands.run([*compileall, *(str(inside / p) for p in PROGRAM if p not in ("docs", "requirements"))])
 
 
-def _remedy(source: Source) -> str:
+def _remedy(source: ReleaseSource) -> str:
     if source.wheels is not None:
         return "the bundle does not fit this machine's Python"
     return "check the network and pip's package index, or use a bundle (--bundle FILE)"

@@ -14,7 +14,7 @@ from core.files import sync_folder
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class InstallStep:
     """`title` is an infinitive: "make the user minwang". `is_done` changes nothing."""
 
     title: str
@@ -26,11 +26,11 @@ def say(text: str) -> None:
     sys.stderr.write(f"minwang: {text}\n")
 
 
-def pending(steps: Sequence[Step]) -> list[Step]:
+def pending(steps: Sequence[InstallStep]) -> list[InstallStep]:
     return [s for s in steps if not s.is_done()]
 
 
-def execute(steps: Sequence[Step], *, dry_run: bool, yes: bool, then: str = "") -> int:
+def execute(steps: Sequence[InstallStep], *, dry_run: bool, yes: bool, then: str = "") -> int:
     """Tell what will be done, ask, do it; `then` is told with it and left to the caller.
 
     Returns the number of steps done (of those to do with `dry_run`).
@@ -52,7 +52,7 @@ def execute(steps: Sequence[Step], *, dry_run: bool, yes: bool, then: str = "") 
     return len(todo)
 
 
-def _do(step: Step) -> None:
+def _do(step: InstallStep) -> None:
     say(step.title)
     step.do()
     if not step.is_done():
@@ -85,7 +85,7 @@ def owner_ids(root: Path, user: str) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class FileOwner:
     """Who a file or folder shall belong to; names, because the user may not be there yet."""
 
     root: Path
@@ -111,7 +111,7 @@ class Owner:
         os.chown(path, *self.ids())
 
 
-def folder(path: Path, shown: Path, mode: int, owner: Owner) -> Step:
+def folder(path: Path, shown: Path, mode: int, owner: FileOwner) -> InstallStep:
     def is_done() -> bool:
         return path.is_dir() and path.stat().st_mode & 0o7777 == mode and owner.matches(path)
 
@@ -120,10 +120,10 @@ def folder(path: Path, shown: Path, mode: int, owner: Owner) -> Step:
         owner.give(path)
         path.chmod(mode)
 
-    return Step(f"make the folder {shown} (mode {mode:o}, {owner.user or 'own'}:{owner.group or 'own'})", is_done, do)
+    return InstallStep(f"make the folder {shown} (mode {mode:o}, {owner.user or 'own'}:{owner.group or 'own'})", is_done, do)
 
 
-def text_file(path: Path, shown: Path, mode: int, owner: Owner, text: Callable[[], str]) -> Step:
+def text_file(path: Path, shown: Path, mode: int, owner: FileOwner, text: Callable[[], str]) -> InstallStep:
     """A file with exactly this text; `text` is asked when it is written, because it may depend on earlier steps."""
 
     def is_done() -> bool:
@@ -131,10 +131,10 @@ def text_file(path: Path, shown: Path, mode: int, owner: Owner, text: Callable[[
             return False
         return path.read_text(encoding="utf-8") == text()
 
-    return Step(f"write {shown}", is_done, lambda: write_text(path, text(), mode, owner))
+    return InstallStep(f"write {shown}", is_done, lambda: write_text(path, text(), mode, owner))
 
 
-def write_text(path: Path, text: str, mode: int, owner: Owner | None = None) -> None:
+def write_text(path: Path, text: str, mode: int, owner: FileOwner | None = None) -> None:
     """Whole or not at all, also when the power fails: a new file, flushed, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.new")

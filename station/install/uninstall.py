@@ -8,22 +8,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from station.install import units
-from station.install.commands import Commands
+from station.install.commands import SystemCommands
 from station.install.install import VOLUME_IDENTITY, is_booted
 from station.install.layout import Layout
 from station.install.settings_file import Facts
-from station.install.steps import Step
+from station.install.steps import InstallStep
 
 
-def plan(layout: Layout, facts: Facts, *, purge: bool, purge_user: bool) -> list[Step]:
-    commands = Commands(layout.root)
+def plan(layout: Layout, facts: Facts, *, purge: bool, purge_user: bool) -> list[InstallStep]:
+    commands = SystemCommands(layout.root)
     found = [*_service_steps(layout, commands), *_program_steps(layout)]
     if purge:
         found.append(_data_step(layout, facts))
         found.append(_remove(layout, layout.settings.parent, f"remove the settings in {layout.settings.parent}"))
     if purge_user:
         found.append(
-            Step(
+            InstallStep(
                 f"remove the system user {layout.user}",
                 lambda: not commands.succeeds(["getent", "passwd", layout.user]),
                 lambda: commands.run(["userdel", layout.user]),
@@ -32,7 +32,7 @@ def plan(layout: Layout, facts: Facts, *, purge: bool, purge_user: bool) -> list
     return found
 
 
-def _service_steps(layout: Layout, commands: Commands) -> Iterator[Step]:
+def _service_steps(layout: Layout, commands: SystemCommands) -> Iterator[InstallStep]:
     names = [units.SERVICE, units.RESUME]
     paths = [layout.at(layout.units / n) for n in names]
 
@@ -44,22 +44,22 @@ def _service_steps(layout: Layout, commands: Commands) -> Iterator[Step]:
         if is_booted(layout):
             commands.run(["systemctl", "daemon-reload"])
 
-    yield Step("stop the station and remove its units", lambda: not any(p.exists() for p in paths), do)
+    yield InstallStep("stop the station and remove its units", lambda: not any(p.exists() for p in paths), do)
 
 
-def _program_steps(layout: Layout) -> Iterator[Step]:
+def _program_steps(layout: Layout) -> Iterator[InstallStep]:
     yield _remove(layout, layout.wrapper, f"remove {layout.wrapper}")
     yield _remove(
         layout, layout.prefix, f"remove the program in {layout.prefix}, copies of the database from before upgrades included"
     )
 
 
-def _remove(layout: Layout, path: Path, title: str) -> Step:
+def _remove(layout: Layout, path: Path, title: str) -> InstallStep:
     there = layout.at(path)
-    return Step(title, lambda: not there.exists(), lambda: shutil.rmtree(there) if there.is_dir() else there.unlink())
+    return InstallStep(title, lambda: not there.exists(), lambda: shutil.rmtree(there) if there.is_dir() else there.unlink())
 
 
-def _data_step(layout: Layout, facts: Facts) -> Step:
+def _data_step(layout: Layout, facts: Facts) -> InstallStep:
     """Database, keys and small files; a volume that lies in the data folder stays, and the way to it."""
     data = layout.at(facts.data)
     kept = [*(layout.at(v) for v in facts.volumes), *_volumes_below(data)]
@@ -71,7 +71,7 @@ def _data_step(layout: Layout, facts: Facts) -> Step:
         for path in rest():
             _remove_below(path)
 
-    return Step(f"remove database, keys and pictures in {facts.data}; recordings stay", lambda: not rest(), do)
+    return InstallStep(f"remove database, keys and pictures in {facts.data}; recordings stay", lambda: not rest(), do)
 
 
 def _volumes_below(data: Path) -> list[Path]:

@@ -34,7 +34,7 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
 async def _look(settings: Settings, database: Database, packs: Path, ready: Callable[[], None]) -> None:
     """Patrol, indexing and matching, until SIGTERM."""
     from cases.watch.proposals import Matcher
-    from health.patrol.counter_watch import Watch
+    from health.patrol.counter_watch import CounterWatch
     from health.patrol.patrol import Patrol
     from nvr.playback.decode_pool import DecodePool
     from search.analysis import pipeline
@@ -50,7 +50,7 @@ async def _look(settings: Settings, database: Database, packs: Path, ready: Call
     days = await asyncio.to_thread(upkeep.days_of, settings)
     zone, visiting = ZoneInfo(settings.station.timezone), await visits_of(settings, database, clock)
     patrol = Patrol(database, clock, settings.patrol, data_dir, pictures, zone, visiting)
-    watch = Watch(database, clock, settings.patrol, settings.retention)
+    watch = CounterWatch(database, clock, settings.patrol, settings.retention)
     indexer = Indexer(database, clock, days, objects, settings.search)
     matcher = Matcher(database, clock, days, data_dir)
 

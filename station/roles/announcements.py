@@ -7,7 +7,7 @@ import logging
 from collections import Counter
 
 from cameras.discovery import ws_discovery
-from cameras.discovery.ws_discovery import Found
+from cameras.discovery.ws_discovery import DiscoveredDevice
 from cameras.onboarding.survey import Survey
 from core.clock import Clock, SystemClock
 from core.database_errors import UNFIT, why_unfit
@@ -33,13 +33,13 @@ class HelloQueue:
         self._began = clock.monotonic()
         self._addresses: set[str] = set()
         self._hosts: Counter[str] = Counter()
-        self._waiting: dict[str, Found] = {}
+        self._waiting: dict[str, DiscoveredDevice] = {}
         self._looked_at: dict[str, float] = {}  # when, by address (monotonic)
         self._news = asyncio.Event()
         self.refused = 0  # in this hour, of addresses that are too many
         self.repeated = 0  # in this hour, of addresses that wait already or were looked at just now
 
-    def put(self, device: Found) -> bool:
+    def put(self, device: DiscoveredDevice) -> bool:
         """False where the word is not taken."""
         self._turn_hour()
         if not self._allows(device.address):
@@ -56,7 +56,7 @@ class HelloQueue:
         self._news.set()
         return True
 
-    async def get(self) -> Found:
+    async def get(self) -> DiscoveredDevice:
         """The device that has waited longest."""
         while not self._waiting:
             self._news.clear()
@@ -96,7 +96,7 @@ async def follow(survey: Survey) -> None:
     """Listen until cancelled. A station that may not listen to the group does without."""
     heard = HelloQueue(SystemClock())
 
-    def hear(word: str, device: Found) -> None:
+    def hear(word: str, device: DiscoveredDevice) -> None:
         if word == "Hello" and device.url:
             heard.put(device)
 

@@ -18,12 +18,12 @@ from cameras.onboarding.onboarding import Onboarding
 from cameras.onboarding.survey import Survey
 from cameras.tables import Camera
 from cameras.upkeep import reminders
-from cameras.upkeep.clock_sync import ClockCare
-from cameras.upkeep.config_compliance import PolicyCare
-from cameras.upkeep.credential_rotation import AccountCare
-from cameras.upkeep.default_password_audit import PasswordAudit
-from cameras.upkeep.event_subscriptions import EventCare
-from cameras.upkeep.exposure_scan import Doors
+from cameras.upkeep.clock_sync import ClockSync
+from cameras.upkeep.config_compliance import ConfigCompliance
+from cameras.upkeep.credential_rotation import CredentialRotation
+from cameras.upkeep.default_password_audit import DefaultPasswordAudit
+from cameras.upkeep.event_subscriptions import EventSubscriptions
+from cameras.upkeep.exposure_scan import ExposureScan
 from core.accounts.accounts import Accounts
 from core.audit.verification import Sealing
 from core.clock import SystemClock
@@ -49,7 +49,7 @@ from station.roles.stream_check import StreamCheck
 from station.runtime import until_stopped
 from web import server
 from web.doctor import machine
-from web.doctor.facts import Site, State
+from web.doctor.facts import CheckState, StationFacts
 from web.http import connection_limits
 from web.http.listener import Listener
 from web.services import SERVICES
@@ -81,18 +81,18 @@ async def _work(settings: Settings, database: Database, app: web.Application, li
     """The timed work, until SIGTERM."""
     work = app[SERVICES].onboarding
     assert work is not None
-    event_care = EventCare(database, clock, work.onboarding)
+    event_care = EventSubscriptions(database, clock, work.onboarding)
     scheduler = schedule(settings, database, clock, work.onboarding)
     duties = BackgroundTasks(clock)
     duties.start("announcements", announcements.follow(Survey(database, clock, work.onboarding)))
-    audit = PasswordAudit(database, clock, work.onboarding, work.http)
+    audit = DefaultPasswordAudit(database, clock, work.onboarding, work.http)
     folder, check = settings.data.dir.absolute(), StreamCheck(settings, clock)
-    account_care = AccountCare(database, work.vault, clock, work.onboarding, work.http, folder, check)
+    account_care = CredentialRotation(database, work.vault, clock, work.onboarding, work.http, folder, check)
     work.onboarding.identified = account_care.first
 
     async def look_at_printing() -> None:
-        for found in await asyncio.to_thread(machine.printing, Site(settings, clock, database)):
-            if found.state is not State.OK:
+        for found in await asyncio.to_thread(machine.printing, StationFacts(settings, clock, database)):
+            if found.state is not CheckState.OK:
                 log.warning("reports are not printed rightly: %s; %s", found.value, found.remedy)
 
     daily(scheduler, clock, "printing", look_at_printing, minutes=2)
@@ -127,8 +127,8 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, onboard
     """The controller's timed work: one job a duty, never one a camera."""
     zone = ZoneInfo(settings.station.timezone)
     retention = Retention(database, clock, settings.retention)
-    clock_care = ClockCare(database, clock, onboarding)
-    policy_care = PolicyCare(database, clock, onboarding)
+    clock_care = ClockSync(database, clock, onboarding)
+    policy_care = ConfigCompliance(database, clock, onboarding)
     survey = Survey(database, clock, onboarding)
     reports = Reports(database, clock, settings.station.timezone)
 
@@ -188,7 +188,7 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, onboard
     scheduler.add_job(onboard_missing, "interval", minutes=10, id="onboarding", next_run_time=clock.now())
     scheduler.add_job(look_at_clocks, "interval", hours=1, id="clocks", next_run_time=clock.now() + timedelta(minutes=2))
     daily(scheduler, clock, "policies", look_at_settings, minutes=10)
-    daily(scheduler, clock, "doors", Doors(database, clock).run_once, minutes=20)
+    daily(scheduler, clock, "doors", ExposureScan(database, clock).run_once, minutes=20)
     daily(scheduler, clock, "papers", look_at_papers, minutes=1)
     scheduler.add_job(look_around, "interval", hours=1, id="survey", next_run_time=clock.now() + timedelta(minutes=5))
     return scheduler

@@ -10,9 +10,9 @@ from cases.tables import Alert
 from core.clock import Clock, to_microseconds
 from core.database import Database
 from nvr.archive.holds import protecting
-from nvr.archive.retention_clock import RetentionClock, Trust
+from nvr.archive.retention_clock import ClockTrust, RetentionClock
 from search.store import ids
-from search.store.unmatched import Needed
+from search.store.unmatched import KeptSightings
 from search.tables import Judgement, SeenBy
 
 
@@ -20,12 +20,12 @@ class NeededSightings:
     def __init__(self, database: Database, clock: Clock, guard: RetentionClock | None = None):
         self._database, self._clock, self._guard = database, clock, guard
 
-    async def of_day(self, day: str) -> Needed:
+    async def of_day(self, day: str) -> KeptSightings:
         """`day`: UTC, YYYYMMDD."""
         start = ids.day_start(day)
         first, last = ids.first_at(start), ids.first_at(start + ids.DAY_MS) - 1
         wall = to_microseconds(self._clock.now())
-        trust = await self._guard.look() if self._guard is not None else Trust(wall, wall, False)
+        trust = await self._guard.look() if self._guard is not None else ClockTrust(wall, wall, False)
         async with self._database.reading() as session:
             alerts = await session.scalars(
                 select(Alert.sighting).where(Alert.sighting.between(first, last), Alert.state != "rejected")
@@ -40,4 +40,4 @@ class NeededSightings:
                 for h in await protecting(session, trust)
                 if h.start_us < (start + ids.DAY_MS) * 1000 and h.end_us > start * 1000
             ]
-        return Needed(found, holds)
+        return KeptSightings(found, holds)

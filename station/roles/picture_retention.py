@@ -26,7 +26,7 @@ from core.settings import PictureSettings
 from health.faults.state_machine import CLOSED, DISMISSED
 from health.tables import Fault, Inspection, WorkOrder, WorkOrderPhoto
 from nvr.archive.holds import protecting
-from nvr.archive.retention_clock import RetentionClock, Trust
+from nvr.archive.retention_clock import ClockTrust, RetentionClock
 from nvr.tables import Hold
 from search.store import ids
 from search.tables import Judgement
@@ -49,7 +49,7 @@ class PictureRetention:
     async def run_once(self) -> int:
         """Delete what is over; returns the number of files. None while the time is not known."""
         wall = to_microseconds(self._clock.now())
-        trust = await self._guard.look() if self._guard is not None else Trust(wall, wall, False)
+        trust = await self._guard.look() if self._guard is not None else ClockTrust(wall, wall, False)
         if trust.suspended:
             return 0
         counts = await self._expire(trust)
@@ -63,7 +63,7 @@ class PictureRetention:
                 )
         return gone
 
-    async def _expire(self, trust: Trust) -> dict[str, int]:
+    async def _expire(self, trust: ClockTrust) -> dict[str, int]:
         """Take the pictures out of the rows whose time is over; returns how many of each kind."""
         counts: dict[str, int] = {}
         for kind, days in (
@@ -111,7 +111,7 @@ async def _older(session: AsyncSession, kind: str, before: datetime, position: i
     return [(p, o.camera or "", p.at, o.closed_at or p.at) for p, o in await session.execute(photos)]
 
 
-def _age_days(trust: Trust, at: datetime) -> float:
+def _age_days(trust: ClockTrust, at: datetime) -> float:
     at_us = to_microseconds(at)
     return trust.age_us(at_us, at_us) / 86_400e6
 

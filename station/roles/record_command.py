@@ -47,7 +47,7 @@ async def record(
     database = await station_database.ready(settings)
     vault = await vault_of(settings, database)
     async with database.session() as session:
-        await registry.apply(session, wanted, clock.now(), "record", file=str(file), prefer=registry.Prefer.FILE)
+        await registry.apply(session, wanted, clock.now(), "record", file=str(file), prefer=registry.ConflictPreference.FILE)
     await _onboard(database, vault, clock, settings)
     async with database.reading() as session:
         wanted_now = await desired(
@@ -100,12 +100,12 @@ async def _onboard(database: Database, vault: Any, clock: SystemClock, settings:
     if unknown:
         from cameras.onboarding.onboarding import Onboarding
         from cameras.onvif.client import http_session
-        from cameras.upkeep.credential_rotation import AccountCare
+        from cameras.upkeep.credential_rotation import CredentialRotation
 
         async with http_session(ConnectLimiter.of_station(settings, clock)) as http:
             onboarding = Onboarding(database, vault, clock, http)
             folder, check = settings.data.dir.absolute(), StreamCheck(settings, clock)
-            onboarding.identified = AccountCare(database, vault, clock, onboarding, http, folder, check).first
+            onboarding.identified = CredentialRotation(database, vault, clock, onboarding, http, folder, check).first
             await onboarding.run(unknown)
 
 

@@ -24,13 +24,13 @@ from core.settings import Settings
 from core.tasks import BackgroundTasks, first_of
 from nvr.archive import hash_backlog, recovery
 from nvr.archive.archive_log import ArchiveDatabase
-from nvr.archive.timeline import Covered
+from nvr.archive.timeline import CoveredUntil
 from nvr.edge.backfill import Backfiller
 from nvr.playback.live import LiveHub, node_token
 from nvr.recorder import crash_marker, quarantine
 from nvr.recorder.crash_marker import MANY_STREAMS, CrashMarker
 from nvr.recorder.keyframe_requests import KeyframeRequests
-from nvr.recorder.reconcile import Desired, StatusWriter, desired
+from nvr.recorder.reconcile import DesiredStreams, StatusWriter, desired
 from nvr.recorder.recorder import Recorder
 from nvr.storage.disk_calls import DiskCalls
 from station import database as station_database
@@ -49,7 +49,7 @@ POST_ROLL_US = 30 * SECOND
 
 
 @dataclass(slots=True)
-class Worker:
+class RecorderWorker:
     """What a recorder process consists of."""
 
     settings: Settings
@@ -59,13 +59,13 @@ class Worker:
     vault: Vault
     archive: ArchiveDatabase
     machine: Recorder
-    covered: dict[str, Covered]
+    covered: dict[str, CoveredUntil]
     recovered: set[str] = field(default_factory=set)  # streams of which it knows what earlier recorders left
     seal_calls: DiskCalls = field(default_factory=lambda: DiskCalls(hash_backlog.SEAL_SECONDS))
     told_failures: Counter[str] = field(default_factory=Counter)  # of the recorder's own tasks
     observing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def wanted(self) -> Desired:
+    async def wanted(self) -> DesiredStreams:
         async with self.database.reading() as session:
             return await desired(
                 session,
@@ -145,7 +145,7 @@ async def _record(settings: Settings, index: int, database: Database, ready: Cal
     budget = ConnectLimiter.of_station(settings, clock)
     machine = Recorder(settings.recorder, await volume_set(settings, database, clock), archive, clock, budget)
     machine.clock_kept_in = settings.data.dir / f"clock-{index}.json"
-    worker = Worker(settings, index, database, clock, vault, archive, machine, {})
+    worker = RecorderWorker(settings, index, database, clock, vault, archive, machine, {})
     await _look_back(worker)
     streams = (await worker.wanted()).streams
     await worker.recover(streams)
@@ -171,7 +171,7 @@ async def _record(settings: Settings, index: int, database: Database, ready: Cal
         await quarantine.reset_crashes(session, list(machine.streams))
 
 
-def _start_duties(duties: BackgroundTasks, worker: Worker, url: str, http: aiohttp.ClientSession) -> None:
+def _start_duties(duties: BackgroundTasks, worker: RecorderWorker, url: str, http: aiohttp.ClientSession) -> None:
     """What is done beside the recording itself, for ever."""
     status = StatusWriter(worker.machine, worker.clock, f"recorder-{worker.index}")
     duties.repeat("reconciling", RECONCILE_SECONDS, worker.reconcile)
@@ -191,7 +191,7 @@ def _start_duties(duties: BackgroundTasks, worker: Worker, url: str, http: aioht
         duties.repeat("backfill", BACKFILL_SECONDS, filler.run_once)
 
 
-async def _look_back(worker: Worker) -> None:
+async def _look_back(worker: RecorderWorker) -> None:
     """Whose bytes did the predecessor die over?"""
     box = await asyncio.to_thread(CrashMarker, crash_marker.path_of(worker.settings.data.dir, worker.index))
     worker.machine.ticker.box = box

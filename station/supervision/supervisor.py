@@ -25,7 +25,7 @@ from core.settings import Settings
 from core.tasks import end, spawn
 from nvr.recorder import crash_marker
 from station.runtime import SUPERVISOR
-from station.supervision.worker_report import DESCRIPTOR, EX_CONFIG, Heard, listen
+from station.supervision.worker_report import DESCRIPTOR, EX_CONFIG, WorkerReport, listen
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ START_SECONDS = 300.0  # a worker that has not said a word by then hangs
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
+class WorkerRole:
     name: str
     index: int = 0
     box: Path | None = None  # where it says that it lives (nvr.recorder.crash_marker)
@@ -53,11 +53,11 @@ class Role:
 
 
 @dataclass(slots=True)
-class Watched:
+class SupervisedWorker:
     """A role's worker over all its restarts."""
 
     pid: int = 0
-    heard: Heard | None = None
+    heard: WorkerReport | None = None
     was_ready: bool = False  # any of its processes
     started_at: datetime | None = None
     started: float = 0.0  # monotonic
@@ -77,15 +77,17 @@ class Watched:
         return now - self.heard.beat - HANG_SECONDS
 
 
-def roles(settings: Settings) -> list[Role]:
-    recorders = [Role("recorder", i, crash_marker.path_of(settings.data.dir, i)) for i in range(settings.recorder.workers)]
-    return [Role("controller"), *recorders, Role("analyst")]
+def roles(settings: Settings) -> list[WorkerRole]:
+    recorders = [
+        WorkerRole("recorder", i, crash_marker.path_of(settings.data.dir, i)) for i in range(settings.recorder.workers)
+    ]
+    return [WorkerRole("controller"), *recorders, WorkerRole("analyst")]
 
 
 class Supervisor:
     def __init__(
         self,
-        wanted: list[Role],
+        wanted: list[WorkerRole],
         config: Path | None,
         clock: Clock,
         log_file: Path | None = None,
@@ -103,9 +105,9 @@ class Supervisor:
         self._clock = clock
         self._log_file = log_file
         self._lock = lock
-        self.children: dict[Role, asyncio.subprocess.Process] = {}
-        self.restarts: dict[Role, int] = {}
-        self.watched: dict[Role, Watched] = {role: Watched() for role in wanted}
+        self.children: dict[WorkerRole, asyncio.subprocess.Process] = {}
+        self.restarts: dict[WorkerRole, int] = {}
+        self.watched: dict[WorkerRole, SupervisedWorker] = {role: SupervisedWorker() for role in wanted}
         self.changed = asyncio.Event()  # a worker said something, started or ended
         self.failed: MinwangError | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -151,7 +153,7 @@ class Supervisor:
             while not self.ready and self.failed is None and not self._stopping:
                 await self._clock.sleep(0.1)
 
-    async def _keep(self, role: Role) -> None:
+    async def _keep(self, role: WorkerRole) -> None:
         failures = 0
         if role.name == "analyst" and len(self._roles) > 1 and self._waits:
             with suppress(TimeoutError):
@@ -170,13 +172,13 @@ class Supervisor:
             log.error("%s-%d ended with status %d; it is started again in %d s", role.name, role.index, code, pause)
             await self._clock.sleep(pause)
 
-    def _note_start(self, role: Role, process: asyncio.subprocess.Process) -> None:
+    def _note_start(self, role: WorkerRole, process: asyncio.subprocess.Process) -> None:
         watched = self.watched[role]
         watched.pid, watched.running = process.pid, True
         watched.started_at, watched.started = self._clock.now(), self._clock.monotonic()
         self.changed.set()
 
-    async def _note_end(self, role: Role, code: int) -> bool:
+    async def _note_end(self, role: WorkerRole, code: int) -> bool:
         """Whether there is no use in starting it again."""
         watched, heard = self.watched[role], self.watched[role].heard
         watched.running = False
@@ -196,7 +198,7 @@ class Supervisor:
         self.changed.set()
         return self.failed is not None
 
-    async def _until_it_ends(self, role: Role, process: asyncio.subprocess.Process) -> int:
+    async def _until_it_ends(self, role: WorkerRole, process: asyncio.subprocess.Process) -> int:
         """Its exit status. A process that lives and does nothing any more is ended."""
         ended = spawn(process.wait())
         while not ended.done():
@@ -208,7 +210,7 @@ class Supervisor:
                 break
         return await ended
 
-    async def _silent_seconds(self, role: Role) -> float:
+    async def _silent_seconds(self, role: WorkerRole) -> float:
         """How long the worker has done nothing, by its pipe and, of a recorder, by its black box."""
         now, watched = self._clock.monotonic(), self.watched[role]
         silent = watched.silent(now) + HANG_SECONDS
@@ -219,7 +221,7 @@ class Supervisor:
     def _ending(self) -> bool:
         return self._stopping
 
-    async def _spawn(self, role: Role) -> asyncio.subprocess.Process:
+    async def _spawn(self, role: WorkerRole) -> asyncio.subprocess.Process:
         self.watched[role].heard, report = await listen(self._clock, self.changed.set)
         inherited = [report, *([self._lock.descriptor] if self._lock else [])]
         errors = None
@@ -235,7 +237,7 @@ class Supervisor:
             if errors is not None:
                 errors.close()
 
-    def _arguments(self, role: Role) -> list[str]:
+    def _arguments(self, role: WorkerRole) -> list[str]:
         config = ["--config", str(self._config)] if self._config else []
         return [sys.executable, "-m", "station", *config, *role.arguments]
 

@@ -56,7 +56,7 @@ class Reporter:
 
 
 @dataclass(slots=True)
-class Heard:
+class WorkerReport:
     """The supervisor's end: what one worker process has told."""
 
     ready: bool = False
@@ -74,7 +74,7 @@ class Heard:
 
 
 class _Listening(asyncio.Protocol):
-    def __init__(self, heard: Heard, clock: Clock, on_word: Callable[[], None]):
+    def __init__(self, heard: WorkerReport, clock: Clock, on_word: Callable[[], None]):
         self._heard, self._clock, self._on_word, self._rest = heard, clock, on_word, b""
 
     def data_received(self, data: bytes) -> None:
@@ -87,9 +87,9 @@ class _Listening(asyncio.Protocol):
         self._heard.ended.set()
 
 
-async def listen(clock: Clock, on_word: Callable[[], None] = lambda: None) -> tuple[Heard, int]:
+async def listen(clock: Clock, on_word: Callable[[], None] = lambda: None) -> tuple[WorkerReport, int]:
     """(what is heard, the descriptor for the worker). The caller closes the descriptor once the worker has it."""
     reading, writing = os.pipe()
-    heard = Heard()
+    heard = WorkerReport()
     await asyncio.get_running_loop().connect_read_pipe(lambda: _Listening(heard, clock, on_word), os.fdopen(reading, "rb", 0))
     return heard, writing

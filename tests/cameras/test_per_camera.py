@@ -14,22 +14,22 @@ import pytest
 from sqlalchemy import select, update
 
 from cameras.discovery.port_scan import open_ports
-from cameras.discovery.ws_discovery import Found
+from cameras.discovery.ws_discovery import DiscoveredDevice
 from cameras.onboarding.onboarding import Onboarding
 from cameras.onboarding.survey import Survey, networks_of
 from cameras.onvif.camera_clock import CameraTime
 from cameras.onvif.client import http_session
 from cameras.onvif.namespaces import EVENTS
 from cameras.registry import findings
-from cameras.registry.import_list import _Book
+from cameras.registry.import_list import _ExistingCameras
 from cameras.tables import Camera, ClockSample, Credential, DeviceSeen, Policy, Stream, Village
 from cameras.upkeep import reminders
-from cameras.upkeep.clock_sync import ClockCare, Look
-from cameras.upkeep.config_compliance import PolicyCare
-from cameras.upkeep.credential_rotation import AccountCare
-from cameras.upkeep.default_password_audit import PasswordAudit
-from cameras.upkeep.event_subscriptions import EventCare
-from cameras.upkeep.exposure_scan import Doors
+from cameras.upkeep.clock_sync import ClockReading, ClockSync
+from cameras.upkeep.config_compliance import ConfigCompliance
+from cameras.upkeep.credential_rotation import CredentialRotation
+from cameras.upkeep.default_password_audit import DefaultPasswordAudit
+from cameras.upkeep.event_subscriptions import EventSubscriptions
+from cameras.upkeep.exposure_scan import ExposureScan
 from core.clock import SystemClock
 from core.database import Database
 from core.secrets import Vault
@@ -95,7 +95,9 @@ async def station(either_database: Database, tmp_path: Path) -> AsyncIterator[St
 async def test_no_row_ends_the_others_turn(station: Station, caplog: pytest.LogCaptureFixture) -> None:
     """Doors, clocks, policies, accounts, passwords, events, papers, the survey, onboarding, the recorder's wishes."""
     database, clock, onboarding = station.database, SystemClock(), station.onboarding
-    seen = await Doors(database, clock, telnet=(station.port,), tls=free_port(), upnp=free_port(socket.SOCK_DGRAM)).run_once()
+    seen = await ExposureScan(
+        database, clock, telnet=(station.port,), tls=free_port(), upnp=free_port(socket.SOCK_DGRAM)
+    ).run_once()
     assert seen["z-good"].telnet == [station.port] and not {"a-bracket", "a-nowhere"} & set(seen)
     assert "names no host" in ((await station.row("a-nowhere")).problem or "")
 
@@ -104,17 +106,17 @@ async def test_no_row_ends_the_others_turn(station: Station, caplog: pytest.LogC
         await work  # type: ignore[misc]
         assert station.visits > 0, work
 
-    await visited(ClockCare(database, clock, onboarding).run_once())
+    await visited(ClockSync(database, clock, onboarding).run_once())
     assert "key" in ((await station.row("b-sealed")).problem or ""), "its credential was sealed elsewhere"
-    policy_care = PolicyCare(database, clock, onboarding)
+    policy_care = ConfigCompliance(database, clock, onboarding)
     await visited(policy_care.run_once())
-    await visited(AccountCare(database, station.vault, clock, onboarding, station.http, station.folder).run_once())
-    await visited(PasswordAudit(database, clock, onboarding, station.http).run_once())
+    await visited(CredentialRotation(database, station.vault, clock, onboarding, station.http, station.folder).run_once())
+    await visited(DefaultPasswordAudit(database, clock, onboarding, station.http).run_once())
     async with database.reading() as session:
         cameras = (await session.scalars(select(Camera))).all()
     outcome = await onboarding.run(cameras)
     assert set(outcome.failed) == {*BAD, "z-good"} and outcome.identified == []
-    events = EventCare(database, clock, onboarding)
+    events = EventSubscriptions(database, clock, onboarding)
     await events.reconcile()
     assert set(events._followed) >= {"z-good"} and "c-device" not in events._followed
     await events.close()
@@ -127,14 +129,14 @@ async def test_no_row_ends_a_survey_or_the_recorders_reconciling(station: Statio
     async with database.session() as session:
         await session.execute(update(Camera).values(seen_at=None))
     assert (await survey._knock(set()))["z-good"] == [station.port]
-    met = await survey.keep([Found("u-1", f"{HOST}:{station.port}", f"http://{HOST}:{station.port}/x", "n", "h")])
+    met = await survey.keep([DiscoveredDevice("u-1", f"{HOST}:{station.port}", f"http://{HOST}:{station.port}/x", "n", "h")])
     assert met.counts == {"known": 1}
     async with database.reading() as session:
         assert (await session.get_one(DeviceSeen, f"{HOST}:{station.port}")).camera == "z-good"
         villages = (await session.scalars(select(Village))).all()
         assert [code for _, code in networks_of(villages)] == ["v"]
         wanted = await desired(session, station.vault, "auto", now=clock.now(), zone=UTC)
-        known = _Book((await session.scalars(select(Camera))).all())
+        known = _ExistingCameras((await session.scalars(select(Camera))).all())
         assert known.find("v", {"address": f"{HOST}:{station.port}"}) == "z-good"
     assert set(wanted.streams) == {f"{n}/main" for n in (*BAD, "z-good")}, "a schedule that cannot be read records always"
     assert wanted.facts["b-sealed/main"].refused and not wanted.facts["z-good/main"].refused
@@ -148,8 +150,12 @@ async def test_no_row_ends_a_survey_or_the_recorders_reconciling(station: Statio
 
 async def test_what_the_database_refuses_of_one_clock_is_kept_of_the_others(station: Station) -> None:
     """A number that is none has no place in SQLite; nor has a row that was deleted meanwhile."""
-    looks = [Look("e-profile", CameraTime(float("nan"))), Look("gone", CameraTime(1.0)), Look("z-good", CameraTime(1.5))]
-    await ClockCare(station.database, SystemClock(), station.onboarding)._keep(looks)
+    looks = [
+        ClockReading("e-profile", CameraTime(float("nan"))),
+        ClockReading("gone", CameraTime(1.0)),
+        ClockReading("z-good", CameraTime(1.5)),
+    ]
+    await ClockSync(station.database, SystemClock(), station.onboarding)._keep(looks)
     async with station.database.reading() as session:
         assert "z-good" in set(await session.scalars(select(ClockSample.camera)))
     assert (await station.row()).clock_offset == 1.5 and isinstance((await station.row()).seen_at, datetime.datetime)

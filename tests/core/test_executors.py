@@ -9,16 +9,16 @@ from collections.abc import AsyncIterator
 import pytest
 
 from core.errors import StorageError, TooManyError
-from core.executors import ASKER, Lane
+from core.executors import ASKER, FairExecutor
 
-Held = tuple[Lane, threading.Event]
+Held = tuple[FairExecutor, threading.Event]
 
 
 @pytest.fixture
 async def held() -> AsyncIterator[Held]:
     """A lane of two threads, whose calls last until the event is set."""
     event = threading.Event()
-    yield Lane("searches", 2, of_one=1, waiting=3, waiting_of_one=2, wait_s=5, answer_s=5), event
+    yield FairExecutor("searches", 2, of_one=1, waiting=3, waiting_of_one=2, wait_s=5, answer_s=5), event
     event.set()
     await asyncio.sleep(0.05)
 

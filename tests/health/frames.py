@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cameras.virtual import scene
-from cameras.virtual.clip import Clip, Frame, encode
+from cameras.virtual.clip import Frame, LoopClip, encode
 from nvr.archive.reader import Keyframe
 from nvr.media.parameter_sets import VideoFormat
 
@@ -14,7 +14,7 @@ cameras: [{id: cam, name: c, village: v, streams: {main: {url: "rtsp://127.0.0.1
 """
 
 
-def keyframes(clip: Clip, step_seconds: float = 2.0) -> list[Keyframe]:
+def keyframes(clip: LoopClip, step_seconds: float = 2.0) -> list[Keyframe]:
     """The clip's keyframes as the archive gives them."""
     configuration = VideoFormat.from_sets(clip.codec, clip.parameter_sets).configuration()
     frames = []

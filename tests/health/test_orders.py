@@ -16,7 +16,7 @@ from core.clock import ManualClock
 from core.database import Database
 from core.errors import ConflictError, NotFoundError, UsageError
 from health import orders
-from health.orders import STEPS, Wish, care, create, deadline, move
+from health.orders import STEPS, OrderRequest, care, create, deadline, move
 from health.tables import Fault, WorkOrder, WorkOrderNote
 
 SHANGHAI, BERLIN = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin")
@@ -106,7 +106,7 @@ async def test_what_shows_again_is_opened_again(session: AsyncSession, clock: Ma
 
 
 async def test_reminders_warn_twice_and_escalate_once(session: AsyncSession, clock: ManualClock) -> None:
-    (order,) = await create(session, [fault(session, clock.now())], clock.now(), "x", SHANGHAI, Wish("A"))
+    (order,) = await create(session, [fault(session, clock.now())], clock.now(), "x", SHANGHAI, OrderRequest("A"))
     for expected in (1, 2, 3, 3):
         clock.advance((order.mend_by - order.created_at).total_seconds() * (0.5 if expected == 1 else 0.3))
         await care(session, clock.now())
@@ -116,9 +116,9 @@ async def test_reminders_warn_twice_and_escalate_once(session: AsyncSession, clo
 
 async def test_steps_that_there_are_not(session: AsyncSession, clock: ManualClock) -> None:
     now = clock.now()
-    (order,) = await create(session, [fault(session, now)], now, "x", SHANGHAI, Wish("A"))
-    (other,) = await create(session, [fault(session, now, family="moved")], now, "x", SHANGHAI, Wish("A"))
-    (foreign,) = await create(session, [fault(session, now, family="blurred")], now, "x", SHANGHAI, Wish("B"))
+    (order,) = await create(session, [fault(session, now)], now, "x", SHANGHAI, OrderRequest("A"))
+    (other,) = await create(session, [fault(session, now, family="moved")], now, "x", SHANGHAI, OrderRequest("A"))
+    (foreign,) = await create(session, [fault(session, now, family="blurred")], now, "x", SHANGHAI, OrderRequest("B"))
     with pytest.raises(UsageError, match="another company"):
         await move(session, foreign.id, "merged", now, "x", into=order.id)
     foreign.village = "w"

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from nvr.media import fmp4, iovec
-from nvr.media.depacketizer import Counters, Depacketizer, FragmentSamples
-from nvr.media.nal_units import Role, is_key_type, nal_type, role_of
+from nvr.media.depacketizer import Depacketizer, FragmentSamples, StreamCounters
+from nvr.media.nal_units import NalRole, is_key_type, nal_type, role_of
 
 STEP = 3600  # 25 pictures a second at 90 kHz
 Unit = list[bytes]  # NAL units of a picture, parameter sets first
@@ -34,7 +34,7 @@ def encode(
     units: list[Unit] = []
     for piece in re.split(b"\0\0\0\1|\0\0\1", data)[1:]:
         nal = piece.rstrip(b"\0")
-        if role_of(nal, codec) is Role.DELIMITER:
+        if role_of(nal, codec) is NalRole.DELIMITER:
             units.append([])
         else:
             units[-1].append(nal)
@@ -44,16 +44,18 @@ def encode(
 
 def sample(unit: Unit, codec: str) -> bytes:
     """What a file holds of a picture: its NAL units without parameter sets, with lengths."""
-    kept = [n for n in unit if role_of(n, codec) not in (Role.PARAMETER_SET, Role.SKIP, Role.DELIMITER, Role.FILLER)]
+    kept = [
+        n for n in unit if role_of(n, codec) not in (NalRole.PARAMETER_SET, NalRole.SKIP, NalRole.DELIMITER, NalRole.FILLER)
+    ]
     return b"".join(len(n).to_bytes(4, "big") + n for n in kept)
 
 
 def sets_of(unit: Unit, codec: str) -> list[bytes]:
-    return [n for n in unit if role_of(n, codec) is Role.PARAMETER_SET]
+    return [n for n in unit if role_of(n, codec) is NalRole.PARAMETER_SET]
 
 
 def slices_of(unit: Unit, codec: str) -> list[bytes]:
-    return [n for n in unit if role_of(n, codec) is Role.SLICE]
+    return [n for n in unit if role_of(n, codec) is NalRole.SLICE]
 
 
 def slices_in(data: bytes, codec: str) -> bytes:
@@ -61,7 +63,7 @@ def slices_in(data: bytes, codec: str) -> bytes:
     found, at = [], 0
     while at < len(data):
         end = at + 4 + int.from_bytes(data[at : at + 4], "big")
-        found += [data[at:end]] * (role_of(data[at + 4 : end], codec) is Role.SLICE)
+        found += [data[at:end]] * (role_of(data[at + 4 : end], codec) is NalRole.SLICE)
         at = end
     return b"".join(found)
 
@@ -164,7 +166,7 @@ def _picture(unit: Unit, codec: str, style: Style, ts: int) -> Iterator[Packet]:
     nals += [sei(codec, style.sei)] * bool(style.sei)
     head, slices = nals, [n for n in unit if n not in nals]
     vendors = [vendor_unit(codec, kind) for kind in style.vendor]
-    body = [n for s in slices for n in ([*vendors, s] if role_of(s, codec) is Role.SLICE else [s])]
+    body = [n for s in slices for n in ([*vendors, s] if role_of(s, codec) is NalRole.SLICE else [s])]
     if style.join == "all" or (style.join == "sets" and len(head) > 0):
         head, body = [], [style.leading + b"\0\0\0\1".join([*head, *body])]
     early = ts - STEP if style.stamp == "sets_before" else ts
@@ -191,10 +193,10 @@ def _packets(nal: bytes, codec: str, style: Style, ts: int, marker: bool) -> lis
 
 def assemble(
     packets: list[Packet], codec: str, sets: list[bytes] | None = None, every: int = 7
-) -> tuple[list[FragmentSamples], Counters]:
+) -> tuple[list[FragmentSamples], StreamCounters]:
     """The packets through the packet-by-packet way, flushed now and then as ticks do."""
     runs: list[FragmentSamples] = []
-    counters = Counters()
+    counters = StreamCounters()
     assembler = Depacketizer(codec, sets or [], counters, runs.append)
     for i, p in enumerate(packets):
         view = memoryview(p.payload)

@@ -11,7 +11,7 @@ from core.clock import ManualClock
 from core.errors import MinwangError
 from nvr.media.arena import Arena, ArenaPool
 from nvr.recorder.poll_loop import POLL_INTERVAL_S, NativeSession, PollLoop
-from nvr.rtsp.camera_socket import Reading
+from nvr.rtsp.camera_socket import ReadSchedule
 from nvr.rtsp.client import Authenticator, RtspSession
 from nvr.rtsp.sdp import AudioTrack, VideoTrack
 from tests.nvr.camera_clock import ORIGIN_US
@@ -82,7 +82,7 @@ class FedSession:
             self.session = loop.run_until_complete(self._make(rtsp, stall, more))
         finally:
             loop.close()
-        self.session.socket.reading = Reading.EVERY_POLL
+        self.session.socket.reading = ReadSchedule.EVERY_POLL
         if self.ticker is not None:
             self.ticker.add(self.session)
 

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Sequence
 from pathlib import Path
 
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from nvr.archive import segment_index
 from nvr.archive.reader import LocatedGop
 from nvr.media import audio, fmp4, gop_index
@@ -21,17 +21,17 @@ PCMA = AudioTrack("pcma", 8, "", 8000, 1)
 
 
 @functools.lru_cache
-def pictures(codec: str = "h264", size: tuple[int, int] = (64, 48)) -> Clip:
+def pictures(codec: str = "h264", size: tuple[int, int] = (64, 48)) -> LoopClip:
     """Twenty pictures at ten a second, two GOPs."""
     return street_clip(codec=codec, seconds=2.0, fps=10.0, size=size)
 
 
-def video_format(clip: Clip) -> VideoFormat:
+def video_format(clip: LoopClip) -> VideoFormat:
     return VideoFormat.from_sets(clip.codec, list(clip.parameter_sets))
 
 
 def film(
-    folder: Path, start_us: int, clip: Clip, *, sound: AudioTrack | None = None, sound_bytes: int = 8000, count: int = 20
+    folder: Path, start_us: int, clip: LoopClip, *, sound: AudioTrack | None = None, sound_bytes: int = 8000, count: int = 20
 ) -> list[LocatedGop]:
     """A segment file of `count` pictures of a clip that starts at `start_us`; returns its GOPs."""
     path = folder / segment_index.name_of(start_us)

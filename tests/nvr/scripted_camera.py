@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from cameras.virtual.rtsp_server import Mount, Player, RtspServer, describe
 
 
@@ -52,7 +52,7 @@ class ScriptedCamera:
 
 @asynccontextmanager
 async def scripted(
-    clip: Clip, script: Script, *, path: str = "/cam", sdp: Callable[[str], str] = lambda text: text, channel: int = 0,
+    clip: LoopClip, script: Script, *, path: str = "/cam", sdp: Callable[[str], str] = lambda text: text, channel: int = 0,
     sends: bool = True, skip: int = 0,
 ) -> AsyncIterator[ScriptedCamera]:  # fmt: skip
     """Serve the clip. `sdp` rewrites its description, media goes over the `channel` (`sends`: at all) and begins `skip`

@@ -10,7 +10,7 @@ from typing import Any, cast
 from nvr.archive.segment_index import Segment
 from nvr.archive.segment_writer import SegmentSink
 from nvr.media import iovec
-from nvr.media.depacketizer import Counters, FragmentSamples
+from nvr.media.depacketizer import FragmentSamples, StreamCounters
 from nvr.media.iovec import Part
 from nvr.media.parameter_sets import VideoFormat
 from nvr.media.picture_times import PictureTimes
@@ -107,7 +107,7 @@ class Recording:
     def __init__(self, segment_seconds: float = 10.0) -> None:
         self.archive = MemoryArchive()
         self.volumes = MemoryVolumes()
-        self.counters = Counters()
+        self.counters = StreamCounters()
         self.sink = SegmentSink(
             "cam/main", cast(VolumeSet, self.volumes), self.archive, self.counters, segment_seconds, lambda call: call()
         )

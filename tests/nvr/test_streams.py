@@ -15,8 +15,8 @@ from core.clock import SystemClock
 from core.database import Database
 from core.errors import CameraError, CameraRefused, ConnectionLost, InventoryError, ProtocolError, StationFault
 from core.tasks import end
-from nvr.archive.timeline import Covered
-from nvr.media.depacketizer import Counters
+from nvr.archive.timeline import CoveredUntil
+from nvr.media.depacketizer import StreamCounters
 from nvr.recorder.recorder import Recorder
 from nvr.streams import StreamFacts, StreamSpec, StreamState
 from nvr.tables import Gap
@@ -51,7 +51,7 @@ async def test_a_barred_stream_waits_until_it_is_barred_no_more(
 ) -> None:
     spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
     async with recording() as machine:
-        await machine.want([spec], {spec.id: Covered(1, False)}, {spec.id: facts})
+        await machine.want([spec], {spec.id: CoveredUntil(1, False)}, {spec.id: facts})
         state = machine.streams["cam/main"]
         await eventually(lambda: state.state == named)
         await machine.want([spec], facts={spec.id: facts})
@@ -183,7 +183,9 @@ async def test_what_keeps_a_silent_camera_from_recording_is_told_by_who_knows(re
     async with recording() as machine:
         closed, invalid = ConnectionLost("the camera closed the connection"), ProtocolError("Invalid data found")
         machine.engines.native, machine.engines.ffmpeg = Failing("native", closed), Failing("ffmpeg", invalid)  # type: ignore[assignment]
-        state = StreamState(StreamSpec("c/main", NOWHERE), machine._sink(StreamSpec("c/main", NOWHERE), Counters()), Counters())
+        state = StreamState(
+            StreamSpec("c/main", NOWHERE), machine._sink(StreamSpec("c/main", NOWHERE), StreamCounters()), StreamCounters()
+        )
         assert await machine._record_once(state) is closed
         assert state.choice is not None
         state.choice.engine = "ffmpeg"

@@ -15,7 +15,7 @@ import pytest
 
 import core
 from core.clock import SystemClock
-from station.supervision.supervisor import Role, Supervisor
+from station.supervision.supervisor import Supervisor, WorkerRole
 from tests.commands import minwang, started
 from tests.conftest import ROOT
 from tests.demo import RUN, descendants, kept_its_promises
@@ -154,7 +154,7 @@ async def test_one_worker_s_crash_hurts_no_other_and_stop_ends_all(tmp_path: Pat
         port = s.getsockname()[1]
     text = f'inventory = "none.yaml"\n[data]\ndir = "{tmp_path / "d"}"\n[web]\nport = {port}\n'
     await asyncio.to_thread(config.write_text, text)
-    recorder, analyst = Role("recorder"), Role("analyst")
+    recorder, analyst = WorkerRole("recorder"), WorkerRole("analyst")
     supervisor = Supervisor([recorder, analyst], config, SystemClock(), tmp_path / "log")
     await supervisor.start()
     await until(lambda: len(supervisor.children) == 2)

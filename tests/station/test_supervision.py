@@ -19,7 +19,7 @@ from core.clock import SystemClock
 from core.host import station_lock
 from core.host.service_manager import Notifier
 from station.supervision.overseer import Overseer
-from station.supervision.supervisor import Role, Supervisor
+from station.supervision.supervisor import Supervisor, WorkerRole
 from station.supervision.worker_report import EX_CONFIG
 from tests.commands import minwang
 from tests.station.test_one_station import serving, workers_of
@@ -33,11 +33,11 @@ CANNOT = SAYS + f'say(\'{{"failed": "the key is lost; restore it"}}\'); sys.exit
 class Workers(Supervisor):
     """Its workers are small programs that speak as real ones do."""
 
-    def __init__(self, programs: dict[Role, str], clock: SystemClock):
+    def __init__(self, programs: dict[WorkerRole, str], clock: SystemClock):
         super().__init__(list(programs), None, clock)
         self.programs = programs
 
-    def _arguments(self, role: Role) -> list[str]:
+    def _arguments(self, role: WorkerRole) -> list[str]:
         return [sys.executable, "-c", self.programs[role]]
 
 
@@ -69,7 +69,7 @@ async def eventually(true: Callable[[], bool], seconds: float = 20.0) -> None:
 async def test_ready_when_the_console_answers_and_all_record(
     manager: tuple[socket.socket, dict[str, str]], tmp_path: Path
 ) -> None:
-    controller, recorder, analyst = Role("controller"), Role("recorder"), Role("analyst")
+    controller, recorder, analyst = WorkerRole("controller"), WorkerRole("recorder"), WorkerRole("analyst")
     late = SAYS + "time.sleep(2)\n" + READY.removeprefix(SAYS)
     supervisor = Workers({controller: READY, recorder: late, analyst: SAYS + "time.sleep(60)"}, SystemClock())
     overseer = Overseer(supervisor, Notifier(manager[1]), tmp_path, SystemClock(), lambda: None)
@@ -101,7 +101,7 @@ async def test_no_sign_of_life_for_a_station_whose_worker_hangs(
     """It is ended first; only one that cannot be ended keeps the watchdog waiting."""
     monkeypatch.setattr("station.supervision.supervisor.HANG_SECONDS", 1.0)
     monkeypatch.setattr("station.supervision.supervisor.LOOK_SECONDS", 0.1)
-    role = Role("controller")
+    role = WorkerRole("controller")
     supervisor = Workers({role: HANGS}, SystemClock())
     overseer = Overseer(supervisor, Notifier(manager[1]), tmp_path, SystemClock(), lambda: None)
     await supervisor.start()
@@ -123,7 +123,7 @@ async def test_no_sign_of_life_for_a_station_whose_worker_hangs(
 
 
 async def test_a_worker_that_cannot_start_ends_the_station_with_its_sentence() -> None:
-    recorder, controller = Role("recorder"), Role("controller")
+    recorder, controller = WorkerRole("recorder"), WorkerRole("controller")
     supervisor = Workers({recorder: CANNOT, controller: READY}, SystemClock())
     await supervisor.start()
     async with asyncio.timeout(20):
@@ -133,7 +133,7 @@ async def test_a_worker_that_cannot_start_ends_the_station_with_its_sentence() -
 
 
 async def test_a_worker_that_had_worked_is_started_again_whatever_it_says() -> None:
-    role = Role("recorder")
+    role = WorkerRole("recorder")
     later = SAYS + "say('{\"ready\": true}'); time.sleep(0.5)\n" + CANNOT.removeprefix(SAYS)
     supervisor = Workers({role: later}, SystemClock())
     await supervisor.start()

@@ -22,22 +22,22 @@ import pytest
 from core.errors import MinwangError, StorageError
 from station.install import archive, cli, manifest, release, steps
 from station.install.layout import Layout
-from station.install.manifest import CHECKSUMS, FILE, Manifest
+from station.install.manifest import CHECKSUMS, FILE, ReleaseManifest
 from station.install.upgrade import command, managers
 from station.install.upgrade import state as states
 from station.install.upgrade.managers import ProcessManager
 from station.install.upgrade.program import Program
 from station.install.upgrade.sequence import Upgrader
-from station.install.upgrade.state import Previous, Stage, State
+from station.install.upgrade.state import PreviousRelease, UpgradeStage, UpgradeState
 from tests.conftest import ROOT
 from tests.fresh.next_release import MIGRATION, NEWEST
 
 NAMES = {"a": "2026-01-01", "b": "2026-02-01", "c": "2026-03-01"}
 
 
-def make_release(layout: Layout, letter: str, *, migration: bool = False, broken: str = "") -> Manifest:
+def make_release(layout: Layout, letter: str, *, migration: bool = False, broken: str = "") -> ReleaseManifest:
     """A complete release of this checkout; its environment is the one that runs the tests."""
-    made = Manifest("0.1.0", letter * 40, f"{NAMES[letter]}T00:00:00+00:00", letter * 64, debian={"required": []})
+    made = ReleaseManifest("0.1.0", letter * 40, f"{NAMES[letter]}T00:00:00+00:00", letter * 64, debian={"required": []})
     folder = layout.releases / made.name
     folder.mkdir()
     for top in release.PROGRAM:
@@ -77,7 +77,7 @@ def layout(tmp_path: Path) -> Layout:
     return made
 
 
-def install(layout: Layout, made: Manifest) -> Program:
+def install(layout: Layout, made: ReleaseManifest) -> Program:
     steps.symlink(layout.current, layout.releases / made.name)
     program = Program(layout, layout.releases / made.name)
     program.inside("migrate")
@@ -109,8 +109,8 @@ def current(layout: Layout) -> str:
     return folder.name
 
 
-def prepared(a: Manifest, b: Manifest, target_revision: str = "9000", **changes: object) -> State:
-    made = State(a.name, b.name, Stage.PREPARED, True, 0, NEWEST, target_revision)
+def prepared(a: ReleaseManifest, b: ReleaseManifest, target_revision: str = "9000", **changes: object) -> UpgradeState:
+    made = UpgradeState(a.name, b.name, UpgradeStage.PREPARED, True, 0, NEWEST, target_revision)
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
@@ -168,10 +168,10 @@ class PowerCut(BaseException):
 class Cut(Upgrader):
     """The power fails at a stage: `before` it is written down, or right after."""
 
-    stage = Stage.PREPARED
+    stage = UpgradeStage.PREPARED
     before = False
 
-    def _save(self, state: State) -> State:
+    def _save(self, state: UpgradeState) -> UpgradeState:
         if state.stage is self.stage and self.before:
             raise PowerCut
         super()._save(state)
@@ -181,19 +181,20 @@ class Cut(Upgrader):
 
 
 # Before a stage is written down its work is done: every step is cut off once after its work, and once around the switch.
-FORWARD = [(s, True) for s in (Stage.STOPPED, Stage.COPIED, Stage.SWITCHED, Stage.MIGRATED, Stage.STARTED)] + [
-    (Stage.SWITCHED, False)
-]
-BACKWARD = [(Stage.LOWERING, False), (Stage.SWITCHED, True), (Stage.SWITCHED, False)]
-EVERY_RUN = (Stage.SWITCHED, True)
+FORWARD = [
+    (s, True)
+    for s in (UpgradeStage.STOPPED, UpgradeStage.COPIED, UpgradeStage.SWITCHED, UpgradeStage.MIGRATED, UpgradeStage.STARTED)
+] + [(UpgradeStage.SWITCHED, False)]
+BACKWARD = [(UpgradeStage.LOWERING, False), (UpgradeStage.SWITCHED, True), (UpgradeStage.SWITCHED, False)]
+EVERY_RUN = (UpgradeStage.SWITCHED, True)
 
 
-def cuts(of: list[tuple[Stage, bool]]) -> list[Any]:
+def cuts(of: list[tuple[UpgradeStage, bool]]) -> list[Any]:
     """A step takes half a minute: the ordinary suite cuts at the switch, `./minwang test -m soak` at every one."""
     return [pytest.param(*s, marks=[] if s == EVERY_RUN and of is FORWARD else pytest.mark.soak) for s in of]
 
 
-def cut_at(stage: Stage, before: bool, layout: Layout, station: Station, state: State) -> None:
+def cut_at(stage: UpgradeStage, before: bool, layout: Layout, station: Station, state: UpgradeState) -> None:
     cut = type("CutHere", (Cut,), {"stage": stage, "before": before})(layout, station, lambda _: None, 20.0)
     with pytest.raises(PowerCut):
         cut.begin(state)
@@ -211,7 +212,7 @@ def check_whole(layout: Layout, station: Station) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize(("stage", "before"), cuts(FORWARD))
-def test_a_power_cut_at_any_step_ends_well(layout: Layout, console: None, stage: Stage, before: bool) -> None:
+def test_a_power_cut_at_any_step_ends_well(layout: Layout, console: None, stage: UpgradeStage, before: bool) -> None:
     a, b = make_release(layout, "a"), make_release(layout, "b", migration=True)
     install(layout, a)
     station = Station(layout)
@@ -231,7 +232,7 @@ def test_a_power_cut_at_any_step_ends_well(layout: Layout, console: None, stage:
 
 
 @pytest.mark.parametrize(("stage", "before"), cuts(BACKWARD))
-def test_a_power_cut_on_the_way_back_ends_well(layout: Layout, console: None, stage: Stage, before: bool) -> None:
+def test_a_power_cut_on_the_way_back_ends_well(layout: Layout, console: None, stage: UpgradeStage, before: bool) -> None:
     a, b = make_release(layout, "a"), make_release(layout, "b", migration=True)
     install(layout, b)
     station = Station(layout)
@@ -261,7 +262,7 @@ def test_a_failure_brings_back_release_and_database_and_a_cut_meanwhile_does_not
 
     station = NeverRecords(layout)
     station.start()
-    cut_at(Stage.RETURNING, False, layout, station, prepared(a, b))
+    cut_at(UpgradeStage.RETURNING, False, layout, station, prepared(a, b))
     state = states.load(layout.state)
     assert state is not None and state.reason
     with pytest.raises(StorageError, match="is in use again, with the database from before"):
@@ -283,7 +284,7 @@ def cameras() -> Iterator[int]:
     process.stdout.close()
 
 
-def running_station(layout: Layout, made: Manifest, cameras: int, tmp_path: Path) -> ProcessManager:
+def running_station(layout: Layout, made: ReleaseManifest, cameras: int, tmp_path: Path) -> ProcessManager:
     """A station of two cameras that records them."""
     streams = "".join(
         f'- {{id: k{i}, name: k{i}, village: v, streams: {{main: {{url: "rtsp://127.0.0.1:{cameras}/cam{i}"}}}}}}\n'
@@ -313,7 +314,7 @@ def test_a_recording_station_is_upgraded_and_goes_back(
         told = capsys.readouterr().err
         assert "2 streams are recorded; recording was interrupted for" in told, told
         assert (current(layout), revision(layout)) == (b.name, "9000") and manager.is_running()
-        assert states.load_previous(layout.kept / "previous.json") == Previous(
+        assert states.load_previous(layout.kept / "previous.json") == PreviousRelease(
             a.name, f"{a.name}.database", pytest.approx(time.time(), abs=120)
         )
         assert (layout.kept / f"{a.name}.database").stat().st_mode & 0o777 == 0o600

@@ -39,8 +39,8 @@ async def officers(sign_in: SignIn, database: Database, monkeypatch: pytest.Monk
     """Two who may accept; wj-01 works and everything was checked."""
     clients = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.APPROVER)
 
-    async def works(_session: Any, cameras: list[Camera], _now: Any) -> dict[str, list[checklist.Item]]:
-        return {c.id: [checklist.Item(name, checklist.OK) for name in checklist.ITEMS] for c in cameras}
+    async def works(_session: Any, cameras: list[Camera], _now: Any) -> dict[str, list[checklist.ChecklistItem]]:
+        return {c.id: [checklist.ChecklistItem(name, checklist.OK) for name in checklist.ITEMS] for c in cameras}
 
     monkeypatch.setattr(checklist, "of", works)
     async with database.session() as session:

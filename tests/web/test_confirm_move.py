@@ -36,7 +36,7 @@ async def moved(database: Database, camera: str, address: str, *, followed: bool
                 village=row.village, verdict="moved", camera=camera, first_seen=now - timedelta(hours=1), last_seen=now,
             )
         )  # fmt: skip
-        await findings.tell(session, now, "moved", findings.Subject.of(row), **told)
+        await findings.tell(session, now, "moved", findings.FindingSubject.of(row), **told)
 
 
 async def state(database: Database, camera: str) -> tuple[str | None, list[str], list[str]]:

@@ -35,18 +35,18 @@ from tests.web.conftest import SignIn
 from web.api.metrics import collect
 from web.doctor import archive, clock, data, disks, machine, network
 from web.doctor.checks import CHECKS
-from web.doctor.facts import Check, Fact, Finding, Site, State, ok, warning
+from web.doctor.facts import Check, CheckResult, CheckState, Fact, StationFacts, ok, warning
 from web.doctor.runner import Doctor, worst
 from web.http import anonymous_limit
 from web.tls.authority import Authority
 
 
-def site(folder: Path, database: Database | None = None, **settings: object) -> Site:
+def site(folder: Path, database: Database | None = None, **settings: object) -> StationFacts:
     made_of = Settings(data=DataSettings(dir=folder), **settings)  # type: ignore[arg-type]
-    return Site(made_of, SystemClock(), database)
+    return StationFacts(made_of, SystemClock(), database)
 
 
-def states(findings: Sequence[Finding]) -> list[str]:
+def states(findings: Sequence[CheckResult]) -> list[str]:
     return [f.state.value for f in findings]
 
 
@@ -56,23 +56,23 @@ def states(findings: Sequence[Finding]) -> list[str]:
 async def test_a_check_that_hangs_or_dies_stops_no_other() -> None:
     release, looks = threading.Event(), []
 
-    def hangs(_: Site) -> Sequence[Finding]:
+    def hangs(_: StationFacts) -> Sequence[CheckResult]:
         looks.append(1)
         release.wait(20)
         return [ok("at last")]
 
-    def dies(_: Site) -> Sequence[Finding]:
+    def dies(_: StationFacts) -> Sequence[CheckResult]:
         raise RuntimeError("rtsp://user:geheim@10.1.1.1/ is no disk")
 
-    async def waits(_: Site) -> Sequence[Finding]:
+    async def waits(_: StationFacts) -> Sequence[CheckResult]:
         await asyncio.sleep(20)
         return []
 
     checks = (
-        Check("hangs", hangs, keep_s=0, limit_s=0.3, hung=State.FAILED), Check("dies", dies), Check("waits", waits, limit_s=0.3),
+        Check("hangs", hangs, keep_s=0, limit_s=0.3, hung=CheckState.FAILED), Check("dies", dies), Check("waits", waits, limit_s=0.3),
         Check("good", lambda _: [ok("fine", "a"), warning("less", "do it", "b")]),
     )  # fmt: skip
-    doctor = Doctor(checks, Site(Settings(), SystemClock()))
+    doctor = Doctor(checks, StationFacts(Settings(), SystemClock()))
     started = time.monotonic()
     facts = await doctor.facts()
     assert time.monotonic() - started < 3
@@ -80,12 +80,12 @@ async def test_a_check_that_hangs_or_dies_stops_no_other() -> None:
         ("hangs", "", "failed"), ("dies", "", "unknown"), ("waits", "", "unknown"), ("good", "a", "ok"), ("good", "b", "warning")
     ]  # fmt: skip
     assert "geheim" not in facts[1].value and "is no disk" in facts[1].value and "Error" not in facts[1].value
-    assert all(f.remedy for f in facts if f.state is not State.OK) and facts[0].seconds >= 0.3
+    assert all(f.remedy for f in facts if f.state is not CheckState.OK) and facts[0].seconds >= 0.3
     again = await doctor.facts()
     assert again[0].value == "still does not answer" and len(looks) == 1  # no thread is added to one that hangs
     release.set()
     async with asyncio.timeout(5):
-        while (last := (await doctor.facts())[0]).state is not State.OK:
+        while (last := (await doctor.facts())[0]).state is not CheckState.OK:
             await asyncio.sleep(0.05)
     assert last.value == "at last"
 
@@ -94,7 +94,7 @@ async def test_results_are_kept_and_many_askers_are_one_look() -> None:
     looks: list[str] = []
 
     def look(name: str) -> object:
-        def of(_: Site) -> Sequence[Finding]:
+        def of(_: StationFacts) -> Sequence[CheckResult]:
             looks.append(name)
             time.sleep(0.05)
             return [ok(name)]
@@ -103,7 +103,7 @@ async def test_results_are_kept_and_many_askers_are_one_look() -> None:
 
     manual = ManualClock()
     checks = (Check("quick", look("quick"), keep_s=10), Check("slow", look("slow"), keep_s=3600, heavy=True))  # type: ignore[arg-type]
-    doctor = Doctor(checks, Site(Settings(), manual))
+    doctor = Doctor(checks, StationFacts(Settings(), manual))
     await asyncio.gather(*(doctor.facts() for _ in range(20)))
     assert sorted(looks) == ["quick", "slow"]
     manual.advance(11)
@@ -118,12 +118,12 @@ async def test_heavy_checks_run_one_after_the_other_and_disturb_no_other() -> No
     at_once = most = 0
     order: list[str] = []
 
-    async def light(_: Site) -> Sequence[Finding]:
+    async def light(_: StationFacts) -> Sequence[CheckResult]:
         await asyncio.sleep(0.05)
         order.append("light")
         return [ok("")]
 
-    def look(_: Site) -> Sequence[Finding]:
+    def look(_: StationFacts) -> Sequence[CheckResult]:
         nonlocal at_once, most
         at_once += 1
         most = max(most, at_once)
@@ -133,23 +133,26 @@ async def test_heavy_checks_run_one_after_the_other_and_disturb_no_other() -> No
         return [ok("")]
 
     heavy = [Check(str(i), look, heavy=True) for i in range(4)]
-    facts = await Doctor([*heavy, Check("light", light)], Site(Settings(), SystemClock())).facts()
+    facts = await Doctor([*heavy, Check("light", light)], StationFacts(Settings(), SystemClock())).facts()
     assert most == 1 and order == ["light", *4 * ["heavy"]]
     assert [f.check for f in facts] == ["0", "1", "2", "3", "light"]
 
 
 def test_what_is_wrong_has_a_remedy_and_what_is_well_has_none() -> None:
-    for state, remedy in ((State.OK, "do"), (State.FAILED, ""), (State.UNKNOWN, "")):
+    for state, remedy in ((CheckState.OK, "do"), (CheckState.FAILED, ""), (CheckState.UNKNOWN, "")):
         with pytest.raises(ValueError, match="remedy"):
-            Finding(state, "x", remedy)
+            CheckResult(state, "x", remedy)
     moment = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
-    def fact(state: State) -> Fact:
+    def fact(state: CheckState) -> Fact:
         return Fact(check="", subject="", state=state, value="", remedy="", at=moment, seconds=0)
 
-    assert worst([fact(State.OK), fact(State.UNKNOWN)]) is State.UNKNOWN
-    assert worst([fact(State.WARNING), fact(State.UNKNOWN)]) is State.WARNING
-    assert worst([fact(State.FAILED), fact(State.WARNING)]) is State.FAILED and worst([fact(State.OK)]) is State.OK
+    assert worst([fact(CheckState.OK), fact(CheckState.UNKNOWN)]) is CheckState.UNKNOWN
+    assert worst([fact(CheckState.WARNING), fact(CheckState.UNKNOWN)]) is CheckState.WARNING
+    assert (
+        worst([fact(CheckState.FAILED), fact(CheckState.WARNING)]) is CheckState.FAILED
+        and worst([fact(CheckState.OK)]) is CheckState.OK
+    )
 
 
 # Disks
@@ -169,7 +172,7 @@ def test_disk_space_of_every_folder(tmp_path: Path) -> None:
 def test_disk_speed_is_measured_once_a_file_system_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "video").mkdir()
     (found,) = disks.speed(site(tmp_path))
-    assert found.state in (State.OK, State.WARNING) and "MB/s written, flush" in found.value
+    assert found.state in (CheckState.OK, CheckState.WARNING) and "MB/s written, flush" in found.value
     assert [p.name for p in tmp_path.rglob("*")] == ["video"]
     (full,) = disks.speed(site(tmp_path, retention=RetentionSettings(min_free_bytes=0)))
     assert "MB/s" in full.value
@@ -220,10 +223,10 @@ def test_what_disks_say_of_themselves(said: dict[str, object], state: str, value
 
 
 def test_the_kernel_is_asked_for_its_clock() -> None:
-    (found,) = clock.synchronised(Site(Settings(), SystemClock()))
+    (found,) = clock.synchronised(StationFacts(Settings(), SystemClock()))
     assert found.value.startswith(("synchronised", "not synchronised"))
-    (early,) = clock.synchronised(Site(Settings(), ManualClock(datetime(1970, 1, 1, tzinfo=timezone.utc))))
-    assert early.state is State.FAILED and "1970-01-01" in early.value
+    (early,) = clock.synchronised(StationFacts(Settings(), ManualClock(datetime(1970, 1, 1, tzinfo=timezone.utc))))
+    assert early.state is CheckState.FAILED and "1970-01-01" in early.value
     cases = (
         (0, 0, 0.001, 0.02, "chronyd", "ok"), (5, 0x40, 0.0, 16.0, "", "warning"), (0, 0x40, 0.0, 16.0, "chronyd", "warning"),
         (0, 0, 2.0, 0.1, "ntpd", "warning"), (0, 0, 0.0, 20.0, "ntpd", "warning"),
@@ -232,7 +235,7 @@ def test_the_kernel_is_asked_for_its_clock() -> None:
         assert clock.judge(state, status, offset, error, daemon).state == expected
     assert "apt-get install chrony" in clock.judge(5, 0x40, 0, 0, "").remedy
     assert "no time service" in clock.judge(5, 0x40, 0, 0, "").value and "service" not in clock.judge(5, 0x40, 0, 0, None).value
-    assert "Asia/Shanghai" in clock.zone(Site(Settings(), SystemClock()))[0].value
+    assert "Asia/Shanghai" in clock.zone(StationFacts(Settings(), SystemClock()))[0].value
 
 
 @pytest.mark.parametrize(("said", "state"), [("yes", "ok"), ("no", "warning"), ("", "unknown"), (None, "unknown")])
@@ -245,7 +248,7 @@ def test_a_sandbox_that_may_not_ask_the_kernel(
         (tmp_path / "timedatectl").write_text(f'#!/bin/sh\n[ "$*" = "show -p NTPSynchronized --value" ] && echo {said}\n')
         (tmp_path / "timedatectl").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert states(clock.synchronised(Site(Settings(), SystemClock()))) == [state]
+    assert states(clock.synchronised(StationFacts(Settings(), SystemClock()))) == [state]
 
 
 async def test_the_console_s_port(sign_in: SignIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,13 +256,13 @@ async def test_the_console_s_port(sign_in: SignIn, tmp_path: Path, monkeypatch: 
     port = client.server.port
     assert port is not None
 
-    async def look(number: int, **web: object) -> Finding:
+    async def look(number: int, **web: object) -> CheckResult:
         settings = WebSettings(port=number, **web)  # type: ignore[arg-type]
         return (await asyncio.to_thread(network.console, site(tmp_path, web=settings)))[0]
 
-    assert (found := await look(port)).state is State.OK and found.value == "the console answers"
+    assert (found := await look(port)).state is CheckState.OK and found.value == "the console answers"
     monkeypatch.setattr(anonymous_limit, "BURST", 0.0)  # somebody at this address asks too much
-    assert (found := await look(port)).state is State.OK and found.value == "the console answers"
+    assert (found := await look(port)).state is CheckState.OK and found.value == "the console answers"
 
     async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -269,12 +272,12 @@ async def test_the_console_s_port(sign_in: SignIn, tmp_path: Path, monkeypatch: 
 
     stranger = await asyncio.start_server(other, "127.0.0.1", 0)
     taken = stranger.sockets[0].getsockname()[1]
-    assert (found := await look(taken)).state is State.FAILED and found.value == "another program answers"
+    assert (found := await look(taken)).state is CheckState.FAILED and found.value == "another program answers"
     stranger.close()
     await stranger.wait_closed()
-    assert (found := await look(taken)).state is State.WARNING and "free" in found.value
-    assert (found := await look(8080, host="203.0.113.77")).state is State.FAILED or "cannot" in found.value
-    assert (await look(0)).state is State.UNKNOWN
+    assert (found := await look(taken)).state is CheckState.WARNING and "free" in found.value
+    assert (found := await look(8080, host="203.0.113.77")).state is CheckState.FAILED or "cannot" in found.value
+    assert (await look(0)).state is CheckState.UNKNOWN
 
 
 def test_discovery_and_multicast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,11 +286,11 @@ def test_discovery_and_multicast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(network.ws_discovery, "PORT", holder.getsockname()[1])
         (taken,) = network.discovery_port(site(tmp_path))
     assert states(network.discovery_port(site(tmp_path))) == ["ok"]
-    assert taken.state is State.WARNING and "Address already in use" in taken.value
+    assert taken.state is CheckState.WARNING and "Address already in use" in taken.value
     heard = network._loop("127.0.0.1", "lo")
     assert heard.value == "group joined, datagram came back", heard
     away = network._loop("203.0.113.77", "x")
-    assert away.state is State.WARNING and "multicast does not work" in away.value
+    assert away.state is CheckState.WARNING and "multicast does not work" in away.value
 
 
 # Machine
@@ -296,10 +299,10 @@ def test_discovery_and_multicast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 async def test_open_files_against_the_cameras(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await _town(database)
     (found,) = await machine.files(site(tmp_path, database))
-    assert found.state is State.OK and "for 16 streams" in found.value
+    assert found.state is CheckState.OK and "for 16 streams" in found.value
     monkeypatch.setattr("resource.getrlimit", lambda _: (256, 256))
     (few,) = await machine.files(site(tmp_path, database))
-    assert few.state is State.FAILED and "LimitNOFILE=65536" in few.remedy
+    assert few.state is CheckState.FAILED and "LimitNOFILE=65536" in few.remedy
     assert states(await machine.files(site(tmp_path))) == ["unknown"]
 
 
@@ -307,13 +310,13 @@ def test_memory_ffmpeg_and_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert machine.memory(site(tmp_path))[0].value.endswith("swapped out")
     assert "minwang 0" in machine.versions(site(tmp_path))[0].value
     (found,) = machine.ffmpeg(site(tmp_path))
-    assert found.state is State.OK and "decodes h264 and hevc" in found.value
+    assert found.state is CheckState.OK and "decodes h264 and hevc" in found.value
     poor = tmp_path / "ffmpeg"
     poor.write_text("#!/bin/sh\necho ' V....D h264'\n")
     poor.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
     (without,) = machine.ffmpeg(site(tmp_path))
-    assert without.state is State.FAILED and "without hevc" in without.value
+    assert without.state is CheckState.FAILED and "without hevc" in without.value
     poor.unlink()
     monkeypatch.setenv("PATH", str(tmp_path))
     assert machine.ffmpeg(site(tmp_path))[0].value == "not installed"
@@ -333,12 +336,12 @@ def _fonts(folder: Path, monkeypatch: pytest.MonkeyPatch, *dirs: Path) -> None:
 
 def test_chinese_is_printed_as_characters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (good,) = machine.printing(site(tmp_path))
-    assert good.state is State.OK and "CJK" in good.value, good
+    assert good.state is CheckState.OK and "CJK" in good.value, good
     if not LATIN.is_dir():
         pytest.skip("DejaVu's fonts are not installed; run: apt-get install fonts-dejavu-core")
     _fonts(tmp_path, monkeypatch, LATIN)
     (boxes,) = machine.printing(site(tmp_path))
-    assert boxes.state is State.FAILED and boxes.value.startswith("empty boxes instead of 民网巡检"), boxes
+    assert boxes.state is CheckState.FAILED and boxes.value.startswith("empty boxes instead of 民网巡检"), boxes
     assert "fonts-noto-cjk" in boxes.remedy
 
 
@@ -346,7 +349,7 @@ def test_no_font_at_all_is_a_sentence_and_ends_no_process(tmp_path: Path, monkey
     """Pango ends its process then: in the controller it would have been the console."""
     _fonts(tmp_path, monkeypatch)
     (none,) = machine.printing(site(tmp_path))
-    assert none.state is State.FAILED and "PDF needs fonts and none is installed" in none.remedy, none
+    assert none.state is CheckState.FAILED and "PDF needs fonts and none is installed" in none.remedy, none
     body = "from core.errors import StorageError\nfrom reports import pdf\ntry:\n pdf.made('<p>a</p>')\nexcept StorageError as e:\n print(e)"
     done = subprocess.run([sys.executable, "-c", body], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "install them (apt-get install fonts-noto-cjk)" in done.stdout, done.stderr
@@ -363,7 +366,7 @@ def test_rights_of_the_files_that_matter(tmp_path: Path) -> None:
 
     def look(database: str = "") -> dict[str, str]:
         config.write_text(f'[data]\ndir = "{folder}"\ndatabase = "{database}"\n')
-        return {Path(f.subject).name: f.state for f in machine.rights(Site(load(config), SystemClock()))}
+        return {Path(f.subject).name: f.state for f in machine.rights(StationFacts(load(config), SystemClock()))}
 
     found = look()
     assert (found["data"], found["secret.key"], found["minwang.toml"]) == ("ok", "ok", "ok")
@@ -391,12 +394,12 @@ async def test_the_database_on_either_kind(either_database: Database, server_add
     if server_address:
         here.settings.data.database = str(either_database.url)
     (found,) = await data.database(here)
-    assert found.state is State.OK and found.value.startswith("1" if server_address else "schema"), found
+    assert found.state is CheckState.OK and found.value.startswith("1" if server_address else "schema"), found
     assert "geheim" not in found.value
     async with either_database.session() as session:
         await session.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     (old,) = await data.database(here)
-    assert old.state is State.FAILED and "start the station" in old.remedy
+    assert old.state is CheckState.FAILED and "start the station" in old.remedy
     async with either_database.session() as session:
         await session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     assert "install the newer one" in (await data.database(here))[0].remedy
@@ -407,12 +410,14 @@ async def test_a_database_that_cannot_be_read(tmp_path: Path) -> None:
     broken = Database(f"sqlite+aiosqlite:///{tmp_path / 'minwang.db'}")
     (found,) = await data.database(site(tmp_path, broken))
     await broken.close()
-    assert found.state is State.FAILED and "file is not a database" in found.value, found
+    assert found.state is CheckState.FAILED and "file is not a database" in found.value, found
     gone = Settings(data=DataSettings(dir=tmp_path, database="postgresql+psycopg://pol:geheim@127.0.0.1:1/minwang"))
     server = Database(gone.database_url)
-    (found,) = await data.database(Site(gone, SystemClock(), server))
+    (found,) = await data.database(StationFacts(gone, SystemClock(), server))
     await server.close()
-    assert found.state is State.FAILED and "geheim" not in found.value + found.remedy and "start the server" in found.remedy
+    assert (
+        found.state is CheckState.FAILED and "geheim" not in found.value + found.remedy and "start the server" in found.remedy
+    )
 
 
 async def test_whether_the_station_runs_and_records(either_database: Database, tmp_path: Path) -> None:
@@ -428,9 +433,9 @@ async def test_whether_the_station_runs_and_records(either_database: Database, t
         session.add(Worker(name="recorder-0", role="recorder", url="", pid=1, seen_at=now))
         session.add(_status("wj-01/main", now))
     (some,) = await data.running(here)
-    assert some.state is State.WARNING and some.value == "1 of 16 streams recorded by 1 recorders"
+    assert some.state is CheckState.WARNING and some.value == "1 of 16 streams recorded by 1 recorders"
     here.settings.recorder.workers = 2
-    assert (await data.running(here))[0].state is State.FAILED
+    assert (await data.running(here))[0].state is CheckState.FAILED
 
 
 def _status(stream: str, at: datetime, state: str = "recording") -> StreamStatus:
@@ -452,7 +457,7 @@ async def test_what_waits(either_database: Database, tmp_path: Path) -> None:
     rows, hashes, behind = await data.backlog(here)
     assert (rows.state, rows.value) == ("warning", "1 streams wait for their rows")
     assert (hashes.state, hashes.value) == ("warning", "2 of 3 files of the last 2 hours")
-    assert behind.state is State.WARNING and behind.value.startswith(("699 s", "700 s"))
+    assert behind.state is CheckState.WARNING and behind.value.startswith(("699 s", "700 s"))
 
 
 async def test_registry_against_the_file(database: Database, tmp_path: Path) -> None:
@@ -467,7 +472,7 @@ async def test_registry_against_the_file(database: Database, tmp_path: Path) -> 
     await asyncio.to_thread(changed.write_text, text_.replace("王家祠堂", "王家老祠堂"), "utf-8")
     here.settings.inventory = changed
     (found,) = await data.registry_difference(here)
-    assert found.state is State.WARNING and "0 to add, 1 to change, 0 to retire" in found.value
+    assert found.state is CheckState.WARNING and "0 to add, 1 to change, 0 to retire" in found.value
     here.settings.inventory = tmp_path / "none.yaml"
     assert states(await data.registry_difference(here)) == ["unknown"]
     await asyncio.to_thread(here.settings.inventory.write_text, "cameras: 3\n")
@@ -476,7 +481,7 @@ async def test_registry_against_the_file(database: Database, tmp_path: Path) -> 
 
 def test_model_packs(tmp_path: Path) -> None:
     (none,) = data.models(site(tmp_path))
-    assert none.state is State.WARNING and "no model pack" in none.value
+    assert none.state is CheckState.WARNING and "no model pack" in none.value
     (missing,) = data.models(site(tmp_path, search=SearchSettings(detector="nosuch")))
     assert (missing.state, missing.subject) == ("failed", "nosuch")
 
@@ -484,21 +489,21 @@ def test_model_packs(tmp_path: Path) -> None:
 def test_certificates_of_the_console(tmp_path: Path) -> None:
     now = datetime.now(timezone.utc)
 
-    def look(host: str = "127.0.0.1", tls: TlsMode = TlsMode.OWN) -> Finding:
+    def look(host: str = "127.0.0.1", tls: TlsMode = TlsMode.OWN) -> CheckResult:
         return data.certificate(site(tmp_path, web=WebSettings(host=host, tls=tls)))[0]
 
-    assert look(tls=TlsMode.OFF).state is State.OK and look(tls=TlsMode.PROXY).state is State.UNKNOWN
-    assert (plain := look("0.0.0.0", TlsMode.OFF)).state is State.WARNING and "without encryption" in plain.value
-    assert (none := look()).state is State.FAILED and "let 'minwang cert' make one" in none.remedy, none
+    assert look(tls=TlsMode.OFF).state is CheckState.OK and look(tls=TlsMode.PROXY).state is CheckState.UNKNOWN
+    assert (plain := look("0.0.0.0", TlsMode.OFF)).state is CheckState.WARNING and "without encryption" in plain.value
+    assert (none := look()).state is CheckState.FAILED and "let 'minwang cert' make one" in none.remedy, none
     authority = Authority(tmp_path)
     authority.create([], now)
     authority.issue(["10.250.250.250"], now)
-    assert look().state is State.OK and "valid for 395 days" in look().value
+    assert look().state is CheckState.OK and "valid for 395 days" in look().value
     authority.issue(["10.250.250.250"], now - timedelta(days=380))
-    assert (soon := look()).state is State.WARNING and soon.remedy.startswith("minwang cert renew")
+    assert (soon := look()).state is CheckState.WARNING and soon.remedy.startswith("minwang cert renew")
     old = made("old", days=(-500, -400))
     write(tmp_path / "tls", [old], old[1])
-    assert (expired := look()).state is State.FAILED and "expired on" in expired.value and "renew it" in expired.remedy
+    assert (expired := look()).state is CheckState.FAILED and "expired on" in expired.value and "renew it" in expired.remedy
 
 
 async def test_the_certificate_s_end_in_the_metrics(database: Database, tmp_path: Path) -> None:
@@ -520,20 +525,20 @@ async def test_the_certificate_s_end_in_the_metrics(database: Database, tmp_path
 def test_backups(tmp_path: Path) -> None:
     here, now = site(tmp_path), datetime.now(timezone.utc)
 
-    def made_at(days: float, error: str = "") -> Finding:
-        backup_log.add(tmp_path, backup_log.Run(now - timedelta(days=days), "/mnt/nas", 10, 3_000_000, "restored", error))
+    def made_at(days: float, error: str = "") -> CheckResult:
+        backup_log.add(tmp_path, backup_log.BackupRun(now - timedelta(days=days), "/mnt/nas", 10, 3_000_000, "restored", error))
         return data.backup(here)[0]
 
     assert data.backup(here)[0].value == "none was ever made"
     assert (
         first := made_at(20, "the disk is full")
-    ).state is State.WARNING and "the last try failed: the disk is full" in first.value
-    assert made_at(15).state is State.FAILED
-    assert made_at(3).state is State.WARNING
-    assert (fresh := made_at(0.5)).state is State.OK and fresh.value == "0.5 days old, 3.0 MB at /mnt/nas"
-    assert (broken := made_at(0.1, "no route to host")).state is State.WARNING and "0.5 days old" in broken.value
+    ).state is CheckState.WARNING and "the last try failed: the disk is full" in first.value
+    assert made_at(15).state is CheckState.FAILED
+    assert made_at(3).state is CheckState.WARNING
+    assert (fresh := made_at(0.5)).state is CheckState.OK and fresh.value == "0.5 days old, 3.0 MB at /mnt/nas"
+    assert (broken := made_at(0.1, "no route to host")).state is CheckState.WARNING and "0.5 days old" in broken.value
     (tmp_path / "backups.json").write_text("{")
-    assert data.backup(here)[0].state is State.UNKNOWN
+    assert data.backup(here)[0].state is CheckState.UNKNOWN
 
 
 # All of them together
@@ -623,7 +628,7 @@ def test_every_check_is_bounded() -> None:
 
 async def test_a_volume_s_fault_and_a_stepped_clock_come_with_their_remedy(database: Database, tmp_path: Path) -> None:
     here = site(tmp_path, database)
-    assert {f.state for f in await archive.deletion_clock(here)} == {State.OK}
+    assert {f.state for f in await archive.deletion_clock(here)} == {CheckState.OK}
     async with database.session() as session:
         now = here.clock.now()
         session.add_all(
@@ -639,7 +644,12 @@ async def test_a_volume_s_fault_and_a_stepped_clock_come_with_their_remedy(datab
             )
         )  # fmt: skip
     fine, read_only, unsynced, unseen = await archive.volumes(here)
-    assert [f.state for f in (fine, read_only, unsynced, unseen)] == [State.OK, State.FAILED, State.WARNING, State.UNKNOWN]
+    assert [f.state for f in (fine, read_only, unsynced, unseen)] == [
+        CheckState.OK,
+        CheckState.FAILED,
+        CheckState.WARNING,
+        CheckState.UNKNOWN,
+    ]
     assert "fsck" in read_only.remedy and read_only.subject == "/disk2"
     (clock_fact,) = await archive.deletion_clock(here)
-    assert clock_fact.state is State.FAILED and "40 days ahead" in clock_fact.value and "--confirm" in clock_fact.remedy
+    assert clock_fact.state is CheckState.FAILED and "40 days ahead" in clock_fact.value and "--confirm" in clock_fact.remedy

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 
 from cameras.registry import inventory, registry
 from cameras.tables import Camera, Stream
-from cameras.virtual.clip import Clip, encode
+from cameras.virtual.clip import LoopClip, encode
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.accounts.permissions import Role
 from core.clock import Clock, ManualClock, SystemClock
@@ -24,7 +24,7 @@ from core.secrets import Vault
 from core.settings import PatrolSettings
 from health.faults.state_machine import FAMILIES
 from health.patrol.patrol import Patrol
-from health.patrol.probes import Visits
+from health.patrol.probes import Probes
 from health.patrol.rounds import ask
 from health.tables import Fault
 from nvr.edge.keyframe_probe import KeyframeProbe
@@ -70,7 +70,7 @@ class Real(ManualClock):
         await self._real.sleep(seconds)
 
 
-def _clips(name: str) -> dict[str, Clip]:
+def _clips(name: str) -> dict[str, LoopClip]:
     """A quiet place by day, looked at again and again, and the same with its fault."""
     place, rng = Place(name, places.drawn(5), np.random.default_rng(11)), np.random.default_rng(3)
     healthy = [places.shoot(place, 12.0 + i / 20, Weather(0.9), Guests(people=1), rng).picture for i in range(10)]
@@ -102,7 +102,7 @@ async def test_every_fault_is_seen_opened_shown_ordered_and_registered(
     # One camera an address block: none has to wait for another.
     visitor = KeyframeProbe(clock, ConnectLimiter(clock, 200, 40), answer=2.0, seconds=2.0)
     patrol = Patrol(
-        database, clock, PatrolSettings(learning_looks=LOOKS), tmp_path, pool, zone, Visits(database, vault, visitor)
+        database, clock, PatrolSettings(learning_looks=LOOKS), tmp_path, pool, zone, Probes(database, vault, visitor)
     )
 
     async def hour() -> None:

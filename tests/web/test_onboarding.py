@@ -13,7 +13,7 @@ import pytest
 
 from cameras.registry import registry
 from cameras.tables import Camera
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from cameras.virtual.crowd import Crowd, device_of
 from cameras.virtual.makes import MAKES
 from core.accounts.permissions import Role
@@ -30,7 +30,7 @@ PLACES = ["guest_rooms", "dormitories", "baths_toilets", "changing_rooms", "priv
 
 
 @pytest.fixture
-async def crowd(clip: Clip, database: Database, station_settings: Settings, sign_in: SignIn) -> AsyncIterator[Crowd]:
+async def crowd(clip: LoopClip, database: Database, station_settings: Settings, sign_in: SignIn) -> AsyncIterator[Crowd]:
     """wj-01 is a plain camera, wj-02 a dome, and 127.0.1.9 nobody knows."""
     makes = {1: PLAIN, 2: DOME, 9: PLAIN}
     made = Crowd([device_of(n, m, clip, f"127.0.1.{n}", LOGIN, (8899, free_port())) for n, m in makes.items()])

@@ -262,9 +262,9 @@ async def test_a_motion_search_ends_with_session_scope_and_role(
     found = MotionSpan(start_ms=1_700_000_000_000, end_ms=1_700_000_001_000, share=0.3, box=(0, 0, 1, 1))
 
     async def search(_reader: object, _pool: object, _stream: str, _start: int, end_us: int, *_rest: object) -> Any:
-        yield motion_search.Progress(end_us - 1, 1, [found])
+        yield motion_search.MotionProgress(end_us - 1, 1, [found])
         await go.wait()
-        yield motion_search.Progress(end_us, 1, [found])
+        yield motion_search.MotionProgress(end_us, 1, [found])
 
     monkeypatch.setattr(motion_search, "search", search)
     body = {"camera": "xd-01", "start": (now - timedelta(hours=1)).isoformat(), "end": now.isoformat()}

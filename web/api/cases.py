@@ -183,7 +183,7 @@ async def propose_watch(c: Context) -> SubjectView:
         return _subject(row, c)
 
 
-async def _example(c: Context, text: str) -> proposals.Example:
+async def _example(c: Context, text: str) -> proposals.SubjectExample:
     """How a sighting looks. Raises NotFoundError where it has no vector or lies outside the person's villages."""
     sighting, _ = await seen_sighting(c, text)
     found = await c.services.searching.run(c.services.days.vectors, [sighting])
@@ -191,7 +191,7 @@ async def _example(c: Context, text: str) -> proposals.Example:
         raise NotFoundError("this sighting has no picture to compare by")
     async with c.services.database.reading() as session:
         pack = (await camera_numbers.packs(session)).get(sighting.embedder, "")
-    return proposals.Example(quantised(found[sighting.id]).tobytes(), pack, LIKENESS)
+    return proposals.SubjectExample(quantised(found[sighting.id]).tobytes(), pack, LIKENESS)
 
 
 @route("POST", "/api/watch/{subject}/decision", Permission.WATCH_APPROVE, body=DecisionBody, reply=SubjectView)

@@ -15,17 +15,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.accounts.accounts import Identity
 from core.accounts.permissions import GRANTS, Permission
-from core.accounts.sign_in import DEVICE_KNOWN_FOR, Opened
+from core.accounts.sign_in import DEVICE_KNOWN_FOR, OpenedSession
 from core.audit.audit_trail import AuditRow
 from core.errors import ForbiddenError, MinwangError
 from core.numbers import whole
 from core.tasks import first_of
 from web.framework import openapi
 from web.framework.routing import Context, route
-from web.framework.socket_revalidation import Lost, Standing, close, opened, until_left
+from web.framework.socket_revalidation import SessionLost, SocketSession, close, opened, until_left
 from web.http.connection_limits import source_of
 from web.http.cookies import COOKIE, cookie_of, device_cookie, session_cookie
-from web.work.event_feed import Told
+from web.work.event_feed import FeedEvent
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ def _source(c: Context) -> tuple[str, str]:
     return c.request.remote or "", device if device.isascii() else ""
 
 
-async def _opened(c: Context, opened: Opened) -> web.Response:
+async def _opened(c: Context, opened: OpenedSession) -> web.Response:
     identity = await c.services.accounts.resolve(opened.token)
     if identity is None:
         raise ForbiddenError("the account was changed at this moment; sign in again")
@@ -236,9 +236,9 @@ async def _serve_events(c: Context) -> web.WebSocketResponse:
     await socket.prepare(c.request)
     c.services.sockets.add(socket)
     try:
-        standing = Standing(c)
+        standing = SocketSession(c)
         await first_of(_send_events(c, socket, standing), until_left(socket), standing.watch())
-    except Lost as e:
+    except SessionLost as e:
         await close(socket, e)
     except (ConnectionError, TimeoutError):
         pass  # the page left
@@ -250,7 +250,7 @@ async def _serve_events(c: Context) -> web.WebSocketResponse:
     return socket
 
 
-async def _send_events(c: Context, socket: web.WebSocketResponse, standing: Standing) -> None:
+async def _send_events(c: Context, socket: web.WebSocketResponse, standing: SocketSession) -> None:
     """Until the page leaves or takes nothing for SEND_SECONDS. Raises Lost."""
     async with aclosing(c.services.feed.follow(whole(c.request.query.get("after", "")))) as feed:
         async for event in feed:
@@ -260,7 +260,7 @@ async def _send_events(c: Context, socket: web.WebSocketResponse, standing: Stan
                     await socket.send_str(text)
 
 
-def text_for(identity: Identity, event: Told) -> str | None:
+def text_for(identity: Identity, event: FeedEvent) -> str | None:
     """An event as an account learns of it, or None. What is of no village is the whole town's: an account of some villages
     learns of some kinds that there was one, and nothing else."""
     row = event.row

@@ -174,7 +174,7 @@ def _certificate(registry: CollectorRegistry, settings: Settings) -> None:
         until.set(min(c.not_valid_after_utc for c in read(settings.certificate_files[0]).chain).timestamp())
 
 
-def _backups(registry: CollectorRegistry, runs: list[backup_log.Run]) -> None:
+def _backups(registry: CollectorRegistry, runs: list[backup_log.BackupRun]) -> None:
     good = [r for r in runs if r.good]
     age = Gauge("minwang_backup_age_seconds", "Seconds since the last good backup; infinite: there is none", registry=registry)
     age.set((datetime.now(timezone.utc) - good[-1].at).total_seconds() if good else float("inf"))

@@ -14,8 +14,8 @@ from search.query.filters import Corner
 from search.query.motion_search import LONGEST_US, mask_of
 from web.api.nvr import camera_of, may_play_back
 from web.framework.routing import Context, route
-from web.framework.socket_revalidation import Lost, Standing
-from web.work.motion_jobs import Job
+from web.framework.socket_revalidation import SessionLost, SocketSession
+from web.work.motion_jobs import MotionJob
 
 
 class MotionBody(BaseModel):
@@ -62,12 +62,12 @@ async def begin_motion_search(c: Context) -> MotionView:
         await audit_trail.record(
             session, c.services.clock.now(), c.identity.name, "search.query.motion_search", camera.id, reason=reason, query=what
         )
-    standing = Standing(c, camera.id)
+    standing = SocketSession(c, camera.id)
 
     async def still() -> None:
         try:
             await standing.fresh()
-        except Lost as e:
+        except SessionLost as e:
             raise ForbiddenError(f"the search was ended: {e.reason}") from e
 
     job = c.services.motion.begin(c.identity.user_id, c.identity.session, camera.id, stream, start_us, end_us, mask, still)
@@ -88,11 +88,11 @@ async def end_motion_search(c: Context) -> None:
     await c.services.motion.end(_mine(c))
 
 
-def _mine(c: Context) -> Job:
+def _mine(c: Context) -> MotionJob:
     return c.services.motion.get(c.number("number"), c.identity.session)
 
 
-def _view(job: Job) -> MotionView:
+def _view(job: MotionJob) -> MotionView:
     return MotionView(
         id=job.number, camera=job.camera, done=(job.until_us - job.start_us) / (job.end_us - job.start_us), running=job.ended is None,
         keyframes=job.keyframes, more=job.more, problem=job.problem,

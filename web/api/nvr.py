@@ -26,9 +26,9 @@ from nvr.playback import clip, hls
 from nvr.playback.live import TOKEN_HEADER
 from nvr.tables import StreamStatus, Worker
 from web.framework.routing import Context, route
-from web.framework.socket_revalidation import NOBODY, Lost, Standing, close, opened, until_left
+from web.framework.socket_revalidation import NOBODY, SessionLost, SocketSession, close, opened, until_left
 from web.http.file_response import BytesResponse, FileResponse
-from web.services import Ticket
+from web.services import MediaTicket
 from web.sessions.footage_grants import footage_is_granted
 
 log = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ async def live_socket(c: Context) -> web.StreamResponse:
         return await _serve_live(c, ticket, camera.village, f"{worker.url}/live/{stream}")
 
 
-async def _serve_live(c: Context, ticket: Ticket, village: str, url: str) -> web.StreamResponse:
+async def _serve_live(c: Context, ticket: MediaTicket, village: str, url: str) -> web.StreamResponse:
     stream, messages = ticket.stream, _from_recorder(c, url)
     if ticket.transcode:
         messages = c.services.transcoders.of(stream, messages, c.identity.user_id).watch()
@@ -115,7 +115,7 @@ async def _serve_live(c: Context, ticket: Ticket, village: str, url: str) -> web
     started = c.services.clock.monotonic()
     c.services.sockets.add(socket)
     try:
-        await _relay(socket, messages, Standing(c, StreamId(stream).camera))
+        await _relay(socket, messages, SocketSession(c, StreamId(stream).camera))
     finally:
         c.services.sockets.discard(socket)
         seconds = round(c.services.clock.monotonic() - started, 1)
@@ -137,15 +137,15 @@ async def _from_recorder(c: Context, url: str) -> AsyncIterator[str | bytes]:
                 yield message.data
 
 
-async def _relay(socket: web.WebSocketResponse, messages: AsyncIterator[str | bytes], standing: Standing) -> None:
+async def _relay(socket: web.WebSocketResponse, messages: AsyncIterator[str | bytes], standing: SocketSession) -> None:
     """Carry messages to the viewer until either side ends, or the viewer may not have them any more."""
     try:
         attendance, session = standing.context.services.attendance, standing.context.identity.session
         await first_of(_send_all(socket, messages), until_left(socket), standing.watch(), attendance.until_nobody(session))
-    except Lost as e:
+    except SessionLost as e:
         await close(socket, e)
     except NobodyWatches:
-        await close(socket, Lost(NOBODY, "nobody answered whether somebody is still watching"))
+        await close(socket, SessionLost(NOBODY, "nobody answered whether somebody is still watching"))
     except (aiohttp.ClientError, OSError, TimeoutError, ConflictError) as e:
         log.info("a viewer is sent away: %s", e)
         await socket.close(code=1013, message=b"the recorder does not answer")

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras.discovery.ws_discovery import Found
+from cameras.discovery.ws_discovery import DiscoveredDevice
 from cameras.onboarding import adoption
 from cameras.registry import acceptance, findings, history, registry
 from cameras.tables import Acceptance, Camera, DeviceSeen
@@ -308,12 +308,14 @@ async def adopt(c: Context) -> Created:
             raise NotFoundError(f"there is no village '{c.body.village}'")
         device = await adoption.device(session, c.body.address, c.identity.villages)
         await adoption.check_credential(session, c.body.credential, c.body.village, c.identity.villages)
-        met = Found(device.endpoint, device.address, device.url, device.name, device.hardware)
+        met = DiscoveredDevice(device.endpoint, device.address, device.url, device.name, device.hardware)
         added = await registry.add_met(session, c.body.village, c.body.name, met.known_as, c.body.credential)
         number = added.id
         history.note(session, number, now, c.identity.name, "adopted", None, device.address)
         device.verdict, device.camera = "first", number
-        await findings.gone(session, now, ["unknown_device", "clone"], findings.Subject(None, device.address, device.village))
+        await findings.gone(
+            session, now, ["unknown_device", "clone"], findings.FindingSubject(None, device.address, device.village)
+        )
         await audit_trail.record(session, now, c.identity.name, "camera.adopt", number, address=device.address)
     return Created(id=number)
 
@@ -328,7 +330,7 @@ async def replace(c: Context) -> Created:
         row.device, row.endpoint, row.auth_mode, row.rtsp_digest_at = None, None, None, None
         row.account_state = row.account_problem = None
         acceptance.forget_device(session, row, now, c.identity.name)
-        await findings.gone(session, now, ["identity_changed"], findings.Subject.of(row))
+        await findings.gone(session, now, ["identity_changed"], findings.FindingSubject.of(row))
         await audit_trail.record(session, now, c.identity.name, "camera.replace", row.id, reason=c.body.reason)
     return Created(id=camera.id)
 
@@ -410,7 +412,7 @@ async def _told(session: AsyncSession, camera: Camera, now: datetime) -> Candida
     return _candidate(camera, lists[camera.id], (await acceptance.newest(session, [camera.id])).get(camera.id))
 
 
-def _candidate(camera: Camera, items: list[checklist.Item], signed: Acceptance | None) -> CandidateView:
+def _candidate(camera: Camera, items: list[checklist.ChecklistItem], signed: Acceptance | None) -> CandidateView:
     waiting = signed if acceptance.is_waiting(signed, camera) else None
     device = camera.device or {}
     make = f"{device.get('manufacturer', '')} {device.get('model', '')}".strip()

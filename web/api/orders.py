@@ -164,7 +164,7 @@ async def order_photo(c: Context) -> web.Response:
 async def create_orders(c: Context) -> list[OrderView]:
     """Orders for faults: one a camera, one for an up-link with all its cameras."""
     now, zone = c.services.clock.now(), c.services.zone
-    wish = orders.Wish(c.body.vendor, c.body.assignee, c.body.text)
+    wish = orders.OrderRequest(c.body.vendor, c.body.assignee, c.body.text)
     async with c.services.database.session() as session:
         faults = await visible(session, c, c.body.faults)
         made = await orders.create(session, faults, now, c.identity.name, zone, wish)

@@ -27,7 +27,7 @@ from search.query.filters import Filter, filter_of, query_of
 from search.query.find import Query, find
 from search.query.find import numbers as all_numbers
 from search.store import Sighting, camera_numbers, ids, thumbnails
-from search.store.camera_numbers import Place
+from search.store.camera_numbers import CameraPlace
 from search.store.rows import UNIT, unpack_path
 from search.tables import Judgement
 from search.vocabulary import Attribute, Cls, Colour, Direction, Speed, Tone
@@ -353,7 +353,7 @@ def sighting_number(text: str) -> int | None:
     return number if number is not None and ids.milliseconds(number) < strict_input.LAST.timestamp() * 1000 else None
 
 
-async def seen(c: Context, text: str) -> tuple[Sighting, Place]:
+async def seen(c: Context, text: str) -> tuple[Sighting, CameraPlace]:
     """A sighting within the person's villages. Raises NotFoundError."""
     number = sighting_number(text)
     sighting = None if number is None else await asyncio.to_thread(c.services.days.get, number)
@@ -390,7 +390,7 @@ async def views(c: Context, rows: list[Sighting]) -> list[SightingView]:
     return [view(s, known[s.camera], verdicts.get(s.id)) for s in rows if s.camera in known]
 
 
-def view(s: Sighting, place: Place, verdict: str | None = None) -> SightingView:
+def view(s: Sighting, place: CameraPlace, verdict: str | None = None) -> SightingView:
     return SightingView(
         id=str(s.id), at=from_microseconds(s.start_ms * 1000), end=from_microseconds(s.end_ms * 1000), best_at=from_microseconds(s.best_ms * 1000),
         camera=place.camera, village=place.village, cls=Cls(s.cls).name, score=s.score / 1000, looks=s.looks,

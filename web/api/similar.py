@@ -12,11 +12,11 @@ from core.errors import NotFoundError, UsageError
 from nvr.archive.reader import Keyframe
 from nvr.playback import uploads
 from search.query import example
-from search.query.co_occurrence import Meeting, co_occurrences, travel
-from search.query.example import Example
+from search.query.co_occurrence import CoOccurrence, co_occurrences, travel
+from search.query.example import AppearanceExample
 from search.query.filters import Filter
 from search.query.find import Query
-from search.query.similar import Match, similar
+from search.query.similar import SimilarityMatch, similar
 from search.store import Sighting, camera_numbers
 from search.store.vectors import Floats
 from web.api.nvr import camera_of, may_play_back
@@ -97,7 +97,7 @@ async def search_by_picture(c: Context) -> SimilarReply:
         raise UsageError("a box needs x, y, w and h")
     # Unpacked where a bomb harms nobody, and not beside the models.
     content = await c.services.uploads.drawn(c.request, c.identity.user_id, uploads.MOST_BYTES, example.LARGEST, 95)
-    made: Example = await c.services.looker.run(example.from_picture, content, None if q.x is None else corners)
+    made: AppearanceExample = await c.services.looker.run(example.from_picture, content, None if q.x is None else corners)
     try:
         asked = Filter.model_validate(strict_input.json_of(q.filter.encode()))
         strict_input.check_model(asked)
@@ -117,7 +117,7 @@ async def search_together(c: Context) -> list[MeetingView]:
         questions.append(await _asked(c, asked, reason, "search.query.co_occurrence", of=f"{len(body.filters)} places"))
     within = round(body.within_seconds * 1000) if body.within_seconds is not None else None
     same = body.likeness if body.likeness is not None else 0.6
-    found: list[Meeting] = await c.services.searching.run(
+    found: list[CoOccurrence] = await c.services.searching.run(
         lambda: co_occurrences(c.services.days, questions, within_ms=within, same=same, limit=body.limit)
     )
     return [MeetingView(sightings=await views(c, list(m.sightings)), likeness=round(m.likeness, 3)) for m in found]
@@ -130,7 +130,7 @@ async def _asked(c: Context, asked: Filter, reason: str, action: str, of: str) -
     return query
 
 
-async def _of_frame(c: Context, body: SimilarBody) -> Example:
+async def _of_frame(c: Context, body: SimilarBody) -> AppearanceExample:
     if body.camera is None or body.at_us is None or body.box is None:
         raise UsageError("name a sighting, or a camera with a moment and a box")
     camera: Camera = await camera_of(c, body.camera)
@@ -139,11 +139,11 @@ async def _of_frame(c: Context, body: SimilarBody) -> Example:
     frame: Keyframe | None = await c.services.reader.keyframe_at(stream, body.at_us)
     if frame is None:
         raise NotFoundError(f"nothing is recorded there at {from_microseconds(body.at_us).isoformat(timespec='seconds')}")
-    made: Example = await c.services.looker.run(example.from_frame, frame, body.box)
+    made: AppearanceExample = await c.services.looker.run(example.from_frame, frame, body.box)
     return made
 
 
-async def _ranked(c: Context, vector: Floats, pack: int, query: Query, limit: int) -> list[Match]:
+async def _ranked(c: Context, vector: Floats, pack: int, query: Query, limit: int) -> list[SimilarityMatch]:
     return await c.services.searching.run(similar, c.services.days, np.asarray(vector, np.float32), pack, query, limit)
 
 
@@ -157,7 +157,9 @@ async def _pack_number(c: Context, name: str) -> int:
         return await camera_numbers.of_pack(session, name)
 
 
-async def _with_travel(c: Context, matches: list[Match], origin: Sighting | None, *, by_travel: bool) -> list[SightingView]:
+async def _with_travel(
+    c: Context, matches: list[SimilarityMatch], origin: Sighting | None, *, by_travel: bool
+) -> list[SightingView]:
     shown = {v.id: v for v in await views(c, [m.sighting for m in matches])}
     positions = await _positions(c) if origin is not None else {}
     found: list[SightingView] = []

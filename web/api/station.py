@@ -11,13 +11,13 @@ from core.accounts.permissions import Permission
 from core.clock import to_microseconds
 from health.checks import storage_forecast
 from nvr.archive import retention_clock
-from web.doctor.facts import Fact, State
+from web.doctor.facts import CheckState, Fact
 from web.doctor.runner import worst
 from web.framework.routing import Context, route
 
 
 class StationReply(BaseModel):
-    state: State
+    state: CheckState
     facts: list[Fact]
 
 

@@ -10,10 +10,10 @@ from nvr.archive import retention_clock
 from nvr.storage import volume_quarantine
 from nvr.storage.volumes import remedy_of
 from nvr.tables import Volume
-from web.doctor.facts import Finding, Site, failed, ok, unknown, warning
+from web.doctor.facts import CheckResult, StationFacts, failed, ok, unknown, warning
 
 
-async def volumes(site: Site) -> Sequence[Finding]:
+async def volumes(site: StationFacts) -> Sequence[CheckResult]:
     """One fact a volume: what its recorders last met on it."""
     if site.database is None:
         return [unknown("not known without the database", "see database")]
@@ -22,7 +22,7 @@ async def volumes(site: Site) -> Sequence[Finding]:
     return [_volume(row) for row in rows] or [ok("no volume was used yet")]
 
 
-def _volume(row: Volume) -> Finding:
+def _volume(row: Volume) -> CheckResult:
     if row.checked_at is None:
         return unknown("no recorder has looked at it yet", "start the station", row.path)
     if row.state != "ok":
@@ -32,7 +32,7 @@ def _volume(row: Volume) -> Finding:
     return ok("takes what is recorded", row.path)
 
 
-def quarantine(site: Site) -> Sequence[Finding]:
+def quarantine(site: StationFacts) -> Sequence[CheckResult]:
     """Files that start-up recovery could not read or did not know; blocking."""
     found = []
     for path in site.settings.volumes:
@@ -44,7 +44,7 @@ def quarantine(site: Site) -> Sequence[Finding]:
     return found or [ok("empty")]
 
 
-async def deletion_clock(site: Site) -> Sequence[Finding]:
+async def deletion_clock(site: StationFacts) -> Sequence[CheckResult]:
     """Whether the station's clock is plausible enough to delete by age."""
     if site.database is None:
         return [unknown("not known without the database", "see database")]

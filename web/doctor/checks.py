@@ -10,7 +10,7 @@ from core.clock import Clock
 from core.database import Database
 from core.settings import Settings
 from web.doctor import archive, clock, data, disks, machine, network
-from web.doctor.facts import Check, Site, State
+from web.doctor.facts import Check, CheckState, StationFacts
 
 HOUR = 3600.0
 CHECKS = (
@@ -19,8 +19,8 @@ CHECKS = (
     Check("database", data.database),
     Check("backlog", data.backlog, keep_s=60),
     Check("registry", data.registry_difference, keep_s=300, limit_s=20),
-    Check("disk.space", disks.space, hung=State.FAILED),
-    Check("disk.speed", disks.speed, keep_s=HOUR, limit_s=60, heavy=True, hung=State.FAILED),
+    Check("disk.space", disks.space, hung=CheckState.FAILED),
+    Check("disk.speed", disks.speed, keep_s=HOUR, limit_s=60, heavy=True, hung=CheckState.FAILED),
     Check("disk.volumes", archive.volumes, keep_s=10),
     Check("disk.quarantine", archive.quarantine, keep_s=300, limit_s=20),
     Check("disk.smart", disks.smart, keep_s=HOUR, limit_s=30),
@@ -43,17 +43,17 @@ CHECKS = (
 
 
 @asynccontextmanager
-async def site_of(settings: Settings, clock: Clock) -> AsyncIterator[Site]:
+async def site_of(settings: Settings, clock: Clock) -> AsyncIterator[StationFacts]:
     """The station as a command sees it. Nothing is made: a database that is not there stays away."""
     file = data.database_file(settings)
     if file is not None:
         try:
             await asyncio.to_thread(file.stat)
         except OSError as e:
-            yield Site(settings, clock, trouble=f"{file}: {e.strerror}")
+            yield StationFacts(settings, clock, trouble=f"{file}: {e.strerror}")
             return
     database = Database(settings.database_url)
     try:
-        yield Site(settings, clock, database)
+        yield StationFacts(settings, clock, database)
     finally:
         await database.close()

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import psutil
 
 from core.host.ntp import MAX_ERROR_S, STA_UNSYNC, TIME_ERROR, kernel_clock, timedated_says
-from web.doctor.facts import Finding, Site, failed, ok, unknown, warning
+from web.doctor.facts import CheckResult, StationFacts, failed, ok, unknown, warning
 
 MAX_OFFSET_S = 0.5  # the station promises recorded times within 1 s
 DAEMONS = ("chronyd", "systemd-timesyncd", "systemd-timesyn", "ntpd", "openntpd")  # comm is cut at 15 characters
@@ -19,7 +19,7 @@ REMEDY = "install a time service: apt-get install chrony; without internet name 
 EARLIEST_YEAR = 2025
 
 
-def synchronised(site: Site) -> Sequence[Finding]:
+def synchronised(site: StationFacts) -> Sequence[CheckResult]:
     """What the kernel knows about its clock, and who sets it."""
     if site.clock.now().year < EARLIEST_YEAR:
         return [failed(f"the clock says {site.clock.now():%Y-%m-%d}", f"set the clock (date -s), then {REMEDY}")]
@@ -29,7 +29,7 @@ def synchronised(site: Site) -> Sequence[Finding]:
     return [judge(kernel.state, kernel.status, kernel.offset_s, kernel.max_error_s, _daemon())]
 
 
-def _told() -> Finding:
+def _told() -> CheckResult:
     """By systemd's timedated, which may ask the kernel."""
     said = timedated_says()
     if said == "yes":
@@ -39,7 +39,7 @@ def _told() -> Finding:
     return unknown("the kernel may not be asked from here", "run minwang doctor on the command line")
 
 
-def judge(state: int, status: int, offset: float, max_error: float, daemon: str | None) -> Finding:
+def judge(state: int, status: int, offset: float, max_error: float, daemon: str | None) -> CheckResult:
     """`offset`, `max_error`: seconds, as the kernel estimates them; `daemon`: who sets the clock, empty: nobody, None: not known."""
     if state == TIME_ERROR or status & STA_UNSYNC:
         if daemon:
@@ -63,7 +63,7 @@ def _daemon() -> str | None:
     return next((d for d in DAEMONS if d in running), "")
 
 
-def zone(site: Site) -> Sequence[Finding]:
+def zone(site: StationFacts) -> Sequence[CheckResult]:
     """The station's own zone counts; a server in UTC is as good as any."""
     name = site.settings.station.timezone
     offset = datetime.now(ZoneInfo(name)).utcoffset()

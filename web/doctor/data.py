@@ -26,7 +26,7 @@ from nvr.tables import Footage, OpenSegment, StreamStatus, Worker
 from search.indexing.lag import lag
 from search.models import ModelRegistry
 from search.store.upkeep import shelf_of
-from web.doctor.facts import Finding, Site, failed, locked_out, ok, unknown, warning
+from web.doctor.facts import CheckResult, StationFacts, failed, locked_out, ok, unknown, warning
 from web.http.exposure import exposure, is_loopback
 from web.tls.authority import Authority, missing_hosts
 from web.tls.certificate import EXPIRES_SOON_DAYS, load
@@ -46,7 +46,7 @@ def database_file(settings: Settings) -> Path | None:
     return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
-async def database(site: Site) -> Sequence[Finding]:
+async def database(site: StationFacts) -> Sequence[CheckResult]:
     """Reachable, quick, of this program's version."""
     kind = make_url(site.settings.database_url).get_backend_name()
     if site.database is None and await asyncio.to_thread(lambda: site.locked_out):
@@ -86,7 +86,7 @@ async def database(site: Site) -> Sequence[Finding]:
     return [ok(value, kind)]
 
 
-async def running(site: Site) -> Sequence[Finding]:
+async def running(site: StationFacts) -> Sequence[CheckResult]:
     """The recorders say that they live; what they do."""
     if site.database is None:
         return [unknown("not known without the database", "see database")]
@@ -116,14 +116,14 @@ async def running(site: Site) -> Sequence[Finding]:
     return [ok(value)]
 
 
-async def backlog(site: Site) -> Sequence[Finding]:
+async def backlog(site: StationFacts) -> Sequence[CheckResult]:
     """What waits: rows for the archive, files for their checksum, footage for search."""
     if site.database is None:
         return [unknown("not known without the database", "see database")]
     return [await _rows(site), await _hashes(site), await _search(site)]
 
 
-async def _rows(site: Site) -> Finding:
+async def _rows(site: StationFacts) -> CheckResult:
     """A segment that should have been closed and is still open in the index: its row waits for the database."""
     assert site.database is not None
     longest = timedelta(seconds=2 * site.settings.recorder.segment_seconds + 60)
@@ -142,7 +142,7 @@ async def _rows(site: Site) -> Finding:
     return ok("none wait", "archive rows")
 
 
-async def _hashes(site: Site) -> Finding:
+async def _hashes(site: StationFacts) -> CheckResult:
     assert site.database is not None
     since = to_microseconds(site.clock.now()) // HOUR_US - HASH_HOURS + 1
     async with site.database.reading() as session:
@@ -155,7 +155,7 @@ async def _hashes(site: Site) -> Finding:
     return ok(value, "checksums waiting")
 
 
-async def _search(site: Site) -> Finding:
+async def _search(site: StationFacts) -> CheckResult:
     assert site.database is not None
     async with site.database.reading() as session:
         behind = await lag(session)
@@ -167,7 +167,7 @@ async def _search(site: Site) -> Finding:
     return ok(value, "search")
 
 
-async def registry_difference(site: Site) -> Sequence[Finding]:
+async def registry_difference(site: StationFacts) -> Sequence[CheckResult]:
     """What the inventory file changed since it was applied; what the station learned since then is no difference."""
     path = site.settings.inventory
     if site.database is None:
@@ -190,7 +190,7 @@ async def registry_difference(site: Site) -> Sequence[Finding]:
     return [warning(value, "minwang inventory plan shows them; minwang inventory apply brings them in")]
 
 
-def models(site: Site) -> Sequence[Finding]:
+def models(site: StationFacts) -> Sequence[CheckResult]:
     """The packs that search uses, each file against its checksum."""
     if site.locked_out:
         return [locked_out(site)]
@@ -218,7 +218,7 @@ def models(site: Site) -> Sequence[Finding]:
     return found
 
 
-def certificate(site: Site) -> Sequence[Finding]:
+def certificate(site: StationFacts) -> Sequence[CheckResult]:
     """Of the console."""
     web = site.settings.web
     if exposed := exposure(web):
@@ -253,7 +253,7 @@ def certificate(site: Site) -> Sequence[Finding]:
     return [ok(value)]
 
 
-def backup(site: Site) -> Sequence[Finding]:
+def backup(site: StationFacts) -> Sequence[CheckResult]:
     """When the last good one was made."""
     if site.locked_out:
         return [locked_out(site)]

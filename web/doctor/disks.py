@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from web.doctor.facts import Finding, Site, failed, ok, unknown, warning
+from web.doctor.facts import CheckResult, StationFacts, failed, ok, unknown, warning
 
 MB = 1_000_000
 TEST_BYTES = 64 * MB
@@ -28,17 +28,17 @@ SMART_SECONDS = 8
 SMART_ATTRIBUTES = {5: "reallocated", 187: "uncorrectable", 197: "pending", 198: "offline uncorrectable"}
 
 
-def folders(site: Site) -> list[Path]:
+def folders(site: StationFacts) -> list[Path]:
     """The data folder and the volumes."""
     return list(dict.fromkeys(p.absolute() for p in (site.settings.data.dir, *site.settings.volumes)))
 
 
-def space(site: Site) -> Sequence[Finding]:
+def space(site: StationFacts) -> Sequence[CheckResult]:
     volumes = {p.absolute() for p in site.settings.volumes}
     return [_space(path, site.settings.retention.min_free_bytes if path in volumes else None) for path in folders(site)]
 
 
-def _space(path: Path, keeps_free: int | None) -> Finding:
+def _space(path: Path, keeps_free: int | None) -> CheckResult:
     """`keeps_free`: what retention leaves on a volume; None: not a volume."""
     subject = str(path)
     try:
@@ -62,7 +62,7 @@ def _space(path: Path, keeps_free: int | None) -> Finding:
     return ok(value, subject)
 
 
-def speed(site: Site) -> Sequence[Finding]:
+def speed(site: StationFacts) -> Sequence[CheckResult]:
     """Sequential writing and flushing, each file system once."""
     found, seen = [], set()
     for path in folders(site):
@@ -77,7 +77,7 @@ def speed(site: Site) -> Sequence[Finding]:
     return found
 
 
-def _speed(path: Path, keeps_free: int) -> Finding:
+def _speed(path: Path, keeps_free: int) -> CheckResult:
     subject = str(path)
     if shutil.disk_usage(path).free < min(keeps_free, 500 * MB) // 2 + 2 * TEST_BYTES:
         return unknown("not measured: too little room", "make room first (disk.space)", subject)
@@ -122,7 +122,7 @@ def _synced(file: int) -> tuple[float, float]:
     return sorted(times)[len(times) // 2], max(times)
 
 
-def smart(site: Site) -> Sequence[Finding]:
+def smart(site: StationFacts) -> Sequence[CheckResult]:
     """What the disks say about themselves, as far as they may be asked (root, no virtual disk)."""
     program = shutil.which("smartctl") or ("/usr/sbin/smartctl" if Path("/usr/sbin/smartctl").exists() else "")
     disks = sorted({d for path in folders(site) for d in _disks(path)})
@@ -158,7 +158,7 @@ def _why(error: Exception) -> str:
     return (error.strerror or "it cannot be run") if isinstance(error, OSError) else "what it said is no JSON"
 
 
-def _smart(program: str, disk: str) -> Finding:
+def _smart(program: str, disk: str) -> CheckResult:
     command = [program, "-j", "-H", "-A", f"/dev/{disk}"]
     try:
         done = subprocess.run(command, capture_output=True, timeout=SMART_SECONDS, check=False)
@@ -168,7 +168,7 @@ def _smart(program: str, disk: str) -> Finding:
     return judge_smart(said, disk)
 
 
-def judge_smart(said: dict[str, Any], disk: str) -> Finding:
+def judge_smart(said: dict[str, Any], disk: str) -> CheckResult:
     """A finding from smartctl's JSON."""
     passed = said.get("smart_status", {}).get("passed")
     if passed is None:

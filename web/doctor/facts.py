@@ -16,7 +16,7 @@ from core.database import Database
 from core.settings import Settings
 
 
-class State(StrEnum):
+class CheckState(StrEnum):
     OK = "ok"
     WARNING = "warning"
     FAILED = "failed"
@@ -28,7 +28,7 @@ class Fact(BaseModel):
 
     check: str = Field(description="What was looked at, e.g. disk.space")
     subject: str = Field(description="Of what: a folder, an interface …; may be empty")
-    state: State
+    state: CheckState
     value: str = Field(description="What was found, with unit")
     remedy: str = Field(description="What to do; empty where nothing is to be done")
     at: datetime = Field(description="When it was looked at")
@@ -36,21 +36,21 @@ class Fact(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """A check's result. Raises ValueError where something is wrong and no remedy is given."""
 
-    state: State
+    state: CheckState
     value: str
     remedy: str = ""
     subject: str = ""
 
     def __post_init__(self) -> None:
-        if (self.state is State.OK) == bool(self.remedy):
+        if (self.state is CheckState.OK) == bool(self.remedy):
             raise ValueError(f"'{self.value}': a remedy belongs to whatever is not ok, and to nothing else")
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class StationFacts:
     """The station that is looked at."""
 
     settings: Settings
@@ -70,29 +70,31 @@ class Site:
         return self.settings.source.path
 
 
-def ok(value: str, subject: str = "") -> Finding:
-    return Finding(State.OK, value, subject=subject)
+def ok(value: str, subject: str = "") -> CheckResult:
+    return CheckResult(CheckState.OK, value, subject=subject)
 
 
-def warning(value: str, remedy: str, subject: str = "") -> Finding:
-    return Finding(State.WARNING, value, remedy, subject)
+def warning(value: str, remedy: str, subject: str = "") -> CheckResult:
+    return CheckResult(CheckState.WARNING, value, remedy, subject)
 
 
-def failed(value: str, remedy: str, subject: str = "") -> Finding:
-    return Finding(State.FAILED, value, remedy, subject)
+def failed(value: str, remedy: str, subject: str = "") -> CheckResult:
+    return CheckResult(CheckState.FAILED, value, remedy, subject)
 
 
-def locked_out(site: Site) -> Finding:
+def locked_out(site: StationFacts) -> CheckResult:
     folder = site.settings.data.dir
-    return Finding(State.UNKNOWN, f"{folder} cannot be read by uid {os.geteuid()}", "run it as the station's user", str(folder))
+    return CheckResult(
+        CheckState.UNKNOWN, f"{folder} cannot be read by uid {os.geteuid()}", "run it as the station's user", str(folder)
+    )
 
 
-def unknown(value: str, remedy: str, subject: str = "") -> Finding:
-    return Finding(State.UNKNOWN, value, remedy, subject)
+def unknown(value: str, remedy: str, subject: str = "") -> CheckResult:
+    return CheckResult(CheckState.UNKNOWN, value, remedy, subject)
 
 
-Look = Callable[[Site], Sequence[Finding]]  # blocks; runs in a thread of its own
-AsyncLook = Callable[[Site], Awaitable[Sequence[Finding]]]
+Look = Callable[[StationFacts], Sequence[CheckResult]]  # blocks; runs in a thread of its own
+AsyncLook = Callable[[StationFacts], Awaitable[Sequence[CheckResult]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,4 +106,4 @@ class Check:
     keep_s: float = 15.0
     limit_s: float = 10.0
     heavy: bool = False  # loads the machine: heavy ones run one after the other
-    hung: State = State.UNKNOWN  # what it means where the check does not end
+    hung: CheckState = CheckState.UNKNOWN  # what it means where the check does not end

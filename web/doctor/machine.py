@@ -23,7 +23,7 @@ from core.audit import audit_key, verification
 from core.secrets import KEY_FILE
 from core.settings import TLS_DIR
 from nvr.tables import Worker
-from web.doctor.facts import Finding, Site, failed, locked_out, ok, unknown, warning
+from web.doctor.facts import CheckResult, StationFacts, failed, locked_out, ok, unknown, warning
 
 FILES_A_STREAM = 4  # socket, segment file, the next one, a viewer
 FILES_BESIDE = 500
@@ -31,7 +31,7 @@ MEMORY_WARNING, MEMORY_FAILED = 0.10, 0.03
 PRINTING_TEXT = "民网巡检登记派出所村案件"
 
 
-async def files(site: Site) -> Sequence[Finding]:
+async def files(site: StationFacts) -> Sequence[CheckResult]:
     """Open files that a recorder may have against what its cameras need."""
     if site.database is None:
         return [unknown("the number of cameras is not known", "see database")]
@@ -58,7 +58,7 @@ def _limit(pid: int) -> int | None:
         return None
 
 
-def memory(_site: Site) -> Sequence[Finding]:
+def memory(_site: StationFacts) -> Sequence[CheckResult]:
     found, swap = psutil.virtual_memory(), psutil.swap_memory()
     share = found.available / found.total
     value = f"{found.available / 1e9:.1f} of {found.total / 1e9:.1f} GB available, {swap.used / 1e9:.1f} GB swapped out"
@@ -69,7 +69,7 @@ def memory(_site: Site) -> Sequence[Finding]:
     return [ok(value)]
 
 
-def ffmpeg(_site: Site) -> Sequence[Finding]:
+def ffmpeg(_site: StationFacts) -> Sequence[CheckResult]:
     """It records what the native engine cannot, and converts H.265 for browsers."""
     program = shutil.which("ffmpeg")
     if program is None:
@@ -85,7 +85,7 @@ def ffmpeg(_site: Site) -> Sequence[Finding]:
     return [ok(f"{version}, decodes h264 and hevc")]
 
 
-def printing(site: Site) -> Sequence[Finding]:
+def printing(site: StationFacts) -> Sequence[CheckResult]:
     """A Chinese page through the reports' own renderer, in a process that is gone afterwards (web.doctor.printing)."""
     if not ctypes.util.find_library("pango-1.0"):
         return [failed("Pango is missing", "install it: apt-get install libpango-1.0-0 libpangoft2-1.0-0 fonts-noto-cjk")]
@@ -111,7 +111,7 @@ def printing(site: Site) -> Sequence[Finding]:
     return [ok(f"Chinese is printed ({', '.join(found['families'])})")]
 
 
-def rights(site: Site) -> Sequence[Finding]:
+def rights(site: StationFacts) -> Sequence[CheckResult]:
     """Who can read what only the station may."""
     data = site.settings.data.dir
     found = [_private(data, 0o007, 0o750, "folder")] if data.is_dir() else []
@@ -135,7 +135,7 @@ def rights(site: Site) -> Sequence[Finding]:
     return found
 
 
-def _private(path: Path, forbidden: int, right: int, what: str) -> Finding:
+def _private(path: Path, forbidden: int, right: int, what: str) -> CheckResult:
     mode = path.stat().st_mode & 0o777
     if mode & forbidden:
         state = failed if what == "key" else warning
@@ -143,7 +143,7 @@ def _private(path: Path, forbidden: int, right: int, what: str) -> Finding:
     return ok(f"mode {mode:o}", str(path))
 
 
-def _settings_file(site: Site) -> Finding:
+def _settings_file(site: StationFacts) -> CheckResult:
     assert site.config is not None
     mode = site.config.stat().st_mode & 0o777
     secret = "@" in site.settings.data.database and ":" in site.settings.data.database.partition("://")[2].partition("@")[0]
@@ -154,6 +154,6 @@ def _settings_file(site: Site) -> Finding:
     return ok(f"mode {mode:o}", str(site.config))
 
 
-def versions(_site: Site) -> Sequence[Finding]:
+def versions(_site: StationFacts) -> Sequence[CheckResult]:
     python = platform.python_version()
     return [ok(f"minwang {core.__version__}, Python {python}, SQLite {sqlite3.sqlite_version}, Linux {platform.release()}")]

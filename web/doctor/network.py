@@ -15,13 +15,13 @@ from cameras.discovery import ws_discovery
 from core.network.error_text import reason
 from core.settings import TlsMode
 from nvr.rtsp import camera_socket
-from web.doctor.facts import Finding, Site, failed, ok, unknown, warning
+from web.doctor.facts import CheckResult, StationFacts, failed, ok, unknown, warning
 from web.http.anonymous_limit import TOO_MUCH
 
 WAIT_S = 1.0
 
 
-def receive_buffers(_site: Site) -> Sequence[Finding]:
+def receive_buffers(_site: StationFacts) -> Sequence[CheckResult]:
     """What the kernel grants a camera's socket (net.core.rmem_max)."""
     with socket.socket() as sock:
         camera_socket.ask(sock, camera_socket.MAX_BUFFER)
@@ -33,7 +33,7 @@ def receive_buffers(_site: Site) -> Sequence[Finding]:
     return [ok(value)]
 
 
-def console(site: Site) -> Sequence[Finding]:
+def console(site: StationFacts) -> Sequence[CheckResult]:
     """The console's port answers as a console, or is free for it."""
     web, subject = site.settings.web, f"{site.settings.web.host}:{site.settings.web.port}"
     if web.port == 0:
@@ -56,7 +56,7 @@ def console(site: Site) -> Sequence[Finding]:
     return [ok("the console answers", subject)]
 
 
-def _ask(site: Site) -> bool:
+def _ask(site: StationFacts) -> bool:
     """Whether a console is there: its API refuses a stranger in its own words."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(site.settings.web.host, site.settings.web.host)
     connection: http.client.HTTPConnection
@@ -73,7 +73,7 @@ def _ask(site: Site) -> bool:
         return words is not None and json.loads(reply.read(10_000)) == {"error": words}
 
 
-def _bindable(host: str, port: int, subject: str) -> Finding:
+def _bindable(host: str, port: int, subject: str) -> CheckResult:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -88,7 +88,7 @@ def _bindable(host: str, port: int, subject: str) -> Finding:
     return warning("free: the station does not run", "start it: minwang serve, or systemctl start minwang", subject)
 
 
-def discovery_port(_site: Site) -> Sequence[Finding]:
+def discovery_port(_site: StationFacts) -> Sequence[CheckResult]:
     """Cameras say Hello to udp 3702 of the group."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -104,7 +104,7 @@ def discovery_port(_site: Site) -> Sequence[Finding]:
     return [ok("can be listened to")]
 
 
-def multicast(_site: Site) -> Sequence[Finding]:
+def multicast(_site: StationFacts) -> Sequence[CheckResult]:
     """Each interface that is up: can the group be joined, and does a datagram come back?"""
     names = {a.address: n for n, found in psutil.net_if_addrs().items() for a in found if a.family == socket.AF_INET}
     flags = psutil.net_if_stats()
@@ -113,7 +113,7 @@ def multicast(_site: Site) -> Sequence[Finding]:
     return found or [warning("no interface but loopback is up", "connect the camera network")]
 
 
-def _loop(address: str, name: str) -> Finding:
+def _loop(address: str, name: str) -> CheckResult:
     subject, token = f"{name} {address}", f"minwang doctor {address}".encode()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.settimeout(WAIT_S)

@@ -12,7 +12,7 @@ from datetime import datetime
 from core.clock import Clock
 from core.logs import redact
 from core.tasks import run_all
-from web.doctor.facts import Check, Fact, Finding, Site, State, failed, unknown
+from web.doctor.facts import Check, CheckResult, CheckState, Fact, StationFacts, failed, unknown
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class _Kept:
 class Doctor:
     """The checks of one station. `facts` may be asked as often as anybody likes: a check runs again when its result is old."""
 
-    def __init__(self, checks: Sequence[Check], site: Site):
+    def __init__(self, checks: Sequence[Check], site: StationFacts):
         self._checks = checks
         self._site = site
         self._clock: Clock = site.clock
@@ -49,18 +49,18 @@ class Doctor:
     async def _look(self, check: Check, kept: _Kept) -> None:
         at, started = self._clock.now(), self._clock.monotonic()
         if kept.thread is not None and kept.thread.is_alive():
-            findings: Sequence[Finding] = [_hung(check, "still does not answer")]
+            findings: Sequence[CheckResult] = [_hung(check, "still does not answer")]
         else:
             findings = await self._findings(check, kept)
         seconds = round(self._clock.monotonic() - started, 3)
         kept.facts = [_fact(check, f, at, seconds) for f in findings]
         kept.until = self._clock.monotonic() + check.keep_s
 
-    async def _findings(self, check: Check, kept: _Kept) -> Sequence[Finding]:
+    async def _findings(self, check: Check, kept: _Kept) -> Sequence[CheckResult]:
         try:
             async with asyncio.timeout(check.limit_s):
                 if inspect.iscoroutinefunction(check.look):
-                    found: Sequence[Finding] = await check.look(self._site)
+                    found: Sequence[CheckResult] = await check.look(self._site)
                     return found
                 return await self._in_a_thread(check, kept)
         except TimeoutError:
@@ -69,12 +69,12 @@ class Doctor:
             sentence = redact((str(e).strip() or "no reason given").splitlines()[0][:300])
             return [unknown(f"could not be checked ({sentence})", "look into the log, or report it to us")]
 
-    async def _in_a_thread(self, check: Check, kept: _Kept) -> Sequence[Finding]:
+    async def _in_a_thread(self, check: Check, kept: _Kept) -> Sequence[CheckResult]:
         """A thread that nobody waits for at the end: a dead disk may hold it for ever."""
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[Sequence[Finding]] = loop.create_future()
+        done: asyncio.Future[Sequence[CheckResult]] = loop.create_future()
 
-        def tell(result: Sequence[Finding] | None, error: Exception | None) -> None:
+        def tell(result: Sequence[CheckResult] | None, error: Exception | None) -> None:
             if not done.done():
                 if error is not None:
                     done.set_exception(error)
@@ -95,20 +95,20 @@ class Doctor:
         return await done
 
 
-def worst(facts: Sequence[Fact]) -> State:
+def worst(facts: Sequence[Fact]) -> CheckState:
     """The state that all of them together are in."""
-    for state in (State.FAILED, State.WARNING, State.UNKNOWN):
+    for state in (CheckState.FAILED, CheckState.WARNING, CheckState.UNKNOWN):
         if any(f.state is state for f in facts):
             return state
-    return State.OK
+    return CheckState.OK
 
 
-def _hung(check: Check, words: str) -> Finding:
+def _hung(check: Check, words: str) -> CheckResult:
     remedy = "something that it looks at hangs: a disk, a network file system, the database"
-    return failed(words, remedy) if check.hung is State.FAILED else unknown(words, remedy)
+    return failed(words, remedy) if check.hung is CheckState.FAILED else unknown(words, remedy)
 
 
-def _fact(check: Check, finding: Finding, at: datetime, seconds: float) -> Fact:
+def _fact(check: Check, finding: CheckResult, at: datetime, seconds: float) -> Fact:
     return Fact(
         check=check.name, subject=finding.subject, state=finding.state, value=finding.value, remedy=finding.remedy, at=at,
         seconds=seconds,

@@ -20,7 +20,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from sqlalchemy.exc import DataError, IntegrityError
 
 from core import executors
-from core.accounts.accounts import Ended, Identity
+from core.accounts.accounts import Identity, SessionEnd
 from core.accounts.permissions import Permission
 from core.audit import audit_trail
 from core.errors import (
@@ -231,16 +231,16 @@ async def _identify(r: Route, request: web.Request, services: Services) -> Ident
 
 
 _ENDED = {
-    Ended.IDLE: "the session ended because nobody used it for a while; sign in again",
-    Ended.TOO_OLD: "the session ended after twelve hours; sign in again",
-    Ended.REVOKED: "sign in first",
+    SessionEnd.IDLE: "the session ended because nobody used it for a while; sign in again",
+    SessionEnd.TOO_OLD: "the session ended after twelve hours; sign in again",
+    SessionEnd.REVOKED: "sign in first",
 }
 
 
 async def _sign_in_first(r: Route, request: web.Request, services: Services) -> web.Response:
     """The answer to nobody; a session that was one says why it ended."""
     token = cookie_of(request, session_cookie(services.settings.web))
-    why = await services.accounts.why_ended(token) if token and token.isascii() else Ended.REVOKED
+    why = await services.accounts.why_ended(token) if token and token.isascii() else SessionEnd.REVOKED
     return _refusal(r, request, 401, _ENDED[why], reason=why.value if token else "")
 
 

@@ -30,7 +30,7 @@ SIGNED_OUT, NOT_ALLOWED, OTHER_PURPOSE, NOBODY = (
 )  # close codes, of the range for applications (RFC 6455 7.4.2)
 
 
-class Lost(Exception):
+class SessionLost(Exception):
     """The socket's session has ended, or may not have it any more."""
 
     def __init__(self, code: int, reason: str):
@@ -39,7 +39,7 @@ class Lost(Exception):
 
 
 @dataclass(slots=True)
-class Standing:
+class SocketSession:
     """`camera`: whose picture the socket carries; empty: none."""
 
     context: Context
@@ -53,13 +53,13 @@ class Standing:
         token = cookie_of(c.request, session_cookie(c.services.settings.web))
         now = await c.services.accounts.resolve(token)
         if now is None or now.user_id != began.user_id:
-            raise Lost(SIGNED_OUT, "the session has ended")
+            raise SessionLost(SIGNED_OUT, "the session has ended")
         if (now.role, now.villages, now.vendor) != (began.role, began.villages, began.vendor):
-            raise Lost(NOT_ALLOWED, "the account was changed")
+            raise SessionLost(NOT_ALLOWED, "the account was changed")
         if self.camera and now.purpose != began.purpose:
-            raise Lost(OTHER_PURPOSE, "another purpose was stated; open it again for that")
+            raise SessionLost(OTHER_PURPOSE, "another purpose was stated; open it again for that")
         if self.camera and not await self._sees_camera(now):
-            raise Lost(NOT_ALLOWED, "this camera is not the account's any more")
+            raise SessionLost(NOT_ALLOWED, "this camera is not the account's any more")
         return now
 
     async def fresh(self) -> Identity:
@@ -82,7 +82,7 @@ class Standing:
                 await self.ask()
             except (MinwangError, SQLAlchemyError) as e:
                 # Whom the database cannot vouch for sees nothing more; the page comes again.
-                raise Lost(1013, "come again") from e
+                raise SessionLost(1013, "come again") from e
 
 
 def opened(*, compress: bool = True) -> web.WebSocketResponse:
@@ -102,7 +102,7 @@ async def until_left(socket: web.WebSocketResponse) -> None:
             return
 
 
-async def close(socket: web.WebSocketResponse, lost: Lost) -> None:
+async def close(socket: web.WebSocketResponse, lost: SessionLost) -> None:
     """Tell the page why; one that does not answer is dropped."""
     log.info("a socket is closed (%d): %s", lost.code, lost.reason)
     try:

@@ -16,7 +16,7 @@ from core.network import ports
 from core.settings import Settings, TlsMode
 from web.http import connection_limits, security_headers
 from web.http.exposure import exposure
-from web.http.tls_site import Site
+from web.http.tls_site import TlsSite
 from web.tls import install_page
 from web.tls.authority import Authority
 from web.tls.certificate import EXPIRES_SOON_DAYS, check_dates
@@ -45,11 +45,11 @@ class Listener:
         """After `load`. Raises StorageError for a port that cannot be used."""
         where = self._settings.web
         context = self._tls.listener if self._tls is not None else None
-        await _listen(Site(runner, where.host, where.port, context), where.host, where.port, "web.port")
+        await _listen(TlsSite(runner, where.host, where.port, context), where.host, where.port, "web.port")
         if context is not None and where.redirect_port:
             self._redirect = connection_limits.Runner(redirecting(self._settings), where, shutdown_timeout=1)
             await self._redirect.setup()
-            site = Site(self._redirect, where.host, where.redirect_port)
+            site = TlsSite(self._redirect, where.host, where.redirect_port)
             await _listen(site, where.host, where.redirect_port, "web.redirect_port")
         log.info("console at %s", address(self._settings))
         if exposed := exposure(where):
@@ -133,7 +133,7 @@ def redirecting(settings: Settings) -> web.Application:
     return app
 
 
-async def _listen(site: Site, host: str, port: int, setting: str) -> None:
+async def _listen(site: TlsSite, host: str, port: int, setting: str) -> None:
     try:
         await site.start()
     except OSError as e:

@@ -15,7 +15,7 @@ from aiohttp.web_protocol import RequestHandler
 from web.http import connection_limits
 
 
-class Site(web.TCPSite):
+class TlsSite(web.TCPSite):
     """aiohttp's, but TLS begins in `CountedTls`: asyncio's own tells nobody of a connection before its handshake is done."""
 
     __slots__ = ("_tls",)

@@ -33,7 +33,7 @@ class _Session:
     ranges: OrderedDict[tuple[str, str, int, int], float] = field(default_factory=OrderedDict)  # purpose, camera, start, end
 
 
-class Looks:
+class FootageGrants:
     """What each session has been granted. Forgets the oldest: then a look leaves one row more."""
 
     def __init__(self, clock: Clock):
@@ -78,7 +78,7 @@ class Looks:
 
 
 async def footage_is_granted(
-    looks: Looks, database: Database, now: datetime, who: Identity, camera: str, start_us: int, end_us: int
+    looks: FootageGrants, database: Database, now: datetime, who: Identity, camera: str, start_us: int, end_us: int
 ) -> bool:
     """Whether a playlist or strip of this session covers the time, with its row in the trail."""
     if looks.covers(who.session, who.purpose, camera, start_us, end_us):

@@ -31,7 +31,7 @@ RETRY_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FeedEvent:
     """An event, as sockets send it, and as they tell those who may only know that there was one."""
 
     row: events.Event
@@ -39,12 +39,12 @@ class Told:
     bare: str
 
 
-def told(row: events.Event) -> Told:
+def told(row: events.Event) -> FeedEvent:
     body = {
         "id": row.id, "at": row.at.isoformat(), "kind": row.kind, "camera": row.camera, "village": row.village, "data": row.data,
     }  # fmt: skip
     bare = body | {"camera": None, "data": {}}
-    return Told(row, json.dumps(body, ensure_ascii=False), json.dumps(bare, ensure_ascii=False))
+    return FeedEvent(row, json.dumps(body, ensure_ascii=False), json.dumps(bare, ensure_ascii=False))
 
 
 class EventFeed:
@@ -54,7 +54,7 @@ class EventFeed:
         self._database = database
         self._clock = clock
         self._changed = asyncio.Condition()
-        self._recent: deque[Told] = deque(maxlen=RECENT)
+        self._recent: deque[FeedEvent] = deque(maxlen=RECENT)
         self._floor = 0  # every event after this id is in memory
         self.position = 0
 
@@ -81,7 +81,7 @@ class EventFeed:
                 self.position = row.id
                 self._changed.notify_all()
 
-    async def follow(self, after: int | None) -> AsyncGenerator[Told, None]:
+    async def follow(self, after: int | None) -> AsyncGenerator[FeedEvent, None]:
         """Every event after a position (None: from now on), for ever. Raises TooManyError for a listener that is too slow."""
         position = self.position if after is None else after
         if position > self.position:
@@ -109,6 +109,6 @@ class EventFeed:
                 yield event
 
 
-def skipped(position: int, now: datetime) -> Told:
+def skipped(position: int, now: datetime) -> FeedEvent:
     """Older events than the newest MAX_REPLAY are not replayed: the page reads its lists again."""
     return told(events.Event(id=position, at=now, kind="events.skipped", village=None, camera=None, data={}))

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Job:
+class MotionJob:
     number: int
     owner: int
     session: str
@@ -46,38 +46,38 @@ class MotionJobs:
     def __init__(self, clock: Clock, reader: ArchiveReader):
         self._clock, self._reader = clock, reader
         self._pool = DecodePool(WORKERS, 60.0)
-        self._jobs: dict[int, Job] = {}
+        self._jobs: dict[int, MotionJob] = {}
         self._numbers = itertools.count(1)
         self._tasks = BackgroundTasks(clock)
 
     def begin(
         self, owner: int, session: str, camera: str, stream: str, start_us: int, end_us: int, mask: Mask, still: Still
-    ) -> Job:
+    ) -> MotionJob:
         """`still` raises where the asker may not have it any more. Raises ConflictError where too many run."""
         self._forget()
         running = [j for j in self._jobs.values() if j.ended is None]
         if len(running) >= AT_ONCE or any(j.owner == owner for j in running):
             raise ConflictError("a motion search is running already; wait for it or end it")
-        job = Job(next(self._numbers), owner, session, camera, start_us, end_us, start_us)
+        job = MotionJob(next(self._numbers), owner, session, camera, start_us, end_us, start_us)
         job.task = self._tasks.start(f"motion search {job.number}", self._run(job, stream, mask, still))
         self._jobs[job.number] = job
         return job
 
-    def get(self, number: int, session: str) -> Job:
+    def get(self, number: int, session: str) -> MotionJob:
         """Raises NotFoundError, also for somebody else's."""
         job = self._jobs.get(number)
         if job is None or job.session != session:
             raise NotFoundError("there is no such search (any more)")
         return job
 
-    async def end(self, job: Job) -> None:
+    async def end(self, job: MotionJob) -> None:
         await end(job.task)
 
     async def close(self) -> None:
         await self._tasks.close()
         await self._pool.close()
 
-    async def _run(self, job: Job, stream: str, mask: Mask, still: Still) -> None:
+    async def _run(self, job: MotionJob, stream: str, mask: Mask, still: Still) -> None:
         try:
             async for progress in motion_search.search(
                 self._reader, self._pool, stream, job.start_us, job.end_us, mask, WORKERS

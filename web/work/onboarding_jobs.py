@@ -13,7 +13,7 @@ import aiohttp
 from cameras.discovery import ws_discovery
 from cameras.onboarding.onboarding import Onboarding
 from cameras.onboarding.survey import Survey
-from cameras.registry.firmware import Hole
+from cameras.registry.firmware import KnownVulnerability
 from cameras.tables import Camera
 from core import events
 from core.clock import Clock
@@ -38,7 +38,14 @@ class State:
 
 
 class OnboardingWork:
-    def __init__(self, database: Database, vault: Vault, clock: Clock, http: aiohttp.ClientSession, holes: Sequence[Hole] = ()):
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        clock: Clock,
+        http: aiohttp.ClientSession,
+        holes: Sequence[KnownVulnerability] = (),
+    ):
         self._database = database
         self._clock = clock
         self.http, self.vault = http, vault

@@ -8,10 +8,10 @@ from search.analysis.detectors.builtin import BuiltinDetector
 from search.analysis.detectors.pack_detector import PackDetector
 from search.analysis.detectors.ultralytics_yolo import UltralyticsDetector
 from search.models import ModelRegistry
-from search.models.registry import Installed
+from search.models.registry import InstalledModel
 
 
-def chosen(settings: SearchSettings, shelf: ModelRegistry) -> Installed | None:
+def chosen(settings: SearchSettings, shelf: ModelRegistry) -> InstalledModel | None:
     """The pack that looks; None: the built-in detector does. Raises DetectorError where a named pack is missing."""
     return None if settings.detector == "builtin" else shelf.chosen("detect", settings.detector)
 

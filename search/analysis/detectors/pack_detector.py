@@ -9,19 +9,19 @@ from search.analysis.detectors.base import Detection, Region, clipped, suppresse
 from search.analysis.detectors.decoders import decoder_of
 from search.analysis.detectors.regions import Pixels, tiles, windows
 from search.analysis.networks import Network, placed
-from search.models.registry import Installed
+from search.models.registry import InstalledModel
 from search.vocabulary import Cls
 
 EDGE = 3  # pixels: a box that ends where its window was cut is half a thing
 
 
 class PackDetector:
-    def __init__(self, installed: Installed, threshold: float | None = None):
+    def __init__(self, installed: InstalledModel, threshold: float | None = None):
         """Raises DetectorError where the pack cannot be used. `threshold` instead of the pack's own."""
         pack = installed.pack if threshold is None else installed.pack.model_copy(update={"threshold": threshold})
         self.name = pack.name
         self._pack, self._decode = pack, decoder_of(pack)
-        self._network = Network(Installed(pack, installed.folder))
+        self._network = Network(InstalledModel(pack, installed.folder))
         self._classes = {int(k): int(Cls[v]) for k, v in pack.classes.items()}
 
     def detect(self, picture: Picture, moving: Sequence[Region], *, sweep: bool = False) -> list[Detection]:

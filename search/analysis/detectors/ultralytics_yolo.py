@@ -25,7 +25,7 @@ from nvr.playback.pictures import Picture
 from search.analysis.detectors.base import Detection, Region, clipped, suppressed
 from search.analysis.detectors.regions import tiles, windows
 from search.models.definition import Input, Pack, PackFile, checksum
-from search.models.registry import Installed
+from search.models.registry import InstalledModel
 from search.vocabulary import Cls
 
 # COCO's names, and those of common Chinese traffic sets.
@@ -37,7 +37,7 @@ CLASS_OF = {
 
 
 class UltralyticsDetector:
-    def __init__(self, installed: Installed, threshold: float | None = None):
+    def __init__(self, installed: InstalledModel, threshold: float | None = None):
         """Raises DetectorError where the extra or the weights are missing."""
         path = installed.folder / installed.pack.files[0].name
         if not path.is_file():  # otherwise the library would try to download a file of that name

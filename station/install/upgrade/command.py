@@ -11,15 +11,15 @@ from typing import Any
 
 from core.errors import ConflictError, NotFoundError, StorageError, UsageError
 from station.install import archive, install, manifest, packages, release, steps
-from station.install.commands import Commands
+from station.install.commands import SystemCommands
 from station.install.layout import Layout
-from station.install.release import Source
-from station.install.steps import Step, say
+from station.install.release import ReleaseSource
+from station.install.steps import InstallStep, say
 from station.install.upgrade import state as states
 from station.install.upgrade.managers import manager_of
 from station.install.upgrade.program import Program
 from station.install.upgrade.sequence import HEALTH_SECONDS, Upgrader
-from station.install.upgrade.state import Stage, State
+from station.install.upgrade.state import UpgradeStage, UpgradeState
 
 DESCRIPTION = (
     "Put another release in the place of the one in use: from a bundle, an unpacked bundle or a checkout. Where it does not "
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace, layout: Layout) -> int:
     return 0
 
 
-def _way_forward(layout: Layout, upgrader: Upgrader, options: argparse.Namespace) -> State | None:
+def _way_forward(layout: Layout, upgrader: Upgrader, options: argparse.Namespace) -> UpgradeState | None:
     """Everything that can be done while the station runs. None: that release is in use already."""
     current = _current(layout)
     source, first = _source(layout, options)
@@ -75,7 +75,7 @@ def _way_forward(layout: Layout, upgrader: Upgrader, options: argparse.Namespace
         return None
     if manifest.read(layout.at(current)).is_newer_than(source.manifest):
         raise ConflictError(f"{source.manifest.name} is older than {current.name}; the way back is: minwang upgrade --rollback")
-    commands = Commands(layout.root)
+    commands = SystemCommands(layout.root)
     wanted = source.manifest.debian.get("required", list(packages.REQUIRED))
     todo = [*first, packages.step(commands, wanted, source.debs), install.release_step(layout, source, say)]
     then = f"stop, migrate and start the station as {source.manifest.name}"
@@ -91,7 +91,7 @@ def _way_forward(layout: Layout, upgrader: Upgrader, options: argparse.Namespace
 
 def _back_up(layout: Layout, program: Program) -> None:
     """Where nightly backups go, and as they are made. Raises StorageError where it fails: nothing was changed yet."""
-    facts = install.facts_of(layout, install.Wishes(layout.data))
+    facts = install.facts_of(layout, install.InstallOptions(layout.data))
     if facts.backup is None:
         say("no backup is made, because backup.target is not set; where the schema changes, the database is copied")
         return
@@ -99,7 +99,7 @@ def _back_up(layout: Layout, program: Program) -> None:
     program.station("backup", str(facts.backup), *facts.backup_options)
 
 
-def _prepared(layout: Layout, upgrader: Upgrader, source: str, target: str, new: dict[str, Any]) -> State:
+def _prepared(layout: Layout, upgrader: Upgrader, source: str, target: str, new: dict[str, Any]) -> UpgradeState:
     """Raises ConflictError or StorageError where the new release cannot take over this database."""
     before = Program(layout, layout.releases / source).facts()
     if before["revision"] > new["newest"]:
@@ -111,12 +111,12 @@ def _prepared(layout: Layout, upgrader: Upgrader, source: str, target: str, new:
         )
     running = upgrader.manager.is_running()
     say(f"{before['recording']} streams are recorded now" if running else "the station does not run; it is not started")
-    return State(
-        source, target, Stage.PREPARED, running, before["recording"] if running else 0, before["revision"], new["newest"]
+    return UpgradeState(
+        source, target, UpgradeStage.PREPARED, running, before["recording"] if running else 0, before["revision"], new["newest"]
     )
 
 
-def _way_back(layout: Layout, upgrader: Upgrader, options: argparse.Namespace) -> State | None:
+def _way_back(layout: Layout, upgrader: Upgrader, options: argparse.Namespace) -> UpgradeState | None:
     current = _current(layout)
     previous = states.load_previous(layout.at(layout.kept) / "previous.json")
     if previous is None or not (layout.at(layout.releases) / previous.release / manifest.FILE).is_file():
@@ -135,16 +135,16 @@ def _way_back(layout: Layout, upgrader: Upgrader, options: argparse.Namespace) -
     return state
 
 
-def _prepared_back(layout: Layout, upgrader: Upgrader, source: str, target: Program, restore: str) -> State:
+def _prepared_back(layout: Layout, upgrader: Upgrader, source: str, target: Program, restore: str) -> UpgradeState:
     before, old = Program(layout, layout.releases / source).facts(), target.facts()
     running = upgrader.manager.is_running()
-    return State(
-        source, target.release.name, Stage.PREPARED, running, before["recording"] if running else 0, before["revision"], old["newest"],
+    return UpgradeState(
+        source, target.release.name, UpgradeStage.PREPARED, running, before["recording"] if running else 0, before["revision"], old["newest"],
         restore=restore,
     )  # fmt: skip
 
 
-def _tell_back(state: State, at: float) -> None:
+def _tell_back(state: UpgradeState, at: float) -> None:
     day = datetime.fromtimestamp(at, timezone.utc).isoformat(timespec="minutes")
     say(f"going back from {state.source} to {state.target}")
     if state.restore:
@@ -162,7 +162,7 @@ def _current(layout: Layout) -> Path:
     return current
 
 
-def _source(layout: Layout, options: argparse.Namespace) -> tuple[Source, list[Step]]:
+def _source(layout: Layout, options: argparse.Namespace) -> tuple[ReleaseSource, list[InstallStep]]:
     path: Path = options.source.absolute()
     if path.is_dir():
         return release.source_of(path), []

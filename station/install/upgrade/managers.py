@@ -12,7 +12,7 @@ from typing import Protocol
 
 from core.errors import StorageError
 from station.install import units
-from station.install.commands import Commands
+from station.install.commands import SystemCommands
 from station.install.install import is_booted
 from station.install.layout import Layout
 from station.install.steps import write_text
@@ -33,11 +33,11 @@ class Manager(Protocol):
 
 
 def manager_of(layout: Layout) -> Manager:
-    return SystemdManager(Commands(layout.root)) if is_booted(layout) else ProcessManager(layout)
+    return SystemdManager(SystemCommands(layout.root)) if is_booted(layout) else ProcessManager(layout)
 
 
 class SystemdManager:
-    def __init__(self, commands: Commands, unit: str = units.SERVICE):
+    def __init__(self, commands: SystemCommands, unit: str = units.SERVICE):
         self._commands = commands
         self._unit = unit
 

@@ -16,7 +16,7 @@ from station.install.layout import Layout
 from station.install.upgrade import state as states
 from station.install.upgrade.managers import Manager
 from station.install.upgrade.program import Program
-from station.install.upgrade.state import Previous, Stage, State
+from station.install.upgrade.state import PreviousRelease, UpgradeStage, UpgradeState
 
 HEALTH_SECONDS = 180.0
 LOOK_SECONDS = 1.0
@@ -33,25 +33,27 @@ class Upgrader:
     say: Callable[[str], None]
     health_seconds: float = HEALTH_SECONDS
 
-    def begin(self, state: State) -> None:
+    def begin(self, state: UpgradeState) -> None:
         """Raises StorageError where it failed; then the release from before runs again, or the error says that it does not."""
         self._save(state)
         self.go_on(state)
 
-    def resume(self, state: State) -> bool:
+    def resume(self, state: UpgradeState) -> bool:
         """After an interruption: forward where the link was switched, else back to where nothing was changed. False: back."""
         self.say(f"an upgrade from {state.source} to {state.target} was interrupted (stage: {state.stage})")
-        if state.stage is Stage.RETURNING:
+        if state.stage is UpgradeStage.RETURNING:
             self._return(state)
         if self.layout.current_release() == self._folder(state.target):
-            self.go_on(state if state.stage in (Stage.MIGRATED, Stage.STARTED) else state.at(Stage.SWITCHED))
+            self.go_on(
+                state if state.stage in (UpgradeStage.MIGRATED, UpgradeStage.STARTED) else state.at(UpgradeStage.SWITCHED)
+            )
             return True
-        if state.lowers and state.stage in (Stage.LOWERING, Stage.SWITCHED):
+        if state.lowers and state.stage in (UpgradeStage.LOWERING, UpgradeStage.SWITCHED):
             self._return(replace(state, reason="it was interrupted"))
         self._finish_unchanged(state)
         return False
 
-    def go_on(self, state: State) -> None:
+    def go_on(self, state: UpgradeState) -> None:
         try:
             state = self._until_switched(state)
             state = self._until_started(state)
@@ -60,38 +62,38 @@ class Upgrader:
             self._return(replace(state, reason=str(e)))
         self._finish(state)
 
-    def _until_switched(self, state: State) -> State:
-        if state.stage is Stage.PREPARED:
+    def _until_switched(self, state: UpgradeState) -> UpgradeState:
+        if state.stage is UpgradeStage.PREPARED:
             self.say("stopping the station")
             state = self._save(replace(state, stopped_at=time.time()))
             self.manager.stop()
-            state = self._save(state.at(Stage.STOPPED))
-        if state.stage is Stage.STOPPED:
-            state = self._save(self._copied(state).at(Stage.COPIED))
-        if state.stage is Stage.COPIED and state.lowers:
-            state = self._save(state.at(Stage.LOWERING))
+            state = self._save(state.at(UpgradeStage.STOPPED))
+        if state.stage is UpgradeStage.STOPPED:
+            state = self._save(self._copied(state).at(UpgradeStage.COPIED))
+        if state.stage is UpgradeStage.COPIED and state.lowers:
+            state = self._save(state.at(UpgradeStage.LOWERING))
             self._lower(state)
-        if state.stage in (Stage.COPIED, Stage.LOWERING):
-            state = self._save(state.at(Stage.SWITCHED))
+        if state.stage in (UpgradeStage.COPIED, UpgradeStage.LOWERING):
+            state = self._save(state.at(UpgradeStage.SWITCHED))
             self._switch(state.target)
         return state
 
-    def _until_started(self, state: State) -> State:
+    def _until_started(self, state: UpgradeState) -> UpgradeState:
         program = Program(self.layout, self._folder(state.target))
-        if state.stage is Stage.SWITCHED:
+        if state.stage is UpgradeStage.SWITCHED:
             self._configure(state.target)
             if state.revision != state.target_revision:
                 self.say(f"bringing the database to version {state.target_revision}")
                 program.inside("migrate")
-            state = self._save(state.at(Stage.MIGRATED))
-        if state.stage is Stage.MIGRATED:
+            state = self._save(state.at(UpgradeStage.MIGRATED))
+        if state.stage is UpgradeStage.MIGRATED:
             if state.was_running:
                 self.say("starting the station")
                 self.manager.start()
-            state = self._save(state.at(Stage.STARTED))
+            state = self._save(state.at(UpgradeStage.STARTED))
         return state
 
-    def _copied(self, state: State) -> State:
+    def _copied(self, state: UpgradeState) -> UpgradeState:
         """The database as it is when nothing writes into it; only where its schema is going to change."""
         if state.revision == state.target_revision or not state.revision:
             return state
@@ -107,7 +109,7 @@ class Upgrader:
         sync_folder(target.parent)
         return replace(state, copy=name)
 
-    def _lower(self, state: State) -> None:
+    def _lower(self, state: UpgradeState) -> None:
         program = Program(self.layout, self._folder(state.source))
         if state.restore:
             self.say("bringing back the database from before")
@@ -131,7 +133,7 @@ class Upgrader:
         return ["--root", str(self.layout.root), "--prefix", str(self.layout.prefix), "--settings", str(self.layout.settings),
                 "--units", str(self.layout.units), "--wrapper", str(self.layout.wrapper), "--user", self.layout.user]  # fmt: skip
 
-    def _look(self, state: State) -> None:
+    def _look(self, state: UpgradeState) -> None:
         """Until the console answers and the streams are recorded again. Raises StorageError after `health_seconds`."""
         if not state.was_running:
             return
@@ -151,9 +153,9 @@ class Upgrader:
         self.say(f"the console answers, {found['recording']} streams are recorded; recording was interrupted for "
                  f"{time.time() - state.stopped_at:.0f} s")  # fmt: skip
 
-    def _return(self, state: State) -> None:
+    def _return(self, state: UpgradeState) -> None:
         """Back to the release and the database from before. Always raises StorageError, which says how it ended."""
-        state = self._save(state.at(Stage.RETURNING))
+        state = self._save(state.at(UpgradeStage.RETURNING))
         self.say(f"the upgrade failed: {state.reason}")
         self.say(f"going back to {state.source}")
         try:
@@ -175,15 +177,15 @@ class Upgrader:
         database = "with the database from before" if state.copy else "the database was not changed"
         raise StorageError(f"the upgrade to {state.target} failed: {state.reason}; {state.source} is in use again, {database}")
 
-    def _finish_unchanged(self, state: State) -> None:
+    def _finish_unchanged(self, state: UpgradeState) -> None:
         if state.was_running:
             self.manager.start()
         states.clear(self.layout.at(self.layout.state))
         self.say(f"nothing had been changed; {state.source} is in use")
 
-    def _finish(self, state: State) -> None:
+    def _finish(self, state: UpgradeState) -> None:
         kept = self.layout.at(self.layout.kept)
-        states.save(kept / "previous.json", Previous(state.source, state.copy, state.stopped_at))
+        states.save(kept / "previous.json", PreviousRelease(state.source, state.copy, state.stopped_at))
         states.clear(self.layout.at(self.layout.state))
         for name in release.names(self.layout):
             if name not in (state.source, state.target):
@@ -197,6 +199,6 @@ class Upgrader:
     def _folder(self, name: str) -> Path:
         return self.layout.releases / name
 
-    def _save(self, state: State) -> State:
+    def _save(self, state: UpgradeState) -> UpgradeState:
         states.save(self.layout.at(self.layout.state), state)
         return state

@@ -13,7 +13,7 @@ from core.files import sync_folder
 from station.install.steps import write_text
 
 
-class Stage(StrEnum):
+class UpgradeStage(StrEnum):
     PREPARED = "prepared"  # the new release lies there, the station runs as before
     STOPPED = "stopped"
     COPIED = "copied"  # the database from before is safe
@@ -25,10 +25,10 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class UpgradeState:
     source: str  # names of releases
     target: str
-    stage: Stage
+    stage: UpgradeStage
     was_running: bool
     streams: int  # recorded before
     revision: str  # of the database before; empty: there was none
@@ -42,12 +42,12 @@ class State:
     def lowers(self) -> bool:
         return bool(self.restore) or (self.revision > self.target_revision)
 
-    def at(self, stage: Stage) -> State:
+    def at(self, stage: UpgradeStage) -> UpgradeState:
         return replace(self, stage=stage)
 
 
 @dataclass(frozen=True, slots=True)
-class Previous:
+class PreviousRelease:
     """The release before the one in use, and its database: for `--rollback`."""
 
     release: str
@@ -55,25 +55,25 @@ class Previous:
     at: float  # seconds since the epoch
 
 
-def save(path: Path, state: State | Previous) -> None:
+def save(path: Path, state: UpgradeState | PreviousRelease) -> None:
     write_text(path, json.dumps(asdict(state), indent=1) + "\n", 0o600)
 
 
-def load(path: Path) -> State | None:
+def load(path: Path) -> UpgradeState | None:
     """None where no upgrade was interrupted. Raises StorageError where the file is not readable as one."""
     values = _read(path)
     if values is None:
         return None
     try:
-        return State(**{**values, "stage": Stage(values["stage"])})
+        return UpgradeState(**{**values, "stage": UpgradeStage(values["stage"])})
     except (TypeError, ValueError, KeyError) as e:
         raise StorageError(f"{path}: not the state of an upgrade ({e}); look at it, then remove it") from e
 
 
-def load_previous(path: Path) -> Previous | None:
+def load_previous(path: Path) -> PreviousRelease | None:
     values = _read(path)
     try:
-        return None if values is None else Previous(**values)
+        return None if values is None else PreviousRelease(**values)
     except TypeError as e:
         raise StorageError(f"{path}: not readable ({e}); there is no way back by it") from e
 

@@ -14,9 +14,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from cameras.discovery import port_scan, ws_discovery
-from cameras.discovery.ws_discovery import Found
+from cameras.discovery.ws_discovery import DiscoveredDevice
 from cameras.tables import Camera
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from cameras.virtual.crowd import Crowd, device_of
 from cameras.virtual.makes import MAKES
 from tests.cameras.onboarding.test_onboarding import DISCOVERY_PORT as PORT
@@ -27,7 +27,7 @@ __all__ = ["village"]
 
 
 @pytest.fixture
-async def crowd(clip: Clip) -> AsyncIterator[Crowd]:
+async def crowd(clip: LoopClip) -> AsyncIterator[Crowd]:
     made = Crowd([device_of(n, MAKES[0], clip, f"{NET}.{n}", LOGIN, PORTS) for n in (1, 2)])
     await made.start(PORT)
     yield made
@@ -35,7 +35,7 @@ async def crowd(clip: Clip) -> AsyncIterator[Crowd]:
 
 
 async def test_hello_and_bye_are_heard(crowd: Crowd) -> None:
-    heard: list[tuple[str, Found]] = []
+    heard: list[tuple[str, DiscoveredDevice]] = []
     async with ws_discovery.announcements(["127.0.0.1"], lambda word, device: heard.append((word, device)), PORT):
         assert crowd.discovery is not None
         crowd.discovery.announce(crowd.members[0], "Hello")
@@ -66,7 +66,9 @@ async def test_open_ports_are_found_and_nothing_is_sent(crowd: Crowd) -> None:
     assert sum(s.calls for s in crowd.services.values()) == calls
 
 
-async def test_a_silent_camera_is_found_on_another_port(village: Village, clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_silent_camera_is_found_on_another_port(
+    village: Village, clip: LoopClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It answers no discovery, and its service is not where the list said: knocking finds it."""
     monkeypatch.setattr(port_scan, "CANDIDATES", (80, PORTS[0], PORTS[1]))
     monkeypatch.setattr(ws_discovery, "PORT", PORT)
@@ -102,7 +104,7 @@ def test_answers_to_a_look_are_bounded_and_our_cameras_come_in() -> None:
     assert len(collector.devices) == ws_discovery.MAX_OF_HOST
     for n in range(ws_discovery.MAX_DEVICES + 100):
         host = f"10.{n >> 8}.{n & 255}.1"
-        collector._take(Found(host, f"{host}:80", f"http://{host}:80/x", "", ""), host)
+        collector._take(DiscoveredDevice(host, f"{host}:80", f"http://{host}:80/x", "", ""), host)
     assert len(collector.devices) == ws_discovery.MAX_DEVICES
     for uuid in ("a", "b"):
         collector.datagram_received(_matches("http://10.0.0.9:81/x", endpoint=uuid), ("10.0.0.9", 3702))
@@ -131,7 +133,7 @@ def test_an_answer_proves_an_address_with_the_number_of_its_own_question() -> No
 
 @pytest.mark.parametrize("told", ODD)
 def test_no_told_address_ends_the_reading(told: str) -> None:
-    heard: list[Found] = []
+    heard: list[DiscoveredDevice] = []
     hello = HEAD + f"<Hello><XAddrs>{told}</XAddrs></Hello>".encode() + TAIL
     ws_discovery._Announcements(lambda _, device: heard.append(device)).datagram_received(hello, ("10.0.0.5", 3702))
     assert [d.address for d in heard] == ["10.0.0.5"]

@@ -13,10 +13,10 @@ from cameras.onvif.client import SoapClient, http_session
 from cameras.onvif.device import identify
 from cameras.onvif.namespaces import DEVICE, EVENTS, MEDIA, MEDIA2
 from cameras.onvif.soap import NotPermitted, SoapFault
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from cameras.virtual.crowd import Crowd, device_of
 from cameras.virtual.device import QUIRKS, Device
-from cameras.virtual.makes import MAKES, Make
+from cameras.virtual.makes import MAKES, VirtualMake
 from core.clock import SystemClock
 from core.errors import CameraRefused, ProtocolError
 from core.network.authenticator import ClearLogin
@@ -35,7 +35,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-async def crowd(clip: Clip) -> AsyncIterator[Crowd]:
+async def crowd(clip: LoopClip) -> AsyncIterator[Crowd]:
     made = Crowd([device_of(i, make, clip, f"127.77.0.{i + 1}", LOGIN, PORTS) for i, make in enumerate(MAKES)])
     await made.start(None)
     yield made
@@ -77,14 +77,14 @@ async def _plays(url: str, device: Device) -> None:
     session.sock.close()
 
 
-def _alone(make: Make, clip: Clip) -> Crowd:
+def _alone(make: VirtualMake, clip: LoopClip) -> Crowd:
     return Crowd([device_of(0, make, clip, "127.77.1.1", LOGIN, PORTS)])
 
 
 @pytest.fixture
-async def alone(clip: Clip, request: pytest.FixtureRequest) -> AsyncIterator[Crowd]:
+async def alone(clip: LoopClip, request: pytest.FixtureRequest) -> AsyncIterator[Crowd]:
     """A crowd of one, with the quirks given as parameter."""
-    made = _alone(Make("Test", "T-1", "1", frozenset(request.param)), clip)
+    made = _alone(VirtualMake("Test", "T-1", "1", frozenset(request.param)), clip)
     await made.start(None)
     yield made
     await made.stop()

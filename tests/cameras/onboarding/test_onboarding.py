@@ -24,16 +24,16 @@ from cameras.onboarding.survey import Survey
 from cameras.onvif import media, soap
 from cameras.onvif.addresses import address_of, host_port, service_url
 from cameras.onvif.client import http_session
-from cameras.onvif.device import Identity
+from cameras.onvif.device import DeviceInformation
 from cameras.onvif.media import Profile
 from cameras.registry import findings, history
 from cameras.registry.inventory import CameraEntry, Inventory
 from cameras.registry.registry import apply, set_password
 from cameras.tables import Camera, CameraChange, Credential, DeviceSeen, Finding
 from cameras.tables import Village as VillageRow
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from cameras.virtual.crowd import Crowd, device_of
-from cameras.virtual.makes import MAKES, Make
+from cameras.virtual.makes import MAKES, VirtualMake
 from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.database import Database
@@ -62,7 +62,7 @@ class Village:
     folder: Path
     crowd: Crowd | None = None
 
-    async def start(self, makes: Sequence[tuple[int, int, Make]], clip: Clip) -> Crowd:
+    async def start(self, makes: Sequence[tuple[int, int, VirtualMake]], clip: LoopClip) -> Crowd:
         """(host part, serial number, make) of each camera; a crowd before it goes."""
         await self.stop()
         self.crowd = Crowd([device_of(n, make, clip, f"{NET}.{host}", LOGIN, PORTS) for host, n, make in makes])
@@ -115,7 +115,7 @@ async def village(database: Database, tmp_path: Path) -> AsyncIterator[Village]:
         await made.stop()
 
 
-async def test_a_village_is_met_and_identified(village: Village, clip: Clip) -> None:
+async def test_a_village_is_met_and_identified(village: Village, clip: LoopClip) -> None:
     await village.start([(1, 1, PLAIN), (2, 2, PLAIN), (3, 3, PLAIN)], clip)
     assert await village.look() == {"first": 2, "new": 1}
     assert await village.identify() == {}
@@ -131,7 +131,7 @@ async def test_a_village_is_met_and_identified(village: Village, clip: Clip) -> 
     assert [(d.verdict, d.village) for d in met] == [("known", "v"), ("known", "v"), ("new", "v")]
 
 
-async def test_what_is_seen_again_writes_no_history(village: Village, clip: Clip) -> None:
+async def test_what_is_seen_again_writes_no_history(village: Village, clip: LoopClip) -> None:
     await village.start([(1, 1, PLAIN), (2, 2, PLAIN)], clip)
     await village.look()
     await village.identify()
@@ -146,7 +146,7 @@ async def test_what_is_seen_again_writes_no_history(village: Village, clip: Clip
     assert await count() == before
 
 
-async def test_a_camera_is_followed_to_another_address(village: Village, clip: Clip) -> None:
+async def test_a_camera_is_followed_to_another_address(village: Village, clip: LoopClip) -> None:
     await village.start([(1, 1, PLAIN), (2, 2, PLAIN)], clip)
     await village.look()
     await village.identify()
@@ -171,7 +171,7 @@ async def test_a_camera_is_followed_to_another_address(village: Village, clip: C
 
 
 @pytest.mark.parametrize("why", ["old_address_answers", "outside_subnets", "no_digest"])
-async def test_a_move_that_may_be_a_relay_is_confirmed_by_a_person_first(village: Village, clip: Clip, why: str) -> None:
+async def test_a_move_that_may_be_a_relay_is_confirmed_by_a_person_first(village: Village, clip: LoopClip, why: str) -> None:
     """Its credential is not even sent there."""
     await village.start([(1, 1, PLAIN), (2, 2, PLAIN)], clip)
     await village.look()
@@ -200,7 +200,7 @@ async def test_a_move_that_may_be_a_relay_is_confirmed_by_a_person_first(village
     assert ("moved", "v-1") not in await village.findings()
 
 
-async def test_cameras_that_changed_places_wait_for_a_person(village: Village, clip: Clip) -> None:
+async def test_cameras_that_changed_places_wait_for_a_person(village: Village, clip: LoopClip) -> None:
     await village.start([(1, 1, PLAIN), (2, 2, PLAIN)], clip)
     await village.look()
     await village.identify()
@@ -214,7 +214,7 @@ async def test_cameras_that_changed_places_wait_for_a_person(village: Village, c
     assert await village.look() == {"known": 2} and await village.findings() == []
 
 
-async def test_another_device_at_the_address_is_not_taken_for_the_camera(village: Village, clip: Clip) -> None:
+async def test_another_device_at_the_address_is_not_taken_for_the_camera(village: Village, clip: LoopClip) -> None:
     await village.start([(1, 1, PLAIN), (2, 2, PLAIN)], clip)
     await village.look()
     await village.identify()
@@ -227,7 +227,7 @@ async def test_another_device_at_the_address_is_not_taken_for_the_camera(village
     assert await village.findings() == [("identity_changed", "v-1")]
 
 
-async def test_a_thief_of_the_uuid_gets_no_video_and_no_password(village: Village, clip: Clip) -> None:
+async def test_a_thief_of_the_uuid_gets_no_video_and_no_password(village: Village, clip: LoopClip) -> None:
     """A device that answers with a camera's UUID from elsewhere is asked once, and is no camera of ours if it refuses."""
     crowd = await village.start([(1, 1, PLAIN), (2, 2, PLAIN)], clip)
     await village.look()
@@ -243,7 +243,7 @@ async def test_a_thief_of_the_uuid_gets_no_video_and_no_password(village: Villag
     assert thief.guard.times_barred == 0
 
 
-async def test_clones_are_told_apart_by_their_mac(village: Village, clip: Clip) -> None:
+async def test_clones_are_told_apart_by_their_mac(village: Village, clip: LoopClip) -> None:
     await village.start([(1, 1, CLONE), (2, 2, CLONE)], clip)
     await village.look()
     assert await village.identify() == {}
@@ -253,7 +253,7 @@ async def test_clones_are_told_apart_by_their_mac(village: Village, clip: Clip) 
     assert devices[0]["serial"] == devices[1]["serial"] and devices[0]["macs"] != devices[1]["macs"]
 
 
-async def test_a_refused_credential_is_told_and_used_no_more(village: Village, clip: Clip) -> None:
+async def test_a_refused_credential_is_told_and_used_no_more(village: Village, clip: LoopClip) -> None:
     crowd = await village.start([(1, 1, LOCKING), (2, 2, PLAIN)], clip)
     crowd.members[0].guard.users = {"minwang": ("another", "Administrator")}
     for _ in range(8):
@@ -268,8 +268,8 @@ async def test_a_refused_credential_is_told_and_used_no_more(village: Village, c
     assert told["reachable"] == ("ok", "") and told["credential"] == ("failed", "refused")  # it answered: with a no
 
 
-async def test_an_open_door_is_a_finding_until_it_is_shut(village: Village, clip: Clip) -> None:
-    open_make = Make("Tianmu", "TM-2M", "5.7.1", frozenset({"open_access"}))
+async def test_an_open_door_is_a_finding_until_it_is_shut(village: Village, clip: LoopClip) -> None:
+    open_make = VirtualMake("Tianmu", "TM-2M", "5.7.1", frozenset({"open_access"}))
     await village.start([(1, 1, open_make), (2, 2, PLAIN)], clip)
     await village.identify()
     assert await village.findings() == [("no_authentication", "v-1")]
@@ -280,7 +280,7 @@ async def test_an_open_door_is_a_finding_until_it_is_shut(village: Village, clip
         assert [f.closed_by for f in await session.scalars(select(Finding))] == ["system"]
 
 
-async def test_a_password_in_an_address_goes_into_the_vault(village: Village, clip: Clip) -> None:
+async def test_a_password_in_an_address_goes_into_the_vault(village: Village, clip: LoopClip) -> None:
     make = next(m for m in MAKES if "rtsp_password" in m.quirks)
     async with village.database.session() as session:
         for camera in await session.scalars(select(Camera)):
@@ -296,10 +296,10 @@ async def test_a_password_in_an_address_goes_into_the_vault(village: Village, cl
     assert (await village.camera("v-1")).credential == "camera-v-1"
 
 
-ODD_PATH = Make("Test", "O-1", "1", frozenset(["odd_path"]))
+ODD_PATH = VirtualMake("Test", "O-1", "1", frozenset(["odd_path"]))
 
 
-async def test_a_service_at_another_path_is_asked_where_discovery_told(village: Village, clip: Clip) -> None:
+async def test_a_service_at_another_path_is_asked_where_discovery_told(village: Village, clip: LoopClip) -> None:
     await village.start([(1, 1, ODD_PATH), (2, 2, PLAIN), (3, 3, ODD_PATH)], clip)
     failed = await village.identify()
     assert "HTTP 404 Not Found at /onvif/device_service" in failed["v-1"], "nobody has met it: what it answered is told"
@@ -311,12 +311,12 @@ async def test_a_service_at_another_path_is_asked_where_discovery_told(village: 
     async with village.database.reading() as session:
         stranger = await session.get_one(DeviceSeen, f"{NET}.3:{PORTS[0]}")
         fields = [c.field for c in await session.scalars(select(CameraChange).where(CameraChange.camera == "v-1"))]
-    assert fields.count("address") == 1 and ws_discovery.Found("", stranger.address, stranger.url, "", "").known_as.endswith(
-        "/onvif/service"
-    )
+    assert fields.count("address") == 1 and ws_discovery.DiscoveredDevice(
+        "", stranger.address, stranger.url, "", ""
+    ).known_as.endswith("/onvif/service")
 
 
-async def test_a_service_that_moved_on_its_host_is_found_again(village: Village, clip: Clip) -> None:
+async def test_a_service_that_moved_on_its_host_is_found_again(village: Village, clip: LoopClip) -> None:
     """Met at the unusual path before, and known by host and port alone: as registries written until now are."""
     await village.start([(1, 1, ODD_PATH)], clip)
     await village.look()
@@ -326,12 +326,12 @@ async def test_a_service_that_moved_on_its_host_is_found_again(village: Village,
     assert (await village.camera("v-1")).address == f"{NET}.1:{PORTS[0]}/onvif/service"
 
 
-async def test_a_forged_hello_moves_no_service(village: Village, clip: Clip) -> None:
+async def test_a_forged_hello_moves_no_service(village: Village, clip: LoopClip) -> None:
     """One datagram with the camera's address and its UUID, which everybody can read, tells any path."""
     crowd = await village.start([(1, 1, ODD_PATH), (2, 2, PLAIN)], clip)
     await village.look()
     forged = [
-        ws_discovery.Found(d.uuid, f"{NET}.{i}:{PORTS[0]}", f"http://{NET}.{i}:{PORTS[0]}/nothing/here", "", "")
+        ws_discovery.DiscoveredDevice(d.uuid, f"{NET}.{i}:{PORTS[0]}", f"http://{NET}.{i}:{PORTS[0]}/nothing/here", "", "")
         for i, d in enumerate(crowd.members, 1)
     ]
     right = [(await village.camera(n)).address for n in ("v-1", "v-2")]
@@ -348,11 +348,11 @@ async def test_a_forged_hello_moves_no_service(village: Village, clip: Clip) -> 
     assert [(await village.camera(n)).address for n in ("v-1", "v-2")] == right
 
 
-async def test_a_forged_hello_gives_a_camera_no_identity(village: Village, clip: Clip) -> None:
+async def test_a_forged_hello_gives_a_camera_no_identity(village: Village, clip: LoopClip) -> None:
     """A datagram in the camera's name with the UUID of another device: only what the camera answers itself counts."""
     crowd = await village.start([(1, 1, PLAIN)], clip)  # v-2 answers nothing
     forged = [
-        ws_discovery.Found(
+        ws_discovery.DiscoveredDevice(
             "feed-" + str(i), f"{NET}.{i}:{PORTS[0]}", f"http://{NET}.{i}:{PORTS[0]}/onvif/device_service", "", ""
         )
         for i in (1, 2)
@@ -366,7 +366,7 @@ async def test_a_forged_hello_gives_a_camera_no_identity(village: Village, clip:
     assert ("identity_changed", "v-1") not in await village.findings()
 
 
-async def test_strangers_are_forgotten(village: Village, clip: Clip) -> None:
+async def test_strangers_are_forgotten(village: Village, clip: LoopClip) -> None:
     """Invented devices go by age, a host's and all together's beyond their number; cameras and who answers still stay."""
     now = SystemClock().now()
     old, new = now - timedelta(days=31), now - timedelta(days=1)
@@ -385,8 +385,8 @@ async def test_strangers_are_forgotten(village: Village, clip: Clip) -> None:
     rows += [row("10.4.0.1:80", old, "known", "v-2")]
     async with village.database.session() as session:
         await session.execute(insert(DeviceSeen), rows)
-        await findings.tell(session, now, "clone", findings.Subject(None, "10.1.1.1:80", None))
-        await findings.tell(session, now, "unknown_device", findings.Subject(None, "10.2.0.1:1", None))
+        await findings.tell(session, now, "clone", findings.FindingSubject(None, "10.1.1.1:80", None))
+        await findings.tell(session, now, "unknown_device", findings.FindingSubject(None, "10.2.0.1:1", None))
     async with village.database.session() as session:
         gone = await unknown_devices.forget(session, now)
         left = set(await session.scalars(select(DeviceSeen.address)))
@@ -462,9 +462,9 @@ async def test_one_lying_camera_keeps_nobody_from_being_met_or_identified(
     """PostgreSQL refuses what is longer than its column or holds a NUL: that is the error of the camera that told it."""
     told = ["s", "a" * 500, "nul\x00"]
 
-    async def answered(_client: object, url: str, _clock: object) -> Identity:
+    async def answered(_client: object, url: str, _clock: object) -> DeviceInformation:
         number = int(url.partition("10.0.0.")[2].partition("/")[0])
-        return Identity("M", "X", profiles=[replace(_profile(1, 640, 360), stream_url=f"rtsp://h/{told[number % 3]}")])
+        return DeviceInformation("M", "X", profiles=[replace(_profile(1, 640, 360), stream_url=f"rtsp://h/{told[number % 3]}")])
 
     async with either_database.session() as session:
         session.add(VillageRow(code="v", name="V", funding=[], subnets=[], boundary=[]))
@@ -477,7 +477,8 @@ async def test_one_lying_camera_keeps_nobody_from_being_met_or_identified(
     outcome = await onboarding.run(cameras)
     survey = Survey(either_database, SystemClock(), onboarding)
     longest, nul, good = (
-        ws_discovery.Found(e, f"10.0.1.{i}:80", "http://h/x", "n", "h") for i, e in enumerate(["u" * 300, "\x00", "b"])
+        ws_discovery.DiscoveredDevice(e, f"10.0.1.{i}:80", "http://h/x", "n", "h")
+        for i, e in enumerate(["u" * 300, "\x00", "b"])
     )
     await survey.keep([longest, nul, good])
     async with either_database.reading() as session:

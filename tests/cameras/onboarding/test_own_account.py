@@ -13,11 +13,11 @@ from cameras.registry.inventory import Inventory
 from cameras.registry.registry import apply, export
 from cameras.tables import Camera, Credential
 from cameras.tables import Village as VillageRow
-from cameras.upkeep.credential_rotation import NAMES, AccountCare
+from cameras.upkeep.credential_rotation import NAMES, CredentialRotation
 from cameras.upkeep.rotation_claims import AccountClaimed
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from cameras.virtual.crowd import Crowd
-from cameras.virtual.makes import Make
+from cameras.virtual.makes import VirtualMake
 from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.errors import CameraRefused, CameraUnreachable
@@ -33,19 +33,21 @@ __all__ = ["village"]
 UTC = ZoneInfo("UTC")
 
 
-def care_of(village: Village) -> AccountCare:
+def care_of(village: Village) -> CredentialRotation:
     """As the controller has it."""
 
     async def tried(url: str, login: tuple[str, str]) -> None:
         await check_credential(url.replace(f"{NET}.1/", f"{NET}.1:{PORTS[1]}/"), login)
 
-    made = AccountCare(village.database, village.vault, SystemClock(), village.onboarding, village.http, village.folder, tried)
+    made = CredentialRotation(
+        village.database, village.vault, SystemClock(), village.onboarding, village.http, village.folder, tried
+    )
     village.onboarding.identified = made.first
     return made
 
 
-async def start(village: Village, clip: Clip, quirks: Sequence[str] = (), *, wanted: bool = True) -> Crowd:
-    make = Make("Test", "P-1", "1", frozenset(quirks))
+async def start(village: Village, clip: LoopClip, quirks: Sequence[str] = (), *, wanted: bool = True) -> Crowd:
+    make = VirtualMake("Test", "P-1", "1", frozenset(quirks))
     crowd = await village.start([(1, 1, make), (2, 2, make)], clip)
     async with village.database.session() as session:
         (await session.get_one(VillageRow, "v")).own_account = wanted
@@ -67,7 +69,7 @@ async def credential_item(village: Village, number: str = "v-1") -> tuple[str, s
 
 
 @pytest.mark.parametrize("quirks", [[], ["short_passwords"], ["needs_sign"], ["wsse_only"], ["locks_out"]])
-async def test_it_is_made_before_the_camera_is_used(village: Village, clip: Clip, quirks: list[str]) -> None:
+async def test_it_is_made_before_the_camera_is_used(village: Village, clip: LoopClip, quirks: list[str]) -> None:
     crowd = await start(village, clip, quirks)
     assert await village.identify() == {}  # without the care: as before it has come to the camera
     assert await recorded(village) == {"v-2/main", "v-2/sub"} and await credential_item(village) == ("todo", "own_account")
@@ -95,7 +97,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("quirk", BAD)
-async def test_a_camera_that_takes_none_is_used_and_told(village: Village, clip: Clip, quirk: str) -> None:
+async def test_a_camera_that_takes_none_is_used_and_told(village: Village, clip: LoopClip, quirk: str) -> None:
     crowd = await start(village, clip, [quirk])
     care = care_of(village)
     assert await village.identify() == {}
@@ -116,7 +118,7 @@ async def test_a_camera_that_takes_none_is_used_and_told(village: Village, clip:
     assert await credential_item(village) == ("ok", "")
 
 
-async def test_what_is_in_use_is_not_stopped_for_it(village: Village, clip: Clip) -> None:
+async def test_what_is_in_use_is_not_stopped_for_it(village: Village, clip: LoopClip) -> None:
     """The setting comes later: the camera is recorded on, and gets its account within minutes."""
     await start(village, clip, wanted=False)
     assert await village.identify() == {}
@@ -129,7 +131,7 @@ async def test_what_is_in_use_is_not_stopped_for_it(village: Village, clip: Clip
     assert (await village.camera("v-1")).account_state == "own" and (await village.camera("v-2")).account_state is None
 
 
-async def test_a_stream_that_cannot_be_tried_keeps_the_account_in_use(village: Village, clip: Clip) -> None:
+async def test_a_stream_that_cannot_be_tried_keeps_the_account_in_use(village: Village, clip: LoopClip) -> None:
     await start(village, clip)
     care = care_of(village)
 
@@ -142,7 +144,7 @@ async def test_a_stream_that_cannot_be_tried_keeps_the_account_in_use(village: V
     assert (camera.credential, camera.account_state, camera.account_problem) == ("village", "failed", "no answer")
 
 
-async def test_one_turn_at_a_time(village: Village, clip: Clip) -> None:
+async def test_one_turn_at_a_time(village: Village, clip: LoopClip) -> None:
     """Hook, ten-minute look, daily care and command line meet at one camera; a refused try takes nothing from the others."""
     crowd = await start(village, clip)
     assert await village.identify() == {}
@@ -167,7 +169,7 @@ async def test_one_turn_at_a_time(village: Village, clip: Clip) -> None:
     assert await other.run_once() == ["v-1"] and (await village.camera("v-1")).account_state == "own"
 
 
-async def test_an_account_that_is_in_use_by_now_is_not_taken_away(village: Village, clip: Clip) -> None:
+async def test_an_account_that_is_in_use_by_now_is_not_taken_away(village: Village, clip: LoopClip) -> None:
     """Where the claim does not reach (a second machine): what the vault holds stays on the camera."""
     crowd = await start(village, clip)
     assert await village.identify() == {}
@@ -185,7 +187,7 @@ async def test_an_account_that_is_in_use_by_now_is_not_taken_away(village: Villa
     assert NAMES[0] in crowd.members[0].guard.users and await village.identify() == {}
 
 
-async def test_the_delivered_account_stays_told(village: Village, clip: Clip) -> None:
+async def test_the_delivered_account_stays_told(village: Village, clip: LoopClip) -> None:
     """Ours is beside it: a maker's password that opens the camera opens it still."""
     await start(village, clip)
     assert await village.identify() == {}
@@ -194,7 +196,7 @@ async def test_the_delivered_account_stays_told(village: Village, clip: Clip) ->
     assert (await village.camera("v-1")).account_state == "own" and await village.findings() == [("default_password", "v-1")]
 
 
-async def test_a_camera_without_onvif_is_recorded_once_that_is_known(village: Village, clip: Clip) -> None:
+async def test_a_camera_without_onvif_is_recorded_once_that_is_known(village: Village, clip: LoopClip) -> None:
     await start(village, clip)
     await village.stop()
     async with village.database.session() as session:

@@ -12,17 +12,17 @@ from cameras.onvif import soap
 from cameras.onvif.capture import Capture, redacted
 from cameras.onvif.client import SoapClient, http_session
 from cameras.onvif.device import identify
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from cameras.virtual.crowd import Crowd, device_of
-from cameras.virtual.makes import Make
+from cameras.virtual.makes import VirtualMake
 from core.clock import SystemClock
 from tests.ports import free_port
 
 LOGIN = ("minwang", "geheim-123")
 
 
-async def test_an_exchange_is_captured_without_its_password(clip: Clip, tmp_path: Path) -> None:
-    make = Make("T", "C", "1", frozenset({"wsse_only", "rtsp_password"}))
+async def test_an_exchange_is_captured_without_its_password(clip: LoopClip, tmp_path: Path) -> None:
+    make = VirtualMake("T", "C", "1", frozenset({"wsse_only", "rtsp_password"}))
     crowd = Crowd([device_of(1, make, clip, "127.79.0.1", LOGIN, (free_port(), free_port()))])
     await crowd.start(None)
     clock = SystemClock()

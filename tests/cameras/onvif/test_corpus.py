@@ -20,7 +20,7 @@ from lxml import etree
 
 from cameras.onvif import soap, wsdl_requests
 from cameras.onvif.client import SoapClient, http_session
-from cameras.onvif.device import Identity, identify
+from cameras.onvif.device import DeviceInformation, identify
 from cameras.onvif.namespaces import DEVICE, EVENTS, MEDIA, PTZ
 from cameras.virtual.dialects import spoken
 from core.clock import SystemClock
@@ -179,7 +179,7 @@ async def replay(request: pytest.FixtureRequest) -> AsyncIterator[Replay]:
     await runner.cleanup()
 
 
-async def _ask(replay: Replay, http: aiohttp.ClientSession) -> Identity:
+async def _ask(replay: Replay, http: aiohttp.ClientSession) -> DeviceInformation:
     found = await identify(SoapClient(http, CLOCK), replay.url, CLOCK)
     found.time = found.clock_offset = None
     return found

@@ -250,7 +250,7 @@ def test_no_bytes_break_the_reader(data: bytes) -> None:
 
 
 def test_our_own_password_is_kept_under_no_name_and_in_no_path() -> None:
-    login, asked = ("admin", "geheim-123/%"), media.Asked(DEVICE_URL, login=("admin", "geheim-123/%"))
+    login, asked = ("admin", "geheim-123/%"), media.MediaContext(DEVICE_URL, login=("admin", "geheim-123/%"))
     profile = media._profile(soap.parse(_envelope("<P token='p'/>").encode()), None, "{}")
     for url in ("rtsp://h/live/admin/geheim-123%2F%25/1", "http://h/x?mot=geheim-123/%25&q=1", "http://h/x?k=geheim-123/%"):
         kept = asked.fitting(url, profile)
@@ -274,7 +274,7 @@ def test_told_values_fit_the_columns_that_keep_them() -> None:
         profile = media._profile(soap.parse(_envelope(f"<P token='p'>{encoder}</P>").encode()), None, "{}")
         node = soap.parse(_envelope(encoder).encode())
         assert media._kilobits(node) == kept and profile.bitrate is None
-    asked = media.Asked(DEVICE_URL)
+    asked = media.MediaContext(DEVICE_URL)
     assert asked.fitting("rtsp://h/" + "a" * 391, profile) and not asked.notes
     assert asked.fitting("rtsp://h/" + "a" * 392, profile) is None and "401 characters" in asked.notes[0]
     for login in ("u" * 61 + ":geheim", "u:" + "p" * 201, "a%00b:geheim", "u:" + "%E6%9D%91" * 67):

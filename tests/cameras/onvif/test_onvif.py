@@ -21,7 +21,7 @@ from cameras.onvif.camera_clock import read_datetime
 from cameras.onvif.client import SoapClient, http_session
 from cameras.onvif.device import identify
 from cameras.onvif.namespaces import DEVICE
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from cameras.virtual.device import Device
 from cameras.virtual.discovery_answer import DiscoveryAnswer
 from cameras.virtual.onvif_service import OnvifService
@@ -58,7 +58,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-async def device(clip: Clip, serve: Serve) -> Device:
+async def device(clip: LoopClip, serve: Serve) -> Device:
     mounts = {p: Mount(f"/{p}", {"healthy": clip}, login=LOGIN) for p in ("main", "sub")}
     made = Device("cam", "0c0001", "127.0.0.1", 0, 8554, mounts, {"main": (1280, 720), "sub": (640, 360)}, LOGIN)
     made.http_port = await serve(OnvifService(made).application())
@@ -240,7 +240,7 @@ def test_rtsp_addresses_are_repaired(found: str, wanted: str) -> None:
     assert repair_rtsp(found, "http://10.0.0.5:8899/onvif/device_service") == wanted
 
 
-async def test_discovery_by_multicast_and_by_unicast(clip: Clip) -> None:
+async def test_discovery_by_multicast_and_by_unicast(clip: LoopClip) -> None:
     main = {"main": Mount("/main", {"healthy": clip})}
     devices = [
         Device(

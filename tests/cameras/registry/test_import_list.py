@@ -31,7 +31,7 @@ async def _town(database: Database, clock: ManualClock) -> None:
         await registry.apply(session, inventory.parse(changed()), clock.now(), "test")
 
 
-async def _bring(database: Database, clock: ManualClock, path: Path) -> import_list.Imported:
+async def _bring(database: Database, clock: ManualClock, path: Path) -> import_list.ImportResult:
     rows = await asyncio.to_thread(import_list.read, path)
     async with database.session() as session:
         return await import_list.bring_in(session, rows, path.name, clock.now(), "li")

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from cameras.registry import history, import_list, inventory, registry
 from cameras.registry.inventory import Inventory
 from cameras.registry.inventory_merge import camera_fields, merge, things
-from cameras.registry.registry import Prefer
+from cameras.registry.registry import ConflictPreference
 from cameras.registry.rows import entry_of
 from cameras.tables import Camera, InventoryApplied, Stream
 from core.clock import ManualClock
@@ -45,7 +45,7 @@ def town(change: Any = None) -> Inventory:
     return inventory.parse(yaml.safe_dump(values, allow_unicode=True))
 
 
-async def apply(database: Database, clock: ManualClock, wanted: Inventory, **how: Any) -> registry.Plan:
+async def apply(database: Database, clock: ManualClock, wanted: Inventory, **how: Any) -> registry.RegistryPlan:
     async with database.session() as session:
         return await registry.apply(session, wanted, clock.now(), "test", **how)
 
@@ -109,12 +109,12 @@ async def test_a_conflict_is_told_and_a_person_decides(either_database: Database
     ):
         await apply(either_database, clock, edited)
     assert (await camera(either_database, "w-1")).name == "点位1"  # nothing by halves
-    await apply(either_database, clock, edited, prefer=Prefer.REGISTRY)
+    await apply(either_database, clock, edited, prefer=ConflictPreference.REGISTRY)
     row = await camera(either_database, "w-1")
     assert (row.name, row.address) == ("村口", "10.1.1.99")
     assert (await apply(either_database, clock, edited)).empty  # it was decided, and is not asked again
     again = town(lambda v: v["cameras"][0].update(address="10.1.1.51", name="村口"))
-    await apply(either_database, clock, again, prefer=Prefer.FILE)
+    await apply(either_database, clock, again, prefer=ConflictPreference.FILE)
     assert (await camera(either_database, "w-1")).address == "10.1.1.51"
 
 
@@ -302,13 +302,22 @@ def test_what_the_file_changed_and_the_registry_did_not_comes_in(applied: Invent
 
 
 @settings(quick, max_examples=25)
-@given(INVENTORIES, INVENTORIES, st.fixed_dictionaries({f"k-{i}": ADDRESSES for i in range(5)}), st.sampled_from(Prefer))
-def test_applied_twice_is_applied_once(applied: Inventory, file: Inventory, found: dict[str, str | None], how: Prefer) -> None:
+@given(
+    INVENTORIES,
+    INVENTORIES,
+    st.fixed_dictionaries({f"k-{i}": ADDRESSES for i in range(5)}),
+    st.sampled_from(ConflictPreference),
+)
+def test_applied_twice_is_applied_once(
+    applied: Inventory, file: Inventory, found: dict[str, str | None], how: ConflictPreference
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(_twice(applied, file, found, how, Path(folder)))
 
 
-async def _twice(applied: Inventory, file: Inventory, found: dict[str, str | None], how: Prefer, folder: Path) -> None:
+async def _twice(
+    applied: Inventory, file: Inventory, found: dict[str, str | None], how: ConflictPreference, folder: Path
+) -> None:
     clock = ManualClock()
     async with open_database(folder) as database:
         await apply(database, clock, applied)
@@ -320,7 +329,7 @@ async def _twice(applied: Inventory, file: Inventory, found: dict[str, str | Non
         for entry in (c for c in file.cameras if c.id in before):
             row, was, now = await camera(database, entry.id), before[entry.id], learned[entry.id]
             changed, moved = entry.address != was, now != was
-            assert row.address == (entry.address if changed and (how is Prefer.FILE or not moved) else now)
+            assert row.address == (entry.address if changed and (how is ConflictPreference.FILE or not moved) else now)
             assert row.endpoint == "uuid"
         async with database.reading() as session:
             assert (await registry.plan(session, file)).empty

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from cameras.registry import firmware
-from cameras.upkeep.default_password_audit import DEFAULTS, PasswordAudit
-from cameras.virtual.clip import Clip
-from cameras.virtual.makes import MAKES, Make
+from cameras.upkeep.default_password_audit import DEFAULTS, DefaultPasswordAudit
+from cameras.virtual.clip import LoopClip
+from cameras.virtual.makes import MAKES, VirtualMake
 from core.errors import SettingsError
 from tests.cameras.onboarding.test_onboarding import Village, village
 from tests.conftest import ManualClock
@@ -18,11 +18,11 @@ from tests.conftest import ManualClock
 __all__ = ["village"]
 
 
-async def test_every_default_is_tried_and_nobody_is_locked_out(village: Village, clip: Clip, clock: ManualClock) -> None:
+async def test_every_default_is_tried_and_nobody_is_locked_out(village: Village, clip: LoopClip, clock: ManualClock) -> None:
     """A camera that bars everybody after five wrong passwords and never forgets one is the judge."""
-    crowd = await village.start([(1, 1, Make("T", "A", "1", frozenset({"locks_out"}))), (2, 2, MAKES[0])], clip)
+    crowd = await village.start([(1, 1, VirtualMake("T", "A", "1", frozenset({"locks_out"}))), (2, 2, MAKES[0])], clip)
     assert await village.identify() == {}
-    audit = PasswordAudit(village.database, clock, village.onboarding, village.onboarding._http)
+    audit = DefaultPasswordAudit(village.database, clock, village.onboarding, village.onboarding._http)
     for _ in range(len(DEFAULTS)):
         assert (await audit.run_once()).open == []
         assert (await audit.run_once()).tried == 0, "once a week"
@@ -31,12 +31,14 @@ async def test_every_default_is_tried_and_nobody_is_locked_out(village: Village,
     assert crowd.members[0].guard.times_barred == 0 and (await village.camera("v-1")).refused_at is None
 
 
-async def test_a_default_password_is_a_finding_until_it_is_changed(village: Village, clip: Clip, clock: ManualClock) -> None:
+async def test_a_default_password_is_a_finding_until_it_is_changed(
+    village: Village, clip: LoopClip, clock: ManualClock
+) -> None:
     crowd = await village.start([(1, 1, MAKES[0]), (2, 2, MAKES[0])], clip)
     assert await village.identify() == {}
     users = crowd.members[0].guard.users
     users[DEFAULTS[0][0]] = (DEFAULTS[0][1], "Administrator")
-    audit = PasswordAudit(village.database, clock, village.onboarding, village.onboarding._http)
+    audit = DefaultPasswordAudit(village.database, clock, village.onboarding, village.onboarding._http)
     assert (await audit.run_once()).open == ["v-1"]
     assert await village.findings() == [("default_password", "v-1")]
     del users[DEFAULTS[0][0]]
@@ -45,11 +47,11 @@ async def test_a_default_password_is_a_finding_until_it_is_changed(village: Vill
     assert await village.findings() == []
 
 
-async def test_a_camera_that_refuses_us_is_left_alone(village: Village, clip: Clip, clock: ManualClock) -> None:
+async def test_a_camera_that_refuses_us_is_left_alone(village: Village, clip: LoopClip, clock: ManualClock) -> None:
     crowd = await village.start([(1, 1, MAKES[0]), (2, 2, MAKES[0])], clip)
     assert await village.identify() == {}
     crowd.members[0].guard.users = {"minwang": ("changed", "Administrator")}
-    audit = PasswordAudit(village.database, clock, village.onboarding, village.onboarding._http)
+    audit = DefaultPasswordAudit(village.database, clock, village.onboarding, village.onboarding._http)
     for _ in range(5):
         await audit.run_once()
         clock.advance(8 * 86400)

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import select
 
 from cameras.tables import Camera, ClockSample, ModelNote
-from cameras.upkeep.clock_sync import ClockCare, Round
-from cameras.virtual.clip import Clip
+from cameras.upkeep.clock_sync import ClockRound, ClockSync
+from cameras.virtual.clip import LoopClip
 from cameras.virtual.crowd import Crowd
-from cameras.virtual.makes import MAKES, Make
+from cameras.virtual.makes import MAKES, VirtualMake
 from core.clock import SystemClock
 from tests.cameras.onboarding.test_onboarding import Village, village
 
@@ -17,21 +17,21 @@ __all__ = ["village"]
 PLAIN = MAKES[0]
 
 
-def _make(*quirks: str, model: str = "Q-1") -> Make:
-    return Make("Test", model, "1", frozenset(quirks))
+def _make(*quirks: str, model: str = "Q-1") -> VirtualMake:
+    return VirtualMake("Test", model, "1", frozenset(quirks))
 
 
-async def _start(village: Village, clip: Clip, *makes: Make) -> Crowd:
+async def _start(village: Village, clip: LoopClip, *makes: VirtualMake) -> Crowd:
     crowd = await village.start([(i, i, m) for i, m in enumerate(makes, 1)], clip)
     await village.identify()
     return crowd
 
 
-async def _care(village: Village, *busy: str) -> Round:
-    return await ClockCare(village.database, SystemClock(), village.onboarding).run_once(busy)
+async def _care(village: Village, *busy: str) -> ClockRound:
+    return await ClockSync(village.database, SystemClock(), village.onboarding).run_once(busy)
 
 
-async def test_a_wrong_clock_is_set_and_the_error_kept(village: Village, clip: Clip) -> None:
+async def test_a_wrong_clock_is_set_and_the_error_kept(village: Village, clip: LoopClip) -> None:
     crowd = await _start(village, clip, PLAIN, PLAIN)
     crowd.members[0].clock_shift = -37.0
     done = await _care(village)
@@ -43,7 +43,7 @@ async def test_a_wrong_clock_is_set_and_the_error_kept(village: Village, clip: C
     assert (await _care(village)).corrected == []
 
 
-async def test_a_clock_is_not_touched_while_the_card_is_read(village: Village, clip: Clip) -> None:
+async def test_a_clock_is_not_touched_while_the_card_is_read(village: Village, clip: LoopClip) -> None:
     crowd = await _start(village, clip, PLAIN, PLAIN)
     crowd.members[0].clock_shift = -3700.0
     done = await _care(village, "v-1")
@@ -54,14 +54,14 @@ async def test_a_clock_is_not_touched_while_the_card_is_read(village: Village, c
     assert await village.findings() == []
 
 
-async def test_a_zone_mistake_is_told_as_one(village: Village, clip: Clip) -> None:
+async def test_a_zone_mistake_is_told_as_one(village: Village, clip: LoopClip) -> None:
     await _start(village, clip, _make("local_as_utc", "ignores_sets"), PLAIN)
     done = await _care(village)
     assert done.wrong == ["v-1"]
     assert await village.findings() == [("clock_wrong", "v-1")] or await village.findings() == [("zone_wrong", "v-1")]
 
 
-async def test_a_model_that_ignores_it_is_asked_once(village: Village, clip: Clip) -> None:
+async def test_a_model_that_ignores_it_is_asked_once(village: Village, clip: LoopClip) -> None:
     crowd = await _start(village, clip, _make("ignores_sets"), _make("ignores_sets"))
     for member in crowd.members:
         member.clock_shift = -400.0
@@ -75,7 +75,7 @@ async def test_a_model_that_ignores_it_is_asked_once(village: Village, clip: Cli
     assert await village.findings() == [("clock_wrong", "v-1"), ("clock_wrong", "v-2")]
 
 
-async def test_a_silent_camera_is_told_with_its_reason(village: Village, clip: Clip) -> None:
+async def test_a_silent_camera_is_told_with_its_reason(village: Village, clip: LoopClip) -> None:
     crowd = await _start(village, clip, PLAIN, PLAIN)
     crowd.members[1].switch("dead", True)
     assert (await _care(village)).silent == ["v-2"]
@@ -88,7 +88,7 @@ async def test_a_silent_camera_is_told_with_its_reason(village: Village, clip: C
 @pytest.mark.parametrize(
     "quirks", [["locks_out"], ["locks_out", "time_needs_login"], ["locks_out", "time_needs_login", "wsse_only"]]
 )
-async def test_hourly_looks_never_lock_a_camera_out(village: Village, clip: Clip, quirks: list[str]) -> None:
+async def test_hourly_looks_never_lock_a_camera_out(village: Village, clip: LoopClip, quirks: list[str]) -> None:
     crowd = await _start(village, clip, _make(*quirks), PLAIN)
     crowd.members[0].guard.users = {"minwang": ("changed", "Administrator")}
     crowd.members[0].clock_shift = -400.0
@@ -99,7 +99,7 @@ async def test_hourly_looks_never_lock_a_camera_out(village: Village, clip: Clip
     assert (await village.camera("v-1")).refused_at is not None
 
 
-async def test_a_refused_camera_is_still_asked_for_its_time(village: Village, clip: Clip) -> None:
+async def test_a_refused_camera_is_still_asked_for_its_time(village: Village, clip: LoopClip) -> None:
     """Without a credential: it is the credential that must rest."""
     crowd = await _start(village, clip, PLAIN, PLAIN)
     async with village.database.session() as session:

@@ -7,11 +7,11 @@ from sqlalchemy import select
 
 from cameras.registry import findings
 from cameras.tables import Camera, CameraChange, Credential, ModelNote, Policy
-from cameras.upkeep.config_compliance import PolicyCare, Result
-from cameras.upkeep.credential_rotation import NAMES, AccountCare, password
-from cameras.virtual.clip import Clip
+from cameras.upkeep.config_compliance import ConfigCompliance, Result
+from cameras.upkeep.credential_rotation import NAMES, CredentialRotation, password
+from cameras.virtual.clip import LoopClip
 from cameras.virtual.crowd import Crowd
-from cameras.virtual.makes import Make
+from cameras.virtual.makes import VirtualMake
 from core.clock import SystemClock
 from core.errors import CameraError
 from tests.cameras.onboarding.test_onboarding import LOGIN, NET, Village, village
@@ -23,8 +23,8 @@ RULES = {
 }  # fmt: skip
 
 
-async def _start(village: Village, clip: Clip, *quirks: str, rules: dict[str, object] | None = None) -> Crowd:
-    make = Make("Test", "P-1", "1", frozenset(quirks))
+async def _start(village: Village, clip: LoopClip, *quirks: str, rules: dict[str, object] | None = None) -> Crowd:
+    make = VirtualMake("Test", "P-1", "1", frozenset(quirks))
     crowd = await village.start([(1, 1, make), (2, 2, make)], clip)
     for member in crowd.members:
         member.protocols["TELNET"] = (True, 23)
@@ -37,7 +37,7 @@ async def _start(village: Village, clip: Clip, *quirks: str, rules: dict[str, ob
 
 
 async def _care(village: Village, *only: str, write: bool = True) -> dict[str, Result]:
-    done = await PolicyCare(village.database, SystemClock(), village.onboarding).run_once(only or None, write=write)
+    done = await ConfigCompliance(village.database, SystemClock(), village.onboarding).run_once(only or None, write=write)
     return {r.camera: r for r in done}
 
 
@@ -45,7 +45,7 @@ MEDIA = [[], ["media2_only"], ["media1_without_encoder"], ["restarts_stream"], [
 
 
 @pytest.mark.parametrize("quirks", MEDIA, ids=lambda q: "+".join(q) or "plain")
-async def test_every_setting_is_written_and_read_back(village: Village, clip: Clip, quirks: list[str]) -> None:
+async def test_every_setting_is_written_and_read_back(village: Village, clip: LoopClip, quirks: list[str]) -> None:
     crowd = await _start(village, clip, *quirks)
     device = crowd.members[0]
     result = (await _care(village))["v-1"]
@@ -63,7 +63,7 @@ async def test_every_setting_is_written_and_read_back(village: Village, clip: Cl
     assert await village.findings() == []
 
 
-async def test_looking_writes_nothing_and_tells_what_drifted(village: Village, clip: Clip) -> None:
+async def test_looking_writes_nothing_and_tells_what_drifted(village: Village, clip: LoopClip) -> None:
     crowd = await _start(village, clip)
     result = (await _care(village, write=False))["v-1"]
     assert "ntp" in result.of("drift") and crowd.members[0].ntp == [] and crowd.members[0].discoverable
@@ -72,12 +72,12 @@ async def test_looking_writes_nothing_and_tells_what_drifted(village: Village, c
     assert await village.findings() == []
 
 
-async def test_a_policy_that_does_not_enforce_only_tells(village: Village, clip: Clip) -> None:
+async def test_a_policy_that_does_not_enforce_only_tells(village: Village, clip: LoopClip) -> None:
     crowd = await _start(village, clip, rules={**RULES, "enforce": False})
     assert "ntp" in (await _care(village))["v-1"].of("drift") and crowd.members[0].ntp == []
 
 
-async def test_a_model_that_ignores_is_not_asked_twice(village: Village, clip: Clip) -> None:
+async def test_a_model_that_ignores_is_not_asked_twice(village: Village, clip: LoopClip) -> None:
     crowd = await _start(village, clip, "ignores_sets")
     first = (await _care(village, "v-1"))["v-1"]
     assert {"ntp", "discoverable", "shut TELNET", "encoder main"} <= set(first.of("ignored"))
@@ -91,7 +91,7 @@ async def test_a_model_that_ignores_is_not_asked_twice(village: Village, clip: C
     assert await village.findings() == [("drift", "v-1"), ("drift", "v-2")]
 
 
-async def test_what_a_person_accepts_is_told_again_only_where_it_changes(village: Village, clip: Clip) -> None:
+async def test_what_a_person_accepts_is_told_again_only_where_it_changes(village: Village, clip: LoopClip) -> None:
     await _start(village, clip, "ignores_encoder", rules={"main": {"bitrate": 64_000}})
     await _care(village, "v-1")
     async with village.database.session() as session:
@@ -100,12 +100,12 @@ async def test_what_a_person_accepts_is_told_again_only_where_it_changes(village
     await _care(village, "v-1")
     assert await village.findings() == []
     async with village.database.session() as session:
-        about = findings.Subject("v-1", "", "v")
+        about = findings.FindingSubject("v-1", "", "v")
         assert await findings.is_accepted(session, "drift", about, settings=["encoder main"])
         assert not await findings.is_accepted(session, "drift", about, settings=["encoder main", "ntp"])
 
 
-async def test_a_value_that_is_rounded_is_taken_and_remembered(village: Village, clip: Clip) -> None:
+async def test_a_value_that_is_rounded_is_taken_and_remembered(village: Village, clip: LoopClip) -> None:
     crowd = await _start(village, clip, "rounds", rules={"main": {"bitrate": 1_500_000, "gop_seconds": 1.6}})
     assert (await _care(village, "v-1"))["v-1"].of("rounded") == ["encoder main"]
     assert crowd.members[0].encoders["main"].bitrate in (1024, 2048)
@@ -116,7 +116,7 @@ async def test_a_value_that_is_rounded_is_taken_and_remembered(village: Village,
     assert await village.findings() == []
 
 
-async def test_an_encoder_that_keeps_its_own_is_told(village: Village, clip: Clip) -> None:
+async def test_an_encoder_that_keeps_its_own_is_told(village: Village, clip: LoopClip) -> None:
     await _start(village, clip, "ignores_encoder", rules={"main": {"bitrate": 64_000}})
     assert (await _care(village, "v-1"))["v-1"].of("ignored") == ["encoder main"]
     assert await village.findings() == [("drift", "v-1")]
@@ -127,10 +127,10 @@ def test_passwords_are_long_random_and_harmless() -> None:
     assert len(made) == 200 and all(len(p) == 16 and not set(p) & set('&<>"%:@/ ') for p in made)
 
 
-async def test_accounts_take_turns_and_never_leave_us_outside(village: Village, clip: Clip) -> None:
+async def test_accounts_take_turns_and_never_leave_us_outside(village: Village, clip: LoopClip) -> None:
     crowd = await _start(village, clip)
     users = crowd.members[0].guard.users
-    care = AccountCare(village.database, village.vault, SystemClock(), village.onboarding, village.http, village.folder)
+    care = CredentialRotation(village.database, village.vault, SystemClock(), village.onboarding, village.http, village.folder)
     first = await care.rotate("v-1", "admin")
     assert first == NAMES[0] and set(users) == {LOGIN[0], NAMES[0]}
     secret = users[NAMES[0]][0]
@@ -146,9 +146,9 @@ async def test_accounts_take_turns_and_never_leave_us_outside(village: Village, 
     assert camera.credential == "village", "the other camera has its own affairs"
 
 
-async def test_an_account_that_is_only_promised_is_not_used(village: Village, clip: Clip) -> None:
+async def test_an_account_that_is_only_promised_is_not_used(village: Village, clip: LoopClip) -> None:
     crowd = await _start(village, clip, "ignores_sets")
-    care = AccountCare(village.database, village.vault, SystemClock(), village.onboarding, village.http, village.folder)
+    care = CredentialRotation(village.database, village.vault, SystemClock(), village.onboarding, village.http, village.folder)
     with pytest.raises(CameraError, match="made no account"):
         await care.rotate("v-1", "admin")
     assert (await village.camera("v-1")).credential == "village" and crowd.members[0].guard.wrong_tries == 0

@@ -14,10 +14,10 @@ from sqlalchemy import select
 from cameras.onvif import pull_point, soap
 from cameras.onvif.client import SHORT_PULL_SECONDS, STEERED_SECONDS, SoapClient
 from cameras.onvif.namespaces import DEVICE
-from cameras.upkeep.event_subscriptions import EventCare
-from cameras.virtual.clip import Clip
+from cameras.upkeep.event_subscriptions import EventSubscriptions
+from cameras.virtual.clip import LoopClip
 from cameras.virtual.crowd import Crowd
-from cameras.virtual.makes import MAKES, Make
+from cameras.virtual.makes import MAKES, VirtualMake
 from cameras.virtual.onvif_service import OnvifService
 from core.clock import ManualClock, SystemClock
 from core.errors import CameraUnreachable, ProtocolError
@@ -29,14 +29,14 @@ __all__ = ["village"]
 
 
 @pytest.fixture
-async def care(village: Village) -> AsyncIterator[EventCare]:
-    made = EventCare(village.database, SystemClock(), village.onboarding)
+async def care(village: Village) -> AsyncIterator[EventSubscriptions]:
+    made = EventSubscriptions(village.database, SystemClock(), village.onboarding)
     yield made
     await made.close()
 
 
-async def _start(village: Village, clip: Clip, *quirks: str) -> tuple[Crowd, OnvifService]:
-    crowd = await village.start([(1, 1, Make("Test", "E-1", "1", frozenset(quirks))), (2, 2, MAKES[0])], clip)
+async def _start(village: Village, clip: LoopClip, *quirks: str) -> tuple[Crowd, OnvifService]:
+    crowd = await village.start([(1, 1, VirtualMake("Test", "E-1", "1", frozenset(quirks))), (2, 2, MAKES[0])], clip)
     assert await village.identify() == {}
     return crowd, crowd.services[f"{NET}.1"]
 
@@ -62,7 +62,9 @@ QUIRKS = [
 
 
 @pytest.mark.parametrize("quirks", QUIRKS, ids=lambda q: "+".join(q) or "plain")
-async def test_motion_and_a_failing_card_arrive(village: Village, clip: Clip, care: EventCare, quirks: list[str]) -> None:
+async def test_motion_and_a_failing_card_arrive(
+    village: Village, clip: LoopClip, care: EventSubscriptions, quirks: list[str]
+) -> None:
     _, service = await _start(village, clip, *quirks)
     await care.reconcile()
 
@@ -89,7 +91,7 @@ async def test_motion_and_a_failing_card_arrive(village: Village, clip: Clip, ca
     assert (await _kinds(village)).count("camera.motion") == 1
 
 
-async def test_slots_are_given_back(village: Village, clip: Clip, care: EventCare) -> None:
+async def test_slots_are_given_back(village: Village, clip: LoopClip, care: EventSubscriptions) -> None:
     crowd, service = await _start(village, clip, "one_slot")
     for _ in range(3):
         await care.reconcile()
@@ -103,7 +105,9 @@ async def test_slots_are_given_back(village: Village, clip: Clip, care: EventCar
     assert len(crowd.members) == 2
 
 
-async def test_a_slot_is_given_back_before_its_answer_has_come(village: Village, clip: Clip, care: EventCare) -> None:
+async def test_a_slot_is_given_back_before_its_answer_has_come(
+    village: Village, clip: LoopClip, care: EventSubscriptions
+) -> None:
     _, service = await _start(village, clip, "one_slot")
     for later in range(
         12
@@ -118,7 +122,9 @@ async def test_a_slot_is_given_back_before_its_answer_has_come(village: Village,
         assert service.events.subscriptions == {}, later
 
 
-async def test_a_camera_that_returns_at_once_is_not_hammered(village: Village, clip: Clip, care: EventCare) -> None:
+async def test_a_camera_that_returns_at_once_is_not_hammered(
+    village: Village, clip: LoopClip, care: EventSubscriptions
+) -> None:
     _, service = await _start(village, clip, "returns_at_once")
     await care.reconcile()
     await asyncio.sleep(1.0)
@@ -127,7 +133,9 @@ async def test_a_camera_that_returns_at_once_is_not_hammered(village: Village, c
     assert service.calls - before <= 6  # two requests a pull where the nonce is new, a pull a second
 
 
-async def test_an_event_service_that_is_not_there_is_left_alone(village: Village, clip: Clip, care: EventCare) -> None:
+async def test_an_event_service_that_is_not_there_is_left_alone(
+    village: Village, clip: LoopClip, care: EventSubscriptions
+) -> None:
     _, service = await _start(village, clip, "claims_events")
     before = service.calls
     await care.reconcile()
@@ -137,7 +145,9 @@ async def test_an_event_service_that_is_not_there_is_left_alone(village: Village
     assert await _kinds(village) == []
 
 
-async def test_a_long_pull_holds_up_nobody_and_loses_nothing(village: Village, clip: Clip, care: EventCare) -> None:
+async def test_a_long_pull_holds_up_nobody_and_loses_nothing(
+    village: Village, clip: LoopClip, care: EventSubscriptions
+) -> None:
     """An officer who turns a dome does not wait for twenty seconds of silence, and what happens meanwhile is heard: a pull that
     is broken off would take it along (the virtual camera gives it to the dead connection, as real ones do)."""
     _, service = await _start(village, clip)
@@ -246,7 +256,7 @@ async def test_a_refusal_counts_for_both_lines() -> None:
     assert camera.client.refused
 
 
-async def test_subscriptions_are_renewed_and_given_back_as_the_standard_says(village: Village, clip: Clip) -> None:
+async def test_subscriptions_are_renewed_and_given_back_as_the_standard_says(village: Village, clip: LoopClip) -> None:
     """The actions of WS-BaseNotification's WSDL, and a MessageID: what dispatches by WS-Addressing refuses others."""
     _, service = await _start(village, clip)
     sent: list[bytes] = []

@@ -24,9 +24,9 @@ from cameras.registry import findings
 from cameras.tables import Camera, CameraChange, Credential, Policy
 from cameras.upkeep import reminders
 from cameras.upkeep.config_compliance import hidden
-from cameras.upkeep.credential_rotation import NAMES, AccountCare
-from cameras.upkeep.exposure_scan import Doors
-from cameras.virtual.clip import Clip
+from cameras.upkeep.credential_rotation import NAMES, CredentialRotation
+from cameras.upkeep.exposure_scan import ExposureScan
+from cameras.virtual.clip import LoopClip
 from core.clock import ManualClock, SystemClock
 from tests.cameras.onboarding.test_onboarding import NET, Village, village
 from tests.cameras.upkeep.test_config_compliance import _care, _start
@@ -76,7 +76,7 @@ async def _serving(port: int, context: ssl.SSLContext | None = None) -> AsyncIte
 
 
 async def test_open_doors_are_findings_until_they_are_shut(village: Village, tmp_path: Path) -> None:
-    doors = Doors(village.database, SystemClock(), telnet=(TELNET,), tls=TLS, upnp=UPNP)
+    doors = ExposureScan(village.database, SystemClock(), telnet=(TELNET,), tls=TLS, upnp=UPNP)
     first, second = await asyncio.to_thread(_context, tmp_path), await asyncio.to_thread(_context, tmp_path)
     upnp, _ = await asyncio.get_running_loop().create_datagram_endpoint(Upnp, local_addr=(HOST, UPNP))
     async with _serving(TELNET), _serving(TLS, first):
@@ -128,7 +128,7 @@ MASK = [[0.1, 0.1], [0.4, 0.1], [0.4, 0.3], [0.2, 0.4]]
     ("quirk", "state"),
     [("media1", "refused"), ("media2_only", "set"), ("rounds", "set"), ("no_masks", "refused"), ("ignores_sets", "ignored")],
 )
-async def test_masks_are_written_into_the_camera(village: Village, clip: Clip, quirk: str, state: str) -> None:
+async def test_masks_are_written_into_the_camera(village: Village, clip: LoopClip, quirk: str, state: str) -> None:
     crowd = await _start(village, clip, *({quirk, "media2_only"} if quirk != "media1" else ()), rules={})
     async with village.database.session() as session:
         camera = await session.get_one(Camera, "v-1")
@@ -152,10 +152,10 @@ def test_a_polygon_hides_itself_and_the_whole_picture_hides_it(polygon: list[tup
     assert not hidden([whole], [[(x / 2, y) for x, y in whole]])
 
 
-async def test_accounts_change_when_their_time_has_come(village: Village, clip: Clip) -> None:
+async def test_accounts_change_when_their_time_has_come(village: Village, clip: LoopClip) -> None:
     await _start(village, clip, rules={"account_days": 30})
     clock = ManualClock(SystemClock().now())
-    care = AccountCare(village.database, village.vault, clock, village.onboarding, village.http, village.folder)
+    care = CredentialRotation(village.database, village.vault, clock, village.onboarding, village.http, village.folder)
 
     async def account(number: str) -> str:
         async with village.database.reading() as session:
@@ -181,4 +181,4 @@ async def test_every_finding_has_its_word(village: Village) -> None:
         assert set(words) == set(findings.KINDS)
     async with village.database.session() as session:
         with pytest.raises(ValueError, match="kinds of findings"):
-            await findings.tell(session, SystemClock().now(), "odd", findings.Subject(None, "a", None))
+            await findings.tell(session, SystemClock().now(), "odd", findings.FindingSubject(None, "a", None))

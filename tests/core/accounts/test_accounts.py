@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from sqlalchemy import select, text
 
-from core.accounts.accounts import Accounts, Ended
+from core.accounts.accounts import Accounts, SessionEnd
 from core.accounts.permissions import GRANTS, Permission, Role
-from core.accounts.sign_in import Opened, SignIns
+from core.accounts.sign_in import OpenedSession, SignIns
 from core.audit import audit_trail
 from core.clock import ManualClock
 from core.database import Database
@@ -20,7 +20,7 @@ async def accounts_with(database: Database, clock: ManualClock) -> Accounts:
     return accounts
 
 
-async def sign_in(accounts: Accounts, name: str, password: str, source: str = "10.0.0.1", device: str = "") -> Opened:
+async def sign_in(accounts: Accounts, name: str, password: str, source: str = "10.0.0.1", device: str = "") -> OpenedSession:
     return await SignIns(accounts._database, accounts._clock, accounts).open(name, password, source, device)
 
 
@@ -43,7 +43,7 @@ async def test_an_idle_session_ends(database: Database, clock: ManualClock) -> N
     assert await accounts.resolve(token)  # the request before kept it alive, this one does not
     clock.advance(2 * 60)
     assert await accounts.resolve(token) is None
-    assert await accounts.why_ended(token) is Ended.IDLE
+    assert await accounts.why_ended(token) is SessionEnd.IDLE
 
 
 async def test_polling_keeps_no_session_alive(database: Database, clock: ManualClock) -> None:
@@ -74,11 +74,11 @@ async def test_a_session_ends_after_twelve_hours_however_busy(database: Database
         clock.advance(20 * 60)
     clock.advance(1)
     assert await accounts.resolve(token, active=True) is None
-    assert await accounts.why_ended(token) is Ended.TOO_OLD
+    assert await accounts.why_ended(token) is SessionEnd.TOO_OLD
     assert await accounts.purge() == 0
     clock.advance(25 * 3600)
     assert await accounts.purge() == 1
-    assert await accounts.why_ended(token) is Ended.REVOKED
+    assert await accounts.why_ended(token) is SessionEnd.REVOKED
 
 
 async def test_a_new_password_for_oneself_ends_all_sessions(database: Database, clock: ManualClock) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 
 from core.audit import audit_key, audit_trail, opening, verification
 from core.audit.audit_trail import AuditRow
-from core.audit.verification import Verdict, Verifier
+from core.audit.verification import VerificationResult, Verifier
 from core.clock import ManualClock, to_microseconds
 from core.database import Database
 from core.errors import ConflictError, StorageError
@@ -43,7 +43,7 @@ class Trail:
         await self.write(2)
         return self
 
-    async def verdict(self) -> Verdict:
+    async def verdict(self) -> VerificationResult:
         return await Verifier(self.database, self.folder).from_start()
 
     async def execute(self, *statements: str, **values: Any) -> None:
@@ -234,7 +234,7 @@ async def test_verification_goes_on_where_it_was(database: Database, clock: Manu
     looked_at: list[int] = []
     original = verification.follow
 
-    def counted(state: verification.State, rows: Any, key: bytes) -> verification.State:
+    def counted(state: verification.ChainState, rows: Any, key: bytes) -> verification.ChainState:
         looked_at.append(len(rows))
         return original(state, rows, key)
 

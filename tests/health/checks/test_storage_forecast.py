@@ -11,8 +11,8 @@ from cameras.tables import Camera, Stream, Village
 from core.clock import DAY_US, ManualClock, to_microseconds
 from core.database import Database
 from core.settings import PatrolSettings, RetentionSettings
-from health.checks.storage_forecast import Outlook, outlook
-from health.patrol.counter_watch import FORECAST_SECONDS, Watch
+from health.checks.storage_forecast import VillageForecast, outlook
+from health.patrol.counter_watch import FORECAST_SECONDS, CounterWatch
 from health.tables import Fault
 from nvr.archive import segment_index
 from nvr.archive.retention import promised_days
@@ -42,7 +42,7 @@ async def town(database: Database, clock: ManualClock, *, free: int, quota: int 
             usage.bytes_held = rate * days * GB
 
 
-async def told(database: Database, clock: ManualClock, settings: RetentionSettings = SETTINGS) -> dict[str, Outlook]:
+async def told(database: Database, clock: ManualClock, settings: RetentionSettings = SETTINGS) -> dict[str, VillageForecast]:
     async with database.reading() as session:
         return {o.village: o for o in await outlook(session, settings, to_microseconds(clock.now()))}
 
@@ -81,7 +81,7 @@ async def test_where_nothing_is_written_nothing_is_known(database: Database, clo
 
 async def test_the_forecast_is_a_fault_of_the_village_and_goes_with_its_cause(database: Database, clock: ManualClock) -> None:
     await town(database, clock, free=20 * GB)
-    watch = Watch(database, clock, PatrolSettings(), SETTINGS)
+    watch = CounterWatch(database, clock, PatrolSettings(), SETTINGS)
 
     async def after_a_while() -> dict[str | None, str]:
         for _ in range(2):

@@ -18,12 +18,12 @@ from core.database import Database
 from core.settings import PatrolSettings
 from health.checks import recording
 from health.checks import stream as checks
-from health.patrol.counter_watch import Watch
+from health.patrol.counter_watch import CounterWatch
 from health.tables import Fault
 from nvr.archive import segment_index
 from nvr.archive.reader import Keyframe
 from nvr.archive.segment_index import Segment
-from nvr.media.depacketizer import Counters
+from nvr.media.depacketizer import StreamCounters
 from nvr.recorder.reconcile import KeyframeIntervals
 from nvr.streams import NO_KEYFRAME, StreamSpec, StreamState
 from nvr.tables import Gap, StreamStatus, Volume
@@ -59,7 +59,7 @@ def test_a_keyframe_in_ten_minutes(clock: ManualClock) -> None:
 
 
 def test_the_interval_is_counted_by_the_recorder() -> None:
-    intervals, counters = KeyframeIntervals(), Counters()
+    intervals, counters = KeyframeIntervals(), StreamCounters()
     state = StreamState(StreamSpec("c/main", "rtsp://h/x"), None, counters, state="recording")  # type: ignore[arg-type]
     seen = []
     for second in range(0, 400, 2):
@@ -138,7 +138,7 @@ async def test_a_disk_that_fails_is_the_stations_fault_and_is_over_when_it_is_ba
     async with database.session() as session:
         session.add(Volume(number=1, identity="x", path="/disk1", state="failed", detail="input/output error"))
         session.add(Volume(number=2, identity="y", path="/disk2", state="ok"))
-    watch = Watch(database, clock, PatrolSettings())
+    watch = CounterWatch(database, clock, PatrolSettings())
 
     async def state() -> list[tuple[str, str]]:
         for _ in range(4):
@@ -161,14 +161,14 @@ async def test_card_dome_and_events_are_faults_where_the_camera_has_them(station
             camera.device = {"services": services}
             for kind in ("storage_failure", "ptz_failed", "events_silent"):
                 if name == "c-1":
-                    await findings.tell(session, station.clock.now(), kind, findings.Subject.of(camera))
+                    await findings.tell(session, station.clock.now(), kind, findings.FindingSubject.of(camera))
     await station.round()
     await station.round()
     assert {f for f, s in (await station.faults("c-1")).items() if s == "open"} == {"card", "ptz", "events"}
     assert await station.faults("c-2") == {}
     async with station.database.session() as session:
         camera = await session.get_one(Camera, "c-1")
-        await findings.gone(session, station.clock.now(), ["ptz_failed"], findings.Subject.of(camera))
+        await findings.gone(session, station.clock.now(), ["ptz_failed"], findings.FindingSubject.of(camera))
     await station.round()
     await station.round()
     assert (await station.faults("c-1"))["ptz"] == "closed"
@@ -203,5 +203,5 @@ async def test_the_faults_of_a_camera_that_is_gone_are_over(station: Station) ->
     assert (await station.faults())["black"] == "open"
     async with station.database.session() as session:
         await session.execute(update(Camera).where(Camera.id == "c-1").values(retired=True))
-    await Watch(station.database, station.clock, PatrolSettings()).run_once()
+    await CounterWatch(station.database, station.clock, PatrolSettings()).run_once()
     assert (await station.faults())["black"] == "closed"

@@ -17,8 +17,8 @@ from health.faults.state_machine import (
     PICTURE,
     RECOVERING,
     SUSPECT,
+    FaultRule,
     FaultState,
-    Rule,
     Vote,
     advance,
     judge,
@@ -30,7 +30,7 @@ looks = st.lists(st.tuples(st.floats(0, 3 * HOUR), st.booleans(), st.sampled_fro
 
 
 @given(st.sampled_from(RULES), looks)
-def test_nothing_opens_or_closes_without_its_looks(rule: Rule, seen: list[tuple[float, bool, str]]) -> None:
+def test_nothing_opens_or_closes_without_its_looks(rule: FaultRule, seen: list[tuple[float, bool, str]]) -> None:
     track, now, marks = FaultState(), 0.0, list[Vote]()
     since_open: list[Vote] = []
     for pause, found, light in seen:
@@ -54,7 +54,7 @@ def test_nothing_opens_or_closes_without_its_looks(rule: Rule, seen: list[tuple[
         assert FaultState.of(track.state, track.as_json()) == track  # what is stored is all there is
 
 
-def _run(track: FaultState, rule: Rule, begin: float, seen: str, pause: float, light: str = "day") -> list[str]:
+def _run(track: FaultState, rule: FaultRule, begin: float, seen: str, pause: float, light: str = "day") -> list[str]:
     return [advance(track, rule, Vote(begin + i * pause, c == "x", light)) for i, c in enumerate(seen)]
 
 
@@ -82,7 +82,7 @@ def test_a_fault_of_the_night_is_not_over_before_a_night_was_clean() -> None:
 
 
 def test_a_fault_that_comes_back_within_a_day_flaps_and_stays_longer() -> None:
-    rule, track, now = Rule(1, 1, 0, 1, 60.0), FaultState(), 0.0
+    rule, track, now = FaultRule(1, 1, 0, 1, 60.0), FaultState(), 0.0
     for _ in range(state_machine.FLAPS):
         _run(track, rule, now, "xx..", 100)
         now += 1000

@@ -6,14 +6,19 @@ import numpy as np
 import pytest
 
 from health.faults import topology
-from health.faults.topology import Child
+from health.faults.topology import TopologyChild
 
 
-def town(villages: int = 10, switches: int = 4, cameras: int = 15) -> list[Child]:
-    return [Child(f"v{v}-s{s}-{c}", f"v{v}", f"s{s}") for v in range(villages) for s in range(switches) for c in range(cameras)]
+def town(villages: int = 10, switches: int = 4, cameras: int = 15) -> list[TopologyChild]:
+    return [
+        TopologyChild(f"v{v}-s{s}-{c}", f"v{v}", f"s{s}")
+        for v in range(villages)
+        for s in range(switches)
+        for c in range(cameras)
+    ]
 
 
-def down(children: list[Child], failing: set[str]) -> set[tuple[str, str]]:
+def down(children: list[TopologyChild], failing: set[str]) -> set[tuple[str, str]]:
     return {(p.kind, p.name) for p in topology.down(topology.parents(children), failing)}
 
 
@@ -28,7 +33,7 @@ def test_an_uplink_a_switch_and_single_cameras() -> None:
 
 
 def test_a_village_that_hangs_on_one_switch_is_the_switch() -> None:
-    children = [Child(f"a{i}", "a", "one") for i in range(12)] + [Child(f"b{i}", "a", "two") for i in range(5)]
+    children = [TopologyChild(f"a{i}", "a", "one") for i in range(12)] + [TopologyChild(f"b{i}", "a", "two") for i in range(5)]
     assert down(children, {f"a{i}" for i in range(12)}) == {("switch", "a/one")}
 
 

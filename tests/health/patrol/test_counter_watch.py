@@ -14,7 +14,7 @@ from cameras.tables import Camera, Stream
 from core.clock import ManualClock
 from core.database import Database
 from core.settings import PatrolSettings
-from health.patrol.counter_watch import Watch
+from health.patrol.counter_watch import CounterWatch
 from health.tables import CameraBaseline, Fault, Maintenance, PatrolRound
 from nvr.tables import StreamStatus
 
@@ -37,7 +37,7 @@ def _town() -> str:
 class Town:
     database: Database
     clock: ManualClock
-    watch: Watch
+    watch: CounterWatch
 
     async def tick(self, gone: set[str] = frozenset(), seconds: float = 10.0, **others: dict[str, Any]) -> None:  # type: ignore[assignment]
         """Recorders report: `gone` cameras have been silent since the last tick at least; others as told."""
@@ -82,7 +82,7 @@ async def town(database: Database, clock: ManualClock) -> Town:
                 )
             )  # fmt: skip
             session.add(CameraBaseline(camera=camera.id, since=now, view=1, fps=25.0, bitrate=2e6))
-    return Town(database, clock, Watch(database, clock, PatrolSettings()))
+    return Town(database, clock, CounterWatch(database, clock, PatrolSettings()))
 
 
 async def test_an_uplink_cut_under_93_cameras_is_one_fault_within_a_minute(town: Town) -> None:

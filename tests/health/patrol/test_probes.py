@@ -18,7 +18,7 @@ from core.errors import CameraError, CameraRefused, CameraUnreachable, StreamSta
 from core.secrets import Vault
 from core.settings import PatrolSettings
 from health.patrol.patrol import Patrol
-from health.patrol.probes import Visits
+from health.patrol.probes import Probes
 from health.patrol.rounds import ask
 from health.tables import Fault, Inspection
 from nvr.archive.reader import Keyframe
@@ -76,7 +76,7 @@ async def town(database: Database, clock: ManualClock, tmp_path: Path) -> Town:
     async with database.session() as session:
         await registry.apply(session, inventory.parse(TOWN), clock.now(), "test")
     door = Door(coded(street(1))[0])
-    visits = Visits(database, Vault(b"k" * 32), door)  # type: ignore[arg-type]
+    visits = Probes(database, Vault(b"k" * 32), door)  # type: ignore[arg-type]
     return Town(database, clock, door, Patrol(database, clock, PatrolSettings(), tmp_path, Inline(), ZONE, visits))
 
 

@@ -10,7 +10,7 @@ import pytest
 from bench.parts import sights
 from bench.parts.sights import Camera, Sky
 from health.picture import measurement
-from health.picture.comparison import Past
+from health.picture.comparison import AcceptedHistory
 from health.picture.judgement import FAMILIES, decayed, judge
 from health.picture.measurement import Measurement
 from tests.conftest import FOOTAGE
@@ -82,13 +82,13 @@ def test_rain_headlights_and_infra_red_are_no_faults(camera: Camera) -> None:
 def test_a_new_camera_learns_first(camera: Camera) -> None:
     verdict = judge(
         _look(camera, 12.0, fault=("defocus", 3, 1)),
-        Past(np.zeros((0, measurement.SIZE), np.float32), np.zeros(0, np.float32)),
+        AcceptedHistory(np.zeros((0, measurement.SIZE), np.float32), np.zeros(0, np.float32)),
         12.0,
     )
     assert verdict.learning and not verdict.found and "blurred" in verdict.untestable
     black = judge(
         _look(camera, 12.0, fault=("black", 3, 1)),
-        Past(np.zeros((0, measurement.SIZE), np.float32), np.zeros(0, np.float32)),
+        AcceptedHistory(np.zeros((0, measurement.SIZE), np.float32), np.zeros(0, np.float32)),
         12.0,
     )
     assert set(black.found) == {"black"}
@@ -98,7 +98,7 @@ def test_a_slow_blur_is_found_against_the_first_days(camera: Camera) -> None:
     """Thirty days of a little more each: the recent past has learnt it, the first days have not."""
     hour, noon = 13.2, [(d, s, h) for d, s, h in camera.looks]
     recent = [measurement.measure_frame(places.coded(_softened(camera, h, 2.6))).packed() for _, _, h in noon[:40]]
-    past = Past(measurement.unpacked(recent), np.array([h for _, _, h in noon[:40]], np.float32))
+    past = AcceptedHistory(measurement.unpacked(recent), np.array([h for _, _, h in noon[:40]], np.float32))
     now = measurement.measure_frame(places.coded(_softened(camera, hour, 3.0)))
     assert "blurred" not in judge(now, past, hour).found
     assert "blurred" in decayed(now, camera.past(DAYS), hour)

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from health.picture import view_pattern
 from health.picture.measurement import THUMB, Plane
-from health.picture.view_pattern import KEPT, LEAST, Pattern, Recognised, recognised, signature
+from health.picture.view_pattern import KEPT, LEAST, RecognitionResult, ViewPattern, recognised, signature
 
 WIDTH, HEIGHT = THUMB
 
@@ -34,7 +34,7 @@ def look(grain: np.ndarray, seed: int, light: float = 110.0) -> Plane:
 
 
 @pytest.fixture(scope="module")
-def known() -> tuple[np.ndarray, Pattern, list[Plane]]:
+def known() -> tuple[np.ndarray, ViewPattern, list[Plane]]:
     grain, made = ground(1), None
     for seed in range(60):
         made = view_pattern.learned(made, look(grain, seed))
@@ -42,27 +42,27 @@ def known() -> tuple[np.ndarray, Pattern, list[Plane]]:
     return grain, made, [look(grain, 1000 + s) for s in range(6)]
 
 
-def _told(known: tuple[np.ndarray, Pattern, list[Plane]], thumb: Plane) -> Recognised:
+def _told(known: tuple[np.ndarray, ViewPattern, list[Plane]], thumb: Plane) -> RecognitionResult:
     _, made, scenes = known
     return recognised(made, thumb, scenes)
 
 
 @pytest.mark.parametrize("seed", range(70, 76))
-def test_the_same_ground_is_recognised_in_any_light(known: tuple[np.ndarray, Pattern, list[Plane]], seed: int) -> None:
+def test_the_same_ground_is_recognised_in_any_light(known: tuple[np.ndarray, ViewPattern, list[Plane]], seed: int) -> None:
     for light in (70.0, 110.0, 160.0):
         told = _told(known, look(known[0], seed, light))
         assert told.known > 0.6 and not told.hidden(0.2) and abs(told.faded) < 0.3
 
 
 @pytest.mark.parametrize("seed", range(70, 76))
-def test_another_ground_or_the_same_one_shifted_is_not(known: tuple[np.ndarray, Pattern, list[Plane]], seed: int) -> None:
+def test_another_ground_or_the_same_one_shifted_is_not(known: tuple[np.ndarray, ViewPattern, list[Plane]], seed: int) -> None:
     for other in (ground(2), np.roll(known[0], (3, 5), (0, 1))):
         told = _told(known, look(other, seed))
         assert told.known < 0.3 and told.best < 0.5
 
 
 @pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
-def test_what_stands_before_a_part_hides_it(known: tuple[np.ndarray, Pattern, list[Plane]], side: str) -> None:
+def test_what_stands_before_a_part_hides_it(known: tuple[np.ndarray, ViewPattern, list[Plane]], side: str) -> None:
     thumb = look(known[0], 77)
     part = {
         "left": np.s_[:, : WIDTH // 2], "right": np.s_[:, WIDTH // 2 :], "top": np.s_[: HEIGHT // 2], "bottom": np.s_[HEIGHT // 2 :],
@@ -74,7 +74,7 @@ def test_what_stands_before_a_part_hides_it(known: tuple[np.ndarray, Pattern, li
 
 @pytest.mark.parametrize(("share", "least"), [(0.3, -0.25), (0.5, -0.5), (0.7, -0.9)])
 def test_a_veil_takes_contrast_and_leaves_the_view(
-    known: tuple[np.ndarray, Pattern, list[Plane]], share: float, least: float
+    known: tuple[np.ndarray, ViewPattern, list[Plane]], share: float, least: float
 ) -> None:
     veiled = np.clip(look(known[0], 78) * (1 - share) + 190 * share, 0, 255).astype(np.uint8)
     told = _told(known, veiled)
@@ -108,7 +108,7 @@ def test_the_oldest_fade_and_the_packing_keeps_what_is_there() -> None:
     for seed in range(KEPT + 30):
         made = view_pattern.learned(made, look(ground(5), seed))
     assert made is not None and made.looks == KEPT
-    back = Pattern.unpacked(made.packed(), made.looks)
+    back = ViewPattern.unpacked(made.packed(), made.looks)
     assert np.allclose(back.mean, made.mean, atol=2e-3) and len(made.packed()) == 2 * WIDTH * HEIGHT
     for seed in range(4 * KEPT):
         made = view_pattern.learned(made, look(ground(6), seed))

@@ -39,7 +39,7 @@ from nvr.archive.reader import ArchiveReader
 from nvr.archive.recovery import last_covered, recover
 from nvr.archive.retention import Retention, forecast
 from nvr.archive.segment_index import Segment
-from nvr.archive.timeline import Covered
+from nvr.archive.timeline import CoveredUntil
 from nvr.archive.verify import verify
 from nvr.media import fmp4
 from nvr.playback import bundle, clip, hls
@@ -126,17 +126,17 @@ async def test_a_gap_whose_end_was_lost_with_its_recorder_ends_where_the_next_fi
     await recover(database, ["cam/main"], now)
     assert await gap_rows(database) == [(recorded[0].start_us - 5_000_000, recorded[0].start_us, "unreachable")]
     found = await last_covered(database, ["cam/main", "other/main"])
-    assert found == {"cam/main": Covered((await segments_of(database))[-1].end_us, False)}
+    assert found == {"cam/main": CoveredUntil((await segments_of(database))[-1].end_us, False)}
 
 
 async def test_a_time_line_goes_on_behind_its_newest_gap(recorded: list[Segment], database: Database) -> None:
     end = recorded[-1].end_us
     async with database.session() as session:
         session.add(Gap(stream="cam/main", start_us=end, end_us=end + 7_000_000, cause="unreachable", detail=""))
-    assert await last_covered(database, ["cam/main"]) == {"cam/main": Covered(end + 7_000_000, False)}
+    assert await last_covered(database, ["cam/main"]) == {"cam/main": CoveredUntil(end + 7_000_000, False)}
     async with database.session() as session:
         session.add(Gap(stream="cam/main", start_us=end + 7_000_000, cause="auth_refused", detail=""))
-    assert await last_covered(database, ["cam/main"]) == {"cam/main": Covered(end + 7_000_000, True, "auth_refused")}
+    assert await last_covered(database, ["cam/main"]) == {"cam/main": CoveredUntil(end + 7_000_000, True, "auth_refused")}
 
 
 async def test_a_hole_before_a_long_absence_is_named_too(recorded: list[Segment], database: Database) -> None:

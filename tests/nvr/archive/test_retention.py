@@ -26,7 +26,7 @@ from nvr.archive.retention import CLOSING_US, Retention
 from nvr.archive.retention_clock import RetentionClock
 from nvr.archive.segment_index import Segment
 from nvr.clock.filing_periods import OPEN
-from nvr.clock.plausibility import Reading
+from nvr.clock.plausibility import ClockSnapshot
 from nvr.storage.disk_calls import DiskCalls
 from nvr.tables import Footage, Gap, Hold, MisfiledRow, Volume
 
@@ -308,9 +308,9 @@ class Clocks:
     def __init__(self, clock: ManualClock) -> None:
         self.clock, self.off_us, self.boot, self.ntp = clock, 0, "boot", False
 
-    def read(self, _: Any) -> Reading:
+    def read(self, _: Any) -> ClockSnapshot:
         uptime = int(self.clock.monotonic() * SECOND)
-        return Reading(now_us(self.clock) + self.off_us, uptime, self.boot, self.ntp)
+        return ClockSnapshot(now_us(self.clock) + self.off_us, uptime, self.boot, self.ntp)
 
 
 @pytest.fixture

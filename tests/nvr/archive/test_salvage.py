@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from core.clock import SECOND, from_microseconds
 from core.database import Database
 from nvr.archive import recovery, salvage, segment_index
@@ -33,7 +33,7 @@ NOW = from_microseconds(START + 600 * SECOND)
 PICTURES, SECONDS, GOP = 10, 12, 3  # a fragment a second of ten pictures, a keyframe every third one
 
 
-def made(clip: Clip, *, closed: bool = True) -> bytes:
+def made(clip: LoopClip, *, closed: bool = True) -> bytes:
     """A segment file."""
     data = bytearray(fmp4.init_segment(VideoFormat.from_sets("h264", clip.parameter_sets)))
     content = random.Random(7)
@@ -99,7 +99,13 @@ DAMAGES: list[tuple[str, Callable[[bytes], bytes], list[int]]] = [
 @pytest.mark.parametrize("left_open", [True, False], ids=["left open", "without an entry"])
 @pytest.mark.parametrize(("name", "damage", "left"), DAMAGES, ids=[d[0] for d in DAMAGES])
 async def test_readable_parts_are_salvaged_and_the_original_is_kept(
-    name: str, damage: Callable[[bytes], bytes], left: list[int], left_open: bool, clip: Clip, database: Database, folder: Path
+    name: str,
+    damage: Callable[[bytes], bytes],
+    left: list[int],
+    left_open: bool,
+    clip: LoopClip,
+    database: Database,
+    folder: Path,
 ) -> None:
     whole = made(clip)
     damaged, path = damage(whole), place(folder)
@@ -130,7 +136,7 @@ async def test_readable_parts_are_salvaged_and_the_original_is_kept(
 @pytest.mark.parametrize("dies_at", ["record", "moved", "named"])
 @pytest.mark.parametrize("opened", [True, False])
 async def test_a_crash_while_salvaging_loses_nothing(
-    dies_at: str, opened: bool, clip: Clip, database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+    dies_at: str, opened: bool, clip: LoopClip, database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed before or after any of its steps, the next start ends where an undisturbed one would."""
     whole = made(clip)
@@ -180,7 +186,7 @@ async def test_a_crash_while_salvaging_loses_nothing(
     ],
 )
 async def test_what_is_no_segment_file_moves_aside_with_its_record(
-    file: str, content: bytes | None, clip: Clip, database: Database, folder: Path
+    file: str, content: bytes | None, clip: LoopClip, database: Database, folder: Path
 ) -> None:
     path = folder / file if file else place(folder)
     data = made(clip)[: offset_of(made(clip), 0)] if content is None else content
@@ -192,7 +198,7 @@ async def test_what_is_no_segment_file_moves_aside_with_its_record(
     assert await segments_of(database) == []
 
 
-async def test_a_name_that_is_taken_in_quarantine_costs_nothing(clip: Clip, database: Database, folder: Path) -> None:
+async def test_a_name_that_is_taken_in_quarantine_costs_nothing(clip: LoopClip, database: Database, folder: Path) -> None:
     for n in range(3):
         await write(place(folder), b"broken %d" % n)
         await recover(database, ["cam/main"], NOW)
@@ -203,7 +209,7 @@ async def test_a_name_that_is_taken_in_quarantine_costs_nothing(clip: Clip, data
 
 @pytest.mark.parametrize("tail", [b"", bytes(4096), b"\0\0\x40\0moof", b"\0\0\x40\0moof\0\0\0\x10mfhd" + bytes(30)])
 async def test_a_torn_end_is_cut_and_nothing_goes_to_quarantine(
-    tail: bytes, clip: Clip, database: Database, folder: Path
+    tail: bytes, clip: LoopClip, database: Database, folder: Path
 ) -> None:
     path = place(folder)
     await write(path, made(clip, closed=False) + tail)
@@ -215,7 +221,7 @@ async def test_a_torn_end_is_cut_and_nothing_goes_to_quarantine(
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.ESTALE])
 async def test_a_file_that_its_disk_does_not_give_is_left_for_the_next_time(
-    number: int, clip: Clip, database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+    number: int, clip: LoopClip, database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, other = place(folder), place(folder, START + 60 * SECOND)
     await write(path, made(clip, closed=False))
@@ -236,7 +242,7 @@ async def test_a_file_that_its_disk_does_not_give_is_left_for_the_next_time(
     assert (await recover(database, ["cam/main"], NOW)).closed == [str(path)]
 
 
-async def test_a_volume_that_is_away_keeps_what_was_left_open_on_it(clip: Clip, database: Database, folder: Path) -> None:
+async def test_a_volume_that_is_away_keeps_what_was_left_open_on_it(clip: LoopClip, database: Database, folder: Path) -> None:
     path, disk = place(folder), folder.parents[2]
     await write(path, made(clip, closed=False))
     async with database.session() as session:
@@ -256,7 +262,7 @@ async def test_a_volume_that_is_away_keeps_what_was_left_open_on_it(clip: Clip, 
 
 
 async def test_a_volume_that_hangs_does_not_hold_up_the_start(
-    clip: Clip, database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+    clip: LoopClip, database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import threading
 
@@ -271,7 +277,7 @@ async def test_a_volume_that_hangs_does_not_hold_up_the_start(
 
 @given(st.integers(0, 100_000), st.integers(1, 3000), st.binary(min_size=1, max_size=64))
 @settings(max_examples=60, deadline=None)
-def test_whatever_is_damaged_nothing_is_lost_that_could_be_read(clip: Clip, at: int, size: int, filler: bytes) -> None:
+def test_whatever_is_damaged_nothing_is_lost_that_could_be_read(clip: LoopClip, at: int, size: int, filler: bytes) -> None:
     import tempfile
 
     whole = made(clip)

@@ -7,17 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.clock import SECOND
-from nvr.archive.retention_clock import Trust, _following
+from nvr.archive.retention_clock import ClockTrust, _following
 from nvr.clock import filing_periods
 from nvr.clock.filing_periods import BEGINNING, MAX_PERIODS, OPEN, Period
 from nvr.clock.plausibility import (
     NTP_PROOF_US,
     REBOOT_US,
     STEP_US,
+    ClockJudgement,
+    ClockSnapshot,
     ClockState,
-    Judgement,
-    Promise,
-    Reading,
+    RetentionPromise,
     Suspicion,
     confirmed,
     first,
@@ -26,7 +26,7 @@ from nvr.clock.plausibility import (
 
 MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
 NOW = 1_795_000_000 * SECOND
-PROMISE = Promise(31 * DAY, 7 * DAY)
+PROMISE = RetentionPromise(31 * DAY, 7 * DAY)
 STEPS = [2 * MINUTE, HOUR, DAY, 40 * DAY, 3650 * DAY]
 
 
@@ -39,8 +39,8 @@ class Machine:
         self.periods: tuple[Period, ...] = BEGINNING
         self._take(first(self.reading(), newest))
 
-    def reading(self) -> Reading:
-        return Reading(self.true + self.off, self.uptime, str(self.boot), self.ntp)
+    def reading(self) -> ClockSnapshot:
+        return ClockSnapshot(self.true + self.off, self.uptime, str(self.boot), self.ntp)
 
     def run(self, seconds: float = 60, looks: int = 1) -> ClockState:
         for _ in range(looks):
@@ -55,7 +55,7 @@ class Machine:
         self._take(judge(self.state, self.reading(), PROMISE))
         return self.state
 
-    def _take(self, found: Judgement) -> None:
+    def _take(self, found: ClockJudgement) -> None:
         self.state: ClockState = found.state
         self.said += [found.change] if found.change else []
         self.periods = _following(self.periods, found)
@@ -65,8 +65,8 @@ class Machine:
         self.state = confirmed(self.state)
 
     @property
-    def trust(self) -> Trust:
-        return Trust(self.state.plausible_us, self.state.wall_us, self.state.suspended, self.periods)
+    def trust(self) -> ClockTrust:
+        return ClockTrust(self.state.plausible_us, self.state.wall_us, self.state.suspended, self.periods)
 
     def age(self, filed: int) -> int:
         """Of a minute of footage that was filed up to then."""

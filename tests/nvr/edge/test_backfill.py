@@ -21,10 +21,10 @@ from sqlalchemy import select, update
 
 from cameras.onvif.addresses import service_url
 from cameras.onvif.client import SoapClient
-from cameras.onvif.recordings import Card, Recording
+from cameras.onvif.recordings import EdgeStorage, Recording
 from cameras.tables import Camera, Credential, Stream, Village
 from cameras.virtual import card
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from cameras.virtual.device import Device
 from cameras.virtual.onvif_service import OnvifService
 from cameras.virtual.rtsp_server import Mount, RtspServer
@@ -97,7 +97,7 @@ class Town:
 
 
 @pytest.fixture
-async def town(clip: Clip, database: Database, tmp_path: Path) -> AsyncIterator[Town]:
+async def town(clip: LoopClip, database: Database, tmp_path: Path) -> AsyncIterator[Town]:
     mount = Mount("/main", {"healthy": clip}, login=LOGIN)
     server = RtspServer([mount])
     port = await server.start(HOST, 0)
@@ -133,7 +133,7 @@ def first_picture(path: Path) -> bytes:
         return f.read(fragment.first_size)
 
 
-def keyframes_of(clip: Clip) -> list[bytes]:
+def keyframes_of(clip: LoopClip) -> list[bytes]:
     """The clip's keyframes as they must lie in a file: NAL units behind their lengths, without parameter sets."""
     found = list[bytes]()
     for unit in (clip.units[k] for k in clip.keyframes):
@@ -143,7 +143,7 @@ def keyframes_of(clip: Clip) -> list[bytes]:
 
 @pytest.mark.parametrize("clock_error", [0.0, -7200.0])
 async def test_an_outage_is_fetched_from_the_card(
-    clock_error: float, town: Town, recording: Recordings, clip: Clip, tmp_path: Path
+    clock_error: float, town: Town, recording: Recordings, clip: LoopClip, tmp_path: Path
 ) -> None:
     if clock_error:
         town.mount.clock_error = clock_error
@@ -178,7 +178,7 @@ async def test_an_outage_is_fetched_from_the_card(
 
 
 async def test_a_hole_in_the_card_s_own_recording_stays_a_gap(
-    town: Town, recording: Recordings, clip: Clip, monkeypatch: pytest.MonkeyPatch
+    town: Town, recording: Recordings, clip: LoopClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Time and RTP time jump together there: what the card does not have is not filed as recorded."""
     hole: list[float] = []  # UTC seconds
@@ -309,7 +309,7 @@ async def test_a_gap_is_not_asked_for_while_the_stream_does_not_record(town: Tow
 async def test_recordings_are_found_with_and_without_search(town: Town) -> None:
     url = service_url(f"{HOST}:{town.device.http_port}")
     client = SoapClient(town.http, SystemClock(), LOGIN)
-    card = await Card.of(client, url)
+    card = await EdgeStorage.of(client, url)
     assert card is not None
     (found,) = await card.recordings()
     assert found.token == "card-main" and found.start is not None and found.end is not None
@@ -320,7 +320,7 @@ async def test_recordings_are_found_with_and_without_search(town: Town) -> None:
     assert await card.replay_url(found) == town.url.replace("/main", "/replay/main")
     town.device.faults.add("dead")
     with pytest.raises(CameraUnreachable):
-        await Card.of(client, url)
+        await EdgeStorage.of(client, url)
 
 
 GSTREAMER = """

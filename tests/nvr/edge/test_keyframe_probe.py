@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SystemClock
 from core.errors import CameraRefused, CameraUnreachable, ProtocolError
@@ -29,7 +29,7 @@ from tests.nvr import camera_streams
 
 
 @pytest.fixture
-async def camera(clip: Clip) -> AsyncIterator[tuple[str, Mount, RtspServer]]:
+async def camera(clip: LoopClip) -> AsyncIterator[tuple[str, Mount, RtspServer]]:
     mount = Mount("/main", {"healthy": clip}, login=("u", "p"))
     server = RtspServer([mount])
     port = await server.start("127.0.0.1", 0)

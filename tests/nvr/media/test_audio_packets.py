@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nvr.media.audio import AudioAssembler
 from nvr.media.audio_packets import SoundReceiver
-from nvr.media.depacketizer import Counters
+from nvr.media.depacketizer import StreamCounters
 from nvr.rtsp.sdp import AudioTrack
 from tests.nvr.camera_streams import Packet, Style, encode, numbered, packetise
 from tests.nvr.fed_session import FedSession
@@ -32,9 +32,9 @@ def sound(
     )
 
 
-def taken(packets: list[Packet], stated: int = -1) -> tuple[bytes, int, Counters]:
+def taken(packets: list[Packet], stated: int = -1) -> tuple[bytes, int, StreamCounters]:
     """(the sound, its samples, counters)."""
-    counters, assembler = Counters(), AudioAssembler(TRACK)
+    counters, assembler = StreamCounters(), AudioAssembler(TRACK)
     receiver = SoundReceiver(assembler, counters, stated)
     found, samples = bytearray(), 0
     for p in packets:
@@ -132,7 +132,7 @@ def test_a_session_records_the_sound_of_its_own_source_only() -> None:
 
 def test_foreign_sound_is_kept_in_few_bytes() -> None:
     """Large packets under one timestamp; the own source's sound is taken behind them, and a new one's."""
-    counters = Counters()
+    counters = StreamCounters()
     receiver = SoundReceiver(AudioAssembler(TRACK), counters)
     foreign = numbered((Packet(b"x" * 60_000, 5, ssrc=OLD, payload_type=8) for _ in range(200)), 7)
     kept = 0

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from core.clock import ManualClock
 from core.errors import MinwangError
 from nvr.media import iovec
 from nvr.media.arena import Arena, ArenaPool
 from nvr.media.batch_depacketizer import depacketize
-from nvr.media.depacketizer import Counters, FragmentSamples
+from nvr.media.depacketizer import FragmentSamples, StreamCounters
 from nvr.media.parameter_sets import VideoFormat
 from nvr.recorder.poll_loop import NativeSession, PollLoop
 from nvr.rtsp.client import Authenticator, RtspSession
@@ -86,10 +86,10 @@ class Coded(Protocol):
     parameter_sets: list[bytes]
 
 
-def session(coded: Coded, chunks: list[bytes]) -> tuple[NativeSession, Sink, Counters]:
+def session(coded: Coded, chunks: list[bytes]) -> tuple[NativeSession, Sink, StreamCounters]:
     track = VideoTrack(coded.codec, 96, "rtsp://h/t", coded.parameter_sets, None)
     rtsp = RtspSession(Socket(chunks), "rtsp://h/", track, "1", 60, "OPTIONS", 0, b"", Authenticator(None), 1)  # type: ignore[arg-type]
-    sink, counters = Sink(), Counters()
+    sink, counters = Sink(), StreamCounters()
     made = NativeSession(rtsp, sink, counters, stall_seconds=1e9, fragment_ticks=1, now=0.0)  # type: ignore[arg-type]
     return made, sink, counters
 
@@ -137,7 +137,7 @@ def compare(results: list[tuple[Any, Any]]) -> None:
         assert asdict(fast_counters) == asdict(slow_counters)
 
 
-def stream(clip: Clip, first: int, count: int, *, seq_shift: int = 0) -> bytes:
+def stream(clip: LoopClip, first: int, count: int, *, seq_shift: int = 0) -> bytes:
     return b"".join(bytes(clip.interleaved(i, 1, seq_shift, 0)) for i in range(first, first + count))
 
 
@@ -148,7 +148,7 @@ def cut(data: bytes, rng: random.Random, pieces: int) -> list[bytes]:
 
 @pytest.mark.parametrize("which", ["clip", "clip_h265"])
 async def test_a_healthy_stream_goes_the_fast_way(which: str, request: pytest.FixtureRequest) -> None:
-    clip: Clip = request.getfixturevalue(which)
+    clip: LoopClip = request.getfixturevalue(which)
     streams = [[stream(clip, i, 3) for i in range(0, clip.frames, 3)] for _ in range(3)]
     taken: list[int] = []
 
@@ -169,7 +169,7 @@ REPORT = struct.pack(">cBH", b"$", 1, 28) + struct.pack(">BBHIIIIII", 0x80, 200,
 
 @settings(max_examples=40, deadline=None)
 @given(st.randoms(use_true_random=False))
-def test_both_ways_see_the_same_pictures(clip: Clip, clip_h265: Clip, rng: random.Random) -> None:
+def test_both_ways_see_the_same_pictures(clip: LoopClip, clip_h265: LoopClip, rng: random.Random) -> None:
     """Chunks cut anywhere, packets lost, doubled, swapped, damaged; reports, replies and noise between them."""
     chosen = rng.choice([clip, clip_h265])
     streams = []

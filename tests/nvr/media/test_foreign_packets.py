@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nvr.media.depacketizer import Counters, Depacketizer, FragmentSamples
+from nvr.media.depacketizer import Depacketizer, FragmentSamples, StreamCounters
 from nvr.media.foreign_numbers import ForeignNumbers
 from nvr.media.rtp import RtpReceiver
 from nvr.rtsp.transports import stated_ssrc
@@ -34,10 +34,12 @@ class Channel:
     """What comes on the stream's channel, through the receiver."""
 
     def __init__(self, codec: str, stated: int = -1) -> None:
-        self.counters = Counters()
+        self.counters = StreamCounters()
         self.runs: list[FragmentSamples] = []
         self.assembler = Depacketizer(codec, [], self.counters, self.runs.append)
-        self.receiver = RtpReceiver(self.assembler, 96, lambda: Depacketizer(codec, [], Counters(), lambda _: None), stated)
+        self.receiver = RtpReceiver(
+            self.assembler, 96, lambda: Depacketizer(codec, [], StreamCounters(), lambda _: None), stated
+        )
 
     def take(self, packets: list[Packet], every: int = 50) -> list[bytes]:
         for i, p in enumerate(packets):

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cameras.virtual.clip import Clip, packetise, split_annexb
+from cameras.virtual.clip import LoopClip, packetise, split_annexb
 from cameras.virtual.rtsp_server import describe
 from cameras.virtual.scene import Street
 from core.errors import MinwangError, ProtocolError
 from nvr.media import fmp4, gop_index, iovec
-from nvr.media.depacketizer import Counters, Depacketizer, FragmentSamples
+from nvr.media.depacketizer import Depacketizer, FragmentSamples, StreamCounters
 from nvr.media.fmp4 import Sample
 from nvr.media.parameter_sets import VideoFormat
 from nvr.media.rtp import payload_bounds
@@ -28,7 +28,7 @@ from nvr.rtsp import sdp
 Packet = tuple[int, int, int, bytes]  # sequence, timestamp, marker, payload
 
 
-def packets(clip: Clip, first: int = 0, count: int | None = None, seq_shift: int = 0, ts_shift: int = 0) -> list[Packet]:
+def packets(clip: LoopClip, first: int = 0, count: int | None = None, seq_shift: int = 0, ts_shift: int = 0) -> list[Packet]:
     found = []
     for index in range(first, first + (count or clip.frames)):
         for raw in clip.packet_slices(index, seq_shift, ts_shift):
@@ -37,9 +37,11 @@ def packets(clip: Clip, first: int = 0, count: int | None = None, seq_shift: int
     return found
 
 
-def assemble(clip: Clip, feed: list[Packet], sets: bool = True, every: int = 2) -> tuple[list[FragmentSamples], Counters]:
+def assemble(
+    clip: LoopClip, feed: list[Packet], sets: bool = True, every: int = 2
+) -> tuple[list[FragmentSamples], StreamCounters]:
     runs: list[FragmentSamples] = []
-    counters = Counters()
+    counters = StreamCounters()
     assembler = Depacketizer(clip.codec, clip.parameter_sets if sets else [], counters, runs.append)
     for seq, ts, marker, payload in feed:
         view = memoryview(b"x" * 16 + payload)
@@ -66,19 +68,19 @@ def decoded(data: bytes) -> int:
 
 @pytest.mark.parametrize("which", ["clip", "clip_h265"])
 def test_every_picture_comes_through_and_decodes(which: str, request: pytest.FixtureRequest) -> None:
-    clip: Clip = request.getfixturevalue(which)
+    clip: LoopClip = request.getfixturevalue(which)
     runs, counters = assemble(clip, packets(clip))
     assert sum(len(r.sizes) for r in runs) == counters.frames == clip.frames
     assert counters.lost_packets == 0
     assert decoded(to_file(runs)) == clip.frames
 
 
-def test_parameter_sets_may_come_in_band_only(clip: Clip) -> None:
+def test_parameter_sets_may_come_in_band_only(clip: LoopClip) -> None:
     runs, _ = assemble(clip, packets(clip), sets=False)
     assert (runs[0].video.width, runs[0].video.height) == (320, 180)
 
 
-def test_fragments_are_short_and_gops_begin_with_keyframes(clip: Clip) -> None:
+def test_fragments_are_short_and_gops_begin_with_keyframes(clip: LoopClip) -> None:
     runs, _ = assemble(clip, packets(clip))
     assert all(sum(r.durations) <= 0.31 * fmp4.TIMESCALE for r in runs)
     assert sum(r.key for r in runs) == len(clip.keyframes)
@@ -86,14 +88,14 @@ def test_fragments_are_short_and_gops_begin_with_keyframes(clip: Clip) -> None:
         assert before.time + sum(before.durations) == after.time
 
 
-def test_numbers_wrap_without_a_seam(clip: Clip) -> None:
+def test_numbers_wrap_without_a_seam(clip: LoopClip) -> None:
     runs, counters = assemble(clip, packets(clip, seq_shift=65_500, ts_shift=0xFFFFFFFF - 90_000))
     assert counters.lost_packets == counters.timestamp_jumps == 0
     assert counters.frames == clip.frames
     assert runs[-1].time > runs[0].time
 
 
-def test_a_lost_packet_costs_its_own_picture(clip: Clip) -> None:
+def test_a_lost_packet_costs_its_own_picture(clip: LoopClip) -> None:
     feed = packets(clip)
     p_frames = [i for i, (_, ts, _, payload) in enumerate(feed) if payload[0] & 31 == 1]
     del feed[p_frames[5]]
@@ -102,7 +104,7 @@ def test_a_lost_packet_costs_its_own_picture(clip: Clip) -> None:
     assert counters.frames == clip.frames - 1
 
 
-def test_a_lost_keyframe_costs_its_gop(clip: Clip) -> None:
+def test_a_lost_keyframe_costs_its_gop(clip: LoopClip) -> None:
     feed = packets(clip)
     second_key_ts = clip.timestamp(clip.keyframes[1])
     at = next(i for i, (_, ts, _, payload) in enumerate(feed) if ts == second_key_ts and payload[0] & 31 == 28)
@@ -131,7 +133,7 @@ def test_b_frames_keep_time_and_order() -> None:
         payloads = [p for nal in nals for p in packetise(nal, "h264")]
         feed += [(len(feed) + i, pts * 3600 + 7200, 0x80 if i == len(payloads) - 1 else 0, p) for i, p in enumerate(payloads)]
     runs: list[FragmentSamples] = []
-    assembler = Depacketizer("h264", [], Counters(), runs.append)
+    assembler = Depacketizer("h264", [], StreamCounters(), runs.append)
     for seq, ts, marker, payload in feed:
         assembler.push(memoryview(payload), 0, len(payload), seq & 0xFFFF, ts, marker)
         if marker and assembler.units % 5 == 0:
@@ -147,7 +149,7 @@ def test_b_frames_keep_time_and_order() -> None:
     assert max(steps) < 0.0401 and min(steps) > 0.0399
 
 
-def test_a_timestamp_jump_loses_no_picture(clip: Clip) -> None:
+def test_a_timestamp_jump_loses_no_picture(clip: LoopClip) -> None:
     feed = packets(clip, 0, 10) + [(s, (t + 90_000 * 100) & 0xFFFFFFFF, m, p) for s, t, m, p in packets(clip, 10)]
     runs, counters = assemble(clip, feed[: len(feed)])
     assert counters.timestamp_jumps == 1 and counters.frames == 10 + clip.frames
@@ -157,7 +159,7 @@ def test_a_timestamp_jump_loses_no_picture(clip: Clip) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.randoms(use_true_random=False))
-def test_reordered_torn_and_random_packets_never_crash(clip: Clip, rng: random.Random) -> None:
+def test_reordered_torn_and_random_packets_never_crash(clip: LoopClip, rng: random.Random) -> None:
     feed = packets(clip, 0, 20)
     for _ in range(rng.randrange(1, 30)):
         at = rng.randrange(len(feed))
@@ -186,12 +188,12 @@ def test_reordered_torn_and_random_packets_never_crash(clip: Clip, rng: random.R
 
 
 @pytest.fixture(scope="module")
-def whole_file(clip: Clip) -> bytes:
+def whole_file(clip: LoopClip) -> bytes:
     runs, _ = assemble(clip, packets(clip))
     return to_file(runs)
 
 
-def test_scan_finds_every_fragment(whole_file: bytes, clip: Clip, tmp_path: Path) -> None:
+def test_scan_finds_every_fragment(whole_file: bytes, clip: LoopClip, tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(whole_file)
     fragments = list(fmp4.scan(path))
@@ -240,7 +242,7 @@ def test_random_moof_never_crashes(data: bytes) -> None:
     fmp4.parse_moof(struct.pack(">I4s", 8 + len(data), b"moof") + data)
 
 
-def test_composition_offsets_survive(tmp_path: Path, clip: Clip) -> None:
+def test_composition_offsets_survive(tmp_path: Path, clip: LoopClip) -> None:
     samples = [Sample(3, 3600, True, 7200), Sample(4, 3600, False, -3600)]
     data = fmp4.moof(1, 90_000, [3600, 3600], [3, 4], True, [7200, -3600])
     assert fmp4.parse_moof(data[:-8]) == (90_000, samples, len(data))
@@ -264,7 +266,7 @@ def test_random_parameter_sets_are_refused_or_read(data: bytes) -> None:
             VideoFormat.from_sets(codec, [bytes([f]) + data for f in first])
 
 
-def test_sdp_of_our_own_camera(clip: Clip) -> None:
+def test_sdp_of_our_own_camera(clip: LoopClip) -> None:
     track = sdp.video_track(describe(clip), "rtsp://h/cam/")
     assert (track.codec, track.payload_type, track.control) == ("h264", 96, "rtsp://h/cam/trackID=0")
     assert track.parameter_sets == clip.parameter_sets
@@ -302,14 +304,14 @@ def test_rtp_header_extras_are_stepped_over() -> None:
     assert bytes(packet[start:end]) == b"payload"
 
 
-def test_a_clock_that_stands_is_counted_and_loses_no_picture(clip: Clip) -> None:
+def test_a_clock_that_stands_is_counted_and_loses_no_picture(clip: LoopClip) -> None:
     feed = [(seq, 90_000, marker, payload) for seq, _, marker, payload in packets(clip, 0, 5)]
     runs, counters = assemble(clip, feed)
     assert sum(len(r.sizes) for r in runs) == 5 and counters.timestamp_jumps == 4
     assert all(d > 0 for r in runs for d in r.durations)
 
 
-def test_parameter_sets_marked_as_pictures_are_no_jump(clip: Clip) -> None:
+def test_parameter_sets_marked_as_pictures_are_no_jump(clip: LoopClip) -> None:
     """Some cameras mark the packets of the parameter sets as the end of a picture."""
     feed = packets(clip, 0, 5)
     sets, (first, ts, _, _) = clip.parameter_sets, feed[0]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nvr.media.depacketizer import Counters
+from nvr.media.depacketizer import StreamCounters
 from nvr.media.iovec import IoVec
 from nvr.media.packet_numbers import BEFORE, MAX_STRANGE, MIN_FOLLOWING, NOT_LOOKED_AT, UNKNOWN, PacketNumbers
 from nvr.recorder.reconcile import notes
@@ -142,8 +142,8 @@ def test_a_stream_whose_numbers_mean_nothing_is_told_with_its_name(caplog: pytes
     told = [r.getMessage() for r in caplog.records if NOT_LOOKED_AT in r.getMessage()]
     assert len(told) == 1 and made.recording.sink.stream in told[0]
     assert made.recording.counters.unordered_packets > COUNT - 2 * MAX_STRANGE
-    assert notes(made.recording.counters, Counters()) == [NOT_LOOKED_AT]  # and in the stream's status
-    assert notes(Counters(), Counters()) == []
+    assert notes(made.recording.counters, StreamCounters()) == [NOT_LOOKED_AT]  # and in the stream's status
+    assert notes(StreamCounters(), StreamCounters()) == []
 
 
 @pytest.mark.parametrize("fast", [False, True])

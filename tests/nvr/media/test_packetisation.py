@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nvr.media.depacketizer import Counters, Depacketizer, FragmentSamples
+from nvr.media.depacketizer import Depacketizer, FragmentSamples, StreamCounters
 from nvr.media.nal_units import MAX_PIECES, split
 from nvr.media.picture_builder import MAX_HELD
 from nvr.rtsp import interleaved
@@ -44,7 +44,7 @@ def expected(codec: str, head: list[bytes] | None = None) -> list[bytes]:
     return [prefix + sample(unit, codec) for unit in pictures(codec)]
 
 
-def recorded(packets: list[Packet], codec: str, every: int = 7) -> tuple[list[bytes], Counters]:
+def recorded(packets: list[Packet], codec: str, every: int = 7) -> tuple[list[bytes], StreamCounters]:
     runs, counters = assemble(packets, codec, every=every)
     return samples(runs), counters
 
@@ -206,7 +206,7 @@ def test_silence_completes_a_picture_of_a_camera_whose_marker_is_not_known_yet(m
     """Of sparse pictures nobody waits for the next; while its next packet comes, slowly, no picture is complete."""
     packets = [p for p in packetise(pictures("h264"), "h264", Style(markers)) if p.ts == 1000]
     runs: list[FragmentSamples] = []
-    assembler = Depacketizer("h264", [], Counters(), runs.append)
+    assembler = Depacketizer("h264", [], StreamCounters(), runs.append)
     for p in packets:
         assembler.push(memoryview(p.payload), 0, len(p.payload), p.seq, p.ts, p.marker)
     for _ in range(5):
@@ -222,7 +222,7 @@ def test_silence_completes_a_picture_of_a_camera_whose_marker_is_not_known_yet(m
 def test_a_trusted_marker_completes_a_picture_at_once(codec: str) -> None:
     packets = packetise(pictures(codec), codec, Style())
     runs: list[FragmentSamples] = []
-    assembler = Depacketizer(codec, [], Counters(), runs.append)
+    assembler = Depacketizer(codec, [], StreamCounters(), runs.append)
     for p in packets:
         assembler.push(memoryview(p.payload), 0, len(p.payload), p.seq, p.ts, p.marker)
         if p.marker:
@@ -244,7 +244,7 @@ def test_a_reply_with_a_body_between_frames_is_passed_over() -> None:
 def test_what_waits_for_a_picture_is_bounded() -> None:
     """Changed PPS that no whole picture uses, and SEI without end: neither memory nor time grows with them."""
     sets = [nal for nal in pictures("h264")[0] if nal[0] & 0x1F in (7, 8)]
-    assembler = Depacketizer("h264", sets, Counters(), lambda _: None)
+    assembler = Depacketizer("h264", sets, StreamCounters(), lambda _: None)
     builder = assembler._builder
     for i in range(500):
         builder.unit(bytes([0x68, 0xC8]) + (i + 2).to_bytes(2, "big") + b"\x5a" * 50 + b"\x80", 3600 * i)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ProtocolError
-from nvr.media.depacketizer import Counters, Depacketizer, FragmentSamples
+from nvr.media.depacketizer import Depacketizer, FragmentSamples, StreamCounters
 from nvr.media.parameter_set_store import ParameterSetStore
 from nvr.rtsp import sdp
 from tests.nvr.camera_streams import (
@@ -70,7 +70,7 @@ def sets(name: str) -> list[bytes]:
 
 def recorded(
     parts: list[list[Unit]], codec: str, described: list[bytes] | None = None
-) -> tuple[list[FragmentSamples], Counters]:
+) -> tuple[list[FragmentSamples], StreamCounters]:
     units = [unit for part in parts for unit in part]
     return assemble(packetise(units, codec, Style()), codec, described)
 
@@ -169,7 +169,7 @@ def test_a_keyframe_without_its_sets_waits_for_the_next() -> None:
 
 
 def test_a_stream_that_lacks_its_sets_says_so() -> None:
-    assembler = Depacketizer("h264", [], Counters(), lambda _: None)
+    assembler = Depacketizer("h264", [], StreamCounters(), lambda _: None)
     assert "no keyframe" in assembler.waits_for
     bare = [[n for n in unit if n not in sets("day")] for unit in variant("h264", "day")]
     packets = packetise(bare * 2, "h264", Style())

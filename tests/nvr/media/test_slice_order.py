@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nvr.media.nal_units import Role, role_of
+from nvr.media.nal_units import NalRole, role_of
 from tests.nvr.camera_streams import STEP, Packet, Unit, assemble, encode, numbered, sample, samples, sets_of, slices_of
 
 
@@ -17,7 +17,7 @@ def shuffled(rng: random.Random, count: int = 12) -> list[Unit]:
     for unit in encode("h264", count=count, params="slices=4"):
         slices = slices_of(unit, "h264")
         rng.shuffle(slices)
-        units.append([n for n in unit if role_of(n, "h264") is not Role.SLICE] + slices)
+        units.append([n for n in unit if role_of(n, "h264") is not NalRole.SLICE] + slices)
     return units
 
 

@@ -8,24 +8,24 @@ from dataclasses import replace
 import pytest
 
 from nvr.media import rtp
-from nvr.media.ssrc import Bounds, Evidence, SourceChoice
+from nvr.media.ssrc import SourceBounds, SourceChoice, SourceEvidence
 from tests.nvr.camera_streams import Packet
 from tests.nvr.media import test_audio_packets, test_foreign_packets
 
 OWN, NEW = 1, 2
 RATE = 8000
-BOUNDS = Bounds(timestamps=50, packets=100, bytes=10_000)
+BOUNDS = SourceBounds(timestamps=50, packets=100, bytes=10_000)
 
 
 class Listener:
     """Ours has been heard; what comes from others is judged."""
 
-    def __init__(self, stated: int = -1, bounds: Bounds = BOUNDS) -> None:
+    def __init__(self, stated: int = -1, bounds: SourceBounds = BOUNDS) -> None:
         self.choice = SourceChoice(bounds, stated)
         self.choice.begin(OWN)
         self.foreign = 0
 
-    def hear(self, seq: int, ts: int, size: int = 10, evidence: Evidence = Evidence.NOT_ASKED) -> bool | None:
+    def hear(self, seq: int, ts: int, size: int = 10, evidence: SourceEvidence = SourceEvidence.NOT_ASKED) -> bool | None:
         candidate, gone = self.choice.other(NEW, seq & 0xFFFF)
         self.foreign += gone
         candidate.add(b"x" * size, seq & 0xFFFF, ts & 0xFFFFFFFF, 0)
@@ -69,7 +69,7 @@ def test_what_jumps_is_no_source_and_what_comes_twice_is_one() -> None:
     heard = Listener()
     assert all(heard.hear(i * 1000, i * RATE) is None for i in range(100))
     assert heard.foreign == 99
-    twice = Listener(bounds=Bounds(timestamps=500, packets=500, bytes=10_000))
+    twice = Listener(bounds=SourceBounds(timestamps=500, packets=500, bytes=10_000))
     found = [twice.hear(i, 160 * i) for k in range(60) for i in (k, max(0, k - 3), k)]
     assert first(found) in (150, 151, 152)
 
@@ -84,11 +84,11 @@ def test_where_the_bounds_are_reached_a_source_sends_something(ts: int, taken: b
 
 def test_while_nothing_of_ours_can_be_used_decoding_decides() -> None:
     heard = Listener()
-    assert [heard.hear(i, 160 * i, 1, Evidence.NONE_YET) for i in range(49)] == [None] * 49
+    assert [heard.hear(i, 160 * i, 1, SourceEvidence.NONE_YET) for i in range(49)] == [None] * 49
     heard.own(decided=False)
-    assert heard.hear(50, 160 * 60, 1, Evidence.PROVED) is True
+    assert heard.hear(50, 160 * 60, 1, SourceEvidence.PROVED) is True
     hopeless = Listener()
-    found = [hopeless.hear(i, 160 * i, 1, Evidence.HOPELESS) for i in range(60)]
+    found = [hopeless.hear(i, 160 * i, 1, SourceEvidence.HOPELESS) for i in range(60)]
     assert found[first(found)] is False
 
 

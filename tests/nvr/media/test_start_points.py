@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nvr.media import fmp4
-from nvr.media.depacketizer import Counters
+from nvr.media.depacketizer import StreamCounters
 from nvr.media.nal_units import has_recovery_point
 from nvr.media.start_points import ANY, FAR_S, NONE, PATIENCE_S, RECOVERY, TRIAL_PAUSE_S, TRIAL_S, StartPoints
 from tests.nvr.camera_streams import Style, Unit, decoded, encode, packetise, reference, sei, sets_of
@@ -87,7 +87,7 @@ def test_the_next_session_of_such_a_stream_begins_sooner() -> None:
 
 def test_a_file_of_a_stream_whose_only_keyframe_is_its_first_is_cut_all_the_same() -> None:
     """Integers for time: after two minutes recovery points are looked for, for a minute; then not for ten."""
-    counters = Counters()
+    counters = StreamCounters()
     watch = StartPoints(0.0, counters)
     counters.keyframes = 1
     found = [watch.observe(float(t), 0.0) for t in range(1, 1000)]
@@ -107,7 +107,7 @@ def test_a_file_of_a_stream_whose_only_keyframe_is_its_first_is_cut_all_the_same
 
 
 def test_patience_grows_to_any_picture() -> None:
-    watch = StartPoints(0.0, Counters())
+    watch = StartPoints(0.0, StreamCounters())
     assert [watch.observe(t, t) for t in (1.0, PATIENCE_S, PATIENCE_S + 0.1, 2 * PATIENCE_S + 0.1)] == [
         NONE,
         NONE,

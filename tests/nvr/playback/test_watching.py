@@ -14,7 +14,7 @@ import av
 import pytest
 from aiohttp.test_utils import TestServer
 
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.errors import ConflictError
 from nvr.playback.live import QUEUE_FRAGMENTS, TOKEN_HEADER, LiveHub, Viewer
@@ -63,7 +63,7 @@ def decoded(data: bytes) -> list[tuple[str, int]]:
 @pytest.fixture
 async def playing(request: pytest.FixtureRequest, recording: Recording) -> AsyncIterator[Recorder]:
     """A recorder with the stream cam/main of the clip that the test names."""
-    chosen: Clip = request.getfixturevalue(request.param)
+    chosen: LoopClip = request.getfixturevalue(request.param)
     server = RtspServer([Mount("/cam", {"healthy": chosen})])
     port = await server.start("127.0.0.1", 0)
     async with recording(StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/cam", None, "native"), segment_seconds=30) as machine:

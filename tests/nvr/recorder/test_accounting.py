@@ -19,7 +19,7 @@ from nvr.archive.segment_index import Segment
 from nvr.archive.segment_writer import SegmentSink
 from nvr.archive.timeline import ClockStep, covered, holes, overtaken
 from nvr.clock.station_clock import StationClock
-from nvr.media.depacketizer import Counters, FragmentSamples
+from nvr.media.depacketizer import FragmentSamples, StreamCounters
 from nvr.recorder.ffmpeg_engine import FfmpegEngine, _Session
 from nvr.recorder.pre_event import EventSink
 from nvr.recorder.watchdog import Watchdog
@@ -108,7 +108,7 @@ class Station:
             [(g.start_us, g.cause) for g in self.rows.gaps if g.end_us is None],
         )
         self.sink = SegmentSink(
-            STREAM, cast(VolumeSet, MemoryVolumes()), self.rows, Counters(), 10.0, lambda call: call()
+            STREAM, cast(VolumeSet, MemoryVolumes()), self.rows, StreamCounters(), 10.0, lambda call: call()
         )  # fmt: skip
         self.sink.follow(cast(StationClock, self), self.rows.stepped)
         self.sink.live = self._written

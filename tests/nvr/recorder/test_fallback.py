@@ -8,7 +8,7 @@ import struct
 import pytest
 from sqlalchemy import select
 
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from core.database import Database
 from core.events import Event
 from nvr.recorder import recorder
@@ -23,7 +23,7 @@ def _only_ffmpeg(request: Request) -> Answer | None:
 
 
 async def test_a_refused_request_leads_to_ffmpeg_and_is_told(
-    clip: Clip, recording: Recording, database: Database, monkeypatch: pytest.MonkeyPatch
+    clip: LoopClip, recording: Recording, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder, "RECONNECT_DELAYS_S", (0.05,))
     async with (
@@ -46,7 +46,7 @@ SSRC = 0x4D574E47  # of the virtual cameras
 @pytest.mark.soak
 @pytest.mark.parametrize(("seconds", "kept"), [(1.4, "native"), (0.3, "ffmpeg")])
 async def test_after_its_trial_the_engine_that_recorded_more_is_kept(
-    seconds: float, kept: str, clip: Clip, recording: Recording, database: Database, monkeypatch: pytest.MonkeyPatch
+    seconds: float, kept: str, clip: LoopClip, recording: Recording, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The camera ends each of the native engine's sessions after so long; ffmpeg needs a while to begin."""
     monkeypatch.setattr(recorder, "RECONNECT_DELAYS_S", (0.05 if kept == "native" else 1.0,))

@@ -11,13 +11,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from core.clock import SystemClock
 from core.errors import CameraDeclined, CameraError, CameraRefused, CameraUnreachable, TransportDeclined
 from core.tasks import end, spawn
 from nvr.clock.station_clock import StationClock
 from nvr.media import moov
-from nvr.media.depacketizer import Counters
+from nvr.media.depacketizer import StreamCounters
 from nvr.recorder.ffmpeg_engine import FfmpegEngine, command, script
 from nvr.rtsp.transports import declared_transport
 from nvr.streams import NO_KEYFRAME, StreamSpec
@@ -56,14 +56,14 @@ class Sink:
 async def error_of(url: str, login: tuple[str, str] | None = LOGIN, engine: FfmpegEngine | None = None) -> CameraError:
     engine = engine or FfmpegEngine(StationClock(SystemClock()), 0.4, 2.0, lambda: None)
     with pytest.raises(CameraError) as told:
-        await engine.record(StreamSpec("c/main", url, login), Sink(), Counters(), lambda _: None)  # type: ignore[arg-type]
+        await engine.record(StreamSpec("c/main", url, login), Sink(), StreamCounters(), lambda _: None)  # type: ignore[arg-type]
     return told.value
 
 
 async def recorded(url: str, login: tuple[str, str] | None = LOGIN) -> None:
     """Until some pictures are there."""
     engine, sink = FfmpegEngine(StationClock(SystemClock()), 0.4, 2.0, lambda: None), Sink()
-    recording = spawn(engine.record(StreamSpec("c/main", url, login), sink, Counters(), lambda _: None))  # type: ignore[arg-type]
+    recording = spawn(engine.record(StreamSpec("c/main", url, login), sink, StreamCounters(), lambda _: None))  # type: ignore[arg-type]
     await eventually(lambda: sink.runs or recording.done(), 15)
     assert not recording.done(), recording.exception()
     await end(recording)
@@ -102,7 +102,7 @@ async def test_a_number_in_the_address_is_no_status() -> None:
         (refusing("PLAY", "453 Not Enough Bandwidth"), CameraDeclined),
     ],
 )
-async def test_each_refusal_is_what_it_is(script_: Script, error: type[CameraError], clip: Clip) -> None:
+async def test_each_refusal_is_what_it_is(script_: Script, error: type[CameraError], clip: LoopClip) -> None:
     async with scripted(clip, script_) as camera:
         assert type(await error_of(camera.url)) is error
 
@@ -112,13 +112,13 @@ async def test_each_refusal_is_what_it_is(script_: Script, error: type[CameraErr
     [("405 Method Not Allowed", "it answers OPTIONS with 405"), ("401 Unauthorized", "it answers OPTIONS with 401"),
      pytest.param("", "it does not answer OPTIONS", marks=pytest.mark.soak)],
 )  # fmt: skip
-async def test_options_that_ffmpeg_cannot_do_without_is_told(status: str, said: str, clip: Clip) -> None:
+async def test_options_that_ffmpeg_cannot_do_without_is_told(status: str, said: str, clip: LoopClip) -> None:
     async with scripted(clip, lambda r: Answer(status) if r.method == "OPTIONS" else None) as camera:
         error = await error_of(camera.url)
     assert type(error) is CameraDeclined and said in str(error) and "engine: auto" in str(error)
 
 
-async def test_a_nonce_for_each_request_bars_nobody(clip: Clip) -> None:
+async def test_a_nonce_for_each_request_bars_nobody(clip: LoopClip) -> None:
     """By itself ffmpeg gives up over it."""
     nonces = iter(f"n{i}" for i in range(100))
     valid = [""]
@@ -136,14 +136,14 @@ async def test_a_nonce_for_each_request_bars_nobody(clip: Clip) -> None:
         await recorded(camera.url)
 
 
-async def test_tcp_is_declined_and_udp_is_tried(clip: Clip) -> None:
+async def test_tcp_is_declined_and_udp_is_tried(clip: LoopClip) -> None:
     async with scripted(clip, refusing("SETUP", "461 Unsupported Transport")) as camera:
         assert isinstance(await error_of(camera.url), TransportDeclined)
         asked = [r.headers["transport"] for r in camera.requests if r.method == "SETUP"]
     assert "TCP" in asked[0] and "client_port" in asked[1]
 
 
-async def test_an_answer_with_another_transport_leads_to_udp(clip: Clip) -> None:
+async def test_an_answer_with_another_transport_leads_to_udp(clip: LoopClip) -> None:
     answer = Answer(headers={"Session": "1", "Transport": "RTP/AVP;unicast;client_port=9000-9001;server_port=9002-9003"})
     engine = FfmpegEngine(StationClock(SystemClock()), 0.4, 2.0, lambda: None)
     async with scripted(clip, lambda r: answer if r.method == "SETUP" else None, sends=False) as camera:
@@ -167,7 +167,7 @@ async def test_sound_is_recorded(codec: str, name: str, rate: int, tmp_path: Pat
     engine, sink, told = FfmpegEngine(StationClock(SystemClock()), 0.4, 2.0, lambda: None), Sink(), list[str]()
     reading(f"file:{film}", monkeypatch)
     with pytest.raises(CameraError):
-        await engine.record(StreamSpec("c/main", "rtsp://c/x", audio=True), sink, Counters(), told.append)  # type: ignore[arg-type]
+        await engine.record(StreamSpec("c/main", "rtsp://c/x", audio=True), sink, StreamCounters(), told.append)  # type: ignore[arg-type]
     track = sink.sound
     assert told == [""] and isinstance(track, moov.AudioTrack)
     assert (track.codec, track.rate, track.channels) == (name, rate, 1)
@@ -187,7 +187,7 @@ async def test_sound_that_cannot_be_kept_is_told_and_the_pictures_recorded(
     engine, sink, told = FfmpegEngine(StationClock(SystemClock()), 0.4, 2.0, lambda: None), Sink(), list[str]()
     reading(f"file:{film}", monkeypatch)
     with pytest.raises(CameraError):
-        await engine.record(StreamSpec("c/main", "rtsp://c/x", audio=True), sink, Counters(), told.append)  # type: ignore[arg-type]
+        await engine.record(StreamSpec("c/main", "rtsp://c/x", audio=True), sink, StreamCounters(), told.append)  # type: ignore[arg-type]
     assert told == [f"no sound is recorded: {why}"] and len(sink.runs) > 0
 
 
@@ -207,14 +207,14 @@ async def test_a_flood_of_words_does_not_stop_ffmpeg(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.soak
-async def test_a_first_keyframe_is_waited_for(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_first_keyframe_is_waited_for(clip: LoopClip, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures without one show that the camera lives; nothing is recorded before it, and everything behind it."""
     monkeypatch.setattr("nvr.recorder.ffmpeg_engine.FIRST_PICTURE_SECONDS", 7.0)
     film = sparse(clip, round(12 * clip.fps))
     engine, sink, asked = FfmpegEngine(StationClock(SystemClock()), 0.4, 1.0, lambda: None), Sink(), list[str]()
     engine.ask_keyframe = asked.append
     async with scripted(film, lambda r: None, skip=round(2 * clip.fps)) as camera:
-        recording = spawn(engine.record(StreamSpec("c/main", camera.url), sink, Counters(), lambda _: None))  # type: ignore[arg-type]
+        recording = spawn(engine.record(StreamSpec("c/main", camera.url), sink, StreamCounters(), lambda _: None))  # type: ignore[arg-type]
         await eventually(lambda: sink.runs, 20)
         assert not recording.done()
         await end(recording)

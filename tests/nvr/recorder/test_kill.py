@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from bench.parts.kills import kill_once
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 
 FRAGMENT_S, TICK_S = 0.4, 0.2
 
 
 @pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.soak) for n in range(2, 12))])
-def test_kill_minus_nine_loses_half_a_second_at_most(seed: int, clip: Clip, tmp_path: Path) -> None:
+def test_kill_minus_nine_loses_half_a_second_at_most(seed: int, clip: LoopClip, tmp_path: Path) -> None:
     """Counted in pictures that the recorder was given, so that a busy machine costs time only. What it has just read, and
     its writer has in hand, may be a tick more."""
     assert kill_once(tmp_path, seed, streams=2, clip=clip) <= FRAGMENT_S + TICK_S + 1 / clip.fps

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from cameras.onvif.client import SoapClient
 from cameras.tables import Camera, Credential, Village
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from cameras.virtual.device import Device
 from cameras.virtual.onvif_service import OnvifService
 from cameras.virtual.rtsp_server import Mount
@@ -30,13 +30,13 @@ from tests.nvr.scripted_camera import scripted
 OFFERS = "a=rtcp-fb:96 nack pli\r\na=control:trackID=0"
 
 
-def sparse(clip: Clip, pictures: int) -> Clip:
+def sparse(clip: LoopClip, pictures: int) -> LoopClip:
     """The clip's first keyframe, and so many pictures that are none."""
     deltas = [u for i, u in enumerate(clip.units) if i not in clip.keyframes]
-    return Clip(clip.codec, clip.fps, [clip.units[0], *(deltas[i % len(deltas)] for i in range(pictures))])
+    return LoopClip(clip.codec, clip.fps, [clip.units[0], *(deltas[i % len(deltas)] for i in range(pictures))])
 
 
-async def test_the_first_keyframe_is_waited_and_asked_for(clip: Clip, recording: Recording, database: Database) -> None:
+async def test_the_first_keyframe_is_waited_and_asked_for(clip: LoopClip, recording: Recording, database: Database) -> None:
     film = sparse(clip, round(6 * clip.fps))
     wait = 3.0  # seconds until the next keyframe
     async with (
@@ -69,7 +69,7 @@ def test_keyframe_requests_on_the_wire() -> None:
 
 
 @pytest.mark.parametrize("password", ["geheim-123", "wrong"])
-async def test_cameras_are_asked_over_onvif(password: str, clip: Clip, database: Database) -> None:
+async def test_cameras_are_asked_over_onvif(password: str, clip: LoopClip, database: Database) -> None:
     mounts = {p: Mount(f"/{p}", {"healthy": clip}) for p in ("main", "sub")}
     made = Device(
         "cam", "0c0001", "127.0.0.1", 0, 8554, mounts, {"main": (1280, 720), "sub": (640, 360)}, ("minwang", password)

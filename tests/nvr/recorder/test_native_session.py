@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from core.database import Database
 from nvr.streams import StreamSpec
 from tests.nvr.camera_streams import Style, encode, packetise
@@ -32,7 +32,7 @@ def setup_with(transport: str) -> Script:
         ("RTP/AVP/TCP;interleaved=40-41", 40),
     ],
 )
-async def test_media_on_whatever_channel(transport: str, channel: int, clip: Clip, recording: Recording) -> None:
+async def test_media_on_whatever_channel(transport: str, channel: int, clip: LoopClip, recording: Recording) -> None:
     """255: the pair is told the other way round, and the camera sends RTP on the first and RTCP on the second all the same."""
     async with (
         scripted(clip, setup_with(transport), channel=channel if channel != 255 else 0) as camera,
@@ -50,7 +50,7 @@ def report_and_bye(ssrc: int) -> bytes:
     return b"$\1" + struct.pack(">H", len(report) + 8) + report + bye(ssrc)[4:]
 
 
-async def test_a_bye_ends_the_session_at_once(clip: Clip, recording: Recording, database: Database) -> None:
+async def test_a_bye_ends_the_session_at_once(clip: LoopClip, recording: Recording, database: Database) -> None:
     async with (
         scripted(clip, lambda r: None) as camera,
         recording(StreamSpec("cam/main", camera.url, None, "native"), stall_seconds=30.0) as machine,
@@ -67,7 +67,7 @@ async def test_a_bye_ends_the_session_at_once(clip: Clip, recording: Recording, 
     assert await segments_of(database)
 
 
-async def test_a_keep_alive_that_is_refused_is_sent_otherwise(clip: Clip, recording: Recording) -> None:
+async def test_a_keep_alive_that_is_refused_is_sent_otherwise(clip: LoopClip, recording: Recording) -> None:
     """Another method where the camera knows not this one; another nonce where it grew old."""
 
     def script(request: Request) -> Answer | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from core.database import Database
 from nvr.recorder.recorder import StreamSpec
 from nvr.rtsp import camera_socket
@@ -59,7 +59,7 @@ async def gstreamer(transport: str, kilobits: int) -> AsyncIterator[str]:
 
 
 async def test_no_picture_of_8_mb_is_lost_in_capped_buffers_beside_24_streams(
-    clip: Clip, recording: Recording, database: Database, monkeypatch: pytest.MonkeyPatch
+    clip: LoopClip, recording: Recording, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(camera_socket, "MAX_BUFFER", CAP)
     monkeypatch.setattr(camera_socket, "MIN_BUFFER", CAP)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SystemClock, to_microseconds
 from core.database import Database
@@ -41,7 +41,7 @@ async def rows(database: Database, table: Any, stream: str = "cam/main") -> list
 @pytest.mark.parametrize("engine", ["native", "ffmpeg"])
 @pytest.mark.parametrize("codec", ["h264", "h265"])
 async def test_record_and_read_back(
-    engine: str, codec: str, clip: Clip, clip_h265: Clip, recording: Recording, database: Database, tmp_path: Path
+    engine: str, codec: str, clip: LoopClip, clip_h265: LoopClip, recording: Recording, database: Database, tmp_path: Path
 ) -> None:
     server = RtspServer([Mount("/cam", {"healthy": clip if codec == "h264" else clip_h265}, login=LOGIN)])
     port = await server.start("127.0.0.1", 0)
@@ -83,7 +83,7 @@ async def test_camera_clock_error_is_measured(rtsp_camera: Camera, recording: Re
     assert offset == pytest.approx(3600e6, abs=1e6)
 
 
-async def test_a_refused_credential_is_tried_once(clip: Clip, recording: Recording, database: Database) -> None:
+async def test_a_refused_credential_is_tried_once(clip: LoopClip, recording: Recording, database: Database) -> None:
     mount = Mount("/cam", {"healthy": clip}, login=LOGIN, faults={"wrong_password"})
     server = RtspServer([mount])
     port = await server.start("127.0.0.1", 0)
@@ -110,7 +110,7 @@ async def test_a_refused_credential_is_tried_once(clip: Clip, recording: Recordi
 
 
 @pytest.mark.parametrize("basic", [True, False])
-async def test_basic_and_digest(basic: bool, clip: Clip) -> None:
+async def test_basic_and_digest(basic: bool, clip: LoopClip) -> None:
     server = RtspServer([Mount("/cam", {"healthy": clip}, login=LOGIN, basic=basic)])
     port = await server.start("127.0.0.1", 0)
     session = await client.open_session(f"rtsp://127.0.0.1:{port}/cam", ClearLogin(LOGIN) if basic else LOGIN)
@@ -302,7 +302,7 @@ async def test_a_locked_database_delays_rows_and_loses_none(
     assert not any(s.open for s in segments)
 
 
-async def test_other_streams_are_not_interrupted_by_a_change(clip: Clip, recording: Recording, database: Database) -> None:
+async def test_other_streams_are_not_interrupted_by_a_change(clip: LoopClip, recording: Recording, database: Database) -> None:
     server = RtspServer([Mount(f"/cam{i}", {"healthy": clip}) for i in range(3)])
     port = await server.start("127.0.0.1", 0)
     specs = [StreamSpec(f"cam{i}/main", f"rtsp://127.0.0.1:{port}/cam{i}") for i in range(3)]

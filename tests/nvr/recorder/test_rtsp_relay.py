@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from cameras.virtual.rtsp_server import Mount, Player, RtspServer, describe
 from core.clock import SystemClock
 from core.errors import CameraRefused, ClearPasswordWanted, RedirectRefused, TransportDeclined
@@ -26,7 +26,7 @@ from core.network.authenticator import ClearLogin
 from core.network.transports import abort
 from core.tasks import end, spawn
 from nvr.clock.station_clock import StationClock
-from nvr.media.depacketizer import Counters
+from nvr.media.depacketizer import StreamCounters
 from nvr.recorder import rtsp_relay
 from nvr.recorder.ffmpeg_engine import FfmpegEngine
 from nvr.recorder.relay_addresses import MAX_NAMED
@@ -51,7 +51,7 @@ def in_clear(requests: list[Request]) -> bool:
 
 @pytest.mark.parametrize("login", [LOGIN, ClearLogin(LOGIN), None])
 @pytest.mark.parametrize("status", ["301 Moved", "302 Moved", "303 See", "307 Moved"])
-async def test_ffmpeg_is_led_nowhere(clip: Clip, login: tuple[str, str] | None, status: str) -> None:
+async def test_ffmpeg_is_led_nowhere(clip: LoopClip, login: tuple[str, str] | None, status: str) -> None:
     """To another host, and to another service of this machine."""
     async with answering("127.0.0.2", CURIOUS) as (thief, asked):
         for where in (f"rtsp://127.0.0.2:{thief}/x", f"http://127.0.0.1:{thief}/x", f"rtsp://{LOGIN[0]}:x@127.0.0.1:{thief}/"):
@@ -68,7 +68,7 @@ async def test_a_redirection_on_the_same_host_is_followed(rtsp_camera: tuple[Mou
 
 
 @pytest.mark.parametrize("method", ["DESCRIBE", "SETUP"])
-async def test_a_redirection_in_the_middle_is_followed_with_what_was_asked(clip: Clip, method: str) -> None:
+async def test_a_redirection_in_the_middle_is_followed_with_what_was_asked(clip: LoopClip, method: str) -> None:
     """OPTIONS is answered here, the description lies on another port of the camera."""
     async with scripted(clip, lambda r: None) as there:
         led = Answer("302 Moved", {"Location": there.url})
@@ -78,7 +78,7 @@ async def test_a_redirection_in_the_middle_is_followed_with_what_was_asked(clip:
 
 
 @pytest.mark.parametrize("method", ["DESCRIBE", "SETUP", "PLAY"])
-async def test_who_offers_digest_first_and_basic_later_is_told_nothing(clip: Clip, method: str) -> None:
+async def test_who_offers_digest_first_and_basic_later_is_told_nothing(clip: LoopClip, method: str) -> None:
     """Our question before ffmpeg's saw Digest; ffmpeg by itself answered to Basic."""
     asked: list[str] = []
 
@@ -94,7 +94,7 @@ async def test_who_offers_digest_first_and_basic_later_is_told_nothing(clip: Cli
             assert method in camera.methods and not in_clear(camera.requests)
 
 
-async def test_who_asks_for_basic_is_told_where_the_file_allows_it(clip: Clip) -> None:
+async def test_who_asks_for_basic_is_told_where_the_file_allows_it(clip: LoopClip) -> None:
     def script(request: Request) -> Answer | None:
         return None if request.headers.get("authorization", "").startswith("Basic ") else Answer("401 No", BASIC)
 
@@ -103,7 +103,7 @@ async def test_who_asks_for_basic_is_told_where_the_file_allows_it(clip: Clip) -
         await recorded(camera.url, ClearLogin(LOGIN))
 
 
-async def test_a_keep_alive_is_no_way_to_the_password(clip: Clip) -> None:
+async def test_a_keep_alive_is_no_way_to_the_password(clip: LoopClip) -> None:
     """While it plays the camera refuses, asks for Basic and leads elsewhere; it is recorded on."""
     answers = [Answer("401 No", BASIC), Answer("302 Moved", {"Location": "rtsp://127.0.0.2:9/x"}), Answer("401 No", DIGEST)]
     plays = False
@@ -121,7 +121,7 @@ async def test_a_keep_alive_is_no_way_to_the_password(clip: Clip) -> None:
 
     engine, sink = FfmpegEngine(StationClock(SystemClock()), 0.4, 2.0, lambda: None), Sink()
     async with scripted(clip, script) as camera:
-        recording = spawn(engine.record(StreamSpec("c/main", camera.url, LOGIN), sink, Counters(), lambda _: None))  # type: ignore[arg-type]
+        recording = spawn(engine.record(StreamSpec("c/main", camera.url, LOGIN), sink, StreamCounters(), lambda _: None))  # type: ignore[arg-type]
         await eventually(lambda: len(kept()) > 4 or recording.done(), 20)
         runs = len(sink.runs)
         await eventually(lambda: len(sink.runs) > runs + 2 or recording.done())
@@ -134,7 +134,7 @@ HIDDEN = "RTSP/1.0 302 Moved\r\nCSeq: 3\r\nLocation: rtsp://127.0.0.2:{}/x\r\n\r
 
 
 @pytest.mark.parametrize("place", ["body", "frame", "behind", "field"])
-async def test_a_redirection_in_another_reply_is_none(clip: Clip, place: str) -> None:
+async def test_a_redirection_in_another_reply_is_none(clip: LoopClip, place: str) -> None:
     """What one reader takes for a description or a frame is a reply for another."""
     async with answering("127.0.0.2", CURIOUS) as (thief, asked):
         hidden = HIDDEN.format(thief)
@@ -155,7 +155,7 @@ async def test_a_redirection_in_another_reply_is_none(clip: Clip, place: str) ->
     assert not asked
 
 
-async def test_who_does_not_know_the_path_gets_nothing(clip: Clip) -> None:
+async def test_who_does_not_know_the_path_gets_nothing(clip: LoopClip) -> None:
     """Everybody on the machine may connect to the loopback."""
     async with scripted(clip, lambda r: None) as camera, relay(camera.url, LOGIN) as way:
         port = int(way.address.split(":")[2].split("/")[0])
@@ -205,7 +205,9 @@ async def test_names_of_a_camera_s_addresses_end() -> None:
 
 
 @pytest.mark.parametrize("absolute", [False, True])
-async def test_ffmpeg_hears_no_password_from_an_address(clip: Clip, monkeypatch: pytest.MonkeyPatch, *, absolute: bool) -> None:
+async def test_ffmpeg_hears_no_password_from_an_address(
+    clip: LoopClip, monkeypatch: pytest.MonkeyPatch, *, absolute: bool
+) -> None:
     """The password lies in the stream's address, and the camera repeats that wherever it can."""
     heard = bytearray()
     to_ffmpeg = rtsp_relay._Line._to_ffmpeg
@@ -272,7 +274,7 @@ async def in_tls(port: int, folder: Path) -> AsyncIterator[str]:
         await asyncio.sleep(0.05)
 
 
-async def test_over_tls_as_well(clip: Clip, tmp_path: Path) -> None:
+async def test_over_tls_as_well(clip: LoopClip, tmp_path: Path) -> None:
     def script(request: Request) -> Answer | None:
         given = request.headers.get("authorization", "")
         return (
@@ -318,7 +320,7 @@ class UdpPlayer(Player):
                 data = data[size:]
 
 
-async def test_media_over_udp_comes_to_ffmpeg_from_the_camera(clip: Clip) -> None:
+async def test_media_over_udp_comes_to_ffmpeg_from_the_camera(clip: LoopClip) -> None:
     server = RtspServer([Mount("/cam", {"healthy": clip}, login=LOGIN)], player=UdpPlayer)
     port = await server.start("127.0.0.1", 0)
     try:

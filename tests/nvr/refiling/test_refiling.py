@@ -25,7 +25,7 @@ from nvr.archive.retention_clock import RetentionClock
 from nvr.archive.segment_index import Segment, path_of
 from nvr.archive.timeline import ClockStep
 from nvr.clock import clock_epoch
-from nvr.clock.plausibility import Reading
+from nvr.clock.plausibility import ClockSnapshot
 from nvr.clock.station_clock import StationClock
 from nvr.refiling import file_moves, refiling
 from nvr.storage.volumes import prepare
@@ -367,7 +367,7 @@ async def test_what_an_earlier_run_filed_by_the_same_clock_moves_too(filed: File
 async def test_a_mistake_that_a_reboot_undoes_deletes_nothing(filed: Filed, by: int) -> None:
     """Twenty days of footage move along with a clock that somebody sets wrong; after a reboot it is right again."""
     clocks, reading = ManualClock(), [T, 10 * HOUR, 0]  # wall, uptime, boot
-    guard = RetentionClock(filed.database, clocks, 30, lambda _: Reading(reading[0], reading[1], str(reading[2]), True))
+    guard = RetentionClock(filed.database, clocks, 30, lambda _: ClockSnapshot(reading[0], reading[1], str(reading[2]), True))
     retention = Retention(filed.database, clocks, RetentionSettings(main_days=30, sub_days=30), guard)
     retention.measure_free, retention.measure_inodes = (lambda volume: 2**50), (lambda volume: None)
     await filed.prepare()

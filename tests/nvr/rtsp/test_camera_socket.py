@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from core.errors import CameraUnreachable
 from nvr.rtsp import camera_socket
-from nvr.rtsp.camera_socket import CameraSocket, Reading, granted, next_reading
+from nvr.rtsp.camera_socket import CameraSocket, ReadSchedule, granted, next_reading
 
 CAP = 212_992  # Debian's net.core.rmem_max
 PACKET = bytes(1400)
@@ -64,7 +64,7 @@ async def bursts(theirs: socket.socket, count: int, size: int) -> int:
     return dropped
 
 
-async def record(reading: Reading | None, size: int) -> tuple[int, int, Reading]:
+async def record(reading: ReadSchedule | None, size: int) -> tuple[int, int, ReadSchedule]:
     """(packets dropped, bytes that came, how it is read at the end) of five bursts, polled every 0.4 s."""
     async with connected() as (ours, theirs):
         sock = CameraSocket(ours)
@@ -88,11 +88,11 @@ async def record(reading: Reading | None, size: int) -> tuple[int, int, Reading]
 
 @pytest.mark.usefixtures("_capped")
 async def test_a_capped_buffer_loses_nothing_when_it_is_read_as_it_fills(caplog: pytest.LogCaptureFixture) -> None:
-    lost, _, _ = await record(Reading.EVERY_POLL, 700_000)
+    lost, _, _ = await record(ReadSchedule.EVERY_POLL, 700_000)
     kept, came, last = await record(None, 700_000)
     assert lost > 100  # the fault that this is about
     assert (
-        kept <= lost / 10 and came >= 3_500_000 - (kept + 1) * len(PACKET) and last is Reading.ON_ARRIVAL
+        kept <= lost / 10 and came >= 3_500_000 - (kept + 1) * len(PACKET) and last is ReadSchedule.ON_ARRIVAL
     )  # a busy machine loses some
     told = [r.getMessage() for r in caplog.records if "net.core.rmem_max" in r.getMessage()]
     assert len(told) == 1 and f"grants {CAP} bytes" in told[0]
@@ -101,13 +101,13 @@ async def test_a_capped_buffer_loses_nothing_when_it_is_read_as_it_fills(caplog:
 @pytest.mark.usefixtures("_capped")
 async def test_a_slow_stream_goes_back_to_few_readings() -> None:
     _, came, last = await record(None, 4200)
-    assert came == 21_000 and last is Reading.EVERY_POLL
+    assert came == 21_000 and last is ReadSchedule.EVERY_POLL
 
 
 async def test_what_came_before_the_end_is_handed_over_first() -> None:
     async with connected() as (ours, theirs):
         sock = CameraSocket(ours, b"early")
-        sock._read(Reading.ON_ARRIVAL)
+        sock._read(ReadSchedule.ON_ARRIVAL)
         theirs.send(b"late")
         await asyncio.sleep(0.02)
         theirs.close()
@@ -125,18 +125,18 @@ async def test_the_kernel_s_grant_is_what_counts() -> None:
         assert granted(sock) == 100_000
 
 
-@given(st.sampled_from(Reading), st.integers(0, 1_000_000), st.integers(10_000, 1_000_000))
-def test_readings_settle(reading: Reading, peak: int, room: int) -> None:
+@given(st.sampled_from(ReadSchedule), st.integers(0, 1_000_000), st.integers(10_000, 1_000_000))
+def test_readings_settle(reading: ReadSchedule, peak: int, room: int) -> None:
     """The same stream read the same way ends in one of the ways, not in a circle."""
-    seen = list[Reading]()
+    seen = list[ReadSchedule]()
     for _ in range(6):
         reading = next_reading(reading, peak, room)
         seen.append(reading)
     assert seen[-1] is seen[-2]
     if peak > 0.7 * room:
-        assert seen[-1] is Reading.ON_ARRIVAL
+        assert seen[-1] is ReadSchedule.ON_ARRIVAL
     if peak <= 0.3 * room:
-        assert seen[-1] is Reading.EVERY_POLL
+        assert seen[-1] is ReadSchedule.EVERY_POLL
 
 
 async def test_a_message_is_sent_whole_or_not_at_all() -> None:

@@ -16,9 +16,9 @@ from core.errors import CameraRefused, ClearPasswordWanted
 from core.network.authenticator import ClearLogin
 from core.network.connect_limiter import ConnectLimiter
 from core.secrets import Vault
-from health.patrol.probes import Visits
+from health.patrol.probes import Probes
 from nvr.edge.keyframe_probe import KeyframeProbe
-from nvr.recorder.reconcile import Desired, StatusWriter, desired
+from nvr.recorder.reconcile import DesiredStreams, StatusWriter, desired
 from nvr.rtsp import client, server_memory
 from tests.nvr.conftest import LOGIN, Recording, eventually
 from tests.nvr.rtsp.test_storm_guard import MOVED, answering
@@ -47,7 +47,7 @@ async def registered(database: Database, url: str, *, record: bool = True) -> No
         session.add(camera)
 
 
-async def wanted(database: Database) -> Desired:
+async def wanted(database: Database) -> DesiredStreams:
     async with database.reading() as session:
         return await desired(session, VAULT, "native", now=SystemClock().now(), zone=SHANGHAI)
 
@@ -89,14 +89,14 @@ async def test_a_restart_does_not_forget_it(database: Database, recording: Recor
 async def test_visits_of_cameras_that_nobody_records_keep_it_too(database: Database) -> None:
     clock = SystemClock()
 
-    async def visited(visits: Visits) -> None:
+    async def visited(visits: Probes) -> None:
         async with database.reading() as session:
             cameras = await registry.cameras(session)
         met = await visits.begin(cameras)
         await visits.keep({c: await visit for c, visit in met.items()}, clock.now())
 
-    def new() -> Visits:
-        return Visits(database, VAULT, KeyframeProbe(clock, ConnectLimiter(clock, 1000, 8)))
+    def new() -> Probes:
+        return Probes(database, VAULT, KeyframeProbe(clock, ConnectLimiter(clock, 1000, 8)))
 
     async with answering("127.0.0.1", DIGEST) as (port, _):
         await registered(database, f"rtsp://127.0.0.1:{port}/x", record=False)

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from core.errors import (
     CameraDeclined,
     CameraError,
@@ -29,7 +29,7 @@ from tests.nvr.scripted_camera import Answer, Request, Script, scripted
 BASIC = {"WWW-Authenticate": 'Basic realm="Arecont Vision"'}
 
 
-async def opened(clip: Clip, script: Script, login: tuple[str, str] | None = LOGIN) -> tuple[RtspSession, list[Request]]:
+async def opened(clip: LoopClip, script: Script, login: tuple[str, str] | None = LOGIN) -> tuple[RtspSession, list[Request]]:
     async with scripted(clip, script) as camera:
         session = await open_session(camera.url, login)
         session.sock.close()
@@ -45,13 +45,13 @@ def options(answer: Answer) -> Script:
     [Answer(s) for s in ("401 No", "403 Forbidden", "404 Not Found", "405 No", "501 Not Implemented", "551 No")]
     + [Answer("401 Unauthorized", BASIC), Answer("403 Forbidden", BASIC, "This method is not supported."), Answer(close=True)],
 )
-async def test_options_is_optional(answer: Answer, clip: Clip) -> None:
+async def test_options_is_optional(answer: Answer, clip: LoopClip) -> None:
     session, requests = await opened(clip, options(answer))
     assert [r.method for r in requests if r.method != "OPTIONS"] == ["DESCRIBE", "SETUP", "PLAY"]
     assert session.keepalive == "GET_PARAMETER"
 
 
-async def test_options_refused_with_and_without_the_credential(clip: Clip) -> None:
+async def test_options_refused_with_and_without_the_credential(clip: LoopClip) -> None:
     def script(request: Request) -> Answer | None:
         if "authorization" not in request.headers:
             return Answer("401 Unauthorized", BASIC)
@@ -60,14 +60,14 @@ async def test_options_refused_with_and_without_the_credential(clip: Clip) -> No
     await opened(clip, script, ClearLogin(LOGIN))
 
 
-async def test_a_wrong_password_is_a_refusal_whatever_options_says(clip: Clip) -> None:
+async def test_a_wrong_password_is_a_refusal_whatever_options_says(clip: LoopClip) -> None:
     async with scripted(clip, lambda r: Answer("401 No", {"WWW-Authenticate": 'Digest realm="x", nonce="n"'})) as camera:
         with pytest.raises(CameraRefused):
             await open_session(camera.url, LOGIN)
         assert sum("authorization" in r.headers for r in camera.requests) == 1
 
 
-async def test_each_nonce_is_taken_once(clip: Clip) -> None:
+async def test_each_nonce_is_taken_once(clip: LoopClip) -> None:
     """No stale, a new nonce for each request; the answers are checked."""
     nonce, count = [""], [0]
 
@@ -96,13 +96,13 @@ async def test_each_nonce_is_taken_once(clip: Clip) -> None:
     [("DESCRIBE", "403 Forbidden", CameraRefused), ("SETUP", "403 Busy", CameraDeclined), ("PLAY", "453 No", CameraDeclined),
      ("SETUP", "461 Unsupported Transport", TransportDeclined), ("DESCRIBE", "404 Not Found", CameraDeclined)],
 )  # fmt: skip
-async def test_refusals(method: str, status: str, error: type[CameraError], clip: Clip) -> None:
+async def test_refusals(method: str, status: str, error: type[CameraError], clip: LoopClip) -> None:
     with pytest.raises(CameraError) as told:
         await opened(clip, lambda r: Answer(status) if r.method == method else None)
     assert type(told.value) is error
 
 
-async def test_a_camera_that_hangs_up_is_asked_twice_at_most(clip: Clip) -> None:
+async def test_a_camera_that_hangs_up_is_asked_twice_at_most(clip: LoopClip) -> None:
     async with scripted(clip, lambda r: Answer(close=True)) as camera:
         with pytest.raises(CameraUnreachable):
             await open_session(camera.url, LOGIN)
@@ -110,7 +110,7 @@ async def test_a_camera_that_hangs_up_is_asked_twice_at_most(clip: Clip) -> None
 
 
 @pytest.mark.parametrize("control", ["rtsp://{host}/whole?a=1", "whole/", "/whole", "*", ""])
-async def test_play_goes_to_the_aggregate_address(control: str, clip: Clip) -> None:
+async def test_play_goes_to_the_aggregate_address(control: str, clip: LoopClip) -> None:
     host = [""]
 
     def sdp(text: str) -> str:
@@ -219,13 +219,13 @@ def test_feedback_that_is_offered() -> None:
 
 @pytest.mark.parametrize("method", ["DESCRIBE", "SETUP", "PLAY"])
 @pytest.mark.parametrize("challenge", [{}, {"WWW-Authenticate": 'Digest realm="x", nonce="n", algorithm=MD5-sess'}])
-async def test_a_401_that_nobody_could_answer_is_no_refusal(method: str, challenge: dict[str, str], clip: Clip) -> None:
+async def test_a_401_that_nobody_could_answer_is_no_refusal(method: str, challenge: dict[str, str], clip: LoopClip) -> None:
     """A refused credential parks a camera until a person acts; here it was never sent."""
     with pytest.raises(CameraDeclined):
         await opened(clip, lambda r: Answer("401 Unauthorized", challenge) if r.method == method else None)
 
 
-async def test_a_redirection_to_no_address_is_the_camera_s_fault(clip: Clip) -> None:
+async def test_a_redirection_to_no_address_is_the_camera_s_fault(clip: LoopClip) -> None:
     with pytest.raises(RedirectRefused, match="address that is none"):
         await opened(clip, lambda r: Answer("302 Moved", {"Location": "rtsp://[::1/x"}) if r.method == "DESCRIBE" else None)
 

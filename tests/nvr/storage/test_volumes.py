@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SECOND, ManualClock, SystemClock
 from core.database import Database
@@ -71,7 +71,7 @@ def test_streams_spread_by_free_space_and_stay_where_they_are() -> None:
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EROFS])
 async def test_a_failing_disk_moves_its_cameras_to_the_others(
-    number: int, clip: Clip, recording: Recording, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    number: int, clip: LoopClip, recording: Recording, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = RtspServer([Mount(f"/cam{i}", {"healthy": clip}) for i in range(12)])
     port = await server.start("127.0.0.1", 0)
@@ -108,7 +108,7 @@ async def test_a_failing_disk_moves_its_cameras_to_the_others(
 
 
 async def test_a_disk_that_hangs_is_left_and_comes_back(
-    clip: Clip, recording: Recording, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    clip: LoopClip, recording: Recording, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nvr.storage.volumes.LAG_SECONDS", 0.5)
     monkeypatch.setattr("nvr.storage.volumes.RETRY_SECONDS", 1.0)

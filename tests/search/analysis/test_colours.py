@@ -8,7 +8,7 @@ import pytest
 
 from cameras.virtual import scene
 from nvr.playback.pictures import Picture
-from search.analysis.colours import Balance, is_monochrome, strongest, tones, weights
+from search.analysis.colours import WhiteBalance, is_monochrome, strongest, tones, weights
 from search.analysis.embedders import HistogramEmbedder
 from search.vocabulary import Colour, Tone
 from tests.health.frames import street
@@ -34,7 +34,7 @@ def test_a_camera_s_light_is_taken_out() -> None:
     view = street(2)[0]
     light = np.array([0.55, 0.75, 0.95])
     dull = np.clip(view * light, 0, 255).astype(np.uint8)
-    balance = Balance()
+    balance = WhiteBalance()
     for _ in range(5):
         balance.learn(np.asarray(cv2.resize(dull, (160, 90), interpolation=cv2.INTER_AREA), np.uint8))
     crop = np.clip(jacket("white") * light, 0, 255).astype(np.uint8)
@@ -44,8 +44,8 @@ def test_a_camera_s_light_is_taken_out() -> None:
 
 def test_a_balance_that_knows_nothing_changes_nothing() -> None:
     picture = jacket("red")
-    assert Balance().apply(picture) is picture
-    black = Balance()
+    assert WhiteBalance().apply(picture) is picture
+    black = WhiteBalance()
     black.learn(np.zeros((90, 160, 3), np.uint8))
     assert black.apply(picture) is picture
 

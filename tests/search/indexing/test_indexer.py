@@ -28,7 +28,7 @@ from nvr.archive.reader import Keyframe
 from nvr.playback.decode_pool import DecodePool
 from nvr.tables import StreamStatus
 from search.analysis import pipeline as worker
-from search.indexing.indexer import Again, Indexer
+from search.indexing.indexer import Indexer, ReindexRange
 from search.indexing.lag import lag
 from search.query.find import Query, find
 from search.store import Sighting, SightingStore, camera_numbers, ids, thumbnails, verify
@@ -80,7 +80,7 @@ class Town:
         self.database, self.clock, self.folder = database, clock, folder
         self.days, self.log, self.pool = SightingStore(folder), Log(frames), Inline()
 
-    def indexer(self, again: Again | None = None, batch: int = 6) -> Indexer:
+    def indexer(self, again: ReindexRange | None = None, batch: int = 6) -> Indexer:
         """A new process's one."""
         settings = SETTINGS.model_copy(update={"batch": batch})
         made = Indexer(self.database, self.clock, self.days, self.pool, settings, again)  # type: ignore[arg-type]
@@ -185,7 +185,7 @@ async def test_a_stretch_is_read_once_more_and_replaced(town: Town) -> None:
     before = await town.found()
     live = (await asyncio.to_thread(town.days.positions))["cam/main"]
     frames = town.log.frames
-    again = Again(frames[0].at_us - 1_000_000, frames[-1].at_us + 1_000_000, "builtin@1")
+    again = ReindexRange(frames[0].at_us - 1_000_000, frames[-1].at_us + 1_000_000, "builtin@1")
     async with town.database.reading() as session:
         cameras = list(await session.scalars(select(Camera)))
     for _ in range(2):
@@ -295,7 +295,7 @@ async def test_a_camera_that_moves_to_another_village_leaves_its_past_there(town
 
 async def test_a_detector_process_that_is_killed_costs_no_look(town: Town, tmp_path: Path) -> None:
     pool = DecodePool(1, 8.0, worker.prepare, (SETTINGS, tmp_path / "models"))
-    memory = worker.Memory.new(1)
+    memory = worker.AnalysisState.new(1)
     try:
         looked = await pool.run(worker.analyse, memory, town.log.frames[:3])
         assert looked.counts.keyframes == 3 and memory.looks == 0 and looked.memory.looks == 3
@@ -318,6 +318,6 @@ def test_a_large_picture_and_a_person_of_three_pixels(tmp_path: Path) -> None:
         frames.append(picture)
     clip = keyframes(encode(frames, fps=1, gop=1))
     looked = worker.analyse(
-        worker.Memory.new(1), [replace(f, at_us=1_780_000_000_000_000 + i * 2_000_000) for i, f in enumerate(clip)]
+        worker.AnalysisState.new(1), [replace(f, at_us=1_780_000_000_000_000 + i * 2_000_000) for i, f in enumerate(clip)]
     )
     assert looked.counts.keyframes == 6 and looked.counts.undecodable == 0

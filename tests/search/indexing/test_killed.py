@@ -90,7 +90,7 @@ async def test_killed_at_random_moments_nothing_is_skipped_or_doubled(
     frames = await asyncio.to_thread(recorded, to_microseconds(clock.now()))
     monkeypatch.setattr(worker, "SWEEP_MS", 0)
     await asyncio.to_thread(worker.prepare, SearchSettings(), tmp_path / "models")
-    whole = await asyncio.to_thread(worker.analyse, worker.Memory.new(1), frames)
+    whole = await asyncio.to_thread(worker.analyse, worker.AnalysisState.new(1), frames)
     kills = await asyncio.to_thread(_until_done, database.url, tmp_path, frames)
     assert kills >= 3
     days = SightingStore(tmp_path / "sightings")

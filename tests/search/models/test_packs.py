@@ -16,7 +16,7 @@ from search.analysis.networks import Network
 from search.models import ModelRegistry, Pack
 from search.models import registry as shelf_module
 from search.models.definition import FILE, Input, PackFile, checksum, read
-from search.models.registry import Installed
+from search.models.registry import InstalledModel
 from tests.conftest import MODELS, needs_models
 from tests.search import networks_made
 
@@ -88,7 +88,7 @@ def test_a_file_that_is_no_network_is_one_sentence(tmp_path: Path) -> None:
     folder = make(tmp_path / "a")
     (folder / "model.xml").write_text("<net/>")
     with pytest.raises(DetectorError, match="cannot load"):
-        Network(Installed(read(folder / FILE), folder))
+        Network(InstalledModel(read(folder / FILE), folder))
 
 
 def test_an_onnx_pack_runs(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_an_onnx_pack_runs(tmp_path: Path) -> None:
     )  # fmt: skip
     picture_ = np.zeros((20, 30, 3), np.uint8)
     picture_[...] = (1, 2, 30)
-    values = Network(Installed(pack, tmp_path)).run(picture_)["out"].ravel()
+    values = Network(InstalledModel(pack, tmp_path)).run(picture_)["out"].ravel()
     assert values.tolist() == [10.0, 2.0, 1.0]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from nvr.archive.reader import ArchiveReader, Keyframe
 from search.query import motion_search
-from search.query.motion_search import STEP_US, STRETCH, Mask, Progress, mask_of
+from search.query.motion_search import STEP_US, STRETCH, Mask, MotionProgress, mask_of
 
 S = 1_000_000
 
@@ -29,8 +29,8 @@ class Log:
 
 
 async def test_what_was_decoded_for_one_picture_is_not_read_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def stretch(_pool: Any, _before: Sequence[Keyframe], frames: Sequence[Keyframe], _mask: Mask) -> Progress:
-        return Progress(frames[-1].at_us, len(frames), [])
+    async def stretch(_pool: Any, _before: Sequence[Keyframe], frames: Sequence[Keyframe], _mask: Mask) -> MotionProgress:
+        return MotionProgress(frames[-1].at_us, len(frames), [])
 
     monkeypatch.setattr(motion_search, "_stretch", stretch)
     log = Log()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from core.errors import UsageError
 from search import vocabulary
 from search.query.filters import filter_of
-from search.query.phrases import LONGEST, Understood, understand
+from search.query.phrases import LONGEST, ParsedPhrase, understand
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 11, 25, 15, 30, tzinfo=SHANGHAI)  # a Wednesday
@@ -25,11 +25,11 @@ PHRASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parents[1] / "phr
 BAR = 0.95
 
 
-def read(phrase: str) -> Understood:
+def read(phrase: str) -> ParsedPhrase:
     return understand(phrase, NOW, SHANGHAI, VILLAGES, CAMERAS)
 
 
-def told(found: Understood) -> dict[str, Any]:
+def told(found: ParsedPhrase) -> dict[str, Any]:
     """As phrases.yaml writes it: each kind with its values; times without date where that is today's."""
     said: dict[str, Any] = {}
     for chip in found.chips:

@@ -24,7 +24,7 @@ from search.query.find import Query
 from search.query.similar import similar
 from search.store import Sighting, SightingStore, camera_numbers, ids, thumbnails, unmatched, vectors
 from search.store.sighting_store import Batch
-from search.store.unmatched import Unmatched
+from search.store.unmatched import UnmatchedErasure
 from search.store.upkeep import Upkeep
 from search.store.verify import faults
 from search.tables import Judgement
@@ -173,7 +173,7 @@ async def test_a_crash_between_bytes_and_rows_repeats_the_work(
     days = SightingStore(tmp_path / "sightings")
     at_ms = to_microseconds(clock.now()) // 1000 // ids.DAY_MS * ids.DAY_MS
     seen = await filled(database, days, at_ms)
-    work = Unmatched(clock, days, NeededSightings(database, clock).of_day)
+    work = UnmatchedErasure(clock, days, NeededSightings(database, clock).of_day)
     with monkeypatch.context() as broken:
         broken.setattr(SightingStore, "connected", lambda *_: (_ for _ in ()).throw(RuntimeError("killed")))
         with pytest.raises(RuntimeError, match="killed"):

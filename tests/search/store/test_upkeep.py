@@ -9,7 +9,7 @@ from pathlib import Path
 from core.clock import SECOND, ManualClock, to_microseconds
 from core.database import Database
 from nvr.archive.retention_clock import RetentionClock
-from nvr.clock.plausibility import Reading
+from nvr.clock.plausibility import ClockSnapshot
 from search.store import SightingStore, ids
 from search.store.sighting_store import Batch
 from search.store.upkeep import Upkeep
@@ -22,8 +22,8 @@ async def test_a_step_of_the_clock_drops_no_day(database: Database, clock: Manua
     made = sighting(at_ms, 1, 1)
     await asyncio.to_thread(days.write, ids.day_of(at_ms), [Batch("c/main", at_ms * 1000, new=[made], fresh=[])])
 
-    def read(_: object) -> Reading:
-        return Reading(to_microseconds(clock.now()), int(uptime * SECOND), "boot")
+    def read(_: object) -> ClockSnapshot:
+        return ClockSnapshot(to_microseconds(clock.now()), int(uptime * SECOND), "boot")
 
     guard, uptime = RetentionClock(database, clock, 31, read), 0.0
     assert await Upkeep(database, clock, days, 31, guard).run_once() == 0

@@ -18,7 +18,7 @@ from nvr.archive.recovery import recover
 from nvr.archive.verify import verify
 from nvr.recorder.recorder import StreamSpec
 from station.backup import adopting, restore
-from station.backup.create import Wish, backup
+from station.backup.create import BackupRequest, backup
 from tests.conftest import open_database
 from tests.nvr.conftest import LOGIN, eventually, record, segments_of
 from tests.postgres import AUDIT_KEY
@@ -35,7 +35,9 @@ async def _recorded_beyond_its_backup(data: Path, volume: Path, camera: Camera) 
     """(archive, starts of all segments); the last file is torn, as by a power cut."""
     async with open_database(data, "minwang.db") as database:
         await _record(database, volume, camera, 25)
-        made = await asyncio.to_thread(backup, Settings(data=DataSettings(dir=data, volumes=[volume])), Wish(data.parent, None))
+        made = await asyncio.to_thread(
+            backup, Settings(data=DataSettings(dir=data, volumes=[volume])), BackupRequest(data.parent, None)
+        )
         before = len(await segments_of(database))
         await _record(database, volume, camera, 45)
         segments = await segments_of(database)

@@ -9,13 +9,13 @@ import pytest
 
 from core import migrate
 from core.audit import audit_key, audit_trail, opening, verification
-from core.audit.verification import Verdict, Verifier
+from core.audit.verification import VerificationResult, Verifier
 from core.clock import SystemClock
 from core.database import Database
 from core.settings import DataSettings, Settings
 from station import database_copy
 from station.backup import restore
-from station.backup.create import Wish, backup
+from station.backup.create import BackupRequest, backup
 from tests import postgres
 from tests.station.backup.conftest import PASSPHRASE
 
@@ -41,7 +41,7 @@ async def trail_in(data: Path, migrated_file: bytes) -> Database:
     return database
 
 
-async def verdict(url: str, data: Path) -> Verdict:
+async def verdict(url: str, data: Path) -> VerificationResult:
     database = Database(url, await asyncio.to_thread(audit_key.load, data))
     try:
         return await Verifier(database, data).from_start()
@@ -54,7 +54,7 @@ async def test_a_restored_trail_holds_although_rows_were_written_meanwhile(
 ) -> None:
     data, new = tmp_path / "data", tmp_path / "new"
     database = await trail_in(data, migrated_file)
-    made = await asyncio.to_thread(backup, Settings(data=DataSettings(dir=data)), Wish(tmp_path, PASSPHRASE))
+    made = await asyncio.to_thread(backup, Settings(data=DataSettings(dir=data)), BackupRequest(tmp_path, PASSPHRASE))
     await write(database, 3)
     await verification.seal_now(database, data, SystemClock().now())
     await database.close()

@@ -19,7 +19,7 @@ from core.host import backup_log, station_lock
 from core.secrets import KEY_FILE, Vault
 from core.settings import DataSettings, Settings
 from station.backup import archive, create, restore
-from station.backup.create import Wish, backup
+from station.backup.create import BackupRequest, backup
 from tests import postgres
 from tests.commands import minwang
 from tests.conftest import ROOT
@@ -30,7 +30,7 @@ from tests.station.backup.conftest import PASSPHRASE, rows_of
 async def test_a_station_comes_back_from_its_backup(
     station: Settings, database: Database, server_address: str, tmp_path: Path
 ) -> None:
-    made = await asyncio.to_thread(backup, station, Wish(tmp_path, PASSPHRASE))
+    made = await asyncio.to_thread(backup, station, BackupRequest(tmp_path, PASSPHRASE))
     before = await rows_of(database)
     assert all(before.values()), "there is a row in every table"
     assert made.verified == "restored" and made.manifest.tables == {name: len(rows) for name, rows in before.items()}
@@ -69,7 +69,7 @@ async def _rows_at(url: str) -> dict[str, list[object]]:
 
 
 async def test_nothing_secret_lies_open_in_the_archive(station: Settings, tmp_path: Path) -> None:
-    made = await asyncio.to_thread(backup, station, Wish(tmp_path, PASSPHRASE))
+    made = await asyncio.to_thread(backup, station, BackupRequest(tmp_path, PASSPHRASE))
     content = made.path.read_bytes()
     key = (station.data.dir / KEY_FILE).read_bytes()
     assert made.path.stat().st_mode & 0o777 == 0o600
@@ -81,7 +81,7 @@ async def test_nothing_secret_lies_open_in_the_archive(station: Settings, tmp_pa
 
 
 async def test_without_the_key_the_archive_holds_no_secret(station: Settings, tmp_path: Path) -> None:
-    made = await asyncio.to_thread(backup, station, Wish(tmp_path, None))
+    made = await asyncio.to_thread(backup, station, BackupRequest(tmp_path, None))
     with tarfile.open(made.path) as tar:
         names = tar.getnames()
     assert names[0] == "manifest.json" and "seal.json" not in names
@@ -89,7 +89,7 @@ async def test_without_the_key_the_archive_holds_no_secret(station: Settings, tm
 
 
 async def test_a_wrong_passphrase_is_one_sentence(station: Settings, tmp_path: Path) -> None:
-    made = await asyncio.to_thread(backup, station, Wish(tmp_path, PASSPHRASE))
+    made = await asyncio.to_thread(backup, station, BackupRequest(tmp_path, PASSPHRASE))
     if made.manifest.database == "postgresql":
         pytest.skip("the same on both")
     with pytest.raises(BackupError, match="the passphrase is not the one") as caught:
@@ -101,20 +101,20 @@ async def test_a_wrong_passphrase_is_one_sentence(station: Settings, tmp_path: P
 
 
 async def test_what_is_there_is_never_overwritten(station: Settings, tmp_path: Path) -> None:
-    made = await asyncio.to_thread(backup, station, Wish(tmp_path / "b.tar", PASSPHRASE))
+    made = await asyncio.to_thread(backup, station, BackupRequest(tmp_path / "b.tar", PASSPHRASE))
     with pytest.raises(UsageError, match="not empty"):
         await asyncio.to_thread(restore.restore, made.path, station.data.dir, PASSPHRASE, station.data.database)
     if station.data.database:
         with pytest.raises(UsageError, match="the database holds tables"):
             await asyncio.to_thread(restore.restore, made.path, tmp_path / "new", PASSPHRASE, station.data.database)
     with pytest.raises(UsageError, match="there is a file already"):
-        await asyncio.to_thread(backup, station, Wish(tmp_path / "b.tar", PASSPHRASE))
+        await asyncio.to_thread(backup, station, BackupRequest(tmp_path / "b.tar", PASSPHRASE))
 
 
 def test_a_running_station_is_not_restored_over(tmp_path: Path, migrated_file: bytes) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "minwang.db").write_bytes(migrated_file)
-    made = backup(Settings(data=DataSettings(dir=tmp_path / "data")), Wish(tmp_path, None))
+    made = backup(Settings(data=DataSettings(dir=tmp_path / "data")), BackupRequest(tmp_path, None))
     with station_lock.hold(tmp_path / "new", "serve"), pytest.raises(StationBusyError, match="minwang serve"):
         restore.restore(made.path, tmp_path / "new", None)
 
@@ -122,7 +122,7 @@ def test_a_running_station_is_not_restored_over(tmp_path: Path, migrated_file: b
 async def test_a_run_that_failed_is_written_down_and_leaves_nothing(station: Settings, tmp_path: Path) -> None:
     target = tmp_path / "disk"
     target.mkdir()
-    good = await asyncio.to_thread(backup, station, Wish(target, None))
+    good = await asyncio.to_thread(backup, station, BackupRequest(target, None))
     if station.data.database:
         station.data.database = station.data.database.replace("/test", "/gone")
     else:
@@ -132,7 +132,7 @@ async def test_a_run_that_failed_is_written_down_and_leaves_nothing(station: Set
             left.unlink()
         (station.data.dir / "minwang.db").write_bytes(damaged)
     with pytest.raises(BackupError):
-        await asyncio.to_thread(backup, station, Wish(target / "second.tar", None))
+        await asyncio.to_thread(backup, station, BackupRequest(target / "second.tar", None))
     assert [p.name for p in target.iterdir()] == [good.path.name]
     first, second = backup_log.read(station.data.dir)
     assert first.good and not second.good and second.error
@@ -144,7 +144,7 @@ async def test_what_a_killed_run_left_goes_with_the_next(station: Settings, tmp_
     (target / ".minwang-backup-99").mkdir(parents=True)
     (target / ".minwang-1.tar.unverified").write_bytes(b"half")
     (target / "..minwang-1.tar.unverified.new").write_bytes(b"half")
-    made = await asyncio.to_thread(backup, station, Wish(target, None))
+    made = await asyncio.to_thread(backup, station, BackupRequest(target, None))
     assert [p.name for p in target.iterdir()] == [made.path.name]
 
 

@@ -15,8 +15,8 @@ import pytest
 from core.errors import BackupError
 from core.settings import DataSettings, Settings
 from station.backup import create, manifest, restore, sealing
-from station.backup.create import Wish, backup
-from station.backup.manifest import FileEntry, Manifest
+from station.backup.create import BackupRequest, backup
+from station.backup.manifest import BackupManifest, FileEntry
 from tests.station.backup.conftest import PASSPHRASE
 
 Members = list[tuple[tarfile.TarInfo, bytes]]
@@ -31,7 +31,9 @@ def members(tmp_path_factory: pytest.TempPathFactory, migrated_file: bytes) -> M
     (data / "minwang.db").write_bytes(migrated_file)
     (data / "note.txt").write_bytes(b"a small file")
     (data / "secret.key").write_bytes(bytes(32))
-    made = backup(Settings(data=DataSettings(dir=data), inventory=tmp_path / "none"), Wish(tmp_path / "good.tar", PASSPHRASE))
+    made = backup(
+        Settings(data=DataSettings(dir=data), inventory=tmp_path / "none"), BackupRequest(tmp_path / "good.tar", PASSPHRASE)
+    )
     with tarfile.open(made.path) as tar:
         return [(m, tar.extractfile(m).read()) for m in tar.getmembers()]  # type: ignore[union-attr]
 
@@ -124,7 +126,7 @@ def test_one_that_is_cut_off(members: Members, tmp_path: Path) -> None:
     ],
 )
 def test_names_that_no_backup_holds(name: str) -> None:
-    told = Manifest(
+    told = BackupManifest(
         "0.1", "s", "2026-01-01T00:00:00+00:00", "sqlite", "0009", {}, False, False, "/d", files=[FileEntry(name, 1, "0")]
     )
     with pytest.raises(BackupError, match="no backup holds"):

@@ -16,7 +16,7 @@ from core.database import Database
 from core.errors import BackupError
 from core.settings import DataSettings, Settings
 from station.backup import postgresql as programs
-from station.backup.create import Wish, backup
+from station.backup.create import BackupRequest, backup
 from tests import postgres
 from tests.commands import minwang
 from tests.conftest import ROOT
@@ -47,7 +47,7 @@ async def test_a_dump_is_of_one_moment(database: Database, settings: Settings, t
 
     writing = asyncio.create_task(write())
     await asyncio.sleep(0.1)
-    made = await asyncio.to_thread(backup, settings, Wish(tmp_path, None))
+    made = await asyncio.to_thread(backup, settings, BackupRequest(tmp_path, None))
     done.set()
     written = await writing
     assert 0 < made.manifest.tables["event"] < written and made.verified == "restored"
@@ -101,7 +101,7 @@ def test_an_account_that_may_make_no_database_has_its_dump_read_through(address:
     (tmp_path / "data").mkdir()
     settings = Settings(data=DataSettings(dir=tmp_path / "data", database=small))
     asyncio.run(_migrated(small))
-    made = backup(settings, Wish(tmp_path, None))
+    made = backup(settings, BackupRequest(tmp_path, None))
     assert made.verified == "read"
 
 
@@ -115,6 +115,6 @@ def test_a_server_that_is_away_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     away = Settings(data=DataSettings(dir=tmp_path / "data", database=f"postgresql+psycopg://x:{SECRET}@/x?host={tmp_path}"))
     with pytest.raises(BackupError, match="cannot be read") as caught:
-        backup(away, Wish(tmp_path, None))
+        backup(away, BackupRequest(tmp_path, None))
     assert "\n" not in str(caught.value) and SECRET not in str(caught.value)
     assert SECRET not in (tmp_path / "data" / "backups.json").read_text()

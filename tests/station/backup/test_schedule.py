@@ -17,20 +17,20 @@ from core.clock import SystemClock
 from core.database import Database
 from core.events import Event
 from core.host import backup_log
-from core.host.backup_log import Run
+from core.host.backup_log import BackupRun
 from core.settings import Settings
 from station.backup.schedule import NightlyBackup, due, too_old
 from tests.conftest import open_database
 from web.api.metrics import collect
 from web.doctor.data import backup as fact
-from web.doctor.facts import Site, State
+from web.doctor.facts import CheckState, StationFacts
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOON = datetime(2026, 11, 28, 4, 0, tzinfo=timezone.utc)  # 12:00 in Shanghai
 
 
-def ran(hours_ago: float, error: str = "") -> Run:
-    return Run(NOON - timedelta(hours=hours_ago), "x", 1.0, error=error)
+def ran(hours_ago: float, error: str = "") -> BackupRun:
+    return BackupRun(NOON - timedelta(hours=hours_ago), "x", 1.0, error=error)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def ran(hours_ago: float, error: str = "") -> Run:
         ([ran(0.01)], "12:00", True),  # at noon sharp
     ],
 )
-def test_when_one_is_due(runs: list[Run], at: str, expected: bool) -> None:
+def test_when_one_is_due(runs: list[BackupRun], at: str, expected: bool) -> None:
     assert due(runs, NOON, at, SHANGHAI) is expected
 
 
@@ -90,14 +90,14 @@ async def test_a_night_s_backup_its_rotation_and_its_failure(
 ) -> None:
     monkeypatch.delenv("MINWANG_DATA__DATABASE", raising=False)
     settings, database = station
-    target, site = settings.backup.target, Site(settings, SystemClock())
-    assert target is not None and fact(site)[0].state is State.WARNING
+    target, site = settings.backup.target, StationFacts(settings, SystemClock())
+    assert target is not None and fact(site)[0].state is CheckState.WARNING
     older = target / "minwang-20200101T000000Z.tar"
     older.touch()
     nightly = NightlyBackup(settings, database, SystemClock())
     await nightly.run_once()
     (made,) = list(target.iterdir())
-    assert made != older and fact(site)[0].state is State.OK
+    assert made != older and fact(site)[0].state is CheckState.OK
     await nightly.run_once()
     assert list(target.iterdir()) == [made] and await _kinds(database) == ["backup.made"]
 
@@ -106,7 +106,7 @@ async def test_a_night_s_backup_its_rotation_and_its_failure(
     await nightly.run_once()
     assert await _kinds(database) == ["backup.made", "backup.failed"]
     assert "is its disk mounted?" in backup_log.read(settings.data.dir)[-1].error
-    assert fact(site)[0].state is State.WARNING and "is its disk mounted?" in fact(site)[0].value
+    assert fact(site)[0].state is CheckState.WARNING and "is its disk mounted?" in fact(site)[0].value
     metrics = await _metrics(database, settings)
     assert 0 < metrics["minwang_backup_age_seconds"] < 600 and metrics["minwang_backup_failed"] == 1
     assert not target.exists(), "a folder that is gone does not become a file"

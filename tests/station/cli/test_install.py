@@ -20,16 +20,16 @@ from core.errors import MinwangError, SettingsError, StorageError, UsageError
 from nvr.storage import volumes
 from station.install import archive, bundle, debs, install, manifest, packages, release, settings_file, steps, uninstall, units
 from station.install.layout import Layout
-from station.install.manifest import CHECKSUMS, FILE, Manifest
+from station.install.manifest import CHECKSUMS, FILE, ReleaseManifest
 from station.install.settings_file import Facts
 from tests.conftest import ROOT
 
-MADE = Manifest("0.1.0", "a" * 40, "2026-01-02T03:04:05+08:00", "c" * 64, manifest.python_version(), manifest.machine())
+MADE = ReleaseManifest("0.1.0", "a" * 40, "2026-01-02T03:04:05+08:00", "c" * 64, manifest.python_version(), manifest.machine())
 FACTS = Facts(Path("/var/lib/minwang"), (Path("/disk1"), Path("/disk 2")), (8080,))
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 
 
-def write_bundle(folder: Path, made: Manifest = MADE) -> Path:
+def write_bundle(folder: Path, made: ReleaseManifest = MADE) -> Path:
     (folder / "a").write_text("one\n")
     (folder / "b.whl").write_bytes(os.urandom(3000))
     target = folder / "bundle.tar"
@@ -164,9 +164,9 @@ def test_a_damaged_archive_is_one_sentence(tmp_path: Path, what: str) -> None:
 
 def test_a_bundle_for_another_machine_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"is for Python 3\.11, this machine has 3\.13"):
-        Manifest("1.0", "a", MADE.date, "c", "3.11", "linux-x86_64").check_machine("3.13", "linux-x86_64")
+        ReleaseManifest("1.0", "a", MADE.date, "c", "3.11", "linux-x86_64").check_machine("3.13", "linux-x86_64")
     with pytest.raises(UsageError, match="is for linux-aarch64"):
-        Manifest("1.0", "a", MADE.date, "c", "3.11", "linux-aarch64").check_machine("3.11", "linux-x86_64")
+        ReleaseManifest("1.0", "a", MADE.date, "c", "3.11", "linux-aarch64").check_machine("3.11", "linux-x86_64")
     path = write_bundle(tmp_path)
     with pytest.raises(UsageError, match="not the one given"):
         archive.check(path, "0" * 64)
@@ -179,9 +179,11 @@ def test_a_wrong_manifest_is_one_sentence(text: str) -> None:
 
 
 def test_which_release_is_newer() -> None:
-    later = Manifest("0.1.0", "b" * 40, "2026-01-02T00:00:00+00:00", "d" * 64)
+    later = ReleaseManifest("0.1.0", "b" * 40, "2026-01-02T00:00:00+00:00", "d" * 64)
     assert later.is_newer_than(MADE) and not MADE.is_newer_than(later)
-    assert Manifest("0.10.0", "b", "2020-01-01T00:00:00+00:00", "d").is_newer_than(Manifest("0.9.9", "b", MADE.date, "d"))
+    assert ReleaseManifest("0.10.0", "b", "2020-01-01T00:00:00+00:00", "d").is_newer_than(
+        ReleaseManifest("0.9.9", "b", MADE.date, "d")
+    )
 
 
 def test_the_first_settings_are_valid_and_mean_what_was_asked_for(tmp_path: Path) -> None:
@@ -329,11 +331,13 @@ def test_a_dry_run_changes_nothing_and_says_everything(tmp_path: Path, capsys: p
 
 
 def test_a_second_run_finds_nothing_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    root = steps.Owner(Path("/"), "root", "root")
+    root = steps.FileOwner(Path("/"), "root", "root")
     todo = [
         steps.folder(tmp_path / "a", Path("/a"), 0o750, root),
         steps.text_file(tmp_path / "a/b", Path("/a/b"), 0o640, root, lambda: "x\n"),
-        steps.Step("point", lambda: (tmp_path / "l").is_symlink(), lambda: steps.symlink(tmp_path / "l", tmp_path / "a")),
+        steps.InstallStep(
+            "point", lambda: (tmp_path / "l").is_symlink(), lambda: steps.symlink(tmp_path / "l", tmp_path / "a")
+        ),
     ]
     assert steps.execute(todo, dry_run=True, yes=True) == 3
     assert steps.execute(todo, dry_run=False, yes=True) == 3
@@ -346,7 +350,7 @@ def test_a_second_run_finds_nothing_to_do(tmp_path: Path, capsys: pytest.Capture
 
 def test_nobody_to_ask_is_said(tmp_path: Path) -> None:
     with pytest.raises(MinwangError, match="say --yes"):
-        steps.execute([steps.Step("x", lambda: False, lambda: None)], dry_run=False, yes=False)
+        steps.execute([steps.InstallStep("x", lambda: False, lambda: None)], dry_run=False, yes=False)
 
 
 def test_debian_packages_carry_an_index(tmp_path: Path) -> None:

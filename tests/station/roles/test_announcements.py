@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from cameras.discovery.ws_discovery import Found
+from cameras.discovery.ws_discovery import DiscoveredDevice
 from core.clock import ManualClock
 from station.roles.announcements import AGAIN_S, MAX_ADDRESSES, MAX_ADDRESSES_HOST, HelloQueue
 
 
-def hello(address: str, name: str = "") -> Found:
-    return Found("u", address, f"http://{address}/x", name, "")
+def hello(address: str, name: str = "") -> DiscoveredDevice:
+    return DiscoveredDevice("u", address, f"http://{address}/x", name, "")
 
 
 def test_a_host_brings_a_few_devices_an_hour(clock: ManualClock) -> None:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from cameras.registry import inventory, registry
-from cameras.virtual.clip import Clip
+from cameras.virtual.clip import LoopClip
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from core import events
 from core.clock import ManualClock, SystemClock
@@ -24,12 +24,12 @@ from nvr.archive import segment_index
 from nvr.recorder import crash_marker
 from nvr.recorder.crash_marker import MANY_STREAMS, CrashMarker
 from nvr.recorder.quarantine import applies
-from nvr.recorder.reconcile import Desired
+from nvr.recorder.reconcile import DesiredStreams
 from nvr.recorder.recorder import StreamSpec
 from nvr.tables import Gap, StreamStatus
 from station import database as station_database
-from station.roles.recorder import Worker
-from station.supervision.supervisor import Role, Supervisor
+from station.roles.recorder import RecorderWorker
+from station.supervision.supervisor import Supervisor, WorkerRole
 from tests.conftest import ROOT
 from tests.nvr.conftest import LOGIN, eventually, record
 
@@ -65,7 +65,7 @@ run.run("recorder", load(Path(sys.argv[2])))
         pytest.param("self._assembler.between_pictures", 3, id="among others"),
     ],
 )
-async def test_a_deadly_stream_is_isolated(kills: str, deaths: int, clip: Clip, tmp_path: Path) -> None:
+async def test_a_deadly_stream_is_isolated(kills: str, deaths: int, clip: LoopClip, tmp_path: Path) -> None:
     """A fault planted in the recorder's own process kills it over one camera's bytes; `deaths` lives later the
     other camera records and that one is in quarantine. Killed among many cameras, the first death names nobody."""
     server = RtspServer([Mount("/good", {"healthy": clip}), Mount("/evil", {"healthy": clip})])
@@ -168,10 +168,10 @@ async def _fail() -> None:
 async def test_a_recorder_that_hangs_is_started_again(tmp_path: Path) -> None:
     box = tmp_path / "recorder-0.box"
     clock = ManualClock()
-    supervisor = Supervisor([Role("recorder", 0, box)], None, clock)
+    supervisor = Supervisor([WorkerRole("recorder", 0, box)], None, clock)
     sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
 
-    async def spawn(_: Role) -> asyncio.subprocess.Process:
+    async def spawn(_: WorkerRole) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(*sleeper, start_new_session=True)
 
     supervisor._spawn = spawn  # type: ignore[method-assign]
@@ -208,7 +208,7 @@ async def test_a_camera_s_event_opens_the_gate(rtsp_camera: tuple[Mount, str], d
     async with record(database, tmp_path / "video", stream) as machine:
         clock = SystemClock()
         vault = await asyncio.to_thread(Vault.open_or_create, tmp_path / "key")
-        worker = Worker(Settings(), 0, database, clock, vault, machine._archive, machine, {})
+        worker = RecorderWorker(Settings(), 0, database, clock, vault, machine._archive, machine, {})
         following = asyncio.create_task(worker.follow_events())
         state = machine.streams["cam/main"]
         await eventually(lambda: state.counters.frames >= 12)
@@ -229,15 +229,15 @@ async def test_a_stream_that_is_wanted_later_goes_on_where_an_earlier_recorder_e
     """Out of its hours when the recorder starts: the gap of the night ends with its first picture."""
     async with database.session() as session:
         session.add(Gap(stream="cam/main", start_us=5, cause="schedule", detail=""))
-    wanted = Desired([], {})
+    wanted = DesiredStreams([], {})
     async with record(database, tmp_path / "video") as machine:
         vault = await asyncio.to_thread(Vault.open_or_create, tmp_path / "key")
-        worker = Worker(Settings(), 0, database, SystemClock(), vault, machine._archive, machine, {})
+        worker = RecorderWorker(Settings(), 0, database, SystemClock(), vault, machine._archive, machine, {})
 
-        async def now_wanted(_: Worker) -> Desired:
+        async def now_wanted(_: RecorderWorker) -> DesiredStreams:
             return wanted
 
-        monkeypatch.setattr(Worker, "wanted", now_wanted)
+        monkeypatch.setattr(RecorderWorker, "wanted", now_wanted)
         await worker.reconcile()
         wanted.specs.append(StreamSpec("cam/main", "rtsp://127.0.0.1:1/none", None, "native"))
         await worker.reconcile()

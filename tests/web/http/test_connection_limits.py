@@ -21,7 +21,7 @@ from core.settings import WebSettings
 from tests.web import certificates
 from tests.web.conftest import SignIn
 from web.http import connection_limits
-from web.http.tls_site import Site
+from web.http.tls_site import TlsSite
 from web.tls.context import TlsContext
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -51,7 +51,7 @@ async def served(
     app.router.add_get("/me", sign_in)
     runner = connection_limits.Runner(app, WebSettings(), shutdown_timeout=0.1)
     await runner.setup()
-    site = Site(runner, "127.0.0.1", 0, tls[0] if tls else None)
+    site = TlsSite(runner, "127.0.0.1", 0, tls[0] if tls else None)
     await site.start()
     yield runner, runner.addresses[0][1], tls[1] if tls else None
     for _, writer in opened:
@@ -211,7 +211,9 @@ def test_the_limit_of_open_files_is_raised() -> None:
 async def test_findings_come_page_by_page(sign_in: SignIn, database: Database) -> None:
     async with database.session() as session:
         for n in range(5):
-            await findings.tell(session, SystemClock().now(), "unknown_device", findings.Subject(None, f"10.0.0.{n}:80", None))
+            await findings.tell(
+                session, SystemClock().now(), "unknown_device", findings.FindingSubject(None, f"10.0.0.{n}:80", None)
+            )
     client = await sign_in(Role.ADMINISTRATOR)
     first = await (await client.get("/api/findings?limit=3")).json()
     rest = await (await client.get(f"/api/findings?limit=3&before={first[-1]['id']}")).json()
