@@ -75,7 +75,7 @@ class CameraBaseline(Base):
     )
     patterned: Mapped[int] = mapped_column(default=0, server_default="0", comment="Looks in it")
     sky_at: Mapped[datetime | None] = mapped_column(comment="When it last showed what its neighbours showed too")
-    next_look_at: Mapped[datetime | None] = mapped_column(index=True, comment="Looked at again then, before the next round")
+    next_look_at: Mapped[datetime | None] = mapped_column(index=True, comment="Inspected again then, before the next round")
     fps: Mapped[float | None] = mapped_column(comment="Habit: median of accepted looks")
     bitrate: Mapped[float | None] = mapped_column(comment="Habit, bits a second")
     change: Mapped[float | None] = mapped_column(

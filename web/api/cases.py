@@ -124,7 +124,7 @@ class AlertQuery(BaseModel):
     limit: int = Field(50, ge=1, le=200)
 
 
-class ConfirmBody(BaseModel):
+class AlertConfirmBody(BaseModel):
     send: bool
 
 
@@ -271,7 +271,7 @@ async def list_alerts(c: Context) -> list[AlertView]:
     return [_alert(a, s, names.get(a.camera, a.camera)) for a, s in rows]
 
 
-@route("POST", "/api/alerts/{alert}/confirm", Permission.ALERT_CONFIRM, body=ConfirmBody)
+@route("POST", "/api/alerts/{alert}/confirm", Permission.ALERT_CONFIRM, body=AlertConfirmBody)
 async def confirm_alert(c: Context) -> None:
     """Send an alert out, or reject it."""
     async with c.services.database.session() as session:

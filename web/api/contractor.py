@@ -45,13 +45,13 @@ class OwnOrder(BaseModel):
     has_still: bool
 
 
-class Step(BaseModel):
+class ContractorStep(BaseModel):
     state: Literal["working", "parts", "verifying", "refused"]
     text: str = Field("", max_length=400)
     cost: float | None = Field(None, ge=0, le=1e7)
 
 
-class Kept(BaseModel):
+class PhotoReply(BaseModel):
     photo: int
 
 
@@ -79,7 +79,7 @@ async def own_orders(c: Context) -> list[OwnOrder]:
     ]  # fmt: skip
 
 
-@route("POST", "/api/contractor/orders/{order}/move", Permission.ORDER_OWN, body=Step)
+@route("POST", "/api/contractor/orders/{order}/move", Permission.ORDER_OWN, body=ContractorStep)
 async def own_step(c: Context) -> None:
     """Begun, waiting for parts, mended (the machine looks from then on), or refused with a reason."""
     async with c.services.database.session() as session:
@@ -89,8 +89,8 @@ async def own_step(c: Context) -> None:
         )
 
 
-@route("POST", "/api/contractor/orders/{order}/photo", Permission.ORDER_OWN, reply=Kept)
-async def add_photo(c: Context) -> Kept:
+@route("POST", "/api/contractor/orders/{order}/photo", Permission.ORDER_OWN, reply=PhotoReply)
+async def add_photo(c: Context) -> PhotoReply:
     """A photo of what was mended (a JPEG or PNG as the body); it is drawn anew, without its metadata."""
     now = c.services.clock.now()
     async with c.services.database.reading() as session:
@@ -106,7 +106,7 @@ async def add_photo(c: Context) -> Kept:
         session.add(row)
         await session.flush()
         await audit_trail.record(session, now, c.identity.name, "order.photo", str(order.id), photo=row.id)
-        return Kept(photo=row.id)
+        return PhotoReply(photo=row.id)
 
 
 @route("GET", "/api/contractor/orders/{order}/photos/{photo}", Permission.ORDER_OWN, kind="file")

@@ -109,7 +109,7 @@ class AdoptBody(BaseModel):
     credential: str | None = None
 
 
-class MoveBody(BaseModel):
+class CameraMoveBody(BaseModel):
     address: str = Field(max_length=120, description="host:port at which it was met, or as the finding tells it")
     reason: str = Field(min_length=2, max_length=200, description="How it was made sure of")
 
@@ -335,7 +335,7 @@ async def replace(c: Context) -> Created:
     return Created(id=camera.id)
 
 
-@route("POST", "/api/cameras/{camera}/move", Permission.CAMERA_MANAGE, body=MoveBody, reply=Created)
+@route("POST", "/api/cameras/{camera}/move", Permission.CAMERA_MANAGE, body=CameraMoveBody, reply=Created)
 async def move(c: Context) -> Created:
     """Confirm that a camera hangs at another address now: where it was met, or where it was followed to by itself."""
     now, camera = c.services.clock.now(), await _visible(c)

@@ -74,7 +74,7 @@ class CreateBody(BaseModel):
     text: str = Field("", max_length=400)
 
 
-class MoveBody(BaseModel):
+class OrderMoveBody(BaseModel):
     orders: list[int] = Field(min_length=1, max_length=500)
     state: str
     vendor: str = Field("", max_length=80)
@@ -171,7 +171,7 @@ async def create_orders(c: Context) -> list[OrderView]:
         return [_order(o, now) for o in made]
 
 
-@route("POST", "/api/orders/move", Permission.PATROL_RUN, body=MoveBody, reply=list[OrderView])
+@route("POST", "/api/orders/move", Permission.PATROL_RUN, body=OrderMoveBody, reply=list[OrderView])
 async def move_orders(c: Context) -> list[OrderView]:
     """A step of one or many orders: all of them or none."""
     now, body = c.services.clock.now(), c.body

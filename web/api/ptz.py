@@ -25,7 +25,7 @@ class PtzView(BaseModel):
     presets: list[PresetView]
 
 
-class MoveBody(BaseModel):
+class PtzMoveBody(BaseModel):
     pan: float = Field(0.0, ge=-1, le=1)
     tilt: float = Field(0.0, ge=-1, le=1)
     zoom: float = Field(0.0, ge=-1, le=1)
@@ -52,7 +52,7 @@ async def ptz(c: Context) -> PtzView:
     )
 
 
-@route("POST", "/api/cameras/{camera}/ptz/move", Permission.PTZ_CONTROL, body=MoveBody)
+@route("POST", "/api/cameras/{camera}/ptz/move", Permission.PTZ_CONTROL, body=PtzMoveBody)
 async def move(c: Context) -> dict[str, Any]:
     """Turn with a speed; repeat it each second while the button is held."""
     camera, control = await _dome(c)

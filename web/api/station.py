@@ -54,7 +54,7 @@ class RetentionClockView(BaseModel):
     remedy: str
 
 
-class ConfirmBody(BaseModel):
+class ClockConfirmBody(BaseModel):
     reason: str = Field(min_length=2, max_length=200, description="With what the time was compared")
 
 
@@ -66,7 +66,7 @@ async def retention_clock_state(c: Context) -> RetentionClockView:
     return RetentionClockView(**asdict(found))
 
 
-@route("POST", "/api/station/clock/confirm", Permission.RETENTION_CONFIRM, body=ConfirmBody)
+@route("POST", "/api/station/clock/confirm", Permission.RETENTION_CONFIRM, body=ClockConfirmBody)
 async def confirm_clock(c: Context) -> None:
     """The station's time was compared and is right: deletion by age goes on. Audited."""
     async with c.services.database.session() as session:

@@ -31,13 +31,13 @@ class TourView(BaseModel):
     most: float | None
 
 
-class Said(BaseModel):
+class TourVerdictBody(BaseModel):
     camera: str
     verdict: Literal["normal", "faulty"]
     family: str = ""
 
 
-class Kept(BaseModel):
+class TourVerdictReply(BaseModel):
     fault: int | None
 
 
@@ -58,12 +58,12 @@ async def draw(c: Context) -> TourView:
     )  # fmt: skip
 
 
-@route("POST", "/api/patrol/tour", Permission.PATROL_RUN, body=Said, reply=Kept)
-async def say(c: Context) -> Kept:
+@route("POST", "/api/patrol/tour", Permission.PATROL_RUN, body=TourVerdictBody, reply=TourVerdictReply)
+async def say(c: Context) -> TourVerdictReply:
     """One verdict."""
     async with c.services.database.session() as session:
         camera = await review.camera_of(session, c.body.camera)
         if not c.identity.sees_village(camera.village):
             raise NotFoundError(f"there is no camera '{c.body.camera}'")
         fault = await review.judge(session, camera, c.body.verdict, c.body.family, c.services.clock.now(), c.identity.name)
-    return Kept(fault=fault.id if fault else None)
+    return TourVerdictReply(fault=fault.id if fault else None)

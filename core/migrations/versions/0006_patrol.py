@@ -26,7 +26,7 @@ def upgrade() -> None:
             "next_look_at",
             core.database.UtcDateTime(timezone=True),
             nullable=True,
-            comment="Looked at again then, before the next round",
+            comment="Inspected again then, before the next round",
         ),
         sa.Column("fps", sa.Double(), nullable=True, comment="Habit: median of accepted looks"),
         sa.Column("bitrate", sa.Double(), nullable=True, comment="Habit, bits a second"),

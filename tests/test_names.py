@@ -1,0 +1,40 @@
+"""One word, one thing: no public class name stands for two things, and words that were given up stay away."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+
+from tests.test_layers import BELOW, ROOT, sources
+
+# Names of an older vocabulary. docs/glossary.md has the present one.
+GIVEN_UP = {
+    "take_apart", "Ticker", "UnitAssembler", "BlackBox", "StallGuard", "ConnectionBudget", "spare_memory", "CameraSight", "Looked", "Shelf",
+    "ClockCare", "PolicyCare", "AccountCare", "EventCare", "NoPlace", "Closeup",
+}  # fmt: skip
+
+
+def test_no_public_class_name_occurs_twice() -> None:
+    """Names of models are names in the OpenAPI document as well: of two with one name the document told the last one's fields."""
+    places = defaultdict(list)
+    for package in BELOW:
+        for path in sources(package):
+            if "versions" not in path.parts:
+                for node in ast.parse(path.read_text(encoding="utf-8")).body:
+                    if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                        places[node.name].append(str(path.relative_to(ROOT)))
+    twice = {name: where for name, where in places.items() if len(where) > 1}
+    assert not twice, twice
+
+
+def test_words_that_were_given_up_are_found_nowhere() -> None:
+    old = re.compile(rf"\b({'|'.join(sorted(GIVEN_UP))})\b")
+    documents = [*(ROOT / "docs").rglob("*.md"), *ROOT.glob("README*.md")]
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {match[0]}"
+        for path in [*documents, *(p for package in [*BELOW, "bench"] for p in sources(package) if "versions" not in p.parts)]
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        for match in old.finditer(line)
+    ]
+    assert not found, found
