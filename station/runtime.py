@@ -40,6 +40,7 @@ async def volume_set(settings: Settings, database: Database, clock: Clock) -> Vo
         min_free=settings.retention.min_free_bytes,
         hashing=recorder.hashing,
         data=settings.data.dir.absolute(),
+        recorders=recorder.workers,
     )
 
 

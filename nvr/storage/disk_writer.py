@@ -27,11 +27,18 @@ from nvr.media.iovec import Part
 
 log = logging.getLogger(__name__)
 
-MAX_BACKLOG = 256_000_000  # bytes waiting for one disk in one recorder
+MIN_BACKLOG = 256_000_000  # bytes that may wait for one disk in one recorder, on the smallest machine
+BACKLOG_SHARE = 0.1  # of the memory, for what waits for all disks in all recorders
 HASH_BACKLOG = 48_000_000  # with more than this waiting, files go unhashed
 STOP_SECONDS = 30.0
 SCRATCH = 256 * 1024
 FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def backlog_limit(memory: int, writers: int) -> int:
+    """Bytes that may wait for one of `writers`. A town of 1,000 streams of 2 Mb/s brings 256 MB a second, and the kernel lets
+    who writes much wait for seconds: a tenth of 24 GB bridges ten of them."""
+    return max(MIN_BACKLOG, int(memory * BACKLOG_SHARE) // max(1, writers))
 
 
 @dataclass(slots=True, eq=False)
@@ -65,7 +72,7 @@ class _Batch:
 class Writer:
     """`append` and `close` only collect; `submit` hands over."""
 
-    def __init__(self, sync_interval: float = 10.0, *, hashing: bool = True):
+    def __init__(self, sync_interval: float = 10.0, *, hashing: bool = True, max_backlog: int = MIN_BACKLOG):
         self._queue: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
         self._batch = _Batch()
         self._backlog = 0
@@ -74,6 +81,7 @@ class Writer:
         self._stop = threading.Event()
         self._sync_interval = sync_interval
         self._hashing = hashing
+        self._max_backlog = max_backlog
         self._folder = Path()
         self._scratch = memoryview(bytearray(SCRATCH))
         self._working_since: float | None = None  # when the batch in hand was submitted
@@ -91,7 +99,7 @@ class Writer:
 
     def append(self, file: SegmentFile, *parts: Part, size: int) -> bool:
         """Queue `size` bytes for a file; False where the disk is so far behind that they are dropped."""
-        if file.error is not None or self._backlog > MAX_BACKLOG:
+        if file.error is not None or self._backlog > self._max_backlog:
             self.dropped_bytes += size
             return False
         self._batch.appends.append((file, parts, size))

@@ -26,12 +26,13 @@ from core.clock import Clock
 from core.database import Database
 from core.errors import StationBusyError, StorageError
 from core.files import write_all
+from core.host import memory
 from core.tasks import run_all
 from nvr.media.arena import Arena, ArenaPool
 from nvr.storage import volume_lock
 from nvr.storage.avoided_disks import AvoidedDisks
 from nvr.storage.disk_calls import DiskCalls
-from nvr.storage.disk_writer import FULL, Writer
+from nvr.storage.disk_writer import FULL, Writer, backlog_limit
 from nvr.storage.rendezvous import score
 from nvr.tables import Volume
 
@@ -193,9 +194,16 @@ class VolumeSet:
         min_free: int,
         hashing: bool = True,
         data: Path | None = None,
+        recorders: int = 1,
     ) -> VolumeSet:
+        """`recorders`: processes that share the machine's memory."""
+        rows = list(rows)
+        limit = backlog_limit(memory.total_bytes(), recorders * len(rows))
         disks = [
-            Disk(r.number, Path(r.path), r.identity, Writer(sync_interval, hashing=hashing), r.state, r.detail) for r in rows
+            Disk(
+                r.number, Path(r.path), r.identity, Writer(sync_interval, hashing=hashing, max_backlog=limit), r.state, r.detail
+            )
+            for r in rows
         ]
         return cls(disks, clock, min_free, data=data, _by_number={d.number: d for d in disks})
 
