@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 from argon2 import PasswordHasher
 from blockbuster import BlockBuster, blockbuster_ctx
@@ -45,6 +46,9 @@ def _on_memory() -> None:
 
 
 _on_memory()
+if not os.environ.get("CI"):  # hypothesis's own profile for CI has none either: a busy machine is no fault of the code
+    hypothesis.settings.register_profile("minwang", deadline=None)
+    hypothesis.settings.load_profile("minwang")
 SHARED = ROOT.parent / "shared"
 FOOTAGE = SHARED / "data" / "footage"
 MODELS = SHARED / "data" / "models"
