@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 from cameras.vault import open_vault
 from core.clock import Clock
 from core.database import Database
+from core.host import memory
 from core.secrets import KEY_FILE, Vault
 from core.settings import Settings
 from nvr.storage import volumes
+from nvr.storage.disk_writer import backlog_limit
 from nvr.storage.volumes import VolumeSet
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ async def volume_set(settings: Settings, database: Database, clock: Clock) -> Vo
         min_free=settings.retention.min_free_bytes,
         hashing=recorder.hashing,
         data=settings.data.dir.absolute(),
-        recorders=recorder.workers,
+        max_backlog=backlog_limit(await asyncio.to_thread(memory.total_bytes), recorder.workers * len(rows)),
     )
 
 

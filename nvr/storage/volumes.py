@@ -26,13 +26,12 @@ from core.clock import Clock
 from core.database import Database
 from core.errors import StationBusyError, StorageError
 from core.files import write_all
-from core.host import memory
 from core.tasks import run_all
 from nvr.media.arena import Arena, ArenaPool
 from nvr.storage import volume_lock
 from nvr.storage.avoided_disks import AvoidedDisks
 from nvr.storage.disk_calls import DiskCalls
-from nvr.storage.disk_writer import FULL, Writer, backlog_limit
+from nvr.storage.disk_writer import FULL, MIN_BACKLOG, Writer
 from nvr.storage.rendezvous import score
 from nvr.tables import Volume
 
@@ -194,14 +193,17 @@ class VolumeSet:
         min_free: int,
         hashing: bool = True,
         data: Path | None = None,
-        recorders: int = 1,
+        max_backlog: int = MIN_BACKLOG,
     ) -> VolumeSet:
-        """`recorders`: processes that share the machine's memory."""
-        rows = list(rows)
-        limit = backlog_limit(memory.total_bytes(), recorders * len(rows))
+        """`max_backlog`: bytes that may wait for each disk (nvr.storage.disk_writer.backlog_limit)."""
         disks = [
             Disk(
-                r.number, Path(r.path), r.identity, Writer(sync_interval, hashing=hashing, max_backlog=limit), r.state, r.detail
+                r.number,
+                Path(r.path),
+                r.identity,
+                Writer(sync_interval, hashing=hashing, max_backlog=max_backlog),
+                r.state,
+                r.detail,
             )
             for r in rows
         ]

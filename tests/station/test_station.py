@@ -45,6 +45,7 @@ def test_every_command_has_help(command: str) -> None:
     assert len(result.output.splitlines()) > 3
 
 
+@pytest.mark.long
 def test_the_program_calls_itself_minwang(tmp_path: Path) -> None:
     """Nobody can type `python -m station`: ./minwang starts it in an environment of its own."""
     asked = [started("--help", cwd=tmp_path)]

@@ -365,6 +365,7 @@ def test_what_is_refused_changes_nothing(layout: Layout) -> None:
     assert current(layout) == b.name and not layout.state.exists()
 
 
+@pytest.mark.long
 def test_a_database_newer_than_the_release_is_refused(layout: Layout) -> None:
     a, b = make_release(layout, "a", migration=True), make_release(layout, "b")
     install(layout, a)

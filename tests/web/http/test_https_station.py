@@ -42,6 +42,7 @@ from tests.web.test_browser import FLAGS, grows, state_purpose
 from web.tls.authority import Authority
 from web.tls.context import TlsContext
 
+pytestmark = pytest.mark.long
 EXAMPLES = ROOT / "docs" / "examples"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 NOBODY = 65534
@@ -239,7 +240,6 @@ async def opened(http: aiohttp.ClientSession, actor: str) -> list[str]:
     return [r["client"] for r in page["rows"] if (r["action"], r["actor"]) == ("session.open", actor)]
 
 
-@pytest.mark.long
 async def test_signing_in_and_the_true_address_in_the_audit_trail(proxied: Station, proxy: int) -> None:
     async with browser(proxied, proxy, "auditor") as http:
         assert (await opened(http, "auditor"))[0] == CLIENT  # neither the proxy's nor what the client made up
@@ -297,7 +297,6 @@ async def test_ranges_of_a_recording_come_through(proxied: Station, proxy: int) 
         assert body[4:8] == b"moof"
 
 
-@pytest.mark.long
 def test_the_doctor_finds_a_running_station_well(proxied: Station, folder: Path) -> None:
     command = [sys.executable, "-m", "station", "--config", str(folder / "proxied.toml"), "doctor", "--json"]
     done = subprocess.run(command, env=ENVIRONMENT, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -310,7 +309,6 @@ def test_the_doctor_finds_a_running_station_well(proxied: Station, folder: Path)
     assert PASSWORD not in done.stdout
 
 
-@pytest.mark.long
 @pytest.mark.browser
 def test_live_view_in_chromium_over_the_station_s_own_tls(folder: Path, camera: int) -> None:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
