@@ -8,7 +8,7 @@ from collections import defaultdict
 
 from tests.test_layers import BELOW, ROOT, sources
 
-# Names of an older vocabulary. docs/glossary.md has the present one.
+# Names of an older vocabulary.
 GIVEN_UP = {
     "take_apart", "Ticker", "UnitAssembler", "BlackBox", "StallGuard", "ConnectionBudget", "spare_memory", "CameraSight", "Looked", "Shelf",
     "ClockCare", "PolicyCare", "AccountCare", "EventCare", "NoPlace", "Closeup",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.test_layers import BELOW, ROOT
+from tests.test_layers import BELOW, ROOT, sources
 
 MAKES_TASKS = re.compile(r"\b(asyncio|loop)\.(create_task|ensure_future|gather)\(")
 
@@ -18,9 +18,9 @@ def makers(path: Path) -> list[int]:
 def test_only_core_tasks_makes_tasks() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{line}"
-        for room in BELOW
-        for path in (ROOT / room).rglob("*.py")
-        if "node_modules" not in path.parts and path != ROOT / "core" / "tasks.py"
+        for package in BELOW
+        for path in sources(package)
+        if path != ROOT / "core" / "tasks.py"
         for line in makers(path)
     ]
     assert not found, f"use core.tasks: {found}"

@@ -24,6 +24,7 @@ from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SECOND, SystemClock, to_microseconds
 from core.database import Database
 from core.errors import StorageError
+from core.ids import StreamId
 from station.supervision.supervisor import Supervisor
 
 DISK_BYTES, DISK_INODES = 1_500_000_000, 20_000
@@ -135,7 +136,7 @@ class Faults:
         for _ in range(8):  # the refusal may be told only when its recorder is back
             with contextlib.suppress(StorageError):  # a recorder that is held up may hold the database
                 async with self.station.database.session() as session:
-                    await session.execute(update(Camera).where(Camera.id == stream.partition("/")[0]).values(refused_at=None))
+                    await session.execute(update(Camera).where(Camera.id == StreamId(stream).camera).values(refused_at=None))
             await asyncio.sleep(5)
         self._busy.discard(stream)
         self._log([stream], ("auth_refused",), start)

@@ -19,8 +19,10 @@ import numpy as np
 import numpy.typing as npt
 from av.video.stream import VideoStream
 
+from core.units import MEDIA_CLOCK
+
 MTU_PAYLOAD = 1400
-CLOCK_RATE = 90_000
+CLOCK_RATE = MEDIA_CLOCK
 _SSRC = 0x4D574E47
 _CACHED_PASSES = 4
 Frame = npt.NDArray[np.uint8]

@@ -36,7 +36,6 @@ from nvr.archive.clock_corrections import PendingMoves
 from nvr.archive.segment_index import Segment
 from nvr.archive.timeline import CoveredUntil
 from nvr.media import fmp4
-from nvr.media.fmp4 import TIMESCALE
 from nvr.storage import volume_quarantine
 from nvr.storage.disk_calls import DiskCalls
 from nvr.storage.volumes import is_mounted, remedy
@@ -226,7 +225,7 @@ def completed(segment: Segment, path: Path, *, hashing: bool = True, now: dateti
     if not outcome.fragments:
         return CompletedFile(quarantined=outcome.quarantined)
     last = outcome.fragments[-1]
-    media = (last.time + last.duration) * 1_000_000 // TIMESCALE
+    media = media_to_us(last.time + last.duration)
     flags = segment_index.RECOVERED | (segment.flags & segment_index.BACKFILLED)
     if b"soun" in fmp4.read_init(path):
         flags |= segment_index.AUDIO

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from core.units import MEDIA_CLOCK
 from nvr.archive.segment_index import Segment
 
 GAP_MIN_US = 1_000_000  # a shorter hole is counted, not told
 OVERLAP_MAX_US = 2_000_000  # of a new file with what is covered; more comes from a clock that was wrong
 JITTER_US = 50_000  # between two files: no hole
-_TICKS = 90_000
-_JITTER = _TICKS // 4  # a pause between pictures that no stream's rhythm has to explain
-_SPARSE = 10 * _TICKS  # the longest distance that pictures of an unknown rhythm may have
+_JITTER = MEDIA_CLOCK // 4  # a pause between pictures that no stream's rhythm has to explain
+_SPARSE = 10 * MEDIA_CLOCK  # the longest distance that pictures of an unknown rhythm may have
 
 
 class ArchiveLog(Protocol):

@@ -18,25 +18,24 @@ from __future__ import annotations
 
 from itertools import accumulate, pairwise
 
-from core.units import media_to_us, us_to_media
+from core.units import MEDIA_CLOCK, media_to_us, us_to_media
 
-CLOCK = 90_000
-MAX_SLEW = CLOCK // 20  # correction between two files
-AHEAD = 35 * CLOCK // 100  # before its arrival: that cannot be
-BEHIND = 75 * CLOCK // 100  # after its arrival: not by the network's usual delay
-GROWTH = 3 * CLOCK // 10  # of the lag from one run to the next
-STANDING = CLOCK // 1000  # distance of pictures whose timestamps do not go on
-TOLERANCE = CLOCK // 4  # of the least delayed picture of a second
-SETTLED = CLOCK // 20
-PAUSE = 7 * CLOCK // 10  # without anything: then what comes may be late
+MAX_SLEW = MEDIA_CLOCK // 20  # correction between two files
+AHEAD = 35 * MEDIA_CLOCK // 100  # before its arrival: that cannot be
+BEHIND = 75 * MEDIA_CLOCK // 100  # after its arrival: not by the network's usual delay
+GROWTH = 3 * MEDIA_CLOCK // 10  # of the lag from one run to the next
+STANDING = MEDIA_CLOCK // 1000  # distance of pictures whose timestamps do not go on
+TOLERANCE = MEDIA_CLOCK // 4  # of the least delayed picture of a second
+SETTLED = MEDIA_CLOCK // 20
+PAUSE = 7 * MEDIA_CLOCK // 10  # without anything: then what comes may be late
 SPARSE = PAUSE  # between two arrivals: then each picture's own arrival says more than any measure of many
-SPARSE_AHEAD, SPARSE_BEHIND = CLOCK // 2, 6 * CLOCK // 10
-BACKLOG = 6 * CLOCK // 10  # media at once that prove a delay
-CATCHING_UP = 10 * CLOCK  # a delay is over by then
-MAX_DELAY = 3 * CLOCK // 10  # of the network, by the camera's sender reports
+SPARSE_AHEAD, SPARSE_BEHIND = MEDIA_CLOCK // 2, 6 * MEDIA_CLOCK // 10
+BACKLOG = 6 * MEDIA_CLOCK // 10  # media at once that prove a delay
+CATCHING_UP = 10 * MEDIA_CLOCK  # a delay is over by then
+MAX_DELAY = 3 * MEDIA_CLOCK // 10  # of the network, by the camera's sender reports
 REPORTS_AGREE_US = 50_000
 GOOD_RATE = 3_000  # ppm; a clock nearer to the right rate than that is right
-WINDOW = CLOCK
+WINDOW = MEDIA_CLOCK
 WINDOWS = 8
 PPM = 1_000_000
 
@@ -149,9 +148,9 @@ class WallClock:
 
     def _begin(self, durations: list[int], arrival: int) -> tuple[int, list[int]]:
         """The first run: its newest picture lies at its arrival. A step of the clock in it is none of time."""
-        if len(durations) > 1 and max(durations[:-1]) > CLOCK:
-            usual = sorted(durations)[len(durations) // 2] if len(durations) > 3 else CLOCK // 8
-            durations = [d if d < max(CLOCK, 8 * usual) else min(usual, CLOCK) for d in durations]
+        if len(durations) > 1 and max(durations[:-1]) > MEDIA_CLOCK:
+            usual = sorted(durations)[len(durations) // 2] if len(durations) > 3 else MEDIA_CLOCK // 8
+            durations = [d if d < max(MEDIA_CLOCK, 8 * usual) else min(usual, MEDIA_CLOCK) for d in durations]
         start = arrival - sum(durations) + durations[-1]
         self._placed, self._arrival = start - 1, arrival
         return start, durations

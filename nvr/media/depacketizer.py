@@ -17,12 +17,13 @@ from dataclasses import dataclass, field
 from operator import sub
 
 from core.errors import ProtocolError
+from core.units import MEDIA_CLOCK
 from nvr.media.iovec import IoVec, Part
 from nvr.media.packet_numbers import BEFORE, UNKNOWN, PacketNumbers
 from nvr.media.parameter_set_store import ParameterSetStore
 from nvr.media.parameter_sets import VideoFormat
 from nvr.media.picture_builder import Picture, PictureBuilder
-from nvr.media.picture_times import CLOCK, MAX_REORDER, PictureTimes
+from nvr.media.picture_times import MAX_REORDER, PictureTimes
 from nvr.media.rtp_payload import PayloadParser
 
 SILENT_FLUSHES = 1  # without a byte, after which a picture counts as complete whose newest packet has the marker
@@ -84,7 +85,7 @@ class Depacketizer:
         sets: list[bytes],
         counters: StreamCounters,
         emit: Callable[[FragmentSamples], None],
-        clock_rate: int = CLOCK,
+        clock_rate: int = MEDIA_CLOCK,
     ):
         self._emit = emit
         self._depacketizer = PayloadParser(codec)

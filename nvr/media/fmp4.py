@@ -15,11 +15,12 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+from core.units import MEDIA_CLOCK
 from nvr.media import audio
 from nvr.media.parameter_sets import VideoFormat
 from nvr.rtsp.sdp import AudioTrack
 
-TIMESCALE = 90_000
+TIMESCALE = MEDIA_CLOCK
 KEY_FLAGS = 0x02000000  # depends on nothing
 DELTA_FLAGS = 0x01010000  # depends on others, not a sync sample
 _MAX_MOOF = 1_000_000

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from core.units import media_to_us, us_to_media
 from nvr.media import fmp4
-from nvr.media.fmp4 import TIMESCALE, Fragment
+from nvr.media.fmp4 import Fragment
 
 _TFRA_HEAD = struct.Struct(">I4sIIII")
 _TFRA_ENTRY = struct.Struct(">QQBBB")
@@ -97,6 +97,6 @@ def from_fragments(fragments: Iterable[Fragment]) -> Iterator[Gop]:
 
 
 def _between(first: Fragment, last: Fragment) -> Gop:
-    time = first.time * 1_000_000 // TIMESCALE
-    end = (last.time + last.duration) * 1_000_000 // TIMESCALE
+    time = media_to_us(first.time)
+    end = media_to_us(last.time + last.duration)
     return Gop(time, end - time, first.offset, last.offset + last.size - first.offset)

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from itertools import accumulate, pairwise
 
-CLOCK = 90_000
-MAX_JUMP = 10 * CLOCK  # a larger step of the timestamp says nothing about the time that went by
+from core.units import MEDIA_CLOCK
+
+MAX_JUMP = 10 * MEDIA_CLOCK  # a larger step of the timestamp says nothing about the time that went by
 MAX_REORDER = 16  # pictures between which B-frames are shown (the largest DPB of H.264 and H.265)
-MAX_HOLE = CLOCK  # that B-frames fill
-FIRST_HOLE = CLOCK // 2  # for B-frames while the usual distance of pictures is unknown
+MAX_HOLE = MEDIA_CLOCK  # that B-frames fill
+FIRST_HOLE = MEDIA_CLOCK // 2  # for B-frames while the usual distance of pictures is unknown
 LEARNING = 64  # pictures after which a stream without B-frames is believed to have none
 
 
@@ -30,14 +31,14 @@ class PictureTimes:
         "reordered", "shown", "step", "time", "ts",
     )  # fmt: skip
 
-    def __init__(self, rate: int = CLOCK) -> None:
+    def __init__(self, rate: int = MEDIA_CLOCK) -> None:
         self._rate = rate
         self.ts = -1  # RTP timestamp of the newest picture
         self.time = 0
         self.shown = 0
         self.reordered = False  # B-frames were seen
-        self.step = CLOCK // 25  # of the newest picture that was kept, from the one kept before it; at most a second
-        self._usual = self._before = CLOCK // 25  # between pictures: the less of the two newest distances, and the newest
+        self.step = MEDIA_CLOCK // 25  # of the newest picture that was kept, from the one kept before it; at most a second
+        self._usual = self._before = MEDIA_CLOCK // 25  # between pictures: the less of the two newest distances, and the newest
         self._last = 0  # `time` of the newest picture that was kept
         self._last_shown = -1  # `shown` of the newest picture that was kept
         self._newest = 0  # the latest `shown`
@@ -85,7 +86,7 @@ class PictureTimes:
             return self._is_reordered(shown)
         limit = MAX_JUMP
         if self.reordered:  # the next picture that others refer to is a few ahead; decoding times would not follow farther
-            limit = max(CLOCK // 3, 2 * (self._depth + 2 * self._period()))
+            limit = max(MEDIA_CLOCK // 3, 2 * (self._depth + 2 * self._period()))
         return shown <= max(self._newest, self.shown) + limit
 
     def _place(self, shown: int) -> None:
@@ -104,7 +105,7 @@ class PictureTimes:
         """Decoding times step on evenly, and stay with the times of showing."""
         period = self._period()
         self.time = max(self.time + 1, min(self.time + period, self._newest - self._depth))
-        if abs(self.shown - self.time) > max(CLOCK // 3, 2 * self._depth + 4 * period):
+        if abs(self.shown - self.time) > max(MEDIA_CLOCK // 3, 2 * self._depth + 4 * period):
             self.shown = self._newest = self.time
             self._recent = [self.shown]
         if self._seen - self._reordered_at > LEARNING:  # a stray timestamp, or a setting, that is over
@@ -144,7 +145,7 @@ class PictureTimes:
         return self._scaled(((ts - self.ts + 0x80000000) & 0xFFFFFFFF) - 0x80000000)
 
     def _scaled(self, ticks: int) -> int:
-        return ticks if self._rate == CLOCK else round(ticks * CLOCK / self._rate)
+        return ticks if self._rate == MEDIA_CLOCK else round(ticks * MEDIA_CLOCK / self._rate)
 
     def relearn(self) -> None:
         """The camera's encoder was set anew: it may send B-frames from now on."""
@@ -159,7 +160,7 @@ class PictureTimes:
         """The newest picture becomes a sample; True where it is shown at the same moment as the one before: the clock stands."""
         stands, self._last_shown = self.shown == self._last_shown, self.shown
         if self.time > self._last:
-            self.step = min(self.time - self._last, CLOCK)
+            self.step = min(self.time - self._last, MEDIA_CLOCK)
         self._last = self.time
         return stands
 
@@ -175,7 +176,7 @@ class PictureTimes:
 
     def in_order(self, last_ts: int, steps: list[int]) -> list[int]:
         """Places of pictures of which all are kept and each is later than the one before by steps[i] > 0."""
-        if self._shift or self._rate != CLOCK:
+        if self._shift or self._rate != MEDIA_CLOCK:
             return self._in_order(last_ts, steps)
         placed = list(accumulate(steps, initial=max(self.shown, self.time)))
         shown, before = placed[-1], placed[-2] if len(steps) > 1 else self._last
@@ -185,7 +186,7 @@ class PictureTimes:
         self._newest, self.time = max(self._newest, shown), shown
         self._recent = placed[-MAX_REORDER:]
         self._seen += len(steps)
-        self.step = min(max(shown - before, 1), CLOCK)
+        self.step = min(max(shown - before, 1), MEDIA_CLOCK)
         self._last = shown
         return placed
 

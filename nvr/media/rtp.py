@@ -14,15 +14,15 @@ from collections.abc import Callable
 from typing import Any
 
 from core.errors import ProtocolError
+from core.units import MEDIA_CLOCK
 from nvr.media.depacketizer import Depacketizer, StreamCounters
-from nvr.media.picture_times import CLOCK
 from nvr.media.ssrc import Candidate, SourceBounds, SourceChoice, SourceEvidence
 from nvr.rtsp.sdp import VideoTrack
 
 log = logging.getLogger(__name__)
 
 LEAST = 12  # bytes of a packet
-MIN_SILENCE = CLOCK  # 90 kHz; of the old source, before the new one is believed
+MIN_SILENCE = MEDIA_CLOCK  # 90 kHz; of the old source, before the new one is believed
 SILENT_INTERVALS = 3  # … and so many of the old one's picture intervals
 BOUNDS = SourceBounds(
     timestamps=64, packets=50_000, bytes=8_000_000

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nvr.clock.wall_clock import CLOCK, PPM, WallClock
+from core.units import MEDIA_CLOCK
+from nvr.clock.wall_clock import PPM, WallClock
 from tests.nvr.camera_clock import DAY, ORIGIN_US, CameraClock, Placed, place
 
 FPS = (0.2, 1.0, 3.0, 12.0, 25.0, 60.0)
@@ -134,7 +135,7 @@ def reported(*offsets: float) -> WallClock:
 
 
 def test_sender_reports_draw_a_right_clock_by_the_networks_delay() -> None:
-    assert reported(-0.1, -0.1, -0.1).slew() == pytest.approx(-CLOCK // 20, abs=2)  # 50 ms of it now
+    assert reported(-0.1, -0.1, -0.1).slew() == pytest.approx(-MEDIA_CLOCK // 20, abs=2)  # 50 ms of it now
 
 
 @pytest.mark.parametrize("lies", [(0.4, 0.4, 0.4), (-0.9, -0.9, -0.9), (-0.1, 0.2, -0.1), (-3600.0,) * 3, (-0.1,)])
